@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, rename, rm, utimes } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { lock } from 'proper-lockfile'
+import { MachineryError, messageOf } from './errors.ts'
+
+/** What the cache holds; each kind has a folder of its own, named so. */
+export type CacheKind = 'apt' | 'kernels' | 'modules' | 'images' | 'guest' | 'templates' | 'verdicts'
+
+/** `$XDG_CACHE_HOME/netlink-vmtest`, or the same below `~/.cache`: the one place where anything is kept. */
+export function cacheRoot(): string {
+  const base = process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache')
+  return path.join(base, 'netlink-vmtest')
+}
+
+/**
+ * A key of all that went into an entry: the first 20 hex digits of a SHA-256. Parts are length-prefixed, so that
+ * ['ab', 'c'] and ['a', 'bc'] differ.
+ */
+export function contentKey(parts: Iterable<string | Uint8Array>): string {
+  const hash = createHash('sha256')
+  for (const part of parts) {
+    const bytes = typeof part === 'string' ? Buffer.from(part) : part
+    hash.update(`${bytes.length}:`).update(bytes)
+  }
+  return hash.digest('hex').slice(0, 20)
+}
+
+/**
+ * The folder of a cache entry, made by `build` where it is not there. `build` fills an empty folder that becomes the
+ * entry by one rename after it has returned: an entry that exists is whole, whenever and however a run was
+ * ended. Two processes (or two calls) that want the same entry wait for one build, then both use it.
+ *
+ * @param limit milliseconds to wait for another process's build
+ */
+export async function cached(
+  kind: CacheKind,
+  key: string,
+  build: (folder: string) => Promise<void>,
+  { limit = 3_600_000 }: { limit?: number } = {},
+): Promise<string> {
+  const entry = path.join(cacheRoot(), kind, key)
+  if (existsSync(entry)) {
+    await touch(entry)
+    return entry
+  }
+  return await locked(
+    `${kind}-${key}`,
+    async () => {
+      if (existsSync(entry)) return entry
+      // Named after the entry, not at random: what a killed build left behind is cleared by the next one.
+      const draft = path.join(cacheRoot(), 'drafts', `${kind}-${key}`)
+      try {
+        await rm(draft, { recursive: true, force: true })
+        await mkdir(draft, { recursive: true })
+        await build(draft)
+        await mkdir(path.dirname(entry), { recursive: true })
+        await rename(draft, entry)
+      } catch (error) {
+        await rm(draft, { recursive: true, force: true }).catch(() => {})
+        throw explained(error)
+      }
+      return entry
+    },
+    { limit },
+  )
+}
+
+/** Removes an entry that turned out to be damaged; the next {@link cached} makes it anew. */
+export async function discard(kind: CacheKind, key: string): Promise<void> {
+  await locked(`${kind}-${key}`, () =>
+    rm(path.join(cacheRoot(), kind, key), { recursive: true, force: true }),
+  )
+}
+
+/**
+ * Runs `work` while no other process does so under the same name. A holder that was killed is noticed after 10 s.
+ * @throws MachineryError when the lock is not had within `limit` milliseconds, or the cache cannot be written
+ */
+export async function locked<T>(
+  name: string,
+  work: () => Promise<T>,
+  { limit = 3_600_000 }: { limit?: number } = {},
+): Promise<T> {
+  const locks = path.join(cacheRoot(), 'locks')
+  const lockfilePath = path.join(locks, `${name}.lock`)
+  let release: () => Promise<void>
+  try {
+    await mkdir(locks, { recursive: true })
+    release = await lock(lockfilePath, {
+      realpath: false,
+      lockfilePath,
+      stale: 10_000,
+      update: 2_000,
+      retries: { retries: Math.ceil(limit / 250), factor: 1, minTimeout: 250, maxTimeout: 250 },
+    })
+  } catch (error) {
+    if (isErrno(error, 'ELOCKED'))
+      throw new MachineryError(
+        `another run has held ${lockfilePath} for ${limit / 1000} s: end it, or remove that folder if there is none`,
+      )
+    throw explained(error)
+  }
+  try {
+    return await work()
+  } finally {
+    await release().catch(() => {})
+  }
+}
+
+/** Marks an entry as used now, which is what pruning by age goes by. */
+async function touch(entry: string): Promise<void> {
+  const now = new Date()
+  await utimes(entry, now, now).catch(() => {})
+}
+
+function explained(error: unknown): unknown {
+  if (isErrno(error, 'ENOSPC'))
+    return new MachineryError(
+      `no space left below ${cacheRoot()}: free some, or set XDG_CACHE_HOME to a larger disk`,
+    )
+  if (isErrno(error, 'EACCES') || isErrno(error, 'EROFS') || isErrno(error, 'EPERM'))
+    return new MachineryError(
+      `cannot write below ${cacheRoot()} (${messageOf(error)}): set XDG_CACHE_HOME to a folder you own`,
+    )
+  return error
+}
+
+/** Whether `error` is a system call's error with this name. */
+export function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

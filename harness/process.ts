@@ -1,0 +1,96 @@
+import { constants } from 'node:os'
+import { execa } from 'execa'
+import { MachineryError } from './errors.ts'
+
+/**
+ * Every child process of the host side is started under `setpriv --pdeathsig`, so that the kernel ends it when
+ * this process is gone, whatever ended this process: SIGKILL leaves us no chance to do it ourselves.
+ * (util-linux 2.33+, essential on Debian. It execs the command: no process in between.)
+ */
+export function tethered(command: string, args: readonly string[], signal = 'KILL'): [string, string[]] {
+  return ['setpriv', ['--pdeathsig', signal, '--', command, ...args]]
+}
+
+/** How a tool ended. */
+export interface ToolResult {
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+  /** stdout and stderr in the order in which they were written. */
+  readonly all: string
+}
+
+export interface ToolOptions {
+  readonly cwd?: string
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Milliseconds until the tool is ended and the call fails; every tool has a limit. */
+  readonly timeout: number
+  /** Ends the tool and fails the call. */
+  readonly signal?: AbortSignal
+  /** Called for each line of stdout and stderr as it comes. */
+  readonly onLine?: (line: string) => void
+}
+
+/**
+ * Runs a tool to its end and returns how it ended; a non-zero exit is a result, not an error.
+ * @throws MachineryError when the tool is not there, was ended by a signal, or ran over its limit.
+ */
+export async function runTool(
+  command: string,
+  args: readonly string[],
+  options: ToolOptions,
+): Promise<ToolResult> {
+  const [file, argv] = tethered(command, args, 'TERM')
+  const child = execa(file, argv, {
+    all: true,
+    reject: false,
+    stdin: 'ignore',
+    timeout: options.timeout,
+    // LC_ALL: the messages of apt and gcc are shown, and sometimes looked at.
+    env: { LC_ALL: 'C', ...options.env },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+  })
+  if (options.onLine) for await (const line of child.iterable({ from: 'all' })) options.onLine(line)
+  const result = await child
+  // setpriv's own exit status for a command that is not there, as a shell's
+  if (result.exitCode === 127)
+    throw new MachineryError(
+      `${command} is not installed: run ./run-vm.sh once, which installs what is missing`,
+    )
+  if (options.signal?.aborted) throw options.signal.reason
+  if (result.timedOut)
+    throw new MachineryError(`${command} did not end within ${options.timeout / 1000} s`, {
+      details: result.all,
+    })
+  if (result.exitCode === undefined)
+    throw new MachineryError(`${command} was ended by ${result.signal ?? 'an unknown cause'}`, {
+      details: result.all,
+    })
+  return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr, all: result.all }
+}
+
+/** As {@link runTool}, for tools that must succeed: a non-zero exit is a MachineryError with the tool's output. */
+export async function runToolOrFail(
+  command: string,
+  args: readonly string[],
+  options: ToolOptions,
+): Promise<ToolResult> {
+  const result = await runTool(command, args, options)
+  if (result.exitCode !== 0)
+    throw new MachineryError(`${command} failed with status ${result.exitCode}`, {
+      details: lastLines(result.all, 20),
+    })
+  return result
+}
+
+/** The last `count` lines of a text. */
+export function lastLines(text: string, count: number): string {
+  return text.trimEnd().split('\n').slice(-count).join('\n')
+}
+
+/** The exit status a shell gives a process ended by `signal`. */
+export function signalStatus(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal]
+}
