@@ -1,0 +1,175 @@
+import { type ArchiveName, archiveOf } from './series.ts'
+import { compareVersions } from './version.ts'
+
+/** One file of the archive. No host in it: it is the same package on every mirror, and the hash says so. */
+export interface Package {
+  readonly name: string
+  readonly version: string
+  readonly suite: string
+  readonly archive: ArchiveName
+  /** Its path below the archive's address: `pool/main/l/linux/...deb`. */
+  readonly file: string
+  readonly size: number
+  readonly sha256: string
+}
+
+/** A package as an index lists it. */
+export interface IndexedPackage extends Package {
+  /** The names in Depends, alternatives left out. */
+  readonly depends: readonly Dependency[]
+}
+
+interface Dependency {
+  readonly name: string
+  /** The version after `>=`, if there is one. */
+  readonly atLeast: string | undefined
+}
+
+/** The packages that make one kernel, and what `uname -r` will say in it. */
+export interface Resolution {
+  readonly release: string
+  readonly packages: readonly Package[]
+}
+
+/** The kernels of a series that an index has complete, newest first, and why others are not. */
+export interface Candidates {
+  readonly found: readonly Resolution[]
+  /** Releases with an image but no headers: the archive keeps old images longer than their headers. */
+  readonly withoutHeaders: readonly string[]
+}
+
+const flavour = 'cloud-amd64'
+
+/** The libraries that the kbuild tools are linked with, for hosts whose own are older. */
+const libraries = ['libc6', 'libelf1t64', 'libzstd1', 'zlib1g']
+
+/** The libc of Debian 12, the oldest host. Tools that ask for no newer one run on every host as they are. */
+const oldestLibc = '2.36'
+
+/** An awk pattern for the packages that {@link candidates} looks at: an index has 50 MB, these some 100 kB. */
+export const indexFilter = `^Package: (linux-(image|binary|binary-unsigned|modules|base|headers|kbuild)-[0-9]|(${libraries.join('|')})\\n)`
+
+/** Reads the stanzas of a Packages index. */
+export function parseIndex(text: string, suite: string): IndexedPackage[] {
+  const packages: IndexedPackage[] = []
+  for (const stanza of text.split(/\n\n+/)) {
+    const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(stanza)?.[1]
+    const [name, version, file, sha256] = [
+      field('Package'),
+      field('Version'),
+      field('Filename'),
+      field('SHA256'),
+    ]
+    if (!name || !version || !file || !sha256) continue
+    packages.push({
+      name,
+      version,
+      suite,
+      archive: archiveOf(suite),
+      file,
+      size: Number(field('Size') ?? 0),
+      sha256,
+      depends: parseDepends(field('Depends') ?? ''),
+    })
+  }
+  return packages
+}
+
+function parseDepends(text: string): Dependency[] {
+  return text.split(',').flatMap(clause => {
+    const [, name, atLeast] = /^\s*([^\s|(:]+)(?::\w+)?\s*(?:\(>=\s*([^)]+)\))?\s*$/.exec(clause) ?? []
+    const [, exact] = /^\s*([^\s|(:]+)\s*\(=/.exec(clause) ?? []
+    const found = name ?? exact
+    return found === undefined ? [] : [{ name: found, atLeast }]
+  })
+}
+
+/**
+ * The kernels of `series` that can be booted *and* built for, newest first. The headers are where it starts: their
+ * dependencies name the rest.
+ */
+export function candidates(index: readonly IndexedPackage[], series: string): Candidates {
+  const headers = new RegExp(`^linux-headers-(${series.replaceAll('.', '\\.')}\\.\\S+)-${flavour}$`)
+  const found: { version: string; resolution: Resolution }[] = []
+  for (const cloud of index) {
+    const abi = headers.exec(cloud.name)?.[1]
+    if (abi === undefined) continue
+    const exactly = (name: string) => index.find(it => it.name === name && it.version === cloud.version)
+    const image = imageOf(abi, exactly)
+    const common = exactly(`linux-headers-${abi}-common`)
+    const kbuild = kbuildOf(cloud, index)
+    if (!image || !common || !kbuild) continue
+    found.push({
+      version: cloud.version,
+      resolution: { release: `${abi}-${flavour}`, packages: [...image, cloud, common, kbuild].map(plain) },
+    })
+  }
+  found.sort((a, b) => compareVersions(b.version, a.version))
+  const complete = new Set(found.map(it => it.resolution.release))
+  const image = new RegExp(`^linux-image-(${series.replaceAll('.', '\\.')}\\.\\S+-${flavour})$`)
+  const releases = index.flatMap(it => image.exec(it.name)?.[1] ?? [])
+  return {
+    // The same version may be in several suites (a point release takes over what security had).
+    found: found
+      .map(it => it.resolution)
+      .filter((it, i, all) => all.findIndex(other => other.release === it.release) === i),
+    withoutHeaders: [...new Set(releases)].filter(release => !complete.has(release)),
+  }
+}
+
+/** The packages with the kernel, its modules and config. The signed image is the one that Debian's users boot. */
+function imageOf(
+  abi: string,
+  exactly: (name: string) => IndexedPackage | undefined,
+): IndexedPackage[] | undefined {
+  // From 6.19 linux-image is an empty package that depends on three others.
+  const parts = ['binary', 'modules', 'base'].map(
+    part => exactly(`linux-${part}-${abi}-${flavour}`) ?? exactly(`linux-${part}-unsigned-${abi}-${flavour}`),
+  )
+  if (parts.every(part => part !== undefined)) return parts
+  const image = exactly(`linux-image-${abi}-${flavour}`) ?? exactly(`linux-image-${abi}-${flavour}-unsigned`)
+  return image === undefined || image.depends.some(it => it.name.startsWith('linux-binary-'))
+    ? undefined
+    : [image]
+}
+
+function kbuildOf(headers: IndexedPackage, index: readonly IndexedPackage[]): IndexedPackage | undefined {
+  const dependency = headers.depends.find(it => it.name.startsWith('linux-kbuild-'))
+  return index
+    .filter(it => it.name === dependency?.name && compareVersions(it.version, dependency.atLeast ?? '0') >= 0)
+    .sort((a, b) => compareVersions(b.version, a.version))[0]
+}
+
+/** Whether the kbuild tools of a kernel ask for a newer libc than the oldest supported host has. */
+export function needsLibraries(resolution: Resolution, index: readonly IndexedPackage[]): boolean {
+  const kbuild = resolution.packages.find(it => it.name.startsWith('linux-kbuild-'))
+  const wanted = index
+    .find(it => it.sha256 === kbuild?.sha256)
+    ?.depends.find(it => it.name === 'libc6')?.atLeast
+  return wanted !== undefined && compareVersions(wanted, oldestLibc) > 0
+}
+
+/**
+ * Adds the newest libraries of `index` to a kernel's packages.
+ * @returns undefined when the index does not have them all
+ */
+export function withLibraries(
+  resolution: Resolution,
+  index: readonly IndexedPackage[],
+): Resolution | undefined {
+  const found = libraries.map(
+    name => index.filter(it => it.name === name).sort((a, b) => compareVersions(b.version, a.version))[0],
+  )
+  return found.every(it => it !== undefined)
+    ? { ...resolution, packages: [...resolution.packages, ...found.map(plain)] }
+    : undefined
+}
+
+/** Whether a package is one of the private libraries. */
+export function isLibrary(name: string): boolean {
+  return libraries.includes(name)
+}
+
+function plain({ name, version, suite, archive, file, size, sha256 }: IndexedPackage): Package {
+  return { name, version, suite, archive, file, size, sha256 }
+}

@@ -1,0 +1,353 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import * as v from 'valibot'
+import { cached, cacheRoot, contentKey, discard } from '../../harness/cache.ts'
+import { MachineryError, UsageError } from '../../harness/errors.ts'
+import { lastLines, runTool } from '../../harness/process.ts'
+import type { Progress } from '../../harness/progress.ts'
+import type { Kernel } from '../kernel.ts'
+import { type Archive, LostPackage, openArchive } from './archive.ts'
+import {
+  candidates,
+  isLibrary,
+  needsLibraries,
+  type Package,
+  type Resolution,
+  withLibraries,
+} from './packages.ts'
+import { librariesFolder, wrapKbuildTools } from './private-libc.ts'
+import { librariesOf, seriesOf } from './series.ts'
+
+export interface PrebuiltOptions {
+  readonly progress: Progress
+  /** The address of a mirror of Debian's main archive, in place of the machine's own. */
+  readonly mirror?: string | undefined
+  /** Looks for a newer version in the archive, though one is remembered. */
+  readonly refresh?: boolean | undefined
+  /** How the archive is reached; another one in tests. */
+  readonly archive?: () => Promise<Archive>
+}
+
+/** Changes when what is made of the packages does, so that entries made by older code are not used. */
+const layout = '1'
+
+/** How many versions are tried where the archive has lost files. */
+const attempts = 4
+
+/**
+ * A prebuilt kernel of Debian's for cloud machines, unpacked below the cache and never installed. The version that
+ * was found first is kept until `refresh`: what passed yesterday runs on the same kernel today, at no cost and
+ * without a network.
+ */
+export async function prebuiltKernel(label: string, options: PrebuiltOptions): Promise<Kernel> {
+  const wanted = seriesOf(label)
+  if (!wanted) throw new UsageError(`${label} is not a prebuilt kernel`)
+  const remembered = await recall(label)
+  if (remembered && !options.refresh) {
+    const kernel = await openEntry(label, remembered, options.progress)
+    if (kernel) return kernel
+  }
+
+  const archive = await (options.archive ?? (() => openArchive(options)))()
+  const lost = new Set<string>()
+  for await (const resolution of choices()) {
+    try {
+      await cached('kernels', keyOf(resolution), folder =>
+        assemble(resolution, folder, archive, options.progress),
+      )
+    } catch (error) {
+      if (!(error instanceof LostPackage)) throw error
+      lost.add(resolution.release)
+      options.progress.note(`${error.message}: trying another version`)
+      continue
+    }
+    const kernel = await openEntry(label, resolution, options.progress)
+    if (!kernel)
+      throw new MachineryError(
+        `the kernel just unpacked for ${label} does not verify: the disk may be failing`,
+      )
+    await remember(label, resolution)
+    return kernel
+  }
+  throw new MachineryError(
+    `the archive lists ${[...lost].join(', ')} for ${label} but has the files of none: try again later, or set another mirror`,
+  )
+
+  async function* choices(): AsyncGenerator<Resolution> {
+    if (remembered && !options.refresh) yield remembered
+    const found = await resolve(label, archive)
+    yield* found.filter(it => !lost.has(it.release)).slice(0, attempts)
+  }
+}
+
+/**
+ * The kernels that the archive has for a label, newest first.
+ * @throws UsageError when there are none
+ */
+export async function resolve(label: string, archive: Archive): Promise<Resolution[]> {
+  const wanted = seriesOf(label)
+  const withoutHeaders: string[] = []
+  for (const suites of wanted?.groups ?? []) {
+    const index = await archive.index(suites)
+    const available = candidates(index, wanted?.series ?? '')
+    withoutHeaders.push(...available.withoutHeaders)
+    if (available.found.length > 0) return await withTheirLibraries(available.found, index, archive)
+  }
+  const why =
+    withoutHeaders.length > 0
+      ? `it has ${withoutHeaders.join(', ')}, but no headers of it any more, and modules cannot be built without`
+      : `no such series in ${wanted?.groups.flat().join(', ')}`
+  throw new UsageError(`no ${label} in Debian's archive: ${why}`)
+}
+
+/** Adds the libraries that the kbuild tools need, from the suite in which they were linked. */
+async function withTheirLibraries(
+  found: readonly Resolution[],
+  index: Awaited<ReturnType<Archive['index']>>,
+  archive: Archive,
+): Promise<Resolution[]> {
+  const complete: Resolution[] = []
+  const lists = new Map<string, Awaited<ReturnType<Archive['index']>>>()
+  for (const resolution of found) {
+    if (!needsLibraries(resolution, index)) {
+      complete.push(resolution)
+      continue
+    }
+    const suite = librariesOf(resolution.packages[0]?.suite ?? '')
+    let list = lists.get(suite) ?? index.filter(it => it.suite === suite)
+    // Only for the one that will be taken; the others are there in case its files are gone.
+    if (list.length === 0 && complete.length === 0) list = await archive.index([suite])
+    lists.set(suite, list)
+    const whole = withLibraries(resolution, list)
+    if (whole) complete.push(whole)
+  }
+  return complete
+}
+
+/** The cache key of a kernel: all its packages by their hashes. */
+function keyOf(resolution: Resolution): string {
+  return contentKey([layout, ...resolution.packages.map(it => `${it.name} ${it.version} ${it.sha256}`)])
+}
+
+/** Fetches and unpacks the packages into a cache entry, and writes down what is where. */
+async function assemble(
+  resolution: Resolution,
+  folder: string,
+  archive: Archive,
+  progress: Progress,
+): Promise<void> {
+  const debs = path.join(folder, 'debs')
+  await mkdir(debs)
+  const total = resolution.packages.reduce((sum, it) => sum + it.size, 0)
+  const files = await progress.step(
+    `fetch Linux ${resolution.release}: ${resolution.packages.length} packages (${megabytes(total)})`,
+    async update => {
+      const fetched: { wanted: Package; file: string }[] = []
+      for (const wanted of resolution.packages) {
+        update(`${wanted.name} (${megabytes(wanted.size)})`)
+        fetched.push({ wanted, file: await archive.fetch(wanted, debs) })
+      }
+      return fetched
+    },
+  )
+  await progress.step(`unpack Linux ${resolution.release}`, async update => {
+    for (const { wanted, file } of files) {
+      update(wanted.name)
+      const target = isLibrary(wanted.name) ? path.join(folder, librariesFolder) : folder
+      await unpack(wanted, file, target, archive, debs, progress)
+    }
+    if (files.some(it => isLibrary(it.wanted.name))) await wrapKbuildTools(folder)
+    await rm(debs, { recursive: true })
+    const described = await describe(resolution, folder)
+    await writeFile(path.join(folder, 'kernel.json'), JSON.stringify(described, undefined, 2))
+  })
+}
+
+/** Unpacks a package; one that is corrupt is fetched once more. */
+async function unpack(
+  wanted: Package,
+  file: string,
+  target: string,
+  archive: Archive,
+  debs: string,
+  progress: Progress,
+): Promise<void> {
+  const run = (deb: string) => runTool('dpkg-deb', ['-x', deb, target], { timeout: 300_000 })
+  if ((await run(file)).exitCode === 0) return
+  progress.note(`${path.basename(file)} does not unpack: fetching it once more`)
+  await rm(file, { force: true })
+  const again = await run(await archive.fetch(wanted, debs))
+  if (again.exitCode !== 0)
+    throw new MachineryError(
+      `${wanted.name} ${wanted.version} does not unpack: set another mirror, or check the disk`,
+      {
+        details: lastLines(again.all, 5),
+      },
+    )
+}
+
+/** What `kernel.json` in a cache entry says; paths are relative to the entry. */
+const Description = v.object({
+  release: v.string(),
+  origin: v.string(),
+  image: v.string(),
+  imageSha256: v.string(),
+  moduleTree: v.optional(v.string()),
+  systemMap: v.optional(v.string()),
+  config: v.string(),
+  source: v.string(),
+  output: v.string(),
+  variables: v.array(v.string()),
+})
+type Description = v.InferOutput<typeof Description>
+
+async function describe(resolution: Resolution, folder: string): Promise<Description> {
+  const { release } = resolution
+  const abi = release.replace(/-cloud-amd64$/, '')
+  const there = (...places: string[]) => places.find(it => existsSync(path.join(folder, it)))
+  // Up to 6.18 in linux-image, under /boot and /lib; later in packages of their own that know only /usr/lib/modules.
+  const image = there(`boot/vmlinuz-${release}`, `usr/lib/modules/${release}/vmlinuz`)
+  const config = there(`boot/config-${release}`, `usr/lib/modules/${release}/config`)
+  const moduleTree = there(`lib/modules/${release}`, `usr/lib/modules/${release}`)
+  const systemMap = there(`boot/System.map-${release}`, `usr/lib/modules/${release}/System.map`)
+  const source = there(`usr/src/linux-headers-${abi}-common`)
+  const output = there(`usr/src/linux-headers-${release}`)
+  if (!image || !config || !moduleTree || !source || !output)
+    throw new MachineryError(
+      `the packages of Linux ${release} are laid out in a way that is not known yet: choose another kernel, and report this`,
+    )
+  const text = await readFile(path.join(folder, config), 'utf8')
+  return {
+    release,
+    origin: resolution.packages
+      .filter(it => !isLibrary(it.name))
+      .map(it => `${it.name} ${it.version} (${it.suite})`)
+      .join(', '),
+    image,
+    imageSha256: await sha256(path.join(folder, image)),
+    moduleTree,
+    ...(systemMap && (await isRealSystemMap(path.join(folder, systemMap))) && { systemMap }),
+    config,
+    source,
+    output,
+    variables: buildVariables(text),
+  }
+}
+
+/** The make variables with which modules build on this machine, for a kernel that another compiler made. */
+export function buildVariables(config: string): string[] {
+  const has = (option: string) => config.includes(`\nCONFIG_${option}=y\n`)
+  return [
+    // From 6.12 the BTF of modules is made with pahole, whose absence is fatal and deletes the .ko.
+    ...(has('DEBUG_INFO_BTF_MODULES') ? ['CONFIG_DEBUG_INFO_BTF_MODULES='] : []),
+    // gcc before 14 does not know -fmin-function-alignment; without it kbuild falls back to -falign-functions.
+    ...(has('CC_HAS_MIN_FUNCTION_ALIGNMENT') ? ['CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT='] : []),
+    // Headers configured for gcc 15 or later use counted_by, which warns some 35 times a file in an older one.
+    ...(has('CC_HAS_COUNTED_BY') ? ['KCFLAGS=-Wno-attributes'] : []),
+  ]
+}
+
+/** Debian's System.map holds one line that says where the real one is. */
+async function isRealSystemMap(file: string): Promise<boolean> {
+  await using handle = await open(file)
+  const { size } = await handle.stat()
+  return size > 4096
+}
+
+/**
+ * The kernel in a cache entry, its image verified.
+ * @returns undefined when there is no such entry, or it was damaged and is now gone
+ */
+async function openEntry(
+  label: string,
+  resolution: Resolution,
+  progress: Progress,
+): Promise<Kernel | undefined> {
+  const key = keyOf(resolution)
+  const entry = path.join(cacheRoot(), 'kernels', key)
+  if (!existsSync(entry)) return undefined
+  // Through cached(), which marks the entry as used.
+  await cached('kernels', key, () => Promise.reject(new Error('the entry is there')))
+  const description = await readDescription(entry)
+  if (!description) {
+    progress.note(`the cached kernel ${resolution.release} is damaged: making it anew`)
+    await discard('kernels', key)
+    return undefined
+  }
+  const at = (relative: string) => path.join(entry, relative)
+  return {
+    label,
+    release: description.release,
+    id: key,
+    origin: description.origin,
+    image: at(description.image),
+    moduleTree: description.moduleTree === undefined ? undefined : at(description.moduleTree),
+    systemMap: description.systemMap === undefined ? undefined : at(description.systemMap),
+    config: at(description.config),
+    build: {
+      source: at(description.source),
+      output: at(description.output),
+      variables: description.variables,
+    },
+  }
+}
+
+async function readDescription(entry: string): Promise<Description | undefined> {
+  try {
+    const text = await readFile(path.join(entry, 'kernel.json'), 'utf8')
+    const description = v.parse(Description, JSON.parse(text))
+    const intact = (await sha256(path.join(entry, description.image))) === description.imageSha256
+    return intact && existsSync(path.join(entry, description.output, 'Module.symvers'))
+      ? description
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+async function sha256(file: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex')
+}
+
+const Remembered = v.object({
+  release: v.string(),
+  packages: v.array(
+    v.object({
+      name: v.string(),
+      version: v.string(),
+      suite: v.string(),
+      archive: v.picklist(['main', 'security']),
+      file: v.string(),
+      size: v.number(),
+      sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+    }),
+  ),
+})
+
+function memory(label: string): string {
+  return path.join(cacheRoot(), 'apt', 'resolved', `${label}.json`)
+}
+
+async function recall(label: string): Promise<Resolution | undefined> {
+  try {
+    return v.parse(Remembered, JSON.parse(await readFile(memory(label), 'utf8')))
+  } catch {
+    // Not there, or not whole: it is found out again.
+    return undefined
+  }
+}
+
+async function remember(label: string, resolution: Resolution): Promise<void> {
+  const file = memory(label)
+  await mkdir(path.dirname(file), { recursive: true })
+  await writeFile(`${file}.${process.pid}`, JSON.stringify(resolution, undefined, 2))
+  await rename(`${file}.${process.pid}`, file)
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.max(1, Math.round(bytes / 1e6))} MB`
+}

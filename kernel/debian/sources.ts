@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { MachineryError } from '../../harness/errors.ts'
+import { runToolOrFail } from '../../harness/process.ts'
+import type { ArchiveName } from './series.ts'
+
+/** Where a part of Debian's archive is had, as this machine's own apt configuration says. */
+export interface Source {
+  /** The address below which `dists` and `pool` are. */
+  readonly uri: string
+  /** Signed-By of the machine's own entry (a keyring's path, or key text); undefined: apt's trusted keys. */
+  readonly signedBy: string | undefined
+}
+
+export type Sources = Readonly<Partial<Record<ArchiveName, Source>>>
+
+/** A line of `apt-get indextargets`, in {@link targetFormat}. */
+export interface Target {
+  readonly uri: string
+  readonly suite: string
+  readonly label: string | undefined
+  /** The file of the machine's configuration that the target comes from. */
+  readonly file: string
+}
+
+/** What is asked of `apt-get indextargets`; a variable that apt does not know stays in the answer as it is. */
+export const targetFormat = '$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(LABEL)\t$(SOURCESENTRY)'
+
+/** Names of Debian's suites. `stable` and the like are left out: other vendors' repositories use them too. */
+const suiteNames = /^(bullseye|bookworm|trixie|forky|duke|sid|unstable)(-[a-z-]+|\/updates)?$/
+
+/** Reads the answer of `apt-get indextargets`; only the component `main` is of interest. */
+export function parseTargets(text: string): Target[] {
+  return text.split('\n').flatMap(line => {
+    const [uri, suite, component, label, entry] = line.split('\t')
+    if (!uri || !suite || component !== 'main' || !entry) return []
+    return [
+      {
+        uri,
+        suite,
+        label: label?.startsWith('$(') ? undefined : label,
+        file: entry.replace(/:\d+$/, ''),
+      },
+    ]
+  })
+}
+
+/**
+ * Picks Debian's archives from the machine's targets. The label in a repository's Release file decides; where apt
+ * has not fetched that yet (a fresh container has no lists at all) the suite's name has to do.
+ */
+export function debianTargets(targets: readonly Target[]): Partial<Record<ArchiveName, Target>> {
+  const is = (label: string, target: Target, security: boolean) =>
+    target.label === undefined
+      ? suiteNames.test(target.suite) && /(-security|\/updates)$/.test(target.suite) === security
+      : target.label === label
+  const main = targets.find(it => is('Debian', it, false))
+  const security = targets.find(it => is('Debian-Security', it, true))
+  return { ...(main && { main }), ...(security && { security }) }
+}
+
+/** Signed-By of the entry for `uri` in a file of sources.list(5), in either of its two formats. */
+export function signedByOf(content: string, file: string, uri: string): string | undefined {
+  const address = uri.replace(/\/+$/, '')
+  if (!file.endsWith('.sources')) {
+    for (const line of content.split('\n')) {
+      const [, options = '', lineUri = ''] = /^\s*deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s/.exec(line) ?? []
+      if (lineUri.replace(/\/+$/, '') === address)
+        return /(?:^|\s)signed-by=(\S+)/i.exec(options)?.[1]?.replaceAll(',', ' ')
+    }
+    return undefined
+  }
+  const uncommented = content
+    .split('\n')
+    .filter(line => !line.startsWith('#'))
+    .join('\n')
+  for (const stanza of uncommented.split(/\n\s*\n/)) {
+    const uris = /^URIs:(.*(?:\n[ \t].*)*)/im.exec(stanza)?.[1]?.split(/\s+/) ?? []
+    if (uris.some(it => it.replace(/\/+$/, '') === address))
+      // Key text goes over several lines, each with a space before it, and is kept so.
+      return /^Signed-By:[ \t]*(.*(?:\n[ \t].*)*)/im.exec(stanza)?.[1]
+  }
+  return undefined
+}
+
+/**
+ * Debian's archives as this machine's apt knows them; nothing is ever guessed about hosts.
+ * @param mirror the address of a mirror of the main archive, in place of the machine's own. By Debian's convention
+ *   its security archive is at the same address with `-security` added.
+ */
+export async function machineSources(mirror?: string): Promise<Sources> {
+  // First with what the Release files say, then, for a machine without any, only what is configured.
+  let found = debianTargets(await targets([]))
+  if (!found.main && !found.security) found = debianTargets(await targets(['--no-release-info']))
+  if (mirror !== undefined) {
+    const uri = mirror.replace(/\/+$/, '')
+    const signedBy = found.main && (await keyringOf(found.main))
+    return { main: { uri, signedBy }, security: { uri: `${uri}-security`, signedBy } }
+  }
+  if (!found.main && !found.security)
+    throw new MachineryError(
+      "this machine's apt configuration names no Debian archive: add one, or set the address of a mirror",
+    )
+  return {
+    ...(found.main && { main: await sourceOf(found.main) }),
+    ...(found.security && { security: await sourceOf(found.security) }),
+  }
+}
+
+async function targets(options: readonly string[]): Promise<Target[]> {
+  const { stdout } = await runToolOrFail(
+    'apt-get',
+    ['indextargets', ...options, '--format', targetFormat, 'Identifier: Packages'],
+    { timeout: 60_000 },
+  )
+  return parseTargets(stdout)
+}
+
+async function sourceOf(target: Target): Promise<Source> {
+  return { uri: target.uri.replace(/\/+$/, ''), signedBy: await keyringOf(target) }
+}
+
+async function keyringOf(target: Target): Promise<string | undefined> {
+  const content = await readFile(path.resolve(target.file), 'utf8').catch(() => '')
+  return signedByOf(content, target.file, target.uri)
+}

@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs'
+import { UsageError } from '../harness/errors.ts'
+import type { Progress } from '../harness/progress.ts'
+import { prebuiltKernel } from './debian/prebuilt.ts'
+import { debianLabels, labelOfRelease, seriesOf } from './debian/series.ts'
+import type { Kernel } from './kernel.ts'
+
+export interface ProvideOptions {
+  readonly progress: Progress
+  /** The address of a mirror of Debian's main archive, in place of the one this machine's apt uses. */
+  readonly mirror?: string | undefined
+  /** Looks for a newer version than the one that was used before. */
+  readonly refresh?: boolean | undefined
+}
+
+/**
+ * The kernel that a label stands for, made or fetched where it is not cached yet.
+ * @throws UsageError for a label that nobody knows; MachineryError when the kernel cannot be had
+ */
+export async function provideKernel(label: string, options: ProvideOptions): Promise<Kernel> {
+  if (seriesOf(label)) return await prebuiltKernel(label, options)
+  throw new UsageError(`unknown kernel ${label}: choose one of ${knownLabels().join(', ')}`)
+}
+
+/** The labels that are known to work, oldest kernel first. */
+export function knownLabels(): string[] {
+  return [...debianLabels]
+}
+
+/**
+ * The label of this machine's own Debian release, whose packages build without any detour: what runs when nobody
+ * chose a kernel.
+ * @param osRelease the text of os-release(5)
+ */
+export function hostLabel(osRelease = readFileSync('/etc/os-release', 'utf8')): string {
+  const field = (name: string) => new RegExp(`^${name}="?([^"\n]*)"?$`, 'm').exec(osRelease)?.[1]
+  const label = field('ID') === 'debian' ? labelOfRelease(field('VERSION_CODENAME') ?? '') : undefined
+  if (label !== undefined) return label
+  throw new UsageError(
+    `there is no default kernel for ${field('PRETTY_NAME') ?? 'this system'}: choose one with --kernel (${knownLabels().join(', ')})`,
+  )
+}
