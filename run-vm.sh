@@ -1,0 +1,114 @@
+#!/bin/sh
+# The front door: installs what is missing (system packages, npm dependencies), then runs the command line in
+# harness/cli.ts with the pinned Node. Quiet and quick when everything is there; `--setup-only` stops after set-up.
+# Exit status 3: the machine could not be set up (the others: see README.md).
+set -eu
+
+here=$(dirname -- "$(readlink -f -- "$0")")
+cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/netlink-vmtest
+log=$cache/setup.log
+
+# Answers with the Debian packages that are missing. Tools are looked for by name: where they come from is no matter.
+missing_packages() {
+	command -v qemu-system-x86_64 >/dev/null || echo qemu-system-x86
+	command -v gcc >/dev/null || echo gcc
+	command -v make >/dev/null || echo make
+	command -v xz >/dev/null || echo xz-utils
+	# The kernel's objtool is linked with it.
+	[ -e /usr/lib/x86_64-linux-gnu/libelf.so.1 ] || echo libelf1
+	# /bin/busybox may as well be the dynamically linked one, which cannot run in the guest.
+	dpkg-query -W -f '${db:Status-Status}' busybox-static 2>/dev/null | grep -qx installed || echo busybox-static
+}
+
+# npm writes .package-lock.json last, so one that is newer than ours is a complete installation that the user made.
+npm_is_current() {
+	cmp -s "$here/package-lock.json" "$here/node_modules/.installed-lock" && return
+	[ ! -e "$here/node_modules/.installed-lock" ] &&
+		[ "$here/node_modules/.package-lock.json" -nt "$here/package-lock.json" ]
+}
+
+fail() {
+	printf '%s\n' "$@" >&2
+	exit 3
+}
+
+# step TITLE COMMAND...: runs it with its output in the log, and says how long it took.
+step() {
+	title=$1
+	shift
+	[ ! -t 2 ] || printf '  %s ...' "$title" >&2
+	started=$(date +%s%N)
+	status=0
+	"$@" </dev/null >"$log" 2>&1 || status=$?
+	tenths=$((($(date +%s%N) - started) / 100000000))
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+	printf '%s %s (%d.%d s)\n' "$([ $status = 0 ] && echo '✔' || echo '✖')" "$title" $((tenths / 10)) $((tenths % 10)) >&2
+	return $status
+}
+
+apt() {
+	$sudo env DEBIAN_FRONTEND=noninteractive timeout --foreground 1800 apt-get -qq -o DPkg::Lock::Timeout=300 "$@"
+}
+
+install_packages() {
+	packages=$(missing_packages | tr '\n' ' ')
+	packages=${packages% }
+	[ -n "$packages" ] || return 0
+	[ "$(uname -m)" = x86_64 ] || fail "netlink-vmtest runs on x86-64 machines only; this one is $(uname -m)"
+	command -v apt-get >/dev/null || fail "missing: $packages (Debian's names). There is no apt-get here: install them yourself"
+
+	command="apt-get install --no-install-recommends -y $packages"
+	sudo=
+	if [ "$(id -u)" != 0 ]; then
+		command="sudo $command"
+		if ! command -v sudo >/dev/null; then
+			fail "missing: $packages. As root, run: ${command#sudo }"
+		elif [ -t 0 ] && [ -t 2 ]; then
+			printf 'Missing: %s. Run %s? [Y/n] ' "$packages" "$command" >&2
+			read -r answer || answer=n
+			case $answer in '' | [Yy]*) ;; *) fail "Nothing was installed. To do it yourself, run: $command" ;; esac
+			# The password is asked for here: step gives apt no terminal.
+			sudo -v || fail "sudo did not work. As root, run: ${command#sudo }"
+		elif ! sudo -n true 2>/dev/null; then
+			fail "missing: $packages. sudo wants a password and there is no terminal to ask at. Run: $command"
+		fi
+		sudo='sudo -n'
+	fi
+
+	step "install $packages" apt install --no-install-recommends -y $packages && return
+	if grep -qE 'Unable to locate|no installation candidate|Failed to fetch|Unable to fetch' "$log"; then
+		# No package lists, as in a fresh container, or lists so old that the archive has newer files.
+		step 'apt-get update' apt update || true
+		step "install $packages" apt install --no-install-recommends -y $packages && return
+	fi
+	tail -n 15 "$log" >&2
+	fail "could not install $packages (all of it: $log). To see why, run: $command"
+}
+
+install_npm() {
+	! npm_is_current || return 0
+	command -v node >/dev/null && command -v npm >/dev/null || fail 'Node.js 20 or later and npm are needed: install them'
+	node -e 'process.exit(parseInt(process.versions.node) < 20)' ||
+		fail "Node.js 20 or later is needed, and this is $(node --version): install a newer one"
+	rm -f "$here/node_modules/.installed-lock"
+	if ! (cd "$here" && step 'npm ci' timeout --foreground 1200 npm ci --no-audit --no-fund); then
+		tail -n 15 "$log" >&2
+		fail "npm ci failed (all of it: $log). To see why, run it in $here"
+	fi
+}
+
+if [ -n "$(missing_packages)" ] || ! cmp -s "$here/package-lock.json" "$here/node_modules/.installed-lock"; then
+	mkdir -p "$cache" || fail "cannot write to $cache: set XDG_CACHE_HOME to a folder you own"
+	# One set-up at a time; another one that waited here finds everything done. The lock ends with the subshell, and is
+	# not handed on to what is started below.
+	(
+		flock -w 3600 9 || fail "another run has been setting up for an hour (it holds $cache/setup.lock): end it"
+		install_packages 9>&-
+		install_npm 9>&-
+		cp "$here/package-lock.json" "$here/node_modules/.installed-lock.new"
+		mv "$here/node_modules/.installed-lock.new" "$here/node_modules/.installed-lock"
+	) 9>"$cache/setup.lock"
+fi
+
+[ "${1-}" != --setup-only ] || exit 0
+exec "$here/node_modules/.bin/node" "$here/harness/cli.ts" "$@"
