@@ -1,0 +1,236 @@
+/**
+ * Attributes: struct nlattr of include/uapi/linux/netlink.h, four bytes of length and type, then a payload padded to
+ * four bytes.
+ *
+ * Encoding is in plain bytes: each function of {@link attr} returns one whole attribute with its padding, and a message or
+ * a nested attribute is made of such parts, among which any bytes may stand that are made otherwise.
+ */
+import { NLA_F_NESTED, NLA_F_NET_BYTEORDER, NLA_HDRLEN, NLA_TYPE_MASK } from './constants.ts'
+import { MalformedError } from './errors.ts'
+import {
+  align,
+  asBuffer,
+  readS16,
+  readS32,
+  readS64,
+  readU16,
+  readU32,
+  readU64,
+  writeS16,
+  writeS32,
+  writeS64,
+  writeU16,
+  writeU32,
+  writeU64,
+} from './integers.ts'
+
+/** An attribute of `length` payload bytes: the header written, the padding zero, the payload the caller's to write. */
+function allocate(type: number, length: number): Buffer {
+  const total = NLA_HDRLEN + length
+  const bytes = Buffer.allocUnsafe(align(total))
+  writeU16(bytes, total, 0)
+  writeU16(bytes, type, 2)
+  if (bytes.length !== total) bytes.fill(0, total)
+  return bytes
+}
+
+/**
+ * Encoders, an attribute each. `type` is all of nla_type: the flags NLA_F_NESTED and NLA_F_NET_BYTEORDER may be in
+ * it. Integers out of range, and payloads that nla_len's 16 bits cannot hold, throw a RangeError.
+ */
+export const attr = {
+  u8(type: number, value: number): Buffer {
+    const bytes = allocate(type, 1)
+    bytes.writeUInt8(value, NLA_HDRLEN)
+    return bytes
+  },
+  u16(type: number, value: number): Buffer {
+    const bytes = allocate(type, 2)
+    writeU16(bytes, value, NLA_HDRLEN)
+    return bytes
+  },
+  u32(type: number, value: number): Buffer {
+    const bytes = allocate(type, 4)
+    writeU32(bytes, value, NLA_HDRLEN)
+    return bytes
+  },
+  u64(type: number, value: bigint): Buffer {
+    const bytes = allocate(type, 8)
+    writeU64(bytes, value, NLA_HDRLEN)
+    return bytes
+  },
+  s8(type: number, value: number): Buffer {
+    const bytes = allocate(type, 1)
+    bytes.writeInt8(value, NLA_HDRLEN)
+    return bytes
+  },
+  s16(type: number, value: number): Buffer {
+    const bytes = allocate(type, 2)
+    writeS16(bytes, value, NLA_HDRLEN)
+    return bytes
+  },
+  s32(type: number, value: number): Buffer {
+    const bytes = allocate(type, 4)
+    writeS32(bytes, value, NLA_HDRLEN)
+    return bytes
+  },
+  s64(type: number, value: bigint): Buffer {
+    const bytes = allocate(type, 8)
+    writeS64(bytes, value, NLA_HDRLEN)
+    return bytes
+  },
+  /** Big-endian, as ports and addresses are. The flag NLA_F_NET_BYTEORDER is not set by itself: few families use it. */
+  be16(type: number, value: number): Buffer {
+    const bytes = allocate(type, 2)
+    bytes.writeUInt16BE(value, NLA_HDRLEN)
+    return bytes
+  },
+  /** Big-endian. */
+  be32(type: number, value: number): Buffer {
+    const bytes = allocate(type, 4)
+    bytes.writeUInt32BE(value, NLA_HDRLEN)
+    return bytes
+  },
+  /** Big-endian. */
+  be64(type: number, value: bigint): Buffer {
+    const bytes = allocate(type, 8)
+    bytes.writeBigUInt64BE(value, NLA_HDRLEN)
+    return bytes
+  },
+  /** UTF-8 and a terminating NUL, which the kernel's NLA_NUL_STRING wants and its NLA_STRING allows. */
+  string(type: number, text: string): Buffer {
+    const length = Buffer.byteLength(text)
+    const bytes = allocate(type, length + 1)
+    bytes.write(text, NLA_HDRLEN, 'utf8')
+    bytes[NLA_HDRLEN + length] = 0
+    return bytes
+  },
+  binary(type: number, payload: Uint8Array): Buffer {
+    const bytes = allocate(type, payload.length)
+    bytes.set(payload, NLA_HDRLEN)
+    return bytes
+  },
+  /** Present or not, without a payload. */
+  flag(type: number): Buffer {
+    return allocate(type, 0)
+  },
+  /** Attributes inside an attribute; NLA_F_NESTED is set, as strictly checking families want. */
+  nested(type: number, ...parts: readonly Uint8Array[]): Buffer {
+    return attr.binary(type | NLA_F_NESTED, Buffer.concat(parts))
+  },
+} as const
+
+/**
+ * One attribute of a parsed message: a view, not a copy. The readers named for a type throw a {@link MalformedError} when
+ * the payload's length is not that type's.
+ */
+export class Attribute {
+  /** nla_type without its flags. */
+  readonly type: number
+  /** Whether NLA_F_NESTED is set. Older families nest without saying so. */
+  readonly isNested: boolean
+  /** Whether NLA_F_NET_BYTEORDER is set: the payload says that it is big-endian. */
+  readonly isNetByteOrder: boolean
+  /** Where the attribute's header begins in the bytes that were parsed. */
+  readonly offset: number
+  readonly #buffer: Buffer
+  readonly #end: number
+
+  /** `offset` and `end` are checked by {@link parseAttributes}, which is what makes attributes. */
+  constructor(buffer: Buffer, offset: number, end: number) {
+    const rawType = readU16(buffer, offset + 2)
+    this.type = rawType & NLA_TYPE_MASK
+    this.isNested = (rawType & NLA_F_NESTED) !== 0
+    this.isNetByteOrder = (rawType & NLA_F_NET_BYTEORDER) !== 0
+    this.offset = offset
+    this.#buffer = buffer
+    this.#end = end
+  }
+
+  /** Bytes of payload. */
+  get length(): number {
+    return this.#end - this.offset - NLA_HDRLEN
+  }
+
+  /** The payload without its padding: a view. */
+  get payload(): Buffer {
+    return this.#buffer.subarray(this.offset + NLA_HDRLEN, this.#end)
+  }
+
+  u8(): number {
+    return this.#buffer.readUInt8(this.#start(1))
+  }
+  u16(): number {
+    return readU16(this.#buffer, this.#start(2))
+  }
+  u32(): number {
+    return readU32(this.#buffer, this.#start(4))
+  }
+  u64(): bigint {
+    return readU64(this.#buffer, this.#start(8))
+  }
+  s8(): number {
+    return this.#buffer.readInt8(this.#start(1))
+  }
+  s16(): number {
+    return readS16(this.#buffer, this.#start(2))
+  }
+  s32(): number {
+    return readS32(this.#buffer, this.#start(4))
+  }
+  s64(): bigint {
+    return readS64(this.#buffer, this.#start(8))
+  }
+  be16(): number {
+    return this.#buffer.readUInt16BE(this.#start(2))
+  }
+  be32(): number {
+    return this.#buffer.readUInt32BE(this.#start(4))
+  }
+  be64(): bigint {
+    return this.#buffer.readBigUInt64BE(this.#start(8))
+  }
+
+  /** UTF-8 up to the first NUL, or to the end where there is none. */
+  string(): string {
+    const start = this.offset + NLA_HDRLEN
+    const nul = this.#buffer.indexOf(0, start)
+    return this.#buffer.toString('utf8', start, nul === -1 || nul > this.#end ? this.#end : nul)
+  }
+
+  /** The attributes inside, whether NLA_F_NESTED is set or not. Offsets count from the payload's first byte. */
+  attributes(): Attribute[] {
+    return parseAttributes(this.payload)
+  }
+
+  #start(width: number): number {
+    if (this.length !== width)
+      throw new MalformedError(`attribute ${this.type} has ${this.length} bytes, not ${width}`, this.offset)
+    return this.offset + NLA_HDRLEN
+  }
+}
+
+/**
+ * The attributes in `bytes` from `offset` on, in their order, unknown and repeated ones as well.
+ * @throws MalformedError for a length under the header's own or past the end, or 1 to 3 bytes left over
+ */
+export function parseAttributes(bytes: Uint8Array, offset = 0): Attribute[] {
+  const buffer = asBuffer(bytes)
+  const attributes: Attribute[] = []
+  while (offset < buffer.length) {
+    const rest = buffer.length - offset
+    if (rest < NLA_HDRLEN) throw new MalformedError(`${rest} bytes left over after the attributes`, offset)
+    const length = readU16(buffer, offset)
+    if (length < NLA_HDRLEN || length > rest)
+      throw new MalformedError(`an attribute of ${length} bytes where ${rest} are left`, offset)
+    attributes.push(new Attribute(buffer, offset, offset + length))
+    // the last one's padding may be missing
+    offset += align(length)
+  }
+  return attributes
+}
+
+/** The last attribute of that type, which is the one that the kernel's nla_parse() takes too. */
+export function findAttribute(attributes: readonly Attribute[], type: number): Attribute | undefined {
+  return attributes.findLast(attribute => attribute.type === type)
+}

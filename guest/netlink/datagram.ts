@@ -1,0 +1,32 @@
+import { type Message, parseMessages } from './message.ts'
+
+/** What one send of another's put into the socket: usually one message, in dumps many. */
+export class Datagram {
+  /** The bytes as they came: a view that nobody else writes to. To keep it for long, copy it: it holds 128 KiB. */
+  readonly bytes: Buffer
+  /** The sender's port id (nl_pid of the source address): 0 is the kernel. */
+  readonly portId: number
+  /** nl_groups of the source address: the mask of the group it was multicast to, 0 if unicast or to a group over 32. */
+  readonly groups: number
+  /** Bytes of the datagram as it was sent: more than `bytes` has if it was cut short, which happens above 4 MiB. */
+  readonly length: number
+
+  constructor(bytes: Buffer, portId: number, groups: number, length: number) {
+    this.bytes = bytes
+    this.portId = portId
+    this.groups = groups
+    this.length = length
+  }
+
+  get isTruncated(): boolean {
+    return this.bytes.length < this.length
+  }
+
+  /**
+   * The messages in it, parsed anew at each call.
+   * @throws MalformedError
+   */
+  messages(): Message[] {
+    return parseMessages(this.bytes)
+  }
+}

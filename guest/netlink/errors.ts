@@ -1,0 +1,93 @@
+import { errnoName } from './errno.ts'
+import type { KernelAnswer } from './error-message.ts'
+
+/** Every error this library throws for what happened outside of the caller's own code. */
+export class NetlinkError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+  }
+}
+
+/**
+ * The kernel refused a request: an NLMSG_ERROR message with a non-zero error. Its text is the errno's name and, where the
+ * socket has NETLINK_EXT_ACK, what the kernel says about the reason.
+ */
+export class KernelError extends NetlinkError {
+  /** The errno's name, 'EINVAL' for instance. */
+  readonly code: string
+  /** The errno, a positive number. */
+  readonly errno: number
+  /** All of the answer: extended acknowledgement, the request as the kernel echoes it, raw bytes. */
+  readonly answer: KernelAnswer
+
+  constructor(answer: KernelAnswer) {
+    const { extendedAck } = answer
+    const code = errnoName(answer.errno)
+    const details = [
+      extendedAck.message,
+      extendedAck.offset === undefined ? undefined : `attribute at offset ${extendedAck.offset}`,
+      extendedAck.missingType === undefined ? undefined : `missing attribute ${extendedAck.missingType}`,
+    ].filter(detail => detail !== undefined)
+    super(details.length === 0 ? `the kernel answered ${code}` : `${code}: ${details.join(', ')}`)
+    this.code = code
+    this.errno = answer.errno
+    this.answer = answer
+  }
+}
+
+/** A system call failed: `code` is the errno's name, `syscall` what was called. */
+export class SystemCallError extends NetlinkError {
+  readonly code: string
+  /** The errno, a positive number. */
+  readonly errno: number
+  readonly syscall: string
+
+  constructor(syscall: string, errno: number) {
+    super(`${syscall}: ${errnoName(errno)}`)
+    this.code = errnoName(errno)
+    this.errno = errno
+    this.syscall = syscall
+  }
+}
+
+/**
+ * ENOBUFS on receiving: the socket's receive buffer was full, and messages were lost. The socket remains usable and has
+ * the messages that came before the loss; the kernel says so once for any number of lost messages.
+ */
+export class OverflowError extends NetlinkError {
+  readonly code = 'ENOBUFS'
+
+  constructor() {
+    super('ENOBUFS: the receive buffer was full, messages were lost')
+  }
+}
+
+/** Nothing came within the time given. */
+export class TimeoutError extends NetlinkError {
+  /** Milliseconds that were waited. */
+  readonly timeout: number
+
+  constructor(awaited: string, timeout: number) {
+    super(`no ${awaited} within ${timeout} ms`)
+    this.timeout = timeout
+  }
+}
+
+/** Bytes that are not what netlink's format says. */
+export class MalformedError extends NetlinkError {
+  /** Where in the parsed bytes. */
+  readonly offset: number
+
+  constructor(message: string, offset: number) {
+    super(`${message} (at byte ${offset})`)
+    this.offset = offset
+  }
+}
+
+/** The socket was closed, before the call or while it waited. */
+export class ClosedError extends NetlinkError {
+  constructor() {
+    super('the socket is closed')
+  }
+}

@@ -1,0 +1,39 @@
+/** Generic netlink's own header: struct genlmsghdr of include/uapi/linux/genetlink.h. */
+import { GENL_HDRLEN, NLMSG_HDRLEN } from './constants.ts'
+import { MalformedError } from './errors.ts'
+import { readU16, writeU16 } from './integers.ts'
+import type { Message } from './message.ts'
+
+/** The fields of a struct genlmsghdr. */
+export interface GenericHeader {
+  /** cmd: the family's command */
+  readonly command: number
+  /** The family's version, 1 by default, which is what nearly all have. */
+  readonly version?: number
+  /** To be 0; kernels from 6.1 on refuse others where the family checks strictly. */
+  readonly reserved?: number
+}
+
+/** The four bytes between the message's header and the attributes: the first part of a generic netlink message. */
+export function encodeGenericHeader({ command, version = 1, reserved = 0 }: GenericHeader): Buffer {
+  const bytes = Buffer.allocUnsafe(GENL_HDRLEN)
+  bytes.writeUInt8(command, 0)
+  bytes.writeUInt8(version, 1)
+  writeU16(bytes, reserved, 2)
+  return bytes
+}
+
+/**
+ * The generic netlink header of a message. Its attributes are `message.attributes(GENL_HDRLEN)`.
+ * @throws MalformedError when the payload is shorter
+ */
+export function parseGenericHeader(message: Message): Required<GenericHeader> {
+  const { bytes } = message
+  if (bytes.length < NLMSG_HDRLEN + GENL_HDRLEN)
+    throw new MalformedError('a payload shorter than a genlmsghdr', NLMSG_HDRLEN)
+  return {
+    command: bytes.readUInt8(NLMSG_HDRLEN),
+    version: bytes.readUInt8(NLMSG_HDRLEN + 1),
+    reserved: readU16(bytes, NLMSG_HDRLEN + 2),
+  }
+}

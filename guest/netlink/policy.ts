@@ -1,0 +1,90 @@
+/**
+ * Attribute policies as the kernel describes them, in extended acknowledgements and in answers to CTRL_CMD_GETPOLICY:
+ * enum netlink_policy_type_attr of include/uapi/linux/netlink.h.
+ */
+import type { Attribute } from './attribute.ts'
+
+const NL_POLICY_TYPE_ATTR_TYPE = 1
+const NL_POLICY_TYPE_ATTR_MIN_VALUE_S = 2
+const NL_POLICY_TYPE_ATTR_MAX_VALUE_S = 3
+const NL_POLICY_TYPE_ATTR_MIN_VALUE_U = 4
+const NL_POLICY_TYPE_ATTR_MAX_VALUE_U = 5
+const NL_POLICY_TYPE_ATTR_MIN_LENGTH = 6
+const NL_POLICY_TYPE_ATTR_MAX_LENGTH = 7
+const NL_POLICY_TYPE_ATTR_POLICY_IDX = 8
+const NL_POLICY_TYPE_ATTR_POLICY_MAXTYPE = 9
+const NL_POLICY_TYPE_ATTR_BITFIELD32_MASK = 10
+const NL_POLICY_TYPE_ATTR_MASK = 12
+
+// enum netlink_attribute_type, without NL_ATTR_TYPE_
+const typeNames =
+  'INVALID FLAG U8 U16 U32 U64 S8 S16 S32 S64 BINARY STRING NUL_STRING NESTED NESTED_ARRAY BITFIELD32 SINT UINT'.split(
+    ' ',
+  )
+
+/** What a family accepts as one attribute's value. What the kernel did not say is not there. */
+export interface AttributePolicy {
+  /** NL_ATTR_TYPE_ without its prefix: 'U32', 'NUL_STRING', 'NESTED' ...; 'TYPE' and a number where unknown. */
+  type?: string
+  /** The least and the greatest value of an integer. */
+  minimum?: bigint
+  maximum?: bigint
+  /** Bytes of a string or binary. */
+  minimumLength?: number
+  maximumLength?: number
+  /** The policy of what is inside a nested attribute, an index in a policy dump, and the highest type in it. */
+  policyIndex?: number
+  maximumType?: number
+  /** Valid bits of a bitfield32. */
+  bitfieldMask?: number
+  /** Valid bits of an unsigned integer. */
+  mask?: bigint
+}
+
+/**
+ * Reads a nest of NL_POLICY_TYPE_ATTR_* attributes; those that are not known are passed over.
+ * @throws MalformedError
+ */
+export function parsePolicy(attributes: readonly Attribute[]): AttributePolicy {
+  const policy: AttributePolicy = {}
+  for (const attribute of attributes) {
+    switch (attribute.type) {
+      case NL_POLICY_TYPE_ATTR_TYPE: {
+        const type = attribute.u32()
+        policy.type = typeNames[type] ?? `TYPE${type}`
+        break
+      }
+      case NL_POLICY_TYPE_ATTR_MIN_VALUE_S:
+        policy.minimum = attribute.s64()
+        break
+      case NL_POLICY_TYPE_ATTR_MAX_VALUE_S:
+        policy.maximum = attribute.s64()
+        break
+      case NL_POLICY_TYPE_ATTR_MIN_VALUE_U:
+        policy.minimum = attribute.u64()
+        break
+      case NL_POLICY_TYPE_ATTR_MAX_VALUE_U:
+        policy.maximum = attribute.u64()
+        break
+      case NL_POLICY_TYPE_ATTR_MIN_LENGTH:
+        policy.minimumLength = attribute.u32()
+        break
+      case NL_POLICY_TYPE_ATTR_MAX_LENGTH:
+        policy.maximumLength = attribute.u32()
+        break
+      case NL_POLICY_TYPE_ATTR_POLICY_IDX:
+        policy.policyIndex = attribute.u32()
+        break
+      case NL_POLICY_TYPE_ATTR_POLICY_MAXTYPE:
+        policy.maximumType = attribute.u32()
+        break
+      case NL_POLICY_TYPE_ATTR_BITFIELD32_MASK:
+        policy.bitfieldMask = attribute.u32()
+        break
+      case NL_POLICY_TYPE_ATTR_MASK:
+        policy.mask = attribute.u64()
+        break
+    }
+  }
+  return policy
+}

@@ -1,0 +1,79 @@
+/**
+ * Receiving in one system call, whole and without copying: recvmsg(2) into two areas, first the rest of a slab, then a
+ * large spill area that all sockets share. What fits into the slab is handed out as a view of it, which
+ * nobody writes to again; what does not is copied together. So nothing is cut short below 4 MiB, nothing is
+ * peeked at first, and a small message costs its own size.
+ */
+import { Datagram } from './datagram.ts'
+import { OverflowError, SystemCallError } from './errors.ts'
+import { align, readU32, writeU32, writeWord } from './integers.ts'
+import { addressOf, errno, recvmsg } from './libc.ts'
+
+const EAGAIN = 11
+const EINTR = 4
+const ENOBUFS = 105
+const MSG_TRUNC = 0x20
+const MSG_DONTWAIT = 0x40
+
+/** Dumps come in datagrams of up to 32 KiB (netlink_dump() of net/netlink/af_netlink.c). */
+const LARGEST_DUMP = 32 * 1024
+const SLAB_SIZE = 4 * LARGEST_DUMP
+/** Memory that is never touched is never there: this costs addresses only. */
+const SPILL_SIZE = 4 * 1024 * 1024
+
+// struct msghdr, struct iovec and struct sockaddr_nl on a 64-bit machine
+const header = Buffer.alloc(56)
+const vectors = Buffer.alloc(32)
+const sender = Buffer.alloc(12)
+const NAME_LENGTH_OFFSET = 8
+
+let slab = Buffer.alloc(0)
+let slabAddress = 0
+let used = 0
+let spill: Buffer | undefined
+
+/**
+ * Takes one datagram from the socket, undefined if there is none.
+ * @throws OverflowError, SystemCallError
+ */
+export function receiveDatagram(fd: number): Datagram | undefined {
+  spill ??= prepare()
+  if (slab.length - used < LARGEST_DUMP) {
+    slab = Buffer.allocUnsafeSlow(SLAB_SIZE)
+    slabAddress = addressOf(slab)
+    used = 0
+  }
+  const room = slab.length - used
+  writeWord(vectors, slabAddress + used, 0)
+  writeWord(vectors, room, 8)
+  // the kernel writes the length back
+  writeU32(header, sender.length, NAME_LENGTH_OFFSET)
+
+  let length = recvmsg(fd, header, MSG_DONTWAIT | MSG_TRUNC)
+  while (length === -1) {
+    const error = errno()
+    if (error === EAGAIN) return undefined
+    if (error === ENOBUFS) throw new OverflowError()
+    if (error !== EINTR) throw new SystemCallError('recvmsg', error)
+    length = recvmsg(fd, header, MSG_DONTWAIT | MSG_TRUNC)
+  }
+
+  let bytes: Buffer
+  if (length <= room) {
+    bytes = slab.subarray(used, used + length)
+    used += align(length)
+  } else {
+    bytes = Buffer.concat([slab.subarray(used), spill.subarray(0, length - room)])
+  }
+  return new Datagram(bytes, readU32(sender, 4), readU32(sender, 8), length)
+}
+
+function prepare(): Buffer {
+  const area = Buffer.allocUnsafeSlow(SPILL_SIZE)
+  writeWord(vectors, addressOf(area), 16)
+  writeWord(vectors, SPILL_SIZE, 24)
+  writeWord(header, addressOf(sender), 0)
+  writeWord(header, addressOf(vectors), 16)
+  writeWord(header, 2, 24)
+  return area
+}

@@ -1,0 +1,395 @@
+import { NLM_F_ACK, NLM_F_REQUEST } from './constants.ts'
+import type { Datagram } from './datagram.ts'
+import { ClosedError, MalformedError, OverflowError, SystemCallError } from './errors.ts'
+import { readU32, writeU16, writeU32 } from './integers.ts'
+import * as libc from './libc.ts'
+import { encodeMessage, type Message } from './message.ts'
+import { PendingRequest } from './pending-request.ts'
+import { unwatch, watch } from './poller.ts'
+import { receiveDatagram } from './receive-buffer.ts'
+import { Wait, type WaitOptions } from './wait.ts'
+
+const AF_NETLINK = 16
+const SOCK_RAW = 3
+const SOCK_CLOEXEC = 0o2000000
+const MSG_DONTWAIT = 0x40
+const SOL_SOCKET = 1
+const SOL_NETLINK = 270
+const EINTR = 4
+
+/** Options of SOL_NETLINK that are on or off (include/uapi/linux/netlink.h). */
+const switches = {
+  /** NETLINK_EXT_ACK: errors come with the kernel's reason, the offending attribute and its policy. */
+  extendedAck: 11,
+  /** NETLINK_CAP_ACK: errors echo the request's header only, not all of it. */
+  capAck: 10,
+  /** NETLINK_GET_STRICT_CHK: rtnetlink checks the headers of GETs, and filters dumps by them. */
+  strictCheck: 12,
+  /** NETLINK_NO_ENOBUFS: lost messages are not reported. */
+  noEnobufs: 5,
+} as const
+export type SocketSwitch = keyof typeof switches
+
+const NETLINK_ADD_MEMBERSHIP = 1
+const NETLINK_DROP_MEMBERSHIP = 2
+const SO_SNDBUF = 7
+const SO_RCVBUF = 8
+const SO_SNDBUFFORCE = 32
+const SO_RCVBUFFORCE = 33
+
+/** What a new socket is to be like. */
+export interface SocketOptions {
+  /** The port id to bind to; chosen by the kernel if not given, or 0. */
+  readonly portId?: number
+  /** Groups to join by bind(2): a mask of groups 1 to 32, group 1 being bit 0. */
+  readonly groups?: number
+  /** Groups to join by NETLINK_ADD_MEMBERSHIP: numbers from 1 on. */
+  readonly memberships?: readonly number[]
+  /** Milliseconds that calls wait where they are not told otherwise: 5000 if not given. */
+  readonly timeout?: number
+  /** On if not given: errors without their reason help nobody. The others are off if not given. */
+  readonly extendedAck?: boolean
+  readonly capAck?: boolean
+  readonly strictCheck?: boolean
+  readonly noEnobufs?: boolean
+  /** Bytes of SO_RCVBUF; the kernel doubles it for its own bookkeeping and has a least (2304) and a greatest value. */
+  readonly receiveBuffer?: number
+  /** Bytes of SO_SNDBUF, likewise. */
+  readonly sendBuffer?: number
+}
+
+/** Where a datagram goes. */
+export interface Destination {
+  /** 0, the kernel, if not given. */
+  readonly portId?: number
+  /** A mask of groups that get it as well; of several bits the kernel takes the lowest. */
+  readonly groups?: number
+}
+
+/** A request's header as far as the caller chooses it: the sequence number and the port id are the socket's. */
+export interface RequestHeader {
+  /** nlmsg_type */
+  readonly type: number
+  /** nlmsg_flags besides NLM_F_REQUEST and NLM_F_ACK, which are always set. Not NLM_F_DUMP: dumps end otherwise. */
+  readonly flags?: number
+}
+
+const DEFAULT_TIMEOUT = 5000
+
+// Laid out once and written for each call, which is done with them when it returns.
+const kernelAddress = sockaddr(0, 0)
+const address = sockaddr(0, 0)
+const value = Buffer.alloc(4)
+const length = Buffer.alloc(4)
+
+/**
+ * A netlink socket: netlink(7).
+ *
+ * Sending never blocks: the kernel handles a request before send returns, and so its answer is taken without waiting;
+ * whatever really waits has a deadline. Several calls may wait at the same time, and {@link close} ends them all.
+ *
+ * Of what arrives, messages that answer a {@link request} go to it, by their sequence number; all else goes to
+ * {@link receive}, in the order in which it came.
+ */
+export class Socket implements Disposable, AsyncDisposable {
+  /** NETLINK_ROUTE, NETLINK_GENERIC ... */
+  readonly protocol: number
+  /** Milliseconds that calls wait where they are not told otherwise. */
+  timeout: number
+  #fd: number
+  #portId = 0
+  #sequence = 0
+  #isWatched = false
+  /** What came while only requests were waited for. */
+  readonly #held: (Datagram | OverflowError)[] = []
+  readonly #receivers = new Set<Wait<Datagram>>()
+  readonly #requests = new Map<number, PendingRequest>()
+
+  private constructor(protocol: number, fd: number, timeout: number) {
+    this.protocol = protocol
+    this.timeout = timeout
+    this.#fd = fd
+  }
+
+  /**
+   * Opens and binds a socket.
+   * @param protocol NETLINK_ROUTE, NETLINK_GENERIC ... : the third argument of socket(2)
+   * @throws SystemCallError EPROTONOSUPPORT where the kernel has no such protocol, EADDRINUSE for a port id that is
+   * taken, EPERM for groups that need privileges
+   */
+  static open(protocol: number, options: SocketOptions = {}): Socket {
+    const fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)
+    if (fd === -1) throw new SystemCallError('socket', libc.errno())
+    const socket = new Socket(protocol, fd, options.timeout ?? DEFAULT_TIMEOUT)
+    try {
+      if (options.extendedAck ?? true) socket.set('extendedAck', true)
+      if (options.capAck) socket.set('capAck', true)
+      if (options.strictCheck) socket.set('strictCheck', true)
+      if (options.noEnobufs) socket.set('noEnobufs', true)
+      if (options.receiveBuffer !== undefined) socket.setReceiveBuffer(options.receiveBuffer)
+      if (options.sendBuffer !== undefined) socket.setSendBuffer(options.sendBuffer)
+      socket.bind(options)
+      for (const group of options.memberships ?? []) socket.join(group)
+    } catch (error) {
+      socket.close()
+      throw error
+    }
+    return socket
+  }
+
+  /** The descriptor, to hand to a child process for instance; it remains the socket's own. */
+  get fd(): number {
+    if (this.#fd === -1) throw new ClosedError()
+    return this.#fd
+  }
+
+  /** The port id it is bound to: its address, unique in its protocol and network namespace. */
+  get portId(): number {
+    return this.#portId
+  }
+
+  get isClosed(): boolean {
+    return this.#fd === -1
+  }
+
+  /**
+   * bind(2), which {@link open} has done once: again to join other groups by mask; those not in it are left.
+   * @throws SystemCallError EINVAL for another port id than it has
+   */
+  bind(options: Pick<SocketOptions, 'portId' | 'groups'> = {}): void {
+    const { fd } = this
+    writeU32(address, options.portId ?? this.#portId, 4)
+    writeU32(address, options.groups ?? 0, 8)
+    check('bind', libc.bind(fd, address, address.length))
+    writeU32(length, address.length, 0)
+    check('getsockname', libc.getsockname(fd, address, length))
+    this.#portId = readU32(address, 4)
+  }
+
+  /** NETLINK_ADD_MEMBERSHIP. @throws SystemCallError EINVAL for a group that the protocol does not have, EPERM */
+  join(group: number): void {
+    this.#setOption(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+  }
+
+  /** NETLINK_DROP_MEMBERSHIP. */
+  leave(group: number): void {
+    this.#setOption(SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group)
+  }
+
+  /** Turns one of the kernel's options for netlink sockets on or off. */
+  set(name: SocketSwitch, on: boolean): void {
+    this.#setOption(SOL_NETLINK, switches[name], on ? 1 : 0)
+  }
+
+  /** Bytes of SO_RCVBUF as the kernel counts them, twice what was asked for. */
+  get receiveBuffer(): number {
+    return this.#getOption(SOL_SOCKET, SO_RCVBUF)
+  }
+
+  /** `force` passes the system's limit (net.core.rmem_max), with CAP_NET_ADMIN. */
+  setReceiveBuffer(bytes: number, { force = false }: { force?: boolean } = {}): void {
+    this.#setOption(SOL_SOCKET, force ? SO_RCVBUFFORCE : SO_RCVBUF, bytes)
+  }
+
+  /** Bytes of SO_SNDBUF as the kernel counts them; no datagram can be larger. */
+  get sendBuffer(): number {
+    return this.#getOption(SOL_SOCKET, SO_SNDBUF)
+  }
+
+  /** `force` passes the system's limit (net.core.wmem_max), with CAP_NET_ADMIN. */
+  setSendBuffer(bytes: number, { force = false }: { force?: boolean } = {}): void {
+    this.#setOption(SOL_SOCKET, force ? SO_SNDBUFFORCE : SO_SNDBUF, bytes)
+  }
+
+  /**
+   * Sends bytes as they are, as one datagram. When it returns, the kernel has handled the messages in it.
+   * @param to the kernel if not given; null gives no address at all, as send(2) and write(2) do, which makes a
+   * difference to the kernel's checks of privileges (netlink_capable())
+   * @throws SystemCallError ECONNREFUSED where nobody has the port id, EMSGSIZE, EPERM; EAGAIN where another process's
+   * receive buffer is full
+   */
+  send(bytes: Uint8Array, to?: Destination | null): void {
+    let target: Buffer | null = kernelAddress
+    if (to === null) target = null
+    else if (to !== undefined) {
+      writeU32(address, to.portId ?? 0, 4)
+      writeU32(address, to.groups ?? 0, 8)
+      target = address
+    }
+    const { fd } = this
+    for (;;) {
+      const sent = libc.sendto(fd, bytes, bytes.length, MSG_DONTWAIT, target, target === null ? 0 : 12)
+      if (sent !== -1) return
+      const error = libc.errno()
+      if (error !== EINTR) throw new SystemCallError('sendto', error)
+    }
+  }
+
+  /**
+   * The next datagram that is no answer to a {@link request}. What is there already is taken at once; only else it waits.
+   * @throws TimeoutError, ClosedError, the signal's reason
+   * @throws OverflowError when messages were lost; the next call goes on with what there is
+   */
+  async receive(options: WaitOptions = {}): Promise<Datagram> {
+    options.signal?.throwIfAborted()
+    if (this.#receivers.size === 0) {
+      const datagram = this.receiveNow()
+      if (datagram) return datagram
+    }
+    const wait: Wait<Datagram> = new Wait(() => this.#receivers.delete(wait))
+    this.#receivers.add(wait)
+    this.#arm(wait, 'datagram', options)
+    return await wait.promise
+  }
+
+  /**
+   * The next datagram that is no answer to a {@link request} if it is there already, else undefined. Never waits.
+   * @throws OverflowError, ClosedError
+   */
+  receiveNow(): Datagram | undefined {
+    const { fd } = this
+    const held = this.#held.shift()
+    if (held instanceof OverflowError) throw held
+    if (held !== undefined) return held
+    for (;;) {
+      const datagram = this.#read(fd)
+      if (datagram === undefined || !this.#claim(datagram)) return datagram
+    }
+  }
+
+  /** The next sequence number: from 1 on, never 0, which notifications of the kernel's own often have. */
+  nextSequence(): number {
+    this.#sequence = this.#sequence === 0xffffffff ? 1 : this.#sequence + 1
+    return this.#sequence
+  }
+
+  /**
+   * Sends one request and collects the replies to it until the kernel's acknowledgement, which is asked for and is not
+   * among them. With NLM_F_ECHO the copy of the notification is a reply.
+   * @param parts what follows the header: a family's own header, attributes made by `attr`
+   * @throws KernelError when the kernel refuses it
+   * @throws OverflowError when the receive buffer overflowed meanwhile, so that the answer may be lost
+   * @throws SystemCallError of sending, TimeoutError, ClosedError, MalformedError, the signal's reason
+   */
+  async request(
+    header: RequestHeader,
+    parts: readonly Uint8Array[] = [],
+    options: WaitOptions = {},
+  ): Promise<Message[]> {
+    options.signal?.throwIfAborted()
+    const flags = (header.flags ?? 0) | NLM_F_REQUEST | NLM_F_ACK
+    const sequence = this.nextSequence()
+    const bytes = encodeMessage({ type: header.type, flags, sequence, portId: this.#portId }, ...parts)
+    const pending = new PendingRequest(flags, () => this.#requests.delete(sequence))
+    this.send(bytes)
+    this.#requests.set(sequence, pending)
+    this.#pump()
+    this.#arm(pending, `answer to the request of type ${header.type}, sequence number ${sequence},`, options)
+    return await pending.promise
+  }
+
+  /** Closes it, at any time: what still waits fails with a ClosedError. Closing twice is no error. */
+  close(): void {
+    if (this.#fd === -1) return
+    const fd = this.#fd
+    this.#fd = -1
+    if (this.#isWatched) unwatch(fd)
+    libc.close(fd)
+    this.#held.length = 0
+    for (const wait of [...this.#requests.values(), ...this.#receivers]) wait.reject(new ClosedError())
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close()
+  }
+
+  /** Lets a wait that has to wait do so. */
+  #arm<T>(wait: Wait<T>, awaited: string, options: WaitOptions): void {
+    if (wait.isSettled) return
+    if (!this.#isWatched) {
+      watch(this.fd, () => this.#pump())
+      this.#isWatched = true
+    }
+    wait.arm(awaited, options.timeout ?? this.timeout, options.signal)
+  }
+
+  /** Hands out what has come, until there is no more or nobody wants any: an answer costs one call, not two. */
+  #pump(): void {
+    while (this.#fd !== -1 && (this.#requests.size > 0 || this.#receivers.size > 0)) {
+      try {
+        const datagram = this.#read(this.#fd)
+        if (datagram === undefined) return
+        if (this.#claim(datagram)) continue
+        const [receiver] = this.#receivers
+        if (receiver) receiver.resolve(datagram)
+        else this.#held.push(datagram)
+      } catch (error) {
+        const [receiver] = this.#receivers
+        if (receiver) receiver.reject(error)
+        else if (error instanceof OverflowError && !(this.#held.at(-1) instanceof OverflowError))
+          this.#held.push(error)
+      }
+    }
+  }
+
+  #read(fd: number): Datagram | undefined {
+    try {
+      return receiveDatagram(fd)
+    } catch (error) {
+      // any request's answer may be what was lost
+      for (const pending of [...this.#requests.values()]) pending.reject(error)
+      throw error
+    }
+  }
+
+  /** Gives a datagram to the request that it answers, if it does. */
+  #claim(datagram: Datagram): boolean {
+    if (this.#requests.size === 0 || datagram.portId !== 0) return false
+    let messages: Message[]
+    try {
+      messages = datagram.messages()
+    } catch (error) {
+      if (error instanceof MalformedError) return false
+      throw error
+    }
+    const [first] = messages
+    if (first === undefined) return false
+    const pending = this.#requests.get(first.sequence)
+    // some families leave the port id of their replies 0
+    if (pending === undefined || (first.portId !== this.#portId && first.portId !== 0)) return false
+    // the notification of a socket's own request has the request's sequence number and port id as well
+    if (datagram.groups !== 0 && !pending.wantsEcho) return false
+    for (const message of messages) pending.take(message)
+    return true
+  }
+
+  #setOption(level: number, option: number, setting: number): void {
+    const { fd } = this
+    writeU32(value, setting, 0)
+    check('setsockopt', libc.setsockopt(fd, level, option, value, value.length))
+  }
+
+  #getOption(level: number, option: number): number {
+    const { fd } = this
+    writeU32(length, value.length, 0)
+    check('getsockopt', libc.getsockopt(fd, level, option, value, length))
+    return readU32(value, 0)
+  }
+}
+
+/** struct sockaddr_nl */
+function sockaddr(portId: number, groups: number): Buffer {
+  const bytes = Buffer.alloc(12)
+  writeU16(bytes, AF_NETLINK, 0)
+  writeU32(bytes, portId, 4)
+  writeU32(bytes, groups, 8)
+  return bytes
+}
+
+function check(syscall: string, result: number): void {
+  if (result === -1) throw new SystemCallError(syscall, libc.errno())
+}
