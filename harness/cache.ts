@@ -4,7 +4,7 @@ import { mkdir, rename, rm, utimes } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { lock } from 'proper-lockfile'
-import { MachineryError, messageOf } from './errors.ts'
+import { isErrno, MachineryError, messageOf } from './errors.ts'
 
 /** What the cache holds; each kind has a folder of its own, named so. */
 export type CacheKind = 'apt' | 'kernels' | 'modules' | 'images' | 'guest' | 'templates' | 'verdicts'
@@ -126,9 +126,4 @@ function explained(error: unknown): unknown {
       `cannot write below ${cacheRoot()} (${messageOf(error)}): set XDG_CACHE_HOME to a folder you own`,
     )
   return error
-}
-
-/** Whether `error` is a system call's error with this name. */
-export function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

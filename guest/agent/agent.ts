@@ -1,0 +1,64 @@
+/**
+ * The guest's agent: the first process of ours in the guest. It starts the test worker, puts files where the host
+ * wants them, and answers the host's pings from an event loop that no test can block.
+ */
+import { spawn } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { renew } from './identity.ts'
+import { forwardKernelLog } from './kernel-log.ts'
+import { Port } from './port.ts'
+import { type AgentRequest, type FromAgent, guestPaths, ports, type ToAgent } from './protocol.ts'
+
+const port = await Port.open(ports.agent)
+const send = (message: FromAgent) => port.send(message)
+
+async function handle(request: AgentRequest): Promise<void> {
+  switch (request.type) {
+    case 'ping':
+      return
+    case 'deliver':
+      for (const file of request.files) {
+        fs.mkdirSync(path.dirname(file.path), { recursive: true })
+        fs.writeFileSync(file.path, file.content, { mode: file.mode ?? 0o644 })
+      }
+      return
+    case 'renew':
+      return renew(request.time, request.entropy)
+  }
+}
+
+port.listen(message => {
+  const { id, request } = message as ToAgent
+  handle(request).then(
+    () => send({ type: 'done', id }),
+    error => send({ type: 'done', id, error: String(error?.stack ?? error) }),
+  )
+})
+
+function startWorker(): void {
+  // Colours are decided when the worker loads, before the host has said what it wants: on here, and switched off by
+  // Vitest's own start message (config.disableColors) where they are not wanted.
+  const worker = spawn(
+    process.execPath,
+    ['--experimental-import-meta-resolve', '--no-warnings', workerFile],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: '/tmp',
+      env: { ...process.env, HOME: '/tmp', FORCE_COLOR: '1', TEST: 'true', VITEST: 'true', NODE_ENV: 'test' },
+    },
+  )
+  worker.stdout.on('data', data => send({ type: 'worker-output', stream: 'stdout', data }))
+  worker.stderr.on('data', data => send({ type: 'worker-output', stream: 'stderr', data }))
+  worker.on('error', error => {
+    send({ type: 'worker-output', stream: 'stderr', data: Buffer.from(`${error.message}\n`) })
+    send({ type: 'worker-exit', code: null, signal: null })
+  })
+  worker.on('close', (code, signal) => send({ type: 'worker-exit', code, signal }))
+}
+
+const workerFile = path.join(guestPaths.packages, 'vitest/dist/worker.mjs')
+startWorker()
+forwardKernelLog(await Port.open(ports.kmsg))
+send({ type: 'hello', release: os.release(), node: process.version })

@@ -1,0 +1,91 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { encodeFrame, FrameDecoder } from './frames.ts'
+
+const CLASS = '/sys/class/virtio-ports'
+const LIMIT = 20_000
+
+/**
+ * One virtio-serial port. Reads by one `fs.read` that waits in libuv's thread pool, writes by one `fs.write` at a
+ * time: neither poll nor non-blocking mode, because blocking writes to a port that is also polled can sleep for
+ * ever (a kernel bug: lmb/vimto#29, cilium/ebpf#1734); net.Socket and tty refuse these files anyway.
+ */
+export class Port {
+  readonly #fd: number
+  #queue: Buffer[] = []
+  #writing = false
+
+  private constructor(fd: number) {
+    this.#fd = fd
+  }
+
+  /**
+   * Opens the port of this name. The driver announces ports from a work queue, a moment after it was loaded, and
+   * announces nothing that a process could wait for without udev: hence the short polls.
+   */
+  static async open(name: string): Promise<Port> {
+    const limit = Date.now() + LIMIT
+    for (;;) {
+      const device = find(name)
+      if (device) return new Port(fs.openSync(device, 'r+'))
+      if (Date.now() > limit) throw new Error(`no virtio-serial port named ${name} within ${LIMIT / 1000} s`)
+      await sleep(2)
+    }
+  }
+
+  send(message: unknown): void {
+    this.sendBytes(encodeFrame(message))
+  }
+
+  sendBytes(bytes: Buffer): void {
+    this.#queue.push(bytes)
+    this.#write()
+  }
+
+  /** Hands each message to `onMessage` for as long as the process lives. */
+  listen(onMessage: (message: unknown) => void): void {
+    const decoder = new FrameDecoder(onMessage)
+    const buffer = Buffer.allocUnsafeSlow(256 * 1024)
+    const next = () => fs.read(this.#fd, buffer, 0, buffer.length, null, arrived)
+    const arrived = (error: NodeJS.ErrnoException | null, count: number) => {
+      if (error) throw error
+      // 0 bytes: nobody is connected on the host's side, or, for a moment after a restore, not yet again. Never
+      // the host's end: the host ends QEMU.
+      if (count === 0) return void setTimeout(next, 1)
+      decoder.push(Buffer.from(buffer.subarray(0, count)))
+      next()
+    }
+    next()
+  }
+
+  #write(): void {
+    if (this.#writing || this.#queue.length === 0) return
+    this.#writing = true
+    const bytes = this.#queue.length === 1 ? (this.#queue[0] as Buffer) : Buffer.concat(this.#queue)
+    this.#queue = []
+    let offset = 0
+    const step = () => fs.write(this.#fd, bytes, offset, bytes.length - offset, null, written)
+    const written = (error: NodeJS.ErrnoException | null, count: number) => {
+      if (error && error.code !== 'EAGAIN' && error.code !== 'EINTR') throw error
+      offset += error ? 0 : count
+      if (offset < bytes.length) return step()
+      this.#writing = false
+      this.#write()
+    }
+    step()
+  }
+}
+
+function find(name: string): string | undefined {
+  let devices: string[]
+  try {
+    devices = fs.readdirSync(CLASS)
+  } catch {
+    return undefined
+  }
+  const device = devices.find(
+    device => fs.readFileSync(path.join(CLASS, device, 'name'), 'utf8').trim() === name,
+  )
+  return device && fs.existsSync(`/dev/${device}`) ? `/dev/${device}` : undefined
+}

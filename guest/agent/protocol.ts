@@ -1,0 +1,73 @@
+/**
+ * What host and guest say to each other. Each virtio-serial port has one pair of parties:
+ * - `agent`: the host and the guest's agent: life signs, files, the worker's end
+ * - `worker`: Vitest's pool and the test worker, which opens the port itself: no relay, no copy in between
+ * - `kmsg`: the kernel log, one way, so that a flood of log lines cannot hide a result
+ */
+export const ports = { agent: 'agent', worker: 'worker', kmsg: 'kmsg' } as const
+
+/** Where things lie in the guest. */
+export const guestPaths = {
+  /** Agent, worker, vitest and koffi: part of the image. */
+  root: '/guest',
+  packages: '/guest/node_modules',
+  /** The kernel modules under test, delivered at run time; tests see it as NETLINK_VMTEST_MODULES. */
+  modules: '/run/netlink-vmtest/modules',
+} as const
+
+/** A file to be put into the guest. */
+export interface DeliveredFile {
+  readonly path: string
+  readonly content: Uint8Array
+  /** Permission bits; 0o644 where not given. */
+  readonly mode?: number
+}
+
+/** What the host asks of the agent; each is answered by a `done` with the same id. */
+export type AgentRequest =
+  | { readonly type: 'ping' }
+  | { readonly type: 'deliver'; readonly files: readonly DeliveredFile[] }
+  /** Sets the clock (milliseconds since 1970) and stirs the random pool with the host's bytes. */
+  | { readonly type: 'renew'; readonly time: number; readonly entropy: Uint8Array }
+
+export interface ToAgent {
+  readonly id: number
+  readonly request: AgentRequest
+}
+
+export type FromAgent =
+  | { readonly type: 'hello'; readonly release: string; readonly node: string }
+  | { readonly type: 'done'; readonly id: number; readonly error?: string }
+  | { readonly type: 'worker-output'; readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }
+  | { readonly type: 'worker-exit'; readonly code: number | null; readonly signal: string | null }
+
+/** What Vitest's messages travel in, and what the worker needs beside them. */
+export type ToWorker =
+  | { readonly type: 'vitest'; readonly message: unknown }
+  | { readonly type: 'environment'; readonly variables: Readonly<Record<string, string>> }
+  | { readonly type: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: string }
+
+export type FromWorker =
+  /** Loaded, and listening for `start`. */
+  | { readonly type: 'ready' }
+  | { readonly type: 'vitest'; readonly message: unknown }
+  /** A call that waits for an `answer`. */
+  | ({ readonly type: 'call'; readonly id: number } & WorkerCall)
+
+/** The result of a test as it is kept for the case that the guest dies before Vitest's own, throttled report. */
+export interface TestOutcome {
+  readonly state: string
+  readonly startTime?: number
+  readonly duration?: number
+  readonly retryCount?: number
+  readonly errors?: readonly { name: string; message: string; stack: string; diff?: string }[]
+}
+
+/** What the worker asks of the host: to know which test runs, and snapshot files, which live on the host. */
+export type WorkerCall =
+  | { readonly method: 'test-started'; readonly test: string; readonly timeout: number }
+  | { readonly method: 'test-ended'; readonly test: string; readonly outcome: TestOutcome | undefined }
+  | { readonly method: 'snapshot-raw-path'; readonly test: string; readonly raw: string }
+  | { readonly method: 'snapshot-read'; readonly path: string }
+  | { readonly method: 'snapshot-write'; readonly path: string; readonly content: string }
+  | { readonly method: 'snapshot-remove'; readonly path: string }

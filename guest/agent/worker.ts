@@ -1,0 +1,129 @@
+/**
+ * The test worker in the guest: Vitest's own worker runtime on a port of its own. One process for each test file.
+ * It reaches into Vitest in three places, hence the pinned version: `init` and `runBaseTests` of vitest/worker, the
+ * methods of TestRunner, and the snapshot environment.
+ */
+import type { SnapshotEnvironment } from 'vitest/runtime'
+import { TestRunner } from 'vitest'
+import { init, runBaseTests, setupEnvironment } from 'vitest/worker'
+import { Port } from './port.ts'
+import { type FromWorker, ports, type TestOutcome, type ToWorker, type WorkerCall } from './protocol.ts'
+
+type Listener = (message: unknown) => void
+type WorkerState = Parameters<typeof runBaseTests>[1]
+type Traces = Parameters<typeof runBaseTests>[2]
+type Test = Parameters<NonNullable<TestRunner['onAfterRunTask']>>[0]
+
+const port = await Port.open(ports.worker)
+const exit = process.exit.bind(process)
+const listeners = new Set<Listener>()
+const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
+let lastCall = 0
+
+const send = (message: FromWorker) => port.send(message)
+
+/** Asks the host and waits for its answer. */
+function call(request: WorkerCall): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const id = ++lastCall
+    waiting.set(id, { resolve, reject })
+    send({ type: 'call', id, ...request })
+  })
+}
+
+/** Snapshot files are the host's: the guest has no file system that outlives it. */
+const snapshotEnvironment: SnapshotEnvironment = {
+  getVersion: () => '1',
+  getHeader: () => '// Vitest Snapshot v1, https://vitest.dev/guide/snapshot.html',
+  resolvePath: file =>
+    (globalThis as unknown as VitestGlobal).__vitest_worker__.rpc.resolveSnapshotPath(file),
+  resolveRawPath: async (test, raw) => (await call({ method: 'snapshot-raw-path', test, raw })) as string,
+  readSnapshotFile: async path => (await call({ method: 'snapshot-read', path })) as string | null,
+  saveSnapshotFile: async (path, content) => void (await call({ method: 'snapshot-write', path, content })),
+  removeSnapshotFile: async path => void (await call({ method: 'snapshot-remove', path })),
+}
+interface VitestGlobal {
+  __vitest_worker__: { rpc: { resolveSnapshotPath(file: string): Promise<string> } }
+}
+
+/**
+ * The host has to know what runs when the guest dies, and Vitest's own updates are throttled by 100 ms: so each
+ * test's start and end is told, and acknowledged, before the test goes on.
+ */
+function announceTests(prototype: TestRunner): void {
+  const { onBeforeTryTask, onAfterRunTask } = prototype
+  prototype.onBeforeTryTask = async function (this: TestRunner, test, ...rest) {
+    await call({
+      method: 'test-started',
+      test: test.id,
+      timeout: (test as { timeout?: number }).timeout ?? 0,
+    })
+    await onBeforeTryTask?.call(this, test, ...rest)
+  }
+  prototype.onAfterRunTask = async function (this: TestRunner, test) {
+    await call({ method: 'test-ended', test: test.id, outcome: outcomeOf(test) })
+    await onAfterRunTask?.call(this, test)
+  }
+}
+
+function outcomeOf(test: Test): TestOutcome | undefined {
+  const result = test.result
+  if (!result) return undefined
+  return {
+    state: result.state,
+    ...(result.startTime === undefined ? {} : { startTime: result.startTime }),
+    ...(result.duration === undefined ? {} : { duration: result.duration }),
+    ...(result.retryCount === undefined ? {} : { retryCount: result.retryCount }),
+    ...(result.errors === undefined
+      ? {}
+      : {
+          errors: result.errors.map(error => ({
+            name: String(error.name),
+            message: String(error.message),
+            stack: String(error.stack),
+            ...(error.diff === undefined ? {} : { diff: String(error.diff) }),
+          })),
+        }),
+  }
+}
+
+async function run(method: 'run' | 'collect', state: WorkerState, traces: Traces): Promise<void> {
+  state.config.snapshotOptions.snapshotEnvironment = snapshotEnvironment
+  try {
+    await runBaseTests(method, state, traces)
+  } finally {
+    // Vitest replaces it by a function that throws, for tests; the next file finds the real one.
+    process.exit = exit
+  }
+}
+
+announceTests(TestRunner.prototype)
+
+init({
+  post: message => send({ type: 'vitest', message }),
+  on: listener => void listeners.add(listener),
+  off: listener => void listeners.delete(listener),
+  setup: setupEnvironment,
+  runTests: (state, traces) => run('run', state, traces),
+  collectTests: (state, traces) => run('collect', state, traces),
+  teardown: () => {},
+})
+
+port.listen(received => {
+  const message = received as ToWorker
+  switch (message.type) {
+    case 'vitest':
+      for (const listener of listeners) listener(message.message)
+      return
+    case 'environment':
+      Object.assign(process.env, message.variables)
+      return
+    case 'answer': {
+      const caller = waiting.get(message.id)
+      waiting.delete(message.id)
+      if (message.error !== undefined) caller?.reject(new Error(message.error))
+      else caller?.resolve(message.value)
+    }
+  }
+})
+send({ type: 'ready' })

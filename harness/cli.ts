@@ -1,0 +1,76 @@
+import { Command, CommanderError } from 'commander'
+import { HarnessError } from './errors.ts'
+import type { RunOptions } from './run.ts'
+import { loadSettings } from './settings.ts'
+
+// A signal ends this process at once, and with it, by their parent-death signal, every child: QEMU, make, apt.
+for (const [signal, status] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)
+  process.once(signal, () => process.exit(status))
+
+const root = process.cwd()
+const program = new Command('run-vm.sh')
+  .description(
+    'Runs Vitest files inside freshly booted Linux kernels, against netlink modules built for them.',
+  )
+  .showHelpAfterError('(--help shows what there is)')
+  .exitOverride()
+
+program
+  .command('run', { isDefault: true })
+  .description('run the suites (the default); options that are not listed here go to Vitest')
+  .argument('[filters...]', 'run only the test files whose path contains one of these')
+  .option(
+    '--kernel <labels>',
+    'kernels to run on, separated by commas (default: the one of this Debian release)',
+  )
+  .option('--matrix', "run on the configuration's list of kernels")
+  .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules to test, instead of ours')
+  .option('--junit <file>', 'write a JUnit report')
+  .option('--json <file>', 'write a JSON report')
+  .allowUnknownOption()
+  .allowExcessArguments()
+  .action(async (_filters: string[], options: RunOptions, command: Command) => {
+    const { run } = await import('./run.ts')
+    process.exitCode = await run(options, command.args, await loadSettings(root), root)
+  })
+
+program
+  .command('build')
+  .description('provide a kernel, its modules and its image, and run nothing')
+  .requiredOption('--kernel <label>', 'the kernel')
+  .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules, instead of ours')
+  .action(async ({ kernel, modules }: { kernel: string; modules?: string }) => {
+    const [{ prepareKernel }, { consoleProgress }] = await Promise.all([
+      import('./prepare.ts'),
+      import('./progress.ts'),
+    ])
+    const settings = await loadSettings(root)
+    const prepared = await prepareKernel(kernel, {
+      settings: modules === undefined ? settings : { ...settings, modules },
+      root,
+      progress: consoleProgress(),
+    })
+    process.stdout.write(`${prepared.kernel.label}: ${prepared.kernel.release}, ${prepared.kernel.origin}\n`)
+  })
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = report(error)
+}
+// Vitest may leave handles behind that would keep this process alive.
+process.exit()
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (!(error instanceof HarnessError)) {
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+    return 3
+  }
+  process.stderr.write(`${error.details ? `${error.details}\n` : ''}error: ${error.message}\n`)
+  return error.status
+}

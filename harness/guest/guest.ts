@@ -1,0 +1,231 @@
+import { EventEmitter } from 'node:events'
+import type { Duplex } from 'node:stream'
+import { encodeFrame, FrameDecoder } from '../../guest/agent/frames.ts'
+import {
+  type AgentRequest,
+  type DeliveredFile,
+  type FromAgent,
+  type FromWorker,
+  ports,
+  type ToWorker,
+} from '../../guest/agent/protocol.ts'
+import { MachineryError } from '../errors.ts'
+import { lastLines } from '../process.ts'
+import type { MachineConfig } from '../qemu/command.ts'
+import { Qemu } from '../qemu/qemu.ts'
+import { KernelLog } from './kernel-log.ts'
+import { type Loss, lossOf } from './loss.ts'
+
+/** What a guest is booted from. */
+export interface GuestSpec {
+  /** The kernel's label, for messages. */
+  readonly label: string
+  readonly machine: Pick<MachineConfig, 'accelerator' | 'kernel' | 'initramfs' | 'memory' | 'cpus'>
+  /** Milliseconds that a guest may take from QEMU's start to a loaded test worker. */
+  readonly bootLimit: number
+}
+
+interface GuestEvents {
+  /** A message of the worker's. */
+  worker: [FromWorker]
+  /** What the worker wrote to its own stdout and stderr. */
+  output: [stream: 'stdout' | 'stderr', data: Buffer]
+  /** The guest or its worker is gone; said once, and nothing comes after it. */
+  lost: [Loss]
+}
+
+interface Waiting {
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
+/**
+ * A running guest as the harness sees it: an agent that answers, a test worker that is loaded, a kernel log. Owns its
+ * QEMU: `end` ends it, and so does the end of this process.
+ */
+export class Guest extends EventEmitter<GuestEvents> {
+  readonly label: string
+  readonly qemu: Qemu
+  readonly log = new KernelLog()
+  /** uname -r, as the guest's kernel says it. */
+  release = ''
+  /** Milliseconds from QEMU's start until the test worker was loaded. */
+  bootTime = 0
+  #loss: Loss | undefined
+  readonly #waiting = new Map<number, Waiting>()
+  #lastRequest = 0
+
+  private constructor(label: string, qemu: Qemu) {
+    super()
+    this.label = label
+    this.qemu = qemu
+    this.#port(ports.kmsg).on('data', (bytes: Buffer) => this.log.push(bytes))
+    this.#decode(ports.agent, message => this.#fromAgent(message as FromAgent))
+    this.#decode(ports.worker, message => this.emit('worker', message as FromWorker))
+    qemu.exited.then(exit => this.#lose(lossOf(exit, qemu.console)))
+  }
+
+  /**
+   * Starts QEMU and waits until the agent has said hello and the test worker is loaded.
+   * @throws MachineryError that says how far it came, with the end of the console
+   */
+  static async boot(spec: GuestSpec): Promise<Guest> {
+    const started = performance.now()
+    const guest = new Guest(spec.label, await Qemu.start(spec.machine, Object.values(ports)))
+    try {
+      await guest.#ready(spec.bootLimit)
+    } catch (error) {
+      await guest.end()
+      throw error
+    }
+    guest.bootTime = performance.now() - started
+    return guest
+  }
+
+  /** Why the guest is gone, once it is. */
+  get loss(): Loss | undefined {
+    return this.#loss
+  }
+
+  /** Puts files into the guest; they are there when this resolves. */
+  async deliver(files: readonly DeliveredFile[]): Promise<void> {
+    await this.#request({ type: 'deliver', files }, 30_000)
+  }
+
+  /** Resolves when the agent answers. */
+  async ping(limit: number): Promise<void> {
+    await this.#request({ type: 'ping' }, limit)
+  }
+
+  sendToWorker(message: ToWorker): void {
+    if (!this.#loss) this.#port(ports.worker).write(encodeFrame(message))
+  }
+
+  /** Declares the guest lost for a reason that only its user knows: it is silent, or its worker is stuck. */
+  giveUp(loss: Loss): void {
+    this.#lose(loss)
+    void this.end()
+  }
+
+  /** Ends the machine; resolves when QEMU is gone. */
+  async end(): Promise<void> {
+    this.#loss ??= { cause: 'ended', message: 'ended by the harness' }
+    await this.qemu.kill()
+    this.#rejectAll(new MachineryError(`the guest ${this.label} was ended`))
+  }
+
+  async #ready(limit: number): Promise<void> {
+    const evidence = () => ({ details: lastLines(this.qemu.console, 25) })
+    await new Promise<void>((resolve, reject) => {
+      let agent = false
+      let worker = false
+      const check = () => {
+        if (!agent || !worker) return
+        clearTimeout(timer)
+        this.off('lost', onLost)
+        resolve()
+      }
+      const timer = setTimeout(() => {
+        const reached = agent ? 'its test worker did not load' : 'its agent did not answer'
+        reject(
+          new MachineryError(
+            `the guest ${this.label} did not boot within ${limit / 1000} s: ${reached}`,
+            evidence(),
+          ),
+        )
+      }, limit)
+      const onLost = (loss: Loss) => {
+        clearTimeout(timer)
+        reject(
+          new MachineryError(`the guest ${this.label} was lost while it booted: ${loss.message}`, evidence()),
+        )
+      }
+      this.once('lost', onLost)
+      this.#onHello = () => {
+        agent = true
+        check()
+      }
+      this.once('worker', () => {
+        worker = true
+        check()
+      })
+    })
+  }
+
+  #onHello: () => void = () => {}
+
+  #fromAgent(message: FromAgent): void {
+    switch (message.type) {
+      case 'hello':
+        this.release = message.release
+        this.#onHello()
+        return
+      case 'done': {
+        const waiting = this.#waiting.get(message.id)
+        this.#waiting.delete(message.id)
+        if (message.error === undefined) waiting?.resolve()
+        else waiting?.reject(new MachineryError(`the guest's agent failed: ${message.error}`))
+        return
+      }
+      case 'worker-output':
+        this.emit('output', message.stream, Buffer.from(message.data))
+        return
+      case 'worker-exit': {
+        const how = message.signal ? `was killed by ${message.signal}` : `exited with status ${message.code}`
+        this.#lose({ cause: 'worker', message: `the test worker ${how}` })
+      }
+    }
+  }
+
+  #request(request: AgentRequest, limit: number): Promise<void> {
+    if (this.#loss)
+      return Promise.reject(new MachineryError(`the guest ${this.label} is gone: ${this.#loss.message}`))
+    return new Promise((resolve, reject) => {
+      const id = ++this.#lastRequest
+      const timer = setTimeout(() => {
+        this.#waiting.delete(id)
+        reject(new MachineryError(`the guest ${this.label} did not answer within ${limit / 1000} s`))
+      }, limit)
+      this.#waiting.set(id, {
+        resolve: () => {
+          clearTimeout(timer)
+          resolve()
+        },
+        reject: error => {
+          clearTimeout(timer)
+          reject(error)
+        },
+      })
+      this.#port(ports.agent).write(encodeFrame({ id, request }))
+    })
+  }
+
+  #lose(loss: Loss): void {
+    if (this.#loss) return
+    this.#loss = loss
+    this.emit('lost', loss)
+    this.#rejectAll(new MachineryError(`the guest ${this.label} was lost: ${loss.message}`))
+  }
+
+  #rejectAll(error: Error): void {
+    for (const waiting of this.#waiting.values()) waiting.reject(error)
+    this.#waiting.clear()
+  }
+
+  #decode(name: string, onMessage: (message: unknown) => void): void {
+    const decoder = new FrameDecoder(onMessage)
+    this.#port(name).on('data', (bytes: Buffer) => {
+      try {
+        decoder.push(bytes)
+      } catch (error) {
+        this.giveUp({ cause: 'machinery', message: `the port ${name} is unusable: ${String(error)}` })
+      }
+    })
+  }
+
+  #port(name: string): Duplex {
+    const port = this.qemu.ports[name]
+    if (!port) throw new Error(`no port ${name}`)
+    return port
+  }
+}

@@ -1,0 +1,45 @@
+import path from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { guestPaths } from '../../guest/agent/protocol.ts'
+
+const project = path.resolve(import.meta.dirname, '../..')
+
+/** Our own entry points that tests import, and where they are in the guest. */
+const ours: Readonly<Record<string, string>> = {
+  [path.join(project, 'guest/netlink/index.ts')]: 'netlink-vmtest/netlink.mjs',
+  [path.join(project, 'guest/testing/index.ts')]: 'netlink-vmtest/testing.mjs',
+}
+
+/** What tests import from us, for Vite, which does not resolve a package's imports of itself. */
+export const aliases: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(ours).map(([file, name]) => [name.replace(/\.mjs$/, ''), file]),
+)
+
+/**
+ * A module that the guest has by itself, as the URL by which it imports it; undefined for all others, whose code
+ * comes from Vite. Without this Vitest names externalised modules by the host's paths, which the guest does not have.
+ */
+export function inGuest(
+  id: string,
+  { distPath, project: { config } }: { distPath: string; project: { config: { root: string } } },
+): string | undefined {
+  const named = id.startsWith('file://') ? fileURLToPath(id) : id.replace(/^\/@fs\//, '/')
+  const file = named.replace(/[?#].*$/, '')
+  // Vite names files below its root by paths relative to that root.
+  for (const candidate of [file, path.join(config.root, file)]) {
+    const entry = ours[candidate]
+    if (entry) return guestModule(entry)
+    if (candidate.startsWith(`${distPath}/`)) {
+      const name = candidate.slice(distPath.length + 1).replace(/\.js$/, '.mjs')
+      return guestModule(`vitest/dist/${name}`)
+    }
+    if (/\/node_modules\/koffi\//.test(candidate)) return guestModule('koffi/index.js')
+  }
+  if (id === 'vitest') return guestModule('vitest/dist/index.mjs')
+  if (id === 'koffi') return guestModule('koffi/index.js')
+  return undefined
+}
+
+function guestModule(name: string): string {
+  return pathToFileURL(`${guestPaths.packages}/${name}`).href
+}

@@ -1,0 +1,288 @@
+import { EventEmitter } from 'node:events'
+import path from 'node:path'
+import type { RunnerTestFile } from 'vitest'
+import { generateFileHash, type PoolOptions, type PoolWorker } from 'vitest/node'
+import type { FromWorker, TestOutcome } from '../../guest/agent/protocol.ts'
+import { HarnessError, messageOf } from '../errors.ts'
+import type { Guest } from '../guest/guest.ts'
+import type { Loss } from '../guest/loss.ts'
+import type { GuestSource } from '../guest/source.ts'
+import { lastLines } from '../process.ts'
+import { inGuest } from './externals.ts'
+import {
+  filesOf,
+  isRpcRequest,
+  isWorkerRequest,
+  isWorkerResponse,
+  type RpcRequest,
+  type RpcResponse,
+  type TaskEventPack,
+  type WorkerRequest,
+  workerResponse,
+} from './messages.ts'
+import { answerSnapshotCall } from './snapshots.ts'
+import { type Interruption, reportUnfinished } from './unfinished.ts'
+
+/** The pool's name as Vitest shows it. */
+export const poolName = 'vm'
+
+/** How often a guest at work is asked whether it lives, and how long it may take to answer. */
+const PING_EVERY = 3_000
+const PING_LIMIT = 10_000
+/** How long after its own time limit a test may still keep its event loop to itself. */
+const STUCK_AFTER = 10_000
+/** The call by which the pool itself reports what a lost guest cannot. */
+const LAST_WORDS = 'netlink-vmtest-last-words'
+
+/** Variables that mean something to the tests themselves, wherever they run. */
+const forwarded = ['NODE_ENV', 'VITEST_MODE', 'DEV', 'PROD', 'SSR', 'MODE', 'BASE_URL']
+
+type Listener = (...args: unknown[]) => void
+
+/**
+ * One Vitest worker, which is one guest: passes messages between Vitest and the test worker, answers what only the
+ * host can, and when the guest is lost finishes its files in its place, so that Vitest never waits for the dead.
+ */
+export class PoolWorkerInGuest implements PoolWorker {
+  readonly name = poolName
+  /** Code must come through the port: the guest cannot read the host's files. */
+  readonly cacheFs = false
+  readonly #options: PoolOptions
+  readonly #source: GuestSource
+  readonly #events = new EventEmitter()
+  #guest: Guest | undefined
+  #interruption: Interruption | undefined
+  /** What Vitest has asked for and not been told to be done. */
+  #request: WorkerRequest | undefined
+  readonly #files = new Map<string, RunnerTestFile>()
+  readonly #lastEvents = new Map<string, string>()
+  readonly #outcomes = new Map<string, TestOutcome>()
+  #running: string | undefined
+  #stuck: NodeJS.Timeout | undefined
+  #pings: NodeJS.Timeout | undefined
+
+  constructor(options: PoolOptions, source: GuestSource) {
+    this.#options = options
+    this.#source = source
+  }
+
+  on(event: string, listener: Listener): void {
+    this.#events.on(event, listener)
+  }
+
+  off(event: string, listener: Listener): void {
+    this.#events.off(event, listener)
+  }
+
+  deserialize(message: unknown): unknown {
+    return message
+  }
+
+  /** Never rejects: a guest that cannot be had is reported on the file that wanted it, as is one that dies later. */
+  async start(): Promise<void> {
+    try {
+      const guest = await this.#source.acquire()
+      this.#guest = guest
+      guest.on('worker', message => this.#fromWorker(message))
+      guest.on('output', (stream, data) => this.#print(stream, data))
+      guest.on('lost', loss => this.#lost(loss))
+      if (guest.loss) return this.#lost(guest.loss)
+      await guest.deliver(await this.#source.files())
+      guest.sendToWorker({ type: 'environment', variables: this.#variables() })
+    } catch (error) {
+      const details = error instanceof HarnessError ? (error.details ?? '') : ''
+      this.#interrupt({ reason: messageOf(error), evidence: details })
+    }
+  }
+
+  send(message: unknown): void {
+    if (isWorkerRequest(message)) this.#requested(message)
+    else if ((message as RpcResponse | undefined)?.i === LAST_WORDS) this.#finish()
+    if (this.#interruption) return this.#answerForTheDead(message)
+    this.#guest?.sendToWorker({ type: 'vitest', message })
+  }
+
+  async stop(): Promise<void> {
+    this.#settle()
+    await this.#guest?.end()
+  }
+
+  #requested(request: WorkerRequest): void {
+    this.#request = request
+    if (request.type !== 'run' && request.type !== 'collect') return
+    this.#files.clear()
+    this.#lastEvents.clear()
+    this.#outcomes.clear()
+    this.#running = undefined
+    this.#pings ??= setInterval(() => {
+      this.#guest?.ping(PING_LIMIT).catch(() => {
+        const message = `the guest froze: nothing in it has answered for ${PING_LIMIT / 1000} s`
+        this.#guest?.giveUp({ cause: 'frozen', message })
+      })
+    }, PING_EVERY)
+  }
+
+  #fromWorker(message: FromWorker): void {
+    if (message.type === 'vitest') return this.#fromVitestWorker(message.message)
+    if (message.type !== 'call') return
+    const answer = (value?: unknown) => this.#guest?.sendToWorker({ type: 'answer', id: message.id, value })
+    switch (message.method) {
+      case 'test-started':
+        this.#testStarted(message.test, message.timeout)
+        answer()
+        return
+      case 'test-ended':
+        this.#testEnded(message.test, message.outcome)
+        answer()
+        return
+      default:
+        answerSnapshotCall(message).then(answer, error =>
+          this.#guest?.sendToWorker({ type: 'answer', id: message.id, error: messageOf(error) }),
+        )
+    }
+  }
+
+  #fromVitestWorker(message: unknown): void {
+    if (isRpcRequest(message)) {
+      const external = message.m === 'fetch' ? inGuest(String(message.a[0]), this.#options) : undefined
+      if (external !== undefined) {
+        const answer: RpcResponse = {
+          t: 's',
+          i: message.i ?? '',
+          r: { externalize: external, type: 'module' },
+        }
+        this.#guest?.sendToWorker({ type: 'vitest', message: answer })
+        return
+      }
+      this.#remember(message)
+    } else if (isWorkerResponse(message)) {
+      this.#request = undefined
+      if (message.type === 'testfileFinished') this.#settle()
+    }
+    this.#events.emit('message', message)
+  }
+
+  /** What a report for a lost guest will be made from. */
+  #remember(request: RpcRequest): void {
+    for (const file of filesOf(request)) this.#files.set(file.id, file)
+    if (request.m === 'onTaskUpdate')
+      for (const [id, event] of request.a[1] as TaskEventPack[]) this.#lastEvents.set(id, event)
+  }
+
+  #testStarted(test: string, timeout: number): void {
+    this.#running = test
+    clearTimeout(this.#stuck)
+    // No limit (0) or an unlimited one (Infinity is more than a timer takes) is the test's own wish.
+    if (timeout <= 0 || timeout > 2 ** 31 - 1 - STUCK_AFTER) return
+    this.#stuck = setTimeout(() => {
+      const message = `the test did not give control back within ${(timeout + STUCK_AFTER) / 1000} s (its own limit is ${timeout / 1000} s)`
+      this.#guest?.giveUp({ cause: 'worker', message })
+    }, timeout + STUCK_AFTER)
+  }
+
+  #testEnded(test: string, outcome: TestOutcome | undefined): void {
+    if (outcome) this.#outcomes.set(test, outcome)
+    if (this.#running === test) this.#running = undefined
+    clearTimeout(this.#stuck)
+  }
+
+  #lost(loss: Loss): void {
+    const guest = this.#guest
+    if (!guest || loss.cause === 'ended') return
+    this.#source.onLoss(loss)
+    const log = guest.log.tail(30)
+    const console = lastLines(guest.qemu.console, 30)
+    const evidence = [log && `kernel log:\n${log}`, console && `console:\n${console}`]
+      .filter(Boolean)
+      .join('\n\n')
+    this.#interrupt({ reason: loss.message, evidence })
+    void guest.end()
+  }
+
+  #interrupt(interruption: Interruption): void {
+    if (this.#interruption) return
+    this.#interruption = interruption
+    this.#settle()
+    if (this.#request) this.#answerForTheDead(this.#request)
+  }
+
+  /** Answers what Vitest asks of a worker that is gone. Without an answer to `stop` it would wait for 60 s. */
+  #answerForTheDead(message: unknown): void {
+    if (!isWorkerRequest(message)) return
+    const reply = (type: 'started' | 'stopped') =>
+      setImmediate(() => this.#events.emit('message', workerResponse(type)))
+    if (message.type === 'start') reply('started')
+    else if (message.type === 'stop') reply('stopped')
+    else if (message.type === 'run' || message.type === 'collect')
+      setImmediate(() => this.#reportFiles(message))
+  }
+
+  /** Tells Vitest the results of the files that the guest did not finish; `#finish` follows when it has taken them. */
+  #reportFiles(request: WorkerRequest): void {
+    if (!this.#interruption) return
+    const known = new Set([...this.#files.values()].map(file => file.filepath))
+    for (const { filepath } of request.context?.files ?? []) {
+      if (known.has(filepath)) continue
+      const file = this.#emptyFile(filepath)
+      this.#files.set(file.id, file)
+      this.#emitCall('onCollected', [[file]])
+    }
+    const seen = {
+      files: this.#files.values(),
+      lastEvents: this.#lastEvents,
+      outcomes: this.#outcomes,
+      running: this.#running,
+    }
+    this.#emitCall('onTaskUpdate', reportUnfinished(seen, this.#interruption), LAST_WORDS)
+  }
+
+  #finish(): void {
+    this.#request = undefined
+    this.#events.emit('message', workerResponse('testfileFinished'))
+  }
+
+  #emitCall(method: string, args: readonly unknown[], id?: string): void {
+    const request: RpcRequest = { t: 'q', m: method, a: args, ...(id === undefined ? {} : { i: id }) }
+    this.#events.emit('message', request)
+  }
+
+  /** A file of which the guest has said nothing: as Vitest's createFileTask makes it. */
+  #emptyFile(filepath: string): RunnerTestFile {
+    const { config } = this.#options.project
+    const name = path.relative(config.root, filepath)
+    const file = {
+      id: generateFileHash(name, config.name),
+      name,
+      fullName: name,
+      type: 'suite',
+      mode: 'run',
+      filepath,
+      tasks: [],
+      meta: {},
+      projectName: config.name,
+      pool: poolName,
+    } as unknown as RunnerTestFile
+    file.file = file
+    return file
+  }
+
+  /** Stops watching: nothing runs any more. */
+  #settle(): void {
+    clearInterval(this.#pings)
+    clearTimeout(this.#stuck)
+    this.#pings = undefined
+  }
+
+  #variables(): Record<string, string> {
+    const all = { ...this.#options.env, ...this.#options.project.config.env }
+    const own = Object.keys(this.#options.project.config.env ?? {})
+    return Object.fromEntries(
+      [...forwarded, ...own].flatMap(name => (all[name] === undefined ? [] : [[name, String(all[name])]])),
+    )
+  }
+
+  #print(stream: 'stdout' | 'stderr', data: Buffer): void {
+    const { logger } = this.#options.project.vitest
+    ;(stream === 'stdout' ? logger.outputStream : logger.errorStream).write(data)
+  }
+}

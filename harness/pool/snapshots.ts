@@ -1,0 +1,28 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { WorkerCall } from '../../guest/agent/protocol.ts'
+import { isErrno } from '../errors.ts'
+
+/** Does for the worker what Vitest's snapshot client does with files, which are the host's. */
+export async function answerSnapshotCall(call: WorkerCall): Promise<unknown> {
+  switch (call.method) {
+    case 'snapshot-raw-path':
+      return path.resolve(path.dirname(call.test), call.raw)
+    case 'snapshot-read':
+      try {
+        return await readFile(call.path, 'utf8')
+      } catch (error) {
+        if (isErrno(error, 'ENOENT')) return null
+        throw error
+      }
+    case 'snapshot-write':
+      await mkdir(path.dirname(call.path), { recursive: true })
+      await writeFile(call.path, call.content)
+      return undefined
+    case 'snapshot-remove':
+      await rm(call.path, { force: true })
+      return undefined
+    default:
+      throw new Error(`not a snapshot call: ${call.method}`)
+  }
+}

@@ -1,0 +1,73 @@
+import type { RunnerTask, RunnerTestFile } from 'vitest'
+import type { TestOutcome } from '../../guest/agent/protocol.ts'
+import type { TaskEventPack, TaskPack } from './messages.ts'
+
+/** Why a guest could not finish its files, as it is shown. */
+export interface Interruption {
+  /** One line: "kernel panic: ...". */
+  readonly reason: string
+  /** What the guest said last: its kernel log, its console. */
+  readonly evidence: string
+}
+
+/** What the pool has seen of the files that a lost guest was running. */
+export interface SeenSoFar {
+  readonly files: Iterable<RunnerTestFile>
+  /** The last event that Vitest was told of each task. */
+  readonly lastEvents: ReadonlyMap<string, string>
+  /** Results of tests that have ended, whether or not Vitest was told. */
+  readonly outcomes: ReadonlyMap<string, TestOutcome>
+  /** The test that was running. */
+  readonly running: string | undefined
+}
+
+/** The error that stands for a guest that is gone. Its name tells such failures from a test's own. */
+export const guestLostError = 'GuestLost'
+
+/** The note of tests that never ran, by which they are told from skipped ones. */
+export const notRunNote = 'not run'
+
+/**
+ * What has to be reported so that nothing of a file is left open: the tests that had ended keep their results, the
+ * running one fails with the evidence, the others are skipped with a note that says why they did not run. A file that
+ * was lost outside any test fails itself.
+ */
+export function reportUnfinished(seen: SeenSoFar, interruption: Interruption): [TaskPack[], TaskEventPack[]] {
+  const packs: TaskPack[] = []
+  const events: TaskEventPack[] = []
+  const error = {
+    name: guestLostError,
+    message: [interruption.reason, interruption.evidence].filter(Boolean).join('\n\n'),
+    stack: '',
+  }
+  const visit = (task: RunnerTask): void => {
+    const last = seen.lastEvents.get(task.id)
+    if (last === 'test-finished' || last === 'suite-finished' || last === 'suite-failed-early') return
+    if (task.type === 'test') {
+      if (task.mode === 'skip' || task.mode === 'todo') return
+      if (last !== 'test-prepare') events.push([task.id, 'test-prepare', undefined])
+      packs.push([task.id, resultOf(task.id), task.meta])
+      events.push([task.id, 'test-finished', undefined])
+      return
+    }
+    if (last !== 'suite-prepare') events.push([task.id, 'suite-prepare', undefined])
+    for (const child of task.tasks) visit(child)
+    const isFile = 'filepath' in task
+    const failed = isFile && seen.running === undefined
+    packs.push([
+      task.id,
+      { state: isFile ? 'fail' : 'skip', ...(failed ? { errors: [error] } : {}) },
+      task.meta,
+    ])
+    events.push([task.id, 'suite-finished', undefined])
+  }
+  const resultOf = (id: string): RunnerTask['result'] => {
+    const outcome = seen.outcomes.get(id)
+    if (outcome) return outcome as RunnerTask['result']
+    if (id === seen.running) return { state: 'fail', duration: 0, errors: [error] }
+    // Vitest shows the note beside a skipped test, though its type does not have it.
+    return { state: 'skip', note: `${notRunNote}: ${interruption.reason}` } as RunnerTask['result']
+  }
+  for (const file of seen.files) visit(file)
+  return [packs, events]
+}

@@ -1,0 +1,112 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { availableParallelism, freemem } from 'node:os'
+import path from 'node:path'
+import { type DeliveredFile, guestPaths } from '../guest/agent/protocol.ts'
+import { bundleGuestPackage } from '../images/guest-runtime.ts'
+import { findBusybox, guestImage } from '../images/image.ts'
+import { buildModules } from '../kernel/build-modules.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { provideKernel } from '../kernel/provide.ts'
+import { MachineryError, UsageError } from './errors.ts'
+import type { GuestSpec } from './guest/guest.ts'
+import { ColdBoots } from './guest/source.ts'
+import type { Progress } from './progress.ts'
+import { type AcceleratorVerdict, chooseAccelerator, deviceObstacle } from './qemu/accelerator.ts'
+import type { Settings } from './settings.ts'
+
+const ownModules = path.resolve(import.meta.dirname, '../kernel/modules')
+
+/** A kernel with all that its test files need: the end of configuration -> kernel -> image -> guests. */
+export interface PreparedKernel {
+  readonly kernel: Kernel
+  readonly accelerator: AcceleratorVerdict
+  readonly spec: GuestSpec
+  readonly guests: ColdBoots
+}
+
+export interface PrepareOptions {
+  readonly settings: Settings
+  /** The folder that the settings' paths start from. */
+  readonly root: string
+  readonly progress: Progress
+}
+
+/**
+ * Does all the long work for one kernel, before Vitest starts: Vitest gives a worker 60 s to start, and a failure
+ * here has an exit status of its own.
+ */
+export async function prepareKernel(label: string, options: PrepareOptions): Promise<PreparedKernel> {
+  const { settings, progress } = options
+  const kernel = await provideKernel(label, { progress, mirror: settings.mirror })
+  const modules = await moduleFiles(kernel, options)
+  const initramfs = await guestImage(kernel, progress)
+  const accelerator = await accelerate(settings.vm.accelerator, kernel, progress)
+  requireMemory(settings.vm.memory)
+  const spec: GuestSpec = {
+    label,
+    machine: {
+      accelerator: accelerator.accelerator,
+      kernel: kernel.image,
+      initramfs,
+      memory: settings.vm.memory,
+      cpus: settings.vm.cpus,
+    },
+    bootLimit: settings.vm.bootLimit * 1000,
+  }
+  const packageFiles = await bundleGuestPackage()
+  const guests = new ColdBoots(spec, async () => [...packageFiles, ...modules])
+  return { kernel, accelerator, spec, guests }
+}
+
+/** The modules under test, built for this kernel, as files for its guests. */
+async function moduleFiles(
+  kernel: Kernel,
+  { settings, root, progress }: PrepareOptions,
+): Promise<DeliveredFile[]> {
+  const folder = settings.modules === undefined ? ownModules : path.resolve(root, settings.modules)
+  if (!existsSync(folder)) throw new UsageError(`there is no module directory ${folder}`)
+  const { modules } = await buildModules(kernel, folder, { progress })
+  return [...modules].map(([name, file]) => ({
+    path: `${guestPaths.modules}/${name}.ko`,
+    content: readFileSync(file),
+  }))
+}
+
+async function accelerate(
+  wanted: Settings['vm']['accelerator'],
+  kernel: Kernel,
+  progress: Progress,
+): Promise<AcceleratorVerdict> {
+  if (wanted === 'tcg') return { accelerator: 'tcg', reason: 'the configuration says so' }
+  if (wanted === 'kvm') {
+    const obstacle = deviceObstacle('/dev/kvm')
+    if (obstacle) throw new MachineryError(`the configuration wants KVM, but ${obstacle}`)
+    return { accelerator: 'kvm', reason: 'the configuration says so' }
+  }
+  const verdict = await chooseAccelerator({ kernel: kernel.image, busybox: await findBusybox(), progress })
+  if (verdict.accelerator === 'tcg') progress.note(`software emulation: ${verdict.reason}`)
+  return verdict
+}
+
+/** QEMU itself beside the guest's memory, as seen: 60-90 MiB. */
+const QEMU_OVERHEAD = 100
+
+function requireMemory(guest: number): void {
+  const available = Math.floor(availableMemory() / 1024 ** 2)
+  if (available < guest + QEMU_OVERHEAD)
+    throw new MachineryError(
+      `a guest needs ${guest + QEMU_OVERHEAD} MiB of memory and ${available} MiB are free: end something, or lower vm.memory`,
+    )
+}
+
+/** How many guests may run side by side: a core each, and the memory for each. */
+export function guestsAtOnce(memory: number): number {
+  const byMemory = Math.floor(availableMemory() / 1024 ** 2 / (memory + QEMU_OVERHEAD))
+  return Math.max(1, Math.min(availableParallelism(), byMemory))
+}
+
+/** Bytes that can be had without swapping: MemAvailable, which unlike "free" counts the page cache. */
+function availableMemory(): number {
+  const match = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))
+  return match ? Number(match[1]) * 1024 : freemem()
+}

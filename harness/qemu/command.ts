@@ -1,0 +1,86 @@
+import type { Accelerator } from './accelerator.ts'
+
+/** Memory of a guest, in MiB. */
+export type Mebibytes = number
+
+/** The guest's RAM: anonymous, or a file: written through (`create`), or copied from on write (`restore`). */
+export type Ram =
+  | { readonly type: 'anonymous' }
+  | { readonly type: 'file'; readonly path: string; readonly share: boolean }
+
+/** What a virtual machine is made of. */
+export interface MachineConfig {
+  readonly accelerator: Accelerator
+  readonly kernel: string
+  readonly initramfs: string
+  /** Kernel parameters beside those that the machine itself needs. */
+  readonly parameters?: readonly string[]
+  readonly memory: Mebibytes
+  readonly cpus: number
+  readonly ram?: Ram
+  /** Wait for a migration stream instead of starting the kernel. */
+  readonly incoming?: boolean
+  /** The virtio-serial ports, by name; each is connected to a file descriptor of QEMU's. */
+  readonly ports: Readonly<Record<string, number>>
+  /** File descriptors of QEMU's for its monitor and the serial console. */
+  readonly monitor: number
+  readonly console: number
+}
+
+/**
+ * QEMU's command line. Machine `pc`: dependable under software emulation, where microvm hung one boot in three.
+ * Everything that talks to the host is a socket that QEMU inherits, so there is nothing to connect to, to wait for
+ * or to clean up, and all is connected before the guest runs its first instruction.
+ */
+export function qemuArguments(config: MachineConfig): string[] {
+  return [
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    ...[
+      '-machine',
+      `pc,accel=${config.accelerator},usb=off,vmport=off,smbus=off,hpet=off,memory-backend=ram`,
+    ],
+    ...['-cpu', config.accelerator === 'kvm' ? 'host' : 'max'],
+    ...['-smp', String(config.cpus), '-m', `${config.memory}M`],
+    ...['-object', memoryBackend(config.ram ?? { type: 'anonymous' }, config.memory)],
+    ...['-kernel', config.kernel, '-initrd', config.initramfs],
+    ...['-append', [...machineParameters, ...(config.parameters ?? [])].join(' ')],
+    ...socket('monitor', config.monitor),
+    ...['-mon', 'chardev=monitor,mode=control'],
+    ...socket('console', config.console),
+    ...['-serial', 'chardev:console'],
+    ...['-device', `virtio-serial-pci,max_ports=${Object.keys(config.ports).length + 1}`],
+    ...Object.entries(config.ports).flatMap(([name, fd]) => [
+      ...socket(name, fd),
+      ...['-device', `virtserialport,chardev=${name},name=${name}`],
+    ]),
+    ...(config.incoming ? ['-incoming', 'defer'] : []),
+  ]
+}
+
+const machineParameters = [
+  'console=ttyS0',
+  'quiet',
+  // A panic resets at once (-no-reboot makes QEMU end), by the triple fault that needs no device:
+  // kernels without ACPI have no power-off.
+  'panic=-1',
+  'reboot=t',
+  // A serial port that is emulated takes time for each character probed; ours are known.
+  '8250.nr_uarts=1',
+  'tsc=reliable',
+  'no_timer_check',
+]
+
+function memoryBackend(ram: Ram, memory: Mebibytes): string {
+  return ram.type === 'anonymous'
+    ? `memory-backend-ram,id=ram,size=${memory}M`
+    : `memory-backend-file,id=ram,size=${memory}M,mem-path=${escapeValue(ram.path)},share=${ram.share ? 'on' : 'off'}`
+}
+
+function socket(id: string, fd: number): string[] {
+  return ['-chardev', `socket,id=${id},fd=${fd}`]
+}
+
+/** A comma ends a value in QEMU's option syntax; doubled it is part of it. */
+function escapeValue(value: string): string {
+  return value.replaceAll(',', ',,')
+}

@@ -1,0 +1,109 @@
+import path from 'node:path'
+import { parseCLI, startVitest, type Vitest } from 'vitest/node'
+import { hostLabel } from '../kernel/provide.ts'
+import { ExitStatus, messageOf, UsageError } from './errors.ts'
+import { type PreparedKernel, prepareKernel } from './prepare.ts'
+import { consoleProgress } from './progress.ts'
+import { kernelProject } from './project.ts'
+import { exitStatusOf, summarize, summaryLines } from './report.ts'
+import type { Settings } from './settings.ts'
+
+/** The options of `run` that are ours; all others are Vitest's. */
+export interface RunOptions {
+  readonly kernel?: string
+  readonly matrix?: boolean
+  readonly modules?: string
+  readonly junit?: string
+  readonly json?: string
+}
+
+/**
+ * Runs the test files in guests, a Vitest project for each kernel.
+ * @param rest filters, and Vitest's own options, as they were written
+ */
+export async function run(
+  options: RunOptions,
+  rest: readonly string[],
+  settings: Settings,
+  root: string,
+): Promise<ExitStatus> {
+  const started = performance.now()
+  const vitestArguments = parseVitestArguments(rest)
+  const progress = consoleProgress()
+  const withModules =
+    options.modules === undefined ? settings : { ...settings, modules: path.resolve(options.modules) }
+  const prepared: PreparedKernel[] = []
+  for (const label of labels(options, settings))
+    prepared.push(await prepareKernel(label, { settings: withModules, root, progress }))
+
+  const vitest = await startVitest(
+    vitestArguments.filter,
+    {
+      ...vitestArguments.options,
+      root,
+      config: false,
+      watch: vitestArguments.options.watch ?? false,
+      projects: prepared.map((kernel, index) => kernelProject(kernel, settings, root, index)),
+      ...reporters(vitestArguments.options, options),
+    },
+    {},
+  )
+  if (vitest.shouldKeepServer()) {
+    // Watch mode: Vitest's own keys and signals end it.
+    await new Promise<void>(resolve => vitest.onClose(() => resolve()))
+    return ExitStatus.passed
+  }
+  const summaries = prepared.map(kernel => summarize(vitest, kernel))
+  await vitest.close()
+  refuseEmptyRun(vitest, rest)
+  const total = performance.now() - started
+  process.stdout.write(`${summaryLines(summaries, total).join('\n')}\n`)
+  return exitStatusOf(vitest, summaries)
+}
+
+function labels(options: RunOptions, settings: Settings): string[] {
+  if (options.kernel !== undefined) {
+    const labels = options.kernel.split(',').filter(Boolean)
+    if (labels.length === 0) throw new UsageError('--kernel names no kernel')
+    return [...new Set(labels)]
+  }
+  if (options.matrix) return settings.matrix
+  return settings.kernels ?? [hostLabel()]
+}
+
+function parseVitestArguments(rest: readonly string[]): ReturnType<typeof parseCLI> {
+  try {
+    return parseCLI(['vitest', ...rest])
+  } catch (error) {
+    throw new UsageError(`${messageOf(error)}; see ./run-vm.sh run --help and Vitest's command line`, {
+      cause: error,
+    })
+  }
+}
+
+type VitestOptions = ReturnType<typeof parseCLI>['options']
+
+/** Vitest's reporters: those asked for, and its own two for files. */
+function reporters(given: VitestOptions, { junit, json }: RunOptions): VitestOptions {
+  if (junit === undefined && json === undefined) return {}
+  const asked = given.reporters ?? given.reporter ?? ['default']
+  const list = Array.isArray(asked) ? asked : [asked]
+  return {
+    reporters: [...list, ...(junit === undefined ? [] : ['junit']), ...(json === undefined ? [] : ['json'])],
+    outputFile: {
+      ...(typeof given.outputFile === 'object' ? given.outputFile : {}),
+      ...(junit === undefined ? {} : { junit: path.resolve(junit) }),
+      ...(json === undefined ? {} : { json: path.resolve(json) }),
+    },
+  }
+}
+
+/** A run in which nothing ran must not look like one that passed. */
+function refuseEmptyRun(vitest: Vitest, rest: readonly string[]): void {
+  const asked = rest.length > 0 ? ` (asked for: ${rest.join(' ')})` : ''
+  if (vitest.state.getTestModules().length === 0) throw new UsageError(`no test file matches${asked}`)
+  const tests = vitest.state.getTestModules().flatMap(module => [...module.children.allTests()])
+  const errors = vitest.state.getUnhandledErrors().length + vitest.state.getFailedFilepaths().length
+  if (errors === 0 && vitest.config.testNamePattern && tests.every(test => test.result().state === 'skipped'))
+    throw new UsageError(`no test's name matches${asked}`)
+}

@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import * as v from 'valibot'
+import { messageOf, UsageError } from './errors.ts'
+
+const positive = (what: string) =>
+  v.pipe(v.number(), v.integer(), v.minValue(1, `${what} must be at least 1`))
+
+const settingsSchema = v.strictObject({
+  /** The kernels that run when the command line names none. Default: the prebuilt one of this machine's Debian release. */
+  kernels: v.optional(v.array(v.string())),
+  /** The kernels of `--matrix`. */
+  matrix: v.optional(v.array(v.string()), ['debian-5.10', 'debian-6.1', 'debian-6.12']),
+  /** Test files, as globs below the project's folder. */
+  suites: v.optional(v.array(v.string()), ['suites/**/*.test.ts']),
+  /** The Kbuild directory of the modules under test, below the project's folder. Default: our own modules. */
+  modules: v.optional(v.string()),
+  /** A mirror of Debian's archive in place of the one that this machine's apt uses. */
+  mirror: v.optional(v.string()),
+  vm: v.optional(
+    v.strictObject({
+      /** MiB of memory. */
+      memory: v.optional(
+        v.pipe(v.number(), v.integer(), v.minValue(384, 'vm.memory must be at least 384 (MiB)')),
+        512,
+      ),
+      cpus: v.optional(positive('vm.cpus'), 1),
+      /** 'auto' tries KVM and falls back to software emulation. */
+      accelerator: v.optional(v.picklist(['auto', 'kvm', 'tcg']), 'auto'),
+      /** Seconds that a guest may take to boot. */
+      bootLimit: v.optional(positive('vm.bootLimit'), 60),
+    }),
+    {},
+  ),
+  /** Milliseconds that a test may take. Software emulation is slow: Vitest's own 5 s is for bare hardware. */
+  testTimeout: v.optional(positive('testTimeout'), 30_000),
+})
+
+/** The configuration of a project, whole, with its defaults. */
+export type Settings = v.InferOutput<typeof settingsSchema>
+/** What a project writes: every part has a default. */
+export type UserSettings = v.InferInput<typeof settingsSchema>
+
+export const settingsFile = 'netlink-vmtest.config.ts'
+
+/** For `netlink-vmtest.config.ts`: gives the settings their type. */
+export function defineSettings(settings: UserSettings): UserSettings {
+  return settings
+}
+
+/**
+ * The settings of the project in this folder: `netlink-vmtest.config.ts`, or the defaults where there is none.
+ * @throws UsageError that names the setting and what is wrong with it
+ */
+export async function loadSettings(root: string): Promise<Settings> {
+  const file = path.join(root, settingsFile)
+  if (!existsSync(file)) return checkSettings({})
+  let loaded: unknown
+  try {
+    loaded = ((await import(pathToFileURL(file).href)) as { default?: unknown }).default
+  } catch (error) {
+    throw new UsageError(`${settingsFile} cannot be loaded: ${messageOf(error)}`, { cause: error })
+  }
+  return checkSettings(loaded)
+}
+
+/** Fills in the defaults, and refuses what is not a setting. */
+export function checkSettings(settings: unknown): Settings {
+  const result = v.safeParse(settingsSchema, settings)
+  if (result.success) return result.output
+  const issue = result.issues[0]
+  const where = v.getDotPath(issue)
+  throw new UsageError(`${settingsFile}: ${where ? `${where}: ` : ''}${issue.message}`)
+}

@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { guestPaths } from '../guest/agent/protocol.ts'
+
+const project = path.resolve(import.meta.dirname, '..')
+const vitest = path.dirname(fileURLToPath(import.meta.resolve('vitest/package.json')))
+const require =
+  "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);"
+
+/** A file of a bundle: its path in the guest and its bytes. */
+export interface BundledFile {
+  readonly path: string
+  readonly content: Uint8Array
+}
+
+/**
+ * Agent, worker and Vitest as the guest runs them: a few files without node_modules. One build with code splitting
+ * over the worker *and* Vitest's public entries, so that what a test imports from 'vitest' are the instances that
+ * the worker runs with. Laid out below .../vitest/dist/, which Vitest's stack filter hides.
+ */
+export async function bundleGuestRuntime(): Promise<BundledFile[]> {
+  const dist = `${guestPaths.packages}/vitest/dist`
+  const result = await build({
+    entryPoints: [
+      { in: path.join(project, 'guest/agent/agent.ts'), out: `${guestPaths.root}/agent` },
+      { in: path.join(project, 'guest/agent/worker.ts'), out: `${dist}/worker` },
+      { in: 'vitest', out: `${dist}/index` },
+      { in: 'vitest/runtime', out: `${dist}/runtime` },
+    ],
+    absWorkingDir: project,
+    outdir: '/',
+    write: false,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    outExtension: { '.js': '.mjs' },
+    chunkNames: `${dist.slice(1)}/chunks/[name]-[hash]`,
+    legalComments: 'none',
+    // Only vite/module-runner is wanted in the guest; these are behind options that have no meaning there.
+    external: [
+      'vite',
+      'rolldown',
+      'jsdom',
+      'happy-dom',
+      '@edge-runtime/vm',
+      'why-is-node-running',
+      '@opentelemetry/api',
+    ],
+    alias: { 'vite/module-runner': fileURLToPath(import.meta.resolve('vite/module-runner')) },
+    banner: { js: require },
+    logLevel: 'silent',
+  })
+  return [
+    ...result.outputFiles.map(file => ({ path: file.path, content: file.contents })),
+    {
+      path: `${guestPaths.packages}/vitest/package.json`,
+      content: Buffer.from(
+        JSON.stringify({
+          name: 'vitest',
+          version: JSON.parse(readFileSync(path.join(vitest, 'package.json'), 'utf8')).version,
+          type: 'module',
+          exports: { '.': './dist/index.mjs', './runtime': './dist/runtime.mjs' },
+        }),
+      ),
+    },
+  ]
+}
+
+/**
+ * The packages that tests import in the guest beside vitest, this project's client library and test helpers.
+ * Delivered at run time, so that editing them does not make a new image. koffi stays outside: it is in the image.
+ */
+export async function bundleGuestPackage(): Promise<BundledFile[]> {
+  const folder = `${guestPaths.packages}/netlink-vmtest`
+  const result = await build({
+    entryPoints: [
+      { in: path.join(project, 'guest/netlink/index.ts'), out: `${folder}/netlink` },
+      { in: path.join(project, 'guest/testing/index.ts'), out: `${folder}/testing` },
+    ],
+    absWorkingDir: project,
+    outdir: '/',
+    write: false,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    outExtension: { '.js': '.mjs' },
+    chunkNames: `${folder.slice(1)}/[name]-[hash]`,
+    sourcemap: 'inline',
+    sourcesContent: false,
+    external: ['koffi', 'vitest'],
+    logLevel: 'silent',
+  })
+  return [
+    ...result.outputFiles.map(file => ({ path: file.path, content: file.contents })),
+    {
+      path: `${folder}/package.json`,
+      content: Buffer.from(
+        JSON.stringify({
+          name: 'netlink-vmtest',
+          type: 'module',
+          exports: { './netlink': './netlink.mjs', './testing': './testing.mjs' },
+        }),
+      ),
+    },
+  ]
+}

