@@ -17,7 +17,7 @@ export interface BuiltModules {
 }
 
 /** Changes when what is done with the same sources does. */
-const recipe = '1'
+const recipe = '2'
 
 /** A source folder larger than this was not meant: the root of a home directory, a kernel tree. */
 const largestSource = 64 * 1024 * 1024

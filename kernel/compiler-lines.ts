@@ -7,9 +7,9 @@ const noise = [
   /^make(\[\d+\])?: \*\*\* Waiting for unfinished jobs/,
   /^make(\[\d+\])?: Target '.*' not remade because of errors/,
   /^ {2}(CC|LD|AS|MODPOST|BTF|CALL|DESCEND|GEN|HOSTCC|CHK|UPD|SYNC)\b/,
-  // gcc 10 made the kernel, gcc 12 the module: known to work (kernel-packages: tried on all).
-  /^warning: the compiler differs from the one used to build the kernel$/,
-  /^ {2}(The kernel was built by|You are using):/,
+  // Of another version than the kernel's own: known to work. pahole is not even called, for BTF is switched off.
+  /^warning: (the compiler|pahole version) differs from the one used to build the kernel$/,
+  /^ {2}(The kernel was built (by|with):|You are using:)/,
   /^Skipping BTF generation/,
   /^\s*$/,
 ]

@@ -221,10 +221,7 @@ async function describe(resolution: Resolution, folder: string): Promise<Descrip
   const text = await readFile(path.join(folder, config), 'utf8')
   return {
     release,
-    origin: resolution.packages
-      .filter(it => !isLibrary(it.name))
-      .map(it => `${it.name} ${it.version} (${it.suite})`)
-      .join(', '),
+    origin: originOf(resolution.packages),
     image,
     imageSha256: await sha256(path.join(folder, image)),
     moduleTree,
@@ -234,6 +231,13 @@ async function describe(resolution: Resolution, folder: string): Promise<Descrip
     output,
     variables: buildVariables(text),
   }
+}
+
+/** `Debian linux 6.1.192-2 from bookworm-security (linux-image-..., ...)`. */
+export function originOf(packages: readonly Package[]): string {
+  const kernels = packages.filter(it => !isLibrary(it.name))
+  const sources = new Set(kernels.map(it => `${it.version} from ${it.suite}`))
+  return `Debian linux ${[...sources].join(' and ')} (${kernels.map(it => it.name).join(', ')})`
 }
 
 /** The make variables with which modules build on this machine, for a kernel that another compiler made. */

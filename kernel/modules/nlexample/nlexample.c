@@ -162,4 +162,5 @@ module_init(nlexample_init);
 module_exit(nlexample_exit);
 
 MODULE_DESCRIPTION("A variable exposed over netlink, after Neira Ayuso's listings 2-6");
+/* Not in the listings; from 6.1 modpost refuses a module without. */
 MODULE_LICENSE("GPL");
