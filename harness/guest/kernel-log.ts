@@ -32,9 +32,15 @@ export class KernelLog {
     }
   }
 
-  /** The last `count` records as dmesg shows them. */
-  tail(count: number): string {
+  /** The sequence number that the next record will have. */
+  get next(): number {
+    return (this.records.at(-1)?.sequence ?? -1) + 1
+  }
+
+  /** The records from this sequence number on, the last `count` of them, as dmesg shows them. */
+  since(sequence: number, count: number): string {
     return this.records
+      .filter(record => record.sequence >= sequence)
       .slice(-count)
       .map(record => `[${(record.time / 1e6).toFixed(6).padStart(12)}] ${record.text}`)
       .join('\n')

@@ -4,10 +4,10 @@ import type { RunnerTestFile } from 'vitest'
 import { generateFileHash, type PoolOptions, type PoolWorker } from 'vitest/node'
 import type { FromWorker, TestOutcome } from '../../guest/agent/protocol.ts'
 import { HarnessError, messageOf } from '../errors.ts'
+import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { GuestSource } from '../guest/source.ts'
-import { lastLines } from '../process.ts'
 import { inGuest } from './externals.ts'
 import {
   filesOf,
@@ -58,6 +58,8 @@ export class PoolWorkerInGuest implements PoolWorker {
   readonly #lastEvents = new Map<string, string>()
   readonly #outcomes = new Map<string, TestOutcome>()
   #running: string | undefined
+  /** The first kernel log record of the running test's time, or of the file's. */
+  #logStart = 0
   #stuck: NodeJS.Timeout | undefined
   #pings: NodeJS.Timeout | undefined
 
@@ -114,6 +116,7 @@ export class PoolWorkerInGuest implements PoolWorker {
     this.#lastEvents.clear()
     this.#outcomes.clear()
     this.#running = undefined
+    this.#logStart = this.#guest?.log.next ?? 0
     this.#pings ??= setInterval(() => {
       this.#guest?.ping(PING_LIMIT).catch(() => {
         const message = `the guest froze: nothing in it has answered for ${PING_LIMIT / 1000} s`
@@ -171,6 +174,7 @@ export class PoolWorkerInGuest implements PoolWorker {
 
   #testStarted(test: string, timeout: number): void {
     this.#running = test
+    this.#logStart = this.#guest?.log.next ?? 0
     clearTimeout(this.#stuck)
     // No limit (0) or an unlimited one (Infinity is more than a timer takes) is the test's own wish.
     if (timeout <= 0 || timeout > 2 ** 31 - 1 - STUCK_AFTER) return
@@ -190,11 +194,7 @@ export class PoolWorkerInGuest implements PoolWorker {
     const guest = this.#guest
     if (!guest || loss.cause === 'ended') return
     this.#source.onLoss(loss)
-    const log = guest.log.tail(30)
-    const console = lastLines(guest.qemu.console, 30)
-    const evidence = [log && `kernel log:\n${log}`, console && `console:\n${console}`]
-      .filter(Boolean)
-      .join('\n\n')
+    const evidence = evidenceOf(guest.log, guest.qemu.console, this.#logStart)
     this.#interrupt({ reason: loss.message, evidence })
     void guest.end()
   }

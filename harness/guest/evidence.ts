@@ -1,0 +1,30 @@
+import { lastLines } from '../process.ts'
+import type { KernelLog } from './kernel-log.ts'
+
+const LOG_LINES = 40
+const CONSOLE_LINES = 60
+
+/** Where a kernel begins to say why it is going down; what stands before it on a console is boot noise. */
+const beginning =
+  /^.*(BUG: |Oops: |Kernel panic - not syncing|general protection fault|double fault|Out of memory|watchdog: ).*$/m
+
+/**
+ * What a guest said last, as it is attached to a failure: the kernel log since the test began, and the console from
+ * where the kernel began to complain.
+ * @param since the sequence number of the first log record to show
+ */
+export function evidenceOf(log: KernelLog, console: string, since: number): string {
+  const records = log.since(since, LOG_LINES)
+  const plain = withoutControls(console)
+  const complaint = beginning.exec(plain)
+  const shown = complaint
+    ? plain.slice(complaint.index).split('\n').slice(0, CONSOLE_LINES).join('\n').trimEnd()
+    : lastLines(plain, 10)
+  return [records && `kernel log:\n${records}`, shown && `console:\n${shown}`].filter(Boolean).join('\n\n')
+}
+
+/** A serial console's carriage returns and terminal sequences, which firmware writes too, are not for reports. */
+function withoutControls(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is removed
+  return text.replace(/\x1b\[[0-9;?]*[a-zA-Z]|\x1bc|\r/g, '')
+}

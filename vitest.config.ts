@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config'
+
+/** The harness's own tests, on the host. The suites in guests have projects of their own (harness/project.ts). */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{harness,guest,kernel,images}/**/*.test.ts'],
+          exclude: ['**/*.vm.test.ts', '**/*.e2e.test.ts'],
+        },
+      },
+      {
+        // Real virtual machines and downloads: few, and one after another, for each wants both cores.
+        test: {
+          name: 'vm',
+          include: ['{harness,guest,kernel,images}/**/*.{vm,e2e}.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+})
