@@ -2,7 +2,7 @@ import { copyFile, mkdir, readdir, readFile, realpath, rm, stat, writeFile } fro
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { cached, contentKey } from '../harness/cache.ts'
-import { isErrno, MachineryError, ModuleError, UsageError } from '../harness/errors.ts'
+import { isErrno, MachineryError, ModuleError, messageOf, UsageError } from '../harness/errors.ts'
 import { lastLines, runTool, runToolOrFail } from '../harness/process.ts'
 import type { Progress } from '../harness/progress.ts'
 import { compilerLines } from './compiler-lines.ts'
@@ -17,7 +17,7 @@ export interface BuiltModules {
 }
 
 /** Changes when what is done with the same sources does. */
-const recipe = '2'
+const recipe = '3'
 
 /** A source folder larger than this was not meant: the root of a home directory, a kernel tree. */
 const largestSource = 64 * 1024 * 1024
@@ -47,8 +47,14 @@ export async function buildModules(
       build(kernel, compiler.command, sourceDir, sources, draft),
     ),
   )
-  for (const line of (await readFile(path.join(folder, 'warnings.txt'), 'utf8')).split('\n'))
-    if (line !== '') progress.note(line)
+  // Whoever builds it next is warned as well, though the compiler is not run.
+  const log = await readFile(path.join(folder, 'build.log'), 'utf8')
+  for (const line of compilerLines(
+    log,
+    sources.map(it => it.name),
+    shown(sourceDir),
+  ))
+    progress.note(line)
   const names = (await readdir(folder)).filter(name => name.endsWith('.ko'))
   return { folder, modules: new Map(names.map(name => [moduleName(name), path.join(folder, name)])) }
 }
@@ -66,43 +72,54 @@ const buildOutput =
 
 /** Every file of a Kbuild directory, by name in a fixed order. */
 async function readSources(sourceDir: string): Promise<SourceFile[]> {
-  const root = await realpath(sourceDir).catch(error => {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR'))
-      throw new UsageError(`there is no folder ${shown(sourceDir)} to build modules from`)
+  const root = await realpath(sourceDir).catch(() => path.resolve(sourceDir))
+  try {
+    await checkKbuild(root, sourceDir)
+    const files: SourceFile[] = []
+    let total = 0
+    for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+      const file = path.join(entry.parentPath, entry.name)
+      const name = path.relative(root, file)
+      if (buildOutput.test(name) || !(entry.isFile() || entry.isSymbolicLink())) continue
+      // A link counts as what it points to; a dangling one, or one to a folder, as nothing.
+      const status = await stat(file).catch(() => undefined)
+      if (!status?.isFile()) continue
+      total += status.size
+      if (total > largestSource)
+        throw new UsageError(
+          `${shown(sourceDir)} holds more than ${largestSource / 1024 / 1024} MB: name the folder of the modules only`,
+        )
+      files.push({ name, content: await readFile(file), mode: status.mode })
+    }
+    return files.sort((a, b) => (a.name < b.name ? -1 : 1))
+  } catch (error) {
+    if (isErrno(error, 'EACCES')) throw new UsageError(`cannot read ${shown(sourceDir)}: ${messageOf(error)}`)
     throw error
-  })
-  const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(error => {
-    if (isErrno(error, 'ENOTDIR'))
-      throw new UsageError(
-        `${shown(sourceDir)} is a file: name the folder whose Kbuild or Makefile lists obj-m`,
-      )
-    throw error
-  })
-  const files: SourceFile[] = []
-  let total = 0
-  for (const entry of entries) {
-    const file = path.join(entry.parentPath, entry.name)
-    const name = path.relative(root, file)
-    if (buildOutput.test(name) || !(entry.isFile() || entry.isSymbolicLink())) continue
-    // A link counts as what it points to; a dangling one, or one to a folder, as nothing.
-    const status = await stat(file).catch(() => undefined)
-    if (!status?.isFile()) continue
-    total += status.size
-    if (total > largestSource)
-      throw new UsageError(
-        `${shown(sourceDir)} holds more than ${largestSource / 1024 / 1024} MB: name the folder of the modules only`,
-      )
-    files.push({ name, content: await readFile(file), mode: status.mode })
   }
-  // Kbuild wins where a folder has both, as in the kernel's build.
-  const makefile = files.find(it => it.name === 'Kbuild') ?? files.find(it => it.name === 'Makefile')
-  if (!makefile)
-    throw new UsageError(`${shown(sourceDir)} has neither a Kbuild nor a Makefile: it lists no modules`)
-  if (!/\bobj-(m|y|\$)/.test(makefile.content.toString()))
+}
+
+/** Whether `root` says which modules it is for; before it is read, for it may be a home directory. */
+async function checkKbuild(root: string, sourceDir: string): Promise<void> {
+  const status = await stat(root).catch(error => {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined
+    throw error
+  })
+  if (!status) throw new UsageError(`there is no folder ${shown(sourceDir)} to build modules from`)
+  if (!status.isDirectory())
     throw new UsageError(
-      `${shown(sourceDir)}/${makefile.name} lists no modules: it needs a line like obj-m += name.o`,
+      `${shown(sourceDir)} is a file: name the folder whose Kbuild or Makefile lists obj-m`,
     )
-  return files.sort((a, b) => (a.name < b.name ? -1 : 1))
+  // Kbuild wins where a folder has both, as in the kernel's build.
+  for (const name of ['Kbuild', 'Makefile']) {
+    const content = await readFile(path.join(root, name), 'utf8').catch(error => {
+      if (isErrno(error, 'ENOENT')) return undefined
+      throw error
+    })
+    if (content === undefined) continue
+    if (/\bobj-(m|y|\$)/.test(content)) return
+    throw new UsageError(`${shown(sourceDir)}/${name} lists no modules: it needs a line like obj-m += name.o`)
+  }
+  throw new UsageError(`${shown(sourceDir)} has neither a Kbuild nor a Makefile: it lists no modules`)
 }
 
 /**
@@ -122,7 +139,7 @@ async function findCompiler(config: string): Promise<{ command: string; version:
   throw new MachineryError('gcc is not installed: run ./run-vm.sh once, which installs what is missing')
 }
 
-/** Builds into `draft`: the .ko files, what was warned of, and below `debug` the .ko files with debug information. */
+/** Builds into `draft`: the .ko files, make's output, and below `debug` the .ko files with debug information. */
 async function build(
   kernel: Kernel,
   compiler: string,
@@ -131,6 +148,10 @@ async function build(
   draft: string,
 ): Promise<void> {
   const work = path.join(draft, 'build')
+  if (/[\s:]/.test(work))
+    throw new MachineryError(
+      `the kernel's build cannot work below ${draft}, for the blank or colon in the path: set XDG_CACHE_HOME to one without`,
+    )
   for (const { name, content, mode } of sources) {
     const file = path.join(work, name)
     await mkdir(path.dirname(file), { recursive: true })
@@ -147,6 +168,8 @@ async function build(
     'make',
     [
       '--no-print-directory',
+      // One target's messages together, though several are compiled at a time.
+      '--output-sync=target',
       `-j${availableParallelism()}`,
       ...['-C', source, `O=${output}`, `M=${work}`, `CC=${compiler}`],
       ...variables.filter(it => !isFlags(it)),
@@ -159,15 +182,17 @@ async function build(
       env: { MAKEFLAGS: '', MFLAGS: '', KBUILD_OUTPUT: '', KBUILD_EXTMOD: '', ARCH: 'x86' },
     },
   )
-  const lines = compilerLines(made.all, {
-    work,
-    sources: sources.map(it => it.name),
-    shownAs: shown(sourceDir),
-  })
-  if (made.exitCode !== 0)
-    throw new ModuleError(`${shown(sourceDir)} does not compile for ${kernel.release}`, {
-      details: lines.join('\n') || lastLines(made.all, 20),
+  const log = made.all.replaceAll(`${work}/`, '').replaceAll(work, '.')
+  if (made.exitCode !== 0) {
+    const lines = compilerLines(
+      log,
+      sources.map(it => it.name),
+      shown(sourceDir),
+    )
+    throw new ModuleError(`${shown(sourceDir)} does not build for ${kernel.release}`, {
+      details: lines.join('\n') || lastLines(log, 20),
     })
+  }
   const built = (await readdir(work, { recursive: true })).filter(name => name.endsWith('.ko'))
   if (built.length === 0)
     throw new UsageError(
@@ -181,7 +206,7 @@ async function build(
     // Debug information is ten times the module, and would be copied into the guest for every test file.
     await runToolOrFail('strip', ['--strip-debug', '-o', bare, debug], { timeout: 60_000 })
   }
-  await writeFile(path.join(draft, 'warnings.txt'), lines.join('\n'))
+  await writeFile(path.join(draft, 'build.log'), log)
   await rm(work, { recursive: true })
 }
 

@@ -29,6 +29,18 @@ export class LostPackage extends MachineryError {
   }
 }
 
+/** A package came with other contents than its index says, or does not unpack. */
+export class CorruptPackage extends MachineryError {
+  constructor(wanted: Package, details: string) {
+    super(
+      `${wanted.name} ${wanted.version} came with wrong contents: try again later, or set another mirror`,
+      {
+        details,
+      },
+    )
+  }
+}
+
 const helper = '/usr/lib/apt/apt-helper'
 
 /**
@@ -45,13 +57,18 @@ export async function openArchive(options: {
   const environment = { APT_CONFIG: path.join(root, 'apt.conf') }
   // One at a time: apt locks its lists, and would fail instead of waiting.
   const alone = <T>(work: () => Promise<T>) => locked('apt', work, { limit: 900_000 })
+  await alone(() => prepareRoot(root))
 
   const index = async (suites: readonly string[]) => {
-    await prepareRoot(root, sources, suites)
+    await write(
+      path.join(root, 'sources/debian.sources'),
+      suites.map(suite => entry(sources, suite)).join('\n'),
+    )
     const update = await runTool('apt-get', ['update', '-o', 'APT::Get::List-Cleanup=false'], {
       env: environment,
       timeout: 600_000,
     })
+    throwIfFull(update)
     const listed = await runToolOrFail(
       'apt-get',
       ['indextargets', '--format', '$(RELEASE)\t$(FILENAME)', 'Identifier: Packages'],
@@ -59,7 +76,7 @@ export async function openArchive(options: {
     )
     const lists = listed.stdout.split('\n').flatMap(line => {
       const [suite, file] = line.split('\t')
-      return suite && file && suites.includes(suite) ? [{ suite, file }] : []
+      return suite && file ? [{ suite, file }] : []
     })
     const unread = suites.filter(suite => !lists.some(it => it.suite === suite))
     if (lists.length === 0)
@@ -79,41 +96,32 @@ export async function openArchive(options: {
       const source = sources[wanted.archive]
       if (!source)
         throw new MachineryError(
-          `${wanted.name} is in Debian's ${wanted.archive} archive, which this machine's apt configuration does not name`,
+          `${wanted.name} is in Debian's ${wanted.archive} archive, which this machine's apt configuration does not name: add it, or set a mirror`,
         )
       const file = path.join(folder, path.basename(wanted.file))
-      await alone(() => prepareRoot(root, sources, [wanted.suite]))
       const fetched = await runTool(
         helper,
         ['download-file', `${source.uri}/${wanted.file}`, file, `SHA256:${wanted.sha256}`],
         { env: environment, timeout: 1_800_000 },
       )
       if (fetched.exitCode === 0) return file
-      await rm(file, { force: true })
+      await Promise.all([file, `${file}.FAILED`].map(it => rm(it, { force: true })))
+      throwIfFull(fetched)
       if (/ 404 |File not found/.test(fetched.all)) throw new LostPackage(wanted)
       if (fetched.all.includes('Hash Sum mismatch'))
-        throw new MachineryError(
-          `${wanted.name} ${wanted.version} came with wrong contents: try again, or set another mirror`,
-          {
-            details: lastLines(fetched.all, 12),
-          },
-        )
+        throw new CorruptPackage(wanted, lastLines(fetched.all, 12))
       throw unreachable(`${wanted.name} ${wanted.version}`, sources, [wanted.suite], fetched)
     },
   }
 }
 
-/** Writes the private apt's configuration and sources, each by a rename: another run may be reading it. */
-async function prepareRoot(root: string, sources: Sources, suites: readonly string[]): Promise<void> {
+/** Makes the private apt's folders and configuration. */
+async function prepareRoot(root: string): Promise<void> {
   for (const folder of ['lists/partial', 'archives/partial', 'sources', 'none'])
     await mkdir(path.join(root, folder), { recursive: true })
   await write(path.join(root, 'status'), '')
   const dump = await runToolOrFail('apt-config', ['dump'], { timeout: 60_000 })
   await write(path.join(root, 'apt.conf'), configuration(root, dump.stdout))
-  await write(
-    path.join(root, 'sources/debian.sources'),
-    suites.map(suite => entry(sources, suite)).join('\n'),
-  )
 }
 
 /** The private apt.conf, with the machine's own Acquire settings (proxies, timeouts, pipelining, certificates). */
@@ -186,9 +194,18 @@ async function readList(
   return parseIndex(stdout, suite)
 }
 
+/** By a rename: another run may be reading it. */
 async function write(file: string, content: string): Promise<void> {
   await writeFile(`${file}.new`, content)
   await rename(`${file}.new`, file)
+}
+
+/** A tool that ran out of disk says so in its own words. */
+export function throwIfFull({ all }: Pick<ToolResult, 'all'>): void {
+  if (all.includes('No space left on device'))
+    throw new MachineryError(
+      `no space left below ${cacheRoot()}: free some, or set XDG_CACHE_HOME to a larger disk`,
+    )
 }
 
 function unreachable(

@@ -8,7 +8,7 @@ import { MachineryError, UsageError } from '../../harness/errors.ts'
 import { lastLines, runTool } from '../../harness/process.ts'
 import type { Progress } from '../../harness/progress.ts'
 import type { Kernel } from '../kernel.ts'
-import { type Archive, LostPackage, openArchive } from './archive.ts'
+import { type Archive, CorruptPackage, LostPackage, openArchive, throwIfFull } from './archive.ts'
 import {
   candidates,
   isLibrary,
@@ -18,7 +18,7 @@ import {
   withLibraries,
 } from './packages.ts'
 import { librariesFolder, wrapKbuildTools } from './private-libc.ts'
-import { librariesOf, seriesOf } from './series.ts'
+import { debianLabels, librariesOf, seriesOf } from './series.ts'
 
 export interface PrebuiltOptions {
   readonly progress: Progress
@@ -45,31 +45,27 @@ export async function prebuiltKernel(label: string, options: PrebuiltOptions): P
   const wanted = seriesOf(label)
   if (!wanted) throw new UsageError(`${label} is not a prebuilt kernel`)
   const remembered = await recall(label)
-  if (remembered && !options.refresh) {
-    const kernel = await openEntry(label, remembered, options.progress)
-    if (kernel) return kernel
+  const { progress } = options
+  // Opened only when something has to be fetched: reading apt's configuration alone takes half a second.
+  let opened: Promise<Archive> | undefined
+  const archive = () => {
+    opened ??= (options.archive ?? (() => openArchive(options)))()
+    return opened
   }
 
-  const archive = await (options.archive ?? (() => openArchive(options)))()
   const lost = new Set<string>()
   for await (const resolution of choices()) {
     try {
-      await cached('kernels', keyOf(resolution), folder =>
-        assemble(resolution, folder, archive, options.progress),
-      )
+      const kernel = await provide(label, resolution, archive, progress)
+      if (resolution !== remembered) await remember(label, resolution)
+      if (remembered && remembered.release !== kernel.release)
+        progress.note(`${label} is ${kernel.release} now, and was ${remembered.release}`)
+      return kernel
     } catch (error) {
       if (!(error instanceof LostPackage)) throw error
       lost.add(resolution.release)
-      options.progress.note(`${error.message}: trying another version`)
-      continue
+      progress.note(`${error.message}: trying another version`)
     }
-    const kernel = await openEntry(label, resolution, options.progress)
-    if (!kernel)
-      throw new MachineryError(
-        `the kernel just unpacked for ${label} does not verify: the disk may be failing`,
-      )
-    await remember(label, resolution)
-    return kernel
   }
   throw new MachineryError(
     `the archive lists ${[...lost].join(', ')} for ${label} but has the files of none: try again later, or set another mirror`,
@@ -77,9 +73,32 @@ export async function prebuiltKernel(label: string, options: PrebuiltOptions): P
 
   async function* choices(): AsyncGenerator<Resolution> {
     if (remembered && !options.refresh) yield remembered
-    const found = await resolve(label, archive)
+    const found = await resolve(label, await archive())
     yield* found.filter(it => !lost.has(it.release)).slice(0, attempts)
   }
+}
+
+/** The kernel made of exactly these packages, from the cache or into it, and verified. */
+async function provide(
+  label: string,
+  resolution: Resolution,
+  archive: () => Promise<Archive>,
+  progress: Progress,
+): Promise<Kernel> {
+  const key = keyOf(resolution)
+  for (const last of [false, true]) {
+    const entry = await cached('kernels', key, async folder =>
+      assemble(resolution, folder, await archive(), progress),
+    )
+    const description = await readDescription(entry)
+    if (description) return kernelIn(entry, label, key, description)
+    if (last) break
+    progress.note(`the cached kernel ${resolution.release} is damaged: making it anew`)
+    await discard('kernels', key)
+  }
+  throw new MachineryError(
+    `Linux ${resolution.release} does not verify just after it was unpacked below ${cacheRoot()}: the disk may be failing`,
+  )
 }
 
 /**
@@ -97,9 +116,9 @@ export async function resolve(label: string, archive: Archive): Promise<Resoluti
   }
   const why =
     withoutHeaders.length > 0
-      ? `it has ${withoutHeaders.join(', ')}, but no headers of it any more, and modules cannot be built without`
-      : `no such series in ${wanted?.groups.flat().join(', ')}`
-  throw new UsageError(`no ${label} in Debian's archive: ${why}`)
+      ? `it still has ${withoutHeaders.join(', ')}, but not the headers that modules are built with`
+      : `${wanted?.groups.flat().join(', ')} have no such series`
+  throw new UsageError(`no ${label} in Debian's archive: ${why}. Choose one of ${debianLabels.join(', ')}`)
 }
 
 /** Adds the libraries that the kbuild tools need, from the suite in which they were linked. */
@@ -147,7 +166,7 @@ async function assemble(
       const fetched: { wanted: Package; file: string }[] = []
       for (const wanted of resolution.packages) {
         update(`${wanted.name} (${megabytes(wanted.size)})`)
-        fetched.push({ wanted, file: await archive.fetch(wanted, debs) })
+        fetched.push({ wanted, file: await fetchWhole(wanted, debs, archive, progress) })
       }
       return fetched
     },
@@ -165,6 +184,22 @@ async function assemble(
   })
 }
 
+/** Fetches a package; one that comes corrupt is fetched once more. */
+async function fetchWhole(
+  wanted: Package,
+  debs: string,
+  archive: Archive,
+  progress: Progress,
+): Promise<string> {
+  try {
+    return await archive.fetch(wanted, debs)
+  } catch (error) {
+    if (!(error instanceof CorruptPackage)) throw error
+    progress.note(`${wanted.name} ${wanted.version} came with wrong contents: fetching it once more`)
+    return await archive.fetch(wanted, debs)
+  }
+}
+
 /** Unpacks a package; one that is corrupt is fetched once more. */
 async function unpack(
   wanted: Package,
@@ -174,18 +209,16 @@ async function unpack(
   debs: string,
   progress: Progress,
 ): Promise<void> {
-  const run = (deb: string) => runTool('dpkg-deb', ['-x', deb, target], { timeout: 300_000 })
+  const run = async (deb: string) => {
+    const result = await runTool('dpkg-deb', ['-x', deb, target], { timeout: 300_000 })
+    throwIfFull(result)
+    return result
+  }
   if ((await run(file)).exitCode === 0) return
   progress.note(`${path.basename(file)} does not unpack: fetching it once more`)
   await rm(file, { force: true })
   const again = await run(await archive.fetch(wanted, debs))
-  if (again.exitCode !== 0)
-    throw new MachineryError(
-      `${wanted.name} ${wanted.version} does not unpack: set another mirror, or check the disk`,
-      {
-        details: lastLines(again.all, 5),
-      },
-    )
+  if (again.exitCode !== 0) throw new CorruptPackage(wanted, lastLines(again.all, 5))
 }
 
 /** What `kernel.json` in a cache entry says; paths are relative to the entry. */
@@ -260,44 +293,26 @@ async function isRealSystemMap(file: string): Promise<boolean> {
   return size > 4096
 }
 
-/**
- * The kernel in a cache entry, its image verified.
- * @returns undefined when there is no such entry, or it was damaged and is now gone
- */
-async function openEntry(
-  label: string,
-  resolution: Resolution,
-  progress: Progress,
-): Promise<Kernel | undefined> {
-  const key = keyOf(resolution)
-  const entry = path.join(cacheRoot(), 'kernels', key)
-  if (!existsSync(entry)) return undefined
-  // Through cached(), which marks the entry as used.
-  await cached('kernels', key, () => Promise.reject(new Error('the entry is there')))
-  const description = await readDescription(entry)
-  if (!description) {
-    progress.note(`the cached kernel ${resolution.release} is damaged: making it anew`)
-    await discard('kernels', key)
-    return undefined
-  }
+function kernelIn(entry: string, label: string, id: string, description: Description): Kernel {
   const at = (relative: string) => path.join(entry, relative)
+  const { release, origin, moduleTree, systemMap, variables } = description
   return {
     label,
-    release: description.release,
-    id: key,
-    origin: description.origin,
+    release,
+    id,
+    origin,
     image: at(description.image),
-    moduleTree: description.moduleTree === undefined ? undefined : at(description.moduleTree),
-    systemMap: description.systemMap === undefined ? undefined : at(description.systemMap),
+    moduleTree: moduleTree === undefined ? undefined : at(moduleTree),
+    systemMap: systemMap === undefined ? undefined : at(systemMap),
     config: at(description.config),
-    build: {
-      source: at(description.source),
-      output: at(description.output),
-      variables: description.variables,
-    },
+    build: { source: at(description.source), output: at(description.output), variables },
   }
 }
 
+/**
+ * What a cache entry holds, its image verified.
+ * @returns undefined when the entry is damaged
+ */
 async function readDescription(entry: string): Promise<Description | undefined> {
   try {
     const text = await readFile(path.join(entry, 'kernel.json'), 'utf8')
