@@ -1,0 +1,12 @@
+/**
+ * Helpers for suites that run in the guest, as root: modules, users and namespaces, the kernel log, and exact
+ * comparison of all that came. Users write their own suites with them.
+ */
+export { exchange, heard } from './exchange.ts'
+export { kernel } from './kernel.ts'
+export { KernelLog, type LogRecord } from './kernel-log.ts'
+export { loadModule, ModuleError, moduleReferences, unloadModule } from './modules.ts'
+export { hasUserNamespaces, NetworkNamespace, sendFromUserNamespace } from './namespaces.ts'
+export * from './nlexample.ts'
+export { asUser, nobody } from './user.ts'
+export { acknowledgement, type Reason, refusal, type WireDatagram, type WireMessage, wire } from './wire.ts'

@@ -1,0 +1,23 @@
+import { release } from 'node:os'
+
+/** The kernel that the tests run in. */
+export const kernel = {
+  /** As uname -r says: '6.1.0-56-cloud-amd64'. */
+  release: release(),
+
+  /**
+   * Whether it is of that version or newer: for what kernels really do differently.
+   * @param version 'MAJOR.MINOR'
+   */
+  since(version: string): boolean {
+    const [major, minor] = parse(kernel.release)
+    const [wantedMajor, wantedMinor] = parse(version)
+    return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)
+  },
+}
+
+function parse(version: string): [number, number] {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(version) ?? []
+  if (major === undefined || minor === undefined) throw new RangeError(`not a kernel version: ${version}`)
+  return [Number(major), Number(minor)]
+}

@@ -1,0 +1,57 @@
+/**
+ * The contract of the nlexample module in numbers and messages: a variable of 32 bits on a netlink protocol ("bus") of
+ * its own, after Neira Ayuso's listing 2.
+ */
+import {
+  attr,
+  encodeMessage,
+  type MessageHeader,
+  NLM_F_REQUEST,
+  Socket,
+  type SocketOptions,
+} from '../netlink/index.ts'
+import { type WireDatagram, wire } from './wire.ts'
+
+/** The protocol number. */
+export const NETLINK_EXAMPLE = 21
+/** Sets the variable; also the type of replies and notifications. */
+export const NLEX_MSG_UPD = 16
+/** Asks for the variable. */
+export const NLEX_MSG_GET = 17
+/** The variable's value, u32. */
+export const NLE_MYVAR = 1
+/** The group that hears of updates, as a number; its mask is 1 as well. */
+export const NLEX_GRP_MYVAR = 1
+
+/** What a request may have in its header besides NLM_F_REQUEST, which is always set. */
+export type RequestFields = Omit<MessageHeader, 'type'>
+
+/** A socket on the module's protocol. Extended acknowledgements are off, as the kernel has it, unless asked for. */
+export function openExample(options: SocketOptions = {}): Socket {
+  return Socket.open(NETLINK_EXAMPLE, { extendedAck: false, ...options })
+}
+
+/** A request to set the variable: the attribute with that value, or any bytes in its place. */
+export function update(value: number | Uint8Array, fields: RequestFields = {}): Buffer {
+  const payload = typeof value === 'number' ? attr.u32(NLE_MYVAR, value) : value
+  return encodeMessage({ ...fields, type: NLEX_MSG_UPD, flags: (fields.flags ?? 0) | NLM_F_REQUEST }, payload)
+}
+
+/** A request for the variable. */
+export function get(fields: RequestFields = {}, payload: Uint8Array = Buffer.alloc(0)): Buffer {
+  return encodeMessage({ ...fields, type: NLEX_MSG_GET, flags: (fields.flags ?? 0) | NLM_F_REQUEST }, payload)
+}
+
+/** The reply to a GET of `to` with that sequence number (0 if not given). */
+export function reply(value: number, to: { portId: number }, sequence = 0): WireDatagram {
+  return wire(variable(value, to, sequence))
+}
+
+/** What subscribers hear of an update by `by` with that sequence number (0 if not given). */
+export function notification(value: number, by: { portId: number }, sequence = 0): WireDatagram {
+  return wire(variable(value, by, sequence), { groups: 1 << (NLEX_GRP_MYVAR - 1) })
+}
+
+function variable(value: number, { portId }: { portId: number }, sequence: number): Buffer {
+  return encodeMessage({ type: NLEX_MSG_UPD, sequence, portId }, attr.u32(NLE_MYVAR, value))
+}

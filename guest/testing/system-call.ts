@@ -1,0 +1,73 @@
+/**
+ * System calls as they are, on the calling thread: glibc's setresuid() and the like would change all threads of the
+ * process, and for some of these there is no function at all.
+ */
+import koffi from 'koffi'
+import { SystemCallError } from '../netlink/index.ts'
+
+// arch/x86/entry/syscalls/syscall_64.tbl; include/uapi/asm-generic/unistd.h
+const numbers = {
+  x64: { setresuid: 117, setresgid: 119, delete_module: 176, unshare: 272, setns: 308, finit_module: 313 },
+  arm64: { delete_module: 106, setresuid: 147, setresgid: 149, unshare: 97, setns: 268, finit_module: 273 },
+}
+
+/** The calls that are needed here. */
+export type SystemCall = keyof (typeof numbers)['x64']
+
+const libc = koffi.load(null)
+const withNumbers = libc.func('long syscall(long, long, long, long)') as (
+  number: number,
+  ...args: [number, number, number]
+) => number
+const withText = libc.func('long syscall(long, const char *, long)') as (
+  number: number,
+  text: string,
+  argument: number,
+) => number
+const withNumberAndText = libc.func('long syscall(long, long, const char *, long)') as (
+  number: number,
+  argument: number,
+  text: string,
+  flags: number,
+) => number
+
+function numberOf(name: SystemCall): number {
+  const { arch } = process
+  if (arch !== 'x64' && arch !== 'arm64')
+    throw new Error(`the number of ${name} on ${arch} is not known here`)
+  return numbers[arch][name]
+}
+
+function check(name: SystemCall, result: number): void {
+  if (result === -1) throw new SystemCallError(name, koffi.errno())
+}
+
+/** @throws SystemCallError */
+export function setEffectiveUser(uid: number): void {
+  check('setresuid', withNumbers(numberOf('setresuid'), -1, uid, -1))
+}
+
+/** @throws SystemCallError */
+export function setEffectiveGroup(gid: number): void {
+  check('setresgid', withNumbers(numberOf('setresgid'), -1, gid, -1))
+}
+
+/** @throws SystemCallError */
+export function unshare(flags: number): void {
+  check('unshare', withNumbers(numberOf('unshare'), flags, 0, 0))
+}
+
+/** @throws SystemCallError */
+export function setns(fd: number, kind: number): void {
+  check('setns', withNumbers(numberOf('setns'), fd, kind, 0))
+}
+
+/** @throws SystemCallError */
+export function finitModule(fd: number, parameters: string): void {
+  check('finit_module', withNumberAndText(numberOf('finit_module'), fd, parameters, 0))
+}
+
+/** @throws SystemCallError */
+export function deleteModule(name: string, flags: number): void {
+  check('delete_module', withText(numberOf('delete_module'), name, flags))
+}

@@ -1,0 +1,186 @@
+/** Datagrams in a form that tests compare and people read, and those that the kernel itself composes. */
+import {
+  attr,
+  Datagram,
+  encodeMessage,
+  errnoName,
+  errnoNumber,
+  isAnswer,
+  MalformedError,
+  type Message,
+  NLM_F_ACK_TLVS,
+  NLM_F_CAPPED,
+  NLMSG_ERROR,
+  NLMSG_HDRLEN,
+  parseAnswer,
+} from '../netlink/index.ts'
+
+/** One message: its header and, as hex, its payload; of an NLMSG_ERROR also what it says. Nothing is left out. */
+export interface WireMessage {
+  length: number
+  type: number
+  flags: string
+  sequence: number
+  portId: number
+  payload: string
+  /** 'EINVAL: the reason', for the reader: the bytes are all in `payload`. */
+  error?: string
+}
+
+/** One datagram: the port id it came from, the group mask it came by, and what was in it. */
+export interface WireDatagram {
+  from: number
+  groups: number
+  size: number
+  messages: WireMessage[]
+  /** All of it as hex, where the bytes are no messages or the padding is not zero. */
+  bytes?: string
+}
+
+/**
+ * A datagram as a value to compare: one that was received, or one that should be, made of its bytes and of where it
+ * comes from (by default from the kernel, to nobody else).
+ */
+export function wire(
+  datagram: Datagram | Uint8Array,
+  { from = 0, groups = 0 }: { from?: number; groups?: number } = {},
+): WireDatagram {
+  const received =
+    datagram instanceof Datagram
+      ? datagram
+      : new Datagram(Buffer.from(datagram), from, groups, datagram.length)
+  const { bytes } = received
+  const result: WireDatagram = {
+    from: received.portId,
+    groups: received.groups,
+    size: received.length,
+    messages: [],
+  }
+  try {
+    const messages = received.messages()
+    result.messages = messages.map(wireMessage)
+    if (!isZero(paddingOf(bytes, messages))) result.bytes = spaced(bytes)
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error
+    result.bytes = spaced(bytes)
+  }
+  return result
+}
+
+function wireMessage(message: Message): WireMessage {
+  const { length, type, flags, sequence, portId, payload } = message
+  const error = isAnswer(message) ? errorText(message) : undefined
+  return {
+    length,
+    type,
+    flags: `0x${flags.toString(16)}`,
+    sequence,
+    portId,
+    payload: spaced(payload),
+    ...(error === undefined ? {} : { error }),
+  }
+}
+
+function errorText(message: Message): string {
+  try {
+    const { errno, extendedAck } = parseAnswer(message)
+    const { message: reason, offset, policy } = extendedAck
+    return [
+      errno === 0 ? 'acknowledged' : errnoName(errno),
+      ...(reason === undefined ? [] : [reason]),
+      ...(offset === undefined ? [] : [`offset ${offset}`]),
+      ...(policy === undefined ? [] : [`policy ${policy.type} ${policy.minimum}..${policy.maximum}`]),
+    ].join(', ')
+  } catch (error) {
+    if (error instanceof MalformedError) return `malformed: ${error.message}`
+    throw error
+  }
+}
+
+/** The bytes between messages and after the last. */
+function paddingOf(bytes: Buffer, messages: readonly Message[]): Buffer {
+  const padding: Buffer[] = []
+  let offset = 0
+  for (const { length } of messages) {
+    const end = offset + length
+    offset = Math.min((end + 3) & ~3, bytes.length)
+    padding.push(bytes.subarray(end, offset))
+  }
+  return Buffer.concat(padding)
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.every(byte => byte === 0)
+}
+
+/** Hex in words of four bytes, as netlink aligns everything. */
+function spaced(bytes: Buffer): string {
+  return bytes.toString('hex').replace(/.{8}(?=.)/g, '$& ')
+}
+
+/** The sequence number that a request's bytes carry. */
+function sequenceOf(request: Uint8Array): number {
+  return new DataView(request.buffer, request.byteOffset).getUint32(8, true)
+}
+
+/** The acknowledgement of a request: the kernel composes it (netlink_ack() of net/netlink/af_netlink.c). */
+export function acknowledgement(request: Uint8Array, to: { portId: number }): WireDatagram {
+  return wire(
+    encodeMessage(
+      { type: NLMSG_ERROR, flags: NLM_F_CAPPED, sequence: sequenceOf(request), portId: to.portId },
+      errorNumber(0),
+      request.subarray(0, NLMSG_HDRLEN),
+    ),
+  )
+}
+
+/** What the kernel says about a refused attribute, to a socket with NETLINK_EXT_ACK. */
+export interface Reason {
+  message: string
+  /** Of the attribute, from the start of the request. */
+  offset?: number
+  /** The attribute is to be an unsigned integer in this range: NL_ATTR_TYPE_* and the range. */
+  policy?: { type: number; minimum: bigint; maximum: bigint }
+}
+
+/**
+ * The refusal of a request: the whole request comes back, or only its header with NETLINK_CAP_ACK, and with
+ * NETLINK_EXT_ACK the reason, in the order in which netlink_ack() and net/netlink/policy.c of all kernels write it.
+ */
+export function refusal(
+  request: Uint8Array,
+  to: { portId: number },
+  code: string,
+  { capped = false, reason }: { capped?: boolean; reason?: Reason } = {},
+): WireDatagram {
+  const echoed = capped ? request.subarray(0, NLMSG_HDRLEN) : request
+  return wire(
+    encodeMessage(
+      {
+        type: NLMSG_ERROR,
+        flags: (capped ? NLM_F_CAPPED : 0) | (reason === undefined ? 0 : NLM_F_ACK_TLVS),
+        sequence: sequenceOf(request),
+        portId: to.portId,
+      },
+      errorNumber(-errnoNumber(code)),
+      echoed,
+      ...(reason === undefined ? [] : [Buffer.alloc(-echoed.length & 3), ...reasonAttributes(reason)]),
+    ),
+  )
+}
+
+function reasonAttributes({ message, offset, policy }: Reason): Buffer[] {
+  return [
+    attr.string(1, message),
+    ...(offset === undefined ? [] : [attr.u32(2, offset)]),
+    ...(policy === undefined
+      ? []
+      : [attr.nested(4, attr.u64(4, policy.minimum), attr.u64(5, policy.maximum), attr.u32(1, policy.type))]),
+  ]
+}
+
+function errorNumber(error: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeInt32LE(error)
+  return bytes
+}
