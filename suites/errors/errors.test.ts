@@ -3,7 +3,6 @@ import {
   attr,
   encodeMessage,
   NLA_F_NESTED,
-  NLA_F_NET_BYTEORDER,
   NLM_F_ACK,
   NLM_F_REQUEST,
   type Socket,
