@@ -9,10 +9,10 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { provideKernel } from '../kernel/provide.ts'
 import { MachineryError, UsageError } from './errors.ts'
 import type { GuestSpec } from './guest/guest.ts'
-import { ColdBoots } from './guest/source.ts'
 import type { Progress } from './progress.ts'
 import { type AcceleratorVerdict, chooseAccelerator, deviceObstacle } from './qemu/accelerator.ts'
 import type { Settings } from './settings.ts'
+import { Restores } from './template/restores.ts'
 
 const ownModules = path.resolve(import.meta.dirname, '../kernel/modules')
 
@@ -21,7 +21,7 @@ export interface PreparedKernel {
   readonly kernel: Kernel
   readonly accelerator: AcceleratorVerdict
   readonly spec: GuestSpec
-  readonly guests: ColdBoots
+  readonly guests: Restores
 }
 
 export interface PrepareOptions {
@@ -44,6 +44,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
   requireMemory(settings.vm.memory)
   const spec: GuestSpec = {
     label,
+    identity: `${kernel.id} ${path.basename(path.dirname(initramfs))}`,
     machine: {
       accelerator: accelerator.accelerator,
       kernel: kernel.image,
@@ -54,7 +55,8 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     bootLimit: settings.vm.bootLimit * 1000,
   }
   const packageFiles = await bundleGuestPackage()
-  const guests = new ColdBoots(spec, async () => [...packageFiles, ...modules])
+  const guests = new Restores(spec, async () => [...packageFiles, ...modules], progress)
+  await guests.prepare()
   return { kernel, accelerator, spec, guests }
 }
 

@@ -49,6 +49,7 @@ export async function bundleGuestRuntime(): Promise<BundledFile[]> {
       '@edge-runtime/vm',
       'why-is-node-running',
       '@opentelemetry/api',
+      'koffi',
     ],
     alias: { 'vite/module-runner': fileURLToPath(import.meta.resolve('vite/module-runner')) },
     banner: { js: require },

@@ -134,7 +134,7 @@ function runtime(files: readonly { path: string; content: Uint8Array }[]): CpioE
 /** koffi as far as one platform needs it: its JavaScript and one of its prebuilt libraries. */
 function koffi(): CpioEntry[] {
   const packages = {
-    koffi: ['package.json', 'index.js', 'src/koffi/index.js'],
+    koffi: ['package.json', 'index.js', ...javascriptOf('koffi', 'src/koffi')],
     '@koromix/koffi-linux-x64': ['package.json', 'index.js', 'linux_x64/koffi.node'],
   }
   return Object.entries(packages).flatMap(([name, files]) =>
@@ -147,6 +147,14 @@ function koffi(): CpioEntry[] {
       }),
     ),
   )
+}
+
+/** The JavaScript files below a folder of a package. */
+function javascriptOf(name: string, folder: string): string[] {
+  return readdirSync(path.join(packageFolder(name), folder), { recursive: true, encoding: 'utf8' })
+    .filter(file => file.endsWith('.js'))
+    .map(file => path.join(folder, file))
+    .sort()
 }
 
 function driverEntries(drivers: readonly Driver[]): CpioEntry[] {

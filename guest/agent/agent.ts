@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { renew } from './identity.ts'
+import { renewKernel } from './identity.ts'
 import { forwardKernelLog } from './kernel-log.ts'
 import { Port } from './port.ts'
 import { type AgentRequest, type FromAgent, guestPaths, ports, type ToAgent } from './protocol.ts'
@@ -25,7 +25,7 @@ async function handle(request: AgentRequest): Promise<void> {
       }
       return
     case 'renew':
-      return renew(request.time, request.entropy)
+      return renewKernel(request.time, request.entropy)
   }
 }
 

@@ -1,9 +1,39 @@
-import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
+import koffi from 'koffi'
 
-/** Sets the clock and mixes the host's random bytes into the pool. */
-export async function renew(time: number, entropy: Uint8Array): Promise<void> {
-  // The node API has no settimeofday; busybox takes seconds.
-  execFileSync('/bin/busybox', ['date', '-s', `@${(time / 1000).toFixed(0)}`], { stdio: 'ignore' })
-  fs.writeFileSync('/dev/urandom', entropy)
+/**
+ * What a restored guest must not share with the others of its template: the time, and all that is random. The
+ * processes do their part in `renewProcess`.
+ */
+const libc = koffi.load('libc.so.6')
+const settime = libc.func('int clock_settime(int clock, const void *time)')
+const ioctl = libc.func('int ioctl(int fd, unsigned long request, const void *argument)')
+
+const CLOCK_REALTIME = 0
+/** _IOW('R', 3, int[2]) and _IO('R', 7) of linux/random.h; the second is there since 4.14. */
+const RNDADDENTROPY = 0x40085203
+const RNDRESEEDCRNG = 0x5207
+
+/**
+ * Sets the clock and gives the kernel's random generator new, credited entropy; then it reseeds at once, also where
+ * there is no VMGENID device or driver (before 5.18) that would tell it that it was copied.
+ * @param time milliseconds since 1970
+ */
+export function renewKernel(time: number, entropy: Uint8Array): void {
+  const timespec = Buffer.alloc(16)
+  timespec.writeBigInt64LE(BigInt(Math.floor(time / 1000)), 0)
+  timespec.writeBigInt64LE(BigInt(Math.floor((time % 1000) * 1e6)), 8)
+  if (settime(CLOCK_REALTIME, timespec) !== 0) throw new Error('clock_settime failed')
+
+  const pool = Buffer.alloc(8 + entropy.length) // struct rand_pool_info: bits, bytes, the bytes
+  pool.writeInt32LE(entropy.length * 8, 0)
+  pool.writeInt32LE(entropy.length, 4)
+  pool.set(entropy, 8)
+  const fd = fs.openSync('/dev/urandom', 'w')
+  try {
+    if (ioctl(fd, RNDADDENTROPY, pool) !== 0) throw new Error('the random pool took no entropy')
+    if (ioctl(fd, RNDRESEEDCRNG, null) !== 0) throw new Error('the random generator did not reseed')
+  } finally {
+    fs.closeSync(fd)
+  }
 }

@@ -27,7 +27,7 @@ export interface DeliveredFile {
 export type AgentRequest =
   | { readonly type: 'ping' }
   | { readonly type: 'deliver'; readonly files: readonly DeliveredFile[] }
-  /** Sets the clock (milliseconds since 1970) and stirs the random pool with the host's bytes. */
+  /** Makes a restored guest one of its own: its clock (milliseconds since 1970) and its random pool. */
   | { readonly type: 'renew'; readonly time: number; readonly entropy: Uint8Array }
 
 export interface ToAgent {
@@ -44,7 +44,8 @@ export type FromAgent =
 /** What Vitest's messages travel in, and what the worker needs beside them. */
 export type ToWorker =
   | { readonly type: 'vitest'; readonly message: unknown }
-  | { readonly type: 'environment'; readonly variables: Readonly<Record<string, string>> }
+  /** Before Vitest's `start`: variables for the tests; the process renews its own random state. */
+  | { readonly type: 'prepare'; readonly variables: Readonly<Record<string, string>> }
   | { readonly type: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: string }
 
 export type FromWorker =

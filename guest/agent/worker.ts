@@ -3,10 +3,12 @@
  * It reaches into Vitest in three places, hence the pinned version: `init` and `runBaseTests` of vitest/worker, the
  * methods of TestRunner, and the snapshot environment.
  */
-import type { SnapshotEnvironment } from 'vitest/runtime'
+
 import { TestRunner } from 'vitest'
+import type { SnapshotEnvironment } from 'vitest/runtime'
 import { init, runBaseTests, setupEnvironment } from 'vitest/worker'
 import { Port } from './port.ts'
+import { renewProcess } from './process-identity.ts'
 import { type FromWorker, ports, type TestOutcome, type ToWorker, type WorkerCall } from './protocol.ts'
 
 type Listener = (message: unknown) => void
@@ -21,6 +23,12 @@ const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (er
 let lastCall = 0
 
 const send = (message: FromWorker) => port.send(message)
+const vitestListener = (listener: Listener) => {
+  // A worker that is started again (a template's, after its warm-up) gets a new RPC client; the old one is done.
+  // The first listener is the worker's own, which takes `start`.
+  for (const old of [...listeners].slice(1)) listeners.delete(old)
+  listeners.add(listener)
+}
 
 /** Asks the host and waits for its answer. */
 function call(request: WorkerCall): Promise<unknown> {
@@ -101,7 +109,7 @@ announceTests(TestRunner.prototype)
 
 init({
   post: message => send({ type: 'vitest', message }),
-  on: listener => void listeners.add(listener),
+  on: vitestListener,
   off: listener => void listeners.delete(listener),
   setup: setupEnvironment,
   runTests: (state, traces) => run('run', state, traces),
@@ -115,8 +123,9 @@ port.listen(received => {
     case 'vitest':
       for (const listener of listeners) listener(message.message)
       return
-    case 'environment':
+    case 'prepare':
       Object.assign(process.env, message.variables)
+      renewProcess()
       return
     case 'answer': {
       const caller = waiting.get(message.id)

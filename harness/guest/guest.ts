@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { encodeFrame, FrameDecoder } from '../../guest/agent/frames.ts'
@@ -11,7 +12,7 @@ import {
 } from '../../guest/agent/protocol.ts'
 import { MachineryError } from '../errors.ts'
 import { lastLines } from '../process.ts'
-import type { MachineConfig } from '../qemu/command.ts'
+import type { MachineConfig, Ram } from '../qemu/command.ts'
 import { Qemu } from '../qemu/qemu.ts'
 import { KernelLog } from './kernel-log.ts'
 import { type Loss, lossOf } from './loss.ts'
@@ -21,9 +22,22 @@ export interface GuestSpec {
   /** The kernel's label, for messages. */
   readonly label: string
   readonly machine: Pick<MachineConfig, 'accelerator' | 'kernel' | 'initramfs' | 'memory' | 'cpus'>
+  /** A key of the kernel and the initramfs, wherever their files lie. */
+  readonly identity: string
   /** Milliseconds that a guest may take from QEMU's start to a loaded test worker. */
   readonly bootLimit: number
 }
+
+/** The files that a template restores from. */
+export interface SavedGuest {
+  readonly ram: string
+  readonly state: string
+  /** uname -r */
+  readonly release: string
+}
+
+/** Milliseconds that a restore may take; 0.2 s is usual under software emulation on a busy machine. */
+const RESTORE_LIMIT = 15_000
 
 interface GuestEvents {
   /** A message of the worker's. */
@@ -49,8 +63,8 @@ export class Guest extends EventEmitter<GuestEvents> {
   readonly log = new KernelLog()
   /** uname -r, as the guest's kernel says it. */
   release = ''
-  /** Milliseconds from QEMU's start until the test worker was loaded. */
-  bootTime = 0
+  /** Milliseconds from QEMU's start until the guest was ready: its test worker loaded, or its restore complete. */
+  startTime = 0
   #loss: Loss | undefined
   readonly #waiting = new Map<number, Waiting>()
   #lastRequest = 0
@@ -67,19 +81,48 @@ export class Guest extends EventEmitter<GuestEvents> {
 
   /**
    * Starts QEMU and waits until the agent has said hello and the test worker is loaded.
+   * @param ram where the guest's memory is kept, for a guest that becomes a template
    * @throws MachineryError that says how far it came, with the end of the console
    */
-  static async boot(spec: GuestSpec): Promise<Guest> {
+  static async boot(spec: GuestSpec, ram: Ram = { type: 'anonymous' }): Promise<Guest> {
     const started = performance.now()
-    const guest = new Guest(spec.label, await Qemu.start(spec.machine, Object.values(ports)))
+    const guest = new Guest(spec.label, await Qemu.start({ ...spec.machine, ram }, Object.values(ports)))
     try {
       await guest.#ready(spec.bootLimit)
     } catch (error) {
       await guest.end()
       throw error
     }
-    guest.bootTime = performance.now() - started
+    guest.startTime = performance.now() - started
     return guest
+  }
+
+  /**
+   * Starts QEMU from a template's files and waits until the guest has answered with a clock and randomness of its own.
+   * @throws MachineryError when it does not restore
+   */
+  static async restore(spec: GuestSpec, saved: SavedGuest): Promise<Guest> {
+    const started = performance.now()
+    const ram: Ram = { type: 'file', path: saved.ram, share: false }
+    const guest = new Guest(
+      spec.label,
+      await Qemu.start({ ...spec.machine, ram }, Object.values(ports), saved.state),
+    )
+    guest.release = saved.release
+    try {
+      // Written before the guest runs: its answer is its first sign of life.
+      await guest.renew(RESTORE_LIMIT)
+    } catch (error) {
+      await guest.end()
+      throw error
+    }
+    guest.startTime = performance.now() - started
+    return guest
+  }
+
+  /** Gives the guest this moment's time, and randomness that no other guest has. */
+  renew(limit = RESTORE_LIMIT): Promise<void> {
+    return this.#request({ type: 'renew', time: Date.now(), entropy: randomBytes(64) }, limit)
   }
 
   /** Why the guest is gone, once it is. */
@@ -112,6 +155,7 @@ export class Guest extends EventEmitter<GuestEvents> {
     this.#loss ??= { cause: 'ended', message: 'ended by the harness' }
     await this.qemu.kill()
     this.#rejectAll(new MachineryError(`the guest ${this.label} was ended`))
+    this.removeAllListeners()
   }
 
   async #ready(limit: number): Promise<void> {

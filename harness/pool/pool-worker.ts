@@ -90,7 +90,7 @@ export class PoolWorkerInGuest implements PoolWorker {
       guest.on('lost', loss => this.#lost(loss))
       if (guest.loss) return this.#lost(guest.loss)
       await guest.deliver(await this.#source.files())
-      guest.sendToWorker({ type: 'environment', variables: this.#variables() })
+      guest.sendToWorker({ type: 'prepare', variables: this.#variables() })
     } catch (error) {
       const details = error instanceof HarnessError ? (error.details ?? '') : ''
       this.#interrupt({ reason: messageOf(error), evidence: details })
@@ -106,7 +106,7 @@ export class PoolWorkerInGuest implements PoolWorker {
 
   async stop(): Promise<void> {
     this.#settle()
-    await this.#guest?.end()
+    if (this.#guest) await this.#source.release(this.#guest)
   }
 
   #requested(request: WorkerRequest): void {

@@ -18,7 +18,7 @@ export interface MachineConfig {
   readonly memory: Mebibytes
   readonly cpus: number
   readonly ram?: Ram
-  /** Wait for a migration stream instead of starting the kernel. */
+  /** Wait for the machine's state, which the monitor names, instead of starting the kernel. */
   readonly incoming?: boolean
   /** The virtio-serial ports, by name; each is connected to a file descriptor of QEMU's. */
   readonly ports: Readonly<Record<string, number>>

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
 import type { Duplex, Readable } from 'node:stream'
-import { MachineryError } from '../errors.ts'
+import { MachineryError, messageOf } from '../errors.ts'
 import { lastLines, runToolOrFail, tethered } from '../process.ts'
+import { withLimit } from '../wait.ts'
 import { type MachineConfig, qemuArguments } from './command.ts'
 import { Monitor } from './monitor.ts'
 
@@ -28,6 +30,14 @@ export function qemuIdentity(): Promise<string> {
 
 /** How much of a console is kept: enough for every report, and a flood does not fill our memory. */
 const CONSOLE_LIMIT = 256 * 1024
+
+/** Bytes a second; QEMU's default is meant for networks. */
+const UNLIMITED = 10 * 1024 ** 3
+
+/** A machine, without what a QEMU process adds to it. */
+export type QemuConfig = Omit<MachineConfig, 'ports' | 'monitor' | 'console' | 'incoming'>
+
+const migrationCapabilities = ['x-ignore-shared', 'events'].map(capability => ({ capability, state: true }))
 
 /** How a virtual machine ended. */
 export interface QemuExit {
@@ -56,6 +66,7 @@ export class Qemu {
   #console = ''
   #stderr = ''
   #killed = false
+  #trouble: string | undefined
   #guestEnd: string | undefined
 
   private constructor(
@@ -88,29 +99,66 @@ export class Qemu {
     )
   }
 
-  /** @param ports the names of the virtio-serial ports, in the order in which the guest numbers them */
-  static async start(
-    config: Omit<MachineConfig, 'ports' | 'monitor' | 'console'>,
-    ports: readonly string[],
-  ): Promise<Qemu> {
+  /**
+   * @param ports the names of the virtio-serial ports, in the order in which the guest numbers them
+   * @param from a file that {@link save} wrote: restores that machine instead of starting the kernel
+   */
+  static async start(config: QemuConfig, ports: readonly string[], from?: string): Promise<Qemu> {
     const args = qemuArguments({
       ...config,
       monitor: MONITOR,
       console: CONSOLE,
       ports: Object.fromEntries(ports.map((name, index) => [name, FIRST_PORT + index])),
+      incoming: from !== undefined,
     })
     const [file, argv] = tethered(qemuBinary, args)
-    // node makes each 'pipe' a pair of connected UNIX sockets, which is what QEMU wants to inherit
-    const process = spawn(file, argv, {
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', ...ports.map(() => 'pipe' as const)],
-    })
-    await new Promise<void>((resolve, reject) => {
-      process.once('spawn', resolve)
-      process.once('error', error =>
-        reject(new MachineryError(`cannot start ${file}: ${error.message}`, { cause: error })),
+    const descriptor = from === undefined ? undefined : openSync(from, 'r')
+    try {
+      // node makes each 'pipe' a pair of connected UNIX sockets, which is what QEMU wants to inherit
+      const pipes = ['pipe', 'pipe', 'pipe', ...ports.map(() => 'pipe' as const)] as const
+      const process = spawn(file, argv, {
+        stdio: ['ignore', 'ignore', ...pipes, ...(descriptor === undefined ? [] : [descriptor])],
+      })
+      await new Promise<void>((resolve, reject) => {
+        process.once('spawn', resolve)
+        process.once('error', error =>
+          reject(new MachineryError(`cannot start ${file}: ${error.message}`, { cause: error })),
+        )
+      })
+      const qemu = new Qemu(process, process.pid as number, [qemuBinary, ...args], ports)
+      if (descriptor !== undefined) qemu.#restore(FIRST_PORT + ports.length)
+      return qemu
+    } finally {
+      if (descriptor !== undefined) closeSync(descriptor)
+    }
+  }
+
+  /**
+   * Saves the machine's state to a file, without its RAM, which is in a file of its own (x-ignore-shared, QEMU 4.0).
+   * The machine is stopped after that.
+   */
+  async save(file: string, limit: number): Promise<void> {
+    const done = new Promise<void>((resolve, reject) => {
+      this.monitor.on('MIGRATION', ({ status }) => {
+        if (status === 'completed') resolve()
+        else if (status === 'failed' || status === 'cancelled')
+          this.monitor
+            .execute('query-migrate')
+            .then(
+              info => reject(new MachineryError(`QEMU could not save the machine: ${JSON.stringify(info)}`)),
+              reject,
+            )
+      })
+      this.exited.then(exit =>
+        reject(new MachineryError(`the machine was lost while it was saved: ${exit.description}`)),
       )
     })
-    return new Qemu(process, process.pid as number, [qemuBinary, ...args], ports)
+    done.catch(() => {}) // reported below, also when the command itself fails first
+    await this.monitor.execute('migrate-set-capabilities', { capabilities: migrationCapabilities })
+    await this.monitor.execute('migrate-set-parameters', { 'max-bandwidth': UNLIMITED })
+    // QEMU 7.2 sends only to descriptors that were passed over the monitor's socket, which node cannot do.
+    await this.monitor.execute('migrate', { uri: `exec:cat >'${file.replaceAll("'", "'\\''")}'` })
+    await withLimit(done, limit, `saving the machine took longer than ${limit / 1000} s`)
   }
 
   /** The serial console so far: early boot and panics, which no other way shows. */
@@ -125,7 +173,21 @@ export class Qemu {
     return await this.exited
   }
 
+  /**
+   * Sends the commands of a restore without waiting for answers in between: QEMU takes them in order, and each round
+   * trip would delay the guest.
+   */
+  #restore(fd: number): void {
+    const failed = (error: unknown) => {
+      this.#trouble ??= messageOf(error)
+      this.#process.kill('SIGKILL')
+    }
+    this.monitor.execute('migrate-set-capabilities', { capabilities: migrationCapabilities }).catch(failed)
+    this.monitor.execute('migrate-incoming', { uri: `fd:${fd}` }).catch(failed)
+  }
+
   #exit(code: number | null, signal: NodeJS.Signals | null): QemuExit {
+    if (this.#trouble) return { by: 'other', description: this.#trouble }
     if (this.#killed) return { by: 'us', description: 'ended by the harness' }
     if (signal) return { by: 'other', description: `QEMU was killed by ${signal}` }
     if (code === 127)

@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, readFileSync, statSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import * as v from 'valibot'
+import { cached, contentKey, discard } from '../cache.ts'
+import { isErrno, MachineryError } from '../errors.ts'
+import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
+import type { Progress } from '../progress.ts'
+import { qemuIdentity } from '../qemu/qemu.ts'
+import { warmUp } from './warm.ts'
+
+const SAVE_LIMIT = 60_000
+/** Changes when what is saved does, for the same kernel and image. */
+const RECIPE = '1'
+
+const fileSchema = v.object({ size: v.number(), modified: v.number(), sha256: v.string() })
+const manifestSchema = v.object({ release: v.string(), ram: fileSchema, state: fileSchema })
+
+/**
+ * The template of a kernel: a guest that was booted once, its worker warmed by a test file, and saved. Built where
+ * there is none under the key of all that went into it; built anew where it is damaged or does not restore.
+ */
+export async function template(spec: GuestSpec, progress: Progress): Promise<SavedGuest> {
+  const key = await templateKey(spec)
+  const build = () => cached('templates', key, folder => buildTemplate(spec, folder, progress))
+  const found = await build()
+  const damage = await damageOf(found)
+  if (damage === undefined) return savedGuest(found)
+  progress.note(`the template of ${spec.label} is damaged (${damage}): building it anew`)
+  await discard('templates', key)
+  return savedGuest(await build())
+}
+
+/** Removes a template that did not restore. */
+export async function discardTemplate(spec: GuestSpec): Promise<void> {
+  await discard('templates', await templateKey(spec))
+}
+
+async function templateKey({ machine, identity }: GuestSpec): Promise<string> {
+  const warmUpFile = readFileSync(path.join(import.meta.dirname, 'warm-up.ts'))
+  const shape = `${machine.accelerator} ${machine.memory} ${machine.cpus}`
+  const command = readFileSync(path.join(import.meta.dirname, '../qemu/command.ts'))
+  return contentKey([RECIPE, identity, await qemuIdentity(), shape, warmUpFile, command])
+}
+
+async function buildTemplate(spec: GuestSpec, folder: string, progress: Progress): Promise<void> {
+  const ram = path.join(folder, 'ram')
+  const state = path.join(folder, 'state')
+  await progress.step(`make the template of ${spec.label}`, async update => {
+    update('boot')
+    const guest = await Guest.boot(spec, { type: 'file', path: ram, share: true })
+    try {
+      update('warm up')
+      await warmUp(guest)
+      update('save')
+      await guest.qemu.save(state, SAVE_LIMIT)
+      const release = guest.release
+      await guest.end()
+      const manifest = { release, ram: await describeFile(ram), state: await describeFile(state) }
+      await writeFile(path.join(folder, 'manifest.json'), JSON.stringify(manifest))
+      update('verify')
+      const restored = await Guest.restore(spec, { ram, state, release })
+      await restored.end()
+    } finally {
+      await guest.end()
+    }
+  })
+}
+
+function savedGuest(folder: string): SavedGuest {
+  const { release } = v.parse(
+    manifestSchema,
+    JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')),
+  )
+  return { ram: path.join(folder, 'ram'), state: path.join(folder, 'state'), release }
+}
+
+/**
+ * What is wrong with a template's files, or undefined. Sizes and dates are looked at each time; reading all of the RAM
+ * file (0.3 s) is for the case that they differ.
+ */
+async function damageOf(folder: string): Promise<string | undefined> {
+  try {
+    const manifest = v.parse(
+      manifestSchema,
+      JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')),
+    )
+    for (const name of ['ram', 'state'] as const) {
+      const file = path.join(folder, name)
+      const { size, mtimeMs } = statSync(file)
+      if (size !== manifest[name].size) return `${name} has ${size} bytes instead of ${manifest[name].size}`
+      if (mtimeMs !== manifest[name].modified && (await sha256(file)) !== manifest[name].sha256)
+        return `${name} was changed`
+    }
+    return undefined
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return 'a file of it is missing'
+    if (error instanceof SyntaxError || v.isValiError(error)) return 'its manifest is unreadable'
+    throw new MachineryError(`cannot look at the template ${folder}: ${String(error)}`, { cause: error })
+  }
+}
+
+async function describeFile(file: string): Promise<v.InferOutput<typeof fileSchema>> {
+  const { size, mtimeMs } = statSync(file)
+  return { size, modified: mtimeMs, sha256: await sha256(file) }
+}
+
+async function sha256(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(file, { highWaterMark: 4 * 1024 * 1024 }), hash)
+  return hash.digest('hex')
+}

@@ -1,0 +1,51 @@
+/**
+ * The test file that a template's worker has run before it is saved, so that a restored guest finds the code of Vitest
+ * compiled and paged in. It does what test files do; its results are thrown away. Imported by nothing: it runs in the guest.
+ */
+import { Buffer } from 'node:buffer'
+import koffi from 'koffi'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+
+beforeAll(() => {})
+afterAll(() => {})
+
+for (const round of ['first', 'second', 'third']) {
+  describe(`${round} round`, () => {
+    beforeEach(() => {})
+    afterEach(() => {})
+    test('values', async () => {
+      expect(1).toBe(1)
+      expect({ type: 16, bytes: [1, 2, 3] }).toEqual({ type: 16, bytes: [1, 2, 3] })
+      expect({ a: 1, b: 2 }).toMatchObject({ a: 1 })
+      expect(Buffer.from('0102', 'hex')).toEqual(Buffer.from([1, 2]))
+      expect('text').toMatch(/te/)
+      expect([1, 2]).toContain(2)
+      expect(() => {
+        throw new TypeError('wanted')
+      }).toThrow('wanted')
+      await expect(Promise.reject(new Error('wanted'))).rejects.toThrow()
+      await expect(Promise.resolve(1)).resolves.toBe(1)
+    })
+    test.each([0, 1, 0xffffffff])('a table: %i', value => {
+      expect(value).toBeGreaterThanOrEqual(0)
+      expect(BigInt(value)).toBeTypeOf('bigint')
+    })
+    test('foreign functions', () => {
+      const getpid = koffi.load('libc.so.6').func('int getpid()')
+      expect(getpid()).toBe(process.pid)
+    })
+    test('spies and timers', async () => {
+      const spy = vi.fn()
+      await new Promise<void>(resolve => setTimeout(resolve, 1))
+      spy(1)
+      expect(spy).toHaveBeenCalledWith(1)
+    })
+    // A failure is processed by other code than a success: errors, their stacks, differences.
+    test.fails('a failure', () => {
+      expect({ type: 16, bytes: [1, 2, 3] }).toEqual({ type: 17, bytes: [1, 2] })
+    })
+    test('another failure', () => {
+      expect(Buffer.from([1, 2, 3])).toEqual(Buffer.from([1, 2]))
+    })
+  })
+}

@@ -1,0 +1,66 @@
+import { startVitest } from 'vitest/node'
+import { MachineryError } from '../errors.ts'
+import type { Guest } from '../guest/guest.ts'
+import type { Loss } from '../guest/loss.ts'
+import type { GuestSource } from '../guest/source.ts'
+import { vmPool } from '../pool/pool.ts'
+
+/**
+ * Runs the warm-up file in a guest, by Vitest itself, so that what is warmed is what will run; the guest stays, with
+ * its worker ready for a next file.
+ */
+export async function warmUp(guest: Guest): Promise<void> {
+  const source = new OneGuest(guest)
+  const exitCode = process.exitCode
+  const vitest = await startVitest(
+    [],
+    {
+      root: import.meta.dirname,
+      config: false,
+      watch: false,
+      include: ['warm-up.ts'],
+      reporters: [{}],
+      pool: vmPool(source),
+      fsModuleCache: false,
+      testTimeout: 60_000,
+      server: { deps: { inline: true } },
+    },
+    {},
+  )
+  const tests = vitest.state.getTestModules().flatMap(module => [...module.children.allTests()])
+  await vitest.close()
+  // One of its tests fails on purpose, for which Vitest sets the exit code.
+  process.exitCode = exitCode
+  if (source.loss)
+    throw new MachineryError(`the guest was lost while it was warmed up: ${source.loss.message}`)
+  if (!tests.some(test => test.ok()))
+    throw new MachineryError('the warm-up file did not run', {
+      details: JSON.stringify(vitest.state.getUnhandledErrors()),
+    })
+}
+
+/** The guest that is to become a template: lent to one file, not ended. */
+class OneGuest implements GuestSource {
+  loss: Loss | undefined
+  readonly #guest: Guest
+
+  constructor(guest: Guest) {
+    this.#guest = guest
+  }
+
+  async acquire(): Promise<Guest> {
+    return this.#guest
+  }
+
+  async release(guest: Guest): Promise<void> {
+    guest.removeAllListeners()
+  }
+
+  async files(): Promise<readonly []> {
+    return []
+  }
+
+  onLoss(loss: Loss): void {
+    this.loss = loss
+  }
+}
