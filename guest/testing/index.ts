@@ -5,6 +5,7 @@
 export { exchange, heard } from './exchange.ts'
 export { kernel } from './kernel.ts'
 export { KernelLog, type LogRecord } from './kernel-log.ts'
+export { slabGrowth, unreclaimableSlab } from './memory.ts'
 export { loadModule, ModuleError, moduleReferences, unloadModule } from './modules.ts'
 export { hasUserNamespaces, NetworkNamespace, sendFromUserNamespace } from './namespaces.ts'
 export * from './nlexample.ts'
