@@ -76,7 +76,7 @@ export async function discard(kind: CacheKind, key: string): Promise<void> {
 }
 
 /**
- * Runs `work` while no other process does so under the same name. A holder that was killed is noticed after 10 s.
+ * Runs `work` while no other process does so under the same name. A holder that was killed is noticed after 5 s.
  * @throws MachineryError when the lock is not had within `limit` milliseconds, or the cache cannot be written
  */
 export async function locked<T>(
@@ -92,8 +92,11 @@ export async function locked<T>(
     release = await lock(lockfilePath, {
       realpath: false,
       lockfilePath,
-      stale: 10_000,
-      update: 2_000,
+      stale: STALE,
+      update: STALE / 5,
+      // A holder that was stopped for longer than that lost its lock: two may then build the same entry, and the
+      // renames decide. Nothing to end a run for.
+      onCompromised: () => {},
       retries: { retries: Math.ceil(limit / 250), factor: 1, minTimeout: 250, maxTimeout: 250 },
     })
   } catch (error) {
@@ -110,6 +113,9 @@ export async function locked<T>(
   }
 }
 
+/** Milliseconds without a sign of life after which a lock's holder counts as killed. */
+const STALE = 5_000
+
 /** Marks an entry as used now, which is what pruning by age goes by. */
 async function touch(entry: string): Promise<void> {
   const now = new Date()
@@ -121,7 +127,12 @@ function explained(error: unknown): unknown {
     return new MachineryError(
       `no space left below ${cacheRoot()}: free some, or set XDG_CACHE_HOME to a larger disk`,
     )
-  if (isErrno(error, 'EACCES') || isErrno(error, 'EROFS') || isErrno(error, 'EPERM'))
+  if (
+    isErrno(error, 'EACCES') ||
+    isErrno(error, 'EROFS') ||
+    isErrno(error, 'EPERM') ||
+    isErrno(error, 'ENOTDIR')
+  )
     return new MachineryError(
       `cannot write below ${cacheRoot()} (${messageOf(error)}): set XDG_CACHE_HOME to a folder you own`,
     )

@@ -1,0 +1,28 @@
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { inGuest } from './externals.ts'
+
+const project = path.resolve(import.meta.dirname, '../..')
+const distPath = '/elsewhere/node_modules/vitest/dist'
+const options = { distPath, project: { config: { root: project } } }
+
+test.each([
+  ['vitest', 'file:///guest/node_modules/vitest/dist/index.mjs'],
+  [`/@fs${distPath}/index.js`, 'file:///guest/node_modules/vitest/dist/index.mjs'],
+  [`file://${distPath}/runtime.js?v=1`, 'file:///guest/node_modules/vitest/dist/runtime.mjs'],
+  ['koffi', 'file:///guest/node_modules/koffi/index.js'],
+  ['/node_modules/koffi/index.js', 'file:///guest/node_modules/koffi/index.js'],
+  ['/guest/netlink/index.ts', 'file:///guest/node_modules/netlink-vmtest/netlink.mjs'],
+  [path.join(project, 'guest/testing/index.ts'), 'file:///guest/node_modules/netlink-vmtest/testing.mjs'],
+])('%s is in the guest', (id, url) => {
+  expect(inGuest(id, options)).toBe(url)
+})
+
+test.each([
+  '/suites/echo/echo.test.ts',
+  '/node_modules/other/index.js',
+  '/guest/netlink/socket.ts',
+  'file:///x.ts',
+])('%s comes from Vite', id => {
+  expect(inGuest(id, options)).toBeUndefined()
+})

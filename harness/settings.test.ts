@@ -1,0 +1,43 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { ExitStatus, UsageError } from './errors.ts'
+import { checkSettings, loadSettings, settingsFile } from './settings.ts'
+
+test('every setting has a default', () => {
+  const settings = checkSettings({})
+  expect(settings.vm).toEqual({ memory: 512, cpus: 1, accelerator: 'auto', bootLimit: 60 })
+  expect(settings.suites).toEqual(['suites/**/*.test.ts'])
+})
+
+test.each([
+  [{ vm: { memory: 64 } }, 'vm.memory', 'at least 384'],
+  [{ vm: { accelerator: 'xen' } }, 'vm.accelerator', 'xen'],
+  [{ kernel: 'debian-6.1' }, 'kernel', ''],
+  ['debian-6.1', settingsFile, 'Object'],
+])('%j is refused by name', (settings, name, why) => {
+  const error = (() => {
+    try {
+      return checkSettings(settings)
+    } catch (error) {
+      return error
+    }
+  })()
+  expect(error).toBeInstanceOf(UsageError)
+  expect((error as UsageError).message).toContain(name)
+  expect((error as UsageError).message).toContain(why)
+  expect((error as UsageError).status).toBe(ExitStatus.usage)
+})
+
+test("a project's file is read; one that cannot be is named", async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  expect((await loadSettings(folder)).testTimeout).toBe(30_000)
+  writeFileSync(path.join(folder, settingsFile), 'export default { testTimeout: 1234 }')
+  expect((await loadSettings(folder)).testTimeout).toBe(1234)
+  const broken = mkdtempSync(path.join(tmpdir(), 'settings-'))
+  onTestFinished(() => rmSync(broken, { recursive: true }))
+  writeFileSync(path.join(broken, settingsFile), 'export default {')
+  await expect(loadSettings(broken)).rejects.toThrow(/netlink-vmtest.config.ts cannot be loaded/)
+})
