@@ -1,0 +1,161 @@
+/** The helpers on the host's own kernel: with NETLINK_ROUTE in the place of a module's protocol. */
+import { readlinkSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import {
+  attr,
+  encodeMessage,
+  NETLINK_ROUTE,
+  NETLINK_USERSOCK,
+  NLM_F_ACK,
+  NLM_F_REQUEST,
+  Socket,
+} from '../netlink/index.ts'
+import {
+  acknowledgement,
+  asUser,
+  exchange,
+  hasUserNamespaces,
+  heard,
+  KernelLog,
+  kernel,
+  loadModule,
+  NetworkNamespace,
+  nobody,
+  refusal,
+  sendFromUserNamespace,
+  wire,
+} from './index.ts'
+
+const isRoot = process.geteuid?.() === 0
+const noop = encodeMessage({ type: 1, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 7 })
+/** rtnetlink: a type that nobody has. */
+const unknown = encodeMessage({ type: 65535, flags: NLM_F_REQUEST, sequence: 8 }, attr.u8(1, 1))
+/** RTM_NEWLINK without anything: for it, rtnetlink wants CAP_NET_ADMIN. */
+const newLink = encodeMessage({ type: 16, flags: NLM_F_REQUEST, sequence: 9 }, Buffer.alloc(16))
+const openRoute = () => Socket.open(NETLINK_ROUTE, { extendedAck: false })
+
+describe('heard and exchange', () => {
+  it('give all that came, and no more than that', async () => {
+    using socket = openRoute()
+    expect(await heard(socket)).toEqual([])
+    expect(await exchange(socket, noop, unknown, noop)).toEqual([
+      acknowledgement(noop, socket),
+      refusal(unknown, socket, 'EOPNOTSUPP'),
+      acknowledgement(noop, socket),
+    ])
+    expect(await heard(socket)).toEqual([])
+  })
+
+  it('say what came when there is no end to it', async () => {
+    using a = Socket.open(NETLINK_USERSOCK, { timeout: 5 })
+    await expect(heard(a)).rejects.toThrow(/ECONNREFUSED|was not acknowledged/)
+  })
+})
+
+describe('wire', () => {
+  it('shows header, payload and what an error says', () => {
+    expect(wire(encodeMessage({ type: 16, flags: 5, sequence: 1, portId: 2 }, attr.u32(1, 3)))).toEqual({
+      from: 0,
+      groups: 0,
+      size: 24,
+      messages: [
+        { length: 24, type: 16, flags: '0x5', sequence: 1, portId: 2, payload: '08000100 03000000' },
+      ],
+    })
+    const reason = {
+      message: 'no',
+      offset: 16,
+      policy: { type: 4, minimum: 0n, maximum: 9n },
+    }
+    expect(refusal(noop, { portId: 3 }, 'EINVAL', { capped: true, reason }).messages[0]).toMatchObject({
+      length: 36 + 8 + 8 + 36,
+      flags: '0x300',
+      error: 'EINVAL, no, offset 16, policy U32 0..9',
+    })
+  })
+
+  it('differs wherever the bytes do', () => {
+    const good = encodeMessage({ type: 3 }, Buffer.from([1]))
+    for (let i = 0; i < good.length; i++) {
+      const other = Buffer.from(good)
+      other[i] = (other[i] ?? 0) ^ 0x40
+      expect(wire(other)).not.toEqual(wire(good))
+    }
+    expect(wire(good.subarray(0, 17))).not.toEqual(wire(good))
+    expect(wire(good, { groups: 1 })).not.toEqual(wire(good))
+    expect(wire(Buffer.alloc(3))).toMatchObject({ size: 3, messages: [], bytes: '000000' })
+  })
+})
+
+describe('kernel.since', () => {
+  it('compares versions as numbers', () => {
+    const [major = 0, minor = 0] = kernel.release.split('.').map(Number.parseFloat)
+    expect(kernel.since(`${major}.${minor}`)).toBe(true)
+    expect(kernel.since(`${major}.${minor + 1}`)).toBe(false)
+    expect(kernel.since(`${major - 1}.99`)).toBe(true)
+    expect(kernel.since(`${major + 1}.0`)).toBe(false)
+    expect(() => kernel.since('six')).toThrow(RangeError)
+  })
+})
+
+describe('loadModule', () => {
+  it('says where it can be used', () => {
+    expect(process.env.NETLINK_VMTEST_MODULES).toBeUndefined()
+    expect(() => loadModule('nlexample')).toThrow('NETLINK_VMTEST_MODULES is not set')
+  })
+})
+
+describe.runIf(isRoot)('asUser', () => {
+  it('takes privileges away and gives them back, also when the action throws', async () => {
+    using socket = openRoute()
+    asUser(nobody, () => {
+      expect([process.geteuid?.(), process.getegid?.()]).toEqual([nobody, nobody])
+      socket.send(newLink)
+    })
+    expect(await heard(socket)).toEqual([refusal(newLink, socket, 'EPERM')])
+    expect(() =>
+      asUser(nobody, () => {
+        throw new Error('no')
+      }),
+    ).toThrow('no')
+    expect([process.geteuid?.(), process.getegid?.()]).toEqual([0, 0])
+    expect(await exchange(socket, newLink)).not.toEqual([refusal(newLink, socket, 'EPERM')])
+  })
+
+  it('refuses what would go on as root', () => {
+    expect(() => asUser(nobody, async () => {})).toThrow(TypeError)
+  })
+})
+
+describe.runIf(isRoot)('NetworkNamespace', () => {
+  it('is another one, in which sockets stay, and is left again', async () => {
+    const own = () => readlinkSync('/proc/thread-self/ns/net')
+    const home = own()
+    using elsewhere = new NetworkNamespace()
+    expect(own()).toBe(home)
+    expect(elsewhere.run(own)).not.toBe(home)
+    expect(own()).toBe(home)
+    // the same port id, taken in both
+    using here = Socket.open(NETLINK_USERSOCK, { portId: 0x7b000001 })
+    using there = elsewhere.run(() => Socket.open(NETLINK_USERSOCK, { portId: 0x7b000001 }))
+    expect(here.portId).toBe(there.portId)
+    expect(() => elsewhere.run(async () => {})).toThrow(TypeError)
+  })
+})
+
+describe.runIf(isRoot && hasUserNamespaces)('sendFromUserNamespace', () => {
+  it('sends with capabilities that count there only', async () => {
+    using socket = openRoute()
+    sendFromUserNamespace(socket, newLink)
+    expect(await heard(socket)).toEqual([refusal(newLink, socket, 'EPERM')])
+  })
+})
+
+describe.runIf(isRoot)('KernelLog', () => {
+  it('gives what the kernel logs from then on, and not what others write into it', async () => {
+    const { writeFileSync } = await import('node:fs')
+    using log = KernelLog.fromNow()
+    writeFileSync('/dev/kmsg', '<14>from user space\n')
+    expect(log.read().filter(record => record.text.includes('from user space'))).toEqual([])
+  })
+})
