@@ -75,9 +75,11 @@ install_packages() {
 		sudo='sudo -n'
 	fi
 
+	# A fresh container has no package lists.
+	apt-cache show $packages >/dev/null 2>&1 || step 'apt-get update' apt update || true
 	step "install $packages" apt install --no-install-recommends -y $packages && return
-	if grep -qE 'Unable to locate|no installation candidate|Failed to fetch|Unable to fetch' "$log"; then
-		# No package lists, as in a fresh container, or lists so old that the archive has newer files.
+	# Lists so old that the archive has newer files by now.
+	if grep -qE 'Failed to fetch|Unable to fetch' "$log"; then
 		step 'apt-get update' apt update || true
 		step "install $packages" apt install --no-install-recommends -y $packages && return
 	fi
@@ -85,14 +87,16 @@ install_packages() {
 	fail "could not install $packages (all of it: $log). To see why, run: $command"
 }
 
-install_npm() {
-	! npm_is_current || return 0
+check_node() {
 	command -v node >/dev/null && command -v npm >/dev/null || fail 'Node.js 20 or later and npm are needed: install them'
-	node -e 'process.exit(parseInt(process.versions.node) < 20)' ||
+	node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' ||
 		fail "Node.js 20 or later is needed, and this is $(node --version): install a newer one"
+}
+
+install_npm() {
 	rm -f "$here/node_modules/.installed-lock"
 	if ! (cd "$here" && step 'npm ci' timeout --foreground 1200 npm ci --no-audit --no-fund); then
-		tail -n 15 "$log" >&2
+		grep '^npm error' "$log" >&2 || tail -n 15 "$log" >&2
 		fail "npm ci failed (all of it: $log). To see why, run it in $here"
 	fi
 }
@@ -103,8 +107,9 @@ if [ -n "$(missing_packages)" ] || ! cmp -s "$here/package-lock.json" "$here/nod
 	# not handed on to what is started below.
 	(
 		flock -w 3600 9 || fail "another run has been setting up for an hour (it holds $cache/setup.lock): end it"
+		npm_is_current || check_node
 		install_packages 9>&-
-		install_npm 9>&-
+		npm_is_current || install_npm 9>&-
 		cp "$here/package-lock.json" "$here/node_modules/.installed-lock.new"
 		mv "$here/node_modules/.installed-lock.new" "$here/node_modules/.installed-lock"
 	) 9>"$cache/setup.lock"
