@@ -2,10 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import type { Socket } from '../netlink/index.ts'
 import { setns, unshare } from './system-call.ts'
-import { refuseAsync } from './user.ts'
+import { CAP_NET_ADMIN, refuseAsync } from './user.ts'
 
 const CLONE_NEWNET = 0x40000000
-const CAP_NET_ADMIN = 12
 
 /** Whether the kernel was built with user namespaces. */
 export const hasUserNamespaces = existsSync('/proc/self/ns/user')

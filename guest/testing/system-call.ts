@@ -7,8 +7,26 @@ import { SystemCallError } from '../netlink/index.ts'
 
 // arch/x86/entry/syscalls/syscall_64.tbl; include/uapi/asm-generic/unistd.h
 const numbers = {
-  x64: { setresuid: 117, setresgid: 119, delete_module: 176, unshare: 272, setns: 308, finit_module: 313 },
-  arm64: { delete_module: 106, setresuid: 147, setresgid: 149, unshare: 97, setns: 268, finit_module: 273 },
+  x64: {
+    setresuid: 117,
+    setresgid: 119,
+    capget: 125,
+    capset: 126,
+    delete_module: 176,
+    unshare: 272,
+    setns: 308,
+    finit_module: 313,
+  },
+  arm64: {
+    capget: 90,
+    capset: 91,
+    unshare: 97,
+    delete_module: 106,
+    setresuid: 147,
+    setresgid: 149,
+    setns: 268,
+    finit_module: 273,
+  },
 }
 
 /** The calls that are needed here. */
@@ -29,6 +47,12 @@ const withNumberAndText = libc.func('long syscall(long, long, const char *, long
   argument: number,
   text: string,
   flags: number,
+) => number
+
+const withBuffers = libc.func('long syscall(long, void *, void *)') as (
+  number: number,
+  first: Buffer,
+  second: Buffer,
 ) => number
 
 function numberOf(name: SystemCall): number {
@@ -70,4 +94,23 @@ export function finitModule(fd: number, parameters: string): void {
 /** @throws SystemCallError */
 export function deleteModule(name: string, flags: number): void {
   check('delete_module', withText(numberOf('delete_module'), name, flags))
+}
+
+/**
+ * The effective capabilities, as a mask, through `change`: what it returns becomes effective; what is permitted stays.
+ * struct __user_cap_header_struct and __user_cap_data_struct of include/uapi/linux/capability.h.
+ * @returns the mask as it was
+ * @throws SystemCallError EPERM for one that is not permitted
+ */
+export function changeEffectiveCapabilities(change: (effective: bigint) => bigint): bigint {
+  const header = Buffer.alloc(8)
+  header.writeUInt32LE(0x20080522, 0) // _LINUX_CAPABILITY_VERSION_3; the pid 0 is the calling thread
+  const data = Buffer.alloc(24)
+  check('capget', withBuffers(numberOf('capget'), header, data))
+  const before = BigInt(data.readUInt32LE(0)) | (BigInt(data.readUInt32LE(12)) << 32n)
+  const after = change(before)
+  data.writeUInt32LE(Number(after & 0xffffffffn), 0)
+  data.writeUInt32LE(Number(after >> 32n), 12)
+  check('capset', withBuffers(numberOf('capset'), header, data))
+  return before
 }

@@ -13,6 +13,7 @@ import {
 import {
   acknowledgement,
   asUser,
+  CAP_NET_ADMIN,
   exchange,
   hasUserNamespaces,
   heard,
@@ -24,6 +25,7 @@ import {
   refusal,
   sendFromUserNamespace,
   wire,
+  withoutCapability,
 } from './index.ts'
 
 const isRoot = process.geteuid?.() === 0
@@ -122,8 +124,24 @@ describe.runIf(isRoot)('asUser', () => {
     expect(await exchange(socket, newLink)).not.toEqual([refusal(newLink, socket, 'EPERM')])
   })
 
+  it('leaves the capabilities that are asked for', async () => {
+    using socket = openRoute()
+    asUser(nobody, () => socket.send(newLink), { capabilities: [CAP_NET_ADMIN] })
+    expect(await heard(socket)).not.toEqual([refusal(newLink, socket, 'EPERM')])
+  })
+
   it('refuses what would go on as root', () => {
     expect(() => asUser(nobody, async () => {})).toThrow(TypeError)
+    expect(() => withoutCapability(CAP_NET_ADMIN, async () => {})).toThrow(TypeError)
+  })
+})
+
+describe.runIf(isRoot)('withoutCapability', () => {
+  it('takes one away and gives it back', async () => {
+    using socket = openRoute()
+    withoutCapability(CAP_NET_ADMIN, () => socket.send(newLink))
+    expect(await heard(socket)).toEqual([refusal(newLink, socket, 'EPERM')])
+    expect(await exchange(socket, newLink)).not.toEqual([refusal(newLink, socket, 'EPERM')])
   })
 })
 

@@ -1,27 +1,56 @@
-import { setEffectiveGroup, setEffectiveUser } from './system-call.ts'
+import { changeEffectiveCapabilities, setEffectiveGroup, setEffectiveUser } from './system-call.ts'
 
 /** The user without privileges, as uid and gid. */
 export const nobody = 65534
 
+/** The capability to configure the network (include/uapi/linux/capability.h). */
+export const CAP_NET_ADMIN = 12
+
 /**
- * Runs `action` as another user: with that effective uid and gid, and without capabilities, which the kernel takes away
- * with the uid and gives back with it. Only the calling thread changes, so `action` has to do its work before it
- * returns; sending and what the kernel checks in it are. What a started promise does later is done as root again.
+ * Runs `action` as another user: with that effective uid and gid, and without capabilities but for those given; the kernel
+ * takes them away with the uid and gives them back with it. Only the calling thread changes, so `action` has to do
+ * its work before it returns; sending and what the kernel checks in it are. What a started promise does later is
+ * done as root again.
  *
  * @throws TypeError for an async function: from its first await on it would be root
  */
-export function asUser<T>(uid: number, action: () => T): T {
+export function asUser<T>(
+  uid: number,
+  action: () => T,
+  { capabilities = [] }: { capabilities?: readonly number[] } = {},
+): T {
   refuseAsync(action)
   const user = process.geteuid?.() ?? 0
   const group = process.getegid?.() ?? 0
   setEffectiveGroup(uid)
   try {
     setEffectiveUser(uid)
+    if (capabilities.length > 0)
+      changeEffectiveCapabilities(effective => capabilities.reduce((mask, c) => mask | bit(c), effective))
     return action()
   } finally {
     setEffectiveUser(user)
     setEffectiveGroup(group)
   }
+}
+
+/**
+ * Runs `action` as the same user, without one capability. As with {@link asUser}, only on the calling thread and until
+ * `action` returns.
+ * @throws TypeError for an async function
+ */
+export function withoutCapability<T>(capability: number, action: () => T): T {
+  refuseAsync(action)
+  const before = changeEffectiveCapabilities(effective => effective & ~bit(capability))
+  try {
+    return action()
+  } finally {
+    changeEffectiveCapabilities(() => before)
+  }
+}
+
+function bit(capability: number): bigint {
+  return 1n << BigInt(capability)
 }
 
 /** For actions whose surroundings hold only until they return. */

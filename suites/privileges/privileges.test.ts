@@ -3,6 +3,7 @@ import { NLM_F_ACK, type Socket } from 'netlink-vmtest/netlink'
 import {
   acknowledgement,
   asUser,
+  CAP_NET_ADMIN,
   exchange,
   get,
   hasUserNamespaces,
@@ -15,6 +16,7 @@ import {
   sendFromUserNamespace,
   unloadModule,
   update,
+  withoutCapability,
 } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
@@ -123,6 +125,22 @@ describe.runIf(hasUserNamespaces)('CAP_NET_ADMIN only in an own user namespace',
     sendFromUserNamespace(a, request)
     expect(await heard(a)).toEqual([refusal(request, a, 'EPERM')])
     await nothingHappened()
+  })
+})
+
+describe('what counts is CAP_NET_ADMIN, not the uid', () => {
+  const request = update(kept, { flags: ACK, sequence: 1 })
+
+  it('root without CAP_NET_ADMIN: EPERM', async () => {
+    const other = update(13, { flags: ACK, sequence: 2 })
+    withoutCapability(CAP_NET_ADMIN, () => a.send(other))
+    expect(await heard(a)).toEqual([refusal(other, a, 'EPERM')])
+    await nothingHappened()
+  })
+
+  it('uid 65534 with CAP_NET_ADMIN alone: ok', async () => {
+    asUser(nobody, () => b.send(request), { capabilities: [CAP_NET_ADMIN] })
+    expect(await heard(b)).toEqual([acknowledgement(request, b)])
   })
 })
 
