@@ -75,8 +75,8 @@ install_packages() {
 		sudo='sudo -n'
 	fi
 
-	# A fresh container has no package lists.
-	apt-cache show $packages >/dev/null 2>&1 || step 'apt-get update' apt update || true
+	# A fresh container has no package lists. (apt-cache would do, but finds fault only when it knows none of several.)
+	apt-get -qq --simulate install $packages >/dev/null 2>&1 || step 'apt-get update' apt update || true
 	step "install $packages" apt install --no-install-recommends -y $packages && return
 	# Lists so old that the archive has newer files by now.
 	if grep -qE 'Failed to fetch|Unable to fetch' "$log"; then
@@ -103,13 +103,16 @@ install_npm() {
 
 if [ -n "$(missing_packages)" ] || ! cmp -s "$here/package-lock.json" "$here/node_modules/.installed-lock"; then
 	mkdir -p "$cache" || fail "cannot write to $cache: set XDG_CACHE_HOME to a folder you own"
-	# One set-up at a time; another one that waited here finds everything done. The lock ends with the subshell, and is
-	# not handed on to what is started below.
+	# One set-up at a time; another one that waited here finds everything done. apt does not get the lock's descriptor:
+	# it may start services. npm does, so that the lock lasts as long as it, whatever becomes of this shell.
 	(
-		flock -w 3600 9 || fail "another run has been setting up for an hour (it holds $cache/setup.lock): end it"
+		if ! flock -n 9; then
+			echo 'waiting for another run that is setting up' >&2
+			flock -w 3600 9 || fail "another run has been setting up for an hour (it holds $cache/setup.lock): end it"
+		fi
 		npm_is_current || check_node
 		install_packages 9>&-
-		npm_is_current || install_npm 9>&-
+		npm_is_current || install_npm
 		cp "$here/package-lock.json" "$here/node_modules/.installed-lock.new"
 		mv "$here/node_modules/.installed-lock.new" "$here/node_modules/.installed-lock"
 	) 9>"$cache/setup.lock"
