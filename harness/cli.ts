@@ -1,7 +1,8 @@
+import path from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { HarnessError } from './errors.ts'
 import type { RunOptions } from './run.ts'
-import { loadSettings } from './settings.ts'
+import { loadSettings, projectRoot } from './settings.ts'
 
 // A signal ends this process at once, and with it, by their parent-death signal, every child: QEMU, make, apt.
 for (const [signal, status] of [
@@ -11,7 +12,7 @@ for (const [signal, status] of [
 ] as const)
   process.once(signal, () => process.exit(status))
 
-const root = process.cwd()
+const root = projectRoot(process.cwd())
 const program = new Command('run-vm.sh')
   .description(
     'Runs Vitest files inside freshly booted Linux kernels, against netlink modules built for them.',
@@ -50,7 +51,7 @@ program
     ])
     const settings = await loadSettings(root)
     const prepared = await prepareKernel(kernel, {
-      settings: modules === undefined ? settings : { ...settings, modules },
+      settings: modules === undefined ? settings : { ...settings, modules: path.resolve(modules) },
       root,
       progress: consoleProgress(),
     })

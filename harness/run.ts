@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { parseCLI, startVitest, type Vitest } from 'vitest/node'
+import { createCLI, type parseCLI, startVitest, type Vitest } from 'vitest/node'
 import { hostLabel } from '../kernel/provide.ts'
 import { ExitStatus, messageOf, UsageError } from './errors.ts'
 import { type PreparedKernel, prepareKernel } from './prepare.ts'
@@ -37,7 +37,7 @@ export async function run(
     prepared.push(await prepareKernel(label, { settings: withModules, root, progress }))
 
   const vitest = await startVitest(
-    vitestArguments.filter,
+    vitestArguments.filters,
     {
       ...vitestArguments.options,
       root,
@@ -47,6 +47,8 @@ export async function run(
       ...reporters(vitestArguments.options, options),
     },
     {},
+    // The whole report goes to stdout, in order; Vitest would put the failures on stderr.
+    { stdout: process.stdout, stderr: process.stdout },
   )
   if (vitest.shouldKeepServer()) {
     // Watch mode: Vitest's own keys and signals end it.
@@ -71,17 +73,27 @@ function labels(options: RunOptions, settings: Settings): string[] {
   return settings.kernels ?? [hostLabel()]
 }
 
-function parseVitestArguments(rest: readonly string[]): ReturnType<typeof parseCLI> {
+type VitestOptions = ReturnType<typeof parseCLI>['options']
+
+/** Filters and options as Vitest's own command line reads them. */
+function parseVitestArguments(rest: readonly string[]): { filters: string[]; options: VitestOptions } {
   try {
-    return parseCLI(['vitest', ...rest])
+    const cli = createCLI()
+    // `run` is named so that a filter is never taken for one of Vitest's other commands.
+    const { args, options } = cli.parse(['node', 'vitest', 'run', ...rest], { run: false })
+    // parse() checks nothing when it is not to run the command.
+    cli.matchedCommand?.checkUnknownOptions()
+    cli.matchedCommand?.checkOptionValue()
+    return { filters: [...args], options: options as VitestOptions }
   } catch (error) {
-    throw new UsageError(`${messageOf(error)}; see ./run-vm.sh run --help and Vitest's command line`, {
-      cause: error,
-    })
+    throw new UsageError(
+      `${messageOf(error)} (neither ours nor Vitest's; ./run-vm.sh run --help lists ours)`,
+      {
+        cause: error,
+      },
+    )
   }
 }
-
-type VitestOptions = ReturnType<typeof parseCLI>['options']
 
 /** Vitest's reporters: those asked for, and its own two for files. */
 function reporters(given: VitestOptions, { junit, json }: RunOptions): VitestOptions {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { ExitStatus, UsageError } from './errors.ts'
-import { checkSettings, loadSettings, settingsFile } from './settings.ts'
+import { checkSettings, loadSettings, projectRoot, settingsFile } from './settings.ts'
 
 test('every setting has a default', () => {
   const settings = checkSettings({})
@@ -40,4 +40,12 @@ test("a project's file is read; one that cannot be is named", async () => {
   onTestFinished(() => rmSync(broken, { recursive: true }))
   writeFileSync(path.join(broken, settingsFile), 'export default {')
   await expect(loadSettings(broken)).rejects.toThrow(/netlink-vmtest.config.ts cannot be loaded/)
+})
+
+test('the project of a folder is the nearest one upwards, and ours where there is none', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  expect(projectRoot(folder)).toBe(path.resolve(import.meta.dirname, '..'))
+  writeFileSync(path.join(folder, settingsFile), '')
+  expect(projectRoot(path.join(folder, 'deep/er'))).toBe(folder)
 })

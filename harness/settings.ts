@@ -44,6 +44,17 @@ export type UserSettings = v.InferInput<typeof settingsSchema>
 
 export const settingsFile = 'netlink-vmtest.config.ts'
 
+/**
+ * The project that a folder belongs to: the nearest folder upwards with a `netlink-vmtest.config.ts`, else this
+ * project itself, with the example modules and their suites.
+ */
+export function projectRoot(folder: string): string {
+  for (let at = folder; ; at = path.dirname(at)) {
+    if (existsSync(path.join(at, settingsFile))) return at
+    if (at === path.dirname(at)) return path.resolve(import.meta.dirname, '..')
+  }
+}
+
 /** For `netlink-vmtest.config.ts`: gives the settings their type. */
 export function defineSettings(settings: UserSettings): UserSettings {
   return settings

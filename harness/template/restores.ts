@@ -1,5 +1,5 @@
 import type { DeliveredFile } from '../../guest/agent/protocol.ts'
-import { messageOf } from '../errors.ts'
+import { MachineryError, messageOf } from '../errors.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { GuestSource } from '../guest/source.ts'
@@ -17,6 +17,7 @@ export class Restores implements GuestSource {
   readonly #files: () => Promise<readonly DeliveredFile[]>
   readonly #progress: Progress
   #saved: SavedGuest | undefined
+  #rebuilt: Promise<void> | undefined
 
   constructor(spec: GuestSpec, files: () => Promise<readonly DeliveredFile[]>, progress: Progress) {
     this.#spec = spec
@@ -55,31 +56,42 @@ export class Restores implements GuestSource {
   async #next(): Promise<Guest> {
     if (!this.#saved) return await Guest.boot(this.#spec)
     try {
-      return await Guest.restore(this.#spec, this.#saved)
-    } catch (error) {
-      return await this.#rebuild(error)
+      return await this.#restore()
+    } catch {
+      return await this.#tryAgain()
     }
   }
 
-  #rebuilt: Promise<void> | undefined
-
-  /** A template that does not restore is made anew, once a run; several files may find out at the same time. */
-  async #rebuild(error: unknown): Promise<Guest> {
-    this.#rebuilt ??= (async () => {
-      this.#progress.note(
-        `the template of ${this.#spec.label} does not restore (${messageOf(error)}): building it anew`,
-      )
-      await discardTemplate(this.#spec)
-      await this.prepare()
-    })()
-    await this.#rebuilt
-    if (!this.#saved) return await Guest.boot(this.#spec)
+  /**
+   * A restore that failed may have been the victim of something else (QEMU killed, memory short for a moment), so it is
+   * tried again; then the template is made anew, once a run, whoever else finds out at the same time.
+   */
+  async #tryAgain(): Promise<Guest> {
     try {
-      return await Guest.restore(this.#spec, this.#saved)
-    } catch (again) {
-      this.#giveUpTemplates(again)
+      return await this.#restore()
+    } catch (error) {
+      this.#rebuilt ??= this.#rebuild(error)
+      await this.#rebuilt
+    }
+    try {
+      return await this.#restore()
+    } catch (error) {
+      if (this.#saved) this.#giveUpTemplates(error)
       return await Guest.boot(this.#spec)
     }
+  }
+
+  #restore(): Promise<Guest> {
+    if (!this.#saved) throw new MachineryError('there is no template')
+    return Guest.restore(this.#spec, this.#saved)
+  }
+
+  async #rebuild(error: unknown): Promise<void> {
+    this.#progress.note(
+      `the template of ${this.#spec.label} does not restore (${messageOf(error)}): building it anew`,
+    )
+    await discardTemplate(this.#spec)
+    await this.prepare()
   }
 
   #giveUpTemplates(error: unknown): void {

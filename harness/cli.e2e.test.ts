@@ -1,0 +1,279 @@
+/** The command line as its users run it: real kernels, real guests, from the outside. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { hostLabel } from '../kernel/provide.ts'
+import { runCli, startCli } from './fixtures/cli.ts'
+
+const label = hostLabel()
+const summary = (counts: string) =>
+  new RegExp(`^${label} \\(\\d+\\.\\d+\\S*\\): ${counts}; boot \\d+\\.\\d s, total \\d+\\.\\d s$`, 'm')
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** A project of its own with these files. */
+function project(files: Record<string, string>): string {
+  const folder = temporaryFolder()
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true })
+    writeFileSync(path.join(folder, name), content)
+  }
+  return folder
+}
+
+/** The QEMU processes that descend from a process: setpriv execs QEMU, so they are its children. */
+function qemusOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .split(' ')
+    .filter(Boolean)
+    .map(Number)
+  return children.filter(child => readFileSync(`/proc/${child}/cmdline`, 'utf8').startsWith('qemu-system'))
+}
+
+async function until<T>(what: string, probe: () => T | undefined): Promise<T> {
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(20)) {
+    const found = probe()
+    if (found) return found
+  }
+  throw new Error(`${what} did not happen within a minute`)
+}
+
+beforeAll(async () => {
+  // Kernel, modules, image and template: what the first run makes, so that the tests' own limits are for the tests.
+  const { status, stderr } = await runCli(['build', '--kernel', label])
+  expect(stderr).not.toContain('error')
+  expect(status).toBe(0)
+})
+
+describe('a run', () => {
+  test('that passes: the report on stdout, one line a kernel at its end, exit status 0', async () => {
+    const { status, stdout, stderr } = await runCli(['passes'])
+    expect(stdout).toMatch(summary('1 files, tests 4 passed, 0 failed'))
+    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(summary('.*'))
+    expect(stdout).toMatch(/said in \d+\.\d+/)
+    expect(stdout).toContain('said by a child')
+    expect(stderr).not.toContain('Test Files')
+    expect(status).toBe(0)
+  })
+
+  test('that fails: the difference, exit status 1, JUnit and JSON reports', async () => {
+    const folder = temporaryFolder()
+    const files = ['--junit', path.join(folder, 'junit.xml'), '--json', path.join(folder, 'report.json')]
+    const { status, stdout } = await runCli(['fails.fixture', ...files])
+    expect(stdout).toContain('-   "sequence": 2,')
+    expect(stdout).toMatch(summary('1 files, tests 1 passed, 1 failed'))
+    expect(status).toBe(1)
+    expect(readFileSync(path.join(folder, 'junit.xml'), 'utf8')).toMatch(
+      /<testsuites .*tests="2" failures="1"/,
+    )
+    const report = JSON.parse(readFileSync(path.join(folder, 'report.json'), 'utf8'))
+    expect(report).toMatchObject({ numPassedTests: 1, numFailedTests: 1, success: false })
+  })
+
+  test("Vitest's own options reach it: -t, --reporter, --bail", async () => {
+    const named = await runCli(['passes', '-t', 'in its kernel', '--reporter=verbose'])
+    expect(named.stdout).toContain(`✓ |${label}| passes.fixture.ts > it runs in the guest, in its kernel`)
+    expect(named.stdout).toMatch(summary('1 files, tests 1 passed, 0 failed, 3 skipped'))
+    expect(named.status).toBe(0)
+    const bailed = await runCli(['fails.fixture', '--bail', '1', '--reporter', 'tap-flat'])
+    expect(bailed.stdout).toContain('not ok')
+    expect(bailed.status).toBe(1)
+  })
+
+  test('on a kernel given by its label, from a folder below the project', async () => {
+    const { status, stdout } = await runCli(['--kernel', label, 'passes'], {
+      cwd: path.join(import.meta.dirname, 'fixtures/project/__snapshots__'),
+    })
+    expect(stdout).toMatch(summary('1 files, tests 4 passed, 0 failed'))
+    expect(status).toBe(0)
+  })
+})
+
+describe('a guest that is lost', () => {
+  test('by a kernel panic: the running test fails with the console, the rest is not run, other files are unharmed', async () => {
+    const { status, stdout } = await runCli(['panics.fixture', 'passes'])
+    expect(stdout).toMatch(/✓ before/)
+    expect(stdout).toMatch(/× panics/)
+    expect(stdout).toMatch(/↓ after \[not run: kernel panic: sysrq triggered crash\]/)
+    expect(stdout).toContain('GuestLost: kernel panic: sysrq triggered crash')
+    expect(stdout).toMatch(/console:\n.*Kernel panic - not syncing/)
+    expect(stdout).toMatch(summary('2 files, tests 5 passed, 1 failed, 1 not run'))
+    expect(status).toBe(1)
+  })
+
+  test('by a panic outside any test: the file fails', async () => {
+    const { status, stdout } = await runCli(['panics-outside'])
+    expect(stdout).toMatch(/FAIL .*panics-outside.fixture.ts/)
+    expect(stdout).toContain('GuestLost: kernel panic')
+    expect(stdout).toMatch(summary('1 files, tests 1 passed, 0 failed'))
+    expect(status).toBe(1)
+  })
+
+  test('by the end of its worker', async () => {
+    const { status, stdout } = await runCli(['dies'])
+    expect(stdout).toContain('GuestLost: the test worker was killed by SIGKILL')
+    expect(status).toBe(1)
+  })
+
+  test('by a test that never gives control back', async () => {
+    const { status, stdout } = await runCli(['blocks'])
+    expect(stdout).toContain(
+      'GuestLost: the test did not give control back within 10.1 s (its own limit is 0.1 s)',
+    )
+    expect(status).toBe(1)
+  })
+
+  test('by the end of QEMU, which is no fault of the module: exit status 3', async () => {
+    const run = startCli(['blocks'])
+    // Not by iterating: leaving the loop would close the stream that the report goes to.
+    await new Promise<void>(resolve =>
+      run.stdout.on('data', data => String(data).includes('blocking') && resolve()),
+    )
+    const [qemu] = qemusOf(run.pid as number)
+    process.kill(qemu as number, 'SIGKILL')
+    const { exitCode, stdout } = await run
+    expect(stdout).toContain('GuestLost: QEMU was killed by SIGKILL')
+    expect(exitCode).toBe(3)
+  })
+})
+
+describe('nothing outlives a run', () => {
+  test.each(['SIGTERM', 'SIGINT', 'SIGKILL'] as const)('that is ended by %s', async signal => {
+    const run = startCli(['blocks'])
+    const qemus = await until('QEMU', () =>
+      qemusOf(run.pid as number).length > 0 ? qemusOf(run.pid as number) : undefined,
+    )
+    run.kill(signal)
+    const { exitCode, stderr } = await run
+    expect(exitCode).toBe({ SIGTERM: 143, SIGINT: 130, SIGKILL: undefined }[signal])
+    expect(stderr).not.toMatch(/\n\s+at /)
+    await until('the end of QEMU', () => qemus.every(pid => !existsSync(`/proc/${pid}`)))
+  })
+})
+
+describe('modules', () => {
+  const kbuild = 'obj-m := broken.o\n'
+  const suite = {
+    'netlink-vmtest.config.ts': "export default { suites: ['*.test.ts'] }",
+    'load.test.ts':
+      "import { test } from 'vitest'\nimport { loadModule } from 'netlink-vmtest/testing'\ntest('loads', () => loadModule('broken'))\n",
+  }
+
+  test("that do not compile: the compiler's own lines, exit status 1", async () => {
+    const folder = project({
+      ...suite,
+      'm/Kbuild': kbuild,
+      'm/broken.c': 'int broken(void)\n{\n\treturn not_declared;\n}\n',
+    })
+    const { status, stdout, stderr } = await runCli(['--modules', 'm'], { cwd: folder })
+    expect(stderr).toMatch(/broken\.c:3:\d+: error: .not_declared. undeclared/)
+    expect(stderr).toMatch(/^error: /m)
+    expect(stdout).toBe('')
+    expect(status).toBe(1)
+    expect(existsSync(path.join(folder, 'm/broken.o'))).toBe(false)
+  })
+
+  test("that do not load: the kernel's own lines, exit status 1", async () => {
+    const source = `#include <linux/module.h>
+static int __init broken_init(void)
+{
+	pr_err("broken: not today\\n");
+	return -ENODEV;
+}
+module_init(broken_init);
+MODULE_DESCRIPTION("a module that does not load");
+MODULE_LICENSE("GPL");
+`
+    const folder = project({ ...suite, 'm/Kbuild': kbuild, 'm/broken.c': source })
+    const { status, stdout } = await runCli(['--modules', 'm'], { cwd: folder })
+    expect(stdout).toContain('ENODEV')
+    expect(stdout).toContain('broken: not today')
+    expect(status).toBe(1)
+  })
+})
+
+describe('what cannot be done is said in a line or two', () => {
+  const lines = (text: string) => text.trim().split('\n')
+  const clean = (text: string) => expect(text).not.toMatch(/\n\s+at |Error:/)
+
+  test.each([
+    ['an unknown label', ['--kernel', 'debian-1.2'], /unknown kernel debian-1\.2: .*debian-6\.1/],
+    ['an unknown option', ['--bogus'], /Unknown option `--bogus`/],
+    ['a file filter that matches nothing', ['no-such-file'], /no test file matches.*no-such-file/],
+    [
+      'a name filter that matches nothing',
+      ['passes', '-t', 'no such test'],
+      /no test's name matches.*no such test/,
+    ],
+    ['a module directory that is not there', ['--modules', '/nowhere'], /\/nowhere/],
+    ['an option without its value', ['--kernel'], /--kernel/],
+  ])('%s: exit status 2', async (_what, args, message) => {
+    const { status, stderr } = await runCli(args)
+    expect(stderr).toMatch(message)
+    clean(stderr)
+    expect(status).toBe(2)
+  })
+
+  test.each([
+    [
+      'a configuration with a wrong value',
+      'export default { vm: { memory: 64 } }',
+      /netlink-vmtest\.config\.ts: vm\.memory/,
+      2,
+    ],
+    [
+      'a configuration that does not load',
+      'export default {',
+      /netlink-vmtest\.config\.ts cannot be loaded/,
+      2,
+    ],
+    [
+      'more memory than there is',
+      'export default { vm: { memory: 9000000 } }',
+      /9000100 MiB of memory.*vm\.memory/,
+      3,
+    ],
+  ])('%s', async (_what, config, message, expected) => {
+    const folder = project({ 'netlink-vmtest.config.ts': config })
+    const { status, stderr } = await runCli([], { cwd: folder })
+    expect(stderr).toMatch(message)
+    clean(stderr)
+    expect(status).toBe(expected)
+  })
+
+  test('no QEMU: exit status 3, and what installs it', async () => {
+    const bin = temporaryFolder()
+    for (const folder of ['/usr/bin', '/bin', '/usr/sbin'])
+      execFileSync('sh', ['-c', `cp -sn ${folder}/* ${bin}/ 2>/dev/null; rm -f ${bin}/qemu-system-*`])
+    const { status, stderr } = await runCli(['passes'], { env: { PATH: bin } })
+    expect(stderr).toMatch(/qemu-system-x86_64 is not installed: run \.\/run-vm\.sh/)
+    clean(stderr)
+    expect(status).toBe(3)
+  })
+
+  test('a full disk: exit status 3, and nothing half-made that breaks the next run', async () => {
+    const folder = temporaryFolder()
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'tmpfs', folder])
+    onTestFinished(() => void execFileSync('umount', ['-l', folder]))
+    const { status, stderr } = await runCli(['passes'], { env: { XDG_CACHE_HOME: folder } })
+    expect(lines(stderr).at(-1)).toMatch(/no space|No space/)
+    clean(stderr)
+    expect(status).toBe(3)
+  })
+})
+
+test('two guests of one template have nothing random in common, and both have the right time', async () => {
+  const { status, stdout } = await runCli(['identity'])
+  expect(status).toBe(0)
+  const [first, second] = [...stdout.matchAll(/IDENTITY (.*)/g)].map(match => JSON.parse(match[1] ?? ''))
+  expect(Object.keys(first)).toEqual(Object.keys(second))
+  for (const name of Object.keys(first)) if (name !== 'time') expect(first[name], name).not.toBe(second[name])
+  for (const { time } of [first, second]) expect(Math.abs(Date.now() - time)).toBeLessThan(120_000)
+})
