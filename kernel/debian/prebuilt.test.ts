@@ -208,6 +208,24 @@ test('a remembered version that is gone from cache and archive makes way for ano
   expect(notes).toContain('debian-6.1 is 6.1.0-56-cloud-amd64 now, and was 6.1.0-50-cloud-amd64')
 })
 
+test('the same kernel with a newer library takes the place of one whose library the archive has replaced', async () => {
+  archive.add(50)
+  const first = await provide()
+  rmSync(path.dirname(path.dirname(first.image)), { recursive: true })
+  archive.lost.add('linux-kbuild-6.1.50')
+  const kbuild = archive.packages.find(it => it.name === 'linux-kbuild-6.1.50')
+  if (!kbuild) throw new Error('no kbuild')
+  archive.packages = archive.packages.map(it => (it === kbuild ? { ...it, sha256: 'f'.repeat(64) } : it))
+  const fetch = archive.fetch.bind(archive)
+  archive.fetch = async (wanted, folder) => {
+    if (wanted.sha256 === 'f'.repeat(64)) archive.lost.clear()
+    return await fetch(wanted, folder)
+  }
+  const second = await provide()
+  expect(second.release).toBe(first.release)
+  expect(second.id).not.toBe(first.id)
+})
+
 test('a damaged memory of what was resolved is no more than forgetting', async () => {
   archive.add(50)
   const first = await provide()

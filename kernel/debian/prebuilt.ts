@@ -11,6 +11,7 @@ import type { Kernel } from '../kernel.ts'
 import { type Archive, CorruptPackage, LostPackage, openArchive, throwIfFull } from './archive.ts'
 import {
   candidates,
+  type IndexedPackage,
   isLibrary,
   needsLibraries,
   type Package,
@@ -53,8 +54,11 @@ export async function prebuiltKernel(label: string, options: PrebuiltOptions): P
     return opened
   }
 
-  const lost = new Set<string>()
+  const lost = new Map<string, string>()
   for await (const resolution of choices()) {
+    // The one that was remembered comes up again when the archive still lists what it has lost.
+    if (lost.has(keyOf(resolution))) continue
+    if (lost.size === attempts) break
     try {
       const kernel = await provide(label, resolution, archive, progress)
       if (resolution !== remembered) await remember(label, resolution)
@@ -63,18 +67,17 @@ export async function prebuiltKernel(label: string, options: PrebuiltOptions): P
       return kernel
     } catch (error) {
       if (!(error instanceof LostPackage)) throw error
-      lost.add(resolution.release)
+      lost.set(keyOf(resolution), resolution.release)
       progress.note(`${error.message}: trying another version`)
     }
   }
   throw new MachineryError(
-    `the archive lists ${[...lost].join(', ')} for ${label} but has the files of none: try again later, or set another mirror`,
+    `the archive lists ${[...new Set(lost.values())].join(', ')} for ${label} but has the files of none: try again later, or set another mirror`,
   )
 
   async function* choices(): AsyncGenerator<Resolution> {
     if (remembered && !options.refresh) yield remembered
-    const found = await resolve(label, await archive())
-    yield* found.filter(it => !lost.has(it.release)).slice(0, attempts)
+    yield* resolve(label, await archive())
   }
 }
 
@@ -105,44 +108,36 @@ async function provide(
  * The kernels that the archive has for a label, newest first.
  * @throws UsageError when there are none
  */
-export async function resolve(label: string, archive: Archive): Promise<Resolution[]> {
+export async function* resolve(label: string, archive: Archive): AsyncGenerator<Resolution> {
   const wanted = seriesOf(label)
   const withoutHeaders: string[] = []
   for (const suites of wanted?.groups ?? []) {
     const index = await archive.index(suites)
     const available = candidates(index, wanted?.series ?? '')
     withoutHeaders.push(...available.withoutHeaders)
-    if (available.found.length > 0) return await withTheirLibraries(available.found, index, archive)
+    const libraries = new Map<string, readonly IndexedPackage[]>()
+    for (const found of available.found) {
+      if (!needsLibraries(found, index)) {
+        yield found
+        continue
+      }
+      // From the suite in which the tools were linked; its list is read only when its turn comes, for it is large.
+      const suite = librariesOf(found.packages[0]?.suite ?? '')
+      const list = libraries.get(suite) ?? (suites.includes(suite) ? index : await archive.index([suite]))
+      libraries.set(suite, list)
+      const whole = withLibraries(
+        found,
+        list.filter(it => it.suite === suite),
+      )
+      if (whole) yield whole
+    }
+    if (available.found.length > 0) return
   }
   const why =
     withoutHeaders.length > 0
       ? `it still has ${withoutHeaders.join(', ')}, but not the headers that modules are built with`
       : `${wanted?.groups.flat().join(', ')} have no such series`
   throw new UsageError(`no ${label} in Debian's archive: ${why}. Choose one of ${debianLabels.join(', ')}`)
-}
-
-/** Adds the libraries that the kbuild tools need, from the suite in which they were linked. */
-async function withTheirLibraries(
-  found: readonly Resolution[],
-  index: Awaited<ReturnType<Archive['index']>>,
-  archive: Archive,
-): Promise<Resolution[]> {
-  const complete: Resolution[] = []
-  const lists = new Map<string, Awaited<ReturnType<Archive['index']>>>()
-  for (const resolution of found) {
-    if (!needsLibraries(resolution, index)) {
-      complete.push(resolution)
-      continue
-    }
-    const suite = librariesOf(resolution.packages[0]?.suite ?? '')
-    let list = lists.get(suite) ?? index.filter(it => it.suite === suite)
-    // Only for the one that will be taken; the others are there in case its files are gone.
-    if (list.length === 0 && complete.length === 0) list = await archive.index([suite])
-    lists.set(suite, list)
-    const whole = withLibraries(resolution, list)
-    if (whole) complete.push(whole)
-  }
-  return complete
 }
 
 /** The cache key of a kernel: all its packages by their hashes. */
