@@ -56,8 +56,10 @@ export async function prebuiltKernel(label: string, options: PrebuiltOptions): P
 
   const lost = new Map<string, string>()
   for await (const resolution of choices()) {
-    // The one that was remembered comes up again when the archive still lists what it has lost.
-    if (lost.has(keyOf(resolution))) continue
+    // The one that was remembered comes up again when the archive still lists what it has lost. By where its files
+    // are: those that security drops after a point release are the same ones in main.
+    const files = JSON.stringify(resolution.packages)
+    if (lost.has(files)) continue
     if (lost.size === attempts) break
     try {
       const kernel = await provide(label, resolution, archive, progress)
@@ -67,7 +69,7 @@ export async function prebuiltKernel(label: string, options: PrebuiltOptions): P
       return kernel
     } catch (error) {
       if (!(error instanceof LostPackage)) throw error
-      lost.set(keyOf(resolution), resolution.release)
+      lost.set(files, resolution.release)
       progress.note(`${error.message}: trying another version`)
     }
   }
