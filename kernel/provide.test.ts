@@ -5,7 +5,7 @@ import { seriesOf } from './debian/series.ts'
 import { hostLabel, knownLabels, provideKernel } from './provide.ts'
 
 const debian = (codename: string) =>
-  `PRETTY_NAME="Debian GNU/Linux"\nID=debian\nVERSION_CODENAME=${codename}\nHOME_URL="https://www.debian.org/"\n`
+  `PRETTY_NAME="Debian GNU/Linux"\nID=debian\nVERSION_CODENAME=${codename}\n`
 
 test.each([
   ['bullseye', 'debian-5.10'],
