@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { hostLabel } from '../kernel/provide.ts'
 import { runCli, startCli } from './fixtures/cli.ts'
+import { qemusOf } from './fixtures/processes.ts'
 
 const label = hostLabel()
 const summary = (counts: string) =>
@@ -26,15 +27,6 @@ function project(files: Record<string, string>): string {
     writeFileSync(path.join(folder, name), content)
   }
   return folder
-}
-
-/** The QEMU processes that descend from a process: setpriv execs QEMU, so they are its children. */
-function qemusOf(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .split(' ')
-    .filter(Boolean)
-    .map(Number)
-  return children.filter(child => readFileSync(`/proc/${child}/cmdline`, 'utf8').startsWith('qemu-system'))
 }
 
 async function until<T>(what: string, probe: () => T | undefined): Promise<T> {

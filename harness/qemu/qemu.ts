@@ -198,7 +198,7 @@ export class Qemu {
     if (code !== 0)
       return {
         by: 'other',
-        description: `QEMU ended with status ${code}: ${lastLines(this.#stderr, 3) || 'it gave no reason'}`,
+        description: `QEMU ended with status ${code}: ${oneLine(lastLines(this.#stderr, 3)) || 'it gave no reason'}`,
       }
     const how =
       this.#guestEnd === 'guest-reset'
@@ -208,4 +208,9 @@ export class Qemu {
           : 'ended'
     return { by: 'guest', description: `the guest ${how}` }
   }
+}
+
+/** QEMU's messages without its name, for a sentence. */
+function oneLine(text: string): string {
+  return text.replaceAll(`${qemuBinary}: `, '').replaceAll('\n', '; ')
 }

@@ -1,0 +1,83 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { MachineryError } from '../errors.ts'
+import { defaultKernel } from '../fixtures/kernel.ts'
+import { killFirstQemu } from '../fixtures/processes.ts'
+import { Guest, type GuestSpec } from './guest.ts'
+import type { Loss } from './loss.ts'
+
+let spec: GuestSpec
+beforeAll(async () => {
+  spec = (await defaultKernel()).spec
+})
+
+async function boot(): Promise<Guest> {
+  const guest = await Guest.boot(spec)
+  onTestFinished(() => guest.end())
+  return guest
+}
+
+const lossOf = (guest: Guest) => new Promise<Loss>(resolve => guest.once('lost', resolve))
+
+test('a guest boots, tells its release, answers, takes files, keeps its log, and ends with its QEMU', async () => {
+  const guest = await boot()
+  expect(guest.release).toMatch(/^\d+\.\d+/)
+  await guest.ping(5_000)
+  await guest.deliver([{ path: '/tmp/a/b', content: Buffer.from('x') }])
+  expect(guest.log.records.map(record => record.text).join('\n')).toContain('Linux version')
+  expect(guest.log.lost).toBe(0)
+  const { pid } = guest.qemu
+  await guest.end()
+  expect(existsSync(`/proc/${pid}`)).toBe(false)
+  await expect(guest.ping(1_000)).rejects.toThrow(MachineryError)
+})
+
+test('QEMU dies before the agent says hello: an error that says so, at once', async () => {
+  const booting = Guest.boot(spec)
+  await killFirstQemu()
+  await expect(booting).rejects.toThrow(/was lost while it booted: QEMU was killed by SIGKILL/)
+})
+
+test('QEMU dies after the agent said hello: the loss is told once, and whoever waits is told', async () => {
+  const guest = await boot()
+  const losses: Loss[] = []
+  guest.on('lost', loss => losses.push(loss))
+  const answer = guest.ping(60_000).catch((error: unknown) => error)
+  process.kill(guest.qemu.pid, 'SIGKILL')
+  await guest.qemu.exited
+  expect(await answer).toBeInstanceOf(MachineryError)
+  expect(losses).toEqual([{ cause: 'machinery', message: 'QEMU was killed by SIGKILL' }])
+})
+
+test('a QEMU that is stopped does not answer, and does not hold the harness up', async () => {
+  const guest = await boot()
+  process.kill(guest.qemu.pid, 'SIGSTOP')
+  await expect(guest.ping(300)).rejects.toThrow('did not answer within 0.3 s')
+  await guest.end()
+})
+
+test('a machine that resets is lost by a reset', async () => {
+  const guest = await boot()
+  const lost = lossOf(guest)
+  await guest.qemu.monitor.execute('system_reset')
+  expect((await lost).cause).toBe('reset')
+})
+
+test('a kernel that is none: the error names the guest, and comes with QEMU or the console', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'kernel-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const kernel = path.join(folder, 'bzImage')
+  writeFileSync(kernel, Buffer.alloc(4096))
+  const error = await Guest.boot({ ...spec, bootLimit: 3_000, machine: { ...spec.machine, kernel } }).catch(
+    (e: unknown) => e,
+  )
+  expect(error).toBeInstanceOf(MachineryError)
+  expect((error as MachineryError).message).toContain(spec.label)
+})
+
+test('a guest that does not come up in time is ended, and says how far it came', async () => {
+  const error = await Guest.boot({ ...spec, bootLimit: 800 }).catch((e: unknown) => e)
+  expect((error as MachineryError).message).toMatch(/did not boot within 0\.8 s: its agent did not answer/)
+})

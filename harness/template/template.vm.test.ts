@@ -1,0 +1,149 @@
+import { readdirSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { cacheRoot } from '../cache.ts'
+import { defaultKernel } from '../fixtures/kernel.ts'
+import { killFirstQemu } from '../fixtures/processes.ts'
+import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
+import type { Progress } from '../progress.ts'
+import { Restores } from './restores.ts'
+import { template } from './template.ts'
+
+/** A kernel spec of these tests' own, so that what they damage is nobody else's template. */
+let spec: GuestSpec
+let saved: SavedGuest
+const notes: string[] = []
+const steps: string[] = []
+const progress: Progress = {
+  step: (title, work) => {
+    steps.push(title)
+    return work(() => {})
+  },
+  note: line => void notes.push(line),
+}
+
+beforeAll(async () => {
+  const prepared = await defaultKernel()
+  spec = { ...prepared.spec, identity: `test ${process.pid} ${prepared.spec.identity}` }
+  saved = await template(spec, progress)
+  return () => rmSync(path.dirname(saved.ram), { recursive: true, force: true })
+})
+beforeEach(() => {
+  notes.length = 0
+  steps.length = 0
+})
+
+const restored = async () => {
+  const guest = await Guest.restore(spec, saved)
+  onTestFinished(() => guest.end())
+  return guest
+}
+const built = () => steps.some(step => step.startsWith('make the template'))
+
+test('a template is built once; its copies are independent and leave it as it was', async () => {
+  expect(await template(spec, progress)).toEqual(saved)
+  expect(built()).toBe(false)
+  const before = statSync(saved.ram)
+  const [first, second] = await Promise.all([restored(), restored()])
+  await first.deliver([{ path: '/tmp/only-here', content: Buffer.alloc(1024 * 1024) }])
+  await second.ping(5_000)
+  await Promise.all([first.end(), second.end()])
+  const after = statSync(saved.ram)
+  expect([after.size, after.mtimeMs]).toEqual([before.size, before.mtimeMs])
+})
+
+describe('a damaged template is noticed before use and built anew', () => {
+  test.each([
+    ['RAM truncated', () => truncateSync(saved.ram, 1024 * 1024), /ram has 1048576 bytes instead of/],
+    ['a bit of RAM flipped', () => flip(saved.ram, 3_000_000), /ram was changed/],
+    ['a bit of the state flipped', () => flip(saved.state, 1000), /state was changed/],
+    ['a file missing', () => rmSync(saved.state), /a file of it is missing/],
+    ['the manifest unreadable', () => writeFileSync(manifest(), '{'), /manifest is unreadable/],
+  ])('%s', async (_what, damage, why) => {
+    damage()
+    await template(spec, progress)
+    expect(notes.join()).toMatch(why)
+    expect(built()).toBe(true)
+    await (await restored()).ping(5_000)
+  })
+})
+
+test('files that are newer but the same are not built again', async () => {
+  const { size } = statSync(saved.state)
+  writeFileSync(saved.state, readFileSync(saved.state))
+  expect(statSync(saved.state).size).toBe(size)
+  await template(spec, progress)
+  expect(built()).toBe(false)
+})
+
+test('a build that is killed leaves nothing, and the next run builds', async () => {
+  const own = { ...spec, identity: `${spec.identity} killed` }
+  const building = template(own, {
+    ...progress,
+    step: (_title, work) => work(phase => phase === 'save' && killFirstQemu()),
+  })
+  await expect(building).rejects.toThrow()
+  expect(readdirSync(path.join(cacheRoot(), 'drafts')).filter(name => name.startsWith('templates-'))).toEqual(
+    [],
+  )
+  const whole = await template(own, progress)
+  onTestFinished(() => rmSync(path.dirname(whole.ram), { recursive: true }))
+  const guest = await Guest.restore(own, whole)
+  await guest.end()
+})
+
+describe('a source of guests', () => {
+  test('goes on with a new template when the one it has does not restore', async () => {
+    const source = new Restores(spec, async () => [], progress)
+    await source.prepare()
+    // Damaged after it was looked at, with the manifest's own size and date kept.
+    const { atime, mtime } = statSync(saved.state)
+    writeFileSync(saved.state, Buffer.alloc(statSync(saved.state).size))
+    utimesSync(saved.state, atime, mtime)
+    const guest = await source.acquire()
+    await guest.ping(5_000)
+    await source.release(guest)
+    expect(notes.join()).toMatch(/does not restore \(.*\): building it anew/)
+    expect(built()).toBe(true)
+  })
+
+  test('goes on with cold boots where a template cannot be made, and says so once', async () => {
+    const source = new Restores({ ...spec, identity: `${spec.identity} no room` }, async () => [], {
+      ...progress,
+      step: (title, work) => {
+        steps.push(title)
+        return work(phase => {
+          if (phase === 'boot')
+            throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+        })
+      },
+    })
+    await source.prepare()
+    const guest = await source.acquire()
+    await guest.ping(5_000)
+    await source.release(guest)
+    expect(notes).toHaveLength(1)
+    expect(notes[0]).toMatch(/no template for .* \(no space left.*\): each file gets a cold boot/)
+  })
+
+  test('tries again when QEMU is killed during a restore', async () => {
+    const source = new Restores(spec, async () => [], progress)
+    await source.prepare()
+    const acquiring = source.acquire()
+    await killFirstQemu()
+    const guest = await acquiring
+    await guest.ping(5_000)
+    await source.release(guest)
+    expect(notes).toEqual([])
+  })
+})
+
+function manifest(): string {
+  return path.join(path.dirname(saved.ram), 'manifest.json')
+}
+
+function flip(file: string, offset: number): void {
+  const bytes = readFileSync(file)
+  bytes[offset] = (bytes[offset] ?? 0) ^ 1
+  writeFileSync(file, bytes)
+}
