@@ -2,6 +2,7 @@ import path from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { HarnessError } from './errors.ts'
 import type { RunOptions } from './run.ts'
+import type { SessionOptions } from './session.ts'
 import { loadSettings, projectRoot } from './settings.ts'
 
 // A signal ends this process at once, and with it, by their parent-death signal, every child: QEMU, make, apt.
@@ -56,6 +57,34 @@ program
       progress: consoleProgress(),
     })
     process.stdout.write(`${prepared.kernel.label}: ${prepared.kernel.release}, ${prepared.kernel.origin}\n`)
+  })
+
+const several = (value: string, earlier: string[]) => [...earlier, value]
+
+/** A command with the options of a guest of its own. */
+function inGuest(name: string): Command {
+  return program
+    .command(name)
+    .option('--kernel <label>', 'the kernel (default: the one of this Debian release)')
+    .option('--module <name>', 'load this module first; may be given again, for the next', several, [])
+    .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules, instead of ours')
+    .option('--copy <src[:dst]>', 'copy a file or folder into the guest; may be given again', several, [])
+}
+
+inGuest('exec')
+  .description('run a command in a guest: its stdin, stdout, stderr and exit status are those of this one')
+  .usage('[options] -- COMMAND [ARG...]')
+  .argument('<command...>', 'the command, after --')
+  .action(async (command: string[], options: SessionOptions) => {
+    const { exec } = await import('./exec.ts')
+    process.exitCode = await exec(command, options, await loadSettings(root), root)
+  })
+
+inGuest('shell')
+  .description('a shell in a guest, at a terminal or with commands from stdin')
+  .action(async (options: SessionOptions) => {
+    const { shell } = await import('./shell.ts')
+    process.exitCode = await shell(options, await loadSettings(root), root)
   })
 
 try {

@@ -9,6 +9,7 @@ import type { Progress } from '../harness/progress.ts'
 import { type CpioEntry, cpioArchive } from './cpio.ts'
 import { type Driver, driversAsModules } from './drivers.ts'
 import { bundleGuestRuntime } from './guest-runtime.ts'
+import { librariesOf } from './libraries.ts'
 
 const project = path.resolve(import.meta.dirname, '..')
 
@@ -83,14 +84,6 @@ export async function findBusybox(): Promise<string> {
   if (readFileSync(file).includes('/lib64/ld-linux'))
     throw new MachineryError(`${file} is not statically linked: install the package busybox-static`)
   return file
-}
-
-/** The shared libraries of a program, as the loader of this machine finds them, and the loader. */
-async function librariesOf(program: string): Promise<string[]> {
-  const { stdout } = await runToolOrFail('ldd', [program], { timeout: 10_000 })
-  const missing = /^\s*(\S+) => not found/m.exec(stdout)
-  if (missing) throw new MachineryError(`${program} needs ${missing[1]}, which this machine does not have`)
-  return [...stdout.matchAll(/(?:=> |^\s*)(\/\S+) \(0x/gm)].map(match => match[1] as string).sort()
 }
 
 async function userland(busybox: string, libraries: readonly string[]): Promise<CpioEntry[]> {

@@ -1,6 +1,6 @@
 /**
  * The guest's agent: the first process of ours in the guest. It starts the test worker, puts files where the host
- * wants them, and answers the host's pings from an event loop that no test can block.
+ * wants them, runs programs for it, and answers its pings from an event loop that no test can block.
  */
 import { spawn } from 'node:child_process'
 import fs from 'node:fs'
@@ -9,10 +9,12 @@ import path from 'node:path'
 import { renewKernel } from './identity.ts'
 import { forwardKernelLog } from './kernel-log.ts'
 import { Port } from './port.ts'
+import { Programs } from './programs.ts'
 import { type AgentRequest, type FromAgent, guestPaths, ports, type ToAgent } from './protocol.ts'
 
 const port = await Port.open(ports.agent)
 const send = (message: FromAgent) => port.send(message)
+const programs = new Programs(send)
 
 async function handle(request: AgentRequest): Promise<void> {
   switch (request.type) {
@@ -21,11 +23,23 @@ async function handle(request: AgentRequest): Promise<void> {
     case 'deliver':
       for (const file of request.files) {
         fs.mkdirSync(path.dirname(file.path), { recursive: true })
-        fs.writeFileSync(file.path, file.content, { mode: file.mode ?? 0o644 })
+        // A new file in place of an old one, which may be running.
+        if (!file.append) fs.rmSync(file.path, { force: true })
+        fs.writeFileSync(file.path, file.content, { mode: file.mode ?? 0o644, flag: 'a' })
       }
       return
     case 'renew':
       return renewKernel(request.time, request.entropy)
+    case 'start':
+      return await programs.start(request)
+    case 'input': {
+      const program = programs.get(request.program)
+      return request.data ? program?.write(request.data) : program?.endInput()
+    }
+    case 'output-taken':
+      return programs.get(request.program)?.taken(request.bytes)
+    case 'resize':
+      return programs.get(request.program)?.resize(request.size)
   }
 }
 
@@ -33,9 +47,13 @@ port.listen(message => {
   const { id, request } = message as ToAgent
   handle(request).then(
     () => send({ type: 'done', id }),
-    error => send({ type: 'done', id, error: String(error?.stack ?? error) }),
+    error => send({ type: 'done', id, error: String(error?.stack ?? error), ...codeOf(error) }),
   )
 })
+
+function codeOf(error: unknown): { code?: string } {
+  return error instanceof Error && 'code' in error ? { code: String(error.code) } : {}
+}
 
 function startWorker(): void {
   // Colours are decided when the worker loads, before the host has said what it wants: on here, and switched off by

@@ -1,6 +1,8 @@
+import type { WindowSize } from './pipes.ts'
+
 /**
  * What host and guest say to each other. Each virtio-serial port has one pair of parties:
- * - `agent`: the host and the guest's agent: life signs, files, the worker's end
+ * - `agent`: the host and the guest's agent: life signs, files, programs, the worker's end
  * - `worker`: Vitest's pool and the test worker, which opens the port itself: no relay, no copy in between
  * - `kmsg`: the kernel log, one way, so that a flood of log lines cannot hide a result
  */
@@ -13,6 +15,10 @@ export const guestPaths = {
   packages: '/guest/node_modules',
   /** The kernel modules under test, delivered at run time; tests see it as NETLINK_VMTEST_MODULES. */
   modules: '/run/netlink-vmtest/modules',
+  /** The programs, on everybody's PATH. */
+  programs: '/usr/local/bin',
+  /** Where commands are started, and where what is copied without a place of its own lies. */
+  home: '/root',
 } as const
 
 /** A file to be put into the guest. */
@@ -21,6 +27,21 @@ export interface DeliveredFile {
   readonly content: Uint8Array
   /** Permission bits; 0o644 where not given. */
   readonly mode?: number
+  /** A further part of a file whose earlier ones were delivered before. */
+  readonly append?: boolean
+}
+
+/** A program for the agent to run. */
+export interface StartRequest {
+  readonly type: 'start'
+  /** The host's number for it, in all messages about it. */
+  readonly program: number
+  readonly command: readonly string[]
+  readonly folder: string
+  /** Variables beside the agent's own. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Given for a program that is to have a terminal, in place of pipes. */
+  readonly terminal?: WindowSize
 }
 
 /** What the host asks of the agent; each is answered by a `done` with the same id. */
@@ -29,6 +50,12 @@ export type AgentRequest =
   | { readonly type: 'deliver'; readonly files: readonly DeliveredFile[] }
   /** Makes a restored guest one of its own: its clock (milliseconds since 1970) and its random pool. */
   | { readonly type: 'renew'; readonly time: number; readonly entropy: Uint8Array }
+  | StartRequest
+  /** Bytes for a program's stdin, or its end. */
+  | { readonly type: 'input'; readonly program: number; readonly data?: Uint8Array }
+  /** So much of a program's output has gone where it belongs: as much again may come. */
+  | { readonly type: 'output-taken'; readonly program: number; readonly bytes: number }
+  | { readonly type: 'resize'; readonly program: number; readonly size: WindowSize }
 
 export interface ToAgent {
   readonly id: number
@@ -37,9 +64,29 @@ export interface ToAgent {
 
 export type FromAgent =
   | { readonly type: 'hello'; readonly release: string; readonly node: string }
-  | { readonly type: 'done'; readonly id: number; readonly error?: string }
+  /** `code` is the errno's name, where a system call failed. */
+  | { readonly type: 'done'; readonly id: number; readonly error?: string; readonly code?: string }
+  | FromProgram
   | { readonly type: 'worker-output'; readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }
   | { readonly type: 'worker-exit'; readonly code: number | null; readonly signal: string | null }
+
+/** What the agent says of a program that it runs. */
+export type FromProgram =
+  | {
+      readonly type: 'program-output'
+      readonly program: number
+      readonly stream: 'stdout' | 'stderr'
+      readonly data: Uint8Array
+    }
+  /** The program's stdin has room for as much again. */
+  | { readonly type: 'program-input-taken'; readonly program: number; readonly bytes: number }
+  /** After all of its output. */
+  | {
+      readonly type: 'program-exit'
+      readonly program: number
+      readonly code: number | null
+      readonly signal: string | null
+    }
 
 /** What Vitest's messages travel in, and what the worker needs beside them. */
 export type ToWorker =

@@ -1,0 +1,194 @@
+/** Programs that the agent runs for the host: what `exec` and `shell` are made of. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import fs from 'node:fs'
+import net from 'node:net'
+import { available, openPipe, openTerminal, resize, type WindowSize } from './pipes.ts'
+import type { FromAgent, StartRequest } from './protocol.ts'
+
+/**
+ * Bytes of output that may be under way to the host. A program that writes faster than the host takes it waits in its
+ * own write(), as at a slow terminal: nothing is lost, and other messages find the port free.
+ */
+const WINDOW = 512 * 1024
+
+/** Milliseconds to wait for the rest of a terminal's output when a process in the background keeps it open. */
+const TERMINAL_LINGER = 1_000
+
+type Send = (message: FromAgent) => void
+
+/** A program of the host's, running. */
+interface Program {
+  write(data: Uint8Array): void
+  endInput(): void
+  /** The host has taken this many bytes of output. */
+  taken(bytes: number): void
+  resize(size: WindowSize): void
+}
+
+/** All of them, by the numbers that the host gave them. */
+export class Programs {
+  readonly #running = new Map<number, Program>()
+  readonly #send: Send
+
+  constructor(send: Send) {
+    this.#send = send
+  }
+
+  /** Resolves when the program runs. @throws Error with the `code` of the failed system call */
+  async start(request: StartRequest): Promise<void> {
+    const start = request.terminal === undefined ? onPipes : onTerminal
+    const id = request.program
+    const program = await start(request, message => {
+      if (message.type === 'program-exit') this.#running.delete(id)
+      this.#send(message)
+    })
+    this.#running.set(id, program)
+  }
+
+  /** One of them; one that has ended needs nothing any more. */
+  get(id: number): Program | undefined {
+    return this.#running.get(id)
+  }
+}
+
+/** stdin, stdout and stderr as pipes, each apart. */
+async function onPipes(request: StartRequest, send: Send): Promise<Program> {
+  const id = request.program
+  const [input, output, errors] = [openPipe(), openPipe(), openPipe()]
+  const child = run(request, [input.readEnd, output.writeEnd, errors.writeEnd])
+  for (const fd of [input.readEnd, output.writeEnd, errors.writeEnd]) fs.closeSync(fd)
+  const stdin = new net.Socket({ fd: input.writeEnd, readable: false, writable: true })
+  // EPIPE: it does not want its input, which is its own affair
+  stdin.on('error', () => {})
+
+  let pending = 0
+  let exit: { code: number | null; signal: string | null } | undefined
+  const streams = (['stdout', 'stderr'] as const).map(name => {
+    const fd = name === 'stdout' ? output.readEnd : errors.readEnd
+    const socket = new net.Socket({ fd, readable: true, writable: false })
+    const stream = { socket, fd, open: true }
+    socket.on('data', data => {
+      pending += data.length
+      send({ type: 'program-output', program: id, stream: name, data })
+      if (pending > WINDOW) for (const each of streams) each.socket.pause()
+      finish()
+    })
+    const closed = () => {
+      stream.open = false
+      finish()
+    }
+    socket.on('end', closed)
+    socket.on('error', closed)
+    return stream
+  })
+  // Not until its pipes are closed: a process that it leaves in the background may keep them. What it wrote itself
+  // is in them when it has exited.
+  const finish = () => {
+    if (!exit) return
+    if (streams.some(({ socket, fd, open }) => open && (socket.readableLength > 0 || available(fd) > 0)))
+      return
+    stdin.destroy()
+    for (const { socket } of streams) socket.removeAllListeners('data').destroy()
+    send({ type: 'program-exit', program: id, ...exit })
+    exit = undefined
+  }
+  child.once('exit', (code, signal) => {
+    exit = { code, signal }
+    finish()
+  })
+  try {
+    await started(child)
+  } catch (error) {
+    for (const { socket } of [{ socket: stdin }, ...streams]) socket.destroy()
+    throw error
+  }
+  return {
+    write: data => {
+      const taken = () => send({ type: 'program-input-taken', program: id, bytes: data.length })
+      if (stdin.writable) stdin.write(data, taken)
+      else taken()
+    },
+    endInput: () => stdin.end(),
+    taken: bytes => {
+      pending -= bytes
+      if (pending <= WINDOW) for (const { socket, open } of streams) if (open) socket.resume()
+    },
+    resize: () => {},
+  }
+}
+
+/** A terminal of its own for all three. */
+async function onTerminal(request: StartRequest, send: Send): Promise<Program> {
+  const id = request.program
+  const { master, slave } = openTerminal(request.terminal ?? { columns: 80, rows: 24 })
+  // setsid makes the program a session's leader and the terminal its own: without it Ctrl-C would reach nobody.
+  const child = run({ ...request, command: ['setsid', '-c', ...request.command] }, [slave, slave, slave])
+  fs.closeSync(slave)
+
+  let pending = 0
+  let paused = false
+  const buffer = Buffer.allocUnsafeSlow(64 * 1024)
+  const { promise: drained, resolve: end } = Promise.withResolvers<void>()
+  const next = () => {
+    paused = pending > WINDOW
+    if (paused) return
+    fs.read(master, buffer, 0, buffer.length, null, (error, count) => {
+      // EIO: nobody has the other end any more
+      if (error || count === 0) return end()
+      pending += count
+      send({
+        type: 'program-output',
+        program: id,
+        stream: 'stdout',
+        data: Buffer.from(buffer.subarray(0, count)),
+      })
+      next()
+    })
+  }
+  const writes: Uint8Array[] = []
+  const write = () => {
+    const [data] = writes
+    if (data === undefined) return
+    fs.write(master, data, 0, data.length, null, (error, count) => {
+      writes.shift()
+      if (!error && count < data.length) writes.unshift(data.subarray(count))
+      send({ type: 'program-input-taken', program: id, bytes: error ? data.length : count })
+      write()
+    })
+  }
+  child.once('exit', async (code, signal) => {
+    await Promise.race([drained, new Promise(resolve => setTimeout(resolve, TERMINAL_LINGER))])
+    send({ type: 'program-exit', program: id, code, signal })
+  })
+  try {
+    await started(child)
+  } catch (error) {
+    fs.closeSync(master)
+    throw error
+  }
+  next()
+  return {
+    write: data => {
+      if (writes.push(data) === 1) write()
+    },
+    // Ctrl-D, which a terminal has instead of an end
+    endInput: () => void fs.write(master, Buffer.from([4]), () => {}),
+    taken: bytes => {
+      pending -= bytes
+      if (paused && pending <= WINDOW) next()
+    },
+    resize: size => resize(master, size),
+  }
+}
+
+function run(request: StartRequest, stdio: number[]): ChildProcess {
+  const [file = '', ...args] = request.command
+  return spawn(file, args, { stdio, cwd: request.folder, env: { ...process.env, ...request.environment } })
+}
+
+function started(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once('spawn', resolve)
+    child.once('error', reject)
+  })
+}

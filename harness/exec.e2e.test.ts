@@ -1,0 +1,198 @@
+/** `exec` and `shell` as their users run them. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { hostLabel } from '../kernel/provide.ts'
+import { runCli, startCli } from './fixtures/cli.ts'
+import { qemusOf } from './fixtures/processes.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  // Kernel, image and template, so that the tests' own limits are for the tests.
+  expect((await runCli(['build', '--kernel', hostLabel()])).status).toBe(0)
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const exec = (...args: string[]) => runCli(['exec', ...args])
+
+describe('a command', () => {
+  test('stdout and stderr apart, nothing but its own on them, its exit status', async () => {
+    const result = await exec('--', 'sh', '-c', 'echo out; echo err >/dev/stderr; exit 7')
+    expect(result).toEqual({ status: 7, stdout: 'out', stderr: 'err' })
+  })
+
+  test('a signal: 128 and its number', async () => {
+    expect((await exec('--', 'sh', '-c', 'kill -TERM $$')).status).toBe(143)
+  })
+
+  test.each([
+    ['nosuch', 127, 'nosuch is not in the guest'],
+    ['/etc/passwd', 126, '/etc/passwd is not executable'],
+  ])('that cannot be started: %s ends with %i', async (command, status, reason) => {
+    const result = await exec('--', command)
+    expect(result.stderr).toContain(reason)
+    expect(result.status).toBe(status)
+  })
+
+  test('stdin is connected, and its end; megabytes come through whole', async () => {
+    const input = Buffer.alloc(3_000_000, 'netlink')
+    const { status, stdout } = await runCli(['exec', '--', 'sh', '-c', 'cat; echo; echo end'], { input })
+    expect(stdout === `${input.toString()}\nend`).toBe(true)
+    expect(status).toBe(0)
+  })
+
+  test('stdin is a stream: an answer comes before more is asked', async () => {
+    const run = execa(
+      process.execPath,
+      [
+        path.resolve(import.meta.dirname, 'cli.ts'),
+        'exec',
+        '--',
+        'sh',
+        '-c',
+        'while read x; do echo "got $x"; done',
+      ],
+      { reject: false, timeout: 60_000 },
+    )
+    const answers = run.iterable({ from: 'stdout' })
+    for (const line of ['one', 'two']) {
+      run.stdin.write(`${line}\n`)
+      expect((await answers.next()).value).toBe(`got ${line}`)
+    }
+    run.stdin.end()
+    expect((await run).exitCode).toBe(0)
+  })
+
+  test('what it leaves in the background does not hold it up', async () => {
+    const result = await exec('--', 'sh', '-c', 'sleep 1000 & echo started')
+    expect(result).toMatchObject({ status: 0, stdout: 'started' })
+  })
+
+  test.each(['SIGTERM', 'SIGINT'] as const)('%s ends everything', async signal => {
+    const run = startCli(['exec', '--', 'sh', '-c', 'echo running; exec sleep 1000'])
+    await new Promise<void>(resolve => run.stdout.once('data', () => resolve()))
+    const qemus = qemusOf(run.pid as number)
+    expect(qemus).toHaveLength(1)
+    run.kill(signal)
+    expect((await run).exitCode).toBe({ SIGTERM: 143, SIGINT: 130 }[signal])
+    await expect.poll(() => qemus.filter(pid => existsSync(`/proc/${pid}/exe`))).toEqual([])
+  })
+
+  test('a kernel panic is said, with the console: exit status 1', async () => {
+    const { status, stderr } = await exec('--', 'sh', '-c', 'echo c >/proc/sysrq-trigger')
+    expect(stderr).toContain('was lost: kernel panic: sysrq triggered crash')
+    expect(stderr).toContain('Kernel panic - not syncing')
+    expect(status).toBe(1)
+  })
+})
+
+describe('modules', () => {
+  test('are loaded in the order given', async () => {
+    const { status, stdout } = await exec(
+      ...['--module', 'genlexample', '--module', 'nlexample', '--', 'sh', '-c', 'lsmod | cut -d" " -f1'],
+    )
+    expect(stdout.split('\n').slice(1, 3)).toEqual(['nlexample', 'genlexample'])
+    expect(status).toBe(0)
+  })
+
+  test("one that does not load: the kernel's own words, exit status 1", async () => {
+    const { status, stderr } = await exec('--module', 'nlexample', '--module', 'nlhello', '--', 'true')
+    expect(stderr).toContain("Can't create netlink")
+    expect(stderr).toContain('error: nlhello does not load')
+    expect(status).toBe(1)
+  })
+
+  test('one that is not there: those that are, exit status 2', async () => {
+    const { status, stderr } = await exec('--module', 'nosuch', '--', 'true')
+    expect(stderr).toBe(
+      'error: there is no module nosuch: choose one of genlexample, nlcustom, nlexample, nlhello',
+    )
+    expect(status).toBe(2)
+  })
+})
+
+describe('what is copied in runs', () => {
+  const source =
+    '#include <stdio.h>\nint main(void) { int c; while ((c = getchar()) != EOF) putchar(c); return 42; }\n'
+
+  test.each([
+    ['static', ['-static']],
+    ['dynamic', []],
+  ])('a %s program built here', async (name, options) => {
+    const program = path.join(folder, name)
+    execFileSync('gcc', ['-x', 'c', '-', '-o', program, ...options], { input: source })
+    const args = ['exec', '--copy', program, '--', program]
+    expect(await runCli(args, { input: 'in' })).toEqual({ status: 42, stdout: 'in', stderr: '' })
+  })
+
+  test('a program with a library of its own', async () => {
+    const lib = path.join(folder, 'lib')
+    mkdirSync(lib)
+    execFileSync('gcc', ['-x', 'c', '-', '-shared', '-fPIC', '-o', path.join(lib, 'libfive.so')], {
+      input: 'int five(void) { return 5; }\n',
+    })
+    execFileSync(
+      'gcc',
+      ['-x', 'c', '-', '-o', path.join(folder, 'five'), `-L${lib}`, '-lfive', '-Wl,-rpath,$ORIGIN/lib'],
+      { input: 'int five(void);\nint main(void) { return five(); }\n' },
+    )
+    expect((await exec('--copy', `${folder}/five:/tmp/`, '--', '/tmp/five')).status).toBe(5)
+  })
+
+  test.each([
+    ['#!/bin/sh\necho script $1\n', 'script a'],
+    ['#!/usr/bin/env node\nconsole.log(process.argv[2], process.version)\n', `a ${process.version}`],
+  ])('a script: %j', async (text, said) => {
+    const script = path.join(folder, 'script')
+    writeFileSync(script, text, { mode: 0o755 })
+    expect(await exec('--copy', script, '--', 'script', 'a')).toEqual({ status: 0, stdout: said, stderr: '' })
+  })
+
+  test('what is not there: exit status 2', async () => {
+    const { status, stderr } = await exec('--copy', 'nosuch', '--', 'true')
+    expect(stderr).toMatch(/^error: cannot copy nosuch: ENOENT/)
+    expect(status).toBe(2)
+  })
+})
+
+describe('a shell', () => {
+  test('without a terminal: commands from stdin', async () => {
+    const result = await runCli(['shell', '--module', 'nlexample'], {
+      input: 'cut -d" " -f1 /proc/modules | grep nlexample\nfalse\n',
+    })
+    expect(result).toEqual({ status: 1, stdout: 'nlexample', stderr: '' })
+  })
+
+  test("at a terminal: its size, job control, the shell's exit status", async () => {
+    const cli = path.resolve(import.meta.dirname, 'cli.ts')
+    // script gives it a terminal
+    const run = execa(
+      'script',
+      ['-qefc', `stty rows 33 cols 101; ${process.execPath} ${cli} shell --module nlexample`, '/dev/null'],
+      { reject: false, timeout: 60_000, all: true, env: { NO_COLOR: '1' } },
+    )
+    const said = async (text: string) => {
+      await expect.poll(() => output, { timeout: 50_000 }).toContain(text)
+      output = output.slice(output.indexOf(text) + text.length)
+    }
+    let output = ''
+    run.all.on('data', data => {
+      output += String(data)
+    })
+    await said('nlexample loaded')
+    await said('# ')
+    run.stdin.write('stty size; tty\r')
+    await said('33 101')
+    await said('/dev/pts/0')
+    run.stdin.write('echo ready; sleep 1000\r')
+    await said('\nready')
+    run.stdin.write('\x03')
+    await said('# ')
+    run.stdin.write('exit 9\r')
+    expect((await run).exitCode).toBe(9)
+  })
+})

@@ -1,0 +1,121 @@
+import { EventEmitter } from 'node:events'
+import type { WindowSize } from '../../guest/agent/pipes.ts'
+import type { FromProgram, StartRequest } from '../../guest/agent/protocol.ts'
+import { MachineryError } from '../errors.ts'
+import type { Guest } from './guest.ts'
+import type { Loss } from './loss.ts'
+
+/** How a program ended: one of the two. */
+export interface ProgramExit {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+/** Bytes of input that may be under way to a program that does not read. */
+const WINDOW = 256 * 1024
+/** The most in one message, so that life signs get in between. */
+const PIECE = 64 * 1024
+
+interface ProgramEvents {
+  output: [stream: 'stdout' | 'stderr', data: Buffer, taken: () => void]
+  'input-taken': []
+}
+
+let lastProgram = 0
+
+/** A program that the agent runs in a guest. Its output has to be taken, piece by piece, or it waits. */
+export class GuestProgram extends EventEmitter<ProgramEvents> {
+  /** Rejects when the guest is lost; resolves after all output. */
+  readonly exited: Promise<ProgramExit>
+  readonly #guest: Guest
+  readonly #id = ++lastProgram
+  readonly #exit = Promise.withResolvers<ProgramExit>()
+  #hasExited = false
+  #pending = 0
+
+  private constructor(guest: Guest) {
+    super()
+    this.#guest = guest
+    this.exited = this.#exit.promise
+    const from = (message: FromProgram) => {
+      if (message.program === this.#id) this.#from(message)
+    }
+    const lost = (loss: Loss) => this.#exit.reject(new MachineryError(loss.message))
+    guest.on('program', from).on('lost', lost)
+    const done = () => void guest.off('program', from).off('lost', lost)
+    this.exited.then(done, done)
+  }
+
+  /**
+   * Starts it; `prepare` is called with it before anything comes from it.
+   * @throws AgentError when it cannot be started: `code` ENOENT, EACCES, ENOEXEC
+   */
+  static async start(
+    guest: Guest,
+    request: Omit<StartRequest, 'type' | 'program'>,
+    prepare: (program: GuestProgram) => void,
+  ): Promise<GuestProgram> {
+    const program = new GuestProgram(guest)
+    prepare(program)
+    await guest.ask({ type: 'start', program: program.#id, ...request })
+    return program
+  }
+
+  /** Whether its stdin has room for more. */
+  get hasRoom(): boolean {
+    return this.#pending < WINDOW
+  }
+
+  write(data: Buffer): void {
+    this.#pending += data.length
+    for (let at = 0; at < data.length; at += PIECE)
+      this.#tell({ type: 'input', program: this.#id, data: data.subarray(at, at + PIECE) })
+  }
+
+  endInput(): void {
+    this.#tell({ type: 'input', program: this.#id })
+  }
+
+  resize(size: WindowSize): void {
+    this.#tell({ type: 'resize', program: this.#id, size })
+  }
+
+  #from(message: FromProgram): void {
+    switch (message.type) {
+      case 'program-output': {
+        const data = Buffer.from(message.data)
+        const taken = () => this.#tell({ type: 'output-taken', program: this.#id, bytes: data.length })
+        this.emit('output', message.stream, data, taken)
+        return
+      }
+      case 'program-input-taken':
+        this.#pending -= message.bytes
+        this.emit('input-taken')
+        return
+      case 'program-exit':
+        this.#hasExited = true
+        this.#exit.resolve({ code: message.code, signal: message.signal })
+    }
+  }
+
+  /** What cannot be told to a guest that is gone, or to a program that has ended, need not be. */
+  #tell(request: Parameters<Guest['ask']>[0]): void {
+    if (!this.#hasExited) this.#guest.ask(request).catch(() => {})
+  }
+}
+
+/** Runs a program to its end and returns what it said. */
+export async function runInGuest(
+  guest: Guest,
+  request: Omit<StartRequest, 'type' | 'program'>,
+): Promise<ProgramExit & { readonly output: string }> {
+  let output = ''
+  const program = await GuestProgram.start(guest, request, program => {
+    program.on('output', (_stream, data, taken) => {
+      output += data.toString('utf8')
+      taken()
+    })
+  })
+  program.endInput()
+  return { ...(await program.exited), output }
+}

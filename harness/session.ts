@@ -1,0 +1,165 @@
+import path from 'node:path'
+import { guestPaths } from '../guest/agent/protocol.ts'
+import { hostLabel } from '../kernel/provide.ts'
+import { collectCopies, deliverCopies, parseCopy, placeOf } from './copies.ts'
+import { ExitStatus, HarnessError, MachineryError, ModuleError, UsageError } from './errors.ts'
+import { evidenceOf } from './guest/evidence.ts'
+import { AgentError, type Guest } from './guest/guest.ts'
+import { GuestProgram, type ProgramExit, runInGuest } from './guest/guest-program.ts'
+import type { Loss } from './guest/loss.ts'
+import { type PreparedKernel, prepareKernel } from './prepare.ts'
+import { consoleProgress } from './progress.ts'
+import type { Settings } from './settings.ts'
+
+/** The options that `exec` and `shell` have in common. */
+export interface SessionOptions {
+  readonly kernel?: string
+  /** An out-of-tree Kbuild directory in place of ours. */
+  readonly modules?: string
+  /** Names of modules to load, in this order. */
+  readonly module: readonly string[]
+  readonly copy: readonly string[]
+}
+
+/** How often the guest is asked whether it lives, and how long it may take to answer. */
+const PING_EVERY = 5_000
+const PING_LIMIT = 30_000
+
+/** A guest for one command: modules loaded, files copied in. */
+export interface Session {
+  readonly prepared: PreparedKernel
+  readonly guest: Guest
+  /** Variables for what runs in it. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Where a copy went, by its source as it was written and by its name: what COMMAND may call it. */
+  readonly places: ReadonlyMap<string, string>
+}
+
+/**
+ * Restores a guest, makes it ready, and gives it to `work`; whatever happens, it is ended after that.
+ * @throws HarnessError when it cannot be had, a module does not load, or the guest is lost while `work` uses it
+ */
+export async function withSession<T>(
+  options: SessionOptions,
+  settings: Settings,
+  root: string,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const copies = options.copy.map(parseCopy)
+  const copied = await collectCopies(copies)
+  // stderr is the command's: only what takes long is shown on it.
+  const progress = { ...consoleProgress(), note: () => {} }
+  const prepared = await prepareKernel(options.kernel ?? settings.kernels?.[0] ?? hostLabel(), {
+    settings:
+      options.modules === undefined ? settings : { ...settings, modules: path.resolve(options.modules) },
+    root,
+    progress,
+  })
+  const files = await prepared.guests.files()
+  const modules = options.module.map(name => moduleFile(name, files))
+  const guest = await prepared.guests.acquire()
+  try {
+    const lost = new Promise<never>((_, reject) => {
+      if (guest.loss) reject(lossError(guest.loss, guest))
+      guest.once('lost', loss => reject(lossError(loss, guest)))
+    })
+    const pings = setInterval(() => {
+      guest.ping(PING_LIMIT).catch(() => {
+        const message = `the guest froze: nothing in it has answered for ${PING_LIMIT / 1000} s`
+        guest.giveUp({ cause: 'frozen', message })
+      })
+    }, PING_EVERY)
+    const ready = async () => {
+      await guest.deliver(files)
+      await deliverCopies(guest, copied.files)
+      for (const module of modules) await load(guest, module)
+      const environment = environmentFor(copied.libraryFolders)
+      const places = new Map(
+        copies.map(placeOf).flatMap((place, i) => [
+          [copies[i]?.source ?? '', place],
+          [path.basename(place), place],
+        ]),
+      )
+      return await work({ prepared, guest, environment, places })
+    }
+    try {
+      return await Promise.race([ready(), lost])
+    } finally {
+      clearInterval(pings)
+    }
+  } finally {
+    await prepared.guests.release(guest)
+  }
+}
+
+/** Starts a command in a session's guest. A command that cannot be started ends as in a shell: 127 or 126. */
+export async function startCommand(
+  session: Session,
+  command: readonly string[],
+  prepare: (program: GuestProgram) => void,
+): Promise<GuestProgram | { readonly status: number; readonly reason: string }> {
+  const [name = '', ...args] = command
+  const { guest, environment, places } = session
+  const request = {
+    command: [places.get(name) ?? name, ...args],
+    folder: guestPaths.home,
+    environment,
+  }
+  try {
+    return await GuestProgram.start(guest, request, prepare)
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error
+    if (error.code === 'ENOENT')
+      return {
+        status: 127,
+        reason: `${name} is not in the guest, or the interpreter it names is not (it has sh and node): --copy brings both`,
+      }
+    if (error.code === 'EACCES') return { status: 126, reason: `${name} is not executable: chmod +x it` }
+    if (error.code === 'ENOEXEC') return { status: 126, reason: `${name} is no program for this machine` }
+    throw error
+  }
+}
+
+/** The exit status that a shell gives for it. */
+export function statusOf(exit: ProgramExit, signals: Readonly<Record<string, number>>): number {
+  return exit.signal === null ? (exit.code ?? 0) : 128 + (signals[exit.signal] ?? 0)
+}
+
+function moduleFile(name: string, files: readonly { readonly path: string }[]): string {
+  const file = `${guestPaths.modules}/${path.basename(name, '.ko').replaceAll('-', '_')}.ko`
+  if (files.some(each => each.path === file)) return file
+  const known = files
+    .filter(each => path.dirname(each.path) === guestPaths.modules)
+    .map(each => path.basename(each.path, '.ko'))
+  throw new UsageError(`there is no module ${name}: choose one of ${known.join(', ')}`)
+}
+
+async function load(guest: Guest, file: string): Promise<void> {
+  const since = guest.log.next
+  const command = ['insmod', file]
+  const { code, output } = await runInGuest(guest, { command, folder: guestPaths.home, environment: {} })
+  if (code === 0) return
+  // What the kernel said comes on a port of its own, a moment later perhaps: an answered ping is enough for it.
+  await guest.ping(PING_LIMIT)
+  const details = [output.trim(), guest.log.since(since, 20)].filter(Boolean).join('\n')
+  throw new ModuleError(`${path.basename(file, '.ko')} does not load`, { details })
+}
+
+function environmentFor(libraryFolders: readonly string[]): Record<string, string> {
+  return {
+    HOME: guestPaths.home,
+    USER: 'root',
+    // What is copied in is found by its name.
+    PATH: `${guestPaths.programs}:/usr/sbin:/usr/bin:/sbin:/bin:${guestPaths.home}`,
+    TERM: process.env.TERM ?? 'dumb',
+    ...(libraryFolders.length > 0 ? { LD_LIBRARY_PATH: libraryFolders.join(':') } : {}),
+  }
+}
+
+function lossError(loss: Loss, guest: Guest): HarnessError {
+  const details = evidenceOf(guest.log, guest.qemu.console, 0)
+  const message = `the guest ${guest.label} was lost: ${loss.message}`
+  return loss.cause === 'machinery' || loss.cause === 'ended'
+    ? new MachineryError(message, { details })
+    : new HarnessError(ExitStatus.failed, message, { details })
+}

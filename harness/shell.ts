@@ -1,0 +1,63 @@
+import { constants } from 'node:os'
+import path from 'node:path'
+import type { ReadStream, WriteStream } from 'node:tty'
+import { guestPaths } from '../guest/agent/protocol.ts'
+import { exec, forwardInput, forwardOutput } from './exec.ts'
+import { GuestProgram } from './guest/guest-program.ts'
+import { type Session, type SessionOptions, statusOf, withSession } from './session.ts'
+import type { Settings } from './settings.ts'
+
+/**
+ * A shell in a guest of its own: interactive at a terminal; elsewhere it reads commands from stdin and is done at their
+ * end.
+ * @returns the shell's exit status
+ */
+export function shell(options: SessionOptions, settings: Settings, root: string): Promise<number> {
+  const { stdin, stdout } = process
+  if (!stdin.isTTY || !stdout.isTTY) return exec(['sh'], options, settings, root)
+  return withSession(options, settings, root, async session => {
+    process.stderr.write(await greeting(session, options.module))
+    const program = await GuestProgram.start(
+      session.guest,
+      {
+        command: ['sh', '-i'],
+        folder: guestPaths.home,
+        environment: { ...session.environment, PS1: `${session.prepared.spec.label}:\\w\\$ ` },
+        terminal: sizeOf(stdout),
+      },
+      forwardOutput,
+    )
+    return await attended(program, stdin, stdout)
+  })
+}
+
+/** Gives this terminal to the program until it has ended: its own terminal interprets the keys. */
+async function attended(program: GuestProgram, stdin: ReadStream, stdout: WriteStream): Promise<number> {
+  const resized = () => program.resize(sizeOf(stdout))
+  stdin.setRawMode(true)
+  stdout.on('resize', resized)
+  forwardInput(stdin, program)
+  try {
+    return statusOf(await program.exited, constants.signals)
+  } finally {
+    stdout.off('resize', resized)
+    stdin.setRawMode(false)
+  }
+}
+
+function sizeOf({ columns, rows }: WriteStream): { columns: number; rows: number } {
+  return { columns, rows }
+}
+
+async function greeting({ prepared }: Session, loaded: readonly string[]): Promise<string> {
+  const files = await prepared.guests.files()
+  const named = (folder: string) =>
+    files.filter(file => path.dirname(file.path) === folder).map(file => path.basename(file.path, '.ko'))
+  const others = named(guestPaths.modules).filter(name => !loaded.includes(name))
+  return [
+    `${prepared.kernel.label}: Linux ${prepared.kernel.release}. exit or Ctrl-D ends it.`,
+    `modules: ${loaded.length > 0 ? `${loaded.join(', ')} loaded` : 'none loaded'}${others.length > 0 ? `; insmod ${guestPaths.modules}/NAME.ko: ${others.join(', ')}` : ''}`,
+    `programs: ${named(guestPaths.programs).join(', ') || 'none'}`,
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,14 @@
+import { MachineryError } from '../harness/errors.ts'
+import { runTool } from '../harness/process.ts'
+
+/**
+ * The shared libraries of a program, as the loader of this machine finds them, and the loader; none for a program that is
+ * statically linked or not for this machine.
+ * @throws MachineryError that names a library which is not there
+ */
+export async function librariesOf(program: string): Promise<string[]> {
+  const { stdout } = await runTool('ldd', [program], { timeout: 10_000 })
+  const missing = /^\s*(\S+) => not found/m.exec(stdout)
+  if (missing) throw new MachineryError(`${program} needs ${missing[1]}, which this machine does not have`)
+  return [...stdout.matchAll(/(?:=> |^\s*)(\/\S+) \(0x/gm)].map(match => match[1] as string).sort()
+}
