@@ -10,6 +10,16 @@ export class Datagram {
   readonly groups: number
   /** Bytes of the datagram as it was sent: more than `bytes` has if it was cut short, which happens above 4 MiB. */
   readonly length: number
+  /**
+   * The number of the group it was multicast to, 0 if unicast, on sockets with NETLINK_PKTINFO; else undefined. Unlike
+   * `groups` it also tells groups over 32.
+   */
+  group: number | undefined = undefined
+  /**
+   * The id that the socket's network namespace has given the one it comes from, on sockets with NETLINK_LISTEN_ALL_NSID; undefined for
+   * what comes from the socket's own namespace.
+   */
+  namespaceId: number | undefined = undefined
 
   constructor(bytes: Buffer, portId: number, groups: number, length: number) {
     this.bytes = bytes

@@ -57,6 +57,9 @@ export const recvmsg = libc.func('int recvmsg(int, void *, int)') as (
   flags: number,
 ) => number
 
+/** Of the calling thread only, which is node's main thread or a worker's. */
+export const setns = libc.func('int setns(int, int)') as (fd: number, kind: number) => number
+
 export const close = libc.func('int close(int)') as (fd: number) => number
 
 export const epollCreate = libc.func('int epoll_create1(int)') as (flags: number) => number

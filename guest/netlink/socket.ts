@@ -4,6 +4,7 @@ import { ClosedError, MalformedError, OverflowError, SystemCallError } from './e
 import { readU32, writeU16, writeU32 } from './integers.ts'
 import * as libc from './libc.ts'
 import { encodeMessage, type Message } from './message.ts'
+import { inNamespace } from './namespace.ts'
 import { PendingRequest } from './pending-request.ts'
 import { unwatch, watch } from './poller.ts'
 import { receiveDatagram } from './receive-buffer.ts'
@@ -27,11 +28,19 @@ const switches = {
   strictCheck: 12,
   /** NETLINK_NO_ENOBUFS: lost messages are not reported. */
   noEnobufs: 5,
+  /** NETLINK_PKTINFO: each datagram says which group it was sent to. */
+  packetInfo: 3,
+  /**
+   * NETLINK_LISTEN_ALL_NSID: multicasts of all network namespaces that have an id in the socket's own, each saying which.
+   * Needs CAP_NET_BROADCAST.
+   */
+  listenAllNamespaces: 8,
 } as const
 export type SocketSwitch = keyof typeof switches
 
 const NETLINK_ADD_MEMBERSHIP = 1
 const NETLINK_DROP_MEMBERSHIP = 2
+const NETLINK_LIST_MEMBERSHIPS = 9
 const SO_SNDBUF = 7
 const SO_RCVBUF = 8
 const SO_SNDBUFFORCE = 32
@@ -52,6 +61,13 @@ export interface SocketOptions {
   readonly capAck?: boolean
   readonly strictCheck?: boolean
   readonly noEnobufs?: boolean
+  readonly packetInfo?: boolean
+  readonly listenAllNamespaces?: boolean
+  /**
+   * The network namespace to open it in, where it then is for good: a path ('/run/netns/blue', '/proc/1234/ns/net') or a
+   * descriptor of such a file. Needs CAP_SYS_ADMIN. The calling thread's own if not given.
+   */
+  readonly namespace?: string | number
   /** Bytes of SO_RCVBUF; the kernel doubles it for its own bookkeeping and has a least (2304) and a greatest value. */
   readonly receiveBuffer?: number
   /** Bytes of SO_SNDBUF, likewise. */
@@ -115,17 +131,22 @@ export class Socket implements Disposable, AsyncDisposable {
    * Opens and binds a socket.
    * @param protocol NETLINK_ROUTE, NETLINK_GENERIC ... : the third argument of socket(2)
    * @throws SystemCallError EPROTONOSUPPORT where the kernel has no such protocol, EADDRINUSE for a port id that is
-   * taken, EPERM for groups that need privileges
+   * taken, EPERM for groups that need privileges and for other namespaces
    */
   static open(protocol: number, options: SocketOptions = {}): Socket {
-    const fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)
-    if (fd === -1) throw new SystemCallError('socket', libc.errno())
+    const { namespace } = options
+    const fd =
+      namespace === undefined
+        ? openDescriptor(protocol)
+        : inNamespace(namespace, () => openDescriptor(protocol))
     const socket = new Socket(protocol, fd, options.timeout ?? DEFAULT_TIMEOUT)
     try {
       if (options.extendedAck ?? true) socket.set('extendedAck', true)
       if (options.capAck) socket.set('capAck', true)
       if (options.strictCheck) socket.set('strictCheck', true)
       if (options.noEnobufs) socket.set('noEnobufs', true)
+      if (options.packetInfo) socket.set('packetInfo', true)
+      if (options.listenAllNamespaces) socket.set('listenAllNamespaces', true)
       if (options.receiveBuffer !== undefined) socket.setReceiveBuffer(options.receiveBuffer)
       if (options.sendBuffer !== undefined) socket.setSendBuffer(options.sendBuffer)
       socket.bind(options)
@@ -174,6 +195,21 @@ export class Socket implements Disposable, AsyncDisposable {
   /** NETLINK_DROP_MEMBERSHIP. */
   leave(group: number): void {
     this.#setOption(SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group)
+  }
+
+  /** NETLINK_LIST_MEMBERSHIPS: the groups it is in, however joined, in ascending order. */
+  memberships(): number[] {
+    const { fd } = this
+    // the kernel says how much there is, and writes only what fits
+    writeU32(length, 0, 0)
+    check('getsockopt', libc.getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, value, length))
+    const mask = Buffer.alloc(Math.ceil(readU32(length, 0) / 4) * 4)
+    writeU32(length, mask.length, 0)
+    check('getsockopt', libc.getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, mask, length))
+    const groups: number[] = []
+    for (let bit = 0; bit < mask.length * 8; bit++)
+      if ((readU32(mask, (bit >>> 5) * 4) >>> (bit & 31)) & 1) groups.push(bit + 1)
+    return groups
   }
 
   /** Turns one of the kernel's options for netlink sockets on or off. */
@@ -388,6 +424,12 @@ function sockaddr(portId: number, groups: number): Buffer {
   writeU32(bytes, portId, 4)
   writeU32(bytes, groups, 8)
   return bytes
+}
+
+function openDescriptor(protocol: number): number {
+  const fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)
+  check('socket', fd)
+  return fd
 }
 
 function check(syscall: string, result: number): void {
