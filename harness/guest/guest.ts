@@ -6,6 +6,7 @@ import {
   type AgentRequest,
   type DeliveredFile,
   type FromAgent,
+  type FromProgram,
   type FromWorker,
   ports,
   type ToWorker,
@@ -39,11 +40,23 @@ export interface SavedGuest {
 /** Milliseconds that a restore may take; 0.2 s is usual under software emulation on a busy machine. */
 const RESTORE_LIMIT = 15_000
 
+/** The agent could not do what it was asked; `code` is an errno's name where a system call was the reason. */
+export class AgentError extends MachineryError {
+  readonly code: string | undefined
+
+  constructor(message: string, code: string | undefined) {
+    super(`the guest's agent failed: ${message}`)
+    this.code = code
+  }
+}
+
 interface GuestEvents {
   /** A message of the worker's. */
   worker: [FromWorker]
   /** What the worker wrote to its own stdout and stderr. */
   output: [stream: 'stdout' | 'stderr', data: Buffer]
+  /** What the agent says of a program that runs for us. */
+  program: [FromProgram]
   /** The guest or its worker is gone; said once, and nothing comes after it. */
   lost: [Loss]
 }
@@ -140,6 +153,14 @@ export class Guest extends EventEmitter<GuestEvents> {
     await this.#request({ type: 'ping' }, limit)
   }
 
+  /**
+   * Asks the agent, and resolves when it has done it.
+   * @throws AgentError when it could not
+   */
+  ask(request: AgentRequest, limit = 30_000): Promise<void> {
+    return this.#request(request, limit)
+  }
+
   sendToWorker(message: ToWorker): void {
     if (!this.#loss) this.#port(ports.worker).write(encodeFrame(message))
   }
@@ -208,7 +229,7 @@ export class Guest extends EventEmitter<GuestEvents> {
         const waiting = this.#waiting.get(message.id)
         this.#waiting.delete(message.id)
         if (message.error === undefined) waiting?.resolve()
-        else waiting?.reject(new MachineryError(`the guest's agent failed: ${message.error}`))
+        else waiting?.reject(new AgentError(message.error, message.code))
         return
       }
       case 'worker-output':
@@ -217,7 +238,10 @@ export class Guest extends EventEmitter<GuestEvents> {
       case 'worker-exit': {
         const how = message.signal ? `was killed by ${message.signal}` : `exited with status ${message.code}`
         this.#lose({ cause: 'worker', message: `the test worker ${how}` })
+        return
       }
+      default:
+        this.emit('program', message)
     }
   }
 
