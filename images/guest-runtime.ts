@@ -13,7 +13,12 @@ const require =
 export interface BundledFile {
   readonly path: string
   readonly content: Uint8Array
+  /** Permission bits; 0o644 where not given. */
+  readonly mode?: number
 }
+
+/** The documents' programs, by their names on the PATH of guests. */
+const programs = ['change', 'event', 'resolve', 'genl-change', 'genl-event', 'custom']
 
 /**
  * Agent, worker and Vitest as the guest runs them: a few files without node_modules. One build with code splitting
@@ -72,8 +77,8 @@ export async function bundleGuestRuntime(): Promise<BundledFile[]> {
 }
 
 /**
- * The packages that tests import in the guest beside vitest, this project's client library and test helpers.
- * Delivered at run time, so that editing them does not make a new image. koffi stays outside: it is in the image.
+ * The packages that tests import in the guest beside vitest, this project's client library and test helpers, and the
+ * programs. Delivered at run time, so that editing them does not make a new image. koffi stays outside: it is in the image.
  */
 export async function bundleGuestPackage(): Promise<BundledFile[]> {
   const folder = `${guestPaths.packages}/netlink-vmtest`
@@ -81,6 +86,10 @@ export async function bundleGuestPackage(): Promise<BundledFile[]> {
     entryPoints: [
       { in: path.join(project, 'guest/netlink/index.ts'), out: `${folder}/netlink` },
       { in: path.join(project, 'guest/testing/index.ts'), out: `${folder}/testing` },
+      ...programs.map(name => ({
+        in: path.join(project, `guest/programs/${name}.ts`),
+        out: `${folder}/programs/${name}`,
+      })),
     ],
     absWorkingDir: project,
     outdir: '/',
@@ -109,5 +118,10 @@ export async function bundleGuestPackage(): Promise<BundledFile[]> {
         }),
       ),
     },
+    ...programs.map(name => ({
+      path: `${guestPaths.programs}/${name}`,
+      content: Buffer.from(`#!/usr/bin/node\nimport('${folder}/programs/${name}.mjs')\n`),
+      mode: 0o755,
+    })),
   ]
 }

@@ -10,18 +10,16 @@ import {
   Socket,
   type SocketOptions,
 } from '../netlink/index.ts'
+import {
+  NETLINK_EXAMPLE,
+  NLE_MYVAR,
+  NLEX_GRP_MYVAR,
+  NLEX_MSG_GET,
+  NLEX_MSG_UPD,
+} from '../programs/nlexample.ts'
 import { type WireDatagram, wire } from './wire.ts'
 
-/** The protocol number. */
-export const NETLINK_EXAMPLE = 21
-/** Sets the variable; also the type of replies and notifications. */
-export const NLEX_MSG_UPD = 16
-/** Asks for the variable. */
-export const NLEX_MSG_GET = 17
-/** The variable's value, u32. */
-export const NLE_MYVAR = 1
-/** The group that hears of updates, as a number; its mask is 1 as well. */
-export const NLEX_GRP_MYVAR = 1
+export { NETLINK_EXAMPLE, NLE_MYVAR, NLEX_GRP_MYVAR, NLEX_MSG_GET, NLEX_MSG_UPD }
 
 /** What a request may have in its header besides NLM_F_REQUEST, which is always set. */
 export type RequestFields = Omit<MessageHeader, 'type'>

@@ -1,0 +1,39 @@
+/** The custom family's sender, and a listener for its group. */
+import { encodeMessage, type Message, Socket } from '../netlink/index.ts'
+import { NETLINK_CUSTOMFAMILY, NETLINK_MYGROUP } from './nlcustom.ts'
+import { type Call, listen, main } from './program.ts'
+
+/** Bytes of payload, of which the text takes as many as it needs. */
+const MAX_PAYLOAD = 1024
+
+await main({
+  usage: '[TEXT]',
+  description:
+    'Sends TEXT ("HELLO KERNEL FROM USER") to the nlcustom module, which logs it, and prints the answer.',
+  arguments: [0, 1],
+  options: ['listen', 'count'],
+  run: call => (call.listen ? hearGroup(call) : sendText(call)),
+})
+
+async function sendText({ args: [text = 'HELLO KERNEL FROM USER'], timeout }: Call): Promise<void> {
+  const bytes = Buffer.from(text)
+  const payload = Buffer.alloc(Math.max(MAX_PAYLOAD, bytes.length + 1))
+  bytes.copy(payload)
+  using socket = Socket.open(NETLINK_CUSTOMFAMILY)
+  process.stdout.write('Sending message to kernel...\n')
+  // The process id, as printed, where others have 0 or their port id: the module does not look at it.
+  socket.send(encodeMessage({ type: 0, portId: process.pid }, payload))
+  const answer = await socket.receive({ timeout })
+  for (const message of answer.messages()) print(message)
+}
+
+async function hearGroup(call: Call): Promise<void> {
+  using socket = Socket.open(NETLINK_CUSTOMFAMILY, { memberships: [NETLINK_MYGROUP] })
+  await listen(socket, call, print)
+}
+
+/** A text ends at its NUL. */
+function print(message: Message): void {
+  const [text] = message.payload.toString('utf8').split('\0')
+  process.stdout.write(`Received message: ${text}\n`)
+}

@@ -1,0 +1,22 @@
+/** Listing 18: tells of changes of the genlexample module's variable, whose group's number `resolve nlex` tells. */
+import { findAttribute, GENL_HDRLEN, NETLINK_GENERIC, Socket } from '../netlink/index.ts'
+import { NLE_MYVAR } from './genlexample.ts'
+import { listen, main, number } from './program.ts'
+
+await main({
+  usage: 'GROUP_ID',
+  description:
+    'Prints myvar=VALUE for every update of the genlexample module; "resolve nlex" tells its GROUP_ID.',
+  arguments: [1, 1],
+  options: ['count'],
+  hints: { EINVAL: 'there is no group of that number' },
+  async run(call) {
+    const [group = ''] = call.args
+    // By membership, as printed: a bind mask has room for 32 groups.
+    using socket = Socket.open(NETLINK_GENERIC, { memberships: [number(group, 'GROUP_ID')] })
+    await listen(socket, call, message => {
+      const myvar = findAttribute(message.attributes(GENL_HDRLEN), NLE_MYVAR)
+      if (myvar) process.stdout.write(`myvar=${myvar.u32()}\n`)
+    })
+  },
+})

@@ -1,0 +1,151 @@
+/** What the documents' programs have in common: arguments, --help, a deadline, the exit status. */
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { type Message, OverflowError, type Socket, TimeoutError } from '../netlink/index.ts'
+
+/** What a program is called with. */
+export interface Call {
+  readonly args: readonly string[]
+  /** Milliseconds until it gives up waiting. */
+  readonly timeout: number
+  /** How many messages a listener is to hear; as many as come within the time if not given. */
+  readonly count: number | undefined
+  /** --listen, where a program has it. */
+  readonly listen: boolean
+}
+
+export interface Program {
+  /** What follows its name, as it is shown in --help: `FAMILY_ID VALUE`, `[VALUE]`. */
+  readonly usage: string
+  readonly description: string
+  /** How many arguments it takes: from and to. */
+  readonly arguments: readonly [number, number]
+  /** What else it understands. */
+  readonly options?: readonly ('count' | 'listen')[]
+  /** What an error of this code means here. */
+  readonly hints?: Readonly<Record<string, string>>
+  readonly run: (call: Call) => Promise<void>
+}
+
+/** A call that is wrong (exit status 2). */
+class UsageError extends Error {}
+
+const name = path.basename(process.argv[1] ?? 'program', '.ts')
+/** Seconds that a program waits where --timeout does not say otherwise. */
+const defaultTimeout = 30
+
+const optionTexts = {
+  count: '  --count N          end after N messages',
+  listen: '  --listen           hear what the group is told, instead of sending',
+  timeout: `  --timeout SECONDS  give up after that time (default: ${defaultTimeout})`,
+  help: '  --help             show this',
+}
+
+/** Runs a program with this process's arguments. Exit status: 0 done, 1 failed, 2 wrongly called. */
+export async function main(program: Program): Promise<void> {
+  try {
+    const call = readCall(program)
+    if (call === undefined) process.stdout.write(helpOf(program))
+    else await program.run(call)
+  } catch (error) {
+    process.exitCode = error instanceof UsageError ? 2 : 1
+    process.stderr.write(`${name}: ${textOf(error, program)}\n`)
+    if (error instanceof UsageError) process.stderr.write(`usage: ${usageOf(program)}\n`)
+  }
+}
+
+/**
+ * Waits for messages and hands each to `onMessage`, until there were as many as asked for, or the time is over.
+ * @throws Error when there were fewer, or none at all
+ */
+export async function listen(
+  socket: Socket,
+  { count, timeout }: Call,
+  onMessage: (message: Message) => void,
+): Promise<void> {
+  const end = Date.now() + timeout
+  let heard = 0
+  process.stderr.write(`${name}: listening, for ${timeout / 1000} s at most\n`)
+  while (heard !== count) {
+    try {
+      const datagram = await socket.receive({ timeout: end - Date.now() })
+      for (const message of datagram.messages()) onMessage(message)
+      heard++
+    } catch (error) {
+      if (error instanceof OverflowError) {
+        process.stderr.write(`${name}: ${error.message}\n`)
+        continue
+      }
+      if (!(error instanceof TimeoutError)) throw error
+      if (count === undefined && heard > 0) return
+      const wanted = count === undefined ? 'nothing was heard' : `${heard} of ${count} messages were heard`
+      throw new Error(`${wanted} within ${timeout / 1000} s`, { cause: error })
+    }
+  }
+}
+
+/** An unsigned number of so many bits, in decimal or with 0x. */
+export function number(text: string, what: string, bits = 32): number {
+  const value = /^(\d+|0x[\da-f]+)$/i.test(text) ? Number(text) : Number.NaN
+  if (value < 2 ** bits) return value
+  throw new UsageError(`${what} must be a number from 0 to ${2 ** bits - 1}, not ${text}`)
+}
+
+function readCall({ arguments: [least, most], options = [] }: Program): Call | undefined {
+  const { values, positionals } = parse(options)
+  if (values.help) return undefined
+  if (positionals.length < least) throw new UsageError('an argument is missing')
+  if (positionals.length > most) throw new UsageError(`unexpected argument ${positionals[most]}`)
+  const timeout = Number(values.timeout ?? defaultTimeout)
+  if (!(timeout > 0)) throw new UsageError(`--timeout must be a number of seconds, not ${values.timeout}`)
+  return {
+    args: positionals,
+    timeout: timeout * 1000,
+    count: typeof values.count === 'string' ? number(values.count, '--count') : undefined,
+    listen: values.listen === true,
+  }
+}
+
+function parse(options: readonly ('count' | 'listen')[]) {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        help: { type: 'boolean' },
+        timeout: { type: 'string' },
+        ...(options.includes('count') ? { count: { type: 'string' } } : {}),
+        ...(options.includes('listen') ? { listen: { type: 'boolean' } } : {}),
+      },
+    })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error })
+  }
+}
+
+function usageOf({ usage, options = [] }: Program): string {
+  const shown = [
+    ...options.map(option => (option === 'count' ? '--count N' : '--listen')),
+    '--timeout SECONDS',
+  ]
+  return [name, ...shown.map(option => `[${option}]`), usage].filter(Boolean).join(' ')
+}
+
+function helpOf(program: Program): string {
+  const options = ([...(program.options ?? []), 'timeout', 'help'] as const).map(
+    option => optionTexts[option],
+  )
+  return `usage: ${usageOf(program)}\n\n${program.description}\n\n${options.join('\n')}\n`
+}
+
+/** What errors mean that every program can meet. */
+const hints: Readonly<Record<string, string>> = {
+  EPERM: 'only who has CAP_NET_ADMIN may',
+  EPROTONOSUPPORT: 'the module is not loaded',
+  ECONNREFUSED: 'the module is not there in this network namespace',
+}
+
+function textOf(error: unknown, program: Program): string {
+  if (!(error instanceof Error)) return String(error)
+  const hint = 'code' in error ? { ...hints, ...program.hints }[String(error.code)] : undefined
+  return hint === undefined ? error.message : `${error.message}: ${hint}`
+}

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { RunningProgram, runProgram } from './programs.ts'
+
+const sh = (script: string) => ['sh', '-c', script]
+
+test('how a program ended and what it said', async () => {
+  expect(await runProgram(sh('echo out; echo err >&2; exit 3'))).toEqual({
+    status: 3,
+    stdout: 'out\n',
+    stderr: 'err\n',
+  })
+  expect((await runProgram(sh('kill -TERM $$'))).status).toBe(143)
+})
+
+test('one in the background is waited for until it has said something', async () => {
+  using program = RunningProgram.start(sh('echo ready >&2; echo go on; exec sleep 1000'))
+  await program.said(/ready/)
+  await program.said(/go on/)
+})
+
+test('one that does not end, or never says it, is named', async () => {
+  await expect(runProgram(sh('echo busy; exec sleep 1000'), { limit: 100 })).rejects.toThrow(
+    'did not end within 0.1 s; until then it said "busy\\n"',
+  )
+  await expect(RunningProgram.start(sh('echo other >&2; exit 1')).said(/ready/)).rejects.toThrow(
+    'it ended with status 1 without saying /ready/: other',
+  )
+  await expect(runProgram(['no-such-program'])).rejects.toThrow('ENOENT')
+})

@@ -1,0 +1,107 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { constants } from 'node:os'
+
+/** How a program ended and what it said. */
+export interface ProgramResult {
+  /** Its exit status, or 128 and the number of the signal that ended it, as in a shell. */
+  readonly status: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Milliseconds that a program may take where the call does not say otherwise: starting node takes a second in a slow guest. */
+const LIMIT = 20_000
+
+export interface ProgramOptions {
+  /** Milliseconds until it is ended, and the call fails. */
+  readonly limit?: number
+  /** Runs it as that user, with the group of the same number. */
+  readonly user?: number
+}
+
+/** A program in the background, of which more is to be heard. Disposing of it ends it. */
+export class RunningProgram implements Disposable {
+  /** Resolves when it has ended; rejects when it did not in time. */
+  readonly ended: Promise<ProgramResult>
+  readonly #child: ChildProcess
+  readonly #limit: number
+  #stdout = ''
+  #stderr = ''
+  #onOutput: () => void = () => {}
+
+  private constructor(command: readonly string[], { limit = LIMIT, user }: ProgramOptions) {
+    const [file = '', ...args] = command
+    const options: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'] }
+    this.#limit = limit
+    this.#child = spawn(file, args, user === undefined ? options : { ...options, uid: user, gid: user })
+    this.#child.stdout?.on('data', data => {
+      this.#stdout += String(data)
+      this.#onOutput()
+    })
+    this.#child.stderr?.on('data', data => {
+      this.#stderr += String(data)
+      this.#onOutput()
+    })
+    this.ended = this.#end(command.join(' '))
+    // whoever waits for it is told
+    this.ended.catch(() => {})
+  }
+
+  /** Starts a program; its name is looked up on the PATH, where the documents' programs are. */
+  static start(command: readonly string[], options: ProgramOptions = {}): RunningProgram {
+    return new RunningProgram(command, options)
+  }
+
+  /**
+   * Waits until it has said something that matches, on stdout or stderr: that it listens, before others change things.
+   * @throws Error when it ends without, or does not in time
+   */
+  async said(pattern: RegExp): Promise<void> {
+    const found = new Promise<true>(resolve => {
+      this.#onOutput = () => {
+        if (pattern.test(this.#stdout) || pattern.test(this.#stderr)) resolve(true)
+      }
+      this.#onOutput()
+    })
+    const result = await Promise.race([found, this.ended])
+    if (result !== true)
+      throw new Error(`it ended with status ${result.status} without saying ${pattern}: ${result.stderr}`)
+  }
+
+  [Symbol.dispose](): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  async #end(command: string): Promise<ProgramResult> {
+    let late = false
+    const timer = setTimeout(() => {
+      late = true
+      this.#child.kill('SIGKILL')
+    }, this.#limit)
+    try {
+      const status = await new Promise<number>((resolve, reject) => {
+        this.#child.once('error', reject)
+        this.#child.once('close', (code, signal) => resolve(code ?? 128 + numberOf(signal)))
+      })
+      if (late)
+        throw new Error(
+          `${command} did not end within ${this.#limit / 1000} s; until then it said ${JSON.stringify(this.#stdout + this.#stderr)}`,
+        )
+      return { status, stdout: this.#stdout, stderr: this.#stderr }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** Runs a program to its end. */
+export async function runProgram(
+  command: readonly string[],
+  options: ProgramOptions = {},
+): Promise<ProgramResult> {
+  return await RunningProgram.start(command, options).ended
+}
+
+function numberOf(signal: NodeJS.Signals | null): number {
+  return signal === null ? 0 : constants.signals[signal]
+}

@@ -1,0 +1,114 @@
+/** The documents' programs as they are run: one listens in the background, another changes. */
+import {
+  KernelLog,
+  loadModule,
+  nobody,
+  RunningProgram,
+  runProgram,
+  unloadModule,
+} from 'netlink-vmtest/testing'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const listening = /listening/
+const quiet = { status: 0, stdout: '', stderr: '' }
+
+describe('change and event', () => {
+  beforeAll(() => loadModule('nlexample'))
+  afterAll(() => unloadModule('nlexample'))
+
+  it('what one changes the other prints, in order', async () => {
+    using event = RunningProgram.start(['event', '--count', '4'])
+    await event.said(listening)
+    for (const value of ['42', '0', '4294967295']) expect(await runProgram(['change', value])).toEqual(quiet)
+    // as printed, without an argument
+    expect(await runProgram(['change'])).toEqual(quiet)
+    expect(await event.ended).toMatchObject({
+      status: 0,
+      stdout: 'myvar=42\nmyvar=0\nmyvar=4294967295\nmyvar=10\n',
+    })
+  })
+
+  it('change by who may not: status 1, the reason, and no event', async () => {
+    using event = RunningProgram.start(['event', '--count', '1'])
+    await event.said(listening)
+    const refused = await runProgram(['change', '7'], { user: nobody })
+    expect(refused).toMatchObject({ status: 1, stdout: '' })
+    expect(refused.stderr).toMatch(/^change: .*EPERM.*CAP_NET_ADMIN/)
+    await runProgram(['change', '8'])
+    expect((await event.ended).stdout).toBe('myvar=8\n')
+  })
+
+  it('event gives up at its deadline: status 1, and says so', async () => {
+    const result = await runProgram(['event', '--timeout', '0.1'])
+    expect(result).toMatchObject({ status: 1, stdout: '' })
+    expect(result.stderr).toContain('nothing was heard within 0.1 s')
+  })
+})
+
+describe('resolve, genl-change and genl-event', () => {
+  beforeAll(() => loadModule('genlexample'))
+  afterAll(() => unloadModule('genlexample'))
+
+  async function numbers(): Promise<{ family: string; group: string }> {
+    const { status, stdout } = await runProgram(['resolve', 'nlex'])
+    const [, family, group] = /^family-id: (\d+)\nmulticast -> id\n'example' -> (\d+)\n$/.exec(stdout) ?? []
+    if (status !== 0 || family === undefined || group === undefined)
+      throw new Error(`resolve nlex ended with ${status} and said: ${stdout}`)
+    return { family, group }
+  }
+
+  it('what one changes the other prints, by the numbers that resolve tells', async () => {
+    const { family, group } = await numbers()
+    using event = RunningProgram.start(['genl-event', '--count', '2', group])
+    await event.said(listening)
+    expect(await runProgram(['genl-change', family, '42'])).toEqual(quiet)
+    expect(await runProgram(['genl-change', family, '0x01020304'])).toEqual(quiet)
+    expect(await event.ended).toMatchObject({ status: 0, stdout: 'myvar=42\nmyvar=16909060\n' })
+  })
+
+  it('resolve knows the families of the kernel itself', async () => {
+    const { stdout } = await runProgram(['resolve', 'nlctrl'])
+    expect(stdout).toMatch(/^family-id: 16\nmulticast -> id\n'notify' -> \d+\n$/)
+  })
+
+  it('a family that is not there: status 1, ENOENT', async () => {
+    for (const command of [
+      ['resolve', 'nosuch'],
+      ['genl-change', '65535', '1'],
+    ]) {
+      const result = await runProgram(command)
+      expect(result).toMatchObject({ status: 1, stdout: '' })
+      expect(result.stderr).toContain('ENOENT: there is no family')
+    }
+  })
+})
+
+describe('custom', () => {
+  beforeAll(() => loadModule('nlcustom'))
+  afterAll(() => unloadModule('nlcustom'))
+
+  it('the sender has its answer, the group is told, the text is in the log', async () => {
+    using log = KernelLog.fromNow()
+    using group = RunningProgram.start(['custom', '--listen', '--count', '2'])
+    await group.said(listening)
+    const answer = 'Sending message to kernel...\nReceived message: HELLO USER UNICAST FROM KERNEL\n'
+    expect(await runProgram(['custom'])).toEqual({ ...quiet, stdout: answer })
+    expect(await runProgram(['custom', 'something else'])).toEqual({ ...quiet, stdout: answer })
+    const told = 'Received message: HELLO USER GROUP MULTICAST FROM KERNEL\n'
+    expect(await group.ended).toMatchObject({ status: 0, stdout: told + told })
+    expect(log.read().map(record => record.text)).toEqual([
+      'Entering: custom_nl_receive_message',
+      'Received message: HELLO KERNEL FROM USER',
+      'Entering: custom_nl_receive_message',
+      'Received message: something else',
+    ])
+  })
+})
+
+describe('without its module', () => {
+  it.each([[['change', '1']], [['event']], [['custom']]])('%j: status 1, EPROTONOSUPPORT', async command => {
+    const { status, stdout, stderr } = await runProgram(command)
+    expect(stderr).toContain('EPROTONOSUPPORT: the module is not loaded')
+    expect([status, stdout]).toEqual([1, ''])
+  })
+})
