@@ -89,6 +89,27 @@ export function parseAnswer(message: Message): KernelAnswer {
   }
 }
 
+/**
+ * The end of a dump, NLMSG_DONE, as an answer to its request: an errno, and an extended acknowledgement where the kernel has
+ * something to say. Families that send no errno mean that all is well.
+ * @throws MalformedError
+ */
+export function parseDone(message: Message, request: Buffer): KernelAnswer {
+  const { bytes, flags } = message
+  const start = NLMSG_HDRLEN + ERROR_LENGTH
+  const error = bytes.length < start ? 0 : readS32(bytes, NLMSG_HDRLEN)
+  const attributes =
+    (flags & NLM_F_ACK_TLVS) === 0 || bytes.length < start ? [] : parseAttributes(bytes, start)
+  return {
+    // what a family puts there when all went well may be a count
+    errno: error < 0 ? -error : 0,
+    request,
+    isCapped: false,
+    extendedAck: parseExtendedAck(attributes),
+    message,
+  }
+}
+
 function parseExtendedAck(attributes: readonly Attribute[]): ExtendedAck {
   const extendedAck: ExtendedAck = { attributes }
   for (const attribute of attributes) {

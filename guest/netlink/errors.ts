@@ -63,6 +63,20 @@ export class OverflowError extends NetlinkError {
   }
 }
 
+/**
+ * What was dumped changed while it was dumped, each time it was tried: messages may be missing or doubled. Only dumps with
+ * `retries` fail so.
+ */
+export class DumpInterruptedError extends NetlinkError {
+  /** How often it was tried. */
+  readonly attempts: number
+
+  constructor(attempts: number) {
+    super(`the dump was interrupted by changes, ${attempts} times of ${attempts} (NLM_F_DUMP_INTR)`)
+    this.attempts = attempts
+  }
+}
+
 /** Nothing came within the time given. */
 export class TimeoutError extends NetlinkError {
   /** Milliseconds that were waited. */

@@ -1,13 +1,22 @@
-import { NLM_F_ACK, NLM_F_REQUEST } from './constants.ts'
+import { NETLINK_USERSOCK, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from './constants.ts'
 import type { Datagram } from './datagram.ts'
-import { ClosedError, MalformedError, OverflowError, SystemCallError } from './errors.ts'
+import { Dump, type DumpOptions } from './dump.ts'
+import {
+  ClosedError,
+  DumpInterruptedError,
+  MalformedError,
+  OverflowError,
+  SystemCallError,
+} from './errors.ts'
 import { readU32, writeU16, writeU32 } from './integers.ts'
 import * as libc from './libc.ts'
 import { encodeMessage, type Message } from './message.ts'
 import { inNamespace } from './namespace.ts'
+import { PendingDump } from './pending-dump.ts'
 import { PendingRequest } from './pending-request.ts'
 import { unwatch, watch } from './poller.ts'
 import { receiveDatagram } from './receive-buffer.ts'
+import { Subscription, type SubscriptionOptions } from './subscription.ts'
 import { Wait, type WaitOptions } from './wait.ts'
 
 const AF_NETLINK = 16
@@ -86,8 +95,14 @@ export interface Destination {
 export interface RequestHeader {
   /** nlmsg_type */
   readonly type: number
-  /** nlmsg_flags besides NLM_F_REQUEST and NLM_F_ACK, which are always set. Not NLM_F_DUMP: dumps end otherwise. */
+  /** nlmsg_flags besides NLM_F_REQUEST and NLM_F_ACK, which are always set. Not NLM_F_DUMP, which {@link Socket.dump} sets. */
   readonly flags?: number
+}
+
+/** One request of a {@link Socket.batch}. */
+export interface BatchRequest extends RequestHeader {
+  /** What follows the header: a family's own header, attributes made by `attr`. */
+  readonly parts?: readonly Uint8Array[]
 }
 
 const DEFAULT_TIMEOUT = 5000
@@ -120,6 +135,11 @@ export class Socket implements Disposable, AsyncDisposable {
   readonly #held: (Datagram | OverflowError)[] = []
   readonly #receivers = new Set<Wait<Datagram>>()
   readonly #requests = new Map<number, PendingRequest>()
+  /** The kernel does one at a time for a socket (EBUSY); the others wait for their turn. */
+  #dump: PendingDump | undefined
+  readonly #dumpTurns = new Set<Wait<void>>()
+  /** Messages were lost: if what is left in the receive buffer does not answer a request, nothing will. */
+  #overflow: OverflowError | undefined
 
   private constructor(protocol: number, fd: number, timeout: number) {
     this.protocol = protocol
@@ -324,6 +344,69 @@ export class Socket implements Disposable, AsyncDisposable {
     return await pending.promise
   }
 
+  /**
+   * Sends several requests in one datagram, which the kernel handles in their order, one after the other, whether those before
+   * succeeded or not.
+   * @returns a result for each, in their order: its replies, or the reason why it failed, as {@link request} would throw it
+   * @throws SystemCallError of sending: EMSGSIZE where all together are larger than the send buffer. Answers to some
+   * hundreds of requests fill a receive buffer of the usual size: then the results of those without an answer are OverflowErrors
+   * @throws the signal's reason, if it is aborted already
+   */
+  async batch(
+    requests: readonly BatchRequest[],
+    options: WaitOptions = {},
+  ): Promise<PromiseSettledResult<Message[]>[]> {
+    options.signal?.throwIfAborted()
+    if (requests.length === 0) return []
+    const pendings: PendingRequest[] = []
+    const messages: Buffer[] = []
+    for (const { type, flags: given = 0, parts = [] } of requests) {
+      const flags = given | NLM_F_REQUEST | NLM_F_ACK
+      const sequence = this.nextSequence()
+      messages.push(encodeMessage({ type, flags, sequence, portId: this.#portId }, ...parts))
+      const pending = new PendingRequest(flags, () => this.#requests.delete(sequence))
+      pendings.push(pending)
+      this.#requests.set(sequence, pending)
+    }
+    try {
+      this.send(Buffer.concat(messages))
+    } catch (error) {
+      for (const pending of pendings) pending.reject(error)
+      await Promise.allSettled(pendings.map(pending => pending.promise))
+      throw error
+    }
+    this.#pump()
+    for (const [i, pending] of pendings.entries())
+      this.#arm(pending, `answer to request ${i + 1} of a batch of ${pendings.length}`, options)
+    return await Promise.allSettled(pendings.map(pending => pending.promise))
+  }
+
+  /**
+   * A dump: the messages that answer a request with NLM_F_DUMP. It is sent when the result is iterated or collected, after the
+   * socket's other dumps have ended. Iterating throws what {@link request} throws, and DumpInterruptedError.
+   *
+   *     for await (const message of socket.dump({ type: RTM_GETLINK }, [ifinfomsg])) ...
+   *
+   * A family that knows no dumps and answers with one message and an acknowledgement is no problem.
+   */
+  dump(header: RequestHeader, parts: readonly Uint8Array[] = [], options: DumpOptions = {}): Dump {
+    return new Dump(dump => this.#runDump(dump, header, parts, options))
+  }
+
+  /**
+   * Subscribes to what comes without being asked for: joins the groups at once, and reads as the result is iterated. One at a time on a
+   * socket, and not together with {@link receive}: what one takes, the other does not see. Requests go on as ever.
+   * @throws SystemCallError of joining, EPERM for instance
+   */
+  subscribe(options: SubscriptionOptions = {}): Subscription {
+    const before = new Set(this.memberships())
+    const joined = (options.groups ?? []).filter(group => !before.has(group))
+    for (const group of joined) this.join(group)
+    return new Subscription(this, options, options.fromKernel ?? this.protocol !== NETLINK_USERSOCK, () => {
+      if (!this.isClosed) for (const group of joined) this.leave(group)
+    })
+  }
+
   /** Closes it, at any time: what still waits fails with a ClosedError. Closing twice is no error. */
   close(): void {
     if (this.#fd === -1) return
@@ -332,7 +415,9 @@ export class Socket implements Disposable, AsyncDisposable {
     if (this.#isWatched) unwatch(fd)
     libc.close(fd)
     this.#held.length = 0
-    for (const wait of [...this.#requests.values(), ...this.#receivers]) wait.reject(new ClosedError())
+    this.#rejectAnswers(new ClosedError())
+    this.#dump = undefined
+    for (const wait of [...this.#receivers, ...this.#dumpTurns]) wait.reject(new ClosedError())
   }
 
   [Symbol.dispose](): void {
@@ -346,45 +431,150 @@ export class Socket implements Disposable, AsyncDisposable {
   /** Lets a wait that has to wait do so. */
   #arm<T>(wait: Wait<T>, awaited: string, options: WaitOptions): void {
     if (wait.isSettled) return
+    const { fd } = this
     if (!this.#isWatched) {
-      watch(this.fd, () => this.#pump())
+      watch(fd, () => this.#pump())
       this.#isWatched = true
     }
     wait.arm(awaited, options.timeout ?? this.timeout, options.signal)
   }
 
+  /** The messages of a dump, a datagram at a time; the next is read only when it is asked for. */
+  async *#runDump(
+    dump: Dump,
+    header: RequestHeader,
+    parts: readonly Uint8Array[],
+    options: DumpOptions,
+  ): AsyncGenerator<Message[], void, void> {
+    const { retries = 0 } = options
+    for (;;) {
+      options.signal?.throwIfAborted()
+      await this.#takeDumpTurn(options)
+      const pending = this.#startDump(header, parts)
+      dump.attempts++
+      dump.isInterrupted = false
+      const withheld: Message[] = []
+      try {
+        while (!pending.isDone) {
+          const more = pending.more()
+          if (more !== undefined) {
+            this.#pump()
+            this.#arm(more, `part of the dump of type ${header.type}`, options)
+            await more.promise
+          }
+          const messages = pending.drain()
+          dump.isInterrupted = pending.isInterrupted
+          if (retries > 0) withheld.push(...messages)
+          else if (messages.length > 0) yield messages
+        }
+        // the error that came with the end
+        pending.drain()
+      } finally {
+        this.#endDump(pending)
+      }
+      if (retries === 0) return
+      if (!dump.isInterrupted) {
+        yield withheld
+        return
+      }
+      if (dump.attempts > retries) throw new DumpInterruptedError(dump.attempts)
+    }
+  }
+
+  async #takeDumpTurn(options: WaitOptions): Promise<void> {
+    while (this.#dump !== undefined) {
+      const turn: Wait<void> = new Wait(() => this.#dumpTurns.delete(turn))
+      this.#dumpTurns.add(turn)
+      this.#arm(turn, 'end of the dump before', options)
+      await turn.promise
+    }
+  }
+
+  #startDump(header: RequestHeader, parts: readonly Uint8Array[]): PendingDump {
+    // the acknowledgement is the end where a family knows no dumps: those that do send none
+    const flags = (header.flags ?? 0) | NLM_F_REQUEST | NLM_F_DUMP | NLM_F_ACK
+    const sequence = this.nextSequence()
+    const bytes = encodeMessage({ type: header.type, flags, sequence, portId: this.#portId }, ...parts)
+    this.send(bytes)
+    this.#dump = new PendingDump(sequence, bytes)
+    return this.#dump
+  }
+
+  /** Reads what is left of an abandoned dump: the kernel makes the next part when one is read, until the last. */
+  #endDump(pending: PendingDump): void {
+    while (!pending.isDone && this.#fd !== -1) {
+      try {
+        const datagram = this.#read(this.#fd)
+        if (datagram === undefined) break
+        if (!this.#claim(datagram)) this.#hand(datagram)
+      } catch (error) {
+        this.#fail(error)
+      }
+    }
+    if (this.#dump === pending) this.#dump = undefined
+    const [next] = this.#dumpTurns
+    next?.resolve()
+  }
+
+  get #expectsAnswers(): boolean {
+    return this.#requests.size > 0 || this.#dump !== undefined
+  }
+
+  get #isAwaited(): boolean {
+    return this.#requests.size > 0 || this.#receivers.size > 0 || this.#dump?.isAwaited === true
+  }
+
   /** Hands out what has come, until there is no more or nobody wants any: an answer costs one call, not two. */
   #pump(): void {
-    while (this.#fd !== -1 && (this.#requests.size > 0 || this.#receivers.size > 0)) {
+    while (this.#fd !== -1 && this.#isAwaited) {
       try {
         const datagram = this.#read(this.#fd)
         if (datagram === undefined) return
-        if (this.#claim(datagram)) continue
-        const [receiver] = this.#receivers
-        if (receiver) receiver.resolve(datagram)
-        else this.#held.push(datagram)
+        if (!this.#claim(datagram)) this.#hand(datagram)
       } catch (error) {
-        const [receiver] = this.#receivers
-        if (receiver) receiver.reject(error)
-        else if (error instanceof OverflowError && !(this.#held.at(-1) instanceof OverflowError))
-          this.#held.push(error)
+        this.#fail(error)
       }
     }
   }
 
+  /** Gives what is no answer to who waits for it first, or keeps it. */
+  #hand(datagram: Datagram): void {
+    const [receiver] = this.#receivers
+    if (receiver) receiver.resolve(datagram)
+    else this.#held.push(datagram)
+  }
+
+  #fail(error: unknown): void {
+    const [receiver] = this.#receivers
+    if (receiver) receiver.reject(error)
+    else if (error instanceof OverflowError && !(this.#held.at(-1) instanceof OverflowError))
+      this.#held.push(error)
+  }
+
   #read(fd: number): Datagram | undefined {
     try {
-      return receiveDatagram(fd)
+      const datagram = receiveDatagram(fd)
+      if (this.#overflow !== undefined) {
+        if (datagram === undefined) this.#rejectAnswers(this.#overflow)
+        if (datagram === undefined || !this.#expectsAnswers) this.#overflow = undefined
+      }
+      return datagram
     } catch (error) {
-      // any request's answer may be what was lost
-      for (const pending of [...this.#requests.values()]) pending.reject(error)
+      // what was lost may be answers; what is left may be others
+      if (!(error instanceof OverflowError)) this.#rejectAnswers(error)
+      else if (this.#expectsAnswers) this.#overflow = error
       throw error
     }
   }
 
+  #rejectAnswers(error: unknown): void {
+    for (const pending of [...this.#requests.values()]) pending.reject(error)
+    this.#dump?.reject(error)
+  }
+
   /** Gives a datagram to the request that it answers, if it does. */
   #claim(datagram: Datagram): boolean {
-    if (this.#requests.size === 0 || datagram.portId !== 0) return false
+    if (!this.#expectsAnswers || datagram.portId !== 0) return false
     let messages: Message[]
     try {
       messages = datagram.messages()
@@ -394,7 +584,9 @@ export class Socket implements Disposable, AsyncDisposable {
     }
     const [first] = messages
     if (first === undefined) return false
-    const pending = this.#requests.get(first.sequence)
+    const { sequence } = first
+    const pending =
+      this.#requests.get(sequence) ?? (this.#dump?.sequence === sequence ? this.#dump : undefined)
     // some families leave the port id of their replies 0
     if (pending === undefined || (first.portId !== this.#portId && first.portId !== 0)) return false
     // the notification of a socket's own request has the request's sequence number and port id as well

@@ -1,0 +1,101 @@
+import type { Datagram } from './datagram.ts'
+import { MalformedError, OverflowError } from './errors.ts'
+import type { Message } from './message.ts'
+import type { WaitOptions } from './wait.ts'
+
+/** What a subscription hands out, told apart by `kind`. */
+export type SubscriptionEvent =
+  /** A message, and the datagram it came in: sender, group, network namespace. */
+  | { readonly kind: 'message'; readonly message: Message; readonly datagram: Datagram }
+  /** Messages were lost between the event before and the one after: whoever keeps a state has to read it anew. */
+  | { readonly kind: 'lost'; readonly error: OverflowError }
+  /** Bytes that are no messages. The kernel sends none, but with `fromKernel: false` anybody may. */
+  | { readonly kind: 'malformed'; readonly error: MalformedError; readonly datagram: Datagram }
+
+/** What to subscribe to. The time limit is for the wait for each event; Infinity is what a monitor wants. */
+export interface SubscriptionOptions extends WaitOptions {
+  /** Groups to join at once and to leave at the end, those that the socket was in before excepted. */
+  readonly groups?: readonly number[]
+  /**
+   * Whether datagrams of other processes are passed over, which anybody may send to a port id: true if not given, but for
+   * NETLINK_USERSOCK, where only processes speak.
+   */
+  readonly fromKernel?: boolean
+}
+
+/** The parts of a socket that a subscription needs. */
+interface Receiver {
+  receive(options: WaitOptions): Promise<Datagram>
+  receiveNow(): Datagram | undefined
+}
+
+/**
+ * All that comes to a socket and is no answer to a request, as an async iterator that goes on after messages were lost, and says so.
+ * It reads as it is iterated: what waits, waits in the kernel. Ends by leaving the loop, {@link return} or `await using`; a
+ * deadline, a signal and closing the socket make {@link next} fail as they do with `receive`, and a later `next` is tried anew.
+ */
+export class Subscription implements AsyncIterableIterator<SubscriptionEvent, undefined>, AsyncDisposable {
+  readonly #receiver: Receiver
+  readonly #options: WaitOptions
+  readonly #fromKernel: boolean
+  readonly #onEnd: () => void
+  #datagram: Datagram | undefined
+  #messages: Message[] = []
+  #position = 0
+  #isEnded = false
+
+  /** {@link Socket.subscribe} makes it. */
+  constructor(receiver: Receiver, options: WaitOptions, fromKernel: boolean, onEnd: () => void) {
+    this.#receiver = receiver
+    this.#options = options
+    this.#fromKernel = fromKernel
+    this.#onEnd = onEnd
+  }
+
+  /** What is there already is taken without waiting; one `next` at a time. */
+  async next(): Promise<IteratorResult<SubscriptionEvent, undefined>> {
+    while (!this.#isEnded) {
+      const event = this.#take()
+      if (event !== undefined) return { done: false, value: event }
+      try {
+        this.#datagram = this.#receiver.receiveNow() ?? (await this.#receiver.receive(this.#options))
+      } catch (error) {
+        if (!(error instanceof OverflowError)) throw error
+        return { done: false, value: { kind: 'lost', error } }
+      }
+      if (this.#fromKernel && this.#datagram.portId !== 0) continue
+      try {
+        this.#messages = this.#datagram.messages()
+        this.#position = 0
+      } catch (error) {
+        if (!(error instanceof MalformedError)) throw error
+        return { done: false, value: { kind: 'malformed', error, datagram: this.#datagram } }
+      }
+    }
+    return { done: true, value: undefined }
+  }
+
+  /** Ends it: groups that were joined for it are left. */
+  async return(): Promise<IteratorResult<SubscriptionEvent, undefined>> {
+    if (!this.#isEnded) {
+      this.#isEnded = true
+      this.#onEnd()
+    }
+    return { done: true, value: undefined }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
+  }
+
+  #take(): SubscriptionEvent | undefined {
+    const message = this.#messages[this.#position]
+    if (message === undefined || this.#datagram === undefined) return undefined
+    this.#position++
+    return { kind: 'message', message, datagram: this.#datagram }
+  }
+}
