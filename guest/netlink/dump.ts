@@ -1,8 +1,8 @@
 import type { Message } from './message.ts'
-import type { WaitOptions } from './wait.ts'
+import type { RequestOptions } from './socket.ts'
 
 /** How a dump waits, and what happens when it is interrupted. The time limit is for each part of it, a datagram. */
-export interface DumpOptions extends WaitOptions {
+export interface DumpOptions extends RequestOptions {
   /**
    * How often to start again when the kernel says that what it dumped changed meanwhile (NLM_F_DUMP_INTR), so that messages may be
    * missing or doubled: then messages are handed out only when a dump was complete, and a DumpInterruptedError says that

@@ -1,3 +1,4 @@
+import type { AttributePaths } from './attribute-path.ts'
 import { errnoName } from './errno.ts'
 import type { KernelAnswer } from './error-message.ts'
 
@@ -20,19 +21,26 @@ export class KernelError extends NetlinkError {
   readonly errno: number
   /** All of the answer: extended acknowledgement, the request as the kernel echoes it, raw bytes. */
   readonly answer: KernelAnswer
+  /** Names of what the extended acknowledgement points to; empty for requests without a schema. */
+  readonly paths: AttributePaths
 
-  constructor(answer: KernelAnswer) {
+  constructor(answer: KernelAnswer, paths: AttributePaths = {}) {
     const { extendedAck } = answer
     const code = errnoName(answer.errno)
     const details = [
       extendedAck.message,
-      extendedAck.offset === undefined ? undefined : `attribute at offset ${extendedAck.offset}`,
-      extendedAck.missingType === undefined ? undefined : `missing attribute ${extendedAck.missingType}`,
+      extendedAck.offset === undefined
+        ? undefined
+        : `attribute ${paths.attribute === undefined ? '' : `${paths.attribute} `}at offset ${extendedAck.offset}`,
+      extendedAck.missingType === undefined
+        ? undefined
+        : `missing attribute ${paths.missing ?? extendedAck.missingType}`,
     ].filter(detail => detail !== undefined)
     super(details.length === 0 ? `the kernel answered ${code}` : `${code}: ${details.join(', ')}`)
     this.code = code
     this.errno = answer.errno
     this.answer = answer
+    this.paths = paths
   }
 }
 
@@ -92,10 +100,21 @@ export class TimeoutError extends NetlinkError {
 export class MalformedError extends NetlinkError {
   /** Where in the parsed bytes. */
   readonly offset: number
+  /** The attribute, by its name in the schema: `linkinfo.kind`. Empty where there is none. */
+  readonly path: string
+  readonly #reason: string
 
-  constructor(message: string, offset: number) {
-    super(`${message} (at byte ${offset})`)
+  constructor(message: string, offset: number, path = '') {
+    super(`${path === '' ? '' : `${path}: `}${message} (at byte ${offset})`)
     this.offset = offset
+    this.path = path
+    this.#reason = message
+  }
+
+  /** The same error, of something inside the attribute `name`. */
+  within(name: string): MalformedError {
+    const dot = this.path === '' || this.path.startsWith('[') ? '' : '.'
+    return new MalformedError(this.#reason, this.offset, `${name}${dot}${this.path}`)
   }
 }
 

@@ -3,6 +3,11 @@ import { GENL_HDRLEN, NLMSG_HDRLEN } from './constants.ts'
 import { MalformedError } from './errors.ts'
 import { readU16, writeU16 } from './integers.ts'
 import type { Message } from './message.ts'
+import { struct } from './schema.ts'
+import { u8, u16 } from './value.ts'
+
+/** struct genlmsghdr, for schemas: `payload(genlmsghdr, attributes({ ... }))`. */
+export const genlmsghdr = struct({ command: u8, version: u8, reserved: u16 })
 
 /** The fields of a struct genlmsghdr. */
 export interface GenericHeader {

@@ -3,7 +3,9 @@
  *
  * Stands on its own: runs on any 64-bit Linux with Node 22.12 or later and koffi.
  */
+
 export { Attribute, attr, findAttribute, parseAttributes } from './attribute.ts'
+export type { AttributePaths, RequestSchema } from './attribute-path.ts'
 export * from './constants.ts'
 export { Datagram } from './datagram.ts'
 export { Dump, type DumpOptions } from './dump.ts'
@@ -19,16 +21,42 @@ export {
   SystemCallError,
   TimeoutError,
 } from './errors.ts'
-export { encodeGenericHeader, type GenericHeader, parseGenericHeader } from './generic.ts'
+export { encodeGenericHeader, type GenericHeader, genlmsghdr, parseGenericHeader } from './generic.ts'
+export {
+  type FamilyPolicies,
+  GenericFamilies,
+  type GenericFamily,
+  nlctrl,
+} from './generic-families.ts'
+export { ipAddress, parseIPAddress } from './ip-address.ts'
 export { encodeMessage, Message, type MessageHeader, parseMessages } from './message.ts'
 export { type AttributePolicy, parsePolicy } from './policy.ts'
+export {
+  AttributeSet,
+  type AttributesOf,
+  attributes,
+  headed,
+  nested,
+  nestedArray,
+  nestedMap,
+  Payload,
+  type PayloadContent,
+  type PayloadInput,
+  payload,
+  type Struct,
+  type StructOf,
+  selected,
+  struct,
+} from './schema.ts'
 export {
   type BatchRequest,
   type Destination,
   type RequestHeader,
+  type RequestOptions,
   Socket,
   type SocketOptions,
   type SocketSwitch,
 } from './socket.ts'
 export { Subscription, type SubscriptionEvent, type SubscriptionOptions } from './subscription.ts'
+export * from './value.ts'
 export type { WaitOptions } from './wait.ts'

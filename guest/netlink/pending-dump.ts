@@ -1,7 +1,8 @@
+import type { RequestSchema } from './attribute-path.ts'
 import { NLM_F_DUMP_INTR, NLMSG_DONE } from './constants.ts'
 import { isAnswer, type KernelAnswer, parseAnswer, parseDone } from './error-message.ts'
-import { KernelError } from './errors.ts'
 import type { Message } from './message.ts'
+import { refusal } from './pending-request.ts'
 import { Wait } from './wait.ts'
 
 /** A dump that the kernel is in the middle of: what came and was not taken yet, and how it ended. */
@@ -12,14 +13,16 @@ export class PendingDump {
   /** Whether any message so far had NLM_F_DUMP_INTR. */
   isInterrupted = false
   readonly #request: Buffer
+  readonly #schema: RequestSchema | undefined
   #messages: Message[] = []
   #isDone = false
   #error: unknown
   #wait: Wait<void> | undefined
 
-  constructor(sequence: number, request: Buffer) {
+  constructor(sequence: number, request: Buffer, schema: RequestSchema | undefined) {
     this.sequence = sequence
     this.#request = request
+    this.#schema = schema
   }
 
   /** Nothing more will come. */
@@ -69,6 +72,6 @@ export class PendingDump {
 
   #end(answer: KernelAnswer): void {
     this.#isDone = true
-    if (answer.errno !== 0) this.#error = new KernelError(answer)
+    if (answer.errno !== 0) this.#error = refusal(answer, this.#request, this.#schema)
   }
 }

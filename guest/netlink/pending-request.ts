@@ -1,5 +1,6 @@
+import { attributePaths, type RequestSchema } from './attribute-path.ts'
 import { NLM_F_ECHO } from './constants.ts'
-import { isAnswer, parseAnswer } from './error-message.ts'
+import { isAnswer, type KernelAnswer, parseAnswer } from './error-message.ts'
 import { KernelError } from './errors.ts'
 import type { Message } from './message.ts'
 import { Wait } from './wait.ts'
@@ -9,9 +10,14 @@ export class PendingRequest extends Wait<Message[]> {
   /** Whether the sender asked for a copy of the notification, which then is a reply. */
   readonly wantsEcho: boolean
   readonly #replies: Message[] = []
+  readonly #request: Buffer
+  readonly #schema: RequestSchema | undefined
 
-  constructor(flags: number, onEnd: () => void) {
+  /** @param request the message as it was sent, and the schema of its payload, by which errors name attributes */
+  constructor(flags: number, request: Buffer, schema: RequestSchema | undefined, onEnd: () => void) {
     super(onEnd)
+    this.#request = request
+    this.#schema = schema
     this.wantsEcho = (flags & NLM_F_ECHO) !== 0
   }
 
@@ -24,9 +30,18 @@ export class PendingRequest extends Wait<Message[]> {
     try {
       const answer = parseAnswer(message)
       if (answer.errno === 0) this.resolve(this.#replies)
-      else this.reject(new KernelError(answer))
+      else this.reject(refusal(answer, this.#request, this.#schema))
     } catch (error) {
       this.reject(error)
     }
   }
+}
+
+/** The error for a request that the kernel refused. */
+export function refusal(
+  answer: KernelAnswer,
+  request: Buffer,
+  schema: RequestSchema | undefined,
+): KernelError {
+  return new KernelError(answer, schema && attributePaths(request, answer.extendedAck, schema))
 }

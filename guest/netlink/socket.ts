@@ -1,3 +1,4 @@
+import type { RequestSchema } from './attribute-path.ts'
 import { NETLINK_USERSOCK, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from './constants.ts'
 import type { Datagram } from './datagram.ts'
 import { Dump, type DumpOptions } from './dump.ts'
@@ -99,8 +100,14 @@ export interface RequestHeader {
   readonly flags?: number
 }
 
+/** How a request waits, and what is known of it. */
+export interface RequestOptions extends WaitOptions {
+  /** The schema of the request's payload, by which errors name the attributes they are about. */
+  readonly schema?: RequestSchema
+}
+
 /** One request of a {@link Socket.batch}. */
-export interface BatchRequest extends RequestHeader {
+export interface BatchRequest extends RequestHeader, Pick<RequestOptions, 'schema'> {
   /** What follows the header: a family's own header, attributes made by `attr`. */
   readonly parts?: readonly Uint8Array[]
 }
@@ -330,13 +337,13 @@ export class Socket implements Disposable, AsyncDisposable {
   async request(
     header: RequestHeader,
     parts: readonly Uint8Array[] = [],
-    options: WaitOptions = {},
+    options: RequestOptions = {},
   ): Promise<Message[]> {
     options.signal?.throwIfAborted()
     const flags = (header.flags ?? 0) | NLM_F_REQUEST | NLM_F_ACK
     const sequence = this.nextSequence()
     const bytes = encodeMessage({ type: header.type, flags, sequence, portId: this.#portId }, ...parts)
-    const pending = new PendingRequest(flags, () => this.#requests.delete(sequence))
+    const pending = new PendingRequest(flags, bytes, options.schema, () => this.#requests.delete(sequence))
     this.send(bytes)
     this.#requests.set(sequence, pending)
     this.#pump()
@@ -360,11 +367,12 @@ export class Socket implements Disposable, AsyncDisposable {
     if (requests.length === 0) return []
     const pendings: PendingRequest[] = []
     const messages: Buffer[] = []
-    for (const { type, flags: given = 0, parts = [] } of requests) {
+    for (const { type, flags: given = 0, parts = [], schema } of requests) {
       const flags = given | NLM_F_REQUEST | NLM_F_ACK
       const sequence = this.nextSequence()
-      messages.push(encodeMessage({ type, flags, sequence, portId: this.#portId }, ...parts))
-      const pending = new PendingRequest(flags, () => this.#requests.delete(sequence))
+      const bytes = encodeMessage({ type, flags, sequence, portId: this.#portId }, ...parts)
+      messages.push(bytes)
+      const pending = new PendingRequest(flags, bytes, schema, () => this.#requests.delete(sequence))
       pendings.push(pending)
       this.#requests.set(sequence, pending)
     }
@@ -450,7 +458,7 @@ export class Socket implements Disposable, AsyncDisposable {
     for (;;) {
       options.signal?.throwIfAborted()
       await this.#takeDumpTurn(options)
-      const pending = this.#startDump(header, parts)
+      const pending = this.#startDump(header, parts, options.schema)
       dump.attempts++
       dump.isInterrupted = false
       const withheld: Message[] = []
@@ -490,13 +498,17 @@ export class Socket implements Disposable, AsyncDisposable {
     }
   }
 
-  #startDump(header: RequestHeader, parts: readonly Uint8Array[]): PendingDump {
+  #startDump(
+    header: RequestHeader,
+    parts: readonly Uint8Array[],
+    schema: RequestSchema | undefined,
+  ): PendingDump {
     // the acknowledgement is the end where a family knows no dumps: those that do send none
     const flags = (header.flags ?? 0) | NLM_F_REQUEST | NLM_F_DUMP | NLM_F_ACK
     const sequence = this.nextSequence()
     const bytes = encodeMessage({ type: header.type, flags, sequence, portId: this.#portId }, ...parts)
     this.send(bytes)
-    this.#dump = new PendingDump(sequence, bytes)
+    this.#dump = new PendingDump(sequence, bytes, schema)
     return this.#dump
   }
 

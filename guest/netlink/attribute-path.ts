@@ -1,0 +1,83 @@
+/** Names for the attributes that an extended acknowledgement points to by numbers. */
+import { type Attribute, parseAttributes } from './attribute.ts'
+import { NLA_HDRLEN, NLMSG_HDRLEN } from './constants.ts'
+import type { ExtendedAck } from './error-message.ts'
+import { MalformedError } from './errors.ts'
+import { align } from './integers.ts'
+import type { Payload } from './schema.ts'
+import type { Nest } from './value.ts'
+
+/** The schema of a request; of what kind its header and attributes are makes no difference here. */
+export type RequestSchema = Payload
+
+/** Where an extended acknowledgement points to, as paths: `linkinfo.data`, `groups[1].name`. */
+export interface AttributePaths {
+  /** Of the offending attribute. */
+  readonly attribute?: string
+  /** Of the attribute that should be there. */
+  readonly missing?: string
+}
+
+/**
+ * The paths of what an extended acknowledgement is about.
+ * @param request the whole message that was sent
+ * @param schema of its payload; attributes that it does not know appear as their numbers
+ */
+export function attributePaths(
+  request: Buffer,
+  { offset, missingType, missingNest }: ExtendedAck,
+  schema: RequestSchema,
+): AttributePaths {
+  const root: Nest = { set: schema.attributes, skip: 0 }
+  const start = NLMSG_HDRLEN + align(schema.header.size)
+  const at = (target: number) => find(root, request, start, request.length, target)
+  const attribute = offset === undefined ? undefined : at(offset)?.path
+  const nest = missingNest === undefined ? { path: '', nest: root } : at(missingNest)
+  return {
+    ...(attribute !== undefined && { attribute }),
+    ...(missingType !== undefined &&
+      nest !== undefined && {
+        missing: join(nest.path, nest.nest?.set.field(missingType)?.name ?? `${missingType}`),
+      }),
+  }
+}
+
+interface Found {
+  readonly path: string
+  /** What the attribute itself holds. */
+  readonly nest: Nest | undefined
+}
+
+/** The attribute at `target`, or the innermost one around it. */
+function find(nest: Nest, bytes: Buffer, start: number, end: number, target: number): Found | undefined {
+  const inside = attempt(() => parseAttributes(bytes.subarray(0, end), start)) ?? []
+  const index = inside.findIndex(a => target >= a.offset && target < a.offset + NLA_HDRLEN + a.length)
+  const attribute: Attribute | undefined = inside[index]
+  if (attribute === undefined) return undefined
+
+  const field = nest.indexed ? undefined : nest.set.field(attribute.type)
+  const name = nest.indexed ? `[${index}]` : (field?.name ?? `${attribute.type}`)
+  const inner = nest.indexed
+    ? { set: nest.set, skip: nest.skip }
+    : field?.value.nest?.(attempt(() => nest.set.decode(bytes, start, end) as Record<string, unknown>) ?? {})
+  const payload = attribute.offset + NLA_HDRLEN
+  if (target >= payload && inner !== undefined) {
+    const skip = inner.indexed ? 0 : inner.skip
+    const found = find(inner, bytes, payload + skip, payload + attribute.length, target)
+    if (found !== undefined) return { path: join(name, found.path), nest: found.nest }
+  }
+  return { path: name, nest: inner }
+}
+
+function join(path: string, name: string): string {
+  return path === '' || name.startsWith('[') ? path + name : `${path}.${name}`
+}
+
+function attempt<T>(parse: () => T): T | undefined {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof MalformedError) return undefined
+    throw error
+  }
+}

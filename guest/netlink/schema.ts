@@ -1,0 +1,341 @@
+/**
+ * Schemas: what a family's messages look like, declared once, from which follow encoding, decoding, TypeScript's types, readable
+ * printing, and the names of attributes that the kernel complains about.
+ *
+ *     const ifaddrmsg = struct({ family: u8, prefixLength: u8, flags: u8, scope: u8, index: u32 })
+ *     const address = payload(ifaddrmsg, attributes({ local: [2, ipAddress], label: [3, string] }))
+ *     const { header, attributes } = address.decode(message) // { family: number, ... }, { local?: string, ... }
+ */
+import { Attribute, attr, parseAttributes } from './attribute.ts'
+import { NLA_F_NESTED, NLA_F_NET_BYTEORDER, NLA_HDRLEN, NLA_TYPE_MASK, NLMSG_HDRLEN } from './constants.ts'
+import { MalformedError } from './errors.ts'
+import { align, asBuffer, readU16 } from './integers.ts'
+import type { Message } from './message.ts'
+import { binary, type Fixed, fixed, type TypeOf, type Value } from './value.ts'
+
+type Siblings = Readonly<Record<string, unknown>>
+type StructFields = Readonly<Record<string, Fixed<unknown>>>
+type AttributeFields = Readonly<Record<string, readonly [type: number, value: Value<unknown>]>>
+
+/** Makes an intersection or a mapped type readable in editors. */
+type Flat<T> = { [K in keyof T]: T[K] }
+
+/** The TypeScript type of a struct: padding is not in it. */
+export type StructOf<F extends StructFields> = Flat<{
+  [K in keyof F as TypeOf<F[K]> extends undefined ? never : K]: TypeOf<F[K]>
+}>
+
+/** The TypeScript type of a set of attributes: each may be missing, and those that are not in the schema are kept. */
+export type AttributesOf<F extends AttributeFields> = Flat<
+  { [K in keyof F as TypeOf<F[K][1]> extends undefined ? never : K]?: TypeOf<F[K][1]> } & {
+    /** What came and is not in the schema. */
+    unknown?: readonly Attribute[]
+  }
+>
+
+/** A struct: its fields, by which it can be printed. */
+export interface Struct<T> extends Fixed<T> {
+  readonly fields: StructFields
+}
+
+/**
+ * A struct of C: fields one after the other, each aligned to its own size as C does on this machine. Fields that are missing
+ * when it is written are zero. As an attribute's payload, where kernels append fields from version to version, it may be longer
+ * than this (the rest is passed over) or shorter (the rest is read as zero).
+ */
+export function struct<F extends StructFields>(fields: F): Struct<StructOf<F>> {
+  let size = 0
+  let alignment = 1
+  const laidOut = Object.entries(fields).map(([name, value]) => {
+    const offset = Math.ceil(size / value.alignment) * value.alignment
+    size = offset + value.size
+    alignment = Math.max(alignment, value.alignment)
+    return { name, value, offset }
+  })
+  size = Math.ceil(size / alignment) * alignment
+  const shown = laidOut.filter(field => field.value.ignored !== true)
+
+  const base = fixed<StructOf<F>>(
+    'struct',
+    size,
+    alignment,
+    (buffer, start) => {
+      const result: Record<string, unknown> = {}
+      for (const { name, value, offset } of shown) result[name] = value.get(buffer, start + offset)
+      return result as StructOf<F>
+    },
+    (buffer, values: Siblings, start) => {
+      for (const { name, value, offset } of shown)
+        if (values[name] !== undefined) value.put(buffer, values[name], start + offset)
+    },
+  )
+  return {
+    ...base,
+    fields,
+    read(buffer, start, end) {
+      if (end - start >= size) return base.get(buffer, start)
+      const padded = Buffer.alloc(size)
+      buffer.copy(padded, 0, start, end)
+      return base.get(padded, 0)
+    },
+  }
+}
+
+/** A set of attributes, one level of them. Made by {@link attributes}; `T` is what it is read as. */
+export class AttributeSet<T = unknown> {
+  readonly #byName: ReadonlyMap<string, { readonly type: number; readonly value: Value<unknown> }>
+  /** By attribute type, sparse. */
+  readonly #byType: { readonly name: string; readonly value: Value<unknown> }[] = []
+
+  constructor(fields: AttributeFields) {
+    const byName = new Map<string, { type: number; value: Value<unknown> }>()
+    for (const [name, [type, value]] of Object.entries(fields)) {
+      byName.set(name, { type, value })
+      this.#byType[type] = { name, value }
+    }
+    this.#byName = byName
+  }
+
+  /** The field of an attribute type, undefined for one that is not in the schema. */
+  field(type: number): { readonly name: string; readonly value: Value<unknown> } | undefined {
+    return this.#byType[type]
+  }
+
+  /**
+   * Reads the attributes in `bytes` from `start` to `end`. Of repeated ones the last counts, as in the kernel, unless the schema
+   * says `repeated`. Byte arrays are views.
+   * @throws MalformedError for bytes that are not attributes, or an attribute that is not of its type, named with its path
+   */
+  decode(bytes: Uint8Array, start = 0, end = bytes.length): T {
+    const buffer = asBuffer(bytes)
+    const result: Record<string, unknown> = {}
+    let unknown: Attribute[] | undefined
+    let dependents: number[] | undefined
+    for (let offset = start; offset < end; ) {
+      const rest = end - offset
+      if (rest < NLA_HDRLEN) throw new MalformedError(`${rest} bytes left over after the attributes`, offset)
+      const length = readU16(buffer, offset)
+      if (length < NLA_HDRLEN || length > rest)
+        throw new MalformedError(`an attribute of ${length} bytes where ${rest} are left`, offset)
+      const field = this.#byType[readU16(buffer, offset + 2) & NLA_TYPE_MASK]
+      if (field === undefined) {
+        unknown ??= []
+        unknown.push(new Attribute(buffer, offset, offset + length))
+      } else if (field.value.depends === true) {
+        dependents ??= []
+        dependents.push(offset)
+      } else {
+        readField(field, result, buffer, offset, offset + length)
+      }
+      offset += align(length)
+    }
+    if (dependents !== undefined)
+      for (const offset of dependents) {
+        const field = this.#byType[readU16(buffer, offset + 2) & NLA_TYPE_MASK]
+        if (field !== undefined) readField(field, result, buffer, offset, offset + readU16(buffer, offset))
+      }
+    if (unknown !== undefined) result.unknown = unknown
+    return result as T
+  }
+
+  /**
+   * The attributes, each with its padding, in the order of the object's properties; those that are undefined are left out.
+   * @throws RangeError for a value that does not fit its type, TypeError for a name that is not in the schema
+   */
+  encode(values: T): Buffer {
+    const parts: Buffer[] = []
+    const siblings = values as Siblings
+    for (const [name, value] of Object.entries(siblings)) {
+      if (value === undefined) continue
+      const field = this.#byName.get(name)
+      if (field !== undefined) parts.push(field.value.write(field.type, value, siblings))
+      else if (name === 'unknown')
+        for (const attribute of value as readonly Attribute[]) parts.push(rewrite(attribute))
+      else throw new TypeError(`the schema has no attribute ${name}`)
+    }
+    return Buffer.concat(parts)
+  }
+}
+
+/** A set of attributes, from their names, types (nla_type) and values' types. `unknown` is not to be used as a name. */
+export function attributes<F extends AttributeFields>(fields: F): AttributeSet<AttributesOf<F>> {
+  return new AttributeSet(fields)
+}
+
+function readField(
+  { name, value }: { readonly name: string; readonly value: Value<unknown> },
+  result: Record<string, unknown>,
+  buffer: Buffer,
+  offset: number,
+  end: number,
+): void {
+  if (value.ignored === true) return
+  let read: unknown
+  try {
+    read = value.read(buffer, offset + NLA_HDRLEN, end, result)
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error
+    throw error.within(name)
+  }
+  if (value.repeats === true && result[name] !== undefined)
+    (result[name] as unknown[]).push(...(read as unknown[]))
+  else result[name] = read
+}
+
+/** As it came. */
+function rewrite(attribute: Attribute): Buffer {
+  const flags = (attribute.isNested ? NLA_F_NESTED : 0) | (attribute.isNetByteOrder ? NLA_F_NET_BYTEORDER : 0)
+  return attr.binary(attribute.type | flags, attribute.payload)
+}
+
+/** An attribute that holds attributes. A function for sets that are declared later, or hold themselves. */
+export function nested<T>(set: AttributeSet<T> | (() => AttributeSet<T>)): Value<T> {
+  const resolve = typeof set === 'function' ? set : () => set
+  return {
+    kind: 'nest',
+    read: (buffer, start, end) => resolve().decode(buffer, start, end),
+    write: (type, value) => attr.nested(type, resolve().encode(value)),
+    nest: () => ({ set: resolve(), skip: 0 }),
+  }
+}
+
+/** An attribute that holds elements, each an attribute whose type is a number from 1 on: NLA_NESTED_ARRAY. */
+export function nestedArray<T>(element: Value<T>): Value<T[]> {
+  return {
+    kind: `array of ${element.kind}`,
+    read: (buffer, start, end) => readElements(element, buffer, start, end).map(([, value]) => value),
+    write: (type, values) => attr.nested(type, ...values.map((value, i) => element.write(i + 1, value, {}))),
+    ...indexedNest(element),
+  }
+}
+
+/** An attribute that holds elements, each an attribute whose type is a key that means something: a command, an index. */
+export function nestedMap<T>(element: Value<T>): Value<Map<number, T>> {
+  return {
+    kind: `map of ${element.kind}`,
+    read: (buffer, start, end) => new Map(readElements(element, buffer, start, end)),
+    write: (type, values) =>
+      attr.nested(type, ...[...values].map(([key, value]) => element.write(key, value, {}))),
+    ...indexedNest(element),
+  }
+}
+
+function readElements<T>(element: Value<T>, buffer: Buffer, start: number, end: number): [number, T][] {
+  return parseAttributes(buffer.subarray(0, end), start).map((attribute, i) => {
+    const from = attribute.offset + NLA_HDRLEN
+    try {
+      return [attribute.type, element.read(buffer, from, from + attribute.length, {})]
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error
+      throw error.within(`[${i}]`)
+    }
+  })
+}
+
+function indexedNest(element: Value<unknown>): Pick<Value<unknown>, 'nest'> {
+  if (element.nest === undefined) return {}
+  return {
+    nest: siblings => {
+      const nest = element.nest?.(siblings)
+      return nest && { ...nest, indexed: true }
+    },
+  }
+}
+
+/**
+ * A value whose type depends on another attribute beside it, as IFLA_INFO_DATA's on IFLA_INFO_KIND: read as bytes where that is
+ * something else.
+ */
+export function selected<C extends Readonly<Record<string, Value<unknown>>>>(
+  by: string,
+  cases: C,
+): Value<TypeOf<C[keyof C]> | Uint8Array> {
+  type Choice = TypeOf<C[keyof C]> | Uint8Array
+  const find = (siblings: Siblings) => cases[String(siblings[by])]
+  return {
+    kind: 'nest',
+    depends: true,
+    read: (buffer, start, end, siblings) =>
+      (find(siblings) ?? binary).read(buffer, start, end, siblings) as Choice,
+    write: (type, value, siblings) =>
+      value instanceof Uint8Array
+        ? attr.binary(type, value)
+        : (find(siblings) ?? binary).write(type, value as never, siblings),
+    nest: siblings => find(siblings)?.nest?.(siblings),
+  }
+}
+
+/** What a message holds after its own header, or an attribute that is laid out in the same way. */
+export interface PayloadContent<H, A> {
+  readonly header: H
+  readonly attributes: A
+}
+
+/** What is to be written: fields of the header that are missing are zero. */
+export interface PayloadInput<H, A> {
+  readonly header?: Partial<H>
+  readonly attributes?: A
+}
+
+/** A family's fixed header and the attributes after it. Made by {@link payload}. */
+export class Payload<H = unknown, A = unknown> {
+  readonly header: Fixed<H>
+  readonly attributes: AttributeSet<A>
+
+  constructor(header: Fixed<H>, set: AttributeSet<A>) {
+    this.header = header
+    this.attributes = set
+  }
+
+  /**
+   * The parts of a message, as `request` and `encodeMessage` take them.
+   * @throws RangeError for a value that does not fit its type, TypeError for a name that is not in the schema
+   */
+  encode({ header, attributes }: PayloadInput<H, A> = {}): Buffer[] {
+    const fixedPart = Buffer.alloc(align(this.header.size))
+    // a struct writes those fields that are there
+    if (header !== undefined) this.header.put(fixedPart, header as H, 0)
+    return attributes === undefined ? [fixedPart] : [fixedPart, this.attributes.encode(attributes)]
+  }
+
+  /**
+   * Reads a message's payload.
+   * @throws MalformedError, with the path of the attribute in its text
+   */
+  decode(message: Message): PayloadContent<H, A> {
+    return this.decodeBytes(message.bytes, NLMSG_HDRLEN)
+  }
+
+  /** Reads what lies in `bytes` from `start` to `end`. @throws MalformedError */
+  decodeBytes(bytes: Uint8Array, start = 0, end = bytes.length): PayloadContent<H, A> {
+    const buffer = asBuffer(bytes)
+    const { size } = this.header
+    if (end - start < size)
+      throw new MalformedError(
+        `a payload of ${end - start} bytes, shorter than its header of ${size} bytes`,
+        start,
+      )
+    return {
+      header: this.header.get(buffer, start),
+      attributes: this.attributes.decode(buffer, Math.min(start + align(size), end), end),
+    }
+  }
+}
+
+/** A schema of messages: the family's fixed header, usually a {@link struct}, and the attributes after it. */
+export function payload<H, A>(header: Fixed<H>, set: AttributeSet<A>): Payload<H, A> {
+  return new Payload(header, set)
+}
+
+/** An attribute that is laid out as a message is, a fixed header and then attributes: VETH_INFO_PEER for instance. */
+export function headed<H, A>(content: Payload<H, A>): Value<PayloadInput<H, A>> {
+  return {
+    kind: 'nest',
+    read: (buffer, start, end) => content.decodeBytes(buffer, start, end),
+    write: (type, value) => attr.nested(type, ...content.encode(value)),
+    nest: () => ({
+      set: content.attributes,
+      skip: align(content.header.size),
+    }),
+  }
+}
