@@ -3,7 +3,7 @@ import {
   NLM_F_ACK,
   NLM_F_REQUEST,
   NLMSG_NOOP,
-  type Socket,
+  Socket,
   TimeoutError,
 } from '../netlink/index.ts'
 import { acknowledgement, type WireDatagram, wire } from './wire.ts'
@@ -41,6 +41,22 @@ export async function heard(socket: Socket): Promise<WireDatagram[]> {
     }
     if (JSON.stringify(next) === end) return datagrams
     datagrams.push(next)
+  }
+}
+
+/**
+ * As {@link heard}, for protocols whose kernel side acknowledges nothing: the end is marked by a message of another
+ * socket of ours, which has to be in the same network namespace.
+ */
+export async function heardUntilMarker(socket: Socket): Promise<WireDatagram[]> {
+  using neighbour = Socket.open(socket.protocol)
+  const end = encodeMessage({ type: NLMSG_NOOP, sequence: marker++ })
+  neighbour.send(end, { portId: socket.portId })
+  const datagrams: WireDatagram[] = []
+  for (;;) {
+    const next = await socket.receive()
+    if (next.portId === neighbour.portId && next.bytes.equals(end)) return datagrams
+    datagrams.push(wire(next))
   }
 }
 

@@ -11,6 +11,13 @@ const lseek = koffi.load(null).func('int64_t lseek(int, int64_t, int)') as (
   whence: number,
 ) => number
 
+/**
+ * What a kernel says of itself at any time, above all on a slow machine whose clock jumps; the first time that anybody sends
+ * nothing at all is among it.
+ */
+const chatter =
+  /^(random: |clocksource: |hrtimer: interrupt took |perf: interrupt took |workqueue: .* hogged CPU |sched: RT throttling |Zero length message leads to an empty skb$)/
+
 /** One record of the kernel log. */
 export interface LogRecord {
   /** 0 (emergency) to 7 (debug): 6 is KERN_INFO. */
@@ -38,7 +45,8 @@ export class KernelLog implements Disposable {
   }
 
   /**
-   * What the kernel logged since it was asked last. What user space wrote into the log is left out.
+   * What the kernel logged since it was asked last. What user space wrote into the log is left out, and what the kernel says
+   * of itself at any time.
    * @throws Error when records were overwritten before they were read
    */
   read(): LogRecord[] {
@@ -48,7 +56,7 @@ export class KernelLog implements Disposable {
       if (record === undefined) return records
       // "priority,sequence,microseconds,flags;text\n key=value\n": the priority's upper bits are the facility, 0 the kernel
       const [, priority, text] = /^(\d+),[^;]*;([^\n]*)/.exec(record) ?? []
-      if (priority !== undefined && text !== undefined && Number(priority) < 8)
+      if (priority !== undefined && text !== undefined && Number(priority) < 8 && !chatter.test(text))
         records.push({ level: Number(priority), text })
     }
   }

@@ -1,0 +1,125 @@
+/**
+ * The contract of the genlexample module in numbers and messages: the same variable as nlexample's, by a generic netlink
+ * family whose numbers differ from kernel to kernel.
+ */
+import {
+  attr,
+  encodeGenericHeader,
+  encodeMessage,
+  GENL_ID_CTRL,
+  type GenericHeader,
+  NETLINK_GENERIC,
+  NLM_F_REQUEST,
+  Socket,
+  type SocketOptions,
+} from '../netlink/index.ts'
+import {
+  NLE_MYVAR,
+  NLEX_CMD_GET,
+  NLEX_CMD_UPD,
+  NLEX_FAMILY_NAME,
+  NLEX_FAMILY_VERSION,
+  NLEX_GRP_MYVAR_NAME,
+} from '../programs/genlexample.ts'
+import { CTRL_ATTR_FAMILY_NAME, CTRL_CMD_GETFAMILY } from '../programs/nlctrl.ts'
+import { type ControlMessage, parseControl } from './nlctrl.ts'
+import type { RequestFields } from './nlexample.ts'
+import { type WireDatagram, wire } from './wire.ts'
+
+export { NLEX_CMD_GET, NLEX_CMD_UPD, NLEX_FAMILY_NAME, NLEX_FAMILY_VERSION, NLEX_GRP_MYVAR_NAME }
+
+/** What a request may have in its two headers. */
+export type GenericFields = RequestFields & Partial<GenericHeader>
+
+/** A socket for generic netlink. Extended acknowledgements are off, as the kernel has it, unless asked for. */
+export function openGeneric(options: SocketOptions = {}): Socket {
+  return Socket.open(NETLINK_GENERIC, { extendedAck: false, ...options })
+}
+
+/** What nlctrl says about a family. @throws KernelError ENOENT when there is none of that name */
+export async function resolveFamily(
+  socket: Socket,
+  name: string,
+): Promise<ControlMessage & { readonly id: number }> {
+  const replies = await socket.request({ type: GENL_ID_CTRL }, [
+    encodeGenericHeader({ command: CTRL_CMD_GETFAMILY }),
+    attr.string(CTRL_ATTR_FAMILY_NAME, name),
+  ])
+  const [reply] = replies
+  const family = reply && parseControl(reply)
+  if (family?.id === undefined || replies.length !== 1)
+    throw new Error(`nlctrl answered with ${replies.length} messages about ${name}, and no family id`)
+  return { ...family, id: family.id }
+}
+
+/** The family as it is numbered in this kernel, while the module is loaded. */
+export class GenericExample {
+  /** The message type of all its messages. */
+  readonly family: number
+  /** The group that hears of updates. */
+  readonly group: number
+
+  constructor(family: number, group: number) {
+    this.family = family
+    this.group = group
+  }
+
+  static async resolve(): Promise<GenericExample> {
+    using socket = openGeneric()
+    const { id, groups } = await resolveFamily(socket, NLEX_FAMILY_NAME)
+    const group = groups?.[NLEX_GRP_MYVAR_NAME]
+    if (group === undefined) throw new Error(`the family has no group ${NLEX_GRP_MYVAR_NAME}`)
+    return new GenericExample(id, group)
+  }
+
+  /** Subscriptions to its group, in both ways. */
+  get byMembership(): SocketOptions {
+    return { memberships: [this.group] }
+  }
+  get byMask(): SocketOptions {
+    return { groups: this.#mask }
+  }
+
+  /** A request to set the variable: the attribute with that value, or any bytes in its place. */
+  update(value: number | Uint8Array, fields: GenericFields = {}): Buffer {
+    const payload = typeof value === 'number' ? attr.u32(NLE_MYVAR, value) : value
+    return this.request(payload, { command: NLEX_CMD_UPD, ...fields })
+  }
+
+  /** A request for the variable. */
+  get(fields: GenericFields = {}, payload: Uint8Array = Buffer.alloc(0)): Buffer {
+    return this.request(payload, { command: NLEX_CMD_GET, ...fields })
+  }
+
+  /** Any request to the family. */
+  request(payload: Uint8Array, { command = 0, version, reserved, ...fields }: GenericFields): Buffer {
+    const header = encodeGenericHeader({
+      command,
+      version: version ?? NLEX_FAMILY_VERSION,
+      reserved: reserved ?? 0,
+    })
+    const flags = (fields.flags ?? 0) | NLM_F_REQUEST
+    return encodeMessage({ ...fields, type: this.family, flags }, header, payload)
+  }
+
+  /** The reply to a GET of `to` with that sequence number (0 if not given). */
+  reply(value: number, to: { portId: number }, sequence = 0): WireDatagram {
+    return wire(this.#variable(value, to, sequence))
+  }
+
+  /** What subscribers hear of an update by `by` with that sequence number (0 if not given). */
+  notification(value: number, by: { portId: number }, sequence = 0): WireDatagram {
+    return wire(this.#variable(value, by, sequence), { groups: this.#mask })
+  }
+
+  #variable(value: number, { portId }: { portId: number }, sequence: number): Buffer {
+    const header = encodeGenericHeader({ command: NLEX_CMD_UPD, version: NLEX_FAMILY_VERSION })
+    return encodeMessage({ type: this.family, sequence, portId }, header, attr.u32(NLE_MYVAR, value))
+  }
+
+  /** Numbers over 32 have no bit; with the families of a small kernel there are none. */
+  get #mask(): number {
+    if (this.group > 32) throw new RangeError(`group ${this.group} has no bit in a mask`)
+    return (1 << (this.group - 1)) >>> 0
+  }
+}

@@ -1,0 +1,98 @@
+import {
+  type Attribute,
+  type AttributePolicy,
+  findAttribute,
+  GENL_HDRLEN,
+  type Message,
+  parseGenericHeader,
+  parsePolicy,
+} from '../netlink/index.ts'
+import {
+  CTRL_ATTR_FAMILY_ID,
+  CTRL_ATTR_FAMILY_NAME,
+  CTRL_ATTR_HDRSIZE,
+  CTRL_ATTR_MAXATTR,
+  CTRL_ATTR_MCAST_GROUPS,
+  CTRL_ATTR_MCAST_GRP_ID,
+  CTRL_ATTR_MCAST_GRP_NAME,
+  CTRL_ATTR_OP_FLAGS,
+  CTRL_ATTR_OP_ID,
+  CTRL_ATTR_OP_POLICY,
+  CTRL_ATTR_OPS,
+  CTRL_ATTR_POLICY,
+  CTRL_ATTR_VERSION,
+} from '../programs/nlctrl.ts'
+
+export * from '../programs/nlctrl.ts'
+
+/** What a message of nlctrl says. What it does not say is not there. */
+export interface ControlMessage {
+  readonly command: number
+  readonly name?: string
+  readonly id?: number
+  readonly version?: number
+  readonly headerSize?: number
+  readonly maxAttribute?: number
+  /** Commands and their flags (GENL_CMD_CAP_*), by number. */
+  readonly operations?: readonly { readonly id: number; readonly flags: number }[]
+  /** Group numbers by name. */
+  readonly groups?: Readonly<Record<string, number>>
+  /** In a policy dump: the policy that a command goes by, for its kinds of requests (CTRL_ATTR_POLICY_DO is 1). */
+  readonly commandPolicies?: Readonly<Record<number, Readonly<Record<number, number>>>>
+  /** In a policy dump: attributes by policy and type. */
+  readonly policies?: Readonly<Record<number, Readonly<Record<number, AttributePolicy>>>>
+}
+
+/** Reads a message of nlctrl. @throws MalformedError */
+export function parseControl(message: Message): ControlMessage {
+  const attributes = message.attributes(GENL_HDRLEN)
+  const read = <T>(type: number, how: (attribute: Attribute) => T): T | undefined => {
+    const attribute = findAttribute(attributes, type)
+    return attribute && how(attribute)
+  }
+  return withoutAbsent({
+    command: parseGenericHeader(message).command,
+    name: read(CTRL_ATTR_FAMILY_NAME, attribute => attribute.string()),
+    id: read(CTRL_ATTR_FAMILY_ID, attribute => attribute.u16()),
+    version: read(CTRL_ATTR_VERSION, attribute => attribute.u32()),
+    headerSize: read(CTRL_ATTR_HDRSIZE, attribute => attribute.u32()),
+    maxAttribute: read(CTRL_ATTR_MAXATTR, attribute => attribute.u32()),
+    operations: read(CTRL_ATTR_OPS, list =>
+      list
+        .attributes()
+        .map(each => ({ id: numberIn(each, CTRL_ATTR_OP_ID), flags: numberIn(each, CTRL_ATTR_OP_FLAGS) }))
+        .sort((a, b) => a.id - b.id),
+    ),
+    groups: read(CTRL_ATTR_MCAST_GROUPS, list =>
+      Object.fromEntries(
+        list
+          .attributes()
+          .map(each => [
+            findAttribute(each.attributes(), CTRL_ATTR_MCAST_GRP_NAME)?.string() ?? '',
+            numberIn(each, CTRL_ATTR_MCAST_GRP_ID),
+          ]),
+      ),
+    ),
+    commandPolicies: read(CTRL_ATTR_OP_POLICY, list =>
+      byType(list, each => byType(each, kind => kind.u32())),
+    ),
+    policies: read(CTRL_ATTR_POLICY, list =>
+      byType(list, each => byType(each, attribute => parsePolicy(attribute.attributes()))),
+    ),
+  })
+}
+
+function byType<T>(nest: Attribute, read: (attribute: Attribute) => T): Record<number, T> {
+  return Object.fromEntries(nest.attributes().map(attribute => [attribute.type, read(attribute)]))
+}
+
+function numberIn(nest: Attribute, type: number): number {
+  return findAttribute(nest.attributes(), type)?.u32() ?? Number.NaN
+}
+
+/** Without the fields that are undefined, so that comparisons show what is there. */
+function withoutAbsent(message: { [Key in keyof ControlMessage]: ControlMessage[Key] | undefined }) {
+  return Object.fromEntries(
+    Object.entries(message).filter(([, value]) => value !== undefined),
+  ) as unknown as ControlMessage
+}

@@ -1,0 +1,21 @@
+/** The contract of the nlcustom module in numbers and messages. */
+import { encodeMessage, NLMSG_DONE, Socket, type SocketOptions } from '../netlink/index.ts'
+import { NETLINK_CUSTOMFAMILY, NETLINK_MYGROUP } from '../programs/nlcustom.ts'
+import { type WireDatagram, wire } from './wire.ts'
+
+export { NETLINK_CUSTOMFAMILY, NETLINK_MYGROUP }
+
+export function openCustom(options: SocketOptions = {}): Socket {
+  return Socket.open(NETLINK_CUSTOMFAMILY, { extendedAck: false, ...options })
+}
+
+/** What the sender of a message is answered. */
+export const customAnswer: WireDatagram = wire(
+  encodeMessage({ type: NLMSG_DONE }, Buffer.from('HELLO USER UNICAST FROM KERNEL\0')),
+)
+
+/** What the group is told of it. */
+export const customTold: WireDatagram = wire(
+  encodeMessage({ type: NLMSG_DONE, sequence: 1 }, Buffer.from('HELLO USER GROUP MULTICAST FROM KERNEL\0')),
+  { groups: 1 << (NETLINK_MYGROUP - 1) },
+)
