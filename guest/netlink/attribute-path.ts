@@ -59,7 +59,7 @@ function find(nest: Nest, bytes: Buffer, start: number, end: number, target: num
   const name = nest.indexed ? `[${index}]` : (field?.name ?? `${attribute.type}`)
   const inner = nest.indexed
     ? { set: nest.set, skip: nest.skip }
-    : field?.value.nest?.(attempt(() => nest.set.decode(bytes, start, end) as Record<string, unknown>) ?? {})
+    : field?.value.nest?.(siblingsOf(inside, nest, bytes))
   const payload = attribute.offset + NLA_HDRLEN
   if (target >= payload && inner !== undefined) {
     const skip = inner.indexed ? 0 : inner.skip
@@ -67,6 +67,18 @@ function find(nest: Nest, bytes: Buffer, start: number, end: number, target: num
     if (found !== undefined) return { path: join(name, found.path), nest: found.nest }
   }
   return { path: name, nest: inner }
+}
+
+/** What can be read of a level that has something wrong in it. */
+function siblingsOf(inside: readonly Attribute[], { set }: Nest, bytes: Buffer): Record<string, unknown> {
+  const siblings: Record<string, unknown> = {}
+  for (const { type, offset, length } of inside) {
+    const field = set.field(type)
+    const start = offset + NLA_HDRLEN
+    if (field !== undefined && field.value.nest === undefined)
+      siblings[field.name] = attempt(() => field.value.read(bytes, start, start + length, {}))
+  }
+  return siblings
 }
 
 function join(path: string, name: string): string {

@@ -8,6 +8,7 @@ export { Attribute, attr, findAttribute, parseAttributes } from './attribute.ts'
 export type { AttributePaths, RequestSchema } from './attribute-path.ts'
 export * from './constants.ts'
 export { Datagram } from './datagram.ts'
+export * as sockDiag from './diag/index.ts'
 export { Dump, type DumpOptions } from './dump.ts'
 export { errnoName, errnoNumber } from './errno.ts'
 export { type ExtendedAck, isAnswer, type KernelAnswer, parseAnswer, parseDone } from './error-message.ts'
@@ -31,6 +32,7 @@ export {
 export { ipAddress, parseIPAddress } from './ip-address.ts'
 export { encodeMessage, Message, type MessageHeader, parseMessages } from './message.ts'
 export { type AttributePolicy, parsePolicy } from './policy.ts'
+export * as rtnetlink from './route/index.ts'
 export {
   AttributeSet,
   type AttributesOf,

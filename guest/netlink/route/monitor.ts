@@ -1,0 +1,84 @@
+/** Changes of links, addresses and routes as they happen: the groups RTNLGRP_* of include/uapi/linux/rtnetlink.h. */
+import type { Datagram } from '../datagram.ts'
+import type { OverflowError } from '../errors.ts'
+import type { Message } from '../message.ts'
+import type { Socket } from '../socket.ts'
+import type { WaitOptions } from '../wait.ts'
+import { type Address, address, RTM_DELADDR, RTM_NEWADDR } from './address.ts'
+import { type Link, link, RTM_DELLINK, RTM_NEWLINK } from './link.ts'
+import { type Route, RTM_DELROUTE, RTM_NEWROUTE, route } from './route.ts'
+
+export const RTNLGRP_LINK = 1
+export const RTNLGRP_IPV4_IFADDR = 5
+export const RTNLGRP_IPV4_ROUTE = 7
+export const RTNLGRP_IPV6_IFADDR = 9
+export const RTNLGRP_IPV6_ROUTE = 11
+
+const groups = {
+  links: [RTNLGRP_LINK],
+  addresses: [RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR],
+  routes: [RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE],
+} as const
+
+/** What to monitor: all three if not given. */
+export interface MonitorOptions extends WaitOptions {
+  readonly of?: readonly (keyof typeof groups)[]
+}
+
+/** A change, told apart by `kind`. `isNew` is an addition or a change; else it was deleted. */
+export type RouteEvent =
+  | { readonly kind: 'link'; readonly isNew: boolean; readonly link: Link; readonly datagram: Datagram }
+  | {
+      readonly kind: 'address'
+      readonly isNew: boolean
+      readonly address: Address
+      readonly datagram: Datagram
+    }
+  | { readonly kind: 'route'; readonly isNew: boolean; readonly route: Route; readonly datagram: Datagram }
+  /** Changes were lost: dump anew what matters. */
+  | { readonly kind: 'lost'; readonly error: OverflowError }
+
+/**
+ * Follows changes, from the call on. It goes on after changes were lost, and says so. What it can do besides, see
+ * {@link Socket.subscribe}.
+ *
+ *     for await (const event of monitorRoutes(socket, { of: ['links'], timeout: Infinity })) ...
+ */
+export function monitorRoutes(
+  socket: Socket,
+  { of = ['links', 'addresses', 'routes'], ...options }: MonitorOptions = {},
+): AsyncGenerator<RouteEvent, void, void> {
+  // joined now, not when it is first iterated
+  const subscription = socket.subscribe({ ...options, groups: of.flatMap(kind => groups[kind]) })
+  return (async function* () {
+    for await (const event of subscription) {
+      if (event.kind === 'lost') yield event
+      else if (event.kind === 'malformed') throw event.error
+      else {
+        const change = read(event.message, event.datagram)
+        if (change !== undefined) yield change
+      }
+    }
+  })()
+}
+
+function read(message: Message, datagram: Datagram): RouteEvent | undefined {
+  switch (message.type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+      return { kind: 'link', isNew: message.type === RTM_NEWLINK, link: link.decode(message), datagram }
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+      return {
+        kind: 'address',
+        isNew: message.type === RTM_NEWADDR,
+        address: address.decode(message),
+        datagram,
+      }
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+      return { kind: 'route', isNew: message.type === RTM_NEWROUTE, route: route.decode(message), datagram }
+    default:
+      return undefined
+  }
+}
