@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism, freemem } from 'node:os'
 import path from 'node:path'
-import { type DeliveredFile, guestPaths } from '../guest/agent/protocol.ts'
+import { type DeliveredFile, guestPaths, workerFlags } from '../guest/agent/protocol.ts'
 import { bundleGuestPackage } from '../images/guest-runtime.ts'
 import { findBusybox, guestImage } from '../images/image.ts'
 import { buildModules } from '../kernel/build-modules.ts'
@@ -15,6 +15,13 @@ import type { Settings } from './settings.ts'
 import { Restores } from './template/restores.ts'
 
 const ownModules = path.resolve(import.meta.dirname, '../kernel/modules')
+
+/**
+ * Machine code that V8 makes has to be translated once more by QEMU, which pays only for what runs very often: with
+ * these flags the five first suites take 8.7 s of processor time instead of 11.6 s, and the two that send thousands of
+ * messages 12.4 s instead of 13.2 s (22 s without any compiler).
+ */
+const flagsForEmulation = ['--no-sparkplug', '--no-maglev', '--invocation-count-for-turbofan=12000']
 
 /** A kernel with all that its test files need: the end of configuration -> kernel -> image -> guests. */
 export interface PreparedKernel {
@@ -49,6 +56,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
       accelerator: accelerator.accelerator,
       kernel: kernel.image,
       initramfs,
+      parameters: accelerator.accelerator === 'tcg' ? [`${workerFlags}=${flagsForEmulation.join(',')}`] : [],
       memory: settings.vm.memory,
       cpus: settings.vm.cpus,
     },

@@ -1,5 +1,6 @@
 import path from 'node:path'
-import { createCLI, type parseCLI, startVitest, type Vitest } from 'vitest/node'
+import { createCLI, type parseCLI, type Reporter, startVitest, type Vitest } from 'vitest/node'
+
 import { hostLabel } from '../kernel/provide.ts'
 import { ExitStatus, messageOf, UsageError } from './errors.ts'
 import { type PreparedKernel, prepareKernel } from './prepare.ts'
@@ -44,7 +45,8 @@ export async function run(
       config: false,
       watch: vitestArguments.options.watch ?? false,
       projects: prepared.map((kernel, index) => kernelProject(kernel, settings, root, index)),
-      ...reporters(vitestArguments.options, options),
+      reporters: [...reporters(vitestArguments.options, options), foresight(prepared)],
+      ...outputFiles(vitestArguments.options, options),
     },
     {},
     // The whole report goes to stdout, in order; Vitest would put the failures on stderr.
@@ -57,6 +59,7 @@ export async function run(
   }
   const summaries = prepared.map(kernel => summarize(vitest, kernel))
   await vitest.close()
+  await Promise.all(prepared.map(({ guests }) => guests.close()))
   refuseEmptyRun(vitest, rest)
   const total = performance.now() - started
   process.stdout.write(`${summaryLines(summaries, total).join('\n')}\n`)
@@ -96,16 +99,37 @@ function parseVitestArguments(rest: readonly string[]): { filters: string[]; opt
 }
 
 /** Vitest's reporters: those asked for, and its own two for files. */
-function reporters(given: VitestOptions, { junit, json }: RunOptions): VitestOptions {
-  if (junit === undefined && json === undefined) return {}
+function reporters(given: VitestOptions, { junit, json }: RunOptions): Reporters {
   const asked = given.reporters ?? given.reporter ?? ['default']
   const list = Array.isArray(asked) ? asked : [asked]
+  return [...list, ...(junit === undefined ? [] : ['junit']), ...(json === undefined ? [] : ['json'])]
+}
+
+type Reporters = Extract<NonNullable<VitestOptions['reporters']>, unknown[]>
+
+/** Where reporters write to: as Vitest was told, and our own two. */
+function outputFiles(
+  { outputFile }: VitestOptions,
+  { junit, json }: RunOptions,
+): Pick<VitestOptions, 'outputFile'> {
+  const ours = {
+    ...(junit === undefined ? {} : { junit: path.resolve(junit) }),
+    ...(json === undefined ? {} : { json: path.resolve(json) }),
+  }
+  if (Object.keys(ours).length === 0) return outputFile === undefined ? {} : { outputFile }
+  if (typeof outputFile === 'string')
+    throw new UsageError(
+      '--outputFile FILE leaves open whose file it is beside --junit and --json: use --outputFile.NAME',
+    )
+  return { outputFile: { ...outputFile, ...ours } }
+}
+
+/** Tells each kernel's guests how many files are about to run. */
+function foresight(prepared: readonly PreparedKernel[]): Reporter {
   return {
-    reporters: [...list, ...(junit === undefined ? [] : ['junit']), ...(json === undefined ? [] : ['json'])],
-    outputFile: {
-      ...(typeof given.outputFile === 'object' ? given.outputFile : {}),
-      ...(junit === undefined ? {} : { junit: path.resolve(junit) }),
-      ...(json === undefined ? {} : { json: path.resolve(json) }),
+    onTestRunStart(specifications) {
+      for (const { kernel, guests } of prepared)
+        guests.expect(specifications.filter(({ project }) => project.name === kernel.label).length)
     },
   }
 }

@@ -70,7 +70,6 @@ export async function withSession<T>(
       })
     }, PING_EVERY)
     const ready = async () => {
-      await guest.deliver(files)
       await deliverCopies(guest, copied.files)
       for (const module of modules) await load(guest, module)
       const environment = environmentFor(copied.libraryFolders)

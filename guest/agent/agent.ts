@@ -10,7 +10,15 @@ import { renewKernel } from './identity.ts'
 import { forwardKernelLog } from './kernel-log.ts'
 import { Port } from './port.ts'
 import { Programs } from './programs.ts'
-import { type AgentRequest, type FromAgent, guestPaths, ports, type ToAgent } from './protocol.ts'
+import {
+  type AgentRequest,
+  type DeliveredFile,
+  type FromAgent,
+  guestPaths,
+  ports,
+  type ToAgent,
+  workerFlags,
+} from './protocol.ts'
 
 const port = await Port.open(ports.agent)
 const send = (message: FromAgent) => port.send(message)
@@ -21,15 +29,10 @@ async function handle(request: AgentRequest): Promise<void> {
     case 'ping':
       return
     case 'deliver':
-      for (const file of request.files) {
-        fs.mkdirSync(path.dirname(file.path), { recursive: true })
-        // A new file in place of an old one, which may be running.
-        if (!file.append) fs.rmSync(file.path, { force: true })
-        fs.writeFileSync(file.path, file.content, { mode: file.mode ?? 0o644, flag: 'a' })
-      }
-      return
+      return deliver(request.files)
     case 'renew':
-      return renewKernel(request.time, request.entropy)
+      renewKernel(request.time, request.entropy)
+      return deliver(request.files)
     case 'start':
       return await programs.start(request)
     case 'input': {
@@ -51,6 +54,15 @@ port.listen(message => {
   )
 })
 
+function deliver(files: readonly DeliveredFile[]): void {
+  for (const file of files) {
+    fs.mkdirSync(path.dirname(file.path), { recursive: true })
+    // A new file in place of an old one, which may be running.
+    if (!file.append) fs.rmSync(file.path, { force: true })
+    fs.writeFileSync(file.path, file.content, { mode: file.mode ?? 0o644, flag: 'a' })
+  }
+}
+
 function codeOf(error: unknown): { code?: string } {
   return error instanceof Error && 'code' in error ? { code: String(error.code) } : {}
 }
@@ -58,9 +70,10 @@ function codeOf(error: unknown): { code?: string } {
 function startWorker(): void {
   // Colours are decided when the worker loads, before the host has said what it wants: on here, and switched off by
   // Vitest's own start message (config.disableColors) where they are not wanted.
+  const flags = process.env[workerFlags]?.split(',').filter(Boolean) ?? []
   const worker = spawn(
     process.execPath,
-    ['--experimental-import-meta-resolve', '--no-warnings', workerFile],
+    [...flags, '--experimental-import-meta-resolve', '--no-warnings', workerFile],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: '/tmp',

@@ -21,6 +21,9 @@ export const guestPaths = {
   home: '/root',
 } as const
 
+/** The variable with V8's flags for the test worker, separated by commas; the kernel hands it from its command line to init. */
+export const workerFlags = 'NETLINK_VMTEST_WORKER_FLAGS'
+
 /** A file to be put into the guest. */
 export interface DeliveredFile {
   readonly path: string
@@ -48,8 +51,13 @@ export interface StartRequest {
 export type AgentRequest =
   | { readonly type: 'ping' }
   | { readonly type: 'deliver'; readonly files: readonly DeliveredFile[] }
-  /** Makes a restored guest one of its own: its clock (milliseconds since 1970) and its random pool. */
-  | { readonly type: 'renew'; readonly time: number; readonly entropy: Uint8Array }
+  /** Makes a restored guest one of its own: its clock (milliseconds since 1970), its random pool, its files. */
+  | {
+      readonly type: 'renew'
+      readonly time: number
+      readonly entropy: Uint8Array
+      readonly files: readonly DeliveredFile[]
+    }
   | StartRequest
   /** Bytes for a program's stdin, or its end. */
   | { readonly type: 'input'; readonly program: number; readonly data?: Uint8Array }

@@ -22,7 +22,10 @@ import { type Loss, lossOf } from './loss.ts'
 export interface GuestSpec {
   /** The kernel's label, for messages. */
   readonly label: string
-  readonly machine: Pick<MachineConfig, 'accelerator' | 'kernel' | 'initramfs' | 'memory' | 'cpus'>
+  readonly machine: Pick<
+    MachineConfig,
+    'accelerator' | 'kernel' | 'initramfs' | 'parameters' | 'memory' | 'cpus'
+  >
   /** A key of the kernel and the initramfs, wherever their files lie. */
   readonly identity: string
   /** Milliseconds that a guest may take from QEMU's start to a loaded test worker. */
@@ -111,10 +114,14 @@ export class Guest extends EventEmitter<GuestEvents> {
   }
 
   /**
-   * Starts QEMU from a template's files and waits until the guest has answered with a clock and randomness of its own.
+   * Starts QEMU from a template's files and waits until the guest has a clock, randomness and files of its own.
    * @throws MachineryError when it does not restore
    */
-  static async restore(spec: GuestSpec, saved: SavedGuest): Promise<Guest> {
+  static async restore(
+    spec: GuestSpec,
+    saved: SavedGuest,
+    files: readonly DeliveredFile[] = [],
+  ): Promise<Guest> {
     const started = performance.now()
     const ram: Ram = { type: 'file', path: saved.ram, share: false }
     const guest = new Guest(
@@ -124,7 +131,7 @@ export class Guest extends EventEmitter<GuestEvents> {
     guest.release = saved.release
     try {
       // Written before the guest runs: its answer is its first sign of life.
-      await guest.renew(RESTORE_LIMIT)
+      await guest.renew(files)
     } catch (error) {
       await guest.end()
       throw error
@@ -133,9 +140,9 @@ export class Guest extends EventEmitter<GuestEvents> {
     return guest
   }
 
-  /** Gives the guest this moment's time, and randomness that no other guest has. */
-  renew(limit = RESTORE_LIMIT): Promise<void> {
-    return this.#request({ type: 'renew', time: Date.now(), entropy: randomBytes(64) }, limit)
+  /** Gives the guest this moment's time, randomness that no other guest has, and files. */
+  renew(files: readonly DeliveredFile[] = []): Promise<void> {
+    return this.#request({ type: 'renew', time: Date.now(), entropy: randomBytes(64), files }, RESTORE_LIMIT)
   }
 
   /** Why the guest is gone, once it is. */

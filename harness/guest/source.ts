@@ -1,15 +1,12 @@
-import type { DeliveredFile } from '../../guest/agent/protocol.ts'
 import type { Guest } from './guest.ts'
 import type { Loss } from './loss.ts'
 
 /** Where the pool gets its machines from, and what it puts into them: all that it knows of a kernel. */
 export interface GuestSource {
-  /** A guest of one's own, until it is released. */
+  /** A guest of one's own, with modules, client library and programs in it, until it is released. */
   acquire(): Promise<Guest>
   /** Takes a guest back whose worker has stopped. */
   release(guest: Guest): Promise<void>
-  /** Modules, client library, programs: what each guest gets before its first test. */
-  files(): Promise<readonly DeliveredFile[]>
   /** Told of every guest that was lost while it was in use. */
   onLoss(loss: Loss): void
 }

@@ -89,7 +89,6 @@ export class PoolWorkerInGuest implements PoolWorker {
       guest.on('output', (stream, data) => this.#print(stream, data))
       guest.on('lost', loss => this.#lost(loss))
       if (guest.loss) return this.#lost(guest.loss)
-      await guest.deliver(await this.#source.files())
       guest.sendToWorker({ type: 'prepare', variables: this.#variables() })
     } catch (error) {
       const details = error instanceof HarnessError ? (error.details ?? '') : ''

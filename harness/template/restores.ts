@@ -18,6 +18,8 @@ export class Restores implements GuestSource {
   readonly #progress: Progress
   #saved: SavedGuest | undefined
   #rebuilt: Promise<void> | undefined
+  #spare: Promise<Guest> | undefined
+  #expected = 0
 
   constructor(spec: GuestSpec, files: () => Promise<readonly DeliveredFile[]>, progress: Progress) {
     this.#spec = spec
@@ -34,8 +36,19 @@ export class Restores implements GuestSource {
     }
   }
 
+  /** Says how many guests will be asked for, so that the next one can be restored while another works. */
+  expect(count: number): void {
+    this.#expected = count
+  }
+
   async acquire(): Promise<Guest> {
-    const guest = await this.#next()
+    const spare = this.#spare
+    this.#spare = undefined
+    const guest = (await spare?.catch(() => undefined)) ?? (await this.#next())
+    // A spare may have waited for long, or died.
+    if (spare && !(await this.#isFresh(guest))) return await this.acquire()
+    this.#expected--
+    if (this.#expected > 0) this.#prepareSpare()
     this.statistics.release = guest.release
     this.statistics.startTimes.push(guest.startTime)
     return guest
@@ -45,6 +58,15 @@ export class Restores implements GuestSource {
     return guest.end()
   }
 
+  /** Ends the spare that nobody took. */
+  async close(): Promise<void> {
+    const spare = this.#spare
+    this.#spare = undefined
+    this.#expected = 0
+    await spare?.then(guest => guest.end()).catch(() => {})
+  }
+
+  /** What each guest gets: modules, client library, programs. */
   files(): Promise<readonly DeliveredFile[]> {
     return this.#files()
   }
@@ -53,13 +75,35 @@ export class Restores implements GuestSource {
     this.statistics.losses.push(loss)
   }
 
+  #prepareSpare(): void {
+    if (!this.#saved || this.#spare) return
+    this.#spare = this.#next()
+    this.#spare.catch(() => {}) // whoever takes it looks
+  }
+
+  async #isFresh(guest: Guest): Promise<boolean> {
+    try {
+      await guest.renew()
+      return true
+    } catch {
+      await guest.end()
+      return false
+    }
+  }
+
   async #next(): Promise<Guest> {
-    if (!this.#saved) return await Guest.boot(this.#spec)
+    if (!this.#saved) return await this.#boot()
     try {
       return await this.#restore()
     } catch {
       return await this.#tryAgain()
     }
+  }
+
+  async #boot(): Promise<Guest> {
+    const guest = await Guest.boot(this.#spec)
+    await guest.deliver(await this.#files())
+    return guest
   }
 
   /**
@@ -77,13 +121,13 @@ export class Restores implements GuestSource {
       return await this.#restore()
     } catch (error) {
       if (this.#saved) this.#giveUpTemplates(error)
-      return await Guest.boot(this.#spec)
+      return await this.#boot()
     }
   }
 
-  #restore(): Promise<Guest> {
+  async #restore(): Promise<Guest> {
     if (!this.#saved) throw new MachineryError('there is no template')
-    return Guest.restore(this.#spec, this.#saved)
+    return await Guest.restore(this.#spec, this.#saved, await this.#files())
   }
 
   async #rebuild(error: unknown): Promise<void> {

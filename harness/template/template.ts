@@ -13,7 +13,7 @@ import { warmUp } from './warm.ts'
 
 const SAVE_LIMIT = 60_000
 /** Changes when what is saved does, for the same kernel and image. */
-const RECIPE = '1'
+const RECIPE = '2'
 
 const fileSchema = v.object({ size: v.number(), modified: v.number(), sha256: v.string() })
 const manifestSchema = v.object({ release: v.string(), ram: fileSchema, state: fileSchema })
@@ -40,7 +40,7 @@ export async function discardTemplate(spec: GuestSpec): Promise<void> {
 
 async function templateKey({ machine, identity }: GuestSpec): Promise<string> {
   const warmUpFile = readFileSync(path.join(import.meta.dirname, 'warm-up.ts'))
-  const shape = `${machine.accelerator} ${machine.memory} ${machine.cpus}`
+  const shape = JSON.stringify([machine.accelerator, machine.memory, machine.cpus, machine.parameters ?? []])
   const command = readFileSync(path.join(import.meta.dirname, '../qemu/command.ts'))
   return contentKey([RECIPE, identity, await qemuIdentity(), shape, warmUpFile, command])
 }
@@ -54,6 +54,9 @@ async function buildTemplate(spec: GuestSpec, folder: string, progress: Progress
     try {
       update('warm up')
       await warmUp(guest)
+      // The agent's part of a restore, so that its code is compiled too.
+      for (let round = 0; round < 3; round++)
+        await guest.renew([{ path: '/tmp/warm-up', content: Buffer.alloc(1) }])
       update('save')
       await guest.qemu.save(state, SAVE_LIMIT)
       const release = guest.release

@@ -56,10 +56,6 @@ class OneGuest implements GuestSource {
     guest.removeAllListeners()
   }
 
-  async files(): Promise<readonly []> {
-    return []
-  }
-
   onLoss(loss: Loss): void {
     this.loss = loss
   }
