@@ -22,6 +22,13 @@ export {
   SystemCallError,
   TimeoutError,
 } from './errors.ts'
+export {
+  type FormatOptions,
+  formatDatagram,
+  formatError,
+  formatMessage,
+  traceTo,
+} from './format.ts'
 export { encodeGenericHeader, type GenericHeader, genlmsghdr, parseGenericHeader } from './generic.ts'
 export {
   type FamilyPolicies,
@@ -30,6 +37,7 @@ export {
   nlctrl,
 } from './generic-families.ts'
 export { ipAddress, parseIPAddress } from './ip-address.ts'
+export { type KnownMessage, knownMessage } from './known-messages.ts'
 export { encodeMessage, Message, type MessageHeader, parseMessages } from './message.ts'
 export { type AttributePolicy, parsePolicy } from './policy.ts'
 export * as rtnetlink from './route/index.ts'
@@ -58,6 +66,7 @@ export {
   Socket,
   type SocketOptions,
   type SocketSwitch,
+  type TraceEvent,
 } from './socket.ts'
 export { Subscription, type SubscriptionEvent, type SubscriptionOptions } from './subscription.ts'
 export * from './value.ts'

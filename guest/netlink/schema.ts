@@ -336,6 +336,7 @@ export function headed<H, A>(content: Payload<H, A>): Value<PayloadInput<H, A>> 
     nest: () => ({
       set: content.attributes,
       skip: align(content.header.size),
+      header: content.header,
     }),
   }
 }

@@ -78,10 +78,21 @@ export interface SocketOptions {
    * descriptor of such a file. Needs CAP_SYS_ADMIN. The calling thread's own if not given.
    */
   readonly namespace?: string | number
+  /** Is told of all that is sent and received; `traceTo` makes text of it. */
+  readonly trace?: (event: TraceEvent) => void
   /** Bytes of SO_RCVBUF; the kernel doubles it for its own bookkeeping and has a least (2304) and a greatest value. */
   readonly receiveBuffer?: number
   /** Bytes of SO_SNDBUF, likewise. */
   readonly sendBuffer?: number
+}
+
+/** What a socket tells to {@link SocketOptions.trace}. */
+export interface TraceEvent {
+  readonly direction: 'sent' | 'received'
+  /** One datagram, as it was or will be: to be copied to be kept. */
+  readonly bytes: Uint8Array
+  /** To whom or from whom: 0 is the kernel. */
+  readonly portId: number
 }
 
 /** Where a datagram goes. */
@@ -148,10 +159,13 @@ export class Socket implements Disposable, AsyncDisposable {
   /** Messages were lost: if what is left in the receive buffer does not answer a request, nothing will. */
   #overflow: OverflowError | undefined
 
-  private constructor(protocol: number, fd: number, timeout: number) {
+  readonly #trace: ((event: TraceEvent) => void) | undefined
+
+  private constructor(protocol: number, fd: number, options: SocketOptions) {
     this.protocol = protocol
-    this.timeout = timeout
+    this.timeout = options.timeout ?? DEFAULT_TIMEOUT
     this.#fd = fd
+    this.#trace = options.trace
   }
 
   /**
@@ -166,7 +180,7 @@ export class Socket implements Disposable, AsyncDisposable {
       namespace === undefined
         ? openDescriptor(protocol)
         : inNamespace(namespace, () => openDescriptor(protocol))
-    const socket = new Socket(protocol, fd, options.timeout ?? DEFAULT_TIMEOUT)
+    const socket = new Socket(protocol, fd, options)
     try {
       if (options.extendedAck ?? true) socket.set('extendedAck', true)
       if (options.capAck) socket.set('capAck', true)
@@ -280,6 +294,7 @@ export class Socket implements Disposable, AsyncDisposable {
       target = address
     }
     const { fd } = this
+    this.#trace?.({ direction: 'sent', bytes, portId: to?.portId ?? 0 })
     for (;;) {
       const sent = libc.sendto(fd, bytes, bytes.length, MSG_DONTWAIT, target, target === null ? 0 : 12)
       if (sent !== -1) return
@@ -566,6 +581,8 @@ export class Socket implements Disposable, AsyncDisposable {
   #read(fd: number): Datagram | undefined {
     try {
       const datagram = receiveDatagram(fd)
+      if (datagram !== undefined && this.#trace !== undefined)
+        this.#trace({ direction: 'received', bytes: datagram.bytes, portId: datagram.portId })
       if (this.#overflow !== undefined) {
         if (datagram === undefined) this.#rejectAnswers(this.#overflow)
         if (datagram === undefined || !this.#expectsAnswers) this.#overflow = undefined

@@ -45,8 +45,9 @@ export interface Value<T> {
 /** The attributes inside a value. */
 export interface Nest {
   readonly set: AttributeSet
-  /** Bytes of a fixed header before them. */
+  /** Bytes of a fixed header before them, and what is in it. */
   readonly skip: number
+  readonly header?: Fixed<unknown>
   /** Numbered elements, each of which holds such attributes, stand between. */
   readonly indexed?: boolean
 }
