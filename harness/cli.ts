@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { HarnessError } from './errors.ts'
 import type { RunOptions } from './run.ts'
 import type { SessionOptions } from './session.ts'
@@ -59,6 +59,28 @@ program
     process.stdout.write(`${prepared.kernel.label}: ${prepared.kernel.release}, ${prepared.kernel.origin}\n`)
   })
 
+const kernels = program
+  .command('kernels')
+  .description('list the kernels: what each is, and what of it is cached')
+  .option('--json', 'as JSON')
+  .action(async ({ json }: { json?: boolean }) => {
+    const { kernelsTable, listKernels } = await import('./kernels.ts')
+    const listings = listKernels()
+    process.stdout.write(`${json ? JSON.stringify(listings, null, 2) : kernelsTable(listings)}\n`)
+  })
+
+kernels
+  .command('prune')
+  .description('remove what has not been used for long, and what does not fit')
+  .option('--days <number>', 'remove what was not used for so many days', amount)
+  .option('--gigabytes <number>', 'then remove what was used longest ago until so much is left', amount)
+  .action(async (options: { days?: number; gigabytes?: number }) => {
+    const { pruneKernels } = await import('./kernels.ts')
+    const { cache } = await loadSettings(root)
+    const done = await pruneKernels(options.days ?? cache.days, options.gigabytes ?? cache.gigabytes)
+    process.stdout.write(`${done}\n`)
+  })
+
 const several = (value: string, earlier: string[]) => [...earlier, value]
 
 /** A command with the options of a guest of its own. */
@@ -94,6 +116,13 @@ try {
 }
 // Vitest may leave handles behind that would keep this process alive.
 process.exit()
+
+function amount(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError('It must be a number.')
+  return value
+}
 
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2

@@ -8,6 +8,7 @@ import { consoleProgress } from './progress.ts'
 import { kernelProject } from './project.ts'
 import { exitStatusOf, summarize, summaryLines } from './report.ts'
 import type { Settings } from './settings.ts'
+import { growing, prune } from './stock.ts'
 
 /** The options of `run` that are ours; all others are Vitest's. */
 export interface RunOptions {
@@ -29,6 +30,7 @@ export async function run(
   root: string,
 ): Promise<ExitStatus> {
   const started = performance.now()
+  const startedAt = Date.now()
   const vitestArguments = parseVitestArguments(rest)
   const progress = consoleProgress()
   const withModules =
@@ -60,10 +62,16 @@ export async function run(
   const summaries = prepared.map(kernel => summarize(vitest, kernel))
   await vitest.close()
   await Promise.all(prepared.map(({ guests }) => guests.close()))
+  await pruneStock(settings, startedAt)
   refuseEmptyRun(vitest, rest)
   const total = performance.now() - started
   process.stdout.write(`${summaryLines(summaries, total).join('\n')}\n`)
   return exitStatusOf(vitest, summaries)
+}
+
+/** Keeps the cache within its limits; what this run used stays. A cache that cannot be tidied is no reason to fail. */
+async function pruneStock({ cache }: Settings, since: number): Promise<void> {
+  await prune({ age: cache.days * 86_400_000, size: cache.gigabytes * 1e9 }, growing, since).catch(() => {})
 }
 
 function labels(options: RunOptions, settings: Settings): string[] {

@@ -33,6 +33,14 @@ const settingsSchema = v.strictObject({
     }),
     {},
   ),
+  /** What the cache may keep of templates, images and modules: days since their last use, and GB in all. */
+  cache: v.optional(
+    v.strictObject({
+      days: v.optional(v.pipe(v.number(), v.minValue(0, 'cache.days must not be negative')), 30),
+      gigabytes: v.optional(v.pipe(v.number(), v.minValue(0, 'cache.gigabytes must not be negative')), 10),
+    }),
+    {},
+  ),
   /** Milliseconds that a test may take. Software emulation is slow: Vitest's own 5 s is for bare hardware. */
   testTimeout: v.optional(positive('testTimeout'), 30_000),
 })

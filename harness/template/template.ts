@@ -13,7 +13,7 @@ import { warmUp } from './warm.ts'
 
 const SAVE_LIMIT = 60_000
 /** Changes when what is saved does, for the same kernel and image. */
-const RECIPE = '2'
+const RECIPE = '3'
 
 const fileSchema = v.object({ size: v.number(), modified: v.number(), sha256: v.string() })
 const manifestSchema = v.object({ release: v.string(), ram: fileSchema, state: fileSchema })
@@ -61,7 +61,12 @@ async function buildTemplate(spec: GuestSpec, folder: string, progress: Progress
       await guest.qemu.save(state, SAVE_LIMIT)
       const release = guest.release
       await guest.end()
-      const manifest = { release, ram: await describeFile(ram), state: await describeFile(state) }
+      const manifest = {
+        label: spec.label,
+        release,
+        ram: await describeFile(ram),
+        state: await describeFile(state),
+      }
       await writeFile(path.join(folder, 'manifest.json'), JSON.stringify(manifest))
       update('verify')
       const restored = await Guest.restore(spec, { ram, state, release })

@@ -1,0 +1,60 @@
+import { knownKernels } from '../kernel/cached.ts'
+import { bytes, diskUsage, prune, type StockedEntry, stock } from './stock.ts'
+
+/** A label as `kernels` shows it. */
+export interface KernelListing {
+  readonly label: string
+  readonly release: string | undefined
+  readonly origin: string | undefined
+  /** Bytes of the unpacked kernel; 0 when it has not been fetched. */
+  readonly kernelSize: number
+  readonly templates: { readonly count: number; readonly size: number }
+}
+
+/** Every label, and what of it is cached. */
+export function listKernels(): KernelListing[] {
+  const templates = stock(['templates'])
+  return knownKernels().map(({ label, release, origin, folders }) => {
+    const own = templates.filter(template => template.label === label)
+    return {
+      label,
+      release,
+      origin,
+      kernelSize: folders.reduce((sum, folder) => sum + diskUsage(folder), 0),
+      templates: { count: own.length, size: total(own) },
+    }
+  })
+}
+
+/** The listing as a table, a line a label, and a last line with all that the cache holds. */
+export function kernelsTable(listings: readonly KernelListing[]): string {
+  const rows = listings.map(({ label, release, origin, kernelSize, templates }) => [
+    label,
+    release ?? '-',
+    kernelSize === 0 ? 'not fetched' : bytes(kernelSize),
+    templates.count === 0 ? 'no template' : `${templates.count} of ${bytes(templates.size)}`,
+    origin ?? '',
+  ])
+  const header = ['label', 'release', 'kernel', 'templates', 'origin']
+  const widths = header.map((_, column) =>
+    Math.max(...[header, ...rows].map(row => row[column]?.length ?? 0)),
+  )
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd()
+  return [header, ...rows].map(line).join('\n')
+}
+
+/** Removes what was not used for so many days, and what does not fit into so many GB. */
+export async function pruneKernels(days: number, gigabytes: number): Promise<string> {
+  const removed = await prune({ age: days * 86_400_000, size: gigabytes * 1e9 })
+  return removed.length === 0
+    ? 'nothing to remove'
+    : `removed ${removed.length} entries, ${bytes(total(removed))}`
+}
+
+function total(entries: readonly StockedEntry[]): number {
+  return entries.reduce((sum, entry) => sum + entry.size, 0)
+}

@@ -1,0 +1,56 @@
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { cacheRoot } from './cache.ts'
+import { overdue, prune, type StockedEntry, stock } from './stock.ts'
+
+const entry = (key: string, size: number, used: number): StockedEntry => ({
+  kind: 'templates',
+  key,
+  folder: `/cache/${key}`,
+  size,
+  used,
+  label: undefined,
+})
+const keys = (entries: readonly StockedEntry[]) => entries.map(({ key }) => key)
+
+test('what was not used for long goes, and then what was used longest ago until the rest has room', () => {
+  const entries = [entry('new', 40, 90), entry('old', 10, 10), entry('middle', 40, 50)]
+  expect(keys(overdue(entries, { age: 200, size: 100 }, 100))).toEqual([])
+  expect(keys(overdue(entries, { age: 60, size: 100 }, 100))).toEqual(['old'])
+  expect(keys(overdue(entries, { age: 200, size: 85 }, 100))).toEqual(['old'])
+  expect(keys(overdue(entries, { age: 200, size: 50 }, 100))).toEqual(['old', 'middle'])
+  expect(keys(overdue(entries, { age: 0, size: 0 }, 100))).toEqual(['old', 'middle', 'new'])
+})
+
+test('what a run is using stays, whatever the limits', () => {
+  expect(
+    keys(overdue([entry('old', 40, 10), entry('in use', 40, 90)], { age: 0, size: 0 }, 100, 80)),
+  ).toEqual(['old'])
+})
+
+test('entries are found with their size, age and label, and removed', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'stock-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  vi.stubEnv('XDG_CACHE_HOME', folder)
+  expect(stock()).toEqual([])
+  for (const [key, age] of [
+    ['a', 10],
+    ['b', 0],
+  ] as const) {
+    const made = path.join(cacheRoot(), 'templates', key)
+    mkdirSync(made, { recursive: true })
+    writeFileSync(path.join(made, 'ram'), Buffer.alloc(8192, 1))
+    writeFileSync(path.join(made, 'manifest.json'), '{"label":"debian-6.1"}')
+    const used = new Date(Date.now() - age * 86_400_000)
+    utimesSync(made, used, used)
+  }
+  expect(stock().map(({ label, size }) => [label, size])).toEqual([
+    ['debian-6.1', 12288],
+    ['debian-6.1', 12288],
+  ])
+  const removed = await prune({ age: 5 * 86_400_000, size: 1e9 })
+  expect(keys(removed)).toEqual(['a'])
+  expect(keys(stock())).toEqual(['b'])
+})

@@ -1,0 +1,114 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { type CacheKind, cacheRoot, discard } from './cache.ts'
+import { isErrno } from './errors.ts'
+
+/** What takes room and can be made again: templates and images by far the most. */
+export const prunable: readonly CacheKind[] = ['templates', 'images', 'modules', 'kernels', 'verdicts']
+/** What grows with every change of kernel, QEMU or this project, and so is pruned without being asked. */
+export const growing: readonly CacheKind[] = ['templates', 'images', 'modules']
+
+/** An entry of the cache. */
+export interface StockedEntry {
+  readonly kind: CacheKind
+  readonly key: string
+  readonly folder: string
+  /** Bytes that it takes on the disk: a template's RAM file has holes. */
+  readonly size: number
+  /** When it was last used, milliseconds since 1970. */
+  readonly used: number
+  /** The kernel's label, where the entry says so. */
+  readonly label: string | undefined
+}
+
+/** All entries of these kinds. */
+export function stock(kinds: readonly CacheKind[] = prunable): StockedEntry[] {
+  return kinds.flatMap(kind => {
+    const folder = path.join(cacheRoot(), kind)
+    return entriesOf(folder).flatMap(key => {
+      const entry = path.join(folder, key)
+      try {
+        return [
+          {
+            kind,
+            key,
+            folder: entry,
+            size: diskUsage(entry),
+            used: statSync(entry).mtimeMs,
+            label: labelOf(entry),
+          },
+        ]
+      } catch (error) {
+        if (isErrno(error, 'ENOENT')) return [] // another run has just removed it
+        throw error
+      }
+    })
+  })
+}
+
+export interface PruneLimits {
+  /** Milliseconds since its last use after which an entry goes. */
+  readonly age: number
+  /** Bytes that all of them may take; what was used longest ago goes first. */
+  readonly size: number
+}
+
+/** Which entries have to go. Never those that were used after `since`: they belong to a run that is under way. */
+export function overdue(
+  entries: readonly StockedEntry[],
+  { age, size }: PruneLimits,
+  now: number = Date.now(),
+  since: number = now,
+): StockedEntry[] {
+  let total = entries.reduce((sum, entry) => sum + entry.size, 0)
+  return entries
+    .toSorted((a, b) => a.used - b.used)
+    .filter(entry => {
+      if (entry.used >= since || (total <= size && now - entry.used <= age)) return false
+      total -= entry.size
+      return true
+    })
+}
+
+/** Removes what is overdue. @returns what was removed */
+export async function prune(
+  limits: PruneLimits,
+  kinds: readonly CacheKind[] = prunable,
+  since?: number,
+): Promise<StockedEntry[]> {
+  const removed = overdue(stock(kinds), limits, Date.now(), since)
+  for (const entry of removed) await discard(entry.kind, entry.key)
+  return removed
+}
+
+/** Bytes that a folder takes on the disk. */
+export function diskUsage(folder: string): number {
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).reduce((sum, entry) => {
+    if (!entry.isFile()) return sum
+    return sum + statSync(path.join(entry.parentPath, entry.name)).blocks * 512
+  }, 0)
+}
+
+/** Bytes as people read them. */
+export function bytes(count: number): string {
+  return count >= 1e9 ? `${(count / 1e9).toFixed(1)} GB` : `${Math.round(count / 1e6)} MB`
+}
+
+function labelOf(folder: string): string | undefined {
+  try {
+    const { label } = JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')) as {
+      label?: unknown
+    }
+    return typeof label === 'string' ? label : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import * as v from 'valibot'
+import { cacheRoot } from '../harness/cache.ts'
+import { knownLabels } from './provide.ts'
+
+/** A label, and what there is of it on this machine. */
+export interface KnownKernel {
+  readonly label: string
+  /** uname -r of the kernel that the label stands for here; undefined when none has been fetched yet. */
+  readonly release: string | undefined
+  /** Packages, versions and suites, for people. */
+  readonly origin: string | undefined
+  /** The cache's folders of it: more than one after an update. */
+  readonly folders: readonly string[]
+}
+
+const resolutionSchema = v.object({ release: v.string() })
+const kernelSchema = v.object({ release: v.string(), origin: v.string() })
+
+/** Every label that is known or was used, with what is cached of it; looks at the cache only. */
+export function knownKernels(): KnownKernel[] {
+  const releases = new Map(
+    list('apt/resolved')
+      .filter(name => name.endsWith('.json'))
+      .flatMap(name => {
+        const resolution = read(resolutionSchema, path.join('apt/resolved', name))
+        return resolution ? [[path.basename(name, '.json'), resolution.release] as const] : []
+      }),
+  )
+  const cached = list('kernels').flatMap(name => {
+    const kernel = read(kernelSchema, path.join('kernels', name, 'kernel.json'))
+    return kernel ? [{ ...kernel, folder: path.join(cacheRoot(), 'kernels', name) }] : []
+  })
+  return [...new Set([...knownLabels(), ...releases.keys()])].map(label => {
+    const release = releases.get(label)
+    const found = cached.filter(kernel => kernel.release === release)
+    return { label, release, origin: found[0]?.origin, folders: found.map(kernel => kernel.folder) }
+  })
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(path.join(cacheRoot(), folder)).sort()
+  } catch {
+    return [] // nothing of that kind yet
+  }
+}
+
+function read<T>(schema: v.GenericSchema<unknown, T>, file: string): T | undefined {
+  try {
+    return v.parse(schema, JSON.parse(readFileSync(path.join(cacheRoot(), file), 'utf8')))
+  } catch {
+    return undefined // damaged or of another version: its user will notice and make it anew
+  }
+}
