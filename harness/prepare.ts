@@ -1,20 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { availableParallelism, freemem } from 'node:os'
 import path from 'node:path'
-import { type DeliveredFile, guestPaths, workerFlags } from '../guest/agent/protocol.ts'
-import { bundleGuestPackage } from '../images/guest-runtime.ts'
+import { workerFlags } from '../guest/agent/protocol.ts'
 import { findBusybox, guestImage } from '../images/image.ts'
-import { buildModules } from '../kernel/build-modules.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { provideKernel } from '../kernel/provide.ts'
-import { MachineryError, UsageError } from './errors.ts'
+import { Delivery, modulesFolder } from './delivery.ts'
+import { MachineryError } from './errors.ts'
 import type { GuestSpec } from './guest/guest.ts'
 import type { Progress } from './progress.ts'
 import { type AcceleratorVerdict, chooseAccelerator, deviceObstacle } from './qemu/accelerator.ts'
 import type { Settings } from './settings.ts'
 import { Restores } from './template/restores.ts'
-
-const ownModules = path.resolve(import.meta.dirname, '../kernel/modules')
 
 /**
  * Machine code that V8 makes has to be translated once more by QEMU, which pays only for what runs very often: with
@@ -28,6 +25,7 @@ export interface PreparedKernel {
   readonly kernel: Kernel
   readonly accelerator: AcceleratorVerdict
   readonly spec: GuestSpec
+  readonly delivery: Delivery
   readonly guests: Restores
 }
 
@@ -43,9 +41,10 @@ export interface PrepareOptions {
  * here has an exit status of its own.
  */
 export async function prepareKernel(label: string, options: PrepareOptions): Promise<PreparedKernel> {
-  const { settings, progress } = options
+  const { settings, root, progress } = options
   const kernel = await provideKernel(label, { progress, mirror: settings.mirror })
-  const modules = await moduleFiles(kernel, options)
+  const delivery = new Delivery(kernel, modulesFolder(settings, root), progress)
+  await delivery.buildModules()
   const initramfs = await guestImage(kernel, progress)
   const accelerator = await accelerate(settings.vm.accelerator, kernel, progress)
   requireMemory(settings.vm.memory)
@@ -62,24 +61,10 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     },
     bootLimit: settings.vm.bootLimit * 1000,
   }
-  const packageFiles = await bundleGuestPackage()
-  const guests = new Restores(spec, async () => [...packageFiles, ...modules], progress)
+  await delivery.bundlePackage()
+  const guests = new Restores(spec, () => delivery.files, progress)
   await guests.prepare()
-  return { kernel, accelerator, spec, guests }
-}
-
-/** The modules under test, built for this kernel, as files for its guests. */
-async function moduleFiles(
-  kernel: Kernel,
-  { settings, root, progress }: PrepareOptions,
-): Promise<DeliveredFile[]> {
-  const folder = settings.modules === undefined ? ownModules : path.resolve(root, settings.modules)
-  if (!existsSync(folder)) throw new UsageError(`there is no module directory ${folder}`)
-  const { modules } = await buildModules(kernel, folder, { progress })
-  return [...modules].map(([name, file]) => ({
-    path: `${guestPaths.modules}/${name}.ko`,
-    content: readFileSync(file),
-  }))
+  return { kernel, accelerator, spec, delivery, guests }
 }
 
 async function accelerate(

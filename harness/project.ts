@@ -10,6 +10,7 @@ export function kernelProject(
   settings: Settings,
   root: string,
   order: number,
+  isolate = true,
 ): TestProjectInlineConfiguration {
   return {
     extends: false,
@@ -21,7 +22,9 @@ export function kernelProject(
       pool: vmPool(prepared.guests),
       testTimeout: settings.testTimeout,
       hookTimeout: settings.testTimeout,
-      maxWorkers: guestsAtOnce(settings.vm.memory),
+      isolate,
+      // Without isolation one guest runs all files; with it each has its own, a core each.
+      maxWorkers: isolate ? guestsAtOnce(settings.vm.memory) : 1,
       sequence: { groupOrder: order },
       // Transformed code goes through the port; a cache would answer with paths of the host's.
       fsModuleCache: false,

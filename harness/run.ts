@@ -9,6 +9,7 @@ import { kernelProject } from './project.ts'
 import { exitStatusOf, summarize, summaryLines } from './report.ts'
 import type { Settings } from './settings.ts'
 import { growing, prune } from './stock.ts'
+import { watchDelivery } from './watch.ts'
 
 /** The options of `run` that are ours; all others are Vitest's. */
 export interface RunOptions {
@@ -46,7 +47,7 @@ export async function run(
       root,
       config: false,
       watch: vitestArguments.options.watch ?? false,
-      projects: prepared.map((kernel, index) => kernelProject(kernel, settings, root, index)),
+      projects: prepared.map((kernel, index) => kernelProject(kernel, settings, root, index, vitestArguments.options.isolate)),
       reporters: [...reporters(vitestArguments.options, options), foresight(prepared)],
       ...outputFiles(vitestArguments.options, options),
     },
@@ -56,6 +57,7 @@ export async function run(
   )
   if (vitest.shouldKeepServer()) {
     // Watch mode: Vitest's own keys and signals end it.
+    watchDelivery(vitest, prepared, withModules, root)
     await new Promise<void>(resolve => vitest.onClose(() => resolve()))
     return ExitStatus.passed
   }

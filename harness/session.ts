@@ -55,7 +55,7 @@ export async function withSession<T>(
     root,
     progress,
   })
-  const files = await prepared.guests.files()
+  const { files } = prepared.delivery
   const modules = options.module.map(name => moduleFile(name, files))
   const guest = await prepared.guests.acquire()
   try {

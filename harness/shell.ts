@@ -50,7 +50,7 @@ function sizeOf({ columns, rows }: WriteStream): { columns: number; rows: number
 }
 
 async function greeting({ prepared }: Session, loaded: readonly string[]): Promise<string> {
-  const files = await prepared.guests.files()
+  const { files } = prepared.delivery
   const named = (folder: string) =>
     files.filter(file => path.dirname(file.path) === folder).map(file => path.basename(file.path, '.ko'))
   const others = named(guestPaths.modules).filter(name => !loaded.includes(name))

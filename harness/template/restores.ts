@@ -14,14 +14,14 @@ import { discardTemplate, template } from './template.ts'
 export class Restores implements GuestSource {
   readonly statistics = new GuestStatistics()
   readonly #spec: GuestSpec
-  readonly #files: () => Promise<readonly DeliveredFile[]>
+  readonly #files: () => readonly DeliveredFile[]
   readonly #progress: Progress
   #saved: SavedGuest | undefined
   #rebuilt: Promise<void> | undefined
   #spare: Promise<Guest> | undefined
   #expected = 0
 
-  constructor(spec: GuestSpec, files: () => Promise<readonly DeliveredFile[]>, progress: Progress) {
+  constructor(spec: GuestSpec, files: () => readonly DeliveredFile[], progress: Progress) {
     this.#spec = spec
     this.#files = files
     this.#progress = progress
@@ -66,11 +66,6 @@ export class Restores implements GuestSource {
     await spare?.then(guest => guest.end()).catch(() => {})
   }
 
-  /** What each guest gets: modules, client library, programs. */
-  files(): Promise<readonly DeliveredFile[]> {
-    return this.#files()
-  }
-
   onLoss(loss: Loss): void {
     this.statistics.losses.push(loss)
   }
@@ -102,7 +97,7 @@ export class Restores implements GuestSource {
 
   async #boot(): Promise<Guest> {
     const guest = await Guest.boot(this.#spec)
-    await guest.deliver(await this.#files())
+    await guest.deliver(this.#files())
     return guest
   }
 
@@ -127,7 +122,7 @@ export class Restores implements GuestSource {
 
   async #restore(): Promise<Guest> {
     if (!this.#saved) throw new MachineryError('there is no template')
-    return await Guest.restore(this.#spec, this.#saved, await this.#files())
+    return await Guest.restore(this.#spec, this.#saved, this.#files())
   }
 
   async #rebuild(error: unknown): Promise<void> {

@@ -94,7 +94,7 @@ test('a build that is killed leaves nothing, and the next run builds', async () 
 
 describe('a source of guests', () => {
   test('goes on with a new template when the one it has does not restore', async () => {
-    const source = new Restores(spec, async () => [], progress)
+    const source = new Restores(spec, () => [], progress)
     await source.prepare()
     // Damaged after it was looked at, with the manifest's own size and date kept.
     const { atime, mtime } = statSync(saved.state)
@@ -108,7 +108,7 @@ describe('a source of guests', () => {
   })
 
   test('goes on with cold boots where a template cannot be made, and says so once', async () => {
-    const source = new Restores({ ...spec, identity: `${spec.identity} no room` }, async () => [], {
+    const source = new Restores({ ...spec, identity: `${spec.identity} no room` }, () => [], {
       ...progress,
       step: (title, work) => {
         steps.push(title)
@@ -127,7 +127,7 @@ describe('a source of guests', () => {
   })
 
   test('tries again when QEMU is killed during a restore', async () => {
-    const source = new Restores(spec, async () => [], progress)
+    const source = new Restores(spec, () => [], progress)
     await source.prepare()
     const acquiring = source.acquire()
     await killFirstQemu()

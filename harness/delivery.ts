@@ -1,0 +1,66 @@
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { type DeliveredFile, guestPaths } from '../guest/agent/protocol.ts'
+import { bundleGuestPackage } from '../images/guest-runtime.ts'
+import { buildModules } from '../kernel/build-modules.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { UsageError } from './errors.ts'
+import type { Progress } from './progress.ts'
+import type { Settings } from './settings.ts'
+
+const project = path.resolve(import.meta.dirname, '..')
+
+/** The folder of the modules under test: ours where a project has none. */
+export function modulesFolder({ modules }: Settings, root: string): string {
+  return modules === undefined ? path.join(project, 'kernel/modules') : path.resolve(root, modules)
+}
+
+/** The folders of the client library, the test helpers and the programs. */
+export const packageFolders = ['guest/netlink', 'guest/testing', 'guest/programs'].map(folder =>
+  path.join(project, folder),
+)
+
+/**
+ * What every guest of a kernel is given at run time, and so is in neither its image nor its template: the modules under
+ * test, the client library, the helpers and programs. Editing any of it costs a build of that alone.
+ */
+export class Delivery {
+  readonly #kernel: Kernel
+  readonly #folder: string
+  readonly #progress: Progress
+  #modules: readonly DeliveredFile[] = []
+  #package: readonly DeliveredFile[] = []
+
+  constructor(kernel: Kernel, modules: string, progress: Progress) {
+    this.#kernel = kernel
+    this.#folder = modules
+    this.#progress = progress
+  }
+
+  /** The files as they were built last. */
+  get files(): readonly DeliveredFile[] {
+    return [...this.#package, ...this.#modules]
+  }
+
+  /** The names of the modules. */
+  get modules(): string[] {
+    return this.#modules.map(({ path: file }) => path.basename(file, '.ko'))
+  }
+
+  /**
+   * Builds the modules, where a source has changed.
+   * @throws ModuleError with the compiler's lines; the files stay as they were
+   */
+  async buildModules(): Promise<void> {
+    if (!existsSync(this.#folder)) throw new UsageError(`there is no module directory ${this.#folder}`)
+    const { modules } = await buildModules(this.#kernel, this.#folder, { progress: this.#progress })
+    this.#modules = [...modules].map(([name, file]) => ({
+      path: `${guestPaths.modules}/${name}.ko`,
+      content: readFileSync(file),
+    }))
+  }
+
+  async bundlePackage(): Promise<void> {
+    this.#package = await bundleGuestPackage()
+  }
+}

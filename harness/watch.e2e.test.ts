@@ -1,0 +1,91 @@
+/** Watch mode from the outside: files are saved, and the report shows what came of it. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { startCli } from './fixtures/cli.ts'
+
+const suite = (word: string) => `import { expect, test } from 'vitest'
+import { KernelLog, loadModule, unloadModule } from 'netlink-vmtest/testing'
+test('says ${word}', () => {
+  const log = KernelLog.fromNow()
+  loadModule('watched')
+  unloadModule('watched')
+  expect(log.read().map(record => record.text ?? record)).toContain('watched: ${word}')
+})
+`
+const source = (word: string) => `#include <linux/module.h>
+static int __init watched_init(void)
+{
+	pr_info("watched: ${word}\\n");
+	return 0;
+}
+static void __exit watched_exit(void)
+{
+}
+module_init(watched_init);
+module_exit(watched_exit);
+MODULE_DESCRIPTION("a module whose source changes");
+MODULE_LICENSE("GPL");
+`
+
+test('a saved suite runs again; a saved module is rebuilt and what uses it runs again; a broken one is said to be', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'watch-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  mkdirSync(path.join(folder, 'm'))
+  const write = (name: string, text: string) => writeFileSync(path.join(folder, name), text)
+  write('netlink-vmtest.config.ts', "export default { suites: ['*.test.ts'], modules: 'm' }")
+  write('m/Kbuild', 'obj-m := watched.o\n')
+  write('m/watched.c', source('one'))
+  write('uses.test.ts', suite('one'))
+  write(
+    'other.test.ts',
+    "import { loadModule } from 'netlink-vmtest/testing'\nimport { test } from 'vitest'\ntest('other', () => void loadModule)\n",
+  )
+
+  const run = startCli(['--watch', '--reporter=verbose'], { cwd: folder, env: { CI: undefined } })
+  onTestFinished(async () => {
+    run.kill('SIGTERM')
+    await run
+  })
+  let text = ''
+  const waiting = new Set<() => void>()
+  for (const stream of [run.stdout, run.stderr])
+    stream.on('data', data => {
+      text += String(data)
+      for (const check of waiting) check()
+    })
+  /** The output until the pattern comes, which is taken out of it. */
+  const until = (pattern: RegExp) =>
+    new Promise<string>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`${pattern} did not come in:\n${text}`)), 90_000)
+      const check = () => {
+        const match = pattern.exec(text)
+        if (!match) return
+        clearTimeout(timer)
+        waiting.delete(check)
+        const taken = text.slice(0, match.index + match[0].length)
+        text = text.slice(match.index + match[0].length)
+        resolve(taken)
+      }
+      waiting.add(check)
+      check()
+    })
+  const idle = /(PASS|FAIL) {2}(Waiting for file changes|Tests failed\. Watching)/
+
+  expect(await until(idle)).toMatch(/✓ .*uses.test.ts > says one/)
+
+  write('uses.test.ts', suite('two'))
+  expect(await until(idle)).toMatch(/× .*uses.test.ts > says two/)
+
+  write('m/watched.c', source('two'))
+  const rebuilt = await until(idle)
+  expect(rebuilt).toMatch(/✓ .*uses.test.ts > says two/)
+  expect(rebuilt).not.toContain('other.test.ts')
+
+  write('m/watched.c', 'not C')
+  expect(await until(/error: .*\n/)).toMatch(/watched\.c:1/)
+
+  write('m/watched.c', source('two'))
+  expect(await until(idle)).toMatch(/✓ .*uses.test.ts > says two/)
+})

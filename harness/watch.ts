@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { TestSpecification, Vitest } from 'vitest/node'
+import { modulesFolder, packageFolders } from './delivery.ts'
+import { HarnessError, messageOf } from './errors.ts'
+import type { PreparedKernel } from './prepare.ts'
+import type { Settings } from './settings.ts'
+
+/** A C source, a header, or what Kbuild reads. */
+const moduleSource = /\.[chS]$|(^|\/)(Kbuild|Makefile)$/
+/** Editors write a file in several steps; what comes within this many milliseconds is one change. */
+const SETTLE = 30
+
+/**
+ * Vitest's watch mode sees the test files and what they import from Vite. This adds what only guests see: a changed
+ * module is rebuilt for each kernel, and the files that use it run again; so do all files when the client library,
+ * the helpers or a program change.
+ */
+export function watchDelivery(
+  vitest: Vitest,
+  prepared: readonly PreparedKernel[],
+  settings: Settings,
+  root: string,
+): void {
+  const modules = modulesFolder(settings, root)
+  const { watcher } = vitest.vite
+  watcher.add([modules, ...packageFolders])
+  const changed = new Set<string>()
+  let timer: NodeJS.Timeout | undefined
+  let working = Promise.resolve()
+
+  watcher.on('all', (_event, file) => {
+    const within = (folder: string) => file.startsWith(`${folder}${path.sep}`)
+    const isModule = within(modules) && moduleSource.test(file)
+    if (!isModule && !(packageFolders.some(within) && !file.endsWith('.test.ts'))) return
+    changed.add(file)
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      const files = [...changed]
+      changed.clear()
+      working = working.then(() => rerun(files)).catch(error => vitest.logger.error(messageOf(error)))
+    }, SETTLE)
+  })
+
+  async function rerun(files: readonly string[]): Promise<void> {
+    const sources = files.filter(file => file.startsWith(`${modules}${path.sep}`))
+    try {
+      for (const { delivery, guests } of prepared) {
+        if (sources.length > 0) await delivery.buildModules()
+        if (sources.length < files.length) await delivery.bundlePackage()
+        await guests.close() // a spare has the files of before
+      }
+    } catch (error) {
+      const details = error instanceof HarnessError && error.details ? `${error.details}\n` : ''
+      vitest.logger.error(`${details}error: ${messageOf(error)}`)
+      return
+    }
+    const all = await vitest.globTestSpecifications()
+    const names = prepared.flatMap(({ delivery }) => delivery.modules)
+    const chosen = sources.length < files.length ? all : usersOf(all, modulesOf(sources, modules, names))
+    if (chosen.length > 0) await vitest.rerunTestSpecifications(chosen)
+  }
+}
+
+/** The modules that these sources belong to, by folder or file name; all of them where a source is none's alone. */
+export function modulesOf(
+  sources: readonly string[],
+  folder: string,
+  names: readonly string[],
+): readonly string[] {
+  const found = new Set<string>()
+  for (const source of sources) {
+    const parts = path
+      .relative(folder, source)
+      .replace(/\.\w+$/, '')
+      .split(path.sep)
+    const own = names.filter(name => parts.includes(name))
+    if (own.length === 0) return names
+    for (const name of own) found.add(name)
+  }
+  return [...found]
+}
+
+/** The test files that name one of the modules; a file that names none by itself may use any through a helper. */
+function usersOf(
+  specifications: readonly TestSpecification[],
+  modules: readonly string[],
+): TestSpecification[] {
+  return specifications.filter(({ moduleId }) => {
+    const text = readFileSync(moduleId, 'utf8')
+    return modules.some(name => text.includes(name)) || !/loadModule/.test(text)
+  })
+}
