@@ -81,24 +81,33 @@ export function struct<F extends StructFields>(fields: F): Struct<StructOf<F>> {
   }
 }
 
+/** An attribute of a set. */
+interface Field {
+  readonly name: string
+  readonly value: Value<unknown>
+}
+
 /** A set of attributes, one level of them. Made by {@link attributes}; `T` is what it is read as. */
 export class AttributeSet<T = unknown> {
-  readonly #byName: ReadonlyMap<string, { readonly type: number; readonly value: Value<unknown> }>
-  /** By attribute type, sparse. */
-  readonly #byType: { readonly name: string; readonly value: Value<unknown> }[] = []
+  readonly #fields: AttributeFields
+  /** By attribute type, sparse. Made when first needed: importing a family's schemas is to cost little. */
+  #byType: Field[] | undefined
 
   constructor(fields: AttributeFields) {
-    const byName = new Map<string, { type: number; value: Value<unknown> }>()
-    for (const [name, [type, value]] of Object.entries(fields)) {
-      byName.set(name, { type, value })
-      this.#byType[type] = { name, value }
+    this.#fields = fields
+  }
+
+  get #types(): Field[] {
+    if (this.#byType === undefined) {
+      this.#byType = []
+      for (const [name, [type, value]] of Object.entries(this.#fields)) this.#byType[type] = { name, value }
     }
-    this.#byName = byName
+    return this.#byType
   }
 
   /** The field of an attribute type, undefined for one that is not in the schema. */
-  field(type: number): { readonly name: string; readonly value: Value<unknown> } | undefined {
-    return this.#byType[type]
+  field(type: number): Field | undefined {
+    return this.#types[type]
   }
 
   /**
@@ -108,6 +117,7 @@ export class AttributeSet<T = unknown> {
    */
   decode(bytes: Uint8Array, start = 0, end = bytes.length): T {
     const buffer = asBuffer(bytes)
+    const fields = this.#types
     const result: Record<string, unknown> = {}
     let unknown: Attribute[] | undefined
     let dependents: number[] | undefined
@@ -117,7 +127,7 @@ export class AttributeSet<T = unknown> {
       const length = readU16(buffer, offset)
       if (length < NLA_HDRLEN || length > rest)
         throw new MalformedError(`an attribute of ${length} bytes where ${rest} are left`, offset)
-      const field = this.#byType[readU16(buffer, offset + 2) & NLA_TYPE_MASK]
+      const field = fields[readU16(buffer, offset + 2) & NLA_TYPE_MASK]
       if (field === undefined) {
         unknown ??= []
         unknown.push(new Attribute(buffer, offset, offset + length))
@@ -131,7 +141,7 @@ export class AttributeSet<T = unknown> {
     }
     if (dependents !== undefined)
       for (const offset of dependents) {
-        const field = this.#byType[readU16(buffer, offset + 2) & NLA_TYPE_MASK]
+        const field = fields[readU16(buffer, offset + 2) & NLA_TYPE_MASK]
         if (field !== undefined) readField(field, result, buffer, offset, offset + readU16(buffer, offset))
       }
     if (unknown !== undefined) result.unknown = unknown
@@ -147,11 +157,12 @@ export class AttributeSet<T = unknown> {
     const siblings = values as Siblings
     for (const [name, value] of Object.entries(siblings)) {
       if (value === undefined) continue
-      const field = this.#byName.get(name)
-      if (field !== undefined) parts.push(field.value.write(field.type, value, siblings))
-      else if (name === 'unknown')
+      if (Object.hasOwn(this.#fields, name)) {
+        const field = this.#fields[name]
+        if (field !== undefined) parts.push(field[1].write(field[0], value, siblings))
+      } else if (name === 'unknown') {
         for (const attribute of value as readonly Attribute[]) parts.push(rewrite(attribute))
-      else throw new TypeError(`the schema has no attribute ${name}`)
+      } else throw new TypeError(`the schema has no attribute ${name}`)
     }
     return Buffer.concat(parts)
   }
@@ -163,7 +174,7 @@ export function attributes<F extends AttributeFields>(fields: F): AttributeSet<A
 }
 
 function readField(
-  { name, value }: { readonly name: string; readonly value: Value<unknown> },
+  { name, value }: Field,
   result: Record<string, unknown>,
   buffer: Buffer,
   offset: number,
