@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { inThread } from './threads.ts'
+
+test('work in a thread has the library and its input, and gives its result back', async () => {
+  const sum = await inThread({ numbers: [1, 2, 3] }, ({ attr }, { numbers }) =>
+    numbers.map(number => attr.u32(1, number).readUInt32LE(4)).reduce((a, b) => a + b),
+  )
+  expect(sum).toBe(6)
+})
+
+test('what it throws comes back, and so does its not ending', async () => {
+  await expect(
+    inThread('input', (_, input) => {
+      throw new RangeError(`not ${input}`)
+    }),
+  ).rejects.toThrow('not input')
+  await expect(
+    inThread(0, () => new Promise(() => setTimeout(() => {}, 60_000)), { limit: 50 }),
+  ).rejects.toThrow('the thread did not end within 0.05 s')
+})
