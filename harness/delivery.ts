@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type DeliveredFile, guestPaths } from '../guest/agent/protocol.ts'
-import { bundleGuestPackage } from '../images/guest-runtime.ts'
+import { bundleGuestPackage, type GuestPackage } from '../images/guest-runtime.ts'
 import { buildModules } from '../kernel/build-modules.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { UsageError } from './errors.ts'
@@ -29,7 +29,7 @@ export class Delivery {
   readonly #folder: string
   readonly #progress: Progress
   #modules: readonly DeliveredFile[] = []
-  #package: readonly DeliveredFile[] = []
+  #package: GuestPackage = { folder: '', files: [] }
 
   constructor(kernel: Kernel, modules: string, progress: Progress) {
     this.#kernel = kernel
@@ -39,7 +39,12 @@ export class Delivery {
 
   /** The files as they were built last. */
   get files(): readonly DeliveredFile[] {
-    return [...this.#package, ...this.#modules]
+    return [...this.#package.files, ...this.#modules]
+  }
+
+  /** Where the client library and the helpers lie in the guest. */
+  get packageFolder(): string {
+    return this.#package.folder
   }
 
   /** The names of the modules. */

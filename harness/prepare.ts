@@ -62,7 +62,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     bootLimit: settings.vm.bootLimit * 1000,
   }
   await delivery.bundlePackage()
-  const guests = new Restores(spec, () => delivery.files, progress)
+  const guests = new Restores(spec, delivery, progress)
   await guests.prepare()
   return { kernel, accelerator, spec, delivery, guests }
 }

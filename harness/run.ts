@@ -47,7 +47,9 @@ export async function run(
       root,
       config: false,
       watch: vitestArguments.options.watch ?? false,
-      projects: prepared.map((kernel, index) => kernelProject(kernel, settings, root, index, vitestArguments.options.isolate)),
+      projects: prepared.map((kernel, index) =>
+        kernelProject(kernel, settings, root, index, vitestArguments.options.isolate),
+      ),
       reporters: [...reporters(vitestArguments.options, options), foresight(prepared)],
       ...outputFiles(vitestArguments.options, options),
     },

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { guestPaths } from '../guest/agent/protocol.ts'
+import { contentKey } from '../harness/cache.ts'
 
 const project = path.resolve(import.meta.dirname, '..')
 const vitest = path.dirname(fileURLToPath(import.meta.resolve('vitest/package.json')))
@@ -76,19 +77,25 @@ export async function bundleGuestRuntime(): Promise<BundledFile[]> {
   ]
 }
 
+/** This project's own package as guests have it. */
+export interface GuestPackage {
+  /** Where it lies: named after its content, so that code of another version is never taken for it. */
+  readonly folder: string
+  readonly files: readonly BundledFile[]
+}
+
 /**
- * The packages that tests import in the guest beside vitest, this project's client library and test helpers, and the
+ * The package that tests import in the guest beside vitest, with this project's client library and test helpers, and the
  * programs. Delivered at run time, so that editing them does not make a new image. koffi stays outside: it is in the image.
  */
-export async function bundleGuestPackage(): Promise<BundledFile[]> {
-  const folder = `${guestPaths.packages}/netlink-vmtest`
+export async function bundleGuestPackage(): Promise<GuestPackage> {
   const result = await build({
     entryPoints: [
-      { in: path.join(project, 'guest/netlink/index.ts'), out: `${folder}/netlink` },
-      { in: path.join(project, 'guest/testing/index.ts'), out: `${folder}/testing` },
+      { in: path.join(project, 'guest/netlink/index.ts'), out: 'netlink' },
+      { in: path.join(project, 'guest/testing/index.ts'), out: 'testing' },
       ...programs.map(name => ({
         in: path.join(project, `guest/programs/${name}.ts`),
-        out: `${folder}/programs/${name}`,
+        out: `programs/${name}`,
       })),
     ],
     absWorkingDir: project,
@@ -100,28 +107,23 @@ export async function bundleGuestPackage(): Promise<BundledFile[]> {
     platform: 'node',
     target: 'node24',
     outExtension: { '.js': '.mjs' },
-    chunkNames: `${folder.slice(1)}/[name]-[hash]`,
+    chunkNames: '[name]-[hash]',
     sourcemap: 'inline',
     sourcesContent: false,
     external: ['koffi', 'vitest'],
     logLevel: 'silent',
   })
-  return [
-    ...result.outputFiles.map(file => ({ path: file.path, content: file.contents })),
-    {
-      path: `${folder}/package.json`,
-      content: Buffer.from(
-        JSON.stringify({
-          name: 'netlink-vmtest',
-          type: 'module',
-          exports: { './netlink': './netlink.mjs', './testing': './testing.mjs' },
-        }),
-      ),
-    },
-    ...programs.map(name => ({
-      path: `${guestPaths.programs}/${name}`,
-      content: Buffer.from(`#!/usr/bin/node\nimport('${folder}/programs/${name}.mjs')\n`),
-      mode: 0o755,
-    })),
-  ]
+  const content = contentKey(result.outputFiles.flatMap(file => [file.path, file.contents]))
+  const folder = `${guestPaths.root}/packages/${content}`
+  return {
+    folder,
+    files: [
+      ...result.outputFiles.map(file => ({ path: `${folder}${file.path}`, content: file.contents })),
+      ...programs.map(name => ({
+        path: `${guestPaths.programs}/${name}`,
+        content: Buffer.from(`#!/usr/bin/node\nimport('${folder}/programs/${name}.mjs')\n`),
+        mode: 0o755,
+      })),
+    ],
+  }
 }

@@ -7,6 +7,8 @@ export interface GuestSource {
   acquire(): Promise<Guest>
   /** Takes a guest back whose worker has stopped. */
   release(guest: Guest): Promise<void>
+  /** Where this project's own package lies in its guests. */
+  readonly packageFolder: string
   /** Told of every guest that was lost while it was in use. */
   onLoss(loss: Loss): void
 }

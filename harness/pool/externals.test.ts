@@ -12,10 +12,10 @@ test.each([
   [`file://${distPath}/runtime.js?v=1`, 'file:///guest/node_modules/vitest/dist/runtime.mjs'],
   ['koffi', 'file:///guest/node_modules/koffi/index.js'],
   ['/node_modules/koffi/index.js', 'file:///guest/node_modules/koffi/index.js'],
-  ['/guest/netlink/index.ts', 'file:///guest/node_modules/netlink-vmtest/netlink.mjs'],
-  [path.join(project, 'guest/testing/index.ts'), 'file:///guest/node_modules/netlink-vmtest/testing.mjs'],
+  ['/guest/netlink/index.ts', 'file:///guest/packages/x/netlink.mjs'],
+  [path.join(project, 'guest/testing/index.ts'), 'file:///guest/packages/x/testing.mjs'],
 ])('%s is in the guest', (id, url) => {
-  expect(inGuest(id, options)).toBe(url)
+  expect(inGuest(id, options, '/guest/packages/x')).toBe(url)
 })
 
 test.each([
@@ -24,5 +24,5 @@ test.each([
   '/guest/netlink/socket.ts',
   'file:///x.ts',
 ])('%s comes from Vite', id => {
-  expect(inGuest(id, options)).toBeUndefined()
+  expect(inGuest(id, options, '/guest/packages/x')).toBeUndefined()
 })

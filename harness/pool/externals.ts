@@ -4,15 +4,15 @@ import { guestPaths } from '../../guest/agent/protocol.ts'
 
 const project = path.resolve(import.meta.dirname, '../..')
 
-/** Our own entry points that tests import, and where they are in the guest. */
+/** Our own entry points that tests import, and where they are in the package that guests get. */
 const ours: Readonly<Record<string, string>> = {
-  [path.join(project, 'guest/netlink/index.ts')]: 'netlink-vmtest/netlink.mjs',
-  [path.join(project, 'guest/testing/index.ts')]: 'netlink-vmtest/testing.mjs',
+  [path.join(project, 'guest/netlink/index.ts')]: 'netlink.mjs',
+  [path.join(project, 'guest/testing/index.ts')]: 'testing.mjs',
 }
 
 /** What tests import from us, for Vite, which does not resolve a package's imports of itself. */
 export const aliases: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.entries(ours).map(([file, name]) => [name.replace(/\.mjs$/, ''), file]),
+  Object.entries(ours).map(([file, name]) => [`netlink-vmtest/${path.basename(name, '.mjs')}`, file]),
 )
 
 /**
@@ -22,13 +22,15 @@ export const aliases: Readonly<Record<string, string>> = Object.fromEntries(
 export function inGuest(
   id: string,
   { distPath, project: { config } }: { distPath: string; project: { config: { root: string } } },
+  packageFolder: string,
 ): string | undefined {
+  if (id.startsWith(pathToFileURL(`${guestPaths.root}/`).href)) return id
   const named = id.startsWith('file://') ? fileURLToPath(id) : id.replace(/^\/@fs\//, '/')
   const file = named.replace(/[?#].*$/, '')
   // Vite names files below its root by paths relative to that root.
   for (const candidate of [file, path.join(config.root, file)]) {
     const entry = ours[candidate]
-    if (entry) return guestModule(entry)
+    if (entry) return pathToFileURL(`${packageFolder}/${entry}`).href
     if (candidate.startsWith(`${distPath}/`)) {
       const name = candidate.slice(distPath.length + 1).replace(/\.js$/, '.mjs')
       return guestModule(`vitest/dist/${name}`)

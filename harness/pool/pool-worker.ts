@@ -146,7 +146,10 @@ export class PoolWorkerInGuest implements PoolWorker {
 
   #fromVitestWorker(message: unknown): void {
     if (isRpcRequest(message)) {
-      const external = message.m === 'fetch' ? inGuest(String(message.a[0]), this.#options) : undefined
+      const external =
+        message.m === 'fetch'
+          ? inGuest(String(message.a[0]), this.#options, this.#source.packageFolder)
+          : undefined
       if (external !== undefined) {
         const answer: RpcResponse = {
           t: 's',

@@ -1,11 +1,10 @@
-import type { DeliveredFile } from '../../guest/agent/protocol.ts'
 import { MachineryError, messageOf } from '../errors.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { GuestSource } from '../guest/source.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
 import type { Progress } from '../progress.ts'
-import { discardTemplate, template } from './template.ts'
+import { type Delivered, discardTemplate, missingIn, template } from './template.ts'
 
 /**
  * Guests that are restored from their kernel's template, each a private copy of it. Where a template cannot be used the
@@ -14,23 +13,23 @@ import { discardTemplate, template } from './template.ts'
 export class Restores implements GuestSource {
   readonly statistics = new GuestStatistics()
   readonly #spec: GuestSpec
-  readonly #files: () => readonly DeliveredFile[]
+  readonly #delivery: Delivered
   readonly #progress: Progress
   #saved: SavedGuest | undefined
   #rebuilt: Promise<void> | undefined
   #spare: Promise<Guest> | undefined
   #expected = 0
 
-  constructor(spec: GuestSpec, files: () => readonly DeliveredFile[], progress: Progress) {
+  constructor(spec: GuestSpec, delivery: Delivered, progress: Progress) {
     this.#spec = spec
-    this.#files = files
+    this.#delivery = delivery
     this.#progress = progress
   }
 
   /** Makes the template where there is none: to be called before Vitest, which gives a worker 60 s to start. */
   async prepare(): Promise<void> {
     try {
-      this.#saved = await template(this.#spec, this.#progress)
+      this.#saved = await template(this.#spec, this.#delivery, this.#progress)
     } catch (error) {
       this.#giveUpTemplates(error)
     }
@@ -66,6 +65,10 @@ export class Restores implements GuestSource {
     await spare?.then(guest => guest.end()).catch(() => {})
   }
 
+  get packageFolder(): string {
+    return this.#delivery.packageFolder
+  }
+
   onLoss(loss: Loss): void {
     this.statistics.losses.push(loss)
   }
@@ -97,7 +100,7 @@ export class Restores implements GuestSource {
 
   async #boot(): Promise<Guest> {
     const guest = await Guest.boot(this.#spec)
-    await guest.deliver(this.#files())
+    await guest.deliver(this.#delivery.files)
     return guest
   }
 
@@ -122,7 +125,7 @@ export class Restores implements GuestSource {
 
   async #restore(): Promise<Guest> {
     if (!this.#saved) throw new MachineryError('there is no template')
-    return await Guest.restore(this.#spec, this.#saved, this.#files())
+    return await Guest.restore(this.#spec, this.#saved, missingIn(this.#saved, this.#delivery.files))
   }
 
   async #rebuild(error: unknown): Promise<void> {

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import * as v from 'valibot'
+import type { DeliveredFile } from '../../guest/agent/protocol.ts'
 import { cached, contentKey, discard } from '../cache.ts'
 import { isErrno, MachineryError } from '../errors.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
@@ -13,18 +14,48 @@ import { warmUp } from './warm.ts'
 
 const SAVE_LIMIT = 60_000
 /** Changes when what is saved does, for the same kernel and image. */
-const RECIPE = '3'
+const RECIPE = '4'
 
 const fileSchema = v.object({ size: v.number(), modified: v.number(), sha256: v.string() })
-const manifestSchema = v.object({ release: v.string(), ram: fileSchema, state: fileSchema })
+const manifestSchema = v.object({
+  release: v.string(),
+  ram: fileSchema,
+  state: fileSchema,
+  files: v.record(v.string(), v.string()),
+})
+
+/** What guests are given beside their image. */
+export interface Delivered {
+  readonly files: readonly DeliveredFile[]
+  /** Where this project's own package lies among them. */
+  readonly packageFolder: string
+}
+
+const digests = new WeakMap<DeliveredFile, string>()
+
+/** The SHA-256 of a file's content, computed once. */
+function digestOf(file: DeliveredFile): string {
+  const known = digests.get(file) ?? createHash('sha256').update(file.content).digest('hex')
+  digests.set(file, known)
+  return known
+}
+
+/** The files that guests of a template do not have yet, or have differently. */
+export function missingIn(saved: SavedGuest, files: readonly DeliveredFile[]): DeliveredFile[] {
+  return files.filter(file => saved.files[file.path] !== digestOf(file))
+}
 
 /**
  * The template of a kernel: a guest that was booted once, its worker warmed by a test file, and saved. Built where
  * there is none under the key of all that went into it; built anew where it is damaged or does not restore.
  */
-export async function template(spec: GuestSpec, progress: Progress): Promise<SavedGuest> {
+export async function template(
+  spec: GuestSpec,
+  delivery: Delivered,
+  progress: Progress,
+): Promise<SavedGuest> {
   const key = await templateKey(spec)
-  const build = () => cached('templates', key, folder => buildTemplate(spec, folder, progress))
+  const build = () => cached('templates', key, folder => buildTemplate(spec, delivery, folder, progress))
   const found = await build()
   const damage = await damageOf(found)
   if (damage === undefined) return savedGuest(found)
@@ -45,7 +76,12 @@ async function templateKey({ machine, identity }: GuestSpec): Promise<string> {
   return contentKey([RECIPE, identity, await qemuIdentity(), shape, warmUpFile, command])
 }
 
-async function buildTemplate(spec: GuestSpec, folder: string, progress: Progress): Promise<void> {
+async function buildTemplate(
+  spec: GuestSpec,
+  { files, packageFolder }: Delivered,
+  folder: string,
+  progress: Progress,
+): Promise<void> {
   const ram = path.join(folder, 'ram')
   const state = path.join(folder, 'state')
   await progress.step(`make the template of ${spec.label}`, async update => {
@@ -53,7 +89,8 @@ async function buildTemplate(spec: GuestSpec, folder: string, progress: Progress
     const guest = await Guest.boot(spec, { type: 'file', path: ram, share: true })
     try {
       update('warm up')
-      await warmUp(guest)
+      await guest.deliver(files)
+      await warmUp(guest, packageFolder)
       // The agent's part of a restore, so that its code is compiled too.
       for (let round = 0; round < 3; round++)
         await guest.renew([{ path: '/tmp/warm-up', content: Buffer.alloc(1) }])
@@ -66,10 +103,11 @@ async function buildTemplate(spec: GuestSpec, folder: string, progress: Progress
         release,
         ram: await describeFile(ram),
         state: await describeFile(state),
+        files: Object.fromEntries(files.map(file => [file.path, digestOf(file)])),
       }
       await writeFile(path.join(folder, 'manifest.json'), JSON.stringify(manifest))
       update('verify')
-      const restored = await Guest.restore(spec, { ram, state, release })
+      const restored = await Guest.restore(spec, { ...manifest, ram, state })
       await restored.end()
     } finally {
       await guest.end()
@@ -78,11 +116,11 @@ async function buildTemplate(spec: GuestSpec, folder: string, progress: Progress
 }
 
 function savedGuest(folder: string): SavedGuest {
-  const { release } = v.parse(
+  const { release, files } = v.parse(
     manifestSchema,
     JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')),
   )
-  return { ram: path.join(folder, 'ram'), state: path.join(folder, 'state'), release }
+  return { ram: path.join(folder, 'ram'), state: path.join(folder, 'state'), release, files }
 }
 
 /**

@@ -7,11 +7,12 @@ import { killFirstQemu } from '../fixtures/processes.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
 import type { Progress } from '../progress.ts'
 import { Restores } from './restores.ts'
-import { template } from './template.ts'
+import { type Delivered, template } from './template.ts'
 
 /** A kernel spec of these tests' own, so that what they damage is nobody else's template. */
 let spec: GuestSpec
 let saved: SavedGuest
+let delivery: Delivered
 const notes: string[] = []
 const steps: string[] = []
 const progress: Progress = {
@@ -24,8 +25,9 @@ const progress: Progress = {
 
 beforeAll(async () => {
   const prepared = await defaultKernel()
+  delivery = prepared.delivery
   spec = { ...prepared.spec, identity: `test ${process.pid} ${prepared.spec.identity}` }
-  saved = await template(spec, progress)
+  saved = await template(spec, delivery, progress)
   return () => rmSync(path.dirname(saved.ram), { recursive: true, force: true })
 })
 beforeEach(() => {
@@ -41,7 +43,7 @@ const restored = async () => {
 const built = () => steps.some(step => step.startsWith('make the template'))
 
 test('a template is built once; its copies are independent and leave it as it was', async () => {
-  expect(await template(spec, progress)).toEqual(saved)
+  expect(await template(spec, delivery, progress)).toEqual(saved)
   expect(built()).toBe(false)
   const before = statSync(saved.ram)
   const [first, second] = await Promise.all([restored(), restored()])
@@ -61,7 +63,7 @@ describe('a damaged template is noticed before use and built anew', () => {
     ['the manifest unreadable', () => writeFileSync(manifest(), '{'), /manifest is unreadable/],
   ])('%s', async (_what, damage, why) => {
     damage()
-    await template(spec, progress)
+    await template(spec, delivery, progress)
     expect(notes.join()).toMatch(why)
     expect(built()).toBe(true)
     await (await restored()).ping(5_000)
@@ -72,13 +74,13 @@ test('files that are newer but the same are not built again', async () => {
   const { size } = statSync(saved.state)
   writeFileSync(saved.state, readFileSync(saved.state))
   expect(statSync(saved.state).size).toBe(size)
-  await template(spec, progress)
+  await template(spec, delivery, progress)
   expect(built()).toBe(false)
 })
 
 test('a build that is killed leaves nothing, and the next run builds', async () => {
   const own = { ...spec, identity: `${spec.identity} killed` }
-  const building = template(own, {
+  const building = template(own, delivery, {
     ...progress,
     step: (_title, work) => work(phase => phase === 'save' && killFirstQemu()),
   })
@@ -86,7 +88,7 @@ test('a build that is killed leaves nothing, and the next run builds', async () 
   expect(readdirSync(path.join(cacheRoot(), 'drafts')).filter(name => name.startsWith('templates-'))).toEqual(
     [],
   )
-  const whole = await template(own, progress)
+  const whole = await template(own, delivery, progress)
   onTestFinished(() => rmSync(path.dirname(whole.ram), { recursive: true }))
   const guest = await Guest.restore(own, whole)
   await guest.end()
@@ -94,7 +96,7 @@ test('a build that is killed leaves nothing, and the next run builds', async () 
 
 describe('a source of guests', () => {
   test('goes on with a new template when the one it has does not restore', async () => {
-    const source = new Restores(spec, () => [], progress)
+    const source = new Restores(spec, delivery, progress)
     await source.prepare()
     // Damaged after it was looked at, with the manifest's own size and date kept.
     const { atime, mtime } = statSync(saved.state)
@@ -108,7 +110,7 @@ describe('a source of guests', () => {
   })
 
   test('goes on with cold boots where a template cannot be made, and says so once', async () => {
-    const source = new Restores({ ...spec, identity: `${spec.identity} no room` }, () => [], {
+    const source = new Restores({ ...spec, identity: `${spec.identity} no room` }, delivery, {
       ...progress,
       step: (title, work) => {
         steps.push(title)
@@ -127,7 +129,7 @@ describe('a source of guests', () => {
   })
 
   test('tries again when QEMU is killed during a restore', async () => {
-    const source = new Restores(spec, () => [], progress)
+    const source = new Restores(spec, delivery, progress)
     await source.prepare()
     const acquiring = source.acquire()
     await killFirstQemu()

@@ -40,6 +40,15 @@ for (const round of ['first', 'second', 'third']) {
       spy(1)
       expect(spy).toHaveBeenCalledWith(1)
     })
+    test("this project's own package, whose modules stay loaded", async () => {
+      const folder = process.env.NETLINK_VMTEST_PACKAGE
+      const { Socket } = await import(/* @vite-ignore */ `file://${folder}/netlink.mjs`)
+      await import(/* @vite-ignore */ `file://${folder}/testing.mjs`)
+      // NETLINK_GENERIC is in every kernel; a NOOP (type 1) that wants an acknowledgement (flags 5) gets one.
+      const socket = Socket.open(16)
+      for (let sequence = 0; sequence < 5; sequence++) await socket.request({ type: 1, flags: 5 }, [])
+      socket.close()
+    })
     // A failure is processed by other code than a success: errors, their stacks, differences.
     test.fails('a failure', () => {
       expect({ type: 16, bytes: [1, 2, 3] }).toEqual({ type: 17, bytes: [1, 2] })

@@ -9,8 +9,8 @@ import { vmPool } from '../pool/pool.ts'
  * Runs the warm-up file in a guest, by Vitest itself, so that what is warmed is what will run; the guest stays, with
  * its worker ready for a next file.
  */
-export async function warmUp(guest: Guest): Promise<void> {
-  const source = new OneGuest(guest)
+export async function warmUp(guest: Guest, packageFolder: string): Promise<void> {
+  const source = new OneGuest(guest, packageFolder)
   const exitCode = process.exitCode
   const vitest = await startVitest(
     [],
@@ -23,6 +23,7 @@ export async function warmUp(guest: Guest): Promise<void> {
       pool: vmPool(source),
       fsModuleCache: false,
       testTimeout: 60_000,
+      env: { NETLINK_VMTEST_PACKAGE: packageFolder },
       server: { deps: { inline: true } },
     },
     {},
@@ -42,10 +43,12 @@ export async function warmUp(guest: Guest): Promise<void> {
 /** The guest that is to become a template: lent to one file, not ended. */
 class OneGuest implements GuestSource {
   loss: Loss | undefined
+  readonly packageFolder: string
   readonly #guest: Guest
 
-  constructor(guest: Guest) {
+  constructor(guest: Guest, packageFolder: string) {
     this.#guest = guest
+    this.packageFolder = packageFolder
   }
 
   async acquire(): Promise<Guest> {

@@ -1,0 +1,277 @@
+/**
+ * `npm run bench [-- --json FILE] [--runs N]`: what a boot, a restore and a test file cost, each beside the least that
+ * it could cost: a bare QEMU doing the same. Medians of 20 unless --runs says otherwise.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { execa } from 'execa'
+import { startVitest, type Vitest } from 'vitest/node'
+import { encodeFrame } from '../../guest/agent/frames.ts'
+import { ports } from '../../guest/agent/protocol.ts'
+import { cpioArchive } from '../../images/cpio.ts'
+import { findBusybox } from '../../images/image.ts'
+import { hostLabel } from '../../kernel/provide.ts'
+import { Guest, type SavedGuest } from '../guest/guest.ts'
+import type { GuestSource } from '../guest/source.ts'
+import { vmPool } from '../pool/pool.ts'
+import { prepareKernel } from '../prepare.ts'
+import { consoleProgress, silentProgress } from '../progress.ts'
+import { probeEntries, tryAccelerator } from '../qemu/accelerator.ts'
+import { Qemu } from '../qemu/qemu.ts'
+import { checkSettings } from '../settings.ts'
+import { missingIn, template } from '../template/template.ts'
+import { inTurn, machine, ratio, type Series, series, table, timed } from './measure.ts'
+
+const option = (name: string) => process.argv[process.argv.indexOf(name) + 1]
+const runs = process.argv.includes('--runs') ? Number(option('--runs')) : 20
+const json = process.argv.includes('--json') ? option('--json') : undefined
+
+const head = machine()
+const progress = consoleProgress()
+const prepared = await prepareKernel(hostLabel(), {
+  settings: checkSettings({}),
+  root: import.meta.dirname,
+  progress,
+})
+const { spec, guests } = prepared
+const saved = await template(spec, prepared.delivery, silentProgress)
+const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-bench-'))
+const results: Series[] = []
+/** Guests without templates. */
+const coldBoots: GuestSource = {
+  acquire: () => Guest.boot(spec),
+  release: guest => guest.end(),
+  onLoss: () => {},
+  packageFolder: prepared.delivery.packageFolder,
+}
+const add = (...more: Series[]) => {
+  results.push(...more)
+  process.stdout.write(`${table(more)}\n`)
+}
+
+try {
+  process.stdout.write(
+    `${head.processor}, ${head.cores} cores, load ${head.load.map(load => load.toFixed(1)).join(' ')}, ` +
+      `${prepared.accelerator.accelerator}, ${prepared.kernel.label} (${prepared.kernel.release})\n\n`,
+  )
+  await boots()
+  await restores()
+  await files()
+  await memory()
+  await manyFiles()
+  await wholeRun()
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+if (json)
+  writeFileSync(
+    json,
+    JSON.stringify(
+      { machine: head, kernel: prepared.kernel.release, accelerator: prepared.accelerator, results },
+      null,
+      2,
+    ),
+  )
+process.exit(0)
+
+/** A cold boot, beside a bare QEMU that boots the same kernel to a busybox init and ends. */
+async function boots(): Promise<void> {
+  const initramfs = path.join(folder, 'bare.cpio')
+  writeFileSync(initramfs, cpioArchive(probeEntries(await findBusybox())))
+  const [bare, ours] = await inTurn(runs, {
+    'bare QEMU: kernel to busybox init, and off': () =>
+      timed(() => tryAccelerator(spec.machine.accelerator, spec.machine.kernel, initramfs, 60_000)),
+    'cold boot to agent and loaded test worker': async () => {
+      const guest = await Guest.boot(spec)
+      await guest.end()
+      return guest.startTime
+    },
+  })
+  if (bare && ours) add(bare, ours, ratio('cold boot / bare QEMU', ours, bare))
+}
+
+/** A restore until the guest has answered, beside a bare QEMU that restores the same files and is asked the least. */
+async function restores(): Promise<void> {
+  const [bare, ours] = await inTurn(Math.max(runs, 20), {
+    'bare QEMU: restore to the first answer': () => bareRestore(saved),
+    'restore to the first result (own clock, randomness, files)': async () => {
+      const guest = await Guest.restore(spec, saved, missingIn(saved, prepared.delivery.files))
+      await guest.end()
+      return guest.startTime
+    },
+  })
+  const phases = await inTurn(Math.max(runs, 20), {
+    'of which until QEMU has started and loaded the state': async () => {
+      const started = performance.now()
+      const qemu = await startBare(saved)
+      await new Promise<void>(resolve => qemu.monitor.once('RESUME', () => resolve()))
+      const time = performance.now() - started
+      await qemu.kill()
+      return time
+    },
+  })
+  if (bare && ours) add(bare, ours, ratio('restore / bare QEMU', ours, bare), ...phases)
+}
+
+function startBare({ ram, state }: SavedGuest): Promise<Qemu> {
+  return Qemu.start(
+    { ...spec.machine, ram: { type: 'file', path: ram, share: false } },
+    Object.values(ports),
+    state,
+  )
+}
+
+async function bareRestore(from: SavedGuest): Promise<number> {
+  const started = performance.now()
+  const qemu = await startBare(from)
+  const port = qemu.ports[ports.agent]
+  const answered = new Promise<void>(resolve => port?.once('data', () => resolve()))
+  port?.write(encodeFrame({ id: 1, request: { type: 'ping' } }))
+  await answered
+  const time = performance.now() - started
+  await qemu.kill()
+  return time
+}
+
+/** What one more small file costs: the difference between a long run and a short one. */
+async function files(): Promise<void> {
+  const few = project('few', 2)
+  const many = project('many', 12)
+  const rounds = Math.max(4, Math.ceil(runs / 5))
+  const [short, long, cold] = await inTurn(rounds, {
+    'Vitest run of 2 small files, 2 workers': () => timed(() => vitest(few, guests, 2)),
+    'Vitest run of 12 small files, 2 workers': () => timed(() => vitest(many, guests, 2)),
+    'Vitest run of 2 small files, 2 workers, cold boots': () => timed(() => vitest(few, coldBoots, 2)),
+  })
+  if (!short || !long || !cold) return
+  const perFile = series(
+    'one more small file, fresh kernel each',
+    'ms',
+    long.values.map((value, index) => (value - (short.values[index] ?? 0)) / 10),
+  )
+  const coldFile = series(
+    'a small file by a cold boot, half a run of 2',
+    'ms',
+    cold.values.map(value => value / 2),
+  )
+  add(short, long, cold, perFile, coldFile, ratio('cold boot / restore, a file', coldFile, perFile))
+
+  const run = await vitest(many, guests, 1)
+  const diagnostics = run.state.getTestModules().map(module => module.diagnostic())
+  add(
+    series('phases of a small file: restore', 'ms', guests.statistics.startTimes.slice(-12)),
+    series(
+      '  worker start (environment)',
+      'ms',
+      diagnostics.map(d => d.environmentSetupDuration + d.prepareDuration),
+    ),
+    series(
+      '  import and collect',
+      'ms',
+      diagnostics.map(d => d.collectDuration),
+    ),
+    series(
+      '  tests',
+      'ms',
+      diagnostics.map(d => d.duration),
+    ),
+  )
+}
+
+/** Memory that is a guest's own: pages it has written, and QEMU itself. */
+async function memory(): Promise<void> {
+  const values: number[] = []
+  const measuring: GuestSource = {
+    acquire: () => guests.acquire(),
+    async release(guest) {
+      const rollup = readFileSync(`/proc/${guest.qemu.pid}/smaps_rollup`, 'utf8')
+      const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(rollup)?.[1])
+      values.push((kilobytes('Private_Dirty') + kilobytes('Private_Clean')) / 1024)
+      await guests.release(guest)
+    },
+    onLoss: loss => guests.onLoss(loss),
+    packageFolder: guests.packageFolder,
+  }
+  await vitest(project('memory', 20), measuring, 1)
+  add(series('memory of a guest beyond the shared file, after a small file', 'MiB', values))
+}
+
+/** Many files one after another: does it get slower, does anything stay? */
+async function manyFiles(): Promise<void> {
+  const before = leftovers()
+  const ends: number[] = []
+  const watching: GuestSource = {
+    acquire: () => guests.acquire(),
+    async release(guest) {
+      ends.push(performance.now())
+      await guests.release(guest)
+    },
+    onLoss: loss => guests.onLoss(loss),
+    packageFolder: guests.packageFolder,
+  }
+  guests.expect(200)
+  await vitest(project('200', 200), watching, 1)
+  await guests.close()
+  const times = ends.slice(1).map((end, index) => end - (ends[index] ?? end))
+  const first = series('200 files: time per file, the first 50', 'ms', times.slice(0, 50))
+  const last = series('200 files: time per file, the last 50', 'ms', times.slice(-50))
+  const after = leftovers()
+  add(
+    first,
+    last,
+    series('last / first', 'ratio', [last.median / first.median]),
+    series('processes left over', 'count', [after.children - before.children]),
+    series('descriptors left over', 'count', [after.descriptors - before.descriptors]),
+  )
+}
+
+function leftovers(): { children: number; descriptors: number } {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8')
+    .split(' ')
+    .filter(Boolean).length
+  return { children, descriptors: readdirSync('/proc/self/fd').length }
+}
+
+/** The front door with everything cached, on the first five suites. */
+async function wholeRun(): Promise<void> {
+  const root = path.resolve(import.meta.dirname, '../..')
+  const suites = ['request-ack', 'unicast', 'multicast', 'echo', 'errors'].map(name => `suites/${name}/`)
+  const once = () => timed(() => execa(path.join(root, 'run-vm.sh'), suites, { cwd: root, stdin: 'ignore' }))
+  await once()
+  add(...(await inTurn(runs, { './run-vm.sh, everything cached, five suites': once })))
+}
+
+async function vitest(root: string, source: GuestSource, workers: number): Promise<Vitest> {
+  const run = await startVitest(
+    [],
+    {
+      root,
+      config: false,
+      watch: false,
+      include: ['*.test.ts'],
+      reporters: [{}],
+      pool: vmPool(source),
+      maxWorkers: workers,
+      fsModuleCache: false,
+      server: { deps: { inline: true } },
+    },
+    {},
+  )
+  await run.close()
+  const failed = run.state.getTestModules().filter(module => !module.ok())
+  if (failed.length > 0)
+    throw new Error(`${failed.length} files failed: ${JSON.stringify(failed[0]?.errors())}`)
+  return run
+}
+
+function project(name: string, count: number): string {
+  const root = path.join(folder, name)
+  mkdirSync(root)
+  for (let index = 0; index < count; index++)
+    writeFileSync(
+      path.join(root, `small-${index}.test.ts`),
+      "import { expect, test } from 'vitest'\ntest('adds', () => expect(1 + 1).toBe(2))\ntest('compares', () => expect({ a: 1 }).toEqual({ a: 1 }))\n",
+    )
+  return root
+}
