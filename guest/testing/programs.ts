@@ -10,7 +10,7 @@ export interface ProgramResult {
 }
 
 /** Milliseconds that a program may take where the call does not say otherwise: starting node takes a second in a slow guest. */
-const LIMIT = 20_000
+const LIMIT = 60_000
 
 export interface ProgramOptions {
   /** Milliseconds until it is ended, and the call fails. */

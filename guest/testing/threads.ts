@@ -9,7 +9,7 @@ const library = new URL(
   import.meta.url,
 ).href
 
-const LIMIT = 30_000
+const LIMIT = 60_000
 
 /**
  * Runs `work` in a thread of its own, at the same time as others: it has its own sockets, event loop and, on a machine with

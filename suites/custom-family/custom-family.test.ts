@@ -1,5 +1,5 @@
 /** nlcustom: logs the payload, answers the sender, tells group 2. */
-import { encodeMessage, NLM_F_ACK, NLM_F_REQUEST, type Socket } from 'netlink-vmtest/netlink'
+import { encodeMessage, NLM_F_ACK, NLM_F_REQUEST, OverflowError, type Socket } from 'netlink-vmtest/netlink'
 import {
   asUser,
   customAnswer,
@@ -12,6 +12,8 @@ import {
   nobody,
   openCustom,
   unloadModule,
+  type WireDatagram,
+  wire,
 } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
@@ -210,6 +212,45 @@ describe('group 2', () => {
     expect(await heardUntilMarker(subscriber)).toEqual([customTold])
     expect(() => asUser(nobody, () => b.join(NETLINK_MYGROUP))).toThrow('setsockopt: EPERM')
     expect(() => asUser(nobody, () => openCustom(byMask))).toThrow('bind: EPERM')
+  })
+})
+
+describe('receive buffers that are full', () => {
+  /** All that is there, and how often messages were lost. */
+  function drain(socket: Socket): { heard: WireDatagram[]; overflows: number } {
+    const heard: WireDatagram[] = []
+    for (let overflows = 0; ; ) {
+      try {
+        const datagram = socket.receiveNow()
+        if (datagram === undefined) return { heard, overflows }
+        heard.push(wire(datagram))
+      } catch (error) {
+        if (!(error instanceof OverflowError)) throw error
+        overflows++
+      }
+    }
+  }
+
+  it('400 messages, and none of the answers read: every sendto succeeds and none blocks; one ENOBUFS on recv', async () => {
+    using sender = openCustom({ receiveBuffer: 4096 })
+    for (let i = 0; i < 400; i++) sender.send(message('many'))
+    const { heard, overflows } = drain(sender)
+    expect(overflows).toBe(1)
+    expect(heard.length).toBeGreaterThan(0)
+    expect(heard).toEqual(heard.map(() => customAnswer))
+    sender.send(message('again'))
+    expect(await heardUntilMarker(sender)).toEqual([customAnswer])
+  })
+
+  it('a member that does not read loses what others get', async () => {
+    using slow = openCustom({ ...byMembership, receiveBuffer: 4096 })
+    subscriber.setReceiveBuffer(4 << 20, { force: true })
+    for (let i = 0; i < 400; i++) {
+      a.send(message('many'))
+      expect(drain(a)).toEqual({ heard: [customAnswer], overflows: 0 })
+    }
+    expect(drain(slow).overflows).toBe(1)
+    expect(drain(subscriber)).toEqual({ heard: Array.from({ length: 400 }, () => customTold), overflows: 0 })
   })
 })
 

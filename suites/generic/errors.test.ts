@@ -134,6 +134,16 @@ describe('GET with a bad NLE_MYVAR', () => {
       offset: 20,
       policy: u32Policy,
     }))
+
+  it('EINVAL for an unknown attribute, and for trailing bytes', async () => {
+    await refused(flags => nlex.get({ flags, sequence: 5 }, attr.u32(2, 1)), 'EINVAL', {
+      message: 'Unknown attribute type',
+      offset: 20,
+    })
+    await refused(flags => nlex.get({ flags, sequence: 6 }, Buffer.from([1, 2, 3])), 'EINVAL', {
+      message: 'bytes leftover after parsing attributes',
+    })
+  })
 })
 
 describe('foreign commands and numbers', () => {

@@ -10,14 +10,18 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const listening = /listening/
+/** Starting a program takes seconds on a slow machine: no limit of these tests is meant to be met. */
+const limit = 120_000
+const patient = ['--timeout', '100']
+const background = (command: readonly string[]) => RunningProgram.start(command, { limit })
 const quiet = { status: 0, stdout: '', stderr: '' }
 
-describe('change and event', () => {
+describe('change and event', { timeout: limit }, () => {
   beforeAll(() => loadModule('nlexample'))
   afterAll(() => unloadModule('nlexample'))
 
   it('what one changes the other prints, in order', async () => {
-    using event = RunningProgram.start(['event', '--count', '4'])
+    using event = background(['event', ...patient, '--count', '4'])
     await event.said(listening)
     for (const value of ['42', '0', '4294967295']) expect(await runProgram(['change', value])).toEqual(quiet)
     // as printed, without an argument
@@ -29,7 +33,7 @@ describe('change and event', () => {
   })
 
   it('change by who may not: status 1, the reason, and no event', async () => {
-    using event = RunningProgram.start(['event', '--count', '1'])
+    using event = background(['event', ...patient, '--count', '1'])
     await event.said(listening)
     const refused = await runProgram(['change', '7'], { user: nobody })
     expect(refused).toMatchObject({ status: 1, stdout: '' })
@@ -45,7 +49,7 @@ describe('change and event', () => {
   })
 })
 
-describe('resolve, genl-change and genl-event', () => {
+describe('resolve, genl-change and genl-event', { timeout: limit }, () => {
   beforeAll(() => loadModule('genlexample'))
   afterAll(() => unloadModule('genlexample'))
 
@@ -59,7 +63,7 @@ describe('resolve, genl-change and genl-event', () => {
 
   it('what one changes the other prints, by the numbers that resolve tells', async () => {
     const { family, group } = await numbers()
-    using event = RunningProgram.start(['genl-event', '--count', '2', group])
+    using event = background(['genl-event', ...patient, '--count', '2', group])
     await event.said(listening)
     expect(await runProgram(['genl-change', family, '42'])).toEqual(quiet)
     expect(await runProgram(['genl-change', family, '0x01020304'])).toEqual(quiet)
@@ -83,13 +87,13 @@ describe('resolve, genl-change and genl-event', () => {
   })
 })
 
-describe('custom', () => {
+describe('custom', { timeout: limit }, () => {
   beforeAll(() => loadModule('nlcustom'))
   afterAll(() => unloadModule('nlcustom'))
 
   it('the sender has its answer, the group is told, the text is in the log', async () => {
     using log = KernelLog.fromNow()
-    using group = RunningProgram.start(['custom', '--listen', '--count', '2'])
+    using group = background(['custom', '--listen', ...patient, '--count', '2'])
     await group.said(listening)
     const answer = 'Sending message to kernel...\nReceived message: HELLO USER UNICAST FROM KERNEL\n'
     expect(await runProgram(['custom'])).toEqual({ ...quiet, stdout: answer })
@@ -105,7 +109,7 @@ describe('custom', () => {
   })
 })
 
-describe('without its module', () => {
+describe('without its module', { timeout: limit }, () => {
   it.each([[['change', '1']], [['event']], [['custom']]])('%j: status 1, EPROTONOSUPPORT', async command => {
     const { status, stdout, stderr } = await runProgram(command)
     expect(stderr).toContain('EPROTONOSUPPORT: the module is not loaded')
