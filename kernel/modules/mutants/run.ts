@@ -1,0 +1,103 @@
+/**
+ * `npm run mutants [-- [--kernel LABEL] [NAME...]]`: applies each patch of README.md's table to the modules by itself, runs the
+ * suites of the module it breaks, and tells whether a test found it. Exit status 1 when one was missed.
+ */
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { execa } from 'execa'
+import { type Mutant, mutantsOf } from './table.ts'
+
+const modules = path.resolve(import.meta.dirname, '..')
+const cli = path.resolve(modules, '../../harness/cli.ts')
+/** Milliseconds for one mutant: the build, and its suites until the first failure. */
+const LIMIT = 300_000
+
+/** The suites that judge a module, those first that find most. */
+const suites: Readonly<Record<string, readonly string[]>> = {
+  nlexample: [
+    ...['request-ack', 'unicast', 'multicast', 'echo', 'errors', 'attributes', 'batches', 'privileges'],
+    ...['namespaces', 'overflow', 'lifecycle/lifecycle', 'leaks/leaks'],
+  ],
+  genlexample: ['generic', 'lifecycle/genlexample', 'leaks/others'],
+  nlhello: ['hello', 'lifecycle/buses', 'lifecycle/lifecycle'],
+  nlcustom: ['custom-family', 'lifecycle/buses', 'leaks/others'],
+}
+
+/** What became of a mutant: the test that found it, or why none did. */
+type Verdict = { readonly foundBy: string } | { readonly missed: string }
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { kernel: { type: 'string' } } })
+const mutants = mutantsOf(readFileSync(path.join(import.meta.dirname, 'README.md'), 'utf8')).filter(
+  mutant => positionals.length === 0 || positionals.some(name => mutant.name.includes(name)),
+)
+let found = 0
+for (const mutant of mutants) {
+  const verdict = await judge(mutant)
+  if ('foundBy' in verdict) found++
+  const [mark, text] = 'foundBy' in verdict ? ['found ', verdict.foundBy] : ['MISSED', verdict.missed]
+  process.stdout.write(`${mark} ${mutant.name}: ${mutant.description}\n         ${text}\n`)
+}
+process.stdout.write(`${found} of ${mutants.length} mutants found\n`)
+process.exitCode = found === mutants.length && found > 0 ? 0 : 1
+
+async function judge(mutant: Mutant): Promise<Verdict> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-mutant-'))
+  try {
+    for (const part of ['Kbuild', ...Object.keys(suites)])
+      cpSync(path.join(modules, part), path.join(folder, part), { recursive: true })
+    const patch = path.join(import.meta.dirname, `${mutant.name}.patch`)
+    await execa('git', ['apply', patch], { cwd: folder, timeout: 10_000 })
+    return await run(folder, mutant)
+  } catch (error) {
+    return { missed: error instanceof Error ? error.message : String(error) }
+  } finally {
+    for (const each of [folder, `${folder}.json`]) rmSync(each, { recursive: true, force: true })
+  }
+}
+
+/** Runs the suites until the first failure. */
+async function run(folder: string, { module }: Mutant): Promise<Verdict> {
+  const filters = (suites[module] ?? []).map(suite => `suites/${suite}`)
+  const kernel = values.kernel === undefined ? [] : ['--kernel', values.kernel]
+  const json = `${folder}.json`
+  const options = ['--modules', folder, '--bail', '1', '--json', json]
+  const { exitCode, stderr } = await execa(process.execPath, [cli, ...kernel, ...options, ...filters], {
+    cwd: path.resolve(modules, '../..'),
+    reject: false,
+    timeout: LIMIT,
+  })
+  if (exitCode === 0) return { missed: 'every test passed' }
+  const foundBy = existsSync(json)
+    ? firstFailure(JSON.parse(readFileSync(json, 'utf8')) as Report)
+    : undefined
+  return foundBy === undefined
+    ? { missed: `exit status ${exitCode}, and no test failed: ${stderr.trim().slice(-500)}` }
+    : { foundBy }
+}
+
+/** Vitest's JSON report, as far as it is used here. */
+interface Report {
+  readonly testResults: readonly {
+    readonly name: string
+    readonly status: string
+    readonly message?: string
+    readonly assertionResults: readonly {
+      readonly status: string
+      readonly fullName: string
+      readonly failureMessages?: readonly string[]
+    }[]
+  }[]
+}
+
+function firstFailure({ testResults }: Report): string | undefined {
+  for (const file of testResults) {
+    const test = file.assertionResults.find(each => each.status === 'failed')
+    const [reason = ''] = test?.failureMessages?.[0]?.split('\n') ?? []
+    if (test) return `${path.basename(file.name, '.test.ts')}: ${test.fullName} (${reason})`
+  }
+  // A file whose modules do not load fails as a whole; one that was not run because of --bail has no message.
+  const file = testResults.find(each => each.status === 'failed' && each.message)
+  return file && `${path.basename(file.name, '.test.ts')}: ${file.message?.split('\n')[0]}`
+}
