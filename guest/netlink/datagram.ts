@@ -2,8 +2,10 @@ import { type Message, parseMessages } from './message.ts'
 
 /** What one send of another's put into the socket: usually one message, in dumps many. */
 export class Datagram {
-  /** The bytes as they came: a view that nobody else writes to. To keep it for long, copy it: it holds 128 KiB. */
-  readonly bytes: Buffer
+  readonly #buffer: Buffer
+  readonly #start: number
+  readonly #end: number
+  #bytes: Buffer | undefined
   /** The sender's port id (nl_pid of the source address): 0 is the kernel. */
   readonly portId: number
   /** nl_groups of the source address: the mask of the group it was multicast to, 0 if unicast or to a group over 32. */
@@ -21,15 +23,34 @@ export class Datagram {
    */
   namespaceId: number | undefined = undefined
 
-  constructor(bytes: Buffer, portId: number, groups: number, length: number) {
-    this.bytes = bytes
+  /** The bytes of `buffer` from `start` to `end`. */
+  constructor(
+    buffer: Buffer,
+    portId: number,
+    groups: number,
+    length: number,
+    start = 0,
+    end: number = buffer.length,
+  ) {
+    this.#buffer = buffer
+    this.#start = start
+    this.#end = end
     this.portId = portId
     this.groups = groups
     this.length = length
   }
 
+  /**
+   * The bytes as they came: a view that nobody else writes to, made when it is first asked for. To keep it for long, copy it: it
+   * holds 128 KiB.
+   */
+  get bytes(): Buffer {
+    this.#bytes ??= this.#buffer.subarray(this.#start, this.#end)
+    return this.#bytes
+  }
+
   get isTruncated(): boolean {
-    return this.bytes.length < this.length
+    return this.#end - this.#start < this.length
   }
 
   /**
@@ -37,6 +58,6 @@ export class Datagram {
    * @throws MalformedError
    */
   messages(): Message[] {
-    return parseMessages(this.bytes)
+    return parseMessages(this.#buffer, this.#start, this.#end)
   }
 }

@@ -57,6 +57,14 @@ export const recvmsg = libc.func('int recvmsg(int, void *, int)') as (
   flags: number,
 ) => number
 
+export const recvmmsg = libc.func('int recvmmsg(int, void *, uint32_t, int, void *)') as (
+  fd: number,
+  headers: Buffer,
+  count: number,
+  flags: number,
+  timeout: null,
+) => number
+
 /** Of the calling thread only, which is node's main thread or a worker's. */
 export const setns = libc.func('int setns(int, int)') as (fd: number, kind: number) => number
 

@@ -1,6 +1,6 @@
 /** Messages: struct nlmsghdr of include/uapi/linux/netlink.h and what follows it, padded to four bytes. */
 import { type Attribute, parseAttributes } from './attribute.ts'
-import { NLMSG_HDRLEN } from './constants.ts'
+import { NLMSG_ERROR, NLMSG_HDRLEN } from './constants.ts'
 import { MalformedError } from './errors.ts'
 import { align, asBuffer, readU16, readU32, writeU16, writeU32 } from './integers.ts'
 
@@ -21,65 +21,111 @@ export interface MessageHeader {
  * nlmsg_len). Parts are bytes: a family's fixed header, attributes as made by `attr`.
  */
 export function encodeMessage(header: MessageHeader, ...parts: readonly Uint8Array[]): Buffer {
+  const length = lengthOf(parts)
+  const bytes = Buffer.allocUnsafe(align(length))
+  write(bytes, 0, length, header, parts)
+  return bytes
+}
+
+/** Several messages, one after the other as in a datagram. */
+export function encodeMessages(
+  messages: readonly { readonly header: MessageHeader; readonly parts?: readonly Uint8Array[] }[],
+): Buffer {
+  let total = 0
+  for (const { parts = [] } of messages) total += align(lengthOf(parts))
+  const bytes = Buffer.allocUnsafe(total)
+  let offset = 0
+  for (const { header, parts = [] } of messages) {
+    const length = lengthOf(parts)
+    write(bytes, offset, length, header, parts)
+    offset += align(length)
+  }
+  return bytes
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
   let length = NLMSG_HDRLEN
   for (const part of parts) length += part.length
-  const bytes = Buffer.allocUnsafe(align(length))
-  writeU32(bytes, length, 0)
-  writeU16(bytes, header.type, 4)
-  writeU16(bytes, header.flags ?? 0, 6)
-  writeU32(bytes, header.sequence ?? 0, 8)
-  writeU32(bytes, header.portId ?? 0, 12)
-  let offset = NLMSG_HDRLEN
+  return length
+}
+
+function write(
+  bytes: Buffer,
+  start: number,
+  length: number,
+  header: MessageHeader,
+  parts: readonly Uint8Array[],
+): void {
+  writeU32(bytes, length, start)
+  writeU16(bytes, header.type, start + 4)
+  writeU16(bytes, header.flags ?? 0, start + 6)
+  writeU32(bytes, header.sequence ?? 0, start + 8)
+  writeU32(bytes, header.portId ?? 0, start + 12)
+  let offset = start + NLMSG_HDRLEN
   for (const part of parts) {
     bytes.set(part, offset)
     offset += part.length
   }
-  if (offset !== bytes.length) bytes.fill(0, offset)
-  return bytes
+  const end = start + align(length)
+  while (offset < end) bytes[offset++] = 0
 }
 
 /** One received message: a view of the datagram it came in, read where it lies. */
 export class Message {
-  /** Header and payload, nlmsg_len bytes. */
-  readonly bytes: Buffer
+  readonly #buffer: Buffer
+  readonly #start: number
+  /** nlmsg_len: header and payload, without padding. */
+  readonly length: number
+  #bytes: Buffer | undefined
 
   /**
-   * @param bytes at least one header; what counts is nlmsg_len
-   * @throws MalformedError when nlmsg_len is under a header's 16 bytes or over `bytes`
+   * @param bytes at least one header from `start` on; what counts is nlmsg_len
+   * @throws MalformedError when nlmsg_len is under a header's 16 bytes or over what is there
    */
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     const buffer = asBuffer(bytes)
-    if (buffer.length < NLMSG_HDRLEN)
-      throw new MalformedError(`${buffer.length} bytes are less than a message's header`, 0)
-    const length = readU32(buffer, 0)
-    if (length < NLMSG_HDRLEN || length > buffer.length)
-      throw new MalformedError(`a message of ${length} bytes where ${buffer.length} are left`, 0)
-    this.bytes = length === buffer.length ? buffer : buffer.subarray(0, length)
+    const rest = end - start
+    if (rest < NLMSG_HDRLEN) throw new MalformedError(`${rest} bytes are less than a message's header`, 0)
+    const length = readU32(buffer, start)
+    if (length < NLMSG_HDRLEN || length > rest)
+      throw new MalformedError(`a message of ${length} bytes where ${rest} are left`, 0)
+    this.#buffer = buffer
+    this.#start = start
+    this.length = length
   }
 
-  /** nlmsg_len: header and payload, without padding. */
-  get length(): number {
-    return this.bytes.length
+  /** Header and payload, nlmsg_len bytes: a view, made when it is first asked for. */
+  get bytes(): Buffer {
+    this.#bytes ??= this.#buffer.subarray(this.#start, this.#start + this.length)
+    return this.#bytes
   }
+
   /** nlmsg_type */
   get type(): number {
-    return readU16(this.bytes, 4)
+    return readU16(this.#buffer, this.#start + 4)
   }
   /** nlmsg_flags */
   get flags(): number {
-    return readU16(this.bytes, 6)
+    return readU16(this.#buffer, this.#start + 6)
   }
   /** nlmsg_seq */
   get sequence(): number {
-    return readU32(this.bytes, 8)
+    return readU32(this.#buffer, this.#start + 8)
   }
   /** nlmsg_pid: in an answer the port id of the requester. */
   get portId(): number {
-    return readU32(this.bytes, 12)
+    return readU32(this.#buffer, this.#start + 12)
   }
   /** All after the header: a view. */
   get payload(): Buffer {
     return this.bytes.subarray(NLMSG_HDRLEN)
+  }
+
+  /** Whether it acknowledges a request: NLMSG_ERROR with no error. Tells without taking the message apart. */
+  get isAcknowledgement(): boolean {
+    // with the request's header, which both have
+    if (this.type !== NLMSG_ERROR || this.length < 2 * NLMSG_HDRLEN + 4) return false
+    return readU32(this.#buffer, this.#start + NLMSG_HDRLEN) === 0
   }
 
   /**
@@ -88,26 +134,27 @@ export class Message {
    * @throws MalformedError
    */
   attributes(skip = 0): Attribute[] {
-    if (this.bytes.length < NLMSG_HDRLEN + skip)
+    if (this.length < NLMSG_HDRLEN + skip)
       throw new MalformedError(`a payload shorter than its family's header of ${skip} bytes`, NLMSG_HDRLEN)
     return parseAttributes(this.bytes, NLMSG_HDRLEN + align(skip))
   }
 }
 
 /**
- * The messages of a datagram, in their order. The last one's padding may be missing, as in what some families send.
+ * The messages of a datagram, in their order, or of its bytes from `start` to `end`. The last one's padding may be missing, as in what
+ * some families send.
  * @throws MalformedError when nlmsg_len is under 16 or past the end, or stray bytes are left over
  */
-export function parseMessages(bytes: Uint8Array): Message[] {
+export function parseMessages(bytes: Uint8Array, start = 0, end = bytes.length): Message[] {
   const buffer = asBuffer(bytes)
   const messages: Message[] = []
-  for (let offset = 0; offset < buffer.length; ) {
+  for (let offset = start; offset < end; ) {
     let message: Message
     try {
-      message = new Message(offset === 0 ? buffer : buffer.subarray(offset))
+      message = new Message(buffer, offset, end)
     } catch (error) {
-      throw error instanceof MalformedError && offset > 0
-        ? new MalformedError(`message ${messages.length} of the datagram: ${error.message}`, offset)
+      throw error instanceof MalformedError && offset > start
+        ? new MalformedError(`message ${messages.length} of the datagram: ${error.message}`, offset - start)
         : error
     }
     messages.push(message)

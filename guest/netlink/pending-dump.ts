@@ -8,8 +8,6 @@ import { Wait } from './wait.ts'
 /** A dump that the kernel is in the middle of: what came and was not taken yet, and how it ended. */
 export class PendingDump {
   readonly sequence: number
-  /** Notifications with a dump's sequence number there are none of. */
-  readonly wantsEcho = false
   /** Whether any message so far had NLM_F_DUMP_INTR. */
   isInterrupted = false
   readonly #request: Buffer
@@ -33,6 +31,11 @@ export class PendingDump {
   /** Whether somebody waits for more. */
   get isAwaited(): boolean {
     return this.#wait !== undefined
+  }
+
+  /** Notifications with a dump's sequence number there are none of. */
+  wantsEcho(): boolean {
+    return false
   }
 
   take(message: Message): void {

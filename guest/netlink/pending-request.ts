@@ -7,8 +7,7 @@ import { Wait } from './wait.ts'
 
 /** A request that has been sent and not been acknowledged yet, and what came for it so far. */
 export class PendingRequest extends Wait<Message[]> {
-  /** Whether the sender asked for a copy of the notification, which then is a reply. */
-  readonly wantsEcho: boolean
+  readonly #flags: number
   readonly #replies: Message[] = []
   readonly #request: Buffer
   readonly #schema: RequestSchema | undefined
@@ -18,19 +17,26 @@ export class PendingRequest extends Wait<Message[]> {
     super(onEnd)
     this.#request = request
     this.#schema = schema
-    this.wantsEcho = (flags & NLM_F_ECHO) !== 0
+    this.#flags = flags
+  }
+
+  /** Whether the sender asked for a copy of the notification, which then is a reply. */
+  wantsEcho(): boolean {
+    return (this.#flags & NLM_F_ECHO) !== 0
   }
 
   /** Takes a message with the request's sequence number: a reply, or the answer that ends it. */
   take(message: Message): void {
+    if (message.isAcknowledgement) {
+      this.resolve(this.#replies)
+      return
+    }
     if (!isAnswer(message)) {
       this.#replies.push(message)
       return
     }
     try {
-      const answer = parseAnswer(message)
-      if (answer.errno === 0) this.resolve(this.#replies)
-      else this.reject(refusal(answer, this.#request, this.#schema))
+      this.reject(refusal(parseAnswer(message), this.#request, this.#schema))
     } catch (error) {
       this.reject(error)
     }

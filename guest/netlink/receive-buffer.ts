@@ -7,7 +7,7 @@
 import { Datagram } from './datagram.ts'
 import { OverflowError, SystemCallError } from './errors.ts'
 import { align, readS32, readU32, writeU32, writeWord } from './integers.ts'
-import { addressOf, errno, recvmsg } from './libc.ts'
+import { addressOf, errno, recvmmsg, recvmsg } from './libc.ts'
 
 const EAGAIN = 11
 const EINTR = 4
@@ -46,11 +46,7 @@ let spill: Buffer | undefined
  */
 export function receiveDatagram(fd: number): Datagram | undefined {
   spill ??= prepare()
-  if (slab.length - used < LARGEST_DUMP) {
-    slab = Buffer.allocUnsafeSlow(SLAB_SIZE)
-    slabAddress = addressOf(slab)
-    used = 0
-  }
+  if (slab.length - used < LARGEST_DUMP) startSlab()
   const room = slab.length - used
   writeWord(vectors, slabAddress + used, 0)
   writeWord(vectors, room, 8)
@@ -67,21 +63,116 @@ export function receiveDatagram(fd: number): Datagram | undefined {
     length = recvmsg(fd, header, MSG_DONTWAIT | MSG_TRUNC)
   }
 
-  let bytes: Buffer
+  let datagram: Datagram
   if (length <= room) {
-    bytes = slab.subarray(used, used + length)
+    datagram = new Datagram(slab, readU32(sender, 4), readU32(sender, 8), length, used, used + length)
     used += align(length)
   } else {
-    bytes = Buffer.concat([slab.subarray(used), spill.subarray(0, length - room)])
+    const bytes = Buffer.concat([slab.subarray(used), spill.subarray(0, length - room)])
+    datagram = new Datagram(bytes, readU32(sender, 4), readU32(sender, 8), length)
   }
-  const datagram = new Datagram(bytes, readU32(sender, 4), readU32(sender, 8), length)
   const controlLength = readU32(header, CONTROL_LENGTH_OFFSET)
-  if (controlLength > 0) readControl(datagram, controlLength)
+  if (controlLength > 0) readControl(datagram, control, controlLength)
   return datagram
 }
 
+/** Datagrams taken at once: as many as pay, of the addresses that they cost. */
+const SLOTS = 16
+/** struct mmsghdr: a struct msghdr, the length received, padding. */
+const SLOT_HEADER = 64
+const SLOT_LENGTH_OFFSET = 56
+
+/** Where {@link receiveDatagrams} receives into: a spill area, a name and control messages for each slot. */
+interface Slots {
+  readonly headers: Buffer
+  readonly vectors: Buffer
+  readonly senders: Buffer
+  readonly controls: Buffer
+  readonly areas: Buffer
+}
+let slots: Slots | undefined
+
+/**
+ * Takes several datagrams from the socket in one system call, none if there is none; each is copied out of where it was received. For
+ * small messages of which many are expected: a call costs more than a copy.
+ * @throws OverflowError, SystemCallError
+ */
+export function receiveDatagrams(fd: number): Datagram[] {
+  slots ??= prepareSlots()
+  const { headers, senders, controls, areas } = slots
+  for (let i = 0; i < SLOTS; i++) {
+    writeU32(headers, sender.length, i * SLOT_HEADER + NAME_LENGTH_OFFSET)
+    writeU32(headers, control.length, i * SLOT_HEADER + CONTROL_LENGTH_OFFSET)
+  }
+  const flags = MSG_DONTWAIT | MSG_TRUNC
+  let count = recvmmsg(fd, headers, SLOTS, flags, null)
+  while (count === -1) {
+    const error = errno()
+    if (error === EAGAIN) return []
+    if (error === ENOBUFS) throw new OverflowError()
+    if (error !== EINTR) throw new SystemCallError('recvmmsg', error)
+    count = recvmmsg(fd, headers, SLOTS, flags, null)
+  }
+
+  const datagrams: Datagram[] = []
+  for (let i = 0; i < count; i++) {
+    const length = readU32(headers, i * SLOT_HEADER + SLOT_LENGTH_OFFSET)
+    const datagram = keep(
+      areas,
+      i * SPILL_SIZE,
+      length,
+      readU32(senders, i * 12 + 4),
+      readU32(senders, i * 12 + 8),
+    )
+    const controlLength = readU32(headers, i * SLOT_HEADER + CONTROL_LENGTH_OFFSET)
+    if (controlLength > 0)
+      readControl(datagram, controls.subarray(i * control.length, (i + 1) * control.length), controlLength)
+    datagrams.push(datagram)
+  }
+  return datagrams
+}
+
+/** Copies a datagram to the slab, or to a place of its own if it is large. */
+function keep(area: Buffer, start: number, length: number, portId: number, groups: number): Datagram {
+  if (length > LARGEST_DUMP) {
+    const bytes = Buffer.from(area.subarray(start, start + Math.min(length, SPILL_SIZE)))
+    return new Datagram(bytes, portId, groups, length)
+  }
+  if (slab.length - used < length) startSlab()
+  area.copy(slab, used, start, start + length)
+  const datagram = new Datagram(slab, portId, groups, length, used, used + length)
+  used += align(length)
+  return datagram
+}
+
+function prepareSlots(): Slots {
+  const prepared: Slots = {
+    headers: Buffer.alloc(SLOTS * SLOT_HEADER),
+    vectors: Buffer.alloc(SLOTS * 16),
+    senders: Buffer.alloc(SLOTS * sender.length),
+    controls: Buffer.alloc(SLOTS * control.length),
+    areas: Buffer.allocUnsafeSlow(SLOTS * SPILL_SIZE),
+  }
+  const { headers, vectors, senders, controls, areas } = prepared
+  for (let i = 0; i < SLOTS; i++) {
+    writeWord(vectors, addressOf(areas) + i * SPILL_SIZE, i * 16)
+    writeWord(vectors, SPILL_SIZE, i * 16 + 8)
+    writeWord(headers, addressOf(senders) + i * sender.length, i * SLOT_HEADER)
+    writeWord(headers, addressOf(vectors) + i * 16, i * SLOT_HEADER + 16)
+    writeWord(headers, 1, i * SLOT_HEADER + 24)
+    writeWord(headers, addressOf(controls) + i * control.length, i * SLOT_HEADER + 32)
+  }
+  return prepared
+}
+
+function startSlab(): void {
+  slab = Buffer.allocUnsafeSlow(SLAB_SIZE)
+  slabAddress = addressOf(slab)
+  used = 0
+}
+
 /** What NETLINK_PKTINFO (struct nl_pktinfo) and NETLINK_LISTEN_ALL_NSID (an int) add. */
-function readControl(datagram: Datagram, end: number): void {
+function readControl(datagram: Datagram, control: Buffer, end: number): void {
   for (let offset = 0; offset + CMSG_HDRLEN + 4 <= end; ) {
     const length = readU32(control, offset)
     if (length < CMSG_HDRLEN) return

@@ -11,12 +11,13 @@ import {
 } from './errors.ts'
 import { readU32, writeU16, writeU32 } from './integers.ts'
 import * as libc from './libc.ts'
-import { encodeMessage, type Message } from './message.ts'
+import { encodeMessage, encodeMessages, type Message } from './message.ts'
 import { inNamespace } from './namespace.ts'
+import { PendingBatch } from './pending-batch.ts'
 import { PendingDump } from './pending-dump.ts'
 import { PendingRequest } from './pending-request.ts'
 import { unwatch, watch } from './poller.ts'
-import { receiveDatagram } from './receive-buffer.ts'
+import { receiveDatagram, receiveDatagrams } from './receive-buffer.ts'
 import { Subscription, type SubscriptionOptions } from './subscription.ts'
 import { Wait, type WaitOptions } from './wait.ts'
 
@@ -152,7 +153,7 @@ export class Socket implements Disposable, AsyncDisposable {
   /** What came while only requests were waited for. */
   readonly #held: (Datagram | OverflowError)[] = []
   readonly #receivers = new Set<Wait<Datagram>>()
-  readonly #requests = new Map<number, PendingRequest>()
+  readonly #requests = new Map<number, PendingRequest | PendingBatch>()
   /** The kernel does one at a time for a socket (EBUSY); the others wait for their turn. */
   #dump: PendingDump | undefined
   readonly #dumpTurns = new Set<Wait<void>>()
@@ -335,6 +336,24 @@ export class Socket implements Disposable, AsyncDisposable {
     }
   }
 
+  /**
+   * Datagrams that are there already and no answers to a {@link request}, several for one system call; none if there are none. Never waits.
+   * @throws OverflowError, ClosedError
+   */
+  receiveReady(): Datagram[] {
+    const { fd } = this
+    if (this.#held.length > 0) {
+      const held = this.receiveNow()
+      return held === undefined ? [] : [held]
+    }
+    for (;;) {
+      const datagrams = this.#readSeveral(fd)
+      if (datagrams === undefined) return []
+      const others = datagrams.filter(datagram => !this.#claim(datagram))
+      if (others.length > 0) return others
+    }
+  }
+
   /** The next sequence number: from 1 on, never 0, which notifications of the kernel's own often have. */
   nextSequence(): number {
     this.#sequence = this.#sequence === 0xffffffff ? 1 : this.#sequence + 1
@@ -380,28 +399,22 @@ export class Socket implements Disposable, AsyncDisposable {
   ): Promise<PromiseSettledResult<Message[]>[]> {
     options.signal?.throwIfAborted()
     if (requests.length === 0) return []
-    const pendings: PendingRequest[] = []
-    const messages: Buffer[] = []
-    for (const { type, flags: given = 0, parts = [], schema } of requests) {
-      const flags = given | NLM_F_REQUEST | NLM_F_ACK
+    const sequences: number[] = []
+    const messages = requests.map(({ type, flags = 0, parts = [] }) => {
       const sequence = this.nextSequence()
-      const bytes = encodeMessage({ type, flags, sequence, portId: this.#portId }, ...parts)
-      messages.push(bytes)
-      const pending = new PendingRequest(flags, bytes, schema, () => this.#requests.delete(sequence))
-      pendings.push(pending)
-      this.#requests.set(sequence, pending)
-    }
-    try {
-      this.send(Buffer.concat(messages))
-    } catch (error) {
-      for (const pending of pendings) pending.reject(error)
-      await Promise.allSettled(pendings.map(pending => pending.promise))
-      throw error
-    }
+      sequences.push(sequence)
+      const header = { type, flags: flags | NLM_F_REQUEST | NLM_F_ACK, sequence, portId: this.#portId }
+      return { header, parts }
+    })
+    const datagram = encodeMessages(messages)
+    this.send(datagram)
+    const pending = new PendingBatch(requests, sequences, datagram, sequence =>
+      this.#requests.delete(sequence),
+    )
+    for (const sequence of sequences) this.#requests.set(sequence, pending)
     this.#pump()
-    for (const [i, pending] of pendings.entries())
-      this.#arm(pending, `answer to request ${i + 1} of a batch of ${pendings.length}`, options)
-    return await Promise.allSettled(pendings.map(pending => pending.promise))
+    this.#arm(pending, `answers to a batch of ${requests.length} requests`, options)
+    return await pending.results()
   }
 
   /**
@@ -425,8 +438,11 @@ export class Socket implements Disposable, AsyncDisposable {
     const before = new Set(this.memberships())
     const joined = (options.groups ?? []).filter(group => !before.has(group))
     for (const group of joined) this.join(group)
-    return new Subscription(this, options, options.fromKernel ?? this.protocol !== NETLINK_USERSOCK, () => {
-      if (!this.isClosed) for (const group of joined) this.leave(group)
+    const fromKernel = options.fromKernel ?? this.protocol !== NETLINK_USERSOCK
+    return new Subscription(this, options, fromKernel, unread => {
+      if (this.isClosed) return
+      this.#held.unshift(...unread)
+      for (const group of joined) this.leave(group)
     })
   }
 
@@ -555,9 +571,11 @@ export class Socket implements Disposable, AsyncDisposable {
   #pump(): void {
     while (this.#fd !== -1 && this.#isAwaited) {
       try {
-        const datagram = this.#read(this.#fd)
-        if (datagram === undefined) return
-        if (!this.#claim(datagram)) this.#hand(datagram)
+        // of several answers, several at once
+        const datagrams = this.#requests.size > 1 ? this.#readSeveral(this.#fd) : this.#read(this.#fd)
+        if (datagrams === undefined) return
+        for (const datagram of Array.isArray(datagrams) ? datagrams : [datagrams])
+          if (!this.#claim(datagram)) this.#hand(datagram)
       } catch (error) {
         this.#fail(error)
       }
@@ -579,15 +597,29 @@ export class Socket implements Disposable, AsyncDisposable {
   }
 
   #read(fd: number): Datagram | undefined {
+    return this.#watchReading(() => receiveDatagram(fd))
+  }
+
+  /** Undefined if there is none. */
+  #readSeveral(fd: number): Datagram[] | undefined {
+    return this.#watchReading(() => {
+      const datagrams = receiveDatagrams(fd)
+      return datagrams.length === 0 ? undefined : datagrams
+    })
+  }
+
+  /** Sees what it means for requests that messages were lost, or nothing is left. */
+  #watchReading<T extends Datagram | Datagram[]>(read: () => T | undefined): T | undefined {
     try {
-      const datagram = receiveDatagram(fd)
-      if (datagram !== undefined && this.#trace !== undefined)
-        this.#trace({ direction: 'received', bytes: datagram.bytes, portId: datagram.portId })
+      const received = read()
+      if (received !== undefined && this.#trace !== undefined)
+        for (const { bytes, portId } of Array.isArray(received) ? received : [received])
+          this.#trace({ direction: 'received', bytes, portId })
       if (this.#overflow !== undefined) {
-        if (datagram === undefined) this.#rejectAnswers(this.#overflow)
-        if (datagram === undefined || !this.#expectsAnswers) this.#overflow = undefined
+        if (received === undefined) this.#rejectAnswers(this.#overflow)
+        if (received === undefined || !this.#expectsAnswers) this.#overflow = undefined
       }
-      return datagram
+      return received
     } catch (error) {
       // what was lost may be answers; what is left may be others
       if (!(error instanceof OverflowError)) this.#rejectAnswers(error)
@@ -619,7 +651,7 @@ export class Socket implements Disposable, AsyncDisposable {
     // some families leave the port id of their replies 0
     if (pending === undefined || (first.portId !== this.#portId && first.portId !== 0)) return false
     // the notification of a socket's own request has the request's sequence number and port id as well
-    if (datagram.groups !== 0 && !pending.wantsEcho) return false
+    if (datagram.groups !== 0 && !pending.wantsEcho(sequence)) return false
     for (const message of messages) pending.take(message)
     return true
   }

@@ -26,7 +26,7 @@ export interface SubscriptionOptions extends WaitOptions {
 /** The parts of a socket that a subscription needs. */
 interface Receiver {
   receive(options: WaitOptions): Promise<Datagram>
-  receiveNow(): Datagram | undefined
+  receiveReady(): Datagram[]
 }
 
 /**
@@ -38,14 +38,22 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
   readonly #receiver: Receiver
   readonly #options: WaitOptions
   readonly #fromKernel: boolean
-  readonly #onEnd: () => void
+  readonly #onEnd: (unread: readonly Datagram[]) => void
+  /** Read ahead. */
+  #datagrams: Datagram[] = []
+  #nextDatagram = 0
   #datagram: Datagram | undefined
   #messages: Message[] = []
   #position = 0
   #isEnded = false
 
   /** {@link Socket.subscribe} makes it. */
-  constructor(receiver: Receiver, options: WaitOptions, fromKernel: boolean, onEnd: () => void) {
+  constructor(
+    receiver: Receiver,
+    options: WaitOptions,
+    fromKernel: boolean,
+    onEnd: (unread: readonly Datagram[]) => void,
+  ) {
     this.#receiver = receiver
     this.#options = options
     this.#fromKernel = fromKernel
@@ -53,12 +61,20 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
   }
 
   /** What is there already is taken without waiting; one `next` at a time. */
-  async next(): Promise<IteratorResult<SubscriptionEvent, undefined>> {
+  next(): Promise<IteratorResult<SubscriptionEvent, undefined>> {
+    const value = this.#take()
+    return value === undefined ? this.#receive() : Promise.resolve({ done: false, value })
+  }
+
+  async #receive(): Promise<IteratorResult<SubscriptionEvent, undefined>> {
     while (!this.#isEnded) {
-      const event = this.#take()
-      if (event !== undefined) return { done: false, value: event }
       try {
-        this.#datagram = this.#receiver.receiveNow() ?? (await this.#receiver.receive(this.#options))
+        this.#datagram = this.#datagrams[this.#nextDatagram++]
+        if (this.#datagram === undefined) {
+          this.#datagrams = this.#receiver.receiveReady()
+          this.#nextDatagram = 1
+          this.#datagram = this.#datagrams[0] ?? (await this.#receiver.receive(this.#options))
+        }
       } catch (error) {
         if (!(error instanceof OverflowError)) throw error
         return { done: false, value: { kind: 'lost', error } }
@@ -71,6 +87,8 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
         if (!(error instanceof MalformedError)) throw error
         return { done: false, value: { kind: 'malformed', error, datagram: this.#datagram } }
       }
+      const value = this.#take()
+      if (value !== undefined) return { done: false, value }
     }
     return { done: true, value: undefined }
   }
@@ -79,7 +97,8 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
   async return(): Promise<IteratorResult<SubscriptionEvent, undefined>> {
     if (!this.#isEnded) {
       this.#isEnded = true
-      this.#onEnd()
+      this.#messages = []
+      this.#onEnd(this.#datagrams.slice(this.#nextDatagram))
     }
     return { done: true, value: undefined }
   }

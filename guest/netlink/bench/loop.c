@@ -1,0 +1,238 @@
+/*
+ * What the client is compared with: the same work by loops of C on libmnl. Each run prints one number, nanoseconds for all of it,
+ * without what comes before (opening, subscribing).
+ *
+ *     loop round-trips COUNT | batches COUNT | notifications COUNT | dump COUNT
+ */
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH 64
+#define NLMSG_MESSAGE 16
+
+static char buffer[65536];
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static long long now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static struct mnl_socket *open_socket(int protocol)
+{
+	struct mnl_socket *nl = mnl_socket_open(protocol);
+
+	if (nl == NULL || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0)
+		die("socket");
+	return nl;
+}
+
+/* RTM_GETLINK of the loopback device, which is answered with the link, then acknowledged. */
+static size_t put_get(char *at, unsigned int seq)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(at);
+	struct ifinfomsg *ifi;
+
+	nlh->nlmsg_type = RTM_GETLINK;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	nlh->nlmsg_seq = seq;
+	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	ifi->ifi_index = 1;
+	return nlh->nlmsg_len;
+}
+
+static void receive_answer(struct mnl_socket *nl, unsigned int seq, unsigned int portid)
+{
+	int ret, len;
+
+	do {
+		len = mnl_socket_recvfrom(nl, buffer, sizeof(buffer));
+		if (len < 0)
+			die("recvfrom");
+		ret = mnl_cb_run(buffer, len, seq, portid, NULL, NULL);
+		if (ret < 0)
+			die("answer");
+	} while (ret > 0);
+}
+
+static void round_trips(int count)
+{
+	struct mnl_socket *nl = open_socket(NETLINK_ROUTE);
+	unsigned int portid = mnl_socket_get_portid(nl), seq = 0;
+	char request[64];
+	long long start = now();
+
+	while (count-- > 0) {
+		if (mnl_socket_sendto(nl, request, put_get(request, ++seq)) < 0)
+			die("sendto");
+		receive_answer(nl, seq, portid);
+	}
+	printf("%lld\n", now() - start);
+}
+
+/* 64 requests in a datagram; nothing to be done but to be acknowledged. */
+static void batches(int count)
+{
+	struct mnl_socket *nl = open_socket(NETLINK_ROUTE);
+	unsigned int portid = mnl_socket_get_portid(nl), seq = 0, first;
+	static char datagram[BATCH * 64];
+	long long start = now();
+	struct nlmsghdr *nlh;
+	size_t length;
+	int i;
+
+	while (count > 0) {
+		first = seq + 1;
+		for (length = 0, i = 0; i < BATCH; i++) {
+			nlh = mnl_nlmsg_put_header(datagram + length);
+			nlh->nlmsg_type = NLMSG_NOOP;
+			nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+			nlh->nlmsg_seq = ++seq;
+			length += nlh->nlmsg_len;
+		}
+		if (mnl_socket_sendto(nl, datagram, length) < 0)
+			die("sendto");
+		for (i = 0; i < BATCH; i++)
+			receive_answer(nl, first + i, portid);
+		count -= BATCH;
+	}
+	printf("%lld\n", now() - start);
+}
+
+static unsigned long long sum;
+
+static int on_attribute(const struct nlattr *attr, void *data)
+{
+	if (mnl_attr_get_type(attr) == 1 && mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
+		sum += mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+static int on_notification(const struct nlmsghdr *nlh, void *data)
+{
+	return mnl_attr_parse(nlh, 0, on_attribute, NULL);
+}
+
+/* A neighbour multicasts 128 messages of one attribute; only receiving and reading them is timed. */
+static void notifications(int count)
+{
+	struct mnl_socket *sender = open_socket(NETLINK_USERSOCK);
+	struct mnl_socket *nl = open_socket(NETLINK_USERSOCK);
+	struct sockaddr_nl group = { .nl_family = AF_NETLINK, .nl_groups = 1 << 1 };
+	/* not the group of the client, which must not hear this */
+	int two = 2, size = 1 << 20, i, len;
+	struct nlmsghdr *nlh;
+	long long total = 0, start;
+	char message[64];
+
+	if (mnl_socket_setsockopt(nl, NETLINK_ADD_MEMBERSHIP, &two, sizeof(two)) < 0)
+		die("join");
+	setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	nlh = mnl_nlmsg_put_header(message);
+	nlh->nlmsg_type = NLMSG_MESSAGE;
+	mnl_attr_put_u32(nlh, 1, 7);
+	for (; count > 0; count -= 128) {
+		/* the part that goes to the kernel's own address is refused, which is of no interest */
+		for (i = 0; i < 128; i++)
+			sendto(mnl_socket_get_fd(sender), message, nlh->nlmsg_len, 0, (struct sockaddr *)&group, sizeof(group));
+		start = now();
+		for (i = 0; i < 128; i++) {
+			len = mnl_socket_recvfrom(nl, buffer, sizeof(buffer));
+			if (len < 0)
+				die("recvfrom");
+			mnl_cb_run(buffer, len, 0, 0, on_notification, NULL);
+		}
+		total += now() - start;
+	}
+	if (sum == 0)
+		die("nothing");
+	printf("%lld\n", total);
+}
+
+static int on_link_attribute(const struct nlattr *attr, void *data)
+{
+	const struct nlattr **table = data;
+
+	if (mnl_attr_type_valid(attr, IFLA_MAX) > 0)
+		table[mnl_attr_get_type(attr)] = attr;
+	return MNL_CB_OK;
+}
+
+static int on_link(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *table[IFLA_MAX + 1] = { NULL };
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+
+	mnl_attr_parse(nlh, sizeof(*ifi), on_link_attribute, table);
+	sum += ifi->ifi_index + ifi->ifi_flags;
+	if (table[IFLA_IFNAME])
+		sum += strlen(mnl_attr_get_str(table[IFLA_IFNAME]));
+	if (table[IFLA_MTU])
+		sum += mnl_attr_get_u32(table[IFLA_MTU]);
+	if (table[IFLA_OPERSTATE])
+		sum += mnl_attr_get_u8(table[IFLA_OPERSTATE]);
+	++*(int *)data;
+	return MNL_CB_OK;
+}
+
+/* All links, each with its attributes looked up by type, and some of them read. */
+static void dump(int count)
+{
+	struct mnl_socket *nl = open_socket(NETLINK_ROUTE);
+	unsigned int portid = mnl_socket_get_portid(nl), seq = 0;
+	long long start = now();
+	char request[64];
+	int links = 0, len, ret;
+	struct nlmsghdr *nlh;
+
+	while (count-- > 0) {
+		put_get(request, ++seq);
+		nlh = (struct nlmsghdr *)request;
+		nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+		((struct ifinfomsg *)mnl_nlmsg_get_payload(nlh))->ifi_index = 0;
+		if (mnl_socket_sendto(nl, request, nlh->nlmsg_len) < 0)
+			die("sendto");
+		do {
+			len = mnl_socket_recvfrom(nl, buffer, sizeof(buffer));
+			if (len < 0)
+				die("recvfrom");
+			ret = mnl_cb_run(buffer, len, seq, portid, on_link, &links);
+			if (ret < 0)
+				die("dump");
+		} while (ret > 0);
+	}
+	printf("%lld\n", now() - start);
+	fprintf(stderr, "%d links\n", links);
+}
+
+int main(int argc, char **argv)
+{
+	int count = argc > 2 ? atoi(argv[2]) : 0;
+
+	if (count > 0 && strcmp(argv[1], "round-trips") == 0)
+		round_trips(count);
+	else if (count > 0 && strcmp(argv[1], "batches") == 0)
+		batches(count);
+	else if (count > 0 && strcmp(argv[1], "notifications") == 0)
+		notifications(count);
+	else if (count > 0 && strcmp(argv[1], "dump") == 0)
+		dump(count);
+	else
+		return 2;
+	return 0;
+}

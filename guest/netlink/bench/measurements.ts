@@ -1,0 +1,202 @@
+/** What is measured: each does by the client what loop.c does under the name `work`. */
+import {
+  attr,
+  encodeMessage,
+  findAttribute,
+  NETLINK_ROUTE,
+  NETLINK_USERSOCK,
+  NLMSG_NOOP,
+  rtnetlink,
+  Socket,
+} from '../index.ts'
+
+/** A measurement, ready to be run. */
+interface Run {
+  /** Does it all and returns the nanoseconds that it took. */
+  readonly once: (count: number) => Promise<number>
+  readonly close: () => void
+}
+
+export interface Measurement {
+  readonly name: string
+  /** What the times are given for. */
+  readonly unit: string
+  /** The argument of loop.c, and the count for both. */
+  readonly work: string
+  readonly count: number
+  /** Units in each of `count`: links in a dump. */
+  readonly unitsEach?: number
+  /** The least ratio to libmnl. */
+  readonly target?: number
+  readonly prepare: () => Run | Promise<Run>
+}
+
+const BATCH = 64
+/** As many as a receive buffer takes. */
+const ROUND = 128
+const LINKS = 1000
+
+const now = () => Number(process.hrtime.bigint())
+
+async function timed(work: () => Promise<void>): Promise<number> {
+  const start = now()
+  await work()
+  return now() - start
+}
+
+const ifinfomsg = rtnetlink.link.encode({ header: { index: 1 } })
+
+function roundTrips(): Run {
+  const socket = Socket.open(NETLINK_ROUTE)
+  return {
+    once: count =>
+      timed(async () => {
+        for (let i = 0; i < count; i++) await socket.request({ type: rtnetlink.RTM_GETLINK }, ifinfomsg)
+      }),
+    close: () => socket.close(),
+  }
+}
+
+function batches(): Run {
+  const socket = Socket.open(NETLINK_ROUTE)
+  const batch = Array.from({ length: BATCH }, () => ({ type: NLMSG_NOOP }))
+  return {
+    once: count =>
+      timed(async () => {
+        for (let i = 0; i < count; i += BATCH)
+          for (const { status } of await socket.batch(batch))
+            if (status !== 'fulfilled') throw new Error('a request of the batch failed')
+      }),
+    close: () => socket.close(),
+  }
+}
+
+function notifications(): Run {
+  const sender = Socket.open(NETLINK_USERSOCK)
+  const socket = Socket.open(NETLINK_USERSOCK)
+  socket.setReceiveBuffer(1 << 20, { force: true })
+  const subscription = socket.subscribe({ groups: [1] })
+  const message = encodeMessage({ type: 16 }, attr.u32(1, 7))
+  return {
+    once: async count => {
+      let total = 0
+      let sum = 0
+      for (; count > 0; count -= ROUND) {
+        for (let i = 0; i < ROUND; i++) {
+          try {
+            sender.send(message, { groups: 1 })
+          } catch {
+            // the part that goes to the kernel's own address is refused, which is of no interest
+          }
+        }
+        total += await timed(async () => {
+          for (let i = 0; i < ROUND; i++) {
+            const { value } = await subscription.next()
+            if (value?.kind !== 'message') throw new Error('no message')
+            sum += findAttribute(value.message.attributes(), 1)?.u32() ?? 0
+          }
+        })
+      }
+      if (sum === 0) throw new Error('nothing came')
+      return total
+    },
+    close: () => {
+      socket.close()
+      sender.close()
+    },
+  }
+}
+
+let hasLinks = false
+/** A namespace with a thousand links: pairs of veth, and the loopback device. */
+async function makeLinks(socket: Socket): Promise<void> {
+  if (hasLinks) return
+  hasLinks = true
+  for (let i = 0; i < LINKS / 2; i++)
+    await rtnetlink.createLink(socket, {
+      ifname: `a${i}`,
+      linkinfo: { kind: 'veth', data: { peer: { attributes: { ifname: `b${i}` } } } },
+    })
+}
+
+async function dumpDecoded(): Promise<Run> {
+  const socket = Socket.open(NETLINK_ROUTE)
+  await makeLinks(socket)
+  return {
+    once: count =>
+      timed(async () => {
+        for (let i = 0; i < count; i++) {
+          const links = await rtnetlink.getLinks(socket)
+          if (links.length !== LINKS + 1) throw new Error(`${links.length} links`)
+        }
+      }),
+    close: () => socket.close(),
+  }
+}
+
+/** As loop.c does it: tables of attributes, of which some are read. */
+async function dumpAsViews(): Promise<Run> {
+  const socket = Socket.open(NETLINK_ROUTE)
+  await makeLinks(socket)
+  return {
+    once: count =>
+      timed(async () => {
+        let sum = 0
+        for (let i = 0; i < count; i++) {
+          const dump = socket.dump({ type: rtnetlink.RTM_GETLINK }, rtnetlink.link.encode())
+          for (const message of await dump.collect()) {
+            const attributes = message.attributes(16)
+            sum += findAttribute(attributes, 3)?.string().length ?? 0
+            sum += findAttribute(attributes, 4)?.u32() ?? 0
+            sum += findAttribute(attributes, 16)?.u8() ?? 0
+          }
+        }
+        if (sum === 0) throw new Error('nothing came')
+      }),
+    close: () => socket.close(),
+  }
+}
+
+export const measurements: readonly Measurement[] = [
+  {
+    name: 'round trips of GET with ack, one at a time',
+    unit: 'request',
+    work: 'round-trips',
+    count: 5000,
+    target: 0.4,
+    prepare: roundTrips,
+  },
+  {
+    name: `requests with ack, ${BATCH} in a datagram`,
+    unit: 'request',
+    work: 'batches',
+    count: 200 * BATCH,
+    target: 0.6,
+    prepare: batches,
+  },
+  {
+    name: 'receiving notifications at full rate',
+    unit: 'message',
+    work: 'notifications',
+    count: 100 * ROUND,
+    target: 0.4,
+    prepare: notifications,
+  },
+  {
+    name: `a dump of ${LINKS} links, decoded whole by schema`,
+    unit: 'link',
+    work: 'dump',
+    count: 5,
+    unitsEach: LINKS,
+    target: 0.3,
+    prepare: dumpDecoded,
+  },
+  {
+    name: `a dump of ${LINKS} links, some attributes read`,
+    unit: 'link',
+    work: 'dump',
+    count: 5,
+    unitsEach: LINKS,
+    prepare: dumpAsViews,
+  },
+]

@@ -1,0 +1,85 @@
+import { NLM_F_ECHO } from './constants.ts'
+import { isAnswer, parseAnswer } from './error-message.ts'
+import { type Message, parseMessages } from './message.ts'
+import { refusal } from './pending-request.ts'
+import type { BatchRequest } from './socket.ts'
+import { Wait } from './wait.ts'
+
+/** The requests of a batch: one wait for all of them, for a promise each would cost more than the kernel's answer. */
+export class PendingBatch extends Wait<void> {
+  readonly #requests: readonly BatchRequest[]
+  readonly #sequences: readonly number[]
+  readonly #datagram: Buffer
+  readonly #replies: Message[][]
+  readonly #results: (PromiseSettledResult<Message[]> | undefined)[]
+  readonly #onAnswer: (sequence: number) => void
+  #unanswered: number
+
+  /**
+   * @param sequences of the requests, in their order
+   * @param datagram all of them as they were sent
+   * @param onAnswer called with each sequence number when nothing more is to come for it
+   */
+  constructor(
+    requests: readonly BatchRequest[],
+    sequences: readonly number[],
+    datagram: Buffer,
+    onAnswer: (sequence: number) => void,
+  ) {
+    super(() => {})
+    this.#requests = requests
+    this.#sequences = sequences
+    this.#datagram = datagram
+    this.#replies = requests.map(() => [])
+    this.#results = requests.map(() => undefined)
+    this.#onAnswer = onAnswer
+    this.#unanswered = requests.length
+  }
+
+  wantsEcho(sequence: number): boolean {
+    return ((this.#requests[this.#indexOf(sequence)]?.flags ?? 0) & NLM_F_ECHO) !== 0
+  }
+
+  take(message: Message): void {
+    const { sequence } = message
+    const index = this.#indexOf(sequence)
+    const replies = this.#replies[index]
+    if (replies === undefined || this.#results[index] !== undefined) return
+    if (message.isAcknowledgement) this.#results[index] = { status: 'fulfilled', value: replies }
+    else if (isAnswer(message))
+      this.#results[index] = { status: 'rejected', reason: this.#reason(message, index) }
+    else {
+      replies.push(message)
+      return
+    }
+    this.#onAnswer(sequence)
+    if (--this.#unanswered === 0) this.resolve()
+  }
+
+  /** The results, when it has been resolved or rejected: those without an answer failed for the reason that it ended. */
+  async results(): Promise<PromiseSettledResult<Message[]>[]> {
+    let reason: unknown
+    try {
+      await this.promise
+    } catch (error) {
+      reason = error
+      for (const sequence of this.#sequences) this.#onAnswer(sequence)
+    }
+    return this.#results.map(result => result ?? { status: 'rejected', reason })
+  }
+
+  #reason(message: Message, index: number): unknown {
+    try {
+      const request = parseMessages(this.#datagram)[index]
+      return refusal(parseAnswer(message), request?.bytes ?? this.#datagram, this.#requests[index]?.schema)
+    } catch (error) {
+      return error
+    }
+  }
+
+  #indexOf(sequence: number): number {
+    const index = sequence - (this.#sequences[0] ?? 0)
+    // sequence numbers begin again at 1
+    return this.#sequences[index] === sequence ? index : this.#sequences.indexOf(sequence)
+  }
+}
