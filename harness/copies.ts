@@ -5,27 +5,47 @@ import { nodeBinary } from '../images/image.ts'
 import { librariesOf } from '../images/libraries.ts'
 import { messageOf, UsageError } from './errors.ts'
 import type { Guest } from './guest/guest.ts'
+import { runInGuest } from './guest/guest-program.ts'
 
 /** A file or folder of the host's and where it goes in the guest. */
 export interface Copy {
+  /** As it was written. */
   readonly source: string
-  /** As it was written; undefined where nothing was. */
-  readonly destination: string | undefined
+  readonly place: string
 }
 
-/** Reads `SRC[:DST]`. A source whose own name has a colon is taken whole. */
+/**
+ * Reads `SRC[:DST]`. A source whose own name has a colon is taken whole. It goes into the home folder, under its own name,
+ * unless it says otherwise; a destination that ends in `/` is a folder for it.
+ * @throws UsageError when the source is not there
+ */
 export function parseCopy(text: string): Copy {
-  const colon = text.lastIndexOf(':')
-  if (colon < 0 || existsSync(text)) return { source: text, destination: undefined }
-  return { source: text.slice(0, colon), destination: text.slice(colon + 1) || undefined }
+  const colon = existsSync(text) ? -1 : text.lastIndexOf(':')
+  const source = colon < 0 ? text : text.slice(0, colon)
+  const destination = colon < 0 ? '' : text.slice(colon + 1)
+  try {
+    statSync(source)
+  } catch (error) {
+    throw new UsageError(`cannot copy ${source}: ${messageOf(error)}`, { cause: error })
+  }
+  const name = nameOf(source)
+  const place = path.resolve(guestPaths.home, destination || name)
+  return { source, place: /\/\.?$/.test(destination) ? path.join(place, name) : place }
 }
 
-/** Where a copy lies in the guest: below the home folder, under its own name, unless it says otherwise. */
-export function placeOf({ source, destination }: Copy): string {
-  const name = path.basename(path.resolve(source))
-  if (destination === undefined) return path.join(guestPaths.home, name)
-  const place = path.resolve(guestPaths.home, destination)
-  return /\/\.?$/.test(destination) ? path.join(place, name) : place
+function nameOf(source: string): string {
+  return path.basename(path.resolve(source))
+}
+
+/** As cp does it: a file that is to go where the guest has a folder goes into that. */
+export async function intoFolders(guest: Guest, copies: readonly Copy[]): Promise<Copy[]> {
+  const settled: Copy[] = []
+  for (const { source, place } of copies) {
+    const request = { command: ['test', '-d', place], folder: guestPaths.home, environment: {} }
+    const isInto = statSync(source).isFile() && (await runInGuest(guest, request)).code === 0
+    settled.push({ source, place: isInto ? path.join(place, nameOf(source)) : place })
+  }
+  return settled
 }
 
 /** What a command needs that was copied in: the files, and where its libraries are. */
@@ -46,7 +66,7 @@ const usualFolders = /^(\/usr)?\/lib(64)?(\/x86_64-linux-gnu)?$/
  */
 export async function collectCopies(copies: readonly Copy[]): Promise<CopiedFiles> {
   const files = new Map<string, string>()
-  for (const copy of copies) collect(copy.source, placeOf(copy), files)
+  for (const { source, place } of copies) collect(source, place, files)
   const present = new Set(await librariesOf(nodeBinary()))
   const folders = new Set<string>()
   for (const file of [...files.values()].filter(isProgram))

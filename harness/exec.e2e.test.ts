@@ -140,7 +140,7 @@ describe('what is copied in runs', () => {
       ['-x', 'c', '-', '-o', path.join(folder, 'five'), `-L${lib}`, '-lfive', '-Wl,-rpath,$ORIGIN/lib'],
       { input: 'int five(void);\nint main(void) { return five(); }\n' },
     )
-    expect((await exec('--copy', `${folder}/five:/tmp/`, '--', '/tmp/five')).status).toBe(5)
+    expect((await exec('--copy', `${folder}/five:/tmp`, '--', '/tmp/five')).status).toBe(5)
   })
 
   test.each([

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { guestPaths } from '../guest/agent/protocol.ts'
 import { hostLabel } from '../kernel/provide.ts'
-import { collectCopies, deliverCopies, parseCopy, placeOf } from './copies.ts'
+import { collectCopies, deliverCopies, intoFolders, parseCopy } from './copies.ts'
 import { ExitStatus, HarnessError, MachineryError, ModuleError, UsageError } from './errors.ts'
 import { evidenceOf } from './guest/evidence.ts'
 import { AgentError, type Guest } from './guest/guest.ts'
@@ -45,8 +45,7 @@ export async function withSession<T>(
   root: string,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const copies = options.copy.map(parseCopy)
-  const copied = await collectCopies(copies)
+  const wanted = options.copy.map(parseCopy)
   // stderr is the command's: only what takes long is shown on it.
   const progress = { ...consoleProgress(), note: () => {} }
   const prepared = await prepareKernel(options.kernel ?? settings.kernels?.[0] ?? hostLabel(), {
@@ -70,12 +69,14 @@ export async function withSession<T>(
       })
     }, PING_EVERY)
     const ready = async () => {
-      await deliverCopies(guest, copied.files)
+      const copies = await intoFolders(guest, wanted)
+      const { files, libraryFolders } = await collectCopies(copies)
+      await deliverCopies(guest, files)
       for (const module of modules) await load(guest, module)
-      const environment = environmentFor(copied.libraryFolders)
+      const environment = environmentFor(libraryFolders)
       const places = new Map(
-        copies.map(placeOf).flatMap((place, i) => [
-          [copies[i]?.source ?? '', place],
+        copies.flatMap(({ source, place }) => [
+          [source, place],
           [path.basename(place), place],
         ]),
       )
