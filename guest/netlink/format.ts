@@ -29,7 +29,7 @@ import { align, asBuffer } from './integers.ts'
 import { type KnownMessage, knownMessage } from './known-messages.ts'
 import { Message, parseMessages } from './message.ts'
 import type { TraceEvent } from './socket.ts'
-import type { Nest } from './value.ts'
+import { ArrayView, type Nest } from './value.ts'
 
 /** What is known of a message. */
 export interface FormatOptions {
@@ -261,7 +261,7 @@ function formatUnknownAttribute(
 function formatValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)
   if (value instanceof Uint8Array) return hex(value)
-  if (Array.isArray(value) || value instanceof BigUint64Array)
+  if (Array.isArray(value) || value instanceof ArrayView)
     return `[${Array.from(value, formatValue).join(', ')}]`
   if (value instanceof Map) return `{${Array.from(value, ([k, v]) => `${k}: ${formatValue(v)}`).join(', ')}}`
   if (typeof value === 'object' && value !== null)

@@ -44,6 +44,7 @@ export * as rtnetlink from './route/index.ts'
 export {
   AttributeSet,
   type AttributesOf,
+  type AttributeView,
   attributes,
   headed,
   nested,

@@ -4,6 +4,7 @@ import { attributePaths } from './attribute-path.ts'
 import {
   type Attribute,
   array,
+  arrayView,
   attr,
   attributes,
   be16,
@@ -274,6 +275,55 @@ describe('schemas', () => {
     expect(() => link.decode(new Message(encodeMessage({ type: 16 }, hex('02'))))).toThrow(
       'a payload of 1 bytes, shorter than its header of 8 bytes',
     )
+  })
+})
+
+describe('views', () => {
+  const encoded = link.encode({
+    header: { family: 2, index: 7 },
+    attributes: {
+      mtu: 1,
+      name: 'v0',
+      info: { kind: 'vlan', data: { id: 5 } },
+      ports: [1, 2],
+    },
+  })
+  const bytes = encodeMessage({ type: 16 }, ...encoded, attr.u32(4, 1500), attr.u8(999, 1))
+
+  it('read what they are asked for', () => {
+    const { header, attributes } = link.view(new Message(bytes))
+    expect(header).toEqual({ family: 2, index: 7 })
+    expect(attributes.get('mtu')).toBe(1500)
+    expect(attributes.get('name')).toBe('v0')
+    expect(attributes.get('info')).toEqual({ kind: 'vlan', data: { id: 5 } })
+    expect(attributes.get('ports')).toEqual([1, 2])
+    expect([attributes.has('mtu'), attributes.has('groups')]).toEqual([true, false])
+    expect(attributes.get('groups')).toBeUndefined()
+    expect(attributes.decode()).toEqual(link.decode(new Message(bytes)).attributes)
+  })
+
+  it('malformed ones', () => {
+    expect(() => link.attributes.view(hex('0300 0100'))).toThrow(MalformedError)
+    const view = link.attributes.view(attr.u8(4, 1))
+    expect(() => view.get('mtu')).toThrow('mtu: u32 of 1 bytes, not 4')
+    expect(() => link.view(new Message(encodeMessage({ type: 16 })))).toThrow(MalformedError)
+  })
+
+  it('of long arrays', () => {
+    const value = arrayView(u16)
+    const view = read(value, '0a00 0100 0100 0200 0300 0000')
+    expect([view.length, view.at(0), view.at(2), view.at(3), view.at(-1), ...view]).toEqual([
+      3,
+      1,
+      3,
+      undefined,
+      undefined,
+      1,
+      2,
+      3,
+    ])
+    expect(write(value, view)).toBe(write(array(u16), [1, 2, 3]))
+    expect(() => read(value, '0700 0100 010203 00')).toThrow(MalformedError)
   })
 })
 

@@ -293,6 +293,48 @@ export function array<T>(element: Fixed<T>): Value<T[]> {
   }
 }
 
+/** The elements of an array where they lie, read when they are asked for: for long ones, of which few are looked at. */
+export class ArrayView<T> implements Iterable<T> {
+  readonly #element: Fixed<T>
+  readonly #buffer: Buffer
+  readonly #start: number
+  readonly length: number
+
+  /** `length` elements from `start` on. */
+  constructor(element: Fixed<T>, buffer: Buffer, start: number, length: number) {
+    this.#element = element
+    this.#buffer = buffer
+    this.#start = start
+    this.length = length
+  }
+
+  /** As Array's, but for negative indices. */
+  at(index: number): T | undefined {
+    return index >= 0 && index < this.length
+      ? this.#element.get(this.#buffer, this.#start + index * this.#element.size)
+      : undefined
+  }
+
+  *[Symbol.iterator](): Generator<T, void, void> {
+    for (let i = 0; i < this.length; i++)
+      yield this.#element.get(this.#buffer, this.#start + i * this.#element.size)
+  }
+}
+
+/** As {@link array}, but read as a view. Any iterable can be written. */
+export function arrayView<T>(element: Fixed<T>): Value<Iterable<T> & Pick<ArrayView<T>, 'length' | 'at'>> {
+  const whole = array(element)
+  return {
+    kind: whole.kind,
+    read(buffer, start, end) {
+      if ((end - start) % element.size !== 0)
+        throw new MalformedError(`${end - start} bytes of elements of ${element.size}`, start)
+      return new ArrayView(element, buffer, start, (end - start) / element.size)
+    },
+    write: (type, values, siblings) => whole.write(type, [...values], siblings),
+  }
+}
+
 /** Several attributes of the type, each an element: CTRL_ATTR_... of older families, NHA_GROUP and so on. */
 export function repeated<T>(element: Value<T>): Value<T[]> {
   return {

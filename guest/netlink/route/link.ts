@@ -8,7 +8,7 @@ import { MalformedError } from '../errors.ts'
 import { attributes, headed, nested, type PayloadContent, payload, selected, struct } from '../schema.ts'
 import type { Socket } from '../socket.ts'
 import {
-  array,
+  arrayView,
   be16,
   binary,
   hardwareAddress,
@@ -22,7 +22,6 @@ import {
   u16,
   u32,
   u64,
-  type Value,
 } from '../value.ts'
 import type { WaitOptions } from '../wait.ts'
 
@@ -66,18 +65,6 @@ export const linkStatistics = struct({
   rxNohandler: u64,
   rxOtherhostDropped: u64,
 })
-
-/** Counters of 64 bits one after the other, as IFLA_INET6_STATS: a copy, for a number's place is its meaning. */
-const counters: Value<BigUint64Array> = {
-  kind: 'u64[]',
-  read(buffer, start, end) {
-    if ((end - start) % 8 !== 0) throw new MalformedError(`${end - start} bytes of 64-bit counters`, start)
-    const from = buffer.byteOffset + start
-    return new BigUint64Array(buffer.buffer.slice(from, from + end - start))
-  },
-  write: (type, value) =>
-    binary.write(type, new Uint8Array(value.buffer, value.byteOffset, value.byteLength), {}),
-}
 
 const operationalState = named(u8, {
   0: 'UNKNOWN',
@@ -140,19 +127,19 @@ export const link = payload(
       26,
       nested(
         attributes({
-          inet: [AF_INET, nested(attributes({ conf: [1, array(u32)] }))],
+          inet: [AF_INET, nested(attributes({ conf: [1, arrayView(u32)] }))],
           inet6: [
             AF_INET6,
             nested(
               attributes({
                 flags: [1, u32],
-                conf: [2, array(s32)],
-                stats: [3, counters],
+                conf: [2, arrayView(s32)],
+                stats: [3, arrayView(u64)],
                 cacheinfo: [
                   5,
                   struct({ maxReasmLen: u32, tstamp: u32, reachableTime: u32, retransTime: u32 }),
                 ],
-                icmp6stats: [6, counters],
+                icmp6stats: [6, arrayView(u64)],
                 token: [7, binary],
                 addrGenMode: [8, u8],
                 raMtu: [9, u32],
