@@ -261,6 +261,37 @@ describe('what cannot be done is said in a line or two', () => {
   })
 })
 
+test("vm.isolate 'test': each test has a guest of its own, and what kills one is that one's alone", async () => {
+  const fixtures = path.join(import.meta.dirname, 'fixtures/project')
+  const folder = project({
+    'netlink-vmtest.config.ts': "export default { suites: ['*.fixture.ts'], vm: { isolate: 'test' } }",
+    'a.fixture.ts': readFileSync(path.join(fixtures, 'per-test.fixture.ts'), 'utf8'),
+  })
+  const { status, stdout } = await runCli(['--reporter=verbose'], { cwd: folder })
+  for (const [mark, name] of [
+    '✓ a suite > one',
+    '✓ a suite > two',
+    '× panics',
+    '× fails',
+    '↓ skipped',
+    '✓ after',
+  ].map(row => [row[0], row.slice(2)]))
+    expect(stdout).toContain(`${mark} |${label}| a.fixture.ts > ${name}`)
+  expect(stdout.match(/✓ .* > one/g)).toHaveLength(1)
+  expect(stdout).toContain('GuestLost: kernel panic')
+  expect(stdout).not.toContain('\u001b')
+  expect(stdout).toMatch(summary('1 files, tests 3 passed, 2 failed, 1 skipped'))
+  expect(status).toBe(1)
+})
+
+test('--no-isolate: one guest runs all files', async () => {
+  const { stdout, status } = await runCli(['identity', '--no-isolate'])
+  const boots = [...stdout.matchAll(/IDENTITY (.*)/g)].map(match => JSON.parse(match[1] ?? '').boot)
+  expect(boots).toHaveLength(2)
+  expect(new Set(boots).size).toBe(1)
+  expect(status).toBe(0)
+})
+
 test('two guests of one template have nothing random in common, and both have the right time', async () => {
   const { status, stdout } = await runCli(['identity'])
   expect(status).toBe(0)

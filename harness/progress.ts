@@ -42,6 +42,20 @@ export const silentProgress: Progress = {
   note: () => {},
 }
 
+/** Whether output is to be coloured, decided as Vitest decides for its own (tinyrainbow). */
+export function wantsColours(
+  env: NodeJS.ProcessEnv = process.env,
+  argv: readonly string[] = process.argv,
+): boolean {
+  if ('NO_COLOR' in env || argv.includes('--no-color')) return false
+  return (
+    'FORCE_COLOR' in env ||
+    argv.includes('--color') ||
+    'CI' in env ||
+    (env.FORCE_TTY !== 'false' && env.TERM !== 'dumb')
+  )
+}
+
 /** Milliseconds as `1.2 s`. */
 export function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(1)} s`

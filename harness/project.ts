@@ -19,7 +19,7 @@ export function kernelProject(
     test: {
       name: prepared.spec.label,
       include: settings.suites,
-      pool: vmPool(prepared.guests),
+      pool: vmPool(prepared.guests, settings.vm.isolate),
       testTimeout: settings.testTimeout,
       hookTimeout: settings.testTimeout,
       isolate,

@@ -28,6 +28,8 @@ const settingsSchema = v.strictObject({
       cpus: v.optional(positive('vm.cpus'), 1),
       /** 'auto' tries KVM and falls back to software emulation. */
       accelerator: v.optional(v.picklist(['auto', 'kvm', 'tcg']), 'auto'),
+      /** What gets a guest of its own: each test file, or each test, for tests that taint or crash the kernel. */
+      isolate: v.optional(v.picklist(['file', 'test']), 'file'),
       /** Seconds that a guest may take to boot. */
       bootLimit: v.optional(positive('vm.bootLimit'), 60),
     }),

@@ -44,6 +44,7 @@ const coldBoots: GuestSource = {
   release: guest => guest.end(),
   onLoss: () => {},
   packageFolder: prepared.delivery.packageFolder,
+  colours: true,
 }
 const add = (...more: Series[]) => {
   results.push(...more)
@@ -192,6 +193,7 @@ async function memory(): Promise<void> {
     },
     onLoss: loss => guests.onLoss(loss),
     packageFolder: guests.packageFolder,
+    colours: true,
   }
   await vitest(project('memory', 20), measuring, 1)
   add(series('memory of a guest beyond the shared file, after a small file', 'MiB', values))
@@ -209,6 +211,7 @@ async function manyFiles(): Promise<void> {
     },
     onLoss: loss => guests.onLoss(loss),
     packageFolder: guests.packageFolder,
+    colours: true,
   }
   guests.expect(200)
   await vitest(project('200', 200), watching, 1)

@@ -9,6 +9,8 @@ export interface GuestSource {
   release(guest: Guest): Promise<void>
   /** Where this project's own package lies in its guests. */
   readonly packageFolder: string
+  /** Whether differences and the like come in colour. A worker can only be told to leave colours out, once for ever. */
+  readonly colours: boolean
   /** Told of every guest that was lost while it was in use. */
   onLoss(loss: Loss): void
 }

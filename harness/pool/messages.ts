@@ -24,7 +24,10 @@ export interface RpcResponse {
 export interface WorkerRequest {
   readonly __vitest_worker_request__: true
   readonly type: 'start' | 'stop' | 'run' | 'collect' | 'cancel'
-  readonly context?: { readonly files?: readonly { readonly filepath: string }[] }
+  readonly context?: {
+    readonly files?: readonly { readonly filepath: string }[]
+    readonly config?: Readonly<Record<string, unknown>>
+  }
 }
 
 /** What the worker says to Vitest when it has done it. */

@@ -100,7 +100,7 @@ export class PoolWorkerInGuest implements PoolWorker {
     if (isWorkerRequest(message)) this.#requested(message)
     else if ((message as RpcResponse | undefined)?.i === LAST_WORDS) this.#finish()
     if (this.#interruption) return this.#answerForTheDead(message)
-    this.#guest?.sendToWorker({ type: 'vitest', message })
+    this.#guest?.sendToWorker({ type: 'vitest', message: this.#coloured(message) })
   }
 
   async stop(): Promise<void> {
@@ -266,6 +266,16 @@ export class PoolWorkerInGuest implements PoolWorker {
     } as unknown as RunnerTestFile
     file.file = file
     return file
+  }
+
+  /** Vitest leaves it to each worker to see whether colours are wanted; ours cannot see the terminal. */
+  #coloured(message: unknown): unknown {
+    if (!isWorkerRequest(message) || message.type !== 'start') return message
+    const { context } = message
+    return {
+      ...message,
+      context: { ...context, config: { ...context?.config, disableColors: !this.#source.colours } },
+    }
   }
 
   /** Stops watching: nothing runs any more. */

@@ -1,8 +1,13 @@
 import type { PoolRunnerInitializer } from 'vitest/node'
 import type { GuestSource } from '../guest/source.ts'
 import { PoolWorkerInGuest, poolName } from './pool-worker.ts'
+import { PoolWorkerPerTest } from './worker-per-test.ts'
 
-/** A Vitest pool that runs each test file in a guest. */
-export function vmPool(source: GuestSource): PoolRunnerInitializer {
-  return { name: poolName, createPoolWorker: options => new PoolWorkerInGuest(options, source) }
+/** What gets a guest of its own. */
+export type Isolation = 'file' | 'test'
+
+/** A Vitest pool that runs each test file, or each test, in a guest. */
+export function vmPool(source: GuestSource, isolation: Isolation = 'file'): PoolRunnerInitializer {
+  const Worker = isolation === 'test' ? PoolWorkerPerTest : PoolWorkerInGuest
+  return { name: poolName, createPoolWorker: options => new Worker(options, source) }
 }

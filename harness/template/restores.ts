@@ -3,7 +3,7 @@ import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { GuestSource } from '../guest/source.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
-import type { Progress } from '../progress.ts'
+import { type Progress, wantsColours } from '../progress.ts'
 import { type Delivered, discardTemplate, missingIn, template } from './template.ts'
 
 /**
@@ -12,6 +12,7 @@ import { type Delivered, discardTemplate, missingIn, template } from './template
  */
 export class Restores implements GuestSource {
   readonly statistics = new GuestStatistics()
+  readonly colours = wantsColours()
   readonly #spec: GuestSpec
   readonly #delivery: Delivered
   readonly #progress: Progress

@@ -14,7 +14,7 @@ import { warmUp } from './warm.ts'
 
 const SAVE_LIMIT = 60_000
 /** Changes when what is saved does, for the same kernel and image. */
-const RECIPE = '4'
+const RECIPE = '5'
 
 const fileSchema = v.object({ size: v.number(), modified: v.number(), sha256: v.string() })
 const manifestSchema = v.object({

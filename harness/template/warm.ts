@@ -44,6 +44,7 @@ export async function warmUp(guest: Guest, packageFolder: string): Promise<void>
 class OneGuest implements GuestSource {
   loss: Loss | undefined
   readonly packageFolder: string
+  readonly colours = true
   readonly #guest: Guest
 
   constructor(guest: Guest, packageFolder: string) {

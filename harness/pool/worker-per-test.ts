@@ -1,0 +1,189 @@
+import { EventEmitter } from 'node:events'
+import type { RunnerTask, RunnerTestCase, RunnerTestFile } from 'vitest'
+import type { PoolOptions, PoolWorker } from 'vitest/node'
+import type { GuestSource } from '../guest/source.ts'
+import {
+  filesOf,
+  isRpcRequest,
+  isWorkerRequest,
+  isWorkerResponse,
+  type RpcRequest,
+  type TaskEventPack,
+  type TaskPack,
+  type WorkerRequest,
+  type WorkerResponse,
+  workerResponse,
+} from './messages.ts'
+import { PoolWorkerInGuest, poolName } from './pool-worker.ts'
+
+type Listener = (...args: unknown[]) => void
+
+/** What a worker may do with Vitest's calls that concern more than its own test. */
+type Filter = (request: RpcRequest) => RpcRequest | undefined
+
+/**
+ * A worker that runs each *test* in a guest of its own (`vm.isolate: 'test'`), for tests that taint or crash the kernel.
+ * One guest collects the file; then each test runs in a new one, with the others filtered out. To Vitest it is one file.
+ */
+export class PoolWorkerPerTest implements PoolWorker {
+  readonly name = poolName
+  readonly cacheFs = false
+  readonly #options: PoolOptions
+  readonly #source: GuestSource
+  readonly #events = new EventEmitter()
+  #active: PoolWorkerInGuest | undefined
+  #start: WorkerRequest | undefined
+  #stopping = false
+  /** What suites and files came to: failed by a hook's errors or by one of their tests. */
+  readonly #results = new Map<string, NonNullable<RunnerTask['result']>>()
+
+  constructor(options: PoolOptions, source: GuestSource) {
+    this.#options = options
+    this.#source = source
+  }
+
+  on(event: string, listener: Listener): void {
+    this.#events.on(event, listener)
+  }
+
+  off(event: string, listener: Listener): void {
+    this.#events.off(event, listener)
+  }
+
+  deserialize(message: unknown): unknown {
+    return message
+  }
+
+  /** Guests are had one by one, as the tests come. */
+  async start(): Promise<void> {}
+
+  send(message: unknown): void {
+    if (!isWorkerRequest(message)) return this.#active?.send(message) // an answer, or a cancellation
+    switch (message.type) {
+      case 'start':
+        this.#start = message
+        return this.#respond(workerResponse('started'))
+      case 'stop':
+        this.#stopping = true
+        return this.#respond(workerResponse('stopped'))
+      default:
+        this.#runAll(message).then(
+          () => this.#respond(workerResponse('testfileFinished')),
+          error => this.#respond({ ...workerResponse('testfileFinished'), error }),
+        )
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    await this.#active?.stop()
+  }
+
+  async #runAll(request: WorkerRequest): Promise<void> {
+    const files: RunnerTestFile[] = []
+    await this.#inNewGuest({ ...request, type: 'collect' }, call => {
+      files.push(...filesOf({ ...call, m: call.m === 'onCollected' ? call.m : '' }))
+      return call
+    })
+    if (request.type === 'collect') return
+    for (const file of files) await this.#runTests(file, request)
+  }
+
+  async #runTests(file: RunnerTestFile, request: WorkerRequest): Promise<void> {
+    this.#update([], [[file.id, 'suite-prepare', undefined]])
+    for (const test of allTests(file).filter(wanted)) {
+      if (this.#stopping) return
+      const files = request.context?.files?.map(each =>
+        each.filepath === file.filepath ? { ...each, testIds: [test.id] } : each,
+      )
+      const one = { ...request, context: { ...request.context, files: files ?? [] } }
+      await this.#inNewGuest(one, call => this.#onlyOf(test, call))
+    }
+    const skipped = allTests(file).filter(test => !wanted(test))
+    const suites = suitesOf(file)
+    this.#update(
+      [
+        ...skipped.map((test): TaskPack => [test.id, { state: 'skip' }, test.meta]),
+        ...suites.map(
+          (suite): TaskPack => [suite.id, this.#results.get(suite.id) ?? { state: 'pass' }, suite.meta],
+        ),
+      ],
+      [
+        ...skipped.flatMap((test): TaskEventPack[] => [
+          [test.id, 'test-prepare', undefined],
+          [test.id, 'test-finished', undefined],
+        ]),
+        ...suites.map((suite): TaskEventPack => [suite.id, 'suite-finished', undefined]),
+      ],
+    )
+  }
+
+  /** A worker's call as far as it is about its own test; what it says of suites is kept for their end. */
+  #onlyOf(test: RunnerTestCase, call: RpcRequest): RpcRequest | undefined {
+    if (call.m === 'onQueued' || call.m === 'onCollected') return undefined
+    if (call.m !== 'onTaskUpdate') return call
+    const [packs, events] = call.a as [TaskPack[], TaskEventPack[]]
+    for (const [id, result] of packs) {
+      const before = this.#results.get(id)
+      // In this guest the suites of other tests are skipped: that says nothing of them.
+      if (id === test.id || !result || result.state === 'skip' || before?.state === 'fail') continue
+      this.#results.set(id, { ...result, duration: (before?.duration ?? 0) + (result.duration ?? 0) })
+    }
+    return {
+      ...call,
+      a: [packs.filter(pack => pack[0] === test.id), events.filter(event => event[0] === test.id)],
+    }
+  }
+
+  /** Takes a new guest through start, the request and stop. */
+  async #inNewGuest(request: WorkerRequest, filter: Filter): Promise<void> {
+    const worker = new PoolWorkerInGuest(this.#options, this.#source)
+    this.#active = worker
+    const responses = new EventEmitter()
+    worker.on('message', message => {
+      if (isWorkerResponse(message)) return void responses.emit(message.type, message)
+      if (!isRpcRequest(message)) return void this.#events.emit('message', message)
+      const wanted = filter(message)
+      if (wanted) this.#events.emit('message', wanted)
+      else if (message.i !== undefined) worker.send({ t: 's', i: message.i })
+    })
+    const ask = (message: WorkerRequest, answer: WorkerResponse['type']) =>
+      new Promise<WorkerResponse>(resolve => {
+        responses.once(answer, resolve)
+        worker.send(message)
+      })
+    try {
+      await worker.start()
+      if (this.#start) await ask(this.#start, 'started')
+      const { error } = await ask(request, 'testfileFinished')
+      if (error) throw error
+      await ask({ __vitest_worker_request__: true, type: 'stop' }, 'stopped')
+    } finally {
+      this.#active = undefined
+      await worker.stop()
+    }
+  }
+
+  #update(packs: readonly TaskPack[], events: readonly TaskEventPack[]): void {
+    const call: RpcRequest = { t: 'q', m: 'onTaskUpdate', a: [packs, events] }
+    this.#events.emit('message', call)
+  }
+
+  #respond(response: WorkerResponse): void {
+    setImmediate(() => this.#events.emit('message', response))
+  }
+}
+
+function allTests(task: RunnerTask): RunnerTestCase[] {
+  return task.type === 'test' ? [task] : task.tasks.flatMap(allTests)
+}
+
+/** Whether a collected test is to run. */
+function wanted({ mode }: RunnerTestCase): boolean {
+  return mode === 'run' || mode === 'queued'
+}
+
+/** A file's suites and the file itself, inner ones first. */
+function suitesOf(task: RunnerTask): RunnerTask[] {
+  return task.type === 'test' ? [] : [...task.tasks.flatMap(suitesOf), task]
+}
