@@ -88,6 +88,53 @@ describe('a run', () => {
   })
 })
 
+describe('the README', () => {
+  const readme = readFileSync(path.resolve(import.meta.dirname, '../README.md'), 'utf8')
+  const blocks = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(match => match[1] ?? '')
+
+  test('its first suite and its configuration are what they say', async () => {
+    const suite = blocks.find(block => block.includes("loadModule('nlexample')")) ?? ''
+    const config = blocks.find(block => block.includes('testTimeout')) ?? ''
+    const folder = project({
+      'netlink-vmtest.config.ts': config.replace(/modules: 'src'.*/, ''),
+      'suites/own.test.ts': suite,
+    })
+    const { status, stdout } = await runCli(['--kernel', label], { cwd: folder })
+    expect(stdout).toMatch(summary('1 files, tests 1 passed, 0 failed'))
+    expect(status).toBe(0)
+  })
+
+  test('several kernels in one run: a line each', async () => {
+    const { status, stdout } = await runCli([
+      '--kernel',
+      'debian-6.1,debian-5.10',
+      'passes',
+      '-t',
+      'in its kernel',
+    ])
+    for (const series of ['6.1', '5.10'])
+      expect(stdout).toMatch(
+        new RegExp(`^debian-${series} \\(${series}\\.\\d+\\S*\\): 1 files, tests 1 passed`, 'm'),
+      )
+    expect(status).toBe(0)
+  })
+
+  test('kernels: the labels, and what is cached of them; prune', async () => {
+    const listing = await runCli(['kernels'])
+    expect(listing.stdout).toMatch(
+      new RegExp(`^${label} +\\d+\\.\\d+\\S* +\\d+ MB +\\d+ of [\\d.]+ [MG]B +Debian linux`, 'm'),
+    )
+    expect(listing.status).toBe(0)
+    const json = JSON.parse((await runCli(['kernels', '--json'])).stdout)
+    expect(json.find((kernel: { label: string }) => kernel.label === label).templates.count).toBeGreaterThan(
+      0,
+    )
+    const pruned = await runCli(['kernels', 'prune', '--days', '400', '--gigabytes', '1000'])
+    expect(pruned.stdout).toBe('nothing to remove')
+    expect((await runCli(['kernels', 'prune', '--days', 'many'])).status).toBe(2)
+  })
+})
+
 describe('a guest that is lost', () => {
   test('by a kernel panic: the running test fails with the console, the rest is not run, other files are unharmed', async () => {
     const { status, stdout } = await runCli(['panics.fixture', 'passes'])
