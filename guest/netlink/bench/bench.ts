@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, release, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Measurement, measurements } from './measurements.ts'
+import { type Measurement, measurements, type Times } from './measurements.ts'
 import { measureMemory } from './memory.ts'
 
 const { values: options } = parseArgs({
@@ -28,14 +28,19 @@ const fail = (text: string): never => {
   process.exit(2)
 }
 
+/** Medians in nanoseconds for each unit, and the median of the ratios of runs next to each other: 1 is as fast as C. */
+interface Comparison {
+  readonly client: number
+  readonly libmnl: number
+  readonly ratio: number
+}
+
 interface Result {
   readonly name: string
   readonly unit: string
-  /** Medians, nanoseconds for each unit. */
-  readonly client: number
-  readonly libmnl: number
-  /** The median of the ratios of runs next to each other: 1 is as fast as C. */
-  readonly ratio: number
+  readonly wall: Comparison
+  readonly cpu: Comparison
+  /** The least ratio. */
   readonly target: number | undefined
   readonly runs: number
 }
@@ -60,20 +65,31 @@ function median(values: readonly number[]): number {
 async function compare(program: string, measurement: Measurement, runs: number): Promise<Result> {
   const { name, unit, work, count, target } = measurement
   const units = count * (measurement.unitsEach ?? 1)
-  const inC = () =>
-    Number(execFileSync(program, [work, `${count}`], { encoding: 'utf8', stdio: 'pipe' })) / units
+  const inC = (): Times => {
+    const output = execFileSync(program, [work, `${count}`], { encoding: 'utf8', stdio: 'pipe' })
+    const [wall = Number.NaN, cpu = Number.NaN] = output.split(' ').map(Number)
+    return { wall, cpu }
+  }
   const run = await measurement.prepare()
   // V8 needs some rounds to compile
   for (let i = 0; i < 3; i++) await run.once(count)
-  const client: number[] = []
-  const libmnl: number[] = []
-  for (let i = 0; i < runs; i++) {
-    libmnl.push(inC())
-    client.push((await run.once(count)) / units)
-  }
+  const pairs: { client: Times; libmnl: Times }[] = []
+  for (let i = 0; i < runs; i++) pairs.push({ libmnl: inC(), client: await run.once(count) })
   run.close()
-  const ratio = median(client.map((time, i) => (libmnl[i] ?? Number.NaN) / time))
-  return { name, unit, client: median(client), libmnl: median(libmnl), ratio, target, runs }
+  const comparison = (clock: keyof Times): Comparison => ({
+    client: median(pairs.map(({ client }) => client[clock])) / units,
+    libmnl: median(pairs.map(({ libmnl }) => libmnl[clock])) / units,
+    ratio: median(pairs.map(({ client, libmnl }) => libmnl[clock] / client[clock])),
+  })
+  return { name, unit, wall: comparison('wall'), cpu: comparison('cpu'), target, runs }
+}
+
+function format({ name, unit, wall, cpu, target }: Result): string {
+  const times = ({ client, libmnl, ratio }: Comparison) =>
+    `${(client / 1000).toFixed(2)} µs a ${unit}, libmnl ${(libmnl / 1000).toFixed(2)} µs, ${ratio.toFixed(2)} x`
+  const verdict =
+    target === undefined ? '' : ` (at least ${target}: ${cpu.ratio >= target ? 'reached' : 'MISSED'})`
+  return `${name}${verdict}\n  work:  ${times(cpu)}\n  clock: ${times(wall)}`
 }
 
 async function main(): Promise<void> {
@@ -94,11 +110,7 @@ async function main(): Promise<void> {
       if (options.only !== undefined && !measurement.name.includes(options.only)) continue
       const result = await compare(program, measurement, runs)
       results.push(result)
-      const verdict = result.target === undefined ? '' : result.ratio >= result.target ? 'reached' : 'MISSED'
-      say(
-        `${result.name}: ${(result.client / 1000).toFixed(2)} µs a ${result.unit}, libmnl ${(result.libmnl / 1000).toFixed(2)} µs, ` +
-          `${result.ratio.toFixed(2)} x${result.target === undefined ? '' : ` (at least ${result.target}: ${verdict})`}`,
-      )
+      say(format(result))
     }
     const memory = options.only === undefined || options.only === 'memory' ? await measureMemory() : undefined
     if (memory !== undefined)

@@ -1,0 +1,43 @@
+/** The examples of README.md do what they say: what they print is in the comment behind it. */
+import { readFileSync } from 'node:fs'
+import { stripTypeScriptTypes } from 'node:module'
+import { format } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import * as library from './index.ts'
+import { canMakeNamespaces, TestNamespace } from './test-namespace.ts'
+
+const readme = readFileSync(new URL('./README.md', import.meta.url), 'utf8')
+const examples = [...readme.matchAll(/^## (.+)$|^```ts\n([\s\S]*?)^```$/gm)]
+
+/** The body of an async function. */
+const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor as new (
+  ...args: string[]
+) => (exports: object, log: object) => Promise<void>
+
+function compile(source: string): (exports: object, log: object) => Promise<void> {
+  const body = source.replace(/^import (\{[^}]*\}) from 'netlink-vmtest\/netlink'$/m, 'const $1 = exports')
+  return new AsyncFunction('exports', 'console', stripTypeScriptTypes(`async () => {${body}}`).slice(13, -1))
+}
+
+describe.runIf(canMakeNamespaces)('examples of the README', () => {
+  let heading = 'the first one'
+  let number = 0
+  for (const [, title, source] of examples) {
+    if (title !== undefined) heading = title
+    if (source === undefined) continue
+    it(`${++number}: ${heading}`, async () => {
+      using namespace = new TestNamespace()
+      const printed: string[] = []
+      // sockets are opened in a namespace of its own
+      const { Socket } = library
+      const open: typeof Socket.open = (protocol, options) =>
+        Socket.open(protocol, { namespace: namespace.fd, ...options })
+      await compile(source)(
+        { ...library, Socket: { open } },
+        { log: (...values: unknown[]) => printed.push(format(...values)) },
+      )
+      expect(printed).toEqual([...source.matchAll(/console\.log\(.*\) \/\/ (.+)$/gm)].map(match => match[1]))
+      expect(printed.length).toBeGreaterThan(0)
+    })
+  }
+})
