@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events'
 import path from 'node:path'
 import type { RunnerTestFile } from 'vitest'
 import { generateFileHash, type PoolOptions, type PoolWorker } from 'vitest/node'
@@ -22,9 +21,7 @@ import {
 } from './messages.ts'
 import { answerSnapshotCall } from './snapshots.ts'
 import { type Interruption, reportUnfinished } from './unfinished.ts'
-
-/** The pool's name as Vitest shows it. */
-export const poolName = 'vm'
+import { poolName, WorkerEvents } from './worker-events.ts'
 
 /** How often a guest at work is asked whether it lives, and how long it may take to answer. */
 const PING_EVERY = 3_000
@@ -37,19 +34,13 @@ const LAST_WORDS = 'netlink-vmtest-last-words'
 /** Variables that mean something to the tests themselves, wherever they run. */
 const forwarded = ['NODE_ENV', 'VITEST_MODE', 'DEV', 'PROD', 'SSR', 'MODE', 'BASE_URL']
 
-type Listener = (...args: unknown[]) => void
-
 /**
  * One Vitest worker, which is one guest: passes messages between Vitest and the test worker, answers what only the
  * host can, and when the guest is lost finishes its files in its place, so that Vitest never waits for the dead.
  */
-export class PoolWorkerInGuest implements PoolWorker {
-  readonly name = poolName
-  /** Code must come through the port: the guest cannot read the host's files. */
-  readonly cacheFs = false
+export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   readonly #options: PoolOptions
   readonly #source: GuestSource
-  readonly #events = new EventEmitter()
   #guest: Guest | undefined
   #interruption: Interruption | undefined
   /** What Vitest has asked for and not been told to be done. */
@@ -64,20 +55,9 @@ export class PoolWorkerInGuest implements PoolWorker {
   #pings: NodeJS.Timeout | undefined
 
   constructor(options: PoolOptions, source: GuestSource) {
+    super()
     this.#options = options
     this.#source = source
-  }
-
-  on(event: string, listener: Listener): void {
-    this.#events.on(event, listener)
-  }
-
-  off(event: string, listener: Listener): void {
-    this.#events.off(event, listener)
-  }
-
-  deserialize(message: unknown): unknown {
-    return message
   }
 
   /** Never rejects: a guest that cannot be had is reported on the file that wanted it, as is one that dies later. */
@@ -164,7 +144,7 @@ export class PoolWorkerInGuest implements PoolWorker {
       this.#request = undefined
       if (message.type === 'testfileFinished') this.#settle()
     }
-    this.#events.emit('message', message)
+    this.emit(message)
   }
 
   /** What a report for a lost guest will be made from. */
@@ -211,10 +191,8 @@ export class PoolWorkerInGuest implements PoolWorker {
   /** Answers what Vitest asks of a worker that is gone. Without an answer to `stop` it would wait for 60 s. */
   #answerForTheDead(message: unknown): void {
     if (!isWorkerRequest(message)) return
-    const reply = (type: 'started' | 'stopped') =>
-      setImmediate(() => this.#events.emit('message', workerResponse(type)))
-    if (message.type === 'start') reply('started')
-    else if (message.type === 'stop') reply('stopped')
+    if (message.type === 'start') this.respond(workerResponse('started'))
+    else if (message.type === 'stop') this.respond(workerResponse('stopped'))
     else if (message.type === 'run' || message.type === 'collect')
       setImmediate(() => this.#reportFiles(message))
   }
@@ -240,12 +218,12 @@ export class PoolWorkerInGuest implements PoolWorker {
 
   #finish(): void {
     this.#request = undefined
-    this.#events.emit('message', workerResponse('testfileFinished'))
+    this.emit(workerResponse('testfileFinished'))
   }
 
   #emitCall(method: string, args: readonly unknown[], id?: string): void {
     const request: RpcRequest = { t: 'q', m: method, a: args, ...(id === undefined ? {} : { i: id }) }
-    this.#events.emit('message', request)
+    this.emit(request)
   }
 
   /** A file of which the guest has said nothing: as Vitest's createFileTask makes it. */

@@ -1,6 +1,7 @@
 import type { PoolRunnerInitializer } from 'vitest/node'
 import type { GuestSource } from '../guest/source.ts'
-import { PoolWorkerInGuest, poolName } from './pool-worker.ts'
+import { PoolWorkerInGuest } from './pool-worker.ts'
+import { poolName } from './worker-events.ts'
 import { PoolWorkerPerTest } from './worker-per-test.ts'
 
 /** What gets a guest of its own. */

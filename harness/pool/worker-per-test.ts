@@ -14,9 +14,8 @@ import {
   type WorkerResponse,
   workerResponse,
 } from './messages.ts'
-import { PoolWorkerInGuest, poolName } from './pool-worker.ts'
-
-type Listener = (...args: unknown[]) => void
+import { PoolWorkerInGuest } from './pool-worker.ts'
+import { WorkerEvents } from './worker-events.ts'
 
 /** What a worker may do with Vitest's calls that concern more than its own test. */
 type Filter = (request: RpcRequest) => RpcRequest | undefined
@@ -25,12 +24,9 @@ type Filter = (request: RpcRequest) => RpcRequest | undefined
  * A worker that runs each *test* in a guest of its own (`vm.isolate: 'test'`), for tests that taint or crash the kernel.
  * One guest collects the file; then each test runs in a new one, with the others filtered out. To Vitest it is one file.
  */
-export class PoolWorkerPerTest implements PoolWorker {
-  readonly name = poolName
-  readonly cacheFs = false
+export class PoolWorkerPerTest extends WorkerEvents implements PoolWorker {
   readonly #options: PoolOptions
   readonly #source: GuestSource
-  readonly #events = new EventEmitter()
   #active: PoolWorkerInGuest | undefined
   #start: WorkerRequest | undefined
   #stopping = false
@@ -38,20 +34,9 @@ export class PoolWorkerPerTest implements PoolWorker {
   readonly #results = new Map<string, NonNullable<RunnerTask['result']>>()
 
   constructor(options: PoolOptions, source: GuestSource) {
+    super()
     this.#options = options
     this.#source = source
-  }
-
-  on(event: string, listener: Listener): void {
-    this.#events.on(event, listener)
-  }
-
-  off(event: string, listener: Listener): void {
-    this.#events.off(event, listener)
-  }
-
-  deserialize(message: unknown): unknown {
-    return message
   }
 
   /** Guests are had one by one, as the tests come. */
@@ -62,14 +47,14 @@ export class PoolWorkerPerTest implements PoolWorker {
     switch (message.type) {
       case 'start':
         this.#start = message
-        return this.#respond(workerResponse('started'))
+        return this.respond(workerResponse('started'))
       case 'stop':
         this.#stopping = true
-        return this.#respond(workerResponse('stopped'))
+        return this.respond(workerResponse('stopped'))
       default:
         this.#runAll(message).then(
-          () => this.#respond(workerResponse('testfileFinished')),
-          error => this.#respond({ ...workerResponse('testfileFinished'), error }),
+          () => this.respond(workerResponse('testfileFinished')),
+          error => this.respond({ ...workerResponse('testfileFinished'), error }),
         )
     }
   }
@@ -142,9 +127,9 @@ export class PoolWorkerPerTest implements PoolWorker {
     const responses = new EventEmitter()
     worker.on('message', message => {
       if (isWorkerResponse(message)) return void responses.emit(message.type, message)
-      if (!isRpcRequest(message)) return void this.#events.emit('message', message)
+      if (!isRpcRequest(message)) return void this.emit(message)
       const wanted = filter(message)
-      if (wanted) this.#events.emit('message', wanted)
+      if (wanted) this.emit(wanted)
       else if (message.i !== undefined) worker.send({ t: 's', i: message.i })
     })
     const ask = (message: WorkerRequest, answer: WorkerResponse['type']) =>
@@ -166,11 +151,7 @@ export class PoolWorkerPerTest implements PoolWorker {
 
   #update(packs: readonly TaskPack[], events: readonly TaskEventPack[]): void {
     const call: RpcRequest = { t: 'q', m: 'onTaskUpdate', a: [packs, events] }
-    this.#events.emit('message', call)
-  }
-
-  #respond(response: WorkerResponse): void {
-    setImmediate(() => this.#events.emit('message', response))
+    this.emit(call)
   }
 }
 

@@ -6,10 +6,8 @@ import { type CpioEntry, cpioArchive } from '../../images/cpio.ts'
 import { cached, contentKey } from '../cache.ts'
 import { isErrno } from '../errors.ts'
 import { type Progress, silentProgress } from '../progress.ts'
+import type { Accelerator } from './command.ts'
 import { Qemu, qemuIdentity } from './qemu.ts'
-
-/** How QEMU runs the guest's code: on the processor, or by software emulation. */
-export type Accelerator = 'kvm' | 'tcg'
 
 /** What was decided, and why in words that a user can act on. */
 export interface AcceleratorVerdict {

@@ -1,4 +1,5 @@
-import type { Accelerator } from './accelerator.ts'
+/** How QEMU runs the guest's code: on the processor, or by software emulation. */
+export type Accelerator = 'kvm' | 'tcg'
 
 /** Memory of a guest, in MiB. */
 export type Mebibytes = number
