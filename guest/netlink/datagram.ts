@@ -1,4 +1,4 @@
-import { type Message, parseMessages } from './message.ts'
+import { Message, parseMessages } from './message.ts'
 
 /** What one send of another's put into the socket: usually one message, in dumps many. */
 export class Datagram {
@@ -51,6 +51,14 @@ export class Datagram {
 
   get isTruncated(): boolean {
     return this.#end - this.#start < this.length
+  }
+
+  /**
+   * The first message in it, most often the only one.
+   * @throws MalformedError
+   */
+  first(): Message {
+    return new Message(this.#buffer, this.#start, this.#end)
   }
 
   /**

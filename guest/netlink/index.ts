@@ -38,7 +38,14 @@ export {
 } from './generic-families.ts'
 export { ipAddress, parseIPAddress } from './ip-address.ts'
 export { type KnownMessage, knownMessage } from './known-messages.ts'
-export { encodeMessage, encodeMessages, Message, type MessageHeader, parseMessages } from './message.ts'
+export {
+  encodeMessage,
+  encodeMessages,
+  Message,
+  type MessageHeader,
+  type MessageParts,
+  parseMessages,
+} from './message.ts'
 export { type AttributePolicy, parsePolicy } from './policy.ts'
 export * as rtnetlink from './route/index.ts'
 export {

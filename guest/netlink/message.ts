@@ -27,21 +27,27 @@ export function encodeMessage(header: MessageHeader, ...parts: readonly Uint8Arr
   return bytes
 }
 
+/** A message to be encoded: its header, and what follows it. */
+export interface MessageParts extends MessageHeader {
+  readonly parts?: readonly Uint8Array[]
+}
+
 /** Several messages, one after the other as in a datagram. */
-export function encodeMessages(
-  messages: readonly { readonly header: MessageHeader; readonly parts?: readonly Uint8Array[] }[],
-): Buffer {
+export function encodeMessages(messages: readonly MessageParts[]): Buffer {
   let total = 0
-  for (const { parts = [] } of messages) total += align(lengthOf(parts))
+  for (const { parts = none } of messages) total += align(lengthOf(parts))
   const bytes = Buffer.allocUnsafe(total)
   let offset = 0
-  for (const { header, parts = [] } of messages) {
+  for (const message of messages) {
+    const { parts = none } = message
     const length = lengthOf(parts)
-    write(bytes, offset, length, header, parts)
+    write(bytes, offset, length, message, parts)
     offset += align(length)
   }
   return bytes
 }
+
+const none: readonly Uint8Array[] = []
 
 function lengthOf(parts: readonly Uint8Array[]): number {
   let length = NLMSG_HDRLEN

@@ -10,7 +10,8 @@ export class PendingBatch extends Wait<void> {
   readonly #requests: readonly BatchRequest[]
   readonly #sequences: readonly number[]
   readonly #datagram: Buffer
-  readonly #replies: Message[][]
+  /** Of those that have any. */
+  readonly #replies = new Map<number, Message[]>()
   readonly #results: (PromiseSettledResult<Message[]> | undefined)[]
   readonly #onAnswer: (sequence: number) => void
   #unanswered: number
@@ -30,7 +31,6 @@ export class PendingBatch extends Wait<void> {
     this.#requests = requests
     this.#sequences = sequences
     this.#datagram = datagram
-    this.#replies = requests.map(() => [])
     this.#results = requests.map(() => undefined)
     this.#onAnswer = onAnswer
     this.#unanswered = requests.length
@@ -43,13 +43,15 @@ export class PendingBatch extends Wait<void> {
   take(message: Message): void {
     const { sequence } = message
     const index = this.#indexOf(sequence)
-    const replies = this.#replies[index]
-    if (replies === undefined || this.#results[index] !== undefined) return
-    if (message.isAcknowledgement) this.#results[index] = { status: 'fulfilled', value: replies }
+    if (index === -1 || this.#results[index] !== undefined) return
+    if (message.isAcknowledgement)
+      this.#results[index] = { status: 'fulfilled', value: this.#replies.get(index) ?? [] }
     else if (isAnswer(message))
       this.#results[index] = { status: 'rejected', reason: this.#reason(message, index) }
     else {
-      replies.push(message)
+      const replies = this.#replies.get(index)
+      if (replies === undefined) this.#replies.set(index, [message])
+      else replies.push(message)
       return
     }
     this.#onAnswer(sequence)

@@ -9,7 +9,7 @@ import {
   OverflowError,
   SystemCallError,
 } from './errors.ts'
-import { readU32, writeU16, writeU32 } from './integers.ts'
+import { align, readU32, writeU16, writeU32 } from './integers.ts'
 import * as libc from './libc.ts'
 import { encodeMessage, encodeMessages, type Message } from './message.ts'
 import { inNamespace } from './namespace.ts'
@@ -400,11 +400,11 @@ export class Socket implements Disposable, AsyncDisposable {
     options.signal?.throwIfAborted()
     if (requests.length === 0) return []
     const sequences: number[] = []
+    const portId = this.#portId
     const messages = requests.map(({ type, flags = 0, parts = [] }) => {
       const sequence = this.nextSequence()
       sequences.push(sequence)
-      const header = { type, flags: flags | NLM_F_REQUEST | NLM_F_ACK, sequence, portId: this.#portId }
-      return { header, parts }
+      return { type, flags: flags | NLM_F_REQUEST | NLM_F_ACK, sequence, portId, parts }
     })
     const datagram = encodeMessages(messages)
     this.send(datagram)
@@ -636,24 +636,22 @@ export class Socket implements Disposable, AsyncDisposable {
   /** Gives a datagram to the request that it answers, if it does. */
   #claim(datagram: Datagram): boolean {
     if (!this.#expectsAnswers || datagram.portId !== 0) return false
-    let messages: Message[]
     try {
-      messages = datagram.messages()
+      const first = datagram.first()
+      const { sequence } = first
+      const pending =
+        this.#requests.get(sequence) ?? (this.#dump?.sequence === sequence ? this.#dump : undefined)
+      // some families leave the port id of their replies 0
+      if (pending === undefined || (first.portId !== this.#portId && first.portId !== 0)) return false
+      // the notification of a socket's own request has the request's sequence number and port id as well
+      if (datagram.groups !== 0 && !pending.wantsEcho(sequence)) return false
+      if (align(first.length) >= datagram.length) pending.take(first)
+      else for (const message of datagram.messages()) pending.take(message)
+      return true
     } catch (error) {
       if (error instanceof MalformedError) return false
       throw error
     }
-    const [first] = messages
-    if (first === undefined) return false
-    const { sequence } = first
-    const pending =
-      this.#requests.get(sequence) ?? (this.#dump?.sequence === sequence ? this.#dump : undefined)
-    // some families leave the port id of their replies 0
-    if (pending === undefined || (first.portId !== this.#portId && first.portId !== 0)) return false
-    // the notification of a socket's own request has the request's sequence number and port id as well
-    if (datagram.groups !== 0 && !pending.wantsEcho(sequence)) return false
-    for (const message of messages) pending.take(message)
-    return true
   }
 
   #setOption(level: number, option: number, setting: number): void {
