@@ -135,6 +135,27 @@ describe('the README', () => {
   })
 })
 
+describe('doctor', () => {
+  test('says what is there, with the accelerator really tried', async () => {
+    const { status, stdout } = await runCli(['doctor'])
+    expect(stdout).toMatch(/^✔ qemu-system-x86_64 +QEMU emulator version/m)
+    expect(stdout).toMatch(/^[✔•] accelerator +(kvm: KVM runs guests here|tcg: .+)$/m)
+    expect(stdout).toMatch(/^✔ memory +.* at once$/m)
+    expect(stdout).toMatch(/^✔ mirror +\S+ answers$/m)
+    expect(status).toBe(0)
+  })
+
+  test('says what is not, with exit status 3', async () => {
+    const folder = project({
+      'netlink-vmtest.config.ts': "export default { mirror: 'http://127.0.0.1:9/debian' }",
+    })
+    const { status, stdout } = await runCli(['doctor', '--json'], { cwd: folder })
+    const findings = JSON.parse(stdout) as { name: string; verdict: string; detail: string }[]
+    expect(findings.find(({ name }) => name === 'mirror')).toMatchObject({ verdict: 'problem' })
+    expect(status).toBe(3)
+  })
+})
+
 describe('a guest that is lost', () => {
   test('by a kernel panic: the running test fails with the console, the rest is not run, other files are unharmed', async () => {
     const { status, stdout } = await runCli(['panics.fixture', 'passes'])

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import { HarnessError } from './errors.ts'
+import { ExitStatus, HarnessError } from './errors.ts'
 import type { RunOptions } from './run.ts'
 import type { SessionOptions } from './session.ts'
 import { loadSettings, projectRoot } from './settings.ts'
@@ -79,6 +79,17 @@ kernels
     const { cache } = await loadSettings(root)
     const done = await pruneKernels(options.days ?? cache.days, options.gigabytes ?? cache.gigabytes)
     process.stdout.write(`${done}\n`)
+  })
+
+program
+  .command('doctor')
+  .description('look at what this host can do: tools, accelerator (really tried), memory, disk, mirror')
+  .option('--json', 'as JSON')
+  .action(async ({ json }: { json?: boolean }) => {
+    const { examine, findingsTable } = await import('./doctor.ts')
+    const findings = await examine(await loadSettings(root))
+    process.stdout.write(`${json ? JSON.stringify(findings, null, 2) : findingsTable(findings)}\n`)
+    if (findings.some(({ verdict }) => verdict === 'problem')) process.exitCode = ExitStatus.machinery
   })
 
 const several = (value: string, earlier: string[]) => [...earlier, value]

@@ -101,7 +101,7 @@ export function guestsAtOnce(memory: number): number {
 }
 
 /** Bytes that can be had without swapping: MemAvailable, which unlike "free" counts the page cache. */
-function availableMemory(): number {
+export function availableMemory(): number {
   const match = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))
   return match ? Number(match[1]) * 1024 : freemem()
 }

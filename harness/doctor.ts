@@ -1,0 +1,139 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { findBusybox } from '../images/image.ts'
+import { knownKernels } from '../kernel/cached.ts'
+import { machineSources } from '../kernel/debian/sources.ts'
+import { hostLabel, provideKernel } from '../kernel/provide.ts'
+import { cacheRoot } from './cache.ts'
+import { messageOf } from './errors.ts'
+import { availableMemory, guestsAtOnce } from './prepare.ts'
+import { lastLines, runTool } from './process.ts'
+import { silentProgress } from './progress.ts'
+import { chooseAccelerator } from './qemu/accelerator.ts'
+import { qemuBinary } from './qemu/qemu.ts'
+import type { Settings } from './settings.ts'
+import { bytes } from './stock.ts'
+
+/** What was found out about one thing that runs depend on. */
+export interface Finding {
+  readonly name: string
+  /** `problem`: runs will fail until it is mended; `note`: they work, but not as well as they could. */
+  readonly verdict: 'fine' | 'note' | 'problem'
+  readonly detail: string
+}
+
+/** A kernel, its image and its template, and room to build them. */
+const DISK_WANTED = 2e9
+
+/** Looks at everything that a run needs on this host. Nothing is installed or fetched. */
+export async function examine(settings: Settings): Promise<Finding[]> {
+  const findings = await Promise.all([
+    ...[qemuBinary, 'gcc', 'make', 'xz', 'ldd', 'setpriv'].map(tool),
+    checked('busybox', async () => ({
+      verdict: 'fine',
+      detail: `${await findBusybox()}, statically linked`,
+    })),
+    checked('accelerator', () => accelerator(settings)),
+    checked('memory', async () => memory(settings)),
+    checked('disk', disk),
+    checked('mirror', () => mirror(settings)),
+  ])
+  return findings
+}
+
+/** A line a finding. */
+export function findingsTable(findings: readonly Finding[]): string {
+  const marks = { fine: '✔', note: '•', problem: '✖' }
+  const width = Math.max(...findings.map(({ name }) => name.length))
+  return findings
+    .map(({ name, verdict, detail }) => `${marks[verdict]} ${name.padEnd(width)}  ${detail}`)
+    .join('\n')
+}
+
+type Result = Omit<Finding, 'name'>
+
+async function checked(name: string, look: () => Promise<Result>): Promise<Finding> {
+  try {
+    return { name, ...(await look()) }
+  } catch (error) {
+    return { name, verdict: 'problem', detail: messageOf(error) }
+  }
+}
+
+function tool(name: string): Promise<Finding> {
+  return checked(name, async () => {
+    const { exitCode, all } = await runTool(name, ['--version'], { timeout: 10_000 })
+    if (exitCode !== 0) return { verdict: 'problem', detail: `does not run: ${lastLines(all, 1)}` }
+    return { verdict: 'fine', detail: all.split('\n')[0] ?? '' }
+  })
+}
+
+/** Tried with a kernel that is here already: a look at the machine fetches nothing. */
+async function accelerator(settings: Settings): Promise<Result> {
+  const label = settings.kernels?.[0] ?? hostLabel()
+  const here = knownKernels().some(kernel => kernel.label === label && kernel.folders.length > 0)
+  if (!here)
+    return {
+      verdict: 'note',
+      detail: `not tried, for want of a kernel: run ./run-vm.sh build --kernel ${label} first`,
+    }
+  const kernel = await provideKernel(label, { progress: silentProgress, mirror: settings.mirror })
+  const { accelerator, reason } = await chooseAccelerator({
+    kernel: kernel.image,
+    busybox: await findBusybox(),
+  })
+  return { verdict: accelerator === 'kvm' ? 'fine' : 'note', detail: `${accelerator}: ${reason}` }
+}
+
+function memory({ vm }: Settings): Result {
+  const free = availableMemory()
+  const detail = `${bytes(free)} free, guests of ${vm.memory} MiB: ${guestsAtOnce(vm.memory)} at once`
+  return { verdict: free < vm.memory * 1024 ** 2 ? 'problem' : 'fine', detail }
+}
+
+async function disk(): Promise<Result> {
+  let folder = cacheRoot()
+  while (!existsSync(folder)) folder = path.dirname(folder)
+  const { bavail, bsize } = await statfs(folder)
+  const free = bavail * bsize
+  return free < DISK_WANTED
+    ? {
+        verdict: 'problem',
+        detail: `${bytes(free)} free for ${cacheRoot()}: a kernel with its template wants ${bytes(DISK_WANTED)}`,
+      }
+    : { verdict: 'fine', detail: `${bytes(free)} free for ${cacheRoot()}` }
+}
+
+/** By apt's own means, so that its proxy and its certificates count. */
+async function mirror(settings: Settings): Promise<Result> {
+  const { main } = await machineSources(settings.mirror)
+  if (!main)
+    return {
+      verdict: 'problem',
+      detail: "this machine's apt configuration names no Debian archive: set `mirror`",
+    }
+  const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-doctor-'))
+  try {
+    const address = `${main.uri.replace(/\/?$/, '/')}dists/stable/InRelease`
+    const args = [
+      '-o',
+      'Acquire::Retries=0',
+      '-o',
+      'Acquire::http::Timeout=10',
+      'download-file',
+      address,
+      path.join(folder, 'InRelease'),
+    ]
+    const { exitCode, all } = await runTool('/usr/lib/apt/apt-helper', args, { timeout: 30_000 })
+    return exitCode === 0
+      ? { verdict: 'fine', detail: `${main.uri} answers` }
+      : {
+          verdict: 'problem',
+          detail: `${main.uri} does not answer (${lastLines(all, 1)}): cached kernels work without it`,
+        }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
