@@ -13,27 +13,31 @@ export class PendingBatch extends Wait<void> {
   /** Of those that have any. */
   readonly #replies = new Map<number, Message[]>()
   readonly #results: (PromiseSettledResult<Message[]> | undefined)[]
-  readonly #onAnswer: (sequence: number) => void
   #unanswered: number
 
   /**
    * @param sequences of the requests, in their order
    * @param datagram all of them as they were sent
-   * @param onAnswer called with each sequence number when nothing more is to come for it
+   * @param onEnd called once, when nothing more is to come for any
    */
   constructor(
     requests: readonly BatchRequest[],
     sequences: readonly number[],
     datagram: Buffer,
-    onAnswer: (sequence: number) => void,
+    onEnd: () => void,
   ) {
-    super(() => {})
+    super(onEnd)
     this.#requests = requests
     this.#sequences = sequences
     this.#datagram = datagram
     this.#results = requests.map(() => undefined)
-    this.#onAnswer = onAnswer
     this.#unanswered = requests.length
+  }
+
+  /** Whether the request of that number is one of these, and has no answer yet. */
+  awaits(sequence: number): boolean {
+    const index = this.#indexOf(sequence)
+    return index !== -1 && this.#results[index] === undefined
   }
 
   wantsEcho(sequence: number): boolean {
@@ -41,8 +45,7 @@ export class PendingBatch extends Wait<void> {
   }
 
   take(message: Message): void {
-    const { sequence } = message
-    const index = this.#indexOf(sequence)
+    const index = this.#indexOf(message.sequence)
     if (index === -1 || this.#results[index] !== undefined) return
     if (message.isAcknowledgement)
       this.#results[index] = { status: 'fulfilled', value: this.#replies.get(index) ?? [] }
@@ -54,7 +57,6 @@ export class PendingBatch extends Wait<void> {
       else replies.push(message)
       return
     }
-    this.#onAnswer(sequence)
     if (--this.#unanswered === 0) this.resolve()
   }
 
@@ -65,7 +67,6 @@ export class PendingBatch extends Wait<void> {
       await this.promise
     } catch (error) {
       reason = error
-      for (const sequence of this.#sequences) this.#onAnswer(sequence)
     }
     return this.#results.map(result => result ?? { status: 'rejected', reason })
   }

@@ -78,6 +78,8 @@ export function receiveDatagram(fd: number): Datagram | undefined {
 
 /** Datagrams taken at once: as many as pay, of the addresses that they cost. */
 const SLOTS = 16
+/** From one slot's area to the next: not a power of two, or all would compete for the same lines of the cache. */
+const STRIDE = SPILL_SIZE + 4096 + 64
 /** struct mmsghdr: a struct msghdr, the length received, padding. */
 const SLOT_HEADER = 64
 const SLOT_LENGTH_OFFSET = 56
@@ -119,7 +121,7 @@ export function receiveDatagrams(fd: number): Datagram[] {
     const length = readU32(headers, i * SLOT_HEADER + SLOT_LENGTH_OFFSET)
     const datagram = keep(
       areas,
-      i * SPILL_SIZE,
+      i * STRIDE,
       length,
       readU32(senders, i * 12 + 4),
       readU32(senders, i * 12 + 8),
@@ -151,11 +153,11 @@ function prepareSlots(): Slots {
     vectors: Buffer.alloc(SLOTS * 16),
     senders: Buffer.alloc(SLOTS * sender.length),
     controls: Buffer.alloc(SLOTS * control.length),
-    areas: Buffer.allocUnsafeSlow(SLOTS * SPILL_SIZE),
+    areas: Buffer.allocUnsafeSlow(SLOTS * STRIDE),
   }
   const { headers, vectors, senders, controls, areas } = prepared
   for (let i = 0; i < SLOTS; i++) {
-    writeWord(vectors, addressOf(areas) + i * SPILL_SIZE, i * 16)
+    writeWord(vectors, addressOf(areas) + i * STRIDE, i * 16)
     writeWord(vectors, SPILL_SIZE, i * 16 + 8)
     writeWord(headers, addressOf(senders) + i * sender.length, i * SLOT_HEADER)
     writeWord(headers, addressOf(vectors) + i * 16, i * SLOT_HEADER + 16)

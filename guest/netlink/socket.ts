@@ -153,7 +153,8 @@ export class Socket implements Disposable, AsyncDisposable {
   /** What came while only requests were waited for. */
   readonly #held: (Datagram | OverflowError)[] = []
   readonly #receivers = new Set<Wait<Datagram>>()
-  readonly #requests = new Map<number, PendingRequest | PendingBatch>()
+  readonly #requests = new Map<number, PendingRequest>()
+  readonly #batches = new Set<PendingBatch>()
   /** The kernel does one at a time for a socket (EBUSY); the others wait for their turn. */
   #dump: PendingDump | undefined
   readonly #dumpTurns = new Set<Wait<void>>()
@@ -408,10 +409,10 @@ export class Socket implements Disposable, AsyncDisposable {
     })
     const datagram = encodeMessages(messages)
     this.send(datagram)
-    const pending = new PendingBatch(requests, sequences, datagram, sequence =>
-      this.#requests.delete(sequence),
+    const pending: PendingBatch = new PendingBatch(requests, sequences, datagram, () =>
+      this.#batches.delete(pending),
     )
-    for (const sequence of sequences) this.#requests.set(sequence, pending)
+    this.#batches.add(pending)
     this.#pump()
     this.#arm(pending, `answers to a batch of ${requests.length} requests`, options)
     return await pending.results()
@@ -560,11 +561,16 @@ export class Socket implements Disposable, AsyncDisposable {
   }
 
   get #expectsAnswers(): boolean {
-    return this.#requests.size > 0 || this.#dump !== undefined
+    return this.#requests.size > 0 || this.#batches.size > 0 || this.#dump !== undefined
   }
 
   get #isAwaited(): boolean {
-    return this.#requests.size > 0 || this.#receivers.size > 0 || this.#dump?.isAwaited === true
+    return (
+      this.#requests.size > 0 ||
+      this.#batches.size > 0 ||
+      this.#receivers.size > 0 ||
+      this.#dump?.isAwaited === true
+    )
   }
 
   /** Hands out what has come, until there is no more or nobody wants any: an answer costs one call, not two. */
@@ -572,7 +578,10 @@ export class Socket implements Disposable, AsyncDisposable {
     while (this.#fd !== -1 && this.#isAwaited) {
       try {
         // of several answers, several at once
-        const datagrams = this.#requests.size > 1 ? this.#readSeveral(this.#fd) : this.#read(this.#fd)
+        const datagrams =
+          this.#requests.size > 1 || this.#batches.size > 0
+            ? this.#readSeveral(this.#fd)
+            : this.#read(this.#fd)
         if (datagrams === undefined) return
         for (const datagram of Array.isArray(datagrams) ? datagrams : [datagrams])
           if (!this.#claim(datagram)) this.#hand(datagram)
@@ -629,7 +638,7 @@ export class Socket implements Disposable, AsyncDisposable {
   }
 
   #rejectAnswers(error: unknown): void {
-    for (const pending of [...this.#requests.values()]) pending.reject(error)
+    for (const pending of [...this.#requests.values(), ...this.#batches]) pending.reject(error)
     this.#dump?.reject(error)
   }
 
@@ -639,8 +648,7 @@ export class Socket implements Disposable, AsyncDisposable {
     try {
       const first = datagram.first()
       const { sequence } = first
-      const pending =
-        this.#requests.get(sequence) ?? (this.#dump?.sequence === sequence ? this.#dump : undefined)
+      const pending = this.#pendingOf(sequence)
       // some families leave the port id of their replies 0
       if (pending === undefined || (first.portId !== this.#portId && first.portId !== 0)) return false
       // the notification of a socket's own request has the request's sequence number and port id as well
@@ -652,6 +660,11 @@ export class Socket implements Disposable, AsyncDisposable {
       if (error instanceof MalformedError) return false
       throw error
     }
+  }
+
+  #pendingOf(sequence: number): PendingRequest | PendingBatch | PendingDump | undefined {
+    for (const batch of this.#batches) if (batch.awaits(sequence)) return batch
+    return this.#requests.get(sequence) ?? (this.#dump?.sequence === sequence ? this.#dump : undefined)
   }
 
   #setOption(level: number, option: number, setting: number): void {
