@@ -47,6 +47,7 @@ const switches = {
    */
   listenAllNamespaces: 8,
 } as const
+/** The names of those options, as `Socket.set` and {@link SocketOptions} have them. */
 export type SocketSwitch = keyof typeof switches
 
 const NETLINK_ADD_MEMBERSHIP = 1

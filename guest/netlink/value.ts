@@ -92,6 +92,7 @@ export function fixed<T>(
   }
 }
 
+/** An unsigned integer of 8 bits. Integers out of range throw a RangeError when they are written. */
 export const u8: Fixed<number> = fixed(
   'u8',
   1,
@@ -99,9 +100,13 @@ export const u8: Fixed<number> = fixed(
   (b, o) => b.readUInt8(o),
   (b, v, o) => b.writeUInt8(v, o),
 )
+/** An unsigned integer of 16 bits, in this machine's byte order. */
 export const u16: Fixed<number> = fixed('u16', 2, 2, readU16, writeU16)
+/** An unsigned integer of 32 bits, in this machine's byte order. */
 export const u32: Fixed<number> = fixed('u32', 4, 4, readU32, writeU32)
+/** An unsigned integer of 64 bits, in this machine's byte order. */
 export const u64: Fixed<bigint> = fixed('u64', 8, 8, readU64, writeU64)
+/** A signed integer of 8 bits. */
 export const s8: Fixed<number> = fixed(
   's8',
   1,
@@ -109,10 +114,13 @@ export const s8: Fixed<number> = fixed(
   (b, o) => b.readInt8(o),
   (b, v, o) => b.writeInt8(v, o),
 )
+/** A signed integer of 16 bits, in this machine's byte order. */
 export const s16: Fixed<number> = fixed('s16', 2, 2, readS16, writeS16)
+/** A signed integer of 32 bits, in this machine's byte order. */
 export const s32: Fixed<number> = fixed('s32', 4, 4, readS32, writeS32)
+/** A signed integer of 64 bits, in this machine's byte order. */
 export const s64: Fixed<bigint> = fixed('s64', 8, 8, readS64, writeS64)
-/** Big-endian integers, as ports and addresses are. */
+/** A big-endian unsigned integer of 16 bits, as ports are. */
 export const be16: Fixed<number> = fixed(
   'be16',
   2,
@@ -120,6 +128,7 @@ export const be16: Fixed<number> = fixed(
   (b, o) => b.readUInt16BE(o),
   (b, v, o) => b.writeUInt16BE(v, o),
 )
+/** A big-endian unsigned integer of 32 bits. */
 export const be32: Fixed<number> = fixed(
   'be32',
   4,
@@ -127,6 +136,7 @@ export const be32: Fixed<number> = fixed(
   (b, o) => b.readUInt32BE(o),
   (b, v, o) => b.writeUInt32BE(v, o),
 )
+/** A big-endian unsigned integer of 64 bits. */
 export const be64: Fixed<bigint> = fixed(
   'be64',
   8,
@@ -140,6 +150,7 @@ export interface Bitfield32 {
   readonly value: number
   readonly selector: number
 }
+/** NLA_BITFIELD32. */
 export const bitfield32: Fixed<Bitfield32> = fixed(
   'bitfield32',
   8,

@@ -7,6 +7,7 @@ import { attributes, payload, struct } from '../schema.ts'
 import type { Socket } from '../socket.ts'
 import { array, bytes, pad, u8, u32 } from '../value.ts'
 
+/** nlmsg_type of requests and of answers. */
 export const SOCK_DIAG_BY_FAMILY = 20
 const AF_NETLINK = 16
 const NDIAG_PROTO_ALL = 0xff
@@ -14,12 +15,17 @@ const NDIAG_SHOW_MEMINFO = 0x1
 const NDIAG_SHOW_GROUPS = 0x2
 const NDIAG_SHOW_FLAGS = 0x8
 
-/** NETLINK_DIAG_FLAGS */
+/** NETLINK_DIAG_FLAGS: a dump is in progress. */
 export const NDIAG_FLAG_CB_RUNNING = 0x01
+/** NETLINK_PKTINFO is on. */
 export const NDIAG_FLAG_PKTINFO = 0x02
+/** NETLINK_BROADCAST_ERROR is on. */
 export const NDIAG_FLAG_BROADCAST_ERROR = 0x04
+/** NETLINK_NO_ENOBUFS is on. */
 export const NDIAG_FLAG_NO_ENOBUFS = 0x08
+/** NETLINK_LISTEN_ALL_NSID is on. */
 export const NDIAG_FLAG_LISTEN_ALL_NSID = 0x10
+/** NETLINK_CAP_ACK is on. */
 export const NDIAG_FLAG_CAP_ACK = 0x20
 
 const request = payload(

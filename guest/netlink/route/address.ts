@@ -10,8 +10,11 @@ import type { Socket } from '../socket.ts'
 import { s32, string, type TypeOf, u8, u32 } from '../value.ts'
 import type { WaitOptions } from '../wait.ts'
 
+/** nlmsg_type: creates or changes an address; also that one was, and the answer to a request for one. */
 export const RTM_NEWADDR = 20
+/** nlmsg_type: deletes an address; also that one was. */
 export const RTM_DELADDR = 21
+/** nlmsg_type: asks for an address, or with NLM_F_DUMP for all. */
 export const RTM_GETADDR = 22
 
 /** struct ifaddrmsg: `family` is AF_INET (2) or AF_INET6 (10), `index` the link's. */

@@ -25,13 +25,18 @@ import {
 } from '../value.ts'
 import type { WaitOptions } from '../wait.ts'
 
+/** nlmsg_type: creates or changes a link; also that one was, and the answer to a request for one. */
 export const RTM_NEWLINK = 16
+/** nlmsg_type: deletes a link; also that one was. */
 export const RTM_DELLINK = 17
+/** nlmsg_type: asks for a link, or with NLM_F_DUMP for all. */
 export const RTM_GETLINK = 18
 
-/** ifi_flags, of include/uapi/linux/if.h. */
+/** ifi_flags (include/uapi/linux/if.h): it is up. */
 export const IFF_UP = 0x1
+/** ifi_flags: a loopback device. */
 export const IFF_LOOPBACK = 0x8
+/** ifi_flags: operational. */
 export const IFF_RUNNING = 0x40
 
 /** struct ifinfomsg: `type` is an ARPHRD_*, `flags` are IFF_*, `change` says which of them are meant. */

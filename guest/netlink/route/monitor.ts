@@ -8,10 +8,15 @@ import { type Address, address, RTM_DELADDR, RTM_NEWADDR } from './address.ts'
 import { type Link, link, RTM_DELLINK, RTM_NEWLINK } from './link.ts'
 import { type Route, RTM_DELROUTE, RTM_NEWROUTE, route } from './route.ts'
 
+/** The group of changes of links. */
 export const RTNLGRP_LINK = 1
+/** The group of changes of IPv4 addresses. */
 export const RTNLGRP_IPV4_IFADDR = 5
+/** The group of changes of IPv4 routes. */
 export const RTNLGRP_IPV4_ROUTE = 7
+/** The group of changes of IPv6 addresses. */
 export const RTNLGRP_IPV6_IFADDR = 9
+/** The group of changes of IPv6 routes. */
 export const RTNLGRP_IPV6_ROUTE = 11
 
 const groups = {

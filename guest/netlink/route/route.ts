@@ -13,8 +13,11 @@ import type { Socket } from '../socket.ts'
 import { be16, binary, named, padding, s32, type TypeOf, u8, u16, u32, type Value } from '../value.ts'
 import type { WaitOptions } from '../wait.ts'
 
+/** nlmsg_type: creates or changes a route; also that one was, and the answer to a request for one. */
 export const RTM_NEWROUTE = 24
+/** nlmsg_type: deletes a route; also that one was. */
 export const RTM_DELROUTE = 25
+/** nlmsg_type: asks for a route, or with NLM_F_DUMP for all. */
 export const RTM_GETROUTE = 26
 
 const RT_TABLE_MAIN = 254
