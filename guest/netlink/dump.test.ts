@@ -114,6 +114,22 @@ describe('a dump', () => {
     await expect(socket.dump({ type: GENL_ID_CTRL }, families).collect()).rejects.toThrow(ClosedError)
   })
 
+  it('is ended by the signal also between two parts', async () => {
+    using socket = Socket.open(NETLINK_GENERIC)
+    const controller = new AbortController()
+    const dump = socket.dump({ type: GENL_ID_CTRL }, families, { signal: controller.signal })
+    const seen: (string | undefined)[] = []
+    const iterate = async () => {
+      for await (const message of dump) {
+        seen.push(nameOf(message))
+        controller.abort(new Error('enough'))
+      }
+    }
+    await expect(iterate()).rejects.toThrow('enough')
+    expect(seen.length).toBeGreaterThan(0)
+    expect(await socket.request({ type: NLMSG_NOOP })).toEqual([])
+  })
+
   it('that waits for its turn has a deadline', async () => {
     using socket = Socket.open(NETLINK_GENERIC)
     const iterator = socket.dump({ type: GENL_ID_CTRL }, families)[Symbol.asyncIterator]()
@@ -317,6 +333,28 @@ describe('a subscription', () => {
     // it was in the group before
     expect(socket.memberships()).toEqual([1])
     expect(await subscription.next()).toEqual({ done: true, value: undefined })
+  })
+
+  it('hands back what it has read ahead, and is ended by a signal also if there is more', async () => {
+    using sender = Socket.open(NETLINK_USERSOCK)
+    using socket = Socket.open(NETLINK_USERSOCK)
+    const send = (sequence: number) =>
+      sender.send(encodeMessage({ type: 16, sequence }), { portId: socket.portId })
+    for (const sequence of [1, 2, 3, 4]) send(sequence)
+    const controller = new AbortController()
+    const subscription = socket.subscribe({ signal: controller.signal })
+    expect(await subscription.next()).toMatchObject({ value: { message: { sequence: 1 } } })
+    expect(await subscription.next()).toMatchObject({ value: { message: { sequence: 2 } } })
+    controller.abort(new Error('enough'))
+    await expect(subscription.next()).rejects.toThrow('enough')
+    await subscription.return()
+    const rest = [await socket.receive(), await socket.receive()]
+    expect(rest.map(datagram => datagram.first().sequence)).toEqual([3, 4])
+    expect(socket.receiveNow()).toBeUndefined()
+    send(5)
+    send(6)
+    expect(socket.receiveReady().map(datagram => datagram.first().sequence)).toEqual([5, 6])
+    expect(socket.receiveReady()).toEqual([])
   })
 
   it.runIf(isRoot)('passes over what other processes send, or hands it out if told so', async () => {

@@ -507,6 +507,8 @@ export class Socket implements Disposable, AsyncDisposable {
           dump.isInterrupted = pending.isInterrupted
           if (retries > 0) withheld.push(...messages)
           else if (messages.length > 0) yield messages
+          // the kernel answers at once, so that no wait would notice
+          options.signal?.throwIfAborted()
         }
         // the error that came with the end
         pending.drain()

@@ -68,6 +68,8 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
 
   async #receive(): Promise<IteratorResult<SubscriptionEvent, undefined>> {
     while (!this.#isEnded) {
+      // also where there is always more without waiting
+      this.#options.signal?.throwIfAborted()
       try {
         this.#datagram = this.#datagrams[this.#nextDatagram++]
         if (this.#datagram === undefined) {
