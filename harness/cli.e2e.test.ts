@@ -266,6 +266,13 @@ describe('what cannot be done is said in a line or two', () => {
   test.each([
     ['an unknown label', ['--kernel', 'debian-1.2'], /unknown kernel debian-1\.2: .*debian-6\.1/],
     ['an unknown option', ['--bogus'], /Unknown option `--bogus`/],
+    [
+      'an option that would run tests on this machine',
+      ['passes', '--pool=forks'],
+      /--pool has no place here: tests run in guests/,
+    ],
+    ['a value that Vitest refuses', ['passes', '--shard=5/2'], /Vitest refuses that: .*shard/],
+    ['a reporter that is none', ['passes', '--reporter=nope'], /Vitest refuses that: .*nope/],
     ['a file filter that matches nothing', ['no-such-file'], /no test file matches.*no-such-file/],
     [
       'a name filter that matches nothing',

@@ -1,23 +1,28 @@
 import path from 'node:path'
-import { createCLI, type parseCLI, type Reporter, startVitest, type Vitest } from 'vitest/node'
+import type { Reporter, Vitest } from 'vitest/node'
 
 import { hostLabel } from '../kernel/provide.ts'
-import { ExitStatus, messageOf, UsageError } from './errors.ts'
+import { ExitStatus, UsageError } from './errors.ts'
 import { type PreparedKernel, prepareKernel } from './prepare.ts'
 import { consoleProgress } from './progress.ts'
 import { kernelProject } from './project.ts'
 import { exitStatusOf, summarize, summaryLines } from './report.ts'
 import type { Settings } from './settings.ts'
 import { growing, prune } from './stock.ts'
+import {
+  outputFiles,
+  parseVitestArguments,
+  type ReportFiles,
+  reporters,
+  startReport,
+} from './vitest-command.ts'
 import { watchDelivery } from './watch.ts'
 
 /** The options of `run` that are ours; all others are Vitest's. */
-export interface RunOptions {
+export interface RunOptions extends ReportFiles {
   readonly kernel?: string
   readonly matrix?: boolean
   readonly modules?: string
-  readonly junit?: string
-  readonly json?: string
 }
 
 /**
@@ -40,23 +45,17 @@ export async function run(
   for (const label of labels(options, settings))
     prepared.push(await prepareKernel(label, { settings: withModules, root, progress }))
 
-  const vitest = await startVitest(
-    vitestArguments.filters,
-    {
-      ...vitestArguments.options,
-      root,
-      config: false,
-      watch: vitestArguments.options.watch ?? false,
-      projects: prepared.map((kernel, index) =>
-        kernelProject(kernel, settings, root, index, vitestArguments.options.isolate),
-      ),
-      reporters: [...reporters(vitestArguments.options, options), foresight(prepared)],
-      ...outputFiles(vitestArguments.options, options),
-    },
-    {},
-    // The whole report goes to stdout, in order; Vitest would put the failures on stderr.
-    { stdout: process.stdout, stderr: process.stdout },
-  )
+  const vitest = await startReport(vitestArguments.filters, {
+    ...vitestArguments.options,
+    root,
+    config: false,
+    watch: vitestArguments.options.watch ?? false,
+    projects: prepared.map((kernel, index) =>
+      kernelProject(kernel, settings, root, index, vitestArguments.options.isolate),
+    ),
+    reporters: [...reporters(vitestArguments.options, options), foresight(prepared)],
+    ...outputFiles(vitestArguments.options, options),
+  })
   if (vitest.shouldKeepServer()) {
     // Watch mode: Vitest's own keys and signals end it.
     watchDelivery(vitest, prepared, withModules, root)
@@ -88,54 +87,6 @@ function labels(options: RunOptions, settings: Settings): string[] {
   return settings.kernels ?? [hostLabel()]
 }
 
-type VitestOptions = ReturnType<typeof parseCLI>['options']
-
-/** Filters and options as Vitest's own command line reads them. */
-function parseVitestArguments(rest: readonly string[]): { filters: string[]; options: VitestOptions } {
-  try {
-    const cli = createCLI()
-    // `run` is named so that a filter is never taken for one of Vitest's other commands.
-    const { args, options } = cli.parse(['node', 'vitest', 'run', ...rest], { run: false })
-    // parse() checks nothing when it is not to run the command.
-    cli.matchedCommand?.checkUnknownOptions()
-    cli.matchedCommand?.checkOptionValue()
-    return { filters: [...args], options: options as VitestOptions }
-  } catch (error) {
-    throw new UsageError(
-      `${messageOf(error)} (neither ours nor Vitest's; ./run-vm.sh run --help lists ours)`,
-      {
-        cause: error,
-      },
-    )
-  }
-}
-
-/** Vitest's reporters: those asked for, and its own two for files. */
-function reporters(given: VitestOptions, { junit, json }: RunOptions): Reporters {
-  const asked = given.reporters ?? given.reporter ?? ['default']
-  const list = Array.isArray(asked) ? asked : [asked]
-  return [...list, ...(junit === undefined ? [] : ['junit']), ...(json === undefined ? [] : ['json'])]
-}
-
-type Reporters = Extract<NonNullable<VitestOptions['reporters']>, unknown[]>
-
-/** Where reporters write to: as Vitest was told, and our own two. */
-function outputFiles(
-  { outputFile }: VitestOptions,
-  { junit, json }: RunOptions,
-): Pick<VitestOptions, 'outputFile'> {
-  const ours = {
-    ...(junit === undefined ? {} : { junit: path.resolve(junit) }),
-    ...(json === undefined ? {} : { json: path.resolve(json) }),
-  }
-  if (Object.keys(ours).length === 0) return outputFile === undefined ? {} : { outputFile }
-  if (typeof outputFile === 'string')
-    throw new UsageError(
-      '--outputFile FILE leaves open whose file it is beside --junit and --json: use --outputFile.NAME',
-    )
-  return { outputFile: { ...outputFile, ...ours } }
-}
-
 /** Tells each kernel's guests how many files are about to run. */
 function foresight(prepared: readonly PreparedKernel[]): Reporter {
   return {
@@ -149,6 +100,8 @@ function foresight(prepared: readonly PreparedKernel[]): Reporter {
 /** A run in which nothing ran must not look like one that passed. */
 function refuseEmptyRun(vitest: Vitest, rest: readonly string[]): void {
   const asked = rest.length > 0 ? ` (asked for: ${rest.join(' ')})` : ''
+  if (vitest.state.getTestModules().length === 0 && vitest.state.getUnhandledErrors().length > 0)
+    throw new UsageError(`Vitest could not run that${asked}: see above`)
   if (vitest.state.getTestModules().length === 0) throw new UsageError(`no test file matches${asked}`)
   const tests = vitest.state.getTestModules().flatMap(module => [...module.children.allTests()])
   const errors = vitest.state.getUnhandledErrors().length + vitest.state.getFailedFilepaths().length
