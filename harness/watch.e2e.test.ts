@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { startCli } from './fixtures/cli.ts'
+import { idle, startWatching } from './fixtures/watching.ts'
 
 const suite = (word: string) => `import { expect, test } from 'vitest'
 import { KernelLog, loadModule, unloadModule } from 'netlink-vmtest/testing'
@@ -43,35 +43,8 @@ test('a saved suite runs again; a saved module is rebuilt and what uses it runs 
     "import { loadModule } from 'netlink-vmtest/testing'\nimport { test } from 'vitest'\ntest('other', () => void loadModule)\n",
   )
 
-  const run = startCli(['--watch', '--reporter=verbose'], { cwd: folder, env: { CI: undefined } })
-  onTestFinished(async () => {
-    run.kill('SIGTERM')
-    await run
-  })
-  let text = ''
-  const waiting = new Set<() => void>()
-  for (const stream of [run.stdout, run.stderr])
-    stream.on('data', data => {
-      text += String(data)
-      for (const check of waiting) check()
-    })
-  /** The output until the pattern comes, which is taken out of it. */
-  const until = (pattern: RegExp) =>
-    new Promise<string>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${pattern} did not come in:\n${text}`)), 90_000)
-      const check = () => {
-        const match = pattern.exec(text)
-        if (!match) return
-        clearTimeout(timer)
-        waiting.delete(check)
-        const taken = text.slice(0, match.index + match[0].length)
-        text = text.slice(match.index + match[0].length)
-        resolve(taken)
-      }
-      waiting.add(check)
-      check()
-    })
-  const idle = /(PASS|FAIL) {2}(Waiting for file changes|Tests failed\. Watching)/
+  const { until, stop } = startWatching(['--reporter=verbose'], folder)
+  onTestFinished(stop)
 
   expect(await until(idle)).toMatch(/✓ .*uses.test.ts > says one/)
 

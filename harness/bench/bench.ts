@@ -12,6 +12,7 @@ import { ports } from '../../guest/agent/protocol.ts'
 import { cpioArchive } from '../../images/cpio.ts'
 import { findBusybox } from '../../images/image.ts'
 import { hostLabel } from '../../kernel/provide.ts'
+import { idle, startWatching } from '../fixtures/watching.ts'
 import { Guest, type SavedGuest } from '../guest/guest.ts'
 import type { GuestSource } from '../guest/source.ts'
 import { vmPool } from '../pool/pool.ts'
@@ -61,6 +62,7 @@ try {
   await files()
   await memory()
   await manyFiles()
+  await watch()
   await wholeRun()
 } finally {
   rmSync(folder, { recursive: true, force: true })
@@ -234,6 +236,25 @@ function leftovers(): { children: number; descriptors: number } {
     .split(' ')
     .filter(Boolean).length
   return { children, descriptors: readdirSync('/proc/self/fd').length }
+}
+
+/** Watch mode: from a saved suite to its result. */
+async function watch(): Promise<void> {
+  const root = project('watch', 1)
+  writeFileSync(path.join(root, 'netlink-vmtest.config.ts'), "export default { suites: ['*.test.ts'] }")
+  const { until, stop } = startWatching([], root)
+  try {
+    await until(idle)
+    const values: number[] = []
+    for (let round = 0; round < runs; round++) {
+      const file = path.join(root, 'small-0.test.ts')
+      writeFileSync(file, `${readFileSync(file, 'utf8')}// saved again\n`)
+      values.push(await timed(() => until(idle)))
+    }
+    add(series('watch mode: a saved suite to its result', 'ms', values))
+  } finally {
+    await stop()
+  }
 }
 
 /** The front door with everything cached, on the first five suites. */
