@@ -9,6 +9,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{harness,guest,kernel,images}/**/*.test.ts'],
           exclude: ['**/*.vm.test.ts', '**/*.e2e.test.ts'],
+          // A limit for what hangs, not a measure: machines are noisy, and the fuzzers take seconds on an idle one.
+          testTimeout: 60_000,
         },
       },
       {
