@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --json FILE] [--runs N]`: what a boot, a restore and a test file cost, each beside the least that
+ * `npm run bench [-- --json FILE] [--runs N] [--only boots,restores,files,memory,manyFiles,watch,wholeRun]`: what a boot, a restore and a test file cost, each beside the least that
  * it could cost: a bare QEMU doing the same. Medians of 20 unless --runs says otherwise.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -26,6 +26,7 @@ import { inTurn, machine, ratio, type Series, series, table, timed } from './mea
 
 const option = (name: string) => process.argv[process.argv.indexOf(name) + 1]
 const runs = process.argv.includes('--runs') ? Number(option('--runs')) : 20
+const only = process.argv.includes('--only') ? option('--only')?.split(',') : undefined
 const json = process.argv.includes('--json') ? option('--json') : undefined
 
 const head = machine()
@@ -57,13 +58,9 @@ try {
     `${head.processor}, ${head.cores} cores, load ${head.load.map(load => load.toFixed(1)).join(' ')}, ` +
       `${prepared.accelerator.accelerator}, ${prepared.kernel.label} (${prepared.kernel.release})\n\n`,
   )
-  await boots()
-  await restores()
-  await files()
-  await memory()
-  await manyFiles()
-  await watch()
-  await wholeRun()
+  const sections = { boots, restores, files, memory, manyFiles, watch, wholeRun }
+  for (const [name, measure] of Object.entries(sections))
+    if (only === undefined || only.includes(name)) await measure()
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
@@ -141,8 +138,7 @@ async function bareRestore(from: SavedGuest): Promise<number> {
 async function files(): Promise<void> {
   const few = project('few', 2)
   const many = project('many', 12)
-  const rounds = Math.max(4, Math.ceil(runs / 5))
-  const [short, long, cold] = await inTurn(rounds, {
+  const [short, long, cold] = await inTurn(runs, {
     'Vitest run of 2 small files, 2 workers': () => timed(() => vitest(few, guests, 2)),
     'Vitest run of 12 small files, 2 workers': () => timed(() => vitest(many, guests, 2)),
     'Vitest run of 2 small files, 2 workers, cold boots': () => timed(() => vitest(few, coldBoots, 2)),

@@ -133,7 +133,7 @@ export class Restores implements GuestSource {
     this.#progress.note(
       `the template of ${this.#spec.label} does not restore (${messageOf(error)}): building it anew`,
     )
-    await discardTemplate(this.#spec)
+    await discardTemplate(this.#spec, this.#delivery)
     await this.prepare()
   }
 
