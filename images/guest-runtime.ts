@@ -108,8 +108,6 @@ export async function bundleGuestPackage(): Promise<GuestPackage> {
     target: 'node24',
     outExtension: { '.js': '.mjs' },
     chunkNames: '[name]-[hash]',
-    sourcemap: 'inline',
-    sourcesContent: false,
     external: ['koffi', 'vitest'],
     logLevel: 'silent',
   })
