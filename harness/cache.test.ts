@@ -5,7 +5,7 @@ import path from 'node:path'
 import { execa } from 'execa'
 import fc from 'fast-check'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { cached, cacheRoot, contentKey, discard, locked } from './cache.ts'
+import { cached, cacheRoot, contentKey, discard, locked, onWait } from './cache.ts'
 import { ExitStatus, HarnessError } from './errors.ts'
 
 beforeEach(() => {
@@ -84,6 +84,36 @@ test('a lock that is not had in time names the lock', async () => {
     expect((error as HarnessError).status).toBe(ExitStatus.machinery)
   })
 })
+
+test('a wait for another process is told, once and by name; one for this process is not', async () => {
+  const waits: string[] = []
+  const script = `
+    import { locked } from ${JSON.stringify(path.join(import.meta.dirname, 'cache.ts'))}
+    await locked('images-k', async () => {
+      console.log('held')
+      await new Promise(resolve => process.stdin.once('data', resolve))
+    })
+    process.exit()`
+  const child = execa(process.execPath, ['--input-type=module', '-e', script], { reject: false })
+  await once(child.stdout, 'data')
+  const told = new Promise<void>(resolve =>
+    onWait(name => {
+      waits.push(name)
+      resolve()
+    }),
+  )
+  onTestFinished(() => onWait(() => {}))
+  const ours = locked('mine', async () => {
+    const waiting = locked('mine', async () => {})
+    const entry = cached('images', 'k', async () => {})
+    await told
+    child.stdin.write('go\n')
+    await Promise.all([entry, child])
+    return { waiting }
+  })
+  await (await ours).waiting
+  expect(waits).toEqual(['images-k'])
+}, 30_000)
 
 test('a cache that cannot be made says where and what to do', async () => {
   const file = path.join(process.env.XDG_CACHE_HOME as string, 'file')

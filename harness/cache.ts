@@ -86,6 +86,8 @@ export async function locked<T>(
 ): Promise<T> {
   const locks = path.join(cacheRoot(), 'locks')
   const lockfilePath = path.join(locks, `${name}.lock`)
+  // Where the holder is this very process, its progress shows already what is waited for.
+  const patience = setTimeout(() => held.has(lockfilePath) || tellOfWait(name), PATIENCE)
   let release: () => Promise<void>
   try {
     await mkdir(locks, { recursive: true })
@@ -105,12 +107,33 @@ export async function locked<T>(
         `another run has held ${lockfilePath} for ${limit / 1000} s: end it, or remove that folder if there is none`,
       )
     throw explained(error)
+  } finally {
+    clearTimeout(patience)
   }
+  held.add(lockfilePath)
   try {
     return await work()
   } finally {
+    held.delete(lockfilePath)
     await release().catch(() => {})
   }
+}
+
+/** The locks that this process holds. */
+const held = new Set<string>()
+
+/** Milliseconds that one waits for another run without a word. */
+const PATIENCE = 2_000
+
+let tellOfWait: (name: string) => void = () => {}
+
+/**
+ * Has `listener` called when something is waited for that another process is busy with: once a wait, with the name of
+ * the lock (`kernels-KEY`, `apt`). There is one listener, the command line's: whoever needs a cache entry need not
+ * know how waits are shown.
+ */
+export function onWait(listener: (name: string) => void): void {
+  tellOfWait = listener
 }
 
 /** Milliseconds without a sign of life after which a lock's holder counts as killed. */

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { onWait } from './cache.ts'
 import { ExitStatus, HarnessError } from './errors.ts'
 import type { RunOptions } from './run.ts'
 import type { SessionOptions } from './session.ts'
@@ -12,6 +13,8 @@ for (const [signal, status] of [
   ['SIGHUP', 129],
 ] as const)
   process.once(signal, () => process.exit(status))
+
+onWait(name => void process.stderr.write(`  waiting for another run that is busy with ${name}\n`))
 
 const root = projectRoot(process.cwd())
 const program = new Command('run-vm.sh')
