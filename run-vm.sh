@@ -14,6 +14,8 @@ missing_packages() {
 	command -v gcc >/dev/null || echo gcc
 	command -v make >/dev/null || echo make
 	command -v xz >/dev/null || echo xz-utils
+	# For the guests.
+	command -v ip >/dev/null || echo iproute2
 	# The kernel's objtool is linked with it.
 	[ -e /usr/lib/x86_64-linux-gnu/libelf.so.1 ] || echo libelf1
 	# /bin/busybox may as well be the dynamically linked one, which cannot run in the guest.

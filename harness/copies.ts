@@ -1,8 +1,8 @@
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { type DeliveredFile, guestPaths } from '../guest/agent/protocol.ts'
 import { nodeBinary } from '../images/image.ts'
-import { librariesOf } from '../images/libraries.ts'
+import { isElf, isUsualFolder, librariesOf } from '../images/libraries.ts'
 import { messageOf, UsageError } from './errors.ts'
 import type { Guest } from './guest/guest.ts'
 import { runInGuest } from './guest/guest-program.ts'
@@ -56,9 +56,6 @@ export interface CopiedFiles {
   readonly libraryFolders: readonly string[]
 }
 
-/** Where the loader looks without being told. */
-const usualFolders = /^(\/usr)?\/lib(64)?(\/x86_64-linux-gnu)?$/
-
 /**
  * All files of some copies, those of folders one by one, and the shared libraries of the programs among them, which go to
  * where they are on the host. Those of node's, which the guest has, stay.
@@ -69,12 +66,12 @@ export async function collectCopies(copies: readonly Copy[]): Promise<CopiedFile
   for (const { source, place } of copies) collect(source, place, files)
   const present = new Set(await librariesOf(nodeBinary()))
   const folders = new Set<string>()
-  for (const file of [...files.values()].filter(isProgram))
+  for (const file of [...files.values()].filter(isElf))
     for (const library of await librariesOf(path.resolve(file))) {
       if (present.has(library)) continue
       files.set(library, library)
       const folder = path.dirname(library)
-      if (!usualFolders.test(folder)) folders.add(folder)
+      if (!isUsualFolder(folder)) folders.add(folder)
     }
   return { files, libraryFolders: [...folders] }
 }
@@ -89,17 +86,6 @@ function collect(source: string, place: string, files: Map<string, string>): voi
   } catch (error) {
     if (error instanceof UsageError) throw error
     throw new UsageError(`cannot copy ${source}: ${messageOf(error)}`, { cause: error })
-  }
-}
-
-/** Whether a file is in ELF, and so may need libraries. */
-function isProgram(file: string): boolean {
-  const fd = openSync(file, 'r')
-  try {
-    const magic = Buffer.alloc(4)
-    return readSync(fd, magic) === 4 && magic.toString('latin1') === '\x7fELF'
-  } finally {
-    closeSync(fd)
   }
 }
 

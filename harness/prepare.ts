@@ -45,7 +45,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
   const kernel = await provideKernel(label, { progress, mirror: settings.mirror })
   const delivery = new Delivery(kernel, modulesFolder(settings, root), progress)
   await delivery.buildModules()
-  const initramfs = await guestImage(kernel, progress)
+  const initramfs = await guestImage(kernel, { ...settings.image, folder: root }, progress)
   const accelerator = await accelerate(settings.vm.accelerator, kernel, progress)
   requireMemory(settings.vm.memory)
   const spec: GuestSpec = {

@@ -35,6 +35,16 @@ const settingsSchema = v.strictObject({
     }),
     {},
   ),
+  /** What guests have beside what every guest has: netlink's usual modules (veth, dummy, nlmon ...) and `ip` of iproute2. */
+  image: v.optional(
+    v.strictObject({
+      /** In-tree modules of the kernel, which come with all that they need: for `modprobe`, and found by the kernel itself. */
+      modules: v.optional(v.array(v.string()), []),
+      /** Programs of this machine, by name or as paths from the project's folder, which come with their libraries. */
+      programs: v.optional(v.array(v.string()), []),
+    }),
+    {},
+  ),
   /** What the cache may keep of templates, images and modules: days since their last use, and GB in all. */
   cache: v.optional(
     v.strictObject({

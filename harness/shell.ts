@@ -20,9 +20,14 @@ export function shell(options: SessionOptions, settings: Settings, root: string)
     const program = await GuestProgram.start(
       session.guest,
       {
-        command: ['sh', '-i'],
+        // Lines can be edited in busybox's shell, unlike in /bin/sh.
+        command: ['busybox', 'sh', '-i'],
         folder: guestPaths.home,
-        environment: { ...session.environment, PS1: `${session.prepared.spec.label}:\\w\\$ ` },
+        environment: {
+          ENV: '/etc/ashrc',
+          ...session.environment,
+          PS1: `${session.prepared.spec.label}:\\w\\$ `,
+        },
         terminal: sizeOf(stdout),
       },
       forwardOutput,

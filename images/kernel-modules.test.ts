@@ -1,0 +1,71 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { kernelModules } from './kernel-modules.ts'
+
+/** A kernel's modules, each with what its .modinfo has, and its list of built-in ones. */
+function kernel(modules: Record<string, readonly string[]>, builtIn = '') {
+  const moduleTree = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  onTestFinished(() => rmSync(moduleTree, { recursive: true }))
+  for (const [file, info] of Object.entries(modules)) {
+    const place = path.join(moduleTree, file)
+    mkdirSync(path.dirname(place), { recursive: true })
+    const input = ['.section .modinfo', ...info.map(entry => `.asciz "${entry}"`), ''].join('\n')
+    execFileSync('gcc', ['-c', '-x', 'assembler', '-o', place, '-'], { input })
+  }
+  writeFileSync(path.join(moduleTree, 'modules.builtin'), builtIn)
+  return { label: 'test-1.0', release: '1.0', moduleTree, build: { output: '/nowhere' } }
+}
+
+test('modules, with what they need and which names they answer to', async () => {
+  const tree = kernel({
+    'kernel/drivers/virtio_pci.ko': ['depends=virtio,virtio-ring', 'alias=pci:v00001AF4d*'],
+    'kernel/drivers/virtio.ko': ['depends=virtio_ring'],
+    'kernel/drivers/virtio_ring.ko': ['depends='],
+    'kernel/net/veth.ko': ['alias=rtnl-link-veth', 'depends='],
+    'extra/a-b.ko': ['depends=c'],
+    'extra/c.ko': ['license=GPL'],
+    'extra/unwanted.ko': ['license=GPL'],
+  })
+  execFileSync('xz', [path.join(tree.moduleTree, 'extra/c.ko')])
+  const { files, drivers } = await kernelModules(tree, ['a_b'])
+  const texts = new Map(files.map(({ path, content }) => [path, content]))
+  expect(drivers).toEqual([
+    'kernel/drivers/virtio_ring.ko',
+    'kernel/drivers/virtio.ko',
+    'kernel/drivers/virtio_pci.ko',
+  ])
+  expect(`${texts.get('modules.dep')}`.split('\n').sort()).toEqual([
+    '',
+    'extra/a-b.ko: extra/c.ko',
+    'extra/c.ko:',
+    'kernel/drivers/virtio.ko: kernel/drivers/virtio_ring.ko',
+    'kernel/drivers/virtio_pci.ko: kernel/drivers/virtio.ko kernel/drivers/virtio_ring.ko',
+    'kernel/drivers/virtio_ring.ko:',
+    'kernel/net/veth.ko:',
+  ])
+  expect(`${texts.get('modules.alias')}`).toBe(
+    'alias pci:v00001AF4d* virtio_pci\nalias rtnl-link-veth veth\n',
+  )
+  expect(texts.get('extra/c.ko')?.toString('latin1', 0, 4)).toBe('\x7fELF')
+})
+
+test('what is built in needs nothing; what the kernel does not have is named', async () => {
+  const tree = kernel({}, 'kernel/net/8021q/8021q.ko\nkernel/drivers/net/dummy-one.ko\n')
+  const { files, drivers } = await kernelModules(tree, ['dummy_one'])
+  expect(files.map(({ path }) => path)).toEqual(['modules.dep', 'modules.alias', 'modules.builtin'])
+  expect(drivers).toEqual([])
+  await expect(kernelModules(tree, ['dummy_one', 'nosuch'])).rejects.toThrow(
+    'image.modules: test-1.0 (1.0) has no module nosuch, neither to load nor built in',
+  )
+  // nobody knows what is in it
+  await kernelModules({ ...tree, moduleTree: undefined }, ['nosuch'])
+})
+
+test('a file that is no module', async () => {
+  const tree = kernel({})
+  writeFileSync(path.join(tree.moduleTree, 'veth.ko'), 'nothing')
+  await expect(kernelModules(tree, [])).rejects.toThrow('veth.ko is no kernel module: no 64-bit ELF file')
+})

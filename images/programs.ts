@@ -1,0 +1,73 @@
+import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { guestPaths } from '../guest/agent/protocol.ts'
+import { MachineryError, UsageError } from '../harness/errors.ts'
+import type { CpioEntry } from './cpio.ts'
+import { isElf, isUsualFolder, librariesOf } from './libraries.ts'
+
+/**
+ * iproute2, by which people look at links, addresses and routes: busybox's applet of that name can do far less. And a
+ * shell, for that of Debian's busybox takes its own applets before anything on the PATH.
+ */
+const usual = ['ip', 'dash']
+
+/** The guest's /bin/sh. */
+export const shell = `${guestPaths.programs}/dash`
+
+/**
+ * Programs of this machine, as an image has them: in the first folder of everybody's PATH, before busybox's applets,
+ * with the shared libraries that dynamic ones need.
+ * @param wanted beside the usual ones, by their names on the PATH, or as paths from `folder`
+ * @throws UsageError that names a program which is not there, MachineryError for a usual one and for libraries
+ */
+export async function hostPrograms(wanted: readonly string[], folder: string): Promise<CpioEntry[]> {
+  const files = [
+    ...usual.map(name => {
+      const file = onPath(name)
+      if (file) return file
+      throw new MachineryError(
+        `${name} is not installed: run ./run-vm.sh once, which installs what is missing`,
+      )
+    }),
+    ...wanted.map(name => {
+      const file = name.includes('/') ? executable(path.resolve(folder, name)) : onPath(name)
+      if (file) return file
+      const where = name.includes('/') ? 'no executable file' : "on nobody's PATH on this machine"
+      throw new UsageError(`image.programs: ${name} is ${where}: correct its name, or install it`)
+    }),
+  ]
+  const libraries = await Promise.all(files.filter(isElf).map(librariesOf))
+  return [
+    ...files.map((file): CpioEntry => entry(`${guestPaths.programs}/${path.basename(file)}`, file)),
+    ...[...new Set(libraries.flat())].sort().flatMap(library => [
+      entry(library, library),
+      // where the guest's loader finds it, which has no /etc/ld.so.cache
+      ...(isUsualFolder(path.dirname(library))
+        ? []
+        : [{ type: 'link', path: `usr/lib/${path.basename(library)}`, target: library } as const]),
+    ]),
+  ]
+}
+
+function entry(place: string, file: string): CpioEntry {
+  return { type: 'file', path: place.slice(1), mode: 0o755, content: readFileSync(file) }
+}
+
+/** The file of a program by its name; as init has it, /usr/sbin and /sbin count whoever calls. */
+function onPath(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(':').filter(path.isAbsolute), '/usr/sbin', '/sbin']
+  for (const folder of folders) {
+    const file = executable(path.join(folder, name))
+    if (file) return file
+  }
+  return undefined
+}
+
+function executable(file: string): string | undefined {
+  try {
+    accessSync(file, constants.X_OK)
+    return statSync(realpathSync(file)).isFile() ? file : undefined
+  } catch {
+    return undefined
+  }
+}
