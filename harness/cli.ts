@@ -36,6 +36,7 @@ program
   .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules to test, instead of ours')
   .option('--junit <file>', 'write a JUnit report')
   .option('--json <file>', 'write a JSON report')
+  .option('--markdown <file>', 'write the table of suites and kernels as Markdown')
   .allowUnknownOption()
   .allowExcessArguments()
   .action(async (_filters: string[], options: RunOptions, command: Command) => {
@@ -48,7 +49,8 @@ program
   .description('provide a kernel, its modules and its image, and run nothing')
   .requiredOption('--kernel <label>', 'the kernel')
   .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules, instead of ours')
-  .action(async ({ kernel, modules }: { kernel: string; modules?: string }) => {
+  .option('--update', 'take the newest version there is, and write that into the lock file')
+  .action(async ({ kernel, modules, update }: { kernel: string; modules?: string; update?: boolean }) => {
     const [{ prepareKernel }, { consoleProgress }] = await Promise.all([
       import('./prepare.ts'),
       import('./progress.ts'),
@@ -58,6 +60,7 @@ program
       settings: modules === undefined ? settings : { ...settings, modules: path.resolve(modules) },
       root,
       progress: consoleProgress(),
+      update,
     })
     process.stdout.write(`${prepared.kernel.label}: ${prepared.kernel.release}, ${prepared.kernel.origin}\n`)
   })

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { workerFlags } from '../guest/agent/protocol.ts'
 import { findBusybox, guestImage } from '../images/image.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { LockFile } from '../kernel/lock-file.ts'
 import { provideKernel } from '../kernel/provide.ts'
 import { Delivery, modulesFolder } from './delivery.ts'
 import { MachineryError } from './errors.ts'
@@ -22,6 +23,8 @@ const flagsForEmulation = ['--no-sparkplug', '--no-maglev', '--invocation-count-
 
 /** A kernel with all that its test files need: the end of configuration -> kernel -> image -> guests. */
 export interface PreparedKernel {
+  /** As it was asked for, which is the name of its Vitest project. */
+  readonly label: string
   readonly kernel: Kernel
   readonly accelerator: AcceleratorVerdict
   readonly spec: GuestSpec
@@ -34,6 +37,8 @@ export interface PrepareOptions {
   /** The folder that the settings' paths start from. */
   readonly root: string
   readonly progress: Progress
+  /** Takes the newest version that a label can stand for, in place of the one that the lock file names. */
+  readonly update?: boolean | undefined
 }
 
 /**
@@ -42,7 +47,13 @@ export interface PrepareOptions {
  */
 export async function prepareKernel(label: string, options: PrepareOptions): Promise<PreparedKernel> {
   const { settings, root, progress } = options
-  const kernel = await provideKernel(label, { progress, mirror: settings.mirror })
+  const lock = new LockFile(root)
+  const kernel = await provideKernel(label, {
+    progress,
+    mirror: settings.mirror,
+    lock,
+    refresh: options.update,
+  })
   const delivery = new Delivery(kernel, modulesFolder(settings, root), progress)
   await delivery.buildModules()
   const initramfs = await guestImage(kernel, { ...settings.image, folder: root }, progress)
@@ -64,7 +75,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
   await delivery.bundlePackage()
   const guests = new Restores(spec, delivery, progress)
   await guests.prepare()
-  return { kernel, accelerator, spec, delivery, guests }
+  return { label, kernel, accelerator, spec, delivery, guests }
 }
 
 async function accelerate(
@@ -94,7 +105,7 @@ function requireMemory(guest: number): void {
     )
 }
 
-/** How many guests may run side by side: a core each, and the memory for each. */
+/** How many guests of so many MiB may run side by side: a core each, and the memory for each. */
 export function guestsAtOnce(memory: number): number {
   const byMemory = Math.floor(availableMemory() / 1024 ** 2 / (memory + QEMU_OVERHEAD))
   return Math.max(1, Math.min(availableParallelism(), byMemory))

@@ -4,12 +4,15 @@ import type { Progress } from '../harness/progress.ts'
 import { prebuiltKernel } from './debian/prebuilt.ts'
 import { debianLabels, labelOfRelease, seriesOf } from './debian/series.ts'
 import type { Kernel } from './kernel.ts'
+import type { LockFile } from './lock-file.ts'
 
 export interface ProvideOptions {
   readonly progress: Progress
   /** The address of a mirror of Debian's main archive, in place of the one this machine's apt uses. */
   readonly mirror?: string | undefined
-  /** Looks for a newer version than the one that was used before. */
+  /** The project's lock file, which says what a label was resolved to. */
+  readonly lock?: LockFile | undefined
+  /** Takes the newest version that there is, in place of the one that was used before. */
   readonly refresh?: boolean | undefined
 }
 

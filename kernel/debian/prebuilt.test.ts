@@ -12,9 +12,10 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { MachineryError, UsageError } from '../../harness/errors.ts'
 import { type Progress, silentProgress } from '../../harness/progress.ts'
+import { LockFile, lockFileName } from '../lock-file.ts'
 import { type Archive, LostPackage } from './archive.ts'
 import type { IndexedPackage } from './packages.ts'
 import { buildVariables, prebuiltKernel } from './prebuilt.ts'
@@ -109,8 +110,13 @@ class FakeArchive implements Archive {
   }
 }
 
-const provide = (options: { refresh?: boolean } = {}) =>
+const provide = (options: { refresh?: boolean; lock?: LockFile } = {}) =>
   prebuiltKernel('debian-6.1', { progress, archive: async () => archive, ...options })
+
+const project = () => new LockFile(root, { frozen: false })
+
+/** Another machine, or this one after its cache was removed. */
+const emptyCache = () => rmSync(path.join(root, 'cache'), { recursive: true, force: true })
 
 const entries = (folder: string) => {
   const at = path.join(root, 'cache/netlink-vmtest', folder)
@@ -143,7 +149,9 @@ test('the second time nothing is asked of the archive, and a newer version has t
   expect(await provide()).toEqual(first)
   archive.offline = false
   expect((await provide({ refresh: true })).release).toBe('6.1.0-56-cloud-amd64')
-  expect(notes).toContain('debian-6.1 is 6.1.0-56-cloud-amd64 now, and was 6.1.0-50-cloud-amd64')
+  expect(notes).toContain(
+    'debian-6.1: 6.1.0-56-cloud-amd64 (6.1.56-1) now, 6.1.0-50-cloud-amd64 (6.1.50-1) before',
+  )
   expect((await provide()).release).toBe('6.1.0-56-cloud-amd64')
 })
 
@@ -205,7 +213,9 @@ test('a remembered version that is gone from cache and archive makes way for ano
   archive.add(56)
   archive.lost.add('linux-image-6.1.0-50-cloud-amd64')
   expect((await provide()).release).toBe('6.1.0-56-cloud-amd64')
-  expect(notes).toContain('debian-6.1 is 6.1.0-56-cloud-amd64 now, and was 6.1.0-50-cloud-amd64')
+  expect(notes).toContain(
+    'debian-6.1: 6.1.0-56-cloud-amd64 (6.1.56-1) now, 6.1.0-50-cloud-amd64 (6.1.50-1) before',
+  )
 })
 
 test('the same kernel with a newer library takes the place of one whose library the archive has replaced', async () => {
@@ -224,6 +234,94 @@ test('the same kernel with a newer library takes the place of one whose library 
   const second = await provide()
   expect(second.release).toBe(first.release)
   expect(second.id).not.toBe(first.id)
+})
+
+describe('the lock file', () => {
+  test('is written by the first run, and says what every other machine uses, without its lists', async () => {
+    archive.add(50)
+    await provide({ lock: project() })
+    expect(existsSync(path.join(root, lockFileName))).toBe(true)
+    emptyCache()
+    archive.add(56)
+    archive.indexed = 0
+    expect((await provide({ lock: project() })).release).toBe('6.1.0-50-cloud-amd64')
+    expect(archive.indexed).toBe(0)
+    expect(notes).toEqual([])
+  })
+
+  test("goes before what this machine used last, which stays another project's", async () => {
+    archive.add(50)
+    await provide({ lock: project() })
+    archive.add(56)
+    await provide({ refresh: true })
+    notes = []
+    expect((await provide({ lock: project() })).release).toBe('6.1.0-50-cloud-amd64')
+    expect((await provide()).release).toBe('6.1.0-56-cloud-amd64')
+    expect(notes).toEqual([])
+  })
+
+  test('takes over what this machine has, without asking the archive', async () => {
+    archive.add(50)
+    await provide()
+    archive.offline = true
+    await provide({ lock: project() })
+    expect((await project().read('debian-6.1'))?.release).toBe('6.1.0-50-cloud-amd64')
+  })
+
+  test('names a version that the archive has lost: another is taken, said, and written', async () => {
+    archive.add(50)
+    await provide({ lock: project() })
+    emptyCache()
+    archive.add(56).lost.add('linux-image-6.1.0-50-cloud-amd64')
+    expect((await provide({ lock: project() })).release).toBe('6.1.0-56-cloud-amd64')
+    expect(notes).toEqual([
+      'the archive has no linux-image-6.1.0-50-cloud-amd64 6.1.50-1 any more: trying another version',
+      'debian-6.1: 6.1.0-56-cloud-amd64 (6.1.56-1) now, 6.1.0-50-cloud-amd64 (6.1.50-1) before',
+      'netlink-vmtest.lock.json says so now: commit it',
+    ])
+    expect((await project().read('debian-6.1'))?.release).toBe('6.1.0-56-cloud-amd64')
+  })
+
+  test('is left alone in CI, which goes on with what there is and says so', async () => {
+    archive.add(50)
+    await provide({ lock: project() })
+    emptyCache()
+    archive.add(56).lost.add('linux-image-6.1.0-50-cloud-amd64')
+    const frozen = new LockFile(root, { frozen: true })
+    expect((await provide({ lock: frozen })).release).toBe('6.1.0-56-cloud-amd64')
+    expect(notes.at(-1)).toMatch(
+      /still names the old one, for CI does not change it: run build --kernel debian-6\.1 --update/,
+    )
+    expect((await frozen.read('debian-6.1'))?.release).toBe('6.1.0-50-cloud-amd64')
+  })
+
+  test('is brought up to date by an update, which says what changed', async () => {
+    archive.add(50)
+    await provide({ lock: project() })
+    archive.add(56)
+    expect((await provide({ lock: project(), refresh: true })).release).toBe('6.1.0-56-cloud-amd64')
+    expect(notes[0]).toBe(
+      'debian-6.1: 6.1.0-56-cloud-amd64 (6.1.56-1) now, 6.1.0-50-cloud-amd64 (6.1.50-1) before',
+    )
+    expect((await project().read('debian-6.1'))?.release).toBe('6.1.0-56-cloud-amd64')
+  })
+
+  test('that is damaged ends the run before anything is fetched', async () => {
+    archive.add(50)
+    writeFileSync(path.join(root, lockFileName), '{"version": 1, "kernels": {"debian-6.1": {}}}')
+    await expect(provide({ lock: project() })).rejects.toThrow(/lock\.json: kernels\.debian-6\.1\.release: /)
+    expect(archive.fetched).toEqual([])
+  })
+
+  test('of a kernel that is neither cached nor to be fetched: what is missing is named', async () => {
+    archive.add(50)
+    await provide({ lock: project() })
+    emptyCache()
+    archive.offline = true
+    await expect(provide({ lock: project() })).rejects.toThrow(
+      'cannot fetch linux-image-6.1.0-50-cloud-amd64',
+    )
+  })
 })
 
 test('a damaged memory of what was resolved is no more than forgetting', async () => {

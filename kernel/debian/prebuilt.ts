@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
 import { cached, cacheRoot, contentKey, discard } from '../../harness/cache.ts'
@@ -8,7 +8,7 @@ import { MachineryError, UsageError } from '../../harness/errors.ts'
 import { lastLines, runTool } from '../../harness/process.ts'
 import type { Progress } from '../../harness/progress.ts'
 import type { Kernel } from '../kernel.ts'
-import { type Archive, CorruptPackage, LostPackage, openArchive, throwIfFull } from './archive.ts'
+import { type Archive, CorruptPackage, openArchive, throwIfFull } from './archive.ts'
 import {
   candidates,
   type IndexedPackage,
@@ -19,14 +19,12 @@ import {
   withLibraries,
 } from './packages.ts'
 import { librariesFolder, wrapKbuildTools } from './private-libc.ts'
+import { type ResolvedOptions, withResolution } from './resolved.ts'
 import { debianLabels, librariesOf, seriesOf } from './series.ts'
 
-export interface PrebuiltOptions {
-  readonly progress: Progress
+export interface PrebuiltOptions extends ResolvedOptions {
   /** The address of a mirror of Debian's main archive, in place of the machine's own. */
   readonly mirror?: string | undefined
-  /** Looks for a newer version in the archive, though one is remembered. */
-  readonly refresh?: boolean | undefined
   /** How the archive is reached; another one in tests. */
   readonly archive?: () => Promise<Archive>
 }
@@ -34,53 +32,21 @@ export interface PrebuiltOptions {
 /** Changes when what is made of the packages does, so that entries made by older code are not used. */
 const layout = '1'
 
-/** How many versions are tried where the archive has lost files. */
-const attempts = 4
-
-/**
- * A prebuilt kernel of Debian's for cloud machines, unpacked below the cache and never installed. The version that
- * was found first is kept until `refresh`: what passed yesterday runs on the same kernel today, at no cost and
- * without a network.
- */
+/** A prebuilt kernel of Debian's for cloud machines, unpacked below the cache and never installed. */
 export async function prebuiltKernel(label: string, options: PrebuiltOptions): Promise<Kernel> {
-  const wanted = seriesOf(label)
-  if (!wanted) throw new UsageError(`${label} is not a prebuilt kernel`)
-  const remembered = await recall(label)
-  const { progress } = options
+  if (!seriesOf(label)) throw new UsageError(`${label} is not a prebuilt kernel`)
   // Opened only when something has to be fetched: reading apt's configuration alone takes half a second.
   let opened: Promise<Archive> | undefined
   const archive = () => {
     opened ??= (options.archive ?? (() => openArchive(options)))()
     return opened
   }
-
-  const lost = new Map<string, string>()
-  for await (const resolution of choices()) {
-    // The one that was remembered comes up again when the archive still lists what it has lost. By where its files
-    // are: those that security drops after a point release are the same ones in main.
-    const files = JSON.stringify(resolution.packages)
-    if (lost.has(files)) continue
-    if (lost.size === attempts) break
-    try {
-      const kernel = await provide(label, resolution, archive, progress)
-      if (resolution !== remembered) await remember(label, resolution)
-      if (remembered && remembered.release !== kernel.release)
-        progress.note(`${label} is ${kernel.release} now, and was ${remembered.release}`)
-      return kernel
-    } catch (error) {
-      if (!(error instanceof LostPackage)) throw error
-      lost.set(files, resolution.release)
-      progress.note(`${error.message}: trying another version`)
-    }
-  }
-  throw new MachineryError(
-    `the archive lists ${[...new Set(lost.values())].join(', ')} for ${label} but has the files of none: try again later, or set another mirror`,
-  )
-
-  async function* choices(): AsyncGenerator<Resolution> {
-    if (remembered && !options.refresh) yield remembered
+  async function* available(): AsyncGenerator<Resolution> {
     yield* resolve(label, await archive())
   }
+  return await withResolution(label, options, available, resolution =>
+    provide(label, resolution, archive, options.progress),
+  )
 }
 
 /** The kernel made of exactly these packages, from the cache or into it, and verified. */
@@ -327,41 +293,6 @@ async function sha256(file: string): Promise<string> {
   return createHash('sha256')
     .update(await readFile(file))
     .digest('hex')
-}
-
-const Remembered = v.object({
-  release: v.string(),
-  packages: v.array(
-    v.object({
-      name: v.string(),
-      version: v.string(),
-      suite: v.string(),
-      archive: v.picklist(['main', 'security']),
-      file: v.string(),
-      size: v.number(),
-      sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
-    }),
-  ),
-})
-
-function memory(label: string): string {
-  return path.join(cacheRoot(), 'apt', 'resolved', `${label}.json`)
-}
-
-async function recall(label: string): Promise<Resolution | undefined> {
-  try {
-    return v.parse(Remembered, JSON.parse(await readFile(memory(label), 'utf8')))
-  } catch {
-    // Not there, or not whole: it is found out again.
-    return undefined
-  }
-}
-
-async function remember(label: string, resolution: Resolution): Promise<void> {
-  const file = memory(label)
-  await mkdir(path.dirname(file), { recursive: true })
-  await writeFile(`${file}.${process.pid}`, JSON.stringify(resolution, undefined, 2))
-  await rename(`${file}.${process.pid}`, file)
 }
 
 function megabytes(bytes: number): string {

@@ -1,0 +1,121 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import * as v from 'valibot'
+import { cacheRoot } from '../../harness/cache.ts'
+import { MachineryError } from '../../harness/errors.ts'
+import type { Progress } from '../../harness/progress.ts'
+import { type LockFile, lockFileName, resolutionSchema } from '../lock-file.ts'
+import { LostPackage } from './archive.ts'
+import type { Package, Resolution } from './packages.ts'
+
+export interface ResolvedOptions {
+  readonly progress: Progress
+  /** The project's lock file. What it says goes before what this machine remembers. */
+  readonly lock?: LockFile | undefined
+  /** Takes the newest that the archive has, whatever was used before. */
+  readonly refresh?: boolean | undefined
+}
+
+/** How many versions are tried where the archive has lost files. */
+const attempts = 4
+
+/**
+ * Gives `use` the packages that a name stands for: those that the lock file says, else those that this machine used
+ * before, else the newest of the archive. What passed yesterday runs on the same kernel today, at no cost and without
+ * a network. Where the archive has lost one, another version is tried. What was used is written down, and what has
+ * changed is said.
+ * @param name of what is resolved: a label (`debian-6.1`), or what several labels share (`linux-source-6.12`)
+ * @param available what the archive has now, the best first; only asked when it is needed
+ * @param use throws LostPackage when the archive has it no more
+ */
+export async function withResolution<T>(
+  name: string,
+  { progress, lock, refresh }: ResolvedOptions,
+  available: () => AsyncIterable<Resolution>,
+  use: (resolution: Resolution) => Promise<T>,
+): Promise<T> {
+  const locked = await lock?.read(name)
+  const remembered = await recall(name)
+  const before = locked ?? remembered
+  const lost = new Map<string, string>()
+  for await (const resolution of choices()) {
+    // The one from before comes up again when the archive still lists what it has lost. By where its files are:
+    // those that security drops after a point release are the same ones in main.
+    const files = JSON.stringify(resolution.packages.map(it => [it.archive, it.file, it.sha256]))
+    if (lost.has(files)) continue
+    if (lost.size === attempts) break
+    try {
+      const result = await use(resolution)
+      await settle(resolution)
+      return result
+    } catch (error) {
+      if (!(error instanceof LostPackage)) throw error
+      lost.set(files, resolution.release)
+      progress.note(`${error.message}: trying another version`)
+    }
+  }
+  throw new MachineryError(
+    `the archive lists ${[...new Set(lost.values())].join(', ')} for ${name} but has the files of none: try again later, or set another mirror`,
+  )
+
+  async function* choices(): AsyncGenerator<Resolution> {
+    if (before && !refresh) yield before
+    yield* available()
+  }
+
+  async function settle(used: Resolution): Promise<void> {
+    // A project's lock file is that project's: another one goes on with what it had.
+    if (!remembered || (used !== locked && !isSame(used, remembered))) await remember(name, used)
+    const change = before && changed(before, used)
+    if (change) progress.note(`${name}: ${change}`)
+    if (!lock || (locked && isSame(used, locked))) return
+    const written = await lock.write(name, used)
+    if (locked)
+      progress.note(
+        written
+          ? `${lockFileName} says so now: commit it`
+          : `${lockFileName} still names the old one, ${lock.frozen ? 'for CI does not change it' : 'for it cannot be written'}: run build --kernel ${name} --update elsewhere, and commit it`,
+      )
+  }
+}
+
+/** What differs between two resolutions, for people; undefined when they are the same. */
+export function changed(before: Resolution, now: Resolution): string | undefined {
+  const version = ({ packages }: Resolution) => packages[0]?.version ?? '?'
+  if (before.release !== now.release || version(before) !== version(now))
+    return `${now.release} (${version(now)}) now, ${before.release} (${version(before)}) before`
+  const other = now.packages.flatMap(it => {
+    const old = before.packages.find(each => each.name === it.name)
+    return old?.sha256 === it.sha256 ? [] : `${it.name} ${it.version} now, ${old?.version ?? 'none'} before`
+  })
+  return other.length > 0 ? other.join('; ') : undefined
+}
+
+function isSame(a: Resolution, b: Resolution): boolean {
+  const essence = ({ release, packages }: Resolution) => JSON.stringify([release, packages.map(fields)])
+  return essence(a) === essence(b)
+}
+
+function fields({ name, version, suite, archive, file, size, sha256 }: Package): unknown[] {
+  return [name, version, suite, archive, file, size, sha256]
+}
+
+function memory(name: string): string {
+  return path.join(cacheRoot(), 'apt', 'resolved', `${name}.json`)
+}
+
+async function recall(name: string): Promise<Resolution | undefined> {
+  try {
+    return v.parse(resolutionSchema, JSON.parse(await readFile(memory(name), 'utf8')))
+  } catch {
+    // Not there, or not whole: it is found out again.
+    return undefined
+  }
+}
+
+async function remember(name: string, resolution: Resolution): Promise<void> {
+  const file = memory(name)
+  await mkdir(path.dirname(file), { recursive: true })
+  await writeFile(`${file}.${process.pid}`, JSON.stringify(resolution, undefined, 2))
+  await rename(`${file}.${process.pid}`, file)
+}

@@ -1,0 +1,125 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import * as v from 'valibot'
+import { contentKey, locked } from '../harness/cache.ts'
+import { isErrno, messageOf, UsageError } from '../harness/errors.ts'
+import type { Package, Resolution } from './debian/packages.ts'
+
+export const lockFileName = 'netlink-vmtest.lock.json'
+
+/** Of the file's layout; a file of a later one is refused, not misread. */
+const formatVersion = 1
+
+// What is read here ends up in paths and in the archive's addresses: a lock file comes with somebody's commit.
+const word = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9][A-Za-z0-9.+~:_-]*$/, 'must be letters, digits and .+~:_-'),
+)
+const archivePath = v.pipe(
+  v.string(),
+  v.regex(
+    /^[A-Za-z0-9][A-Za-z0-9.+~:_%-]*(\/[A-Za-z0-9][A-Za-z0-9.+~:_%-]*)*$/,
+    'must be a path below the archive',
+  ),
+)
+
+const packageSchema = v.strictObject({
+  name: word,
+  version: word,
+  suite: word,
+  archive: v.picklist(['main', 'security']),
+  file: archivePath,
+  size: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be 64 hex digits')),
+})
+
+/** The packages that something was resolved to, as they are written down here and in the cache. */
+export const resolutionSchema = v.strictObject({
+  release: word,
+  packages: v.pipe(v.array(packageSchema), v.minLength(1)),
+})
+
+const fileSchema = v.strictObject({
+  version: v.literal(formatVersion, `must be ${formatVersion}: this file was written by another version`),
+  kernels: v.record(v.string(), resolutionSchema),
+})
+type Content = v.InferOutput<typeof fileSchema>
+
+/**
+ * A project's lock file: what each label was resolved to, by packages, versions and hashes, to be committed, so that a
+ * run next week, or on another machine, uses the same. It names no host: paths are relative to the archive.
+ */
+export class LockFile {
+  readonly file: string
+  /** Never written: a CI machine checks what was committed, and does not change it. */
+  readonly frozen: boolean
+
+  /** @param folder the project's, where netlink-vmtest.config.ts is */
+  constructor(folder: string, { frozen = isContinuousIntegration() }: { frozen?: boolean } = {}) {
+    this.file = path.join(folder, lockFileName)
+    this.frozen = frozen
+  }
+
+  /**
+   * What is written under this name.
+   * @throws UsageError that names the file and the key, when it is damaged
+   */
+  async read(name: string): Promise<Resolution | undefined> {
+    return (await this.#load())?.kernels[name]
+  }
+
+  /**
+   * Writes it under this name, beside what others wrote: whole or not at all, and whoever else does so at this time.
+   * @returns whether the file says so now; false where it is frozen or cannot be written, which is no reason to fail
+   */
+  async write(name: string, { release, packages }: Resolution): Promise<boolean> {
+    if (this.frozen) return false
+    return await locked(`lock-file-${contentKey([this.file])}`, async () => {
+      const kernels = { ...(await this.#load())?.kernels, [name]: { release, packages: packages.map(plain) } }
+      const sorted = Object.entries(kernels).sort(([a], [b]) => (a < b ? -1 : 1))
+      const content = { version: formatVersion, kernels: Object.fromEntries(sorted) }
+      const draft = `${this.file}.${process.pid}`
+      try {
+        await writeFile(draft, `${JSON.stringify(content, undefined, 2)}\n`)
+        await rename(draft, this.file)
+        return true
+      } catch (error) {
+        await rm(draft, { force: true }).catch(() => {})
+        if (['EACCES', 'EPERM', 'EROFS', 'ENOSPC'].some(code => isErrno(error, code))) return false
+        throw error
+      }
+    })
+  }
+
+  async #load(): Promise<Content | undefined> {
+    let text: string
+    try {
+      text = await readFile(this.file, 'utf8')
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined
+      throw new UsageError(`cannot read ${this.file}: ${messageOf(error)}`)
+    }
+    let json: unknown
+    try {
+      json = JSON.parse(text)
+    } catch (error) {
+      throw new UsageError(`${this.file} is damaged: ${messageOf(error)}. ${remedy}`)
+    }
+    const result = v.safeParse(fileSchema, json)
+    if (result.success) return result.output
+    const [issue] = result.issues
+    throw new UsageError(`${this.file}: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}. ${remedy}`)
+  }
+}
+
+const remedy = 'Restore it from your version control, or remove it: it is written anew'
+
+/** In the order in which they are written, whatever the order in which they were made. */
+function plain({ name, version, suite, archive, file, size, sha256 }: Package): Package {
+  return { name, version, suite, archive, file, size, sha256 }
+}
+
+/** By the variable that CI services set, as npm and Vitest do. */
+function isContinuousIntegration(): boolean {
+  return !['', '0', 'false'].includes(process.env.CI ?? '')
+}
