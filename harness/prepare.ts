@@ -90,9 +90,14 @@ async function accelerate(
     return { accelerator: 'kvm', reason: 'the configuration says so' }
   }
   const verdict = await chooseAccelerator({ kernel: kernel.image, busybox: await findBusybox(), progress })
-  if (verdict.accelerator === 'tcg') progress.note(`software emulation: ${verdict.reason}`)
+  if (verdict.accelerator === 'tcg' && !announced.has(verdict.reason))
+    progress.note(`software emulation: ${verdict.reason}`)
+  announced.add(verdict.reason)
   return verdict
 }
+
+/** Why there is no KVM has been said: it is mostly the same for all kernels of a run. */
+const announced = new Set<string>()
 
 /** QEMU itself beside the guest's memory, as seen: 60-90 MiB. */
 const QEMU_OVERHEAD = 100

@@ -1,4 +1,4 @@
-import ora from 'ora'
+import ora, { type Ora } from 'ora'
 
 /** Long work as a person sees it: a line a step, with the time it took. Goes to stderr, never to the report. */
 export interface Progress {
@@ -11,27 +11,48 @@ export interface Progress {
   note(line: string): void
 }
 
-/** Steps on `stream` (stderr): a spinner at a terminal, plain lines elsewhere. */
+/** Steps on `stream` (stderr): a spinner at a terminal, for all that are under way; plain lines elsewhere. */
 export function consoleProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
+  const underWay = new Map<symbol, string>()
+  let spinner: Ora | undefined
+  const show = () => {
+    if (!stream.isTTY) return
+    if (underWay.size === 0) spinner?.stop()
+    else if (spinner?.isSpinning) spinner.text = [...underWay.values()].join('; ')
+    else spinner = ora({ text: [...underWay.values()].join('; '), stream, discardStdin: false }).start()
+  }
+  /** Writes above the spinner. */
+  const above = (write: () => void) => {
+    spinner?.stop()
+    write()
+    show()
+  }
   return {
     async step(title, work) {
       const started = performance.now()
-      const spinner = ora({ text: title, stream, discardStdin: false })
-      // Without a terminal ora prints a line at the start as well; one line a step, at its end, is enough there.
-      if (stream.isTTY) spinner.start()
+      const id = Symbol(title)
+      const ended = (how: 'succeed' | 'fail', outcome = '') => {
+        underWay.delete(id)
+        const line = `${title} (${outcome}${seconds(performance.now() - started)})`
+        // One that was never started: without a terminal a start would print a line of its own.
+        above(() => ora({ stream })[how](line))
+      }
+      underWay.set(id, title)
+      show()
       try {
         const result = await work(detail => {
-          if (stream.isTTY) spinner.text = `${title}: ${detail}`
+          underWay.set(id, `${title}: ${detail}`)
+          show()
         })
-        spinner.succeed(`${title} (${seconds(performance.now() - started)})`)
+        ended('succeed')
         return result
       } catch (error) {
-        spinner.fail(`${title} (failed after ${seconds(performance.now() - started)})`)
+        ended('fail', 'failed after ')
         throw error
       }
     },
     note(line) {
-      stream.write(`  ${line}\n`)
+      above(() => stream.write(`  ${line}\n`))
     },
   }
 }

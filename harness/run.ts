@@ -3,10 +3,13 @@ import type { Reporter, Vitest } from 'vitest/node'
 
 import { hostLabel } from '../kernel/provide.ts'
 import { ExitStatus, UsageError } from './errors.ts'
-import { type PreparedKernel, prepareKernel } from './prepare.ts'
+import { isPrepared, type KernelOfRun, prepareKernels } from './matrix.ts'
+import { guestsAtOnce } from './prepare.ts'
 import { consoleProgress } from './progress.ts'
 import { kernelProject } from './project.ts'
-import { exitStatusOf, summarize, summaryLines } from './report.ts'
+import { completeJson, writeMarkdown } from './report/files.ts'
+import { matrixTable, textTable } from './report/matrix-table.ts'
+import { exitStatusOf, summarize, summaryLines } from './report/summary.ts'
 import type { Settings } from './settings.ts'
 import { growing, prune } from './stock.ts'
 import {
@@ -23,6 +26,8 @@ export interface RunOptions extends ReportFiles {
   readonly kernel?: string
   readonly matrix?: boolean
   readonly modules?: string
+  /** A file for the table of suites and kernels. */
+  readonly markdown?: string
 }
 
 /**
@@ -41,19 +46,21 @@ export async function run(
   const progress = consoleProgress()
   const withModules =
     options.modules === undefined ? settings : { ...settings, modules: path.resolve(options.modules) }
-  const prepared: PreparedKernel[] = []
-  for (const label of labels(options, settings))
-    prepared.push(await prepareKernel(label, { settings: withModules, root, progress }))
+  const kernels = await prepareKernels(labels(options, settings), { settings: withModules, root, progress })
+  const prepared = kernels.filter(isPrepared)
+  const memory = Math.max(...prepared.map(({ spec }) => spec.machine.memory))
+  const sharing = {
+    isolate: vitestArguments.options.isolate ?? true,
+    guests: guestsAtOnce(memory),
+  }
 
   const vitest = await startReport(vitestArguments.filters, {
     ...vitestArguments.options,
     root,
     config: false,
     watch: vitestArguments.options.watch ?? false,
-    projects: prepared.map((kernel, index) =>
-      kernelProject(kernel, settings, root, index, vitestArguments.options.isolate),
-    ),
-    reporters: [...reporters(vitestArguments.options, options), foresight(prepared)],
+    projects: kernels.map((kernel, index) => kernelProject(kernel, settings, root, index, sharing)),
+    reporters: [...reporters(vitestArguments.options, options), foresight(kernels)],
     ...outputFiles(vitestArguments.options, options),
   })
   if (vitest.shouldKeepServer()) {
@@ -62,12 +69,15 @@ export async function run(
     await new Promise<void>(resolve => vitest.onClose(() => resolve()))
     return ExitStatus.passed
   }
-  const summaries = prepared.map(kernel => summarize(vitest, kernel))
+  const summaries = kernels.map(kernel => summarize(vitest, kernel))
   await vitest.close()
   await Promise.all(prepared.map(({ guests }) => guests.close()))
   await pruneStock(settings, startedAt)
   refuseEmptyRun(vitest, rest)
   const total = performance.now() - started
+  if (options.json !== undefined) completeJson(path.resolve(options.json), summaries)
+  if (options.markdown !== undefined) writeMarkdown(path.resolve(options.markdown), summaries, total)
+  if (summaries.length > 1) process.stdout.write(`${textTable(matrixTable(summaries))}\n\n`)
   process.stdout.write(`${summaryLines(summaries, total).join('\n')}\n`)
   return exitStatusOf(vitest, summaries)
 }
@@ -88,11 +98,11 @@ function labels(options: RunOptions, settings: Settings): string[] {
 }
 
 /** Tells each kernel's guests how many files are about to run. */
-function foresight(prepared: readonly PreparedKernel[]): Reporter {
+function foresight(kernels: readonly KernelOfRun[]): Reporter {
   return {
     onTestRunStart(specifications) {
-      for (const { kernel, guests } of prepared)
-        guests.expect(specifications.filter(({ project }) => project.name === kernel.label).length)
+      for (const { label, guests } of kernels.filter(isPrepared))
+        guests.expect(specifications.filter(({ project }) => project.name === label).length)
     },
   }
 }

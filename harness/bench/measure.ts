@@ -1,5 +1,5 @@
 import { cpus, loadavg } from 'node:os'
-import { median } from '../report.ts'
+import { median } from '../report/summary.ts'
 
 /** A series of measurements of one thing, in the unit its name says. */
 export interface Series {

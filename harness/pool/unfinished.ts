@@ -35,11 +35,9 @@ export const notRunNote = 'not run'
 export function reportUnfinished(seen: SeenSoFar, interruption: Interruption): [TaskPack[], TaskEventPack[]] {
   const packs: TaskPack[] = []
   const events: TaskEventPack[] = []
-  const error = {
-    name: guestLostError,
-    message: [interruption.reason, interruption.evidence].filter(Boolean).join('\n\n'),
-    stack: '',
-  }
+  const message = [interruption.reason, interruption.evidence].filter(Boolean).join('\n\n')
+  // Without frames; Vitest prints errors of the same stack once, after the names of all that they are of.
+  const error = { name: guestLostError, message, stack: `${guestLostError}: ${message}` }
   const visit = (task: RunnerTask): void => {
     const last = seen.lastEvents.get(task.id)
     if (last === 'test-finished' || last === 'suite-finished' || last === 'suite-failed-early') return

@@ -27,11 +27,17 @@ export class Restores implements GuestSource {
     this.#progress = progress
   }
 
-  /** Makes the template where there is none: to be called before Vitest, which gives a worker 60 s to start. */
+  /**
+   * Makes the template where there is none: to be called before Vitest, which gives a worker 60 s to start.
+   * @throws MachineryError when the kernel does not even boot by itself
+   */
   async prepare(): Promise<void> {
     try {
       this.#saved = await template(this.#spec, this.#delivery, this.#progress)
     } catch (error) {
+      // Whether it boots at all; if it does, that guest is the first file's.
+      this.#spare ??= this.#boot()
+      await this.#spare
       this.#giveUpTemplates(error)
     }
   }

@@ -1,0 +1,67 @@
+import { availableParallelism } from 'node:os'
+import { HarnessError } from './errors.ts'
+import type { GuestSource } from './guest/source.ts'
+import { GuestStatistics } from './guest/statistics.ts'
+import { type PreparedKernel, type PrepareOptions, prepareKernel } from './prepare.ts'
+
+/** A kernel that could not be made ready. Its files fail for that reason; those of the others run. */
+export interface UnpreparedKernel {
+  readonly label: string
+  readonly guests: GuestSource & { readonly statistics: GuestStatistics }
+  readonly error: HarnessError
+}
+
+/** A kernel of a run. */
+export type KernelOfRun = PreparedKernel | UnpreparedKernel
+
+/** Whether there is a kernel to run. */
+export function isPrepared(kernel: KernelOfRun): kernel is PreparedKernel {
+  return !('error' in kernel)
+}
+
+/**
+ * Makes the kernels of a run ready, as many side by side as there are cores: downloads, boots and the single-threaded
+ * parts of builds leave a core idle. A kernel that cannot be had is one row of the report, not the end of the run.
+ * @throws HarnessError when none is ready: there is nothing to run then
+ */
+export async function prepareKernels(
+  labels: readonly string[],
+  options: PrepareOptions,
+): Promise<KernelOfRun[]> {
+  const kernels: KernelOfRun[] = []
+  const waiting = [...labels.entries()]
+  const work = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const [index, label] = next
+      kernels[index] = await prepareKernel(label, options).catch(error => unprepared(label, error))
+      const kernel = kernels[index]
+      if (!isPrepared(kernel) && labels.length > 1)
+        options.progress.note(`${label} cannot run: ${kernel.error.message}`)
+    }
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, work))
+  const errors = kernels.flatMap(kernel => (isPrepared(kernel) ? [] : [kernel]))
+  const [first] = errors
+  if (!first || errors.length < kernels.length) return kernels
+  // What ends all of them is mostly one thing: the modules, the memory, the disk.
+  if (errors.every(({ error }) => error.message === first.error.message)) throw first.error
+  throw new HarnessError(first.error.status, 'no kernel could be made ready', {
+    details: errors.map(({ label, error }) => `${label}: ${error.message}`).join('\n'),
+  })
+}
+
+function unprepared(label: string, error: unknown): UnpreparedKernel {
+  if (!(error instanceof HarnessError)) throw error
+  return {
+    label,
+    error,
+    guests: {
+      statistics: new GuestStatistics(),
+      packageFolder: '',
+      colours: false,
+      acquire: () => Promise.reject(error),
+      release: () => Promise.resolve(),
+      onLoss: () => {},
+    },
+  }
+}

@@ -1,0 +1,63 @@
+import { seconds } from '../progress.ts'
+import type { Counts, KernelSummary, SuiteSummary } from './summary.ts'
+
+/** A table of suites and kernels: the header, a row a suite, and a last one with what each kernel came to. */
+export interface MatrixTable {
+  readonly header: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+}
+
+/** What each suite came to on each kernel. */
+export function matrixTable(kernels: readonly KernelSummary[]): MatrixTable {
+  const suites = [...new Set(kernels.flatMap(kernel => kernel.suites.map(({ suite }) => suite)))].sort()
+  const cellOf = (kernel: KernelSummary, suite: string): string => {
+    const summary = kernel.suites.find(each => each.suite === suite)
+    return kernel.error === undefined && summary ? suiteCell(summary) : 'not run'
+  }
+  return {
+    header: ['suite', ...kernels.map(({ label }) => label)],
+    rows: [
+      ...suites.map(suite => [suite, ...kernels.map(kernel => cellOf(kernel, suite))]),
+      ['all', ...kernels.map(kernelCell)],
+    ],
+  }
+}
+
+/** The table for a terminal: columns of one width. */
+export function textTable({ header, rows }: MatrixTable): string {
+  const widths = header.map((_, column) =>
+    Math.max(...[header, ...rows].map(row => row[column]?.length ?? 0)),
+  )
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd()
+  return [header, ...rows].map(line).join('\n')
+}
+
+/** The table for a pull request, with the kernels' own lines below it. */
+export function markdownTable({ header, rows }: MatrixTable, lines: readonly string[]): string {
+  const line = (row: readonly string[]) => `| ${row.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  const table = [line(header), line(header.map(() => '---')), ...rows.map(line)]
+  return `${[...table, '', ...lines.map(each => `- ${each}`)].join('\n')}\n`
+}
+
+function suiteCell(summary: SuiteSummary): string {
+  return `${summary.ok ? '✓' : '✗'} ${counts(summary)} ${seconds(summary.duration)}`
+}
+
+function kernelCell(kernel: KernelSummary): string {
+  if (kernel.error !== undefined) return '✗ did not run'
+  const duration = kernel.suites.reduce((sum, suite) => sum + suite.duration, 0)
+  return `${kernel.suites.every(({ ok }) => ok) ? '✓' : '✗'} ${counts(kernel)} ${seconds(duration)}`
+}
+
+/** `45`, or `43, 1 failed, 1 not run`: what passed is a bare number, for in most cells there is nothing else. */
+function counts({ passed, failed, skipped, notRun }: Counts): string {
+  const others = { failed, skipped, 'not run': notRun }
+  return [
+    String(passed),
+    ...Object.entries(others).flatMap(([what, number]) => (number > 0 ? [`${number} ${what}`] : [])),
+  ].join(', ')
+}

@@ -1,0 +1,129 @@
+import type { TestCase, TestModule, Vitest } from 'vitest/node'
+import { ExitStatus } from '../errors.ts'
+import { isPrepared, type KernelOfRun } from '../matrix.ts'
+import { guestLostError, notRunNote } from '../pool/unfinished.ts'
+import { seconds } from '../progress.ts'
+
+/** How many tests ended how. */
+export interface Counts {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+  /** Tests that never ran because their guest was lost. */
+  readonly notRun: number
+}
+
+/** What became of one test file on one kernel. */
+export interface SuiteSummary extends Counts {
+  /** Its path below the project's folder. */
+  readonly suite: string
+  /** Whether all went well, also outside its tests. */
+  readonly ok: boolean
+  /** Milliseconds of its tests and hooks. */
+  readonly duration: number
+}
+
+/** What became of one kernel's run. */
+export interface KernelSummary extends Counts {
+  readonly label: string
+  /** uname -r; empty where no kernel was had. */
+  readonly release: string
+  /** Packages and versions, or the tree that it was built in; empty where no kernel was had. */
+  readonly origin: string
+  readonly suites: readonly SuiteSummary[]
+  /** The median of its guests' times to a loaded worker, in milliseconds; undefined when none came up. */
+  readonly bootTime: number | undefined
+  /** What its failures, if any, mean for the run's exit status. */
+  readonly status: ExitStatus
+  /** Why it could not run at all. */
+  readonly error: string | undefined
+}
+
+/** Counts what Vitest knows of a kernel's project. */
+export function summarize(vitest: Vitest, kernel: KernelOfRun): KernelSummary {
+  const modules = vitest.state.getTestModules().filter(module => module.project.name === kernel.label)
+  const { statistics } = kernel.guests
+  const ready = isPrepared(kernel)
+  return {
+    label: kernel.label,
+    release: statistics.release || (ready ? kernel.kernel.release : ''),
+    origin: ready ? kernel.kernel.origin : '',
+    ...count(modules),
+    suites: modules.map(summarizeSuite).toSorted((a, b) => (a.suite < b.suite ? -1 : 1)),
+    bootTime: median(statistics.startTimes),
+    status: ready ? statusOf(modules, kernel) : kernel.error.status,
+    error: ready ? undefined : kernel.error.message,
+  }
+}
+
+function summarizeSuite(module: TestModule): SuiteSummary {
+  return {
+    suite: module.relativeModuleId,
+    ...count([module]),
+    ok: module.ok(),
+    duration: module.diagnostic().duration,
+  }
+}
+
+function count(modules: readonly TestModule[]): Counts {
+  const tests = modules.flatMap(module => [...module.children.allTests()])
+  const number = (test: (test: TestCase) => boolean) => tests.filter(test).length
+  const state = (test: TestCase) => test.result().state
+  return {
+    passed: number(test => state(test) === 'passed'),
+    failed: number(test => state(test) === 'failed'),
+    skipped: number(test => state(test) === 'skipped' && !isNotRun(test)),
+    notRun: number(isNotRun),
+  }
+}
+
+/** One line a kernel, then nothing: the last thing that a run prints. */
+export function summaryLines(summaries: readonly KernelSummary[], total: number): string[] {
+  return summaries.map(summary => {
+    if (summary.error !== undefined) return `${summary.label}: did not run: ${summary.error}`
+    const tests = [
+      `${summary.passed} passed`,
+      `${summary.failed} failed`,
+      ...(summary.skipped > 0 ? [`${summary.skipped} skipped`] : []),
+      ...(summary.notRun > 0 ? [`${summary.notRun} not run`] : []),
+    ].join(', ')
+    const boot = summary.bootTime === undefined ? 'never booted' : `boot ${seconds(summary.bootTime)}`
+    return `${summary.label} (${summary.release}): ${summary.suites.length} files, tests ${tests}; ${boot}, total ${seconds(total)}`
+  })
+}
+
+/** The exit status of a run: that of the machinery, or of a kernel that nobody has, only when nothing else failed. */
+export function exitStatusOf(vitest: Vitest, summaries: readonly KernelSummary[]): ExitStatus {
+  if (vitest.state.getUnhandledErrors().length > 0) return ExitStatus.failed
+  const statuses = new Set(summaries.map(({ status }) => status))
+  for (const status of [ExitStatus.failed, ExitStatus.machinery, ExitStatus.usage])
+    if (statuses.has(status)) return status
+  return ExitStatus.passed
+}
+
+/** 3 where every failure was the machinery's. */
+function statusOf(modules: readonly TestModule[], { guests }: KernelOfRun): ExitStatus {
+  if (modules.every(module => module.ok())) return ExitStatus.passed
+  const failures = modules
+    .flatMap(module => [module, ...module.children.allTests()])
+    .filter(entity => errorsOf(entity).length > 0)
+  const machineryOnly =
+    failures.length > 0 &&
+    failures.every(entity => errorsOf(entity).every(error => error.name === guestLostError)) &&
+    guests.statistics.losses.every(loss => loss.cause === 'machinery')
+  return machineryOnly ? ExitStatus.machinery : ExitStatus.failed
+}
+
+function errorsOf(entity: TestModule | TestCase): readonly { name?: string }[] {
+  return entity.type === 'module' ? entity.errors() : (entity.result().errors ?? [])
+}
+
+function isNotRun(test: TestCase): boolean {
+  const result = test.result()
+  return result.state === 'skipped' && result.note?.startsWith(notRunNote) === true
+}
+
+/** The middle of a list of numbers; undefined for an empty one. */
+export function median(numbers: readonly number[]): number | undefined {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
+}
