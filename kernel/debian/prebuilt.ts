@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
-import * as v from 'valibot'
-import { cached, cacheRoot, contentKey, discard } from '../../harness/cache.ts'
+import { contentKey } from '../../harness/cache.ts'
 import { MachineryError, UsageError } from '../../harness/errors.ts'
 import { lastLines, runTool } from '../../harness/process.ts'
 import type { Progress } from '../../harness/progress.ts'
+import { cachedKernel, type KernelDescription, writeDescription } from '../entry.ts'
 import type { Kernel } from '../kernel.ts'
 import { type Archive, CorruptPackage, openArchive, throwIfFull } from './archive.ts'
 import {
@@ -56,19 +55,8 @@ async function provide(
   archive: () => Promise<Archive>,
   progress: Progress,
 ): Promise<Kernel> {
-  const key = keyOf(resolution)
-  for (const last of [false, true]) {
-    const entry = await cached('kernels', key, async folder =>
-      assemble(resolution, folder, await archive(), progress),
-    )
-    const description = await readDescription(entry)
-    if (description) return kernelIn(entry, label, key, description)
-    if (last) break
-    progress.note(`the cached kernel ${resolution.release} is damaged: making it anew`)
-    await discard('kernels', key)
-  }
-  throw new MachineryError(
-    `Linux ${resolution.release} does not verify just after it was unpacked below ${cacheRoot()}: the disk may be failing`,
+  return await cachedKernel(label, keyOf(resolution), progress, async folder =>
+    assemble(resolution, folder, await archive(), progress),
   )
 }
 
@@ -142,8 +130,7 @@ async function assemble(
     }
     if (files.some(it => isLibrary(it.wanted.name))) await wrapKbuildTools(folder)
     await rm(debs, { recursive: true })
-    const described = await describe(resolution, folder)
-    await writeFile(path.join(folder, 'kernel.json'), JSON.stringify(described, undefined, 2))
+    await writeDescription(folder, await describe(resolution, folder))
   })
 }
 
@@ -184,22 +171,7 @@ async function unpack(
   if (again.exitCode !== 0) throw new CorruptPackage(wanted, lastLines(again.all, 5))
 }
 
-/** What `kernel.json` in a cache entry says; paths are relative to the entry. */
-const Description = v.object({
-  release: v.string(),
-  origin: v.string(),
-  image: v.string(),
-  imageSha256: v.string(),
-  moduleTree: v.optional(v.string()),
-  systemMap: v.optional(v.string()),
-  config: v.string(),
-  source: v.string(),
-  output: v.string(),
-  variables: v.array(v.string()),
-})
-type Description = v.InferOutput<typeof Description>
-
-async function describe(resolution: Resolution, folder: string): Promise<Description> {
+async function describe(resolution: Resolution, folder: string): Promise<KernelDescription> {
   const { release } = resolution
   const abi = release.replace(/-cloud-amd64$/, '')
   const there = (...places: string[]) => places.find(it => existsSync(path.join(folder, it)))
@@ -219,7 +191,6 @@ async function describe(resolution: Resolution, folder: string): Promise<Descrip
     release,
     origin: originOf(resolution.packages),
     image,
-    imageSha256: await sha256(path.join(folder, image)),
     moduleTree,
     ...(systemMap && (await isRealSystemMap(path.join(folder, systemMap))) && { systemMap }),
     config,
@@ -254,45 +225,6 @@ async function isRealSystemMap(file: string): Promise<boolean> {
   await using handle = await open(file)
   const { size } = await handle.stat()
   return size > 4096
-}
-
-function kernelIn(entry: string, label: string, id: string, description: Description): Kernel {
-  const at = (relative: string) => path.join(entry, relative)
-  const { release, origin, moduleTree, systemMap, variables } = description
-  return {
-    label,
-    release,
-    id,
-    origin,
-    image: at(description.image),
-    moduleTree: moduleTree === undefined ? undefined : at(moduleTree),
-    systemMap: systemMap === undefined ? undefined : at(systemMap),
-    config: at(description.config),
-    build: { source: at(description.source), output: at(description.output), variables },
-  }
-}
-
-/**
- * What a cache entry holds, its image verified.
- * @returns undefined when the entry is damaged
- */
-async function readDescription(entry: string): Promise<Description | undefined> {
-  try {
-    const text = await readFile(path.join(entry, 'kernel.json'), 'utf8')
-    const description = v.parse(Description, JSON.parse(text))
-    const intact = (await sha256(path.join(entry, description.image))) === description.imageSha256
-    return intact && existsSync(path.join(entry, description.output, 'Module.symvers'))
-      ? description
-      : undefined
-  } catch {
-    return undefined
-  }
-}
-
-async function sha256(file: string): Promise<string> {
-  return createHash('sha256')
-    .update(await readFile(file))
-    .digest('hex')
 }
 
 function megabytes(bytes: number): string {

@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, existsSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import * as v from 'valibot'
+import { cached, cacheRoot, discard } from '../harness/cache.ts'
+import { MachineryError } from '../harness/errors.ts'
+import type { Progress } from '../harness/progress.ts'
+import type { Kernel } from './kernel.ts'
+
+/** Where what makes a kernel is; paths are relative to the folder that it lies in. */
+export const kernelDescription = v.object({
+  release: v.string(),
+  origin: v.string(),
+  image: v.string(),
+  moduleTree: v.optional(v.string()),
+  systemMap: v.optional(v.string()),
+  config: v.string(),
+  source: v.string(),
+  output: v.string(),
+  variables: v.array(v.string()),
+})
+export type KernelDescription = v.InferOutput<typeof kernelDescription>
+
+const entrySchema = v.object({ ...kernelDescription.entries, imageSha256: v.string() })
+
+const descriptionFile = 'kernel.json'
+
+/** Writes down what is where in a cache entry of the kind `kernels`. */
+export async function writeDescription(folder: string, description: KernelDescription): Promise<void> {
+  const imageSha256 = await sha256(path.resolve(folder, description.image))
+  const entry: v.InferOutput<typeof entrySchema> = { ...description, imageSha256 }
+  await writeFile(path.join(folder, descriptionFile), JSON.stringify(entry, undefined, 2))
+}
+
+/**
+ * The kernel of a cache entry, its image verified, and the entry made (or made anew, where it is damaged) by `build`.
+ * @param build fills the entry's folder and ends with {@link writeDescription}
+ */
+export async function cachedKernel(
+  label: string,
+  key: string,
+  progress: Progress,
+  build: (folder: string) => Promise<void>,
+): Promise<Kernel> {
+  for (const last of [false, true]) {
+    const entry = await cached('kernels', key, build)
+    const description = await readDescription(entry)
+    if (description) return kernelIn(entry, label, key, description)
+    if (last) break
+    progress.note(`the cached kernel of ${label} is damaged: making it anew`)
+    await discard('kernels', key)
+  }
+  throw new MachineryError(
+    `the kernel of ${label} does not verify just after it was unpacked below ${cacheRoot()}: the disk may be failing`,
+  )
+}
+
+/** @returns undefined when the entry is damaged */
+async function readDescription(entry: string): Promise<KernelDescription | undefined> {
+  try {
+    const text = await readFile(path.join(entry, descriptionFile), 'utf8')
+    const description = v.parse(entrySchema, JSON.parse(text))
+    const intact = (await sha256(path.resolve(entry, description.image))) === description.imageSha256
+    return intact && existsSync(path.resolve(entry, description.output, 'Module.symvers'))
+      ? description
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function kernelIn(entry: string, label: string, id: string, description: KernelDescription): Kernel {
+  // A tree of the user's is elsewhere, by an absolute path.
+  const at = (place: string) => path.resolve(entry, place)
+  const { release, origin, moduleTree, systemMap, variables } = description
+  return {
+    label,
+    release,
+    id,
+    origin,
+    image: at(description.image),
+    moduleTree: moduleTree === undefined ? undefined : at(moduleTree),
+    systemMap: systemMap === undefined ? undefined : at(systemMap),
+    config: at(description.config),
+    build: { source: at(description.source), output: at(description.output), variables },
+  }
+}
+
+/** The SHA-256 of a file, in hex. */
+export async function sha256(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}
