@@ -39,7 +39,7 @@ it.runIf(hasNetlinkDiag)('what waits to be received', async () => {
 
 it.runIf(hasNetlinkDiag)('all of them, as /proc/net/netlink lists them', async () => {
   using diag = Socket.open(NETLINK_SOCK_DIAG)
-  using one = Socket.open(NETLINK_USERSOCK)
+  using one = Socket.open(NETLINK_USERSOCK, { memberships: [3] })
   using other = Socket.open(NETLINK_ROUTE)
   const mine = (portIds: readonly number[]) =>
     [one, other, diag].map(socket => portIds.filter(portId => portId === socket.portId).length)

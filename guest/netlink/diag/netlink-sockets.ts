@@ -59,7 +59,8 @@ export const netlinkSocket = payload(
 export type NetlinkSocket = ReturnType<typeof netlinkSocket.decode>
 
 /**
- * All netlink sockets of the namespace, of one protocol or of all.
+ * All netlink sockets of the namespace, of one protocol or of all. Each once: the kernel tells members of groups twice, as it
+ * walks through all sockets and then through those (net/netlink/diag.c).
  * @throws KernelError ENOENT where the kernel has no netlink_diag
  */
 export async function getNetlinkSockets(
@@ -68,8 +69,11 @@ export async function getNetlinkSockets(
 ): Promise<NetlinkSocket[]> {
   const show = NDIAG_SHOW_MEMINFO | NDIAG_SHOW_GROUPS | NDIAG_SHOW_FLAGS
   const parts = request.encode({ header: { family: AF_NETLINK, protocol, show } })
-  const sockets: NetlinkSocket[] = []
-  for await (const message of socket.dump({ type: SOCK_DIAG_BY_FAMILY }, parts, options))
-    sockets.push(netlinkSocket.decode(message))
-  return sockets
+  const sockets = new Map<string, NetlinkSocket>()
+  for await (const message of socket.dump({ type: SOCK_DIAG_BY_FAMILY }, parts, options)) {
+    const told = netlinkSocket.decode(message)
+    const cookie = told.header.cookie.toString('hex')
+    if (!sockets.has(cookie)) sockets.set(cookie, told)
+  }
+  return [...sockets.values()]
 }

@@ -270,7 +270,11 @@ export async function changeLink(
   { up, ...changes }: NewLink,
   options: WaitOptions = {},
 ): Promise<void> {
-  const { header, attributes } = select(which)
+  // a new name stands where the old one would: then only the index can tell which link is meant
+  const isRenamed = typeof which === 'string' && changes.ifname !== undefined
+  const { header, attributes } = select(
+    isRenamed ? (await getLink(socket, which, options)).header.index : which,
+  )
   const parts = link.encode({
     header: { ...header, ...upDown(up) },
     attributes: { ...attributes, ...changes },

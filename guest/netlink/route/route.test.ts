@@ -82,7 +82,12 @@ describe.runIf(canMakeNamespaces)('in a namespace of its own', () => {
     const v1 = await getLink(socket, 'v1')
     expect(v1.attributes).toMatchObject({ mtu: 1300, ifalias: 'the other end' })
     expect(v1.header.flags & rtnetlink.IFF_UP).toBe(rtnetlink.IFF_UP)
-    await changeLink(socket, v1.header.index, { ifname: 'v9', up: false })
+    await changeLink(socket, v1.header.index, { ifname: 'v8', up: false })
+    await changeLink(socket, 'v8', { ifname: 'v9', mtu: 1290 })
+    expect(await getLink(socket, 'v9')).toMatchObject({
+      header: { index: v1.header.index },
+      attributes: { mtu: 1290 },
+    })
     expect((await getLink(socket, 'v9')).header.flags & rtnetlink.IFF_UP).toBe(0)
     await deleteLink(socket, 'v0')
     expect((await getLinks(socket)).map(({ attributes }) => attributes.ifname)).toEqual(['lo'])
