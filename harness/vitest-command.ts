@@ -54,7 +54,17 @@ function parseByVitest(rest: readonly string[]): { filters: string[]; options: V
 export function reporters(given: VitestOptions, { junit, json }: ReportFiles): Reporters {
   const asked = given.reporters ?? given.reporter ?? ['default']
   const list = Array.isArray(asked) ? asked : [asked]
-  return [...list, ...(junit === undefined ? [] : ['junit']), ...(json === undefined ? [] : ['json'])]
+  return [
+    ...list,
+    ...(junit === undefined ? [] : [['junit', namesWithKernel] as Reporters[number]]),
+    ...(json === undefined ? [] : ['json']),
+  ]
+}
+
+/** A JUnit report has no projects: the kernel is part of the names, or those of two kernels could not be told apart. */
+const namesWithKernel = {
+  suiteNameTemplate: '{displayName} {filename}',
+  classnameTemplate: '{displayName} {filename}',
 }
 
 export type Reporters = Extract<NonNullable<VitestOptions['reporters']>, unknown[]>

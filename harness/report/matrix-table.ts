@@ -44,13 +44,13 @@ export function markdownTable({ header, rows }: MatrixTable, lines: readonly str
 }
 
 function suiteCell(summary: SuiteSummary): string {
-  return `${summary.ok ? '✓' : '✗'} ${counts(summary)} ${seconds(summary.duration)}`
+  return `${summary.ok ? '✓' : '✗'} ${counts(summary)} (${seconds(summary.duration)})`
 }
 
 function kernelCell(kernel: KernelSummary): string {
   if (kernel.error !== undefined) return '✗ did not run'
   const duration = kernel.suites.reduce((sum, suite) => sum + suite.duration, 0)
-  return `${kernel.suites.every(({ ok }) => ok) ? '✓' : '✗'} ${counts(kernel)} ${seconds(duration)}`
+  return `${kernel.suites.every(({ ok }) => ok) ? '✓' : '✗'} ${counts(kernel)} (${seconds(duration)})`
 }
 
 /** `45`, or `43, 1 failed, 1 not run`: what passed is a bare number, for in most cells there is nothing else. */

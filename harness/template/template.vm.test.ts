@@ -1,4 +1,14 @@
-import { readdirSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { cacheRoot } from '../cache.ts'
@@ -126,6 +136,16 @@ describe('a source of guests', () => {
     await source.release(guest)
     expect(notes).toHaveLength(1)
     expect(notes[0]).toMatch(/no template for .* \(no space left.*\): each file gets a cold boot/)
+  })
+
+  test('does not go on with a kernel that does not boot at all', async () => {
+    const kernel = path.join(mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-')), 'vmlinuz')
+    onTestFinished(() => rmSync(path.dirname(kernel), { recursive: true }))
+    writeFileSync(kernel, 'no kernel')
+    const machine = { ...spec.machine, kernel }
+    const source = new Restores({ ...spec, machine, identity: 'no kernel' }, delivery, progress)
+    await expect(source.prepare()).rejects.toThrow(/QEMU/)
+    expect(notes).toEqual([])
   })
 
   test('tries again when QEMU is killed during a restore', async () => {
