@@ -1,5 +1,5 @@
-import path from 'node:path'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import type { BuildOptions } from './build.ts'
 import { onWait } from './cache.ts'
 import { ExitStatus, HarnessError } from './errors.ts'
 import type { RunOptions } from './run.ts'
@@ -50,19 +50,13 @@ program
   .requiredOption('--kernel <label>', 'the kernel')
   .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules, instead of ours')
   .option('--update', 'take the newest version there is, and write that into the lock file')
-  .action(async ({ kernel, modules, update }: { kernel: string; modules?: string; update?: boolean }) => {
-    const [{ prepareKernel }, { consoleProgress }] = await Promise.all([
-      import('./prepare.ts'),
-      import('./progress.ts'),
-    ])
-    const settings = await loadSettings(root)
-    const prepared = await prepareKernel(kernel, {
-      settings: modules === undefined ? settings : { ...settings, modules: path.resolve(modules) },
-      root,
-      progress: consoleProgress(),
-      update,
-    })
-    process.stdout.write(`${prepared.kernel.label}: ${prepared.kernel.release}, ${prepared.kernel.origin}\n`)
+  .option(
+    '--pack <file>',
+    'write the kernel into one file, for pack:FILE on other machines, and build no more',
+  )
+  .action(async (options: BuildOptions) => {
+    const { build } = await import('./build.ts')
+    process.stdout.write(`${await build(options, await loadSettings(root), root)}\n`)
   })
 
 const kernels = program

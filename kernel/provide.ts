@@ -5,6 +5,7 @@ import { prebuiltKernel } from './debian/prebuilt.ts'
 import { debianLabels, labelOfRelease, seriesOf } from './debian/series.ts'
 import type { Kernel } from './kernel.ts'
 import type { LockFile } from './lock-file.ts'
+import { packedKernel } from './pack/read.ts'
 
 export interface ProvideOptions {
   readonly progress: Progress
@@ -22,7 +23,12 @@ export interface ProvideOptions {
  */
 export async function provideKernel(label: string, options: ProvideOptions): Promise<Kernel> {
   if (seriesOf(label)) return await prebuiltKernel(label, options)
-  throw new UsageError(`unknown kernel ${label}: choose one of ${knownLabels().join(', ')}`)
+  // Paths are meant from where the command is run, as those of any command.
+  const [, kind, file = ''] = /^(pack):(.+)$/s.exec(label) ?? []
+  if (kind === 'pack') return await packedKernel(label, file, options.progress)
+  throw new UsageError(
+    `unknown kernel ${label}: choose one of ${knownLabels().join(', ')}, or a pack:FILE of build --pack`,
+  )
 }
 
 /** The labels that are known to work, oldest kernel first. */

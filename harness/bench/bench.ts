@@ -33,7 +33,7 @@ const head = machine()
 const progress = consoleProgress()
 const prepared = await prepareKernel(hostLabel(), {
   settings: checkSettings({}),
-  root: import.meta.dirname,
+  root: path.resolve(import.meta.dirname, '../..'),
   progress,
 })
 const { spec, guests } = prepared

@@ -1,0 +1,35 @@
+import path from 'node:path'
+import { LockFile } from '../kernel/lock-file.ts'
+import { packKernel } from '../kernel/pack/write.ts'
+import { provideKernel } from '../kernel/provide.ts'
+import { prepareKernel } from './prepare.ts'
+import { consoleProgress } from './progress.ts'
+import type { Settings } from './settings.ts'
+import { bytes } from './stock.ts'
+
+export interface BuildOptions {
+  readonly kernel: string
+  /** An out-of-tree Kbuild directory in place of ours. */
+  readonly modules?: string
+  readonly update?: boolean
+  /** The file to pack the kernel into. */
+  readonly pack?: string
+}
+
+/**
+ * Provides a kernel: with its modules, image and template, so that the next run starts testing at once, or in a pack.
+ * @returns what there is now, in a line
+ */
+export async function build(options: BuildOptions, settings: Settings, root: string): Promise<string> {
+  const { kernel: label, modules, update, pack } = options
+  const progress = consoleProgress()
+  if (pack !== undefined) {
+    const lock = new LockFile(root)
+    const kernel = await provideKernel(label, { progress, mirror: settings.mirror, lock, refresh: update })
+    const size = await packKernel(kernel, pack, progress)
+    return `${pack}: ${kernel.release}, ${kernel.origin}, ${bytes(size)}`
+  }
+  const chosen = modules === undefined ? settings : { ...settings, modules: path.resolve(modules) }
+  const { kernel } = await prepareKernel(label, { settings: chosen, root, progress, update })
+  return `${kernel.label}: ${kernel.release}, ${kernel.origin}`
+}

@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { mkdir, realpath, stat, symlink, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { Parser, type ReadEntry } from 'tar'
+import { contentKey } from '../../harness/cache.ts'
+import { isErrno, messageOf, UsageError } from '../../harness/errors.ts'
+import type { Progress } from '../../harness/progress.ts'
+import { cachedKernel, sha256, writeDescription } from '../entry.ts'
+import type { Kernel } from '../kernel.ts'
+import { type Manifest, manifestName, type PackedFile, readManifest } from './manifest.ts'
+
+/** Changes when what is made of a pack does. */
+const layout = '1'
+
+/** A manifest has some 120 bytes for each file. */
+const largestManifest = 64 << 20
+
+/**
+ * The kernel of a pack, unpacked into the cache. The cache's key is the pack's hash, which is computed each time: 0.1 s
+ * for the 50 MB of a pack, and never wrong.
+ * @throws UsageError when there is no such file, or it is not a whole and sound pack for this machine
+ */
+export async function packedKernel(label: string, file: string, progress: Progress): Promise<Kernel> {
+  const hash = await hashOf(file)
+  return await cachedKernel(label, contentKey([layout, 'pack', hash]), progress, folder =>
+    progress.step(`unpack ${file}`, () => unpack(file, folder)),
+  )
+}
+
+async function hashOf(file: string): Promise<string> {
+  try {
+    return await sha256(file)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR'))
+      throw new UsageError(`there is no pack ${file}`)
+    if (isErrno(error, 'EISDIR')) throw new UsageError(`${file} is a folder, not a pack`)
+    throw new UsageError(`cannot read the pack ${file}: ${messageOf(error)}`)
+  }
+}
+
+/**
+ * Unpacks a pack into an empty folder. Only what the manifest lists is written, where it lists it, and only with the
+ * contents whose hash it has.
+ */
+async function unpack(file: string, folder: string): Promise<void> {
+  const reading = new Reading(file, folder)
+  const parser = new Parser({ strict: true, onReadEntry: entry => reading.take(entry) })
+  const ended = once(parser, 'end')
+  ended.catch(() => {})
+  try {
+    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
+      parser.write(chunk as Buffer)
+      await reading.written()
+    }
+    parser.end()
+    await ended
+  } catch (error) {
+    // Before the folder is removed.
+    await reading.written()
+    if (error instanceof UsageError || isErrno(error, 'ENOSPC')) throw error
+    throw reading.refused(`it is damaged or cut short (${messageOf(error)})`)
+  }
+  await reading.written()
+  await reading.finish()
+}
+
+/** What has been read of a pack so far. */
+class Reading {
+  readonly #pack: string
+  readonly #folder: string
+  #manifest: Manifest | undefined
+  readonly #seen = new Set<string>()
+  readonly #links: [place: string, target: string][] = []
+  readonly #writes: Promise<void>[] = []
+  #failure: unknown
+
+  constructor(pack: string, folder: string) {
+    this.#pack = pack
+    this.#folder = folder
+  }
+
+  refused(why: string): UsageError {
+    return new UsageError(`${this.#pack} is refused: ${why}`)
+  }
+
+  /** An entry of the archive, whose contents are still to come. */
+  take(entry: ReadEntry): void {
+    const { path: place, type, size } = entry
+    try {
+      if (this.#failure !== undefined) return
+      if (this.#seen.has(place)) throw this.refused(`it has ${place} twice`)
+      this.#seen.add(place)
+      const isFile = type === 'File' || type === 'OldFile'
+      const manifest = this.#manifest
+      if (!manifest) {
+        if (this.#seen.size > 1 || place !== manifestName || !isFile || size > largestManifest)
+          throw this.refused(`it does not begin with a ${manifestName}: build --pack makes packs`)
+        this.#whenRead(entry, content => {
+          this.#manifest = readManifest(content.toString('utf8'), this.#pack)
+        })
+        return
+      }
+      const listed = own(manifest.files, place)
+      const link = own(manifest.links, place)
+      if (isFile && listed) {
+        if (size !== listed.size) throw this.refused(this.#otherContents(place))
+        this.#whenRead(entry, content => this.#write(place, listed, content))
+      } else if (type === 'SymbolicLink' && link !== undefined && link === entry.linkpath)
+        this.#links.push([place, link])
+      else throw this.refused(`it has ${place} (${type}), which its manifest does not list as such`)
+    } catch (error) {
+      // Thrown by written(): what a listener of the parser's throws does not reach its caller.
+      this.#failure = error
+    } finally {
+      // The parser goes on when an entry has been consumed.
+      entry.resume()
+    }
+  }
+
+  #whenRead(entry: ReadEntry, work: (content: Buffer) => Promise<void> | void): void {
+    const pieces: Buffer[] = []
+    entry.on('data', piece => pieces.push(piece))
+    entry.on('end', () => {
+      try {
+        const content = Buffer.concat(pieces)
+        if (content.length !== entry.size) throw this.refused('it was cut short')
+        const writing = work(content)
+        if (writing) this.#writes.push(writing)
+      } catch (error) {
+        this.#failure ??= error
+      }
+    })
+  }
+
+  async #write(place: string, listed: PackedFile, content: Buffer): Promise<void> {
+    if (createHash('sha256').update(content).digest('hex') !== listed.sha256)
+      throw this.refused(this.#otherContents(place))
+    const target = path.join(this.#folder, place)
+    await mkdir(path.dirname(target), { recursive: true })
+    await writeFile(target, content, { mode: listed.executable ? 0o755 : 0o644 })
+  }
+
+  #otherContents(place: string): string {
+    return `${place} does not have the contents that its manifest says`
+  }
+
+  /** Waits for the files that have been read to be written, and throws what was wrong with any so far. */
+  async written(): Promise<void> {
+    const results = await Promise.allSettled(this.#writes.splice(0))
+    for (const result of results) if (result.status === 'rejected') this.#failure ??= result.reason
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Makes the links, checks that all is there, and describes the kernel. */
+  async finish(): Promise<void> {
+    const manifest = this.#manifest
+    if (!manifest) throw this.refused('it is empty: build --pack makes packs')
+    const missing = [...Object.keys(manifest.files), ...Object.keys(manifest.links)].find(
+      it => !this.#seen.has(it),
+    )
+    if (missing !== undefined) throw this.refused(`it lacks ${missing}`)
+    // Last: no file is written through one.
+    for (const [place, target] of this.#links) {
+      const link = path.join(this.#folder, place)
+      await mkdir(path.dirname(link), { recursive: true })
+      await symlink(target, link)
+    }
+    // Each name may be inside, and yet a chain of them lead out.
+    const root = await realpath(this.#folder)
+    for (const [place, target] of this.#links) {
+      const real = await realpath(path.join(this.#folder, place)).catch(() => '')
+      if (!real.startsWith(root + path.sep))
+        throw this.refused(`the link ${place} points outside of it or to nothing, to ${target}`)
+    }
+    const { kernel, label } = manifest
+    for (const place of [kernel.source, kernel.output, kernel.moduleTree])
+      if (
+        place !== undefined &&
+        !(await stat(path.join(this.#folder, place)).catch(() => undefined))?.isDirectory()
+      )
+        throw this.refused(`it has no folder ${place}`)
+    await writeDescription(this.#folder, { ...kernel, origin: `a pack of ${label}: ${kernel.origin}` })
+  }
+}
+
+/** Not what every object has: a pack may name a file `constructor`. */
+function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined
+}
