@@ -7,6 +7,7 @@
  *     const { header, attributes } = address.decode(message) // { family: number, ... }, { local?: string, ... }
  */
 import { Attribute, attr, parseAttributes } from './attribute.ts'
+import { compileStruct, type Field, Sequences } from './compiled.ts'
 import { NLA_F_NESTED, NLA_F_NET_BYTEORDER, NLA_HDRLEN, NLA_TYPE_MASK, NLMSG_HDRLEN } from './constants.ts'
 import { MalformedError } from './errors.ts'
 import { align, asBuffer, readU16 } from './integers.ts'
@@ -55,17 +56,19 @@ export function struct<F extends StructFields>(fields: F): Struct<StructOf<F>> {
   size = Math.ceil(size / alignment) * alignment
   const shown = laidOut.filter(field => field.value.ignored !== true)
 
-  // copied and filled it costs half of what adding the fields one by one does
-  const empty: Record<string, unknown> = Object.fromEntries(shown.map(({ name }) => [name, undefined]))
-  const base = fixed<StructOf<F>>(
+  // the general way, until it is worth while to compile one for this struct
+  let reads = 0
+  let get = (buffer: Buffer, start: number): StructOf<F> => {
+    if (++reads === OFTEN) get = (compileStruct(shown) as typeof get | undefined) ?? get
+    const result: Record<string, unknown> = {}
+    for (const { name, value, offset } of shown) result[name] = value.get(buffer, start + offset)
+    return result as StructOf<F>
+  }
+  const { exact: _, ...base } = fixed<StructOf<F>>(
     'struct',
     size,
     alignment,
-    (buffer, start) => {
-      const result = { ...empty }
-      for (const { name, value, offset } of shown) result[name] = value.get(buffer, start + offset)
-      return result as StructOf<F>
-    },
+    (buffer, start) => get(buffer, start),
     (buffer, values: Siblings, start) => {
       for (const { name, value, offset } of shown)
         if (values[name] !== undefined) value.put(buffer, values[name], start + offset)
@@ -75,25 +78,23 @@ export function struct<F extends StructFields>(fields: F): Struct<StructOf<F>> {
     ...base,
     fields,
     read(buffer, start, end) {
-      if (end - start >= size) return base.get(buffer, start)
+      if (end - start >= size) return get(buffer, start)
       const padded = Buffer.alloc(size)
       buffer.copy(padded, 0, start, end)
-      return base.get(padded, 0)
+      return get(padded, 0)
     },
   }
 }
 
-/** An attribute of a set. */
-interface Field {
-  readonly name: string
-  readonly value: Value<unknown>
-}
+/** How often a struct is read before a decoder is compiled for it. */
+const OFTEN = 32
 
 /** A set of attributes, one level of them. Made by {@link attributes}; `T` is what it is read as. */
 export class AttributeSet<T = unknown> {
   readonly #fields: AttributeFields
   /** By attribute type, sparse. Made when first needed: importing a family's schemas is to cost little. */
   #byType: Field[] | undefined
+  #sequences: Sequences | undefined
 
   constructor(fields: AttributeFields) {
     this.#fields = fields
@@ -124,6 +125,21 @@ export class AttributeSet<T = unknown> {
    */
   decode(bytes: Uint8Array, start = 0, end = bytes.length): T {
     const buffer = asBuffer(bytes)
+    this.#sequences ??= new Sequences(type => this.field(type))
+    try {
+      const decoded = this.#sequences.decode(buffer, start, end)
+      if (decoded !== undefined) return decoded as T
+    } catch (error) {
+      // once more in the general way, which knows of what
+      if (!(error instanceof MalformedError)) throw error
+    }
+    const decoded = this.#decode(buffer, start, end)
+    this.#sequences.learn(buffer, start, end)
+    return decoded
+  }
+
+  /** In the general way. */
+  #decode(buffer: Buffer, start: number, end: number): T {
     const fields = this.#types
     const result: Record<string, unknown> = {}
     let unknown: Attribute[] | undefined
@@ -192,7 +208,7 @@ export class AttributeView<T> {
   readonly #start: number
   readonly #end: number
   /** By attribute type, where the last one of it begins, plus one; 0 if there is none. */
-  readonly #offsets: Int32Array
+  readonly #offsets: number[]
 
   constructor(set: AttributeSet<T>, fields: AttributeFields, buffer: Buffer, start: number, end: number) {
     this.#set = set
@@ -200,7 +216,9 @@ export class AttributeView<T> {
     this.#buffer = buffer
     this.#start = start
     this.#end = end
-    const offsets = new Int32Array(set.types)
+    // an array: a typed one of this size would have its memory elsewhere, which costs more than all that follows
+    const { types } = set
+    const offsets: number[] = new Array(types).fill(0)
     this.#offsets = offsets
     for (let offset = start; offset < end; ) {
       const rest = end - offset
@@ -208,8 +226,9 @@ export class AttributeView<T> {
       const length = readU16(buffer, offset)
       if (length < NLA_HDRLEN || length > rest)
         throw new MalformedError(`an attribute of ${length} bytes where ${rest} are left`, offset)
-      // beyond the table's end it is not in the schema, and the assignment does nothing
-      offsets[readU16(buffer, offset + 2) & NLA_TYPE_MASK] = offset + 1
+      const type = readU16(buffer, offset + 2) & NLA_TYPE_MASK
+      // beyond the table's end it is not in the schema
+      if (type < types) offsets[type] = offset + 1
       offset += align(length)
     }
   }
@@ -227,15 +246,8 @@ export class AttributeView<T> {
     const [, value] = field
     // what is not one attribute by itself
     if (value.repeats === true || value.depends === true) return this.decode()[name]
-    const holder: Record<string, unknown> = {}
-    readField(
-      { name: name as string, value },
-      holder,
-      this.#buffer,
-      offset,
-      offset + readU16(this.#buffer, offset),
-    )
-    return holder[name as string] as T[K]
+    const end = offset + readU16(this.#buffer, offset)
+    return readValue(name as string, value, this.#buffer, offset, end, {}) as T[K]
   }
 
   /** All of them, as {@link AttributeSet.decode} reads them. */
@@ -263,16 +275,27 @@ function readField(
   end: number,
 ): void {
   if (value.ignored === true) return
-  let read: unknown
+  const read = readValue(name, value, buffer, offset, end, result)
+  if (value.repeats === true && result[name] !== undefined)
+    (result[name] as unknown[]).push(...(read as unknown[]))
+  else result[name] = read
+}
+
+/** The value of the attribute from `offset` to `end`. */
+function readValue(
+  name: string,
+  value: Value<unknown>,
+  buffer: Buffer,
+  offset: number,
+  end: number,
+  siblings: Siblings,
+): unknown {
   try {
-    read = value.read(buffer, offset + NLA_HDRLEN, end, result)
+    return value.read(buffer, offset + NLA_HDRLEN, end, siblings)
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error
     throw error.within(name)
   }
-  if (value.repeats === true && result[name] !== undefined)
-    (result[name] as unknown[]).push(...(read as unknown[]))
-  else result[name] = read
 }
 
 /** As it came. */

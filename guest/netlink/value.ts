@@ -40,6 +40,8 @@ export interface Value<T> {
   readonly depends?: true
   /** In no result: padding. */
   readonly ignored?: true
+  /** A {@link Fixed} one whose payload has its `size` and is what `get` reads: anything else is malformed. */
+  readonly exact?: true
 }
 
 /** The attributes inside a value. */
@@ -59,11 +61,19 @@ export interface Fixed<T> extends Value<T> {
   /** What its offset in a struct is a multiple of. */
   readonly alignment: number
   get(buffer: Buffer, offset: number): T
+  /** What `get` does, as source code of JavaScript, from the source code of each byte: for compiled decoders. */
+  source?(byte: (index: number) => string): string
   put(buffer: Buffer, value: T, offset: number): void
 }
 
 /** The TypeScript type of a value. */
 export type TypeOf<V> = V extends Value<infer T> ? T : never
+
+/** The source code of an unsigned integer of 16 bits. */
+const source16 = (byte: (index: number) => string) => `(${byte(0)}|${byte(1)}<<8)`
+/** And of all bits of one of 32, as a signed one. */
+const source32 = (byte: (index: number) => string) =>
+  `(${byte(0)}|${byte(1)}<<8|${byte(2)}<<16|${byte(3)}<<24)`
 
 /** A value of always the same length, from how it is read and written at an offset. */
 export function fixed<T>(
@@ -72,13 +82,16 @@ export function fixed<T>(
   alignment: number,
   get: (buffer: Buffer, offset: number) => T,
   put: (buffer: Buffer, value: T, offset: number) => void,
+  source?: (byte: (index: number) => string) => string,
 ): Fixed<T> {
   return {
     kind,
     size,
     alignment,
+    exact: true,
     get,
     put,
+    ...(source && { source }),
     read(buffer, start, end) {
       if (end - start !== size)
         throw new MalformedError(`${kind} of ${end - start} bytes, not ${size}`, start)
@@ -99,11 +112,12 @@ export const u8: Fixed<number> = fixed(
   1,
   (b, o) => b.readUInt8(o),
   (b, v, o) => b.writeUInt8(v, o),
+  byte => byte(0),
 )
 /** An unsigned integer of 16 bits, in this machine's byte order. */
-export const u16: Fixed<number> = fixed('u16', 2, 2, readU16, writeU16)
+export const u16: Fixed<number> = fixed('u16', 2, 2, readU16, writeU16, source16)
 /** An unsigned integer of 32 bits, in this machine's byte order. */
-export const u32: Fixed<number> = fixed('u32', 4, 4, readU32, writeU32)
+export const u32: Fixed<number> = fixed('u32', 4, 4, readU32, writeU32, byte => `${source32(byte)}>>>0`)
 /** An unsigned integer of 64 bits, in this machine's byte order. */
 export const u64: Fixed<bigint> = fixed('u64', 8, 8, readU64, writeU64)
 /** A signed integer of 8 bits. */
@@ -113,11 +127,12 @@ export const s8: Fixed<number> = fixed(
   1,
   (b, o) => b.readInt8(o),
   (b, v, o) => b.writeInt8(v, o),
+  byte => `${byte(0)}<<24>>24`,
 )
 /** A signed integer of 16 bits, in this machine's byte order. */
-export const s16: Fixed<number> = fixed('s16', 2, 2, readS16, writeS16)
+export const s16: Fixed<number> = fixed('s16', 2, 2, readS16, writeS16, byte => `${source16(byte)}<<16>>16`)
 /** A signed integer of 32 bits, in this machine's byte order. */
-export const s32: Fixed<number> = fixed('s32', 4, 4, readS32, writeS32)
+export const s32: Fixed<number> = fixed('s32', 4, 4, readS32, writeS32, source32)
 /** A signed integer of 64 bits, in this machine's byte order. */
 export const s64: Fixed<bigint> = fixed('s64', 8, 8, readS64, writeS64)
 /** A big-endian unsigned integer of 16 bits, as ports are. */
@@ -246,10 +261,12 @@ export const string: Value<string> = {
   write: (type, value) => attr.string(type, value),
 }
 
+const nothing = Buffer.alloc(0)
+
 /** Bytes as they are: read as a view, not a copy. */
 export const binary: Value<Uint8Array> = {
   kind: 'binary',
-  read: (buffer, start, end) => buffer.subarray(start, end),
+  read: (buffer, start, end) => (start === end ? nothing : buffer.subarray(start, end)),
   write: (type, value) => attr.binary(type, value),
 }
 
@@ -359,10 +376,25 @@ export function repeated<T>(element: Value<T>): Value<T[]> {
   }
 }
 
+const COLON = 0x3a
+const digits = Buffer.from('0123456789abcdef')
+/** Room for the text of an address of the usual kind. */
+const text = Buffer.alloc(32 * 3)
+
 /** A link-layer address, 'aa:bb:cc:dd:ee:ff', of whatever length. */
 export const hardwareAddress: Value<string> = {
   kind: 'hardware address',
-  read: (buffer, start, end) => (buffer.toString('hex', start, end).match(/../g) ?? []).join(':'),
+  read(buffer, start, end) {
+    const room = (end - start) * 3 <= text.length ? text : Buffer.alloc((end - start) * 3)
+    let length = 0
+    for (let offset = start; offset < end; offset++) {
+      const byte = buffer[offset] ?? 0
+      room[length++] = digits[byte >> 4] ?? 0
+      room[length++] = digits[byte & 0xf] ?? 0
+      room[length++] = COLON
+    }
+    return length === 0 ? '' : room.toString('latin1', 0, length - 1)
+  },
   write(type, value) {
     if (!/^([0-9a-f]{2}(:[0-9a-f]{2})*)?$/i.test(value)) throw new RangeError(`no hardware address: ${value}`)
     return attr.binary(type, Buffer.from(value.replaceAll(':', ''), 'hex'))

@@ -195,6 +195,8 @@ export const link = payload(
     dpllPin: [65, binary],
     maxPacingOffloadHorizon: [66, u32],
     netnsImmutable: [67, u8],
+    headroom: [68, u16],
+    tailroom: [69, u16],
   }),
 )
 
