@@ -7,7 +7,15 @@ import { lock } from 'proper-lockfile'
 import { isErrno, MachineryError, messageOf } from './errors.ts'
 
 /** What the cache holds; each kind has a folder of its own, named so. */
-export type CacheKind = 'apt' | 'kernels' | 'modules' | 'images' | 'guest' | 'templates' | 'verdicts'
+export type CacheKind =
+  | 'apt'
+  | 'builds'
+  | 'kernels'
+  | 'modules'
+  | 'images'
+  | 'guest'
+  | 'templates'
+  | 'verdicts'
 
 /** `$XDG_CACHE_HOME/netlink-vmtest`, or the same below `~/.cache`: the one place where anything is kept. */
 export function cacheRoot(): string {

@@ -58,7 +58,9 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
   await delivery.buildModules()
   const initramfs = await guestImage(kernel, { ...settings.image, folder: root }, progress)
   const accelerator = await accelerate(settings.vm.accelerator, kernel, progress)
-  requireMemory(settings.vm.memory)
+  // Sanitizers take room and time.
+  const memory = Math.max(settings.vm.memory, kernel.needs.memory)
+  requireMemory(memory)
   const spec: GuestSpec = {
     label,
     identity: `${kernel.id} ${path.basename(path.dirname(initramfs))}`,
@@ -67,10 +69,10 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
       kernel: kernel.image,
       initramfs,
       parameters: accelerator.accelerator === 'tcg' ? [`${workerFlags}=${flagsForEmulation.join(',')}`] : [],
-      memory: settings.vm.memory,
+      memory,
       cpus: settings.vm.cpus,
     },
-    bootLimit: settings.vm.bootLimit * 1000,
+    bootLimit: Math.max(settings.vm.bootLimit, kernel.needs.bootLimit) * 1000,
   }
   await delivery.bundlePackage()
   const guests = new Restores(spec, delivery, progress)

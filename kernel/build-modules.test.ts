@@ -62,6 +62,8 @@ function kernel(changes: Partial<Kernel> = {}): Kernel {
     image: '/nowhere',
     moduleTree: undefined,
     systemMap: undefined,
+    vmlinux: undefined,
+    needs: { memory: 0, bootLimit: 0 },
     config: path.join(tree, '.config'),
     build: { source: tree, output: tree, variables: [] },
     ...changes,

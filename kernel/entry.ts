@@ -19,6 +19,9 @@ export const kernelDescription = v.object({
   source: v.string(),
   output: v.string(),
   variables: v.array(v.string()),
+  vmlinux: v.optional(v.string()),
+  memory: v.optional(v.number()),
+  bootLimit: v.optional(v.number()),
 })
 export type KernelDescription = v.InferOutput<typeof kernelDescription>
 
@@ -73,7 +76,7 @@ async function readDescription(entry: string): Promise<KernelDescription | undef
 function kernelIn(entry: string, label: string, id: string, description: KernelDescription): Kernel {
   // A tree of the user's is elsewhere, by an absolute path.
   const at = (place: string) => path.resolve(entry, place)
-  const { release, origin, moduleTree, systemMap, variables } = description
+  const { release, origin, moduleTree, systemMap, variables, vmlinux, memory, bootLimit } = description
   return {
     label,
     release,
@@ -82,7 +85,9 @@ function kernelIn(entry: string, label: string, id: string, description: KernelD
     image: at(description.image),
     moduleTree: moduleTree === undefined ? undefined : at(moduleTree),
     systemMap: systemMap === undefined ? undefined : at(systemMap),
+    vmlinux: vmlinux === undefined ? undefined : at(vmlinux),
     config: at(description.config),
+    needs: { memory: memory ?? 0, bootLimit: bootLimit ?? 0 },
     build: { source: at(description.source), output: at(description.output), variables },
   }
 }

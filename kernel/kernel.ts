@@ -8,7 +8,7 @@ export interface Kernel {
   readonly id: string
   /** Where it comes from, for people: packages, versions, suites. */
   readonly origin: string
-  /** Path of the bzImage. */
+  /** Path of what QEMU boots: a bzImage, or an ELF file with a PVH entry. */
   readonly image: string
   /**
    * Path of its `lib/modules/RELEASE`, with the in-tree modules (.ko, .ko.xz) below `kernel/`; undefined when
@@ -17,8 +17,12 @@ export interface Kernel {
   readonly moduleTree: string | undefined
   /** Path of its System.map; undefined when only debug packages have it, as for Debian's kernels. */
   readonly systemMap: string | undefined
+  /** Path of an ELF file with line tables, for people who read its addresses; undefined where there is none. */
+  readonly vmlinux: string | undefined
   /** Path of its .config. */
   readonly config: string
+  /** What its guests need at least, whatever the settings say: MiB of memory, and seconds to boot. 0: nothing special. */
+  readonly needs: { readonly memory: number; readonly bootLimit: number }
   /** How modules are built for it: `make -C source O=output M=... VARIABLES`. Both trees are only read. */
   readonly build: {
     readonly source: string

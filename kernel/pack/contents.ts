@@ -21,8 +21,8 @@ export interface Contents {
 export async function contentsOf(kernel: Kernel): Promise<Contents> {
   const entry = path.join(cacheRoot(), 'kernels', kernel.id)
   const inEntry = (file: string | undefined) => file === undefined || isBelow(entry, file)
-  const { build, image, config, moduleTree, systemMap } = kernel
-  const whole = [image, config, moduleTree, systemMap, build.source, build.output].every(inEntry)
+  const { build, image, config, moduleTree, systemMap, vmlinux } = kernel
+  const whole = [image, config, moduleTree, systemMap, vmlinux, build.source, build.output].every(inEntry)
   return whole ? await wholeEntry(kernel, entry) : await partsOfTree(kernel)
 }
 
@@ -70,10 +70,12 @@ async function partsOfTree(kernel: Kernel): Promise<Contents> {
   add('image', kernel.image)
   add('config', kernel.config)
   if (systemMap !== undefined) add('System.map', systemMap)
+  if (kernel.vmlinux !== undefined) add('vmlinux', kernel.vmlinux)
   const description = describe(kernel, file => {
     if (file === kernel.image) return 'image'
     if (file === kernel.config) return 'config'
     if (file === systemMap) return 'System.map'
+    if (file === kernel.vmlinux) return 'vmlinux'
     if (file === moduleTree) return 'modules'
     return file === source && apart ? 'source' : 'build'
   })
@@ -81,13 +83,15 @@ async function partsOfTree(kernel: Kernel): Promise<Contents> {
 }
 
 function describe(kernel: Kernel, place: (file: string) => string): KernelDescription {
-  const { release, origin, moduleTree, systemMap, build } = kernel
+  const { release, origin, moduleTree, systemMap, vmlinux, needs, build } = kernel
   return {
     release,
     origin,
     image: place(kernel.image),
     ...(moduleTree === undefined ? {} : { moduleTree: place(moduleTree) }),
     ...(systemMap === undefined ? {} : { systemMap: place(systemMap) }),
+    ...(vmlinux === undefined ? {} : { vmlinux: place(vmlinux) }),
+    ...needs,
     config: place(kernel.config),
     source: place(build.source),
     output: place(build.output),

@@ -40,6 +40,7 @@ const manifestSchema = v.strictObject({
     image: place,
     moduleTree: v.optional(place),
     systemMap: v.optional(place),
+    vmlinux: v.optional(place),
     config: place,
     source: place,
     output: place,
