@@ -7,6 +7,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { UsageError } from './errors.ts'
 import type { Progress } from './progress.ts'
 import type { Settings } from './settings.ts'
+import type { SymbolFiles } from './verdict/decode.ts'
 
 const project = path.resolve(import.meta.dirname, '..')
 
@@ -29,6 +30,7 @@ export class Delivery {
   readonly #folder: string
   readonly #progress: Progress
   #modules: readonly DeliveredFile[] = []
+  #built = ''
   #package: GuestPackage = { folder: '', files: [] }
 
   constructor(kernel: Kernel, modules: string, progress: Progress) {
@@ -47,6 +49,18 @@ export class Delivery {
     return this.#package.folder
   }
 
+  /** The modules as they were built, with debug information, and the kernel's own where there is any. */
+  get symbols(): SymbolFiles {
+    return {
+      // Kbuild keeps a '-' in a file's name that the kernel makes a '_'.
+      module: name =>
+        [name, name.replaceAll('_', '-')]
+          .map(name => path.join(this.#built, 'debug', `${name}.ko`))
+          .find(existsSync),
+      vmlinux: (this.#kernel as Kernel & { vmlinux?: string | undefined }).vmlinux,
+    }
+  }
+
   /** The names of the modules. */
   get modules(): string[] {
     return this.#modules.map(({ path: file }) => path.basename(file, '.ko'))
@@ -58,7 +72,8 @@ export class Delivery {
    */
   async buildModules(): Promise<void> {
     if (!existsSync(this.#folder)) throw new UsageError(`there is no module directory ${this.#folder}`)
-    const { modules } = await buildModules(this.#kernel, this.#folder, { progress: this.#progress })
+    const { folder, modules } = await buildModules(this.#kernel, this.#folder, { progress: this.#progress })
+    this.#built = folder
     this.#modules = [...modules].map(([name, file]) => ({
       path: `${guestPaths.modules}/${name}.ko`,
       content: readFileSync(file),

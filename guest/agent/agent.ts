@@ -7,7 +7,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { renewKernel } from './identity.ts'
-import { forwardKernelLog } from './kernel-log.ts'
+import { forwardKernelLog, markKernelLog } from './kernel-log.ts'
 import { Port } from './port.ts'
 import { Programs } from './programs.ts'
 import {
@@ -30,6 +30,8 @@ async function handle(request: AgentRequest): Promise<void> {
       return
     case 'deliver':
       return deliver(request.files)
+    case 'mark-log':
+      return markKernelLog(request.text)
     case 'renew':
       renewKernel(request.time, request.entropy)
       return deliver(request.files)

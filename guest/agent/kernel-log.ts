@@ -1,19 +1,91 @@
 import fs from 'node:fs'
+import koffi from 'koffi'
 import type { Port } from './port.ts'
+
+const SEEK_END = 2
+/** The kernel writes no longer records (CONSOLE_EXT_LOG_MAX, PRINTK_MESSAGE_MAX). */
+const LONGEST_RECORD = 8192
+/** So many records are sent before others have a turn: a flood must not keep the agent from answering. */
+const AT_ONCE = 256
+
+const lseek = koffi.load('libc.so.6').func('int64_t lseek(int, int64_t, int)') as (
+  fd: number,
+  offset: number,
+  whence: number,
+) => number
+
+/** Reads what is in the kernel log, never waiting for more. */
+class KernelLogReader {
+  readonly #fd = fs.openSync('/dev/kmsg', fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
+  readonly #buffer = Buffer.allocUnsafeSlow(LONGEST_RECORD)
+
+  /** The bytes of the next record; undefined when there is none yet. Records that were overwritten are passed over. */
+  next(): Buffer | undefined {
+    for (;;) {
+      try {
+        const length = fs.readSync(this.#fd, this.#buffer)
+        return this.#buffer.subarray(0, length)
+      } catch (error) {
+        const code = error instanceof Error && 'code' in error ? error.code : undefined
+        if (code === 'EAGAIN') return undefined
+        // Overtaken: said once, then reading goes on with the oldest record that is left.
+        if (code !== 'EPIPE') throw error
+      }
+    }
+  }
+}
 
 /**
  * Sends every record of the kernel log as it comes, from the oldest that is still there, as /dev/kmsg gives it
- * (Documentation/ABI/testing/dev-kmsg): "priority,sequence,microseconds,flags;text\n", a record a read.
- * A reader that is overtaken gets EPIPE once and goes on with the oldest record left: the sequence numbers show the gap.
+ * (Documentation/ABI/testing/dev-kmsg): "priority,sequence,microseconds,flags;text\n". Gaps in the sequence numbers show what
+ * was lost. One descriptor waits for news, at the end of the log, and another reads them: a wait for each record in a thread
+ * of libuv's would be overtaken by a kernel that says much.
  */
 export function forwardKernelLog(port: Port): void {
-  const fd = fs.openSync('/dev/kmsg', 'r')
-  const buffer = Buffer.allocUnsafeSlow(8192)
-  const next = () =>
-    fs.read(fd, buffer, 0, buffer.length, null, (error, count) => {
-      if (error && error.code !== 'EPIPE') throw error
-      if (!error) port.sendBytes(Buffer.from(buffer.subarray(0, count)))
-      next()
+  const bell = fs.openSync('/dev/kmsg', 'r')
+  const ring = Buffer.allocUnsafeSlow(LONGEST_RECORD)
+  const reader = new KernelLogReader()
+  const wait = () =>
+    fs.read(bell, ring, 0, ring.length, null, error => {
+      if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
+      forward()
     })
-  next()
+  const forward = () => {
+    // First to the end, then read: what comes in between rings at once.
+    lseek(bell, 0, SEEK_END)
+    const records: Buffer[] = []
+    for (let record = reader.next(); record; record = reader.next()) {
+      records.push(Buffer.from(record))
+      if (records.length === AT_ONCE) break
+    }
+    if (records.length > 0) port.sendBytes(Buffer.concat(records))
+    if (records.length === AT_ONCE) setImmediate(forward)
+    else wait()
+  }
+  forward()
+}
+
+/** Where the kernel log is, as a number of its next record: a system call where nothing was logged since it was asked. */
+export class KernelLogPosition {
+  readonly #reader = new KernelLogReader()
+  #next = 0
+
+  /** The sequence number that the next record will have. */
+  get next(): number {
+    let last: string | undefined
+    for (let record = this.#reader.next(); record; record = this.#reader.next())
+      last = record.toString('latin1', 0, 64)
+    // "priority,sequence,..."
+    if (last !== undefined) this.#next = Number(last.split(',', 2)[1]) + 1
+    return this.#next
+  }
+}
+
+/**
+ * Writes a line into the kernel log. By a descriptor of its own: the kernel lets through only ten lines of each in five
+ * seconds.
+ */
+export function markKernelLog(text: string): void {
+  // <15>: facility user, level debug, which no console shows
+  fs.writeFileSync('/dev/kmsg', `<15>${text}`, { flag: 'w' })
 }

@@ -51,6 +51,8 @@ export interface StartRequest {
 export type AgentRequest =
   | { readonly type: 'ping' }
   | { readonly type: 'deliver'; readonly files: readonly DeliveredFile[] }
+  /** Writes a line into the kernel log: what was logged before it has a lower sequence number. */
+  | { readonly type: 'mark-log'; readonly text: string }
   /** Makes a restored guest one of its own: its clock (milliseconds since 1970), its random pool, its files. */
   | {
       readonly type: 'renew'
@@ -107,6 +109,8 @@ export type FromWorker =
   /** Loaded, and listening for `start`. */
   | { readonly type: 'ready' }
   | { readonly type: 'vitest'; readonly message: unknown }
+  /** A file begins: the number of the next kernel log record, and /proc/sys/kernel/tainted. */
+  | { readonly type: 'file-started'; readonly sequence: number; readonly taint: number }
   /** A call that waits for an `answer`. */
   | ({ readonly type: 'call'; readonly id: number } & WorkerCall)
 
@@ -119,10 +123,43 @@ export interface TestOutcome {
   readonly errors?: readonly { name: string; message: string; stack: string; diff?: string }[]
 }
 
-/** What the worker asks of the host: to know which test runs, and snapshot files, which live on the host. */
+/** What a test declares that the kernel will report: a kind by its name, or a report whose text matches. */
+export interface ExpectedSplat {
+  readonly kind?: string
+  readonly pattern?: { readonly source: string; readonly flags: string }
+}
+
+/** A failure that the host found: of the test that asked, or of the file. */
+export interface FoundFailure {
+  readonly name: string
+  readonly message: string
+}
+
+/**
+ * What the worker asks of the host: to know which test runs and how the kernel took it, and snapshot files, which live on the
+ * host. `sequence` is the number that the next kernel log record has; the answers to the three ends are {@link FoundFailure}s.
+ */
 export type WorkerCall =
-  | { readonly method: 'test-started'; readonly test: string; readonly timeout: number }
-  | { readonly method: 'test-ended'; readonly test: string; readonly outcome: TestOutcome | undefined }
+  | {
+      readonly method: 'test-started'
+      readonly test: string
+      readonly timeout: number
+      readonly sequence: number
+    }
+  /** Asked only where the kernel logged something in the test's time, or should have. */
+  | {
+      readonly method: 'attempt-ended'
+      readonly test: string
+      readonly sequence: number
+      readonly expected: readonly ExpectedSplat[]
+    }
+  | {
+      readonly method: 'test-ended'
+      readonly test: string
+      readonly outcome: TestOutcome | undefined
+      readonly sequence: number
+    }
+  | { readonly method: 'file-ended'; readonly sequence: number; readonly taint: number }
   | { readonly method: 'snapshot-raw-path'; readonly test: string; readonly raw: string }
   | { readonly method: 'snapshot-read'; readonly path: string }
   | { readonly method: 'snapshot-write'; readonly path: string; readonly content: string }

@@ -4,16 +4,27 @@
  * methods of TestRunner, and the snapshot environment.
  */
 
+import { readFileSync } from 'node:fs'
 import { TestRunner } from 'vitest'
 import type { SnapshotEnvironment } from 'vitest/runtime'
 import { init, runBaseTests, setupEnvironment } from 'vitest/worker'
+import { KernelLogPosition } from './kernel-log.ts'
 import { Port } from './port.ts'
 import { renewProcess } from './process-identity.ts'
-import { type FromWorker, ports, type TestOutcome, type ToWorker, type WorkerCall } from './protocol.ts'
+import {
+  type ExpectedSplat,
+  type FoundFailure,
+  type FromWorker,
+  ports,
+  type TestOutcome,
+  type ToWorker,
+  type WorkerCall,
+} from './protocol.ts'
 
 type Listener = (message: unknown) => void
 type WorkerState = Parameters<typeof runBaseTests>[1]
 type Traces = Parameters<typeof runBaseTests>[2]
+type TestError = NonNullable<NonNullable<Test['result']>['errors']>[number]
 type Test = Parameters<NonNullable<TestRunner['onAfterRunTask']>>[0]
 
 const port = await Port.open(ports.worker)
@@ -56,22 +67,86 @@ interface VitestGlobal {
 
 /**
  * The host has to know what runs when the guest dies, and Vitest's own updates are throttled by 100 ms: so each
- * test's start and end is told, and acknowledged, before the test goes on.
+ * test's start and end is told, and acknowledged, before the test goes on. What the kernel reported in a test's time
+ * the host finds in its log, and it becomes a failure here, so that --retry, --bail and all reporters see it.
  */
 function announceTests(prototype: TestRunner): void {
-  const { onBeforeTryTask, onAfterRunTask } = prototype
+  const { onBeforeTryTask, onAfterRetryTask, onAfterRunTask, onAfterRunSuite } = prototype
   prototype.onBeforeTryTask = async function (this: TestRunner, test, ...rest) {
+    const sequence = log.next
+    running.set(test.id, { sequence, expected: [] })
     await call({
       method: 'test-started',
       test: test.id,
       timeout: (test as { timeout?: number }).timeout ?? 0,
+      sequence,
     })
     await onBeforeTryTask?.call(this, test, ...rest)
   }
+  prototype.onAfterRetryTask = async function (this: TestRunner, test, ...rest) {
+    await onAfterRetryTask?.call(this, test, ...rest)
+    const sequence = log.next
+    const state = running.get(test.id)
+    if (!state || (sequence === state.sequence && state.expected.length === 0)) return
+    const { expected } = state
+    const failures = await call({ method: 'attempt-ended', test: test.id, sequence, expected })
+    failTest(test, failures as FoundFailure[])
+  }
   prototype.onAfterRunTask = async function (this: TestRunner, test) {
-    await call({ method: 'test-ended', test: test.id, outcome: outcomeOf(test) })
+    running.delete(test.id)
+    const outcome = outcomeOf(test)
+    const failures = await call({ method: 'test-ended', test: test.id, outcome, sequence: log.next })
+    failTest(test, failures as FoundFailure[])
     await onAfterRunTask?.call(this, test)
   }
+  prototype.onAfterRunSuite = async function (this: TestRunner, suite) {
+    await onAfterRunSuite?.call(this, suite)
+    if (!('filepath' in suite) || suite.mode === 'skip') return
+    const failures = await call({ method: 'file-ended', sequence: log.next, taint: readTaint() })
+    if ((failures as FoundFailure[]).length > 0 && suite.result)
+      fail(suite.result, failures as FoundFailure[])
+  }
+}
+
+/** The tests that run, with the number of the first kernel log record of their time, and what they expect in it. */
+const running = new Map<string, { readonly sequence: number; readonly expected: ExpectedSplat[] }>()
+const log = new KernelLogPosition()
+
+/** For expectSplat() of netlink-vmtest/testing, which is a package of its own. */
+Object.defineProperty(globalThis, Symbol.for('netlink-vmtest.expect-splat'), {
+  value: (expected: ExpectedSplat) => {
+    const test = TestRunner.getCurrentTest()
+    const state = test && running.get(test.id)
+    if (!state) throw new Error('expectSplat() is for the time of a test: call it in one, or in a beforeEach')
+    state.expected.push(expected)
+  },
+})
+
+function readTaint(): number {
+  return Number(readFileSync('/proc/sys/kernel/tainted', 'utf8'))
+}
+
+/**
+ * Neither a skip nor `test.fails` excuses what the kernel reported, and another try would be one of a kernel that has broken.
+ */
+function failTest(test: Test, failures: readonly FoundFailure[]): void {
+  if (failures.length === 0) return
+  const result: NonNullable<Test['result']> & { pending?: boolean } = test.result ?? { state: 'fail' }
+  test.result = result
+  delete result.pending
+  fail(result, failures)
+  test.retry = {
+    ...(typeof test.retry === 'object' ? test.retry : { count: test.retry ?? 0 }),
+    condition: /(?!)/,
+  }
+}
+
+function fail(result: NonNullable<Test['result']>, failures: readonly FoundFailure[]): void {
+  result.state = 'fail'
+  result.errors ??= []
+  // The mark of errors that are about the test itself, not of it: `test.fails` does not take them for what it wants.
+  for (const failure of failures)
+    result.errors.push({ ...failure, stack: '', __vitest_test_syntax_error__: true } as TestError)
 }
 
 function outcomeOf(test: Test): TestOutcome | undefined {
@@ -97,6 +172,8 @@ function outcomeOf(test: Test): TestOutcome | undefined {
 
 async function run(method: 'run' | 'collect', state: WorkerState, traces: Traces): Promise<void> {
   state.config.snapshotOptions.snapshotEnvironment = snapshotEnvironment
+  running.clear()
+  if (method === 'run') send({ type: 'file-started', sequence: log.next, taint: readTaint() })
   try {
     await runBaseTests(method, state, traces)
   } finally {

@@ -1,21 +1,35 @@
+import { EventEmitter } from 'node:events'
+
 /** A record of the kernel log (Documentation/ABI/testing/dev-kmsg). */
 export interface KernelLogRecord {
   /** 0 (emergency) to 7 (debug), as in linux/kern_levels.h. */
   readonly level: number
+  /** 0 is the kernel itself; everything else was written by a program. */
+  readonly facility: number
   readonly sequence: number
   /** Microseconds since boot. */
   readonly time: number
+  /** Its lines, of which there may be several. */
   readonly text: string
+  /** Who printed it ("T123", "C0"), where the kernel says it (CONFIG_PRINTK_CALLER). */
+  readonly caller?: string
 }
 
 /** How many records are kept for reports. */
-const KEPT = 2_000
+const KEPT = 5_000
+
+interface KernelLogEvents {
+  record: [KernelLogRecord]
+  /** Records were overwritten in the guest before they could be read: the numbers of the first and the last. */
+  gap: [first: number, last: number]
+}
 
 /** The kernel log of one guest, in order, as it arrives. */
-export class KernelLog {
+export class KernelLog extends EventEmitter<KernelLogEvents> {
   readonly records: KernelLogRecord[] = []
   /** How many records were overwritten in the guest before they could be read. */
   lost = 0
+  #next: number | undefined
   #partial = ''
 
   /** Takes the next bytes of the log port. */
@@ -24,17 +38,33 @@ export class KernelLog {
     this.#partial = lines.pop() ?? ''
     for (const line of lines) {
       const record = parseRecord(line)
-      if (!record) continue // a continuation line: " KEY=value", which says more about the record before
-      const last = this.records.at(-1)
-      if (last && record.sequence > last.sequence + 1) this.lost += record.sequence - last.sequence - 1
-      this.records.push(record)
-      if (this.records.length > KEPT) this.records.shift()
+      if (record) this.#add(record) // else a continuation line: " KEY=value", which says more about the record before
     }
   }
 
   /** The sequence number that the next record will have. */
   get next(): number {
-    return (this.records.at(-1)?.sequence ?? -1) + 1
+    return this.#next ?? 0
+  }
+
+  /** Says where the log begins that is to come whole: what is missing from there on is lost. */
+  beginAt(sequence: number): void {
+    this.#next ??= sequence
+  }
+
+  /** Resolves to true when everything before this sequence number has arrived; to false after `limit` ms. */
+  async arrivedUpTo(sequence: number, limit: number): Promise<boolean> {
+    return await this.#until(() => this.next >= sequence, limit)
+  }
+
+  /** The sequence number of the record with this text, when it has arrived; undefined after `limit` ms. */
+  async arrival(text: string, limit: number): Promise<number | undefined> {
+    let found: number | undefined
+    await this.#until(() => {
+      found = this.records.findLast(record => record.text === text)?.sequence
+      return found !== undefined
+    }, limit)
+    return found
   }
 
   /** The records from this sequence number on, the last `count` of them, as dmesg shows them. */
@@ -45,15 +75,52 @@ export class KernelLog {
       .map(record => `[${(record.time / 1e6).toFixed(6).padStart(12)}] ${record.text}`)
       .join('\n')
   }
+
+  #add(record: KernelLogRecord): void {
+    if (this.#next !== undefined && record.sequence > this.#next) {
+      this.lost += record.sequence - this.#next
+      this.emit('gap', this.#next, record.sequence - 1)
+    }
+    this.#next = record.sequence + 1
+    this.records.push(record)
+    if (this.records.length > KEPT) this.records.shift()
+    this.emit('record', record)
+  }
+
+  #until(reached: () => boolean, limit: number): Promise<boolean> {
+    if (reached()) return Promise.resolve(true)
+    return new Promise(resolve => {
+      const end = (result: boolean) => {
+        clearTimeout(timer)
+        this.off('record', look)
+        resolve(result)
+      }
+      const look = () => {
+        if (reached()) end(true)
+      }
+      const timer = setTimeout(end, limit, false)
+      this.on('record', look)
+    })
+  }
 }
 
-function parseRecord(line: string): KernelLogRecord | undefined {
-  const match = /^(\d+),(\d+),(\d+),[^;]*;(.*)$/.exec(line)
+/** A record as /dev/kmsg gives it: "priority,sequence,microseconds,flags[,caller=T1];text". Undefined for anything else. */
+export function parseRecord(line: string): KernelLogRecord | undefined {
+  const match = /^(\d+),(\d+),(\d+),([^;]*);(.*)$/.exec(line)
   if (!match) return undefined
+  const [, priority, sequence, time, flags = '', text = ''] = match
+  const caller = /\bcaller=([TC]\d+)/.exec(flags)?.[1]
   return {
-    level: Number(match[1]) & 7,
-    sequence: Number(match[2]),
-    time: Number(match[3]),
-    text: match[4] ?? '',
+    level: Number(priority) & 7,
+    facility: Number(priority) >> 3,
+    sequence: Number(sequence),
+    time: Number(time),
+    text: unescapeText(text),
+    ...(caller === undefined ? {} : { caller }),
   }
+}
+
+/** What is not printable comes as \xNN: above all the ends of lines in a message of several. */
+function unescapeText(text: string): string {
+  return text.replace(/\\x([\da-f]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
 }

@@ -1,3 +1,4 @@
+import type { Decoder } from '../verdict/decode.ts'
 import type { Guest } from './guest.ts'
 import type { Loss } from './loss.ts'
 
@@ -11,6 +12,8 @@ export interface GuestSource {
   readonly packageFolder: string
   /** Whether differences and the like come in colour. A worker can only be told to leave colours out, once for ever. */
   readonly colours: boolean
+  /** Turns what the kernel says into places in the sources, where there are symbols. */
+  readonly decoder?: Decoder
   /** Told of every guest that was lost while it was in use. */
   onLoss(loss: Loss): void
 }

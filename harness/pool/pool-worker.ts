@@ -1,12 +1,14 @@
+import { randomUUID } from 'node:crypto'
 import path from 'node:path'
 import type { RunnerTestFile } from 'vitest'
 import { generateFileHash, type PoolOptions, type PoolWorker } from 'vitest/node'
-import type { FromWorker, TestOutcome } from '../../guest/agent/protocol.ts'
+import type { FromWorker, TestOutcome, WorkerCall } from '../../guest/agent/protocol.ts'
 import { HarnessError, messageOf } from '../errors.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { GuestSource } from '../guest/source.ts'
+import { type Failure, Judge } from '../verdict/judge.ts'
 import { inGuest } from './externals.ts'
 import {
   filesOf,
@@ -16,11 +18,13 @@ import {
   type RpcRequest,
   type RpcResponse,
   type TaskEventPack,
+  type TaskPack,
   type WorkerRequest,
+  type WorkerResponse,
   workerResponse,
 } from './messages.ts'
 import { answerSnapshotCall } from './snapshots.ts'
-import { type Interruption, reportUnfinished } from './unfinished.ts'
+import { type Interruption, lostError, reportUnfinished } from './unfinished.ts'
 import { poolName, WorkerEvents } from './worker-events.ts'
 
 /** How often a guest at work is asked whether it lives, and how long it may take to answer. */
@@ -28,6 +32,8 @@ const PING_EVERY = 3_000
 const PING_LIMIT = 10_000
 /** How long after its own time limit a test may still keep its event loop to itself. */
 const STUCK_AFTER = 10_000
+/** How long the kernel log's end may take to arrive when a file has ended. */
+const LAST_RECORD_LIMIT = 10_000
 /** The call by which the pool itself reports what a lost guest cannot. */
 const LAST_WORDS = 'netlink-vmtest-last-words'
 
@@ -42,11 +48,13 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   readonly #options: PoolOptions
   readonly #source: GuestSource
   #guest: Guest | undefined
+  #judge: Judge | undefined
   #interruption: Interruption | undefined
   /** What Vitest has asked for and not been told to be done. */
   #request: WorkerRequest | undefined
   readonly #files = new Map<string, RunnerTestFile>()
   readonly #lastEvents = new Map<string, string>()
+  readonly #results = new Map<string, TaskPack>()
   readonly #outcomes = new Map<string, TestOutcome>()
   #running: string | undefined
   /** The first kernel log record of the running test's time, or of the file's. */
@@ -65,6 +73,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     try {
       const guest = await this.#source.acquire()
       this.#guest = guest
+      this.#judge = new Judge(guest.log, this.#source.decoder)
       guest.on('worker', message => this.#fromWorker(message))
       guest.on('output', (stream, data) => this.#print(stream, data))
       guest.on('lost', loss => this.#lost(loss))
@@ -85,6 +94,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   async stop(): Promise<void> {
     this.#settle()
+    this.#judge?.close()
     if (this.#guest) await this.#source.release(this.#guest)
   }
 
@@ -93,6 +103,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (request.type !== 'run' && request.type !== 'collect') return
     this.#files.clear()
     this.#lastEvents.clear()
+    this.#results.clear()
     this.#outcomes.clear()
     this.#running = undefined
     this.#logStart = this.#guest?.log.next ?? 0
@@ -106,21 +117,30 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   #fromWorker(message: FromWorker): void {
     if (message.type === 'vitest') return this.#fromVitestWorker(message.message)
+    if (message.type === 'file-started') return this.#judge?.fileStarted(message.sequence, message.taint)
     if (message.type !== 'call') return
-    const answer = (value?: unknown) => this.#guest?.sendToWorker({ type: 'answer', id: message.id, value })
-    switch (message.method) {
+    this.#answerCall(message).then(
+      value => this.#guest?.sendToWorker({ type: 'answer', id: message.id, value }),
+      error => this.#guest?.sendToWorker({ type: 'answer', id: message.id, error: messageOf(error) }),
+    )
+  }
+
+  async #answerCall(call: WorkerCall): Promise<unknown> {
+    switch (call.method) {
       case 'test-started':
-        this.#testStarted(message.test, message.timeout)
-        answer()
-        return
-      case 'test-ended':
-        this.#testEnded(message.test, message.outcome)
-        answer()
-        return
+        this.#testStarted(call.test, call.timeout, call.sequence)
+        return this.#judge?.testStarted(call.test, call.sequence)
+      case 'attempt-ended':
+        return await this.#judge?.attemptEnded(call.test, call.sequence, call.expected)
+      case 'test-ended': {
+        const failures = (await this.#judge?.testEnded(call.test, call.sequence)) ?? []
+        this.#testEnded(call.test, withFailures(call.outcome, failures))
+        return failures
+      }
+      case 'file-ended':
+        return await this.#judge?.fileEnded(call.sequence, call.taint)
       default:
-        answerSnapshotCall(message).then(answer, error =>
-          this.#guest?.sendToWorker({ type: 'answer', id: message.id, error: messageOf(error) }),
-        )
+        return await answerSnapshotCall(call)
     }
   }
 
@@ -140,23 +160,55 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         return
       }
       this.#remember(message)
-    } else if (isWorkerResponse(message)) {
-      this.#request = undefined
-      if (message.type === 'testfileFinished') this.#settle()
-    }
+    } else if (isWorkerResponse(message) && message.type === 'testfileFinished') {
+      const answered = () => this.#answered(message)
+      return void this.#judgeTheRest().then(answered, answered) // rejects when the guest is lost meanwhile
+    } else if (isWorkerResponse(message)) return this.#answered(message)
     this.emit(message)
+  }
+
+  #answered(response: WorkerResponse): void {
+    // A guest that was lost meanwhile is reported on its own; Vitest must not be answered twice.
+    if (this.#interruption) return
+    this.#request = undefined
+    if (response.type === 'testfileFinished') this.#settle()
+    this.emit(response)
+  }
+
+  /**
+   * What the kernel reported after the file's own end, up to now, when its guest is about to be let go: the file fails, whose
+   * result Vitest has been told already.
+   */
+  async #judgeTheRest(): Promise<void> {
+    const guest = this.#guest
+    if (!guest || this.#request?.type !== 'run') return
+    const mark = `netlink-vmtest: end of ${randomUUID()}`
+    await guest.ask({ type: 'mark-log', text: mark })
+    const sequence = await guest.log.arrival(mark, LAST_RECORD_LIMIT)
+    const failures = (await this.#judge?.fileEnded(sequence ?? guest.log.next)) ?? []
+    const file = [...this.#files.values()].at(-1)
+    if (failures.length > 0 && file) this.#emitCall('onTaskUpdate', [[this.#failed(file, failures)], []])
+  }
+
+  /** A file's result, which Vitest has been told already, made a failure. */
+  #failed(file: RunnerTestFile, failures: readonly { name: string; message: string }[]): TaskPack {
+    const [, result, meta] = this.#results.get(file.id) ?? [file.id, undefined, file.meta]
+    const errors = [...(result?.errors ?? []), ...failures.map(failure => ({ ...failure, stack: '' }))]
+    return [file.id, { ...result, state: 'fail', errors }, meta]
   }
 
   /** What a report for a lost guest will be made from. */
   #remember(request: RpcRequest): void {
     for (const file of filesOf(request)) this.#files.set(file.id, file)
-    if (request.m === 'onTaskUpdate')
-      for (const [id, event] of request.a[1] as TaskEventPack[]) this.#lastEvents.set(id, event)
+    if (request.m !== 'onTaskUpdate') return
+    const [packs, events] = request.a as [TaskPack[], TaskEventPack[]]
+    for (const pack of packs) this.#results.set(pack[0], pack)
+    for (const [id, event] of events) this.#lastEvents.set(id, event)
   }
 
-  #testStarted(test: string, timeout: number): void {
+  #testStarted(test: string, timeout: number, sequence: number): void {
     this.#running = test
-    this.#logStart = this.#guest?.log.next ?? 0
+    this.#logStart = sequence
     clearTimeout(this.#stuck)
     // No limit (0) or an unlimited one (Infinity is more than a timer takes) is the test's own wish.
     if (timeout <= 0 || timeout > 2 ** 31 - 1 - STUCK_AFTER) return
@@ -213,7 +265,11 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       outcomes: this.#outcomes,
       running: this.#running,
     }
-    this.#emitCall('onTaskUpdate', reportUnfinished(seen, this.#interruption), LAST_WORDS)
+    const [packs, events] = reportUnfinished(seen, this.#interruption)
+    // Lost when all had ended, before it was let go.
+    const last = [...this.#files.values()].at(-1)
+    const late = packs.length === 0 && last ? [this.#failed(last, [lostError(this.#interruption)])] : []
+    this.#emitCall('onTaskUpdate', [[...packs, ...late], events], LAST_WORDS)
   }
 
   #finish(): void {
@@ -275,4 +331,14 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const { logger } = this.#options.project.vitest
     ;(stream === 'stdout' ? logger.outputStream : logger.errorStream).write(data)
   }
+}
+
+/** A test's outcome as it will be when its worker has been told of these failures. */
+function withFailures(
+  outcome: TestOutcome | undefined,
+  failures: readonly Failure[],
+): TestOutcome | undefined {
+  if (failures.length === 0) return outcome
+  const errors = [...(outcome?.errors ?? []), ...failures.map(failure => ({ ...failure, stack: '' }))]
+  return { ...outcome, state: 'fail', errors }
 }

@@ -24,6 +24,15 @@ export interface SeenSoFar {
 /** The error that stands for a guest that is gone. Its name tells such failures from a test's own. */
 export const guestLostError = 'GuestLost'
 
+/** A loss as the error of a test or file. */
+export function lostError({ reason, evidence }: Interruption): {
+  name: string
+  message: string
+  stack: string
+} {
+  return { name: guestLostError, message: [reason, evidence].filter(Boolean).join('\n\n'), stack: '' }
+}
+
 /** The note of tests that never ran, by which they are told from skipped ones. */
 export const notRunNote = 'not run'
 

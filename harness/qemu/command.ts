@@ -61,6 +61,8 @@ export function qemuArguments(config: MachineConfig): string[] {
 const machineParameters = [
   'console=ttyS0',
   'quiet',
+  // Room for 60 000 lines: those of a test that says much are not overwritten before they are read.
+  'log_buf_len=2M',
   // A panic resets at once (-no-reboot makes QEMU end), by the triple fault that needs no device:
   // kernels without ACPI have no power-off.
   'panic=-1',

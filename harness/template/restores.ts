@@ -4,6 +4,7 @@ import type { Loss } from '../guest/loss.ts'
 import type { GuestSource } from '../guest/source.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
 import { type Progress, wantsColours } from '../progress.ts'
+import { Decoder } from '../verdict/decode.ts'
 import { type Delivered, discardTemplate, missingIn, template } from './template.ts'
 
 /**
@@ -13,6 +14,7 @@ import { type Delivered, discardTemplate, missingIn, template } from './template
 export class Restores implements GuestSource {
   readonly statistics = new GuestStatistics()
   readonly colours = wantsColours()
+  readonly decoder: Decoder
   readonly #spec: GuestSpec
   readonly #delivery: Delivered
   readonly #progress: Progress
@@ -25,6 +27,7 @@ export class Restores implements GuestSource {
     this.#spec = spec
     this.#delivery = delivery
     this.#progress = progress
+    this.decoder = new Decoder(delivery.symbols)
   }
 
   /**

@@ -10,6 +10,7 @@ import { isErrno, MachineryError } from '../errors.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
 import type { Progress } from '../progress.ts'
 import { qemuIdentity } from '../qemu/qemu.ts'
+import type { SymbolFiles } from '../verdict/decode.ts'
 import { warmUp } from './warm.ts'
 
 const SAVE_LIMIT = 60_000
@@ -29,6 +30,8 @@ export interface Delivered {
   readonly files: readonly DeliveredFile[]
   /** Where this project's own package lies among them. */
   readonly packageFolder: string
+  /** Where the symbols of the kernel and of the modules among them are. */
+  readonly symbols: SymbolFiles
 }
 
 const digests = new WeakMap<DeliveredFile, string>()

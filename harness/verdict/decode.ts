@@ -1,0 +1,129 @@
+import { existsSync } from 'node:fs'
+import { runTool } from '../process.ts'
+import type { Frame } from './splats.ts'
+
+/** Where the symbols of a kernel and its modules are. */
+export interface SymbolFiles {
+  /** A module's .ko with debug information, by its name in the kernel. */
+  module(name: string): string | undefined
+  /** The kernel's own, where there is one. */
+  readonly vmlinux: string | undefined
+}
+
+const LIMIT = 20_000
+
+interface Symbol {
+  readonly section: string
+  readonly address: number
+  readonly size: number
+}
+
+/**
+ * Turns "function+offset/size [module]" into the source's file and line, by nm and addr2line. What it has no symbols for it
+ * leaves out: a report without lines is better than none.
+ */
+export class Decoder {
+  readonly #files: SymbolFiles
+  readonly #symbols = new Map<string, Promise<Map<string, Symbol[]>>>()
+
+  constructor(files: SymbolFiles) {
+    this.#files = files
+  }
+
+  /** The places of these frames, as "faults.c:45"; inlined functions as "faults.c:45, inlined in faults.c:60". */
+  async places(frames: readonly Frame[]): Promise<(string | undefined)[]> {
+    const places: (string | undefined)[] = frames.map(() => undefined)
+    const byFile = Map.groupBy(frames.keys(), index => this.#fileOf(frames[index] as Frame) ?? '')
+    for (const [file, indexes] of byFile) {
+      if (!file) continue
+      const found = await this.#placesIn(
+        file,
+        indexes.map(index => ({ frame: frames[index] as Frame, isReturn: index > 0 })),
+      ).catch(() => [])
+      for (const [n, index] of indexes.entries()) places[index] = found[n]
+    }
+    return places
+  }
+
+  #fileOf({ module }: Frame): string | undefined {
+    const file = module === undefined ? this.#files.vmlinux : this.#files.module(module)
+    return file !== undefined && existsSync(file) ? file : undefined
+  }
+
+  async #placesIn(
+    file: string,
+    wanted: readonly { frame: Frame; isReturn: boolean }[],
+  ): Promise<(string | undefined)[]> {
+    let symbols = this.#symbols.get(file)
+    if (!symbols) {
+      symbols = readSymbols(file)
+      this.#symbols.set(file, symbols)
+    }
+    const known = await symbols
+    const places: (string | undefined)[] = wanted.map(() => undefined)
+    const asked = wanted.flatMap(({ frame, isReturn }, index) => {
+      const candidates = known.get(frame.function) ?? []
+      // Static functions of one name in several files: the size tells which; the kernel rounds it up to the next symbol.
+      const symbol = candidates.toSorted(
+        (a, b) => Math.abs(a.size - frame.size) - Math.abs(b.size - frame.size),
+      )[0]
+      // A return address is the instruction after the call, which may be of the next line.
+      return symbol
+        ? [{ index, section: symbol.section, address: symbol.address + frame.offset - (isReturn ? 1 : 0) }]
+        : []
+    })
+    for (const [section, inSection] of Map.groupBy(asked, ({ section }) => section)) {
+      const { stdout } = await runTool(
+        'addr2line',
+        [
+          ...['-e', file, '-i', '-a'],
+          ...(section ? ['-j', section] : []),
+          ...inSection.map(({ address }) => `0x${address.toString(16)}`),
+        ],
+        { timeout: LIMIT },
+      )
+      for (const [n, answer] of stdout
+        .split(/^0x[\da-f]+\n/m)
+        .slice(1)
+        .entries()) {
+        const lines = answer.split('\n').filter(line => line && !line.startsWith('??'))
+        const place = lines.map(sourcePlace).join(', inlined in ')
+        const { index } = inSection[n] ?? {}
+        if (place && index !== undefined) places[index] = place
+      }
+    }
+    return places
+  }
+}
+
+/** "/a/b/linux-6.1/net/core/dev.c:12 (discriminator 3)" without what is the same for all, or of use to nobody. */
+function sourcePlace(line: string): string {
+  return line
+    .replace(/ \(discriminator \d+\)$/, '')
+    .replace(/^.*\/(?:linux-[^/]*|build)\//, '')
+    .replace(/^\.?\//, '')
+}
+
+/** The functions of an ELF file, by name: readelf gives them with their sections, which nm does not. */
+async function readSymbols(file: string): Promise<Map<string, Symbol[]>> {
+  const sections = new Map<string, string>()
+  const isRelocatable = file.endsWith('.ko')
+  const headers = await runTool('readelf', ['-SW', file], { timeout: LIMIT })
+  for (const [, index = '', name = ''] of headers.stdout.matchAll(/^\s*\[\s*(\d+)\] (\S+)/gm))
+    sections.set(index, name)
+  const { stdout } = await runTool('readelf', ['-sW', file], { timeout: LIMIT })
+  const symbols = new Map<string, Symbol[]>()
+  for (const line of stdout.split('\n')) {
+    const match = /^\s*\d+: ([\da-f]+)\s+(\d+) FUNC\s+\S+\s+\S+\s+(\d+) (\S+)/.exec(line)
+    if (!match) continue
+    const [, address = '', size = '', section = '', name = ''] = match
+    const symbol = {
+      // In a relocatable file addresses count from their section's start, and addr2line has to know which it is.
+      section: isRelocatable ? (sections.get(section) ?? '') : '',
+      address: Number.parseInt(address, 16),
+      size: Number(size),
+    }
+    symbols.set(name, [...(symbols.get(name) ?? []), symbol])
+  }
+  return symbols
+}

@@ -1,0 +1,184 @@
+import { MachineryError } from '../errors.ts'
+import type { KernelLog, KernelLogRecord } from '../guest/kernel-log.ts'
+import type { Decoder } from './decode.ts'
+import { linesOfRecord } from './log-text.ts'
+import { describeSplat } from './report.ts'
+import { countSplats, type Splat, SplatScanner } from './splats.ts'
+import { explainTaint } from './taint.ts'
+
+/** What a test said it expects of the kernel: a kind by its name, or a report whose text matches. */
+export interface Expectation {
+  readonly kind?: string
+  readonly pattern?: { readonly source: string; readonly flags: string }
+}
+
+/** Why a test or a file fails though it does not say so itself. */
+export interface Failure {
+  readonly name: 'KernelSplat' | 'ExpectedSplat' | 'KernelTaint'
+  readonly message: string
+}
+
+/** The log comes on a port of its own, behind what a test says: milliseconds that it may be late. */
+const LOG_LIMIT = 15_000
+
+/** What is reported of records that were lost. */
+export const lostLog = 'lost log'
+
+/** A test that runs: what the kernel reports belongs to all that do. */
+interface Running {
+  start: number
+  readonly splats: Splat[]
+}
+
+/**
+ * Decides what the kernel's log means for the tests of one file: each report belongs to the tests in whose time its first
+ * record came, and what comes between tests to the file.
+ */
+export class Judge {
+  readonly #log: KernelLog
+  readonly #decoder: Decoder | undefined
+  readonly #scanner = new SplatScanner()
+  /** Gaps in the log, with the number of records that are missing. */
+  readonly #gaps = new Map<Splat, number>()
+  readonly #newGaps: Splat[] = []
+  readonly #running = new Map<string, Running>()
+  readonly #ofFile: Splat[] = []
+  /** The taint flags that reports of this file explain, wherever they were reported. */
+  readonly #explained = new Set<number>()
+  #fileStart = 0
+  #taint = 0
+  readonly #onRecord = (record: KernelLogRecord) => {
+    for (const line of linesOfRecord(record)) this.#scanner.push(line)
+  }
+  readonly #onGap = (first: number, last: number) => {
+    const gap = { kind: lostLog, title: '', sequence: first, lines: [], frames: [], key: lostLog, taint: [] }
+    this.#gaps.set(gap, last - first + 1)
+    this.#newGaps.push(gap)
+  }
+
+  constructor(log: KernelLog, decoder: Decoder | undefined) {
+    this.#log = log
+    this.#decoder = decoder
+    log.on('record', this.#onRecord).on('gap', this.#onGap)
+  }
+
+  close(): void {
+    this.#log.off('record', this.#onRecord).off('gap', this.#onGap)
+  }
+
+  /**
+   * A file begins: what came before is not its own.
+   * @param sequence the number that the next record will have
+   * @param taint /proc/sys/kernel/tainted
+   */
+  fileStarted(sequence: number, taint: number): void {
+    this.#log.beginAt(sequence)
+    this.#fileStart = sequence
+    this.#taint = taint
+    this.#running.clear()
+    this.#ofFile.length = 0
+    this.#explained.clear()
+  }
+
+  testStarted(test: string, sequence: number): void {
+    const running = this.#running.get(test)
+    if (running) running.start = sequence
+    else this.#running.set(test, { start: sequence, splats: [] })
+  }
+
+  /** An attempt of a test has ended, and its after hooks: what the kernel said meanwhile, and did not say. */
+  async attemptEnded(
+    test: string,
+    sequence: number,
+    expected: readonly Expectation[] = [],
+  ): Promise<Failure[]> {
+    await this.#take(sequence)
+    const running = this.#running.get(test)
+    const splats = running?.splats.splice(0) ?? []
+    const failures: Failure[] = []
+    for (const expectation of expected) {
+      if (splats.some(splat => matches(splat, expectation))) continue
+      const log = this.#log.since(running?.start ?? 0, 30)
+      const said = log ? `the kernel log of its time:\n${log}` : 'the kernel logged nothing'
+      const message = `the kernel did not report ${shown(expectation)}, which this test expects; ${said}`
+      failures.push({ name: 'ExpectedSplat', message })
+    }
+    const unexpected = splats.filter(splat => !expected.some(expectation => matches(splat, expectation)))
+    return [...failures, ...(await this.#describe(unexpected))]
+  }
+
+  /** A test has ended for good: what came after its last attempt, in the cleanup of its fixtures. */
+  async testEnded(test: string, sequence: number): Promise<Failure[]> {
+    const failures = await this.attemptEnded(test, sequence)
+    this.#running.delete(test)
+    return failures
+  }
+
+  /**
+   * What belongs to the file and to none of its tests, up to this record; may be asked again for what came after.
+   * @param taint /proc/sys/kernel/tainted as it is now, where it is known
+   */
+  async fileEnded(sequence: number, taint?: number): Promise<Failure[]> {
+    await this.#take(sequence)
+    const failures = await this.#describe(this.#ofFile.splice(0))
+    if (taint === undefined) return failures
+    const explanation = explainTaint(taint & ~this.#taint, this.#explained)
+    this.#taint |= taint
+    return explanation ? [...failures, { name: 'KernelTaint', message: explanation }] : failures
+  }
+
+  /** Everything that was reported and nobody was told: for the last words on a guest that is gone. */
+  async remaining(): Promise<Splat[]> {
+    this.#distribute(Infinity)
+    const left = [...this.#ofFile, ...[...this.#running.values()].flatMap(({ splats }) => splats)]
+    return left.filter((splat, index) => left.indexOf(splat) === index)
+  }
+
+  async #take(sequence: number): Promise<void> {
+    if (!(await this.#log.arrivedUpTo(sequence, LOG_LIMIT)))
+      throw new MachineryError(
+        `the kernel log up to record ${sequence - 1} did not arrive within ${LOG_LIMIT / 1000} s (it is at ${this.#log.next - 1})`,
+      )
+    this.#distribute(sequence)
+  }
+
+  #distribute(before: number): void {
+    for (const splat of [...this.#newGaps.splice(0), ...this.#scanner.take(before)]) {
+      if (splat.sequence < this.#fileStart) continue
+      for (const bit of splat.taint) this.#explained.add(bit)
+      const owners = [...this.#running.values()].filter(({ start }) => start <= splat.sequence)
+      for (const { splats } of owners) splats.push(splat)
+      if (owners.length === 0) this.#ofFile.push(splat)
+    }
+  }
+
+  async #describe(splats: readonly Splat[]): Promise<Failure[]> {
+    const gaps = splats.filter(splat => this.#gaps.has(splat))
+    const described = await Promise.all(
+      countSplats(splats.filter(splat => !this.#gaps.has(splat))).map(each =>
+        describeSplat(each, this.#decoder),
+      ),
+    )
+    if (gaps.length > 0) {
+      const lost = gaps.reduce((sum, gap) => sum + (this.#gaps.get(gap) ?? 0), 0)
+      described.push(
+        `${lostLog}: ${lost} records of the kernel log were overwritten before they could be read: what the kernel reported among them is not known. Log less, or declare it: expectSplat('${lostLog}')`,
+      )
+    }
+    return described.map(message => ({ name: 'KernelSplat', message }))
+  }
+}
+
+function matches(splat: Splat, { kind, pattern }: Expectation): boolean {
+  if (kind !== undefined) return splat.kind.toLowerCase() === kind.toLowerCase()
+  return (
+    pattern !== undefined &&
+    new RegExp(pattern.source, pattern.flags.replaceAll(/[gy]/g, '')).test(
+      [splat.title, ...splat.lines].join('\n'),
+    )
+  )
+}
+
+function shown({ kind, pattern }: Expectation): string {
+  return kind ?? `/${pattern?.source}/${pattern?.flags}`
+}

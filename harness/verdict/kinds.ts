@@ -1,0 +1,362 @@
+/** What the kernel reports of itself, one row a kind: how such a report begins, and how far it reaches. */
+
+/** A line by which a report is known. */
+export interface Kind {
+  /** The kind's name, as reports show it and `expectSplat()` takes it. */
+  readonly name: string
+  /** The line that names it; its first group is the report's title. */
+  readonly pattern: RegExp
+  /**
+   * Of two lines at the head of one report the more telling one names it: "refcount_t: underflow" (2, the default) more than the
+   * "WARNING: CPU: ..." (1) after it.
+   */
+  readonly rank?: 0 | 1
+  /** A report of this one line: what follows is not part of it. */
+  readonly line?: true
+  /** Reports that go on after their first stack trace, up to this line. */
+  readonly until?: RegExp
+  /** Such a line ends the report of something else, where one has just come, and is then part of it. */
+  readonly follows?: RegExp
+  /** The taint flags (bits) that such a report leaves, which then need no explanation of their own. */
+  readonly taint?: readonly number[]
+}
+
+/** Bits of /proc/sys/kernel/tainted (Documentation/admin-guide/tainted-kernels.rst). */
+const BAD_PAGE = 5
+const DIED = 7
+const WARNED = 9
+const SOFT_LOCKUP = 14
+
+/** "====...": around the reports of the sanitizers, above those of lockdep and SLUB. */
+export const rule = /^={20,}$/
+/** What WARN and BUG begin with. */
+export const cut = /^-+\[ cut here \]-+$/
+/** What WARN, BUG and oopses end with. */
+export const endOfTrace = /^---\[ end (?:trace|Kernel panic)/
+
+/** Lines that begin with one of these. */
+const begins = (...beginnings: string[]) => new RegExp(`^((?:${beginnings.join('|')}).*)`)
+/** The same after a subsystem's prefix that not all versions write. */
+const after = (prefix: string, ...beginnings: string[]) =>
+  new RegExp(`^(?:${prefix})?((?:${beginnings.join('|')}).*)`)
+
+/** In the order in which they are tried. Their source is the kernel's own, 5.10 to 7.3, for x86-64. */
+export const kinds: readonly Kind[] = [
+  // mm/kasan/report.c, mm/kfence/report.c, kernel/kcsan/report.c, mm/kmsan/report.c
+  { name: 'KASAN', pattern: begins('BUG: KASAN: '), until: rule, taint: [BAD_PAGE, DIED, WARNED] },
+  { name: 'KFENCE', pattern: begins('BUG: KFENCE: '), until: rule, taint: [BAD_PAGE, DIED, WARNED] },
+  { name: 'KCSAN', pattern: begins('BUG: KCSAN: '), until: rule },
+  { name: 'KMSAN', pattern: begins('BUG: KMSAN: '), until: rule, taint: [BAD_PAGE] },
+  // lib/ubsan.c: between rules up to 6.5, from "cut here" to "end trace" after that
+  { name: 'UBSAN', pattern: begins('UBSAN: '), taint: [WARNED] },
+  // kernel/cfi.c, arch/x86/kernel/cet.c
+  { name: 'CFI', pattern: after('traps: ', 'CFI failure ', 'Missing ENDBR: '), taint: [WARNED, DIED] },
+
+  // kernel/locking/lockdep.c, include/linux/rcupdate.h
+  {
+    name: 'lockdep',
+    pattern: after(
+      'WARNING: |BUG: |INFO: |\\[ BUG: ',
+      'possible circular locking dependency',
+      'possible recursive locking',
+      'possible irq lock inversion',
+      'inconsistent lock state',
+      '\\S+-(?:READ-)?safe -> \\S+-(?:READ-)?unsafe lock order',
+      'Invalid wait context',
+      'bad unlock balance',
+      'bad contention detected',
+      'held lock freed',
+      'lock held when returning to user space',
+      'lock held at task exit',
+      '\\S+/\\d+ still has locks held',
+      'Nested lock was not taken',
+      'nested lock was not taken',
+      'suspicious RCU usage',
+      'trying to register non-static key',
+      'chain_key collision',
+    ),
+    taint: [WARNED],
+  },
+  // It says no more, and finds no more, after that.
+  {
+    name: 'lockdep',
+    pattern: begins('turning off the locking correctness validator', 'BUG: MAX_(?:LOCK|STACK)\\S* too low'),
+    rank: 1,
+  },
+  { name: 'lockdep', pattern: begins('DEBUG_LOCKS_WARN_ON\\('), taint: [WARNED] },
+  // kernel/locking/spinlock_debug.c
+  { name: 'lock', pattern: begins('BUG: (?:spin|rw)lock ') },
+
+  // kernel/sched/core.c, lib/smp_processor_id.c, kernel/workqueue.c
+  {
+    name: 'atomic',
+    pattern: begins(
+      'BUG: sleeping function called from invalid context',
+      'BUG: scheduling while atomic',
+      'BUG: using \\S+ in preemptible',
+      'BUG: assuming (?:atomic|preemptible|non migratable) context',
+      'BUG: workqueue leaked (?:lock|atomic)',
+    ),
+    taint: [WARNED],
+  },
+  // init/main.c, kernel/softirq.c, kernel/time/timer.c
+  {
+    name: 'atomic',
+    pattern:
+      /^(initcall \S+ returned with (?:preemption imbalance|disabled interrupts).*|(?:softirq: )?huh, entered .* with preempt_count .*|timer: \S+ preempt leak: .*|note: \S+\[\d+\] exited with preempt_count .*)/,
+    line: true,
+  },
+
+  // kernel/watchdog.c, kernel/watchdog_perf.c
+  { name: 'soft lockup', pattern: after('watchdog: ', 'BUG: soft lockup - '), taint: [SOFT_LOCKUP] },
+  { name: 'hard lockup', pattern: /^(?:\S+: )?((?:CPU\d+: )?Watchdog detected hard LOCKUP.*)/ },
+  // kernel/rcu/tree_stall.h, tree_exp.h, tasks.h
+  {
+    name: 'RCU stall',
+    pattern: after(
+      'rcu: ',
+      'INFO: \\S+ (?:self-)?detected (?:expedited )?stalls? on ',
+      '\\S+ kthread starved for ',
+      '\\S+ kthread timer wakeup didn.t happen for ',
+    ),
+  },
+  // kernel/hung_task.c
+  { name: 'hung task', pattern: begins('INFO: task \\S+ blocked ', 'INFO: task \\S+ is blocked on ') },
+  // kernel/workqueue.c
+  {
+    name: 'workqueue',
+    pattern: begins('BUG: workqueue lockup - '),
+    until: /^Showing backtraces of running workers/,
+  },
+  { name: 'workqueue', pattern: begins('workqueue: \\S+ \\S+ is flushing ', 'destroy_workqueue: ') },
+
+  // lib/refcount.c, lib/list_debug.c: a line of its own at a WARN or BUG
+  { name: 'refcount', pattern: begins('refcount_t: '), taint: [WARNED] },
+  {
+    name: 'list corruption',
+    pattern: begins('(?:hlist|list)_(?:add|del) corruption', 'list_add double add'),
+    taint: [DIED, WARNED],
+  },
+  // lib/debugobjects.c
+  { name: 'debug objects', pattern: begins('ODEBUG: '), taint: [WARNED] },
+  // lib/kobject.c, drivers/base/core.c, fs/sysfs, fs/kernfs, fs/proc/generic.c
+  {
+    name: 'kobject',
+    pattern: begins(
+      "kobject: '.*' \\(\\S+\\): (?:is not initialized, yet|tried to|attempted to)",
+      'kobject: can not set name',
+      'kobject_add_internal failed for ',
+      'sysfs: cannot create duplicate filename ',
+      "sysfs group '.*' not found for kobject",
+      'kernfs: can not remove ',
+      "Device '.*' does not have a release\\(\\) function",
+      "proc_dir_entry '.*' already registered",
+      "remove_proc_entry: removing non-empty directory '",
+      "name '.*'$",
+    ),
+    taint: [WARNED],
+  },
+
+  // net/core/dev.c, lib/ref_tracker.c, net/sched/sch_generic.c, net/ipv4/af_inet.c, net/core/sock.c
+  { name: 'netdev', pattern: begins('unregister_netdevice: waiting for '), line: true },
+  { name: 'netdev', pattern: /^(?:\S+ \S+ \S+: |\S+: )?(NETDEV WATCHDOG: .*)/, taint: [WARNED] },
+  {
+    name: 'reference leak',
+    pattern: after(
+      'ref_tracker: ',
+      'reference already released',
+      '\\S+@[\\da-f]+ has \\d+/\\d+ users at',
+      'leaked reference',
+    ),
+    taint: [WARNED],
+  },
+  {
+    name: 'socket leak',
+    pattern: begins(
+      'Attempt to release (?:alive|TCP socket)',
+      'IPv4: Attempt to release ',
+      'Freeing alive netlink socket ',
+    ),
+  },
+
+  // mm/slub.c, mm/slab_common.c: "BUG kmalloc-64 (Tainted: G    B      OE): Poison overwritten"
+  { name: 'slab', pattern: /^(BUG \S+ \((?:Not tainted|Tainted: ).*\): .*)/, taint: [BAD_PAGE, WARNED] },
+  {
+    name: 'slab',
+    pattern: begins(
+      'kmem_cache_destroy \\S+: Slab cache still has objects',
+      '(?:cache_from_obj|kmem_cache_free): Wrong slab cache',
+      'virt_to_cache: ',
+      'kmem_cache_free\\(.*\\) called for ',
+      'slab error in ',
+    ),
+    taint: [BAD_PAGE, WARNED],
+  },
+  // mm/page_alloc.c, mm/memory.c, kernel/fork.c
+  { name: 'bad page', pattern: begins('BUG: Bad ', 'BUG: non-zero pgtables_bytes'), taint: [BAD_PAGE] },
+  // mm/page_alloc.c, mm/vmalloc.c
+  {
+    name: 'page allocation',
+    pattern: /^(\S+: (?:page allocation failure|page allocation stalls|vmalloc error|vmalloc: ).*)/,
+    until: /^\d+ pages (?:reserved|hwpoisoned)$/,
+  },
+  {
+    name: 'vmalloc',
+    pattern: begins('Trying to vfree\\(\\) ', 'vmap allocation for size \\d+ failed'),
+    taint: [WARNED],
+  },
+  // mm/oom_kill.c
+  {
+    name: 'out of memory',
+    pattern: /^(\S+ invoked oom-killer: .*)/,
+    until: /^(?:Memory cgroup out|Out) of memory: Killed process /,
+  },
+  {
+    name: 'out of memory',
+    pattern: begins('(?:Memory cgroup out|Out) of memory: Killed process '),
+    line: true,
+  },
+  // mm/kmemleak.c, and what reading its debugfs file gives
+  { name: 'kmemleak', pattern: /^kmemleak: (\d+ new suspected memory leaks.*)/, line: true },
+  {
+    name: 'kmemleak',
+    pattern: after('kmemleak: ', 'Kernel memory leak detector disabled', 'Freeing unknown object at'),
+  },
+  { name: 'kmemleak', pattern: /^(unreferenced object 0x[\da-f]+ \(size \d+\)):/ },
+  // lib/string_helpers.c, mm/usercopy.c, mm/maccess.c
+  {
+    name: 'overflow',
+    pattern: begins(
+      'detected buffer overflow in ',
+      '\\w+: detected buffer overflow',
+      '\\w+: detected field-spanning ',
+      'Buffer overflow detected \\(',
+      'usercopy: Kernel memory (?:exposure|overwrite) attempt detected ',
+      'Bad or missing usercopy whitelist',
+    ),
+    taint: [DIED, WARNED],
+  },
+
+  // arch/x86/kernel/traps.c, arch/x86/mm/fault.c, kernel/panic.c, kernel/sched/core.c
+  { name: 'stack overflow', pattern: /^(?:BUG: )?((?:\S+ )?stack guard page was hit at .*)/, taint: [DIED] },
+  {
+    name: 'stack overflow',
+    pattern:
+      /^(?:Kernel panic - not syncing: )(stack-protector: .*|corrupted stack end .*|kernel stack overflow.*)/,
+  },
+  { name: 'double fault', pattern: after('traps: ', 'PANIC: double fault'), taint: [DIED] },
+  { name: 'double fault', pattern: after('Oops: ', 'double fault: '), rank: 1, taint: [DIED] },
+  {
+    name: 'oops',
+    pattern: begins('BUG: kernel NULL pointer dereference', 'BUG: unable to handle '),
+    taint: [DIED],
+  },
+  { name: 'oops', pattern: begins('kernel tried to execute '), rank: 1, taint: [DIED] },
+  { name: 'general protection', pattern: after('Oops: ', 'general protection fault\\b'), taint: [DIED] },
+  // Before the oops that it is: "invalid opcode".
+  { name: 'BUG', pattern: begins('kernel BUG at '), taint: [DIED] },
+  // "divide error: 0000 [#1] PREEMPT SMP", from 6.10 with "Oops: " before it
+  { name: 'oops', pattern: /^(?:Oops: )?((?:[\w -]+: )?[\da-f]{4} \[#\d+\].*)/, rank: 1, taint: [DIED] },
+  { name: 'oops', pattern: begins('Oops: '), rank: 1, taint: [DIED] },
+  { name: 'MSR', pattern: begins('unchecked MSR access error: ') },
+  {
+    name: 'machine check',
+    pattern: /^(?:mce: )?(\[Hardware Error\]: (?:Machine check events logged|CPU \d+: Machine Check).*)/,
+  },
+  { name: 'NMI', pattern: after('Uhhuh\\. ', 'NMI received for unknown reason '), line: true },
+  // kernel/irq/spurious.c, kernel/irq/manage.c
+  { name: 'interrupt', pattern: /^((?:genirq: )?(?:irq \d+: nobody cared|Flags mismatch irq \d+).*)/ },
+  { name: 'interrupt', pattern: begins('irq event \\d+: bogus return value ') },
+  // fs/super.c, fs/dcache.c
+  { name: 'VFS', pattern: begins('VFS: Busy inodes after unmount', 'BUG: Dentry ') },
+  // kernel/module
+  {
+    name: 'module',
+    pattern:
+      /^(\S+: (?:disagrees about version of symbol|kernel tainted because of forced|module license '.*' taints kernel).*)/,
+    line: true,
+  },
+
+  // kernel/exit.c, kernel/panic.c
+  { name: 'init killed', pattern: /^Kernel panic - not syncing: (Attempted to kill init!.*)/ },
+  {
+    name: 'panic',
+    pattern: /^Kernel panic - not syncing: (.*)/,
+    follows:
+      /: (?:Fatal exception|.*panic_on_warn|softlockup: hung tasks|hung_task: blocked tasks|RCU Stall|Hard LOCKUP|Machine halted|NMI: Not continuing|Attempted to kill init!|Aiee, )/,
+  },
+  // "WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2 [m]"; from 6.19 "WARNING: a.c:1 at f+0x1/0x2 [m], CPU#0: comm/1"
+  {
+    name: 'WARN',
+    pattern: /^WARNING: (CPU: \d+ PID: \d+ at .*|\S+:\d+ at .*, CPU#\d+: .*)/,
+    rank: 1,
+    taint: [WARNED],
+  },
+  // Whatever else the kernel calls a bug. Modules write their own name first and are not meant.
+  { name: 'BUG', pattern: begins('BUG: '), rank: 1, taint: [DIED, WARNED] },
+]
+
+/** A report that begins with none of these lines, but has what reports have: a "cut here", a stack trace. */
+export const unknownKind: Kind = { name: 'stack trace', pattern: /^/, rank: 0, taint: [WARNED] }
+
+/** What is followed by a stack trace because somebody asked for it: sysrq's lists of tasks, and of what CPUs do. */
+export const asked =
+  /^(?:sysrq: Show |task:\S+\s+state:|Showing (?:all locks|busy workqueues)|NMI backtrace for cpu)/
+
+/** What a stack trace begins with. */
+export const traceHead = /^(?:Call Trace:|Backtrace:)/
+
+/** The lines that reports consist of once their stack trace has begun, and after it. */
+export const body = new RegExp(
+  `^(?:${[
+    '\\s',
+    'CPU: \\d',
+    'UID: \\d',
+    'Hardware name: ',
+    'Modules linked in: ',
+    'Unloaded tainted modules: ',
+    'Tainted: ',
+    '\\[\\w+\\]=',
+    traceHead.source.slice(1),
+    'Code: ',
+    'Workqueue: ',
+    'RIP: ',
+    'R[A-Z]{2}: ',
+    'R\\d\\d: ',
+    '[FCDE]S: ',
+    '[CD]R\\d: ',
+    'PKRU: ',
+    'PGD ',
+    'irq event stamp: ',
+    '(?:hard|soft)irqs last ',
+    'Last potentially related work creation',
+    'Preemption disabled at',
+    'Disabling lock debugging',
+    'INFO: lockdep is turned off',
+    'Kernel Offset: ',
+    'note: \\S+ exited',
+    'Sending NMI from',
+    'NMI backtrace for',
+    'rcu: \\s',
+    'pool \\d+:',
+    'workqueue \\S+: flags=',
+    'Showing busy workqueues',
+    'Showing backtraces of',
+    'task:\\S+\\s+state:',
+    'Future hung task reports are suppressed',
+    '"echo 0 > ',
+    'Object ',
+    'Redzone ',
+    'Padding ',
+    'Bytes b4 ',
+    'FIX \\S+: ',
+    'Slab 0x',
+    'handlers:',
+    '\\[<[\\da-f]+>\\]',
+    'page dumped because: ',
+    'page: ?refcount:',
+    'raw: ',
+    'flags: ',
+    '---\\[ end ',
+  ].join('|')})`,
+)
