@@ -6,7 +6,7 @@
  */
 import { Datagram } from './datagram.ts'
 import { OverflowError, SystemCallError } from './errors.ts'
-import { align, readS32, readU32, writeU32, writeWord } from './integers.ts'
+import { align, isLittleEndian, readS32, readU32, writeWord } from './integers.ts'
 import { addressOf, errno, recvmmsg, recvmsg } from './libc.ts'
 
 const EAGAIN = 11
@@ -24,12 +24,21 @@ const SLAB_SIZE = 4 * LARGEST_DUMP
 /** Memory that is never touched is never there: this costs addresses only. */
 const SPILL_SIZE = 4 * 1024 * 1024
 
-// struct msghdr, struct iovec and struct sockaddr_nl on a 64-bit machine
+// struct msghdr, struct iovec and struct sockaddr_nl on a 64-bit machine. What changes with each call is read and written as
+// words, each of which is one instruction: offsets and sizes ending in _WORDS count those.
 const header = Buffer.alloc(56)
 const vectors = Buffer.alloc(32)
 const sender = Buffer.alloc(12)
-const NAME_LENGTH_OFFSET = 8
-const CONTROL_LENGTH_OFFSET = 40
+const SENDER_WORDS = 3
+const NAME_LENGTH_WORDS = 2
+const CONTROL_LENGTH_WORDS = 10
+/** Which of the two words of a pointer is the lower half. */
+const LOW = isLittleEndian ? 0 : 1
+/** The lower half of an iov_len. */
+const ROOM_WORDS = 2 + LOW
+const headerWords = wordsOf(header)
+const vectorWords = wordsOf(vectors)
+const senderWords = wordsOf(sender)
 
 /** Room for both control messages that a netlink socket can ask for, each a struct cmsghdr (16 bytes) and an int. */
 const control = Buffer.alloc(48)
@@ -48,11 +57,11 @@ export function receiveDatagram(fd: number): Datagram | undefined {
   spill ??= prepare()
   if (slab.length - used < LARGEST_DUMP) startSlab()
   const room = slab.length - used
-  writeWord(vectors, slabAddress + used, 0)
-  writeWord(vectors, room, 8)
+  setPointer(vectorWords, 0, slabAddress + used)
+  vectorWords[ROOM_WORDS] = room
   // the kernel writes the length back
-  writeU32(header, sender.length, NAME_LENGTH_OFFSET)
-  writeU32(header, control.length, CONTROL_LENGTH_OFFSET)
+  headerWords[NAME_LENGTH_WORDS] = sender.length
+  headerWords[CONTROL_LENGTH_WORDS] = control.length
 
   let length = recvmsg(fd, header, MSG_DONTWAIT | MSG_TRUNC)
   while (length === -1) {
@@ -65,13 +74,13 @@ export function receiveDatagram(fd: number): Datagram | undefined {
 
   let datagram: Datagram
   if (length <= room) {
-    datagram = new Datagram(slab, readU32(sender, 4), readU32(sender, 8), length, used, used + length)
+    datagram = new Datagram(slab, word(senderWords, 1), word(senderWords, 2), length, used, used + length)
     used += align(length)
   } else {
     const bytes = Buffer.concat([slab.subarray(used), spill.subarray(0, length - room)])
-    datagram = new Datagram(bytes, readU32(sender, 4), readU32(sender, 8), length)
+    datagram = new Datagram(bytes, word(senderWords, 1), word(senderWords, 2), length)
   }
-  const controlLength = readU32(header, CONTROL_LENGTH_OFFSET)
+  const controlLength = word(headerWords, CONTROL_LENGTH_WORDS)
   if (controlLength > 0) readControl(datagram, control, controlLength)
   return datagram
 }
@@ -82,11 +91,14 @@ const SLOTS = 16
 const STRIDE = SPILL_SIZE + 4096 + 64
 /** struct mmsghdr: a struct msghdr, the length received, padding. */
 const SLOT_HEADER = 64
-const SLOT_LENGTH_OFFSET = 56
+const SLOT_HEADER_WORDS = 16
+const SLOT_LENGTH_WORDS = 14
 
 /** Where {@link receiveDatagrams} receives into: a spill area, a name and control messages for each slot. */
 interface Slots {
   readonly headers: Buffer
+  readonly headerWords: Uint32Array
+  readonly senderWords: Uint32Array
   readonly vectors: Buffer
   readonly senders: Buffer
   readonly controls: Buffer
@@ -101,10 +113,10 @@ let slots: Slots | undefined
  */
 export function receiveDatagrams(fd: number): Datagram[] {
   slots ??= prepareSlots()
-  const { headers, senders, controls, areas } = slots
-  for (let i = 0; i < SLOTS; i++) {
-    writeU32(headers, sender.length, i * SLOT_HEADER + NAME_LENGTH_OFFSET)
-    writeU32(headers, control.length, i * SLOT_HEADER + CONTROL_LENGTH_OFFSET)
+  const { headers, headerWords, senderWords, controls, areas } = slots
+  for (let at = 0; at < SLOTS * SLOT_HEADER_WORDS; at += SLOT_HEADER_WORDS) {
+    headerWords[at + NAME_LENGTH_WORDS] = sender.length
+    headerWords[at + CONTROL_LENGTH_WORDS] = control.length
   }
   const flags = MSG_DONTWAIT | MSG_TRUNC
   let count = recvmmsg(fd, headers, SLOTS, flags, null)
@@ -118,21 +130,20 @@ export function receiveDatagrams(fd: number): Datagram[] {
 
   const datagrams: Datagram[] = []
   for (let i = 0; i < count; i++) {
-    const length = readU32(headers, i * SLOT_HEADER + SLOT_LENGTH_OFFSET)
-    const datagram = keep(
-      areas,
-      i * STRIDE,
-      length,
-      readU32(senders, i * 12 + 4),
-      readU32(senders, i * 12 + 8),
-    )
-    const controlLength = readU32(headers, i * SLOT_HEADER + CONTROL_LENGTH_OFFSET)
+    const at = i * SLOT_HEADER_WORDS
+    const length = word(headerWords, at + SLOT_LENGTH_WORDS)
+    const portId = word(senderWords, i * SENDER_WORDS + 1)
+    const datagram = keep(areas, i * STRIDE, length, portId, word(senderWords, i * SENDER_WORDS + 2))
+    const controlLength = word(headerWords, at + CONTROL_LENGTH_WORDS)
     if (controlLength > 0)
       readControl(datagram, controls.subarray(i * control.length, (i + 1) * control.length), controlLength)
     datagrams.push(datagram)
   }
   return datagrams
 }
+
+/** Bytes that are copied faster one by one than by a call. */
+const FEW = 64
 
 /** Copies a datagram to the slab, or to a place of its own if it is large. */
 function keep(area: Buffer, start: number, length: number, portId: number, groups: number): Datagram {
@@ -141,21 +152,19 @@ function keep(area: Buffer, start: number, length: number, portId: number, group
     return new Datagram(bytes, portId, groups, length)
   }
   if (slab.length - used < length) startSlab()
-  area.copy(slab, used, start, start + length)
+  if (length > FEW) area.copy(slab, used, start, start + length)
+  else for (let i = 0; i < length; i++) slab[used + i] = area[start + i] as number
   const datagram = new Datagram(slab, portId, groups, length, used, used + length)
   used += align(length)
   return datagram
 }
 
 function prepareSlots(): Slots {
-  const prepared: Slots = {
-    headers: Buffer.alloc(SLOTS * SLOT_HEADER),
-    vectors: Buffer.alloc(SLOTS * 16),
-    senders: Buffer.alloc(SLOTS * sender.length),
-    controls: Buffer.alloc(SLOTS * control.length),
-    areas: Buffer.allocUnsafeSlow(SLOTS * STRIDE),
-  }
-  const { headers, vectors, senders, controls, areas } = prepared
+  const headers = Buffer.alloc(SLOTS * SLOT_HEADER)
+  const vectors = Buffer.alloc(SLOTS * 16)
+  const senders = Buffer.alloc(SLOTS * sender.length)
+  const controls = Buffer.alloc(SLOTS * control.length)
+  const areas = Buffer.allocUnsafeSlow(SLOTS * STRIDE)
   for (let i = 0; i < SLOTS; i++) {
     writeWord(vectors, addressOf(areas) + i * STRIDE, i * 16)
     writeWord(vectors, SPILL_SIZE, i * 16 + 8)
@@ -164,7 +173,31 @@ function prepareSlots(): Slots {
     writeWord(headers, 1, i * SLOT_HEADER + 24)
     writeWord(headers, addressOf(controls) + i * control.length, i * SLOT_HEADER + 32)
   }
-  return prepared
+  return {
+    headers,
+    headerWords: wordsOf(headers),
+    vectors,
+    senders,
+    senderWords: wordsOf(senders),
+    controls,
+    areas,
+  }
+}
+
+/** The same memory as words. */
+function wordsOf(buffer: Buffer): Uint32Array {
+  return new Uint32Array(buffer.buffer, buffer.byteOffset, buffer.length / 4)
+}
+
+function word(words: Uint32Array, index: number): number {
+  return words[index] as number
+}
+
+/** A pointer of a 64-bit machine, in the two words from `index` on. */
+function setPointer(words: Uint32Array, index: number, address: number): void {
+  const low = address % 0x100000000
+  words[index + LOW] = low
+  words[index + 1 - LOW] = (address - low) / 0x100000000
 }
 
 function startSlab(): void {

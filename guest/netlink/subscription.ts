@@ -1,5 +1,6 @@
 import type { Datagram } from './datagram.ts'
 import { MalformedError, OverflowError } from './errors.ts'
+import { align } from './integers.ts'
 import type { Message } from './message.ts'
 import type { WaitOptions } from './wait.ts'
 
@@ -62,7 +63,8 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
 
   /** What is there already is taken without waiting; one `next` at a time. */
   next(): Promise<IteratorResult<SubscriptionEvent, undefined>> {
-    const value = this.#take()
+    // an async function for each message would cost as much as all else
+    const value = this.#isEnded || this.#options.signal?.aborted ? undefined : this.#takeReady()
     return value === undefined ? this.#receive() : Promise.resolve({ done: false, value })
   }
 
@@ -71,28 +73,41 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
       // also where there is always more without waiting
       this.#options.signal?.throwIfAborted()
       try {
-        this.#datagram = this.#datagrams[this.#nextDatagram++]
-        if (this.#datagram === undefined) {
+        if (this.#nextDatagram >= this.#datagrams.length) {
           this.#datagrams = this.#receiver.receiveReady()
-          this.#nextDatagram = 1
-          this.#datagram = this.#datagrams[0] ?? (await this.#receiver.receive(this.#options))
+          this.#nextDatagram = 0
+          if (this.#datagrams.length === 0) this.#datagrams = [await this.#receiver.receive(this.#options)]
         }
       } catch (error) {
         if (!(error instanceof OverflowError)) throw error
         return { done: false, value: { kind: 'lost', error } }
       }
-      if (this.#fromKernel && this.#datagram.portId !== 0) continue
-      try {
-        this.#messages = this.#datagram.messages()
-        this.#position = 0
-      } catch (error) {
-        if (!(error instanceof MalformedError)) throw error
-        return { done: false, value: { kind: 'malformed', error, datagram: this.#datagram } }
-      }
-      const value = this.#take()
+      const value = this.#takeReady()
       if (value !== undefined) return { done: false, value }
     }
     return { done: true, value: undefined }
+  }
+
+  /** Of the messages of a datagram the next, else the first event of the next datagram, if it has one. */
+  #takeReady(): SubscriptionEvent | undefined {
+    const next = this.#take()
+    if (next !== undefined) return next
+    const datagram = this.#datagrams[this.#nextDatagram]
+    if (datagram === undefined) return undefined
+    this.#nextDatagram++
+    if (this.#fromKernel && datagram.portId !== 0) return undefined
+    try {
+      // most often the only one
+      const message = datagram.first()
+      if (align(message.length) >= datagram.length) return { kind: 'message', message, datagram }
+      this.#messages = datagram.messages()
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error
+      return { kind: 'malformed', error, datagram }
+    }
+    this.#datagram = datagram
+    this.#position = 0
+    return this.#take()
   }
 
   /** Ends it: groups that were joined for it are left. */
