@@ -23,6 +23,7 @@ import {
   writeU32,
   writeU64,
 } from './integers.ts'
+import { readText } from './text.ts'
 
 /** An attribute of `length` payload bytes: the header written, the padding zero, the payload the caller's to write. */
 function allocate(type: number, length: number): Buffer {
@@ -134,79 +135,84 @@ export class Attribute {
   /** Where the attribute's header begins in the bytes that were parsed. */
   readonly offset: number
   readonly #buffer: Buffer
+  /** Of the payload, in the buffer. */
+  readonly #start: number
   readonly #end: number
 
-  /** `offset` and `end` are checked by {@link parseAttributes}, which is what makes attributes. */
-  constructor(buffer: Buffer, offset: number, end: number) {
-    const rawType = readU16(buffer, offset + 2)
+  /**
+   * The bytes from `start` to `end`, which are checked by {@link parseAttributes}, which is what makes attributes. What is parsed
+   * begins at `base` of the buffer.
+   */
+  constructor(buffer: Buffer, start: number, end: number, base = 0) {
+    const rawType = readU16(buffer, start + 2)
     this.type = rawType & NLA_TYPE_MASK
     this.isNested = (rawType & NLA_F_NESTED) !== 0
     this.isNetByteOrder = (rawType & NLA_F_NET_BYTEORDER) !== 0
-    this.offset = offset
+    this.offset = start - base
+    this.#start = start + NLA_HDRLEN
     this.#buffer = buffer
     this.#end = end
   }
 
   /** Bytes of payload. */
   get length(): number {
-    return this.#end - this.offset - NLA_HDRLEN
+    return this.#end - this.#start
   }
 
   /** The payload without its padding: a view. */
   get payload(): Buffer {
-    return this.#buffer.subarray(this.offset + NLA_HDRLEN, this.#end)
+    return this.#buffer.subarray(this.#start, this.#end)
   }
 
   u8(): number {
-    return this.#buffer.readUInt8(this.#start(1))
+    return this.#buffer.readUInt8(this.#checked(1))
   }
   u16(): number {
-    return readU16(this.#buffer, this.#start(2))
+    return readU16(this.#buffer, this.#checked(2))
   }
   u32(): number {
-    return readU32(this.#buffer, this.#start(4))
+    return readU32(this.#buffer, this.#checked(4))
   }
   u64(): bigint {
-    return readU64(this.#buffer, this.#start(8))
+    return readU64(this.#buffer, this.#checked(8))
   }
   s8(): number {
-    return this.#buffer.readInt8(this.#start(1))
+    return this.#buffer.readInt8(this.#checked(1))
   }
   s16(): number {
-    return readS16(this.#buffer, this.#start(2))
+    return readS16(this.#buffer, this.#checked(2))
   }
   s32(): number {
-    return readS32(this.#buffer, this.#start(4))
+    return readS32(this.#buffer, this.#checked(4))
   }
   s64(): bigint {
-    return readS64(this.#buffer, this.#start(8))
+    return readS64(this.#buffer, this.#checked(8))
   }
   be16(): number {
-    return this.#buffer.readUInt16BE(this.#start(2))
+    return this.#buffer.readUInt16BE(this.#checked(2))
   }
   be32(): number {
-    return this.#buffer.readUInt32BE(this.#start(4))
+    return this.#buffer.readUInt32BE(this.#checked(4))
   }
   be64(): bigint {
-    return this.#buffer.readBigUInt64BE(this.#start(8))
+    return this.#buffer.readBigUInt64BE(this.#checked(8))
   }
 
   /** UTF-8 up to the first NUL, or to the end where there is none. */
   string(): string {
-    const start = this.offset + NLA_HDRLEN
-    const nul = this.#buffer.indexOf(0, start)
-    return this.#buffer.toString('utf8', start, nul === -1 || nul > this.#end ? this.#end : nul)
+    return readText(this.#buffer, this.#start, this.#end)
   }
 
   /** The attributes inside, whether NLA_F_NESTED is set or not. Offsets count from the payload's first byte. */
   attributes(): Attribute[] {
-    return parseAttributes(this.payload)
+    return parseAttributesAt(this.#buffer, this.#start, this.#end, this.#start)
   }
 
-  #start(width: number): number {
+  /** Where the payload begins, if it is that wide. */
+  #checked(width: number): number {
     if (this.length !== width)
       throw new MalformedError(`attribute ${this.type} has ${this.length} bytes, not ${width}`, this.offset)
-    return this.offset + NLA_HDRLEN
+    return this.#start
   }
 }
 
@@ -215,17 +221,21 @@ export class Attribute {
  * @throws MalformedError for a length under the header's own or past the end, or 1 to 3 bytes left over
  */
 export function parseAttributes(bytes: Uint8Array, offset = 0): Attribute[] {
-  const buffer = asBuffer(bytes)
+  return parseAttributesAt(asBuffer(bytes), offset, bytes.length, 0)
+}
+
+/** The same of the bytes of `buffer` from `start` to `end`. Offsets, those of errors too, count from `base`. */
+export function parseAttributesAt(buffer: Buffer, start: number, end: number, base: number): Attribute[] {
   const attributes: Attribute[] = []
-  while (offset < buffer.length) {
-    const rest = buffer.length - offset
-    if (rest < NLA_HDRLEN) throw new MalformedError(`${rest} bytes left over after the attributes`, offset)
-    const length = readU16(buffer, offset)
+  for (let at = start; at < end; ) {
+    const rest = end - at
+    if (rest < NLA_HDRLEN) throw new MalformedError(`${rest} bytes left over after the attributes`, at - base)
+    const length = readU16(buffer, at)
     if (length < NLA_HDRLEN || length > rest)
-      throw new MalformedError(`an attribute of ${length} bytes where ${rest} are left`, offset)
-    attributes.push(new Attribute(buffer, offset, offset + length))
+      throw new MalformedError(`an attribute of ${length} bytes where ${rest} are left`, at - base)
+    attributes.push(new Attribute(buffer, at, at + length, base))
     // the last one's padding may be missing
-    offset += align(length)
+    at += align(length)
   }
   return attributes
 }

@@ -1,5 +1,5 @@
 /** Messages: struct nlmsghdr of include/uapi/linux/netlink.h and what follows it, padded to four bytes. */
-import { type Attribute, parseAttributes } from './attribute.ts'
+import { type Attribute, parseAttributesAt } from './attribute.ts'
 import { NLMSG_ERROR, NLMSG_HDRLEN } from './constants.ts'
 import { MalformedError } from './errors.ts'
 import { align, asBuffer, readU16, readU32, writeU16, writeU32 } from './integers.ts'
@@ -142,7 +142,8 @@ export class Message {
   attributes(skip = 0): Attribute[] {
     if (this.length < NLMSG_HDRLEN + skip)
       throw new MalformedError(`a payload shorter than its family's header of ${skip} bytes`, NLMSG_HDRLEN)
-    return parseAttributes(this.bytes, NLMSG_HDRLEN + align(skip))
+    const start = this.#start + NLMSG_HDRLEN + align(skip)
+    return parseAttributesAt(this.#buffer, start, this.#start + this.length, this.#start)
   }
 }
 

@@ -19,6 +19,7 @@ import {
   writeU64,
 } from './integers.ts'
 import type { AttributeSet } from './schema.ts'
+import { readText } from './text.ts'
 
 /** What can be an attribute's payload. */
 export interface Value<T> {
@@ -246,18 +247,7 @@ export function named<const N extends string>(
 /** Text in UTF-8, written with a terminating NUL and read up to one. */
 export const string: Value<string> = {
   kind: 'string',
-  read(buffer, start, end) {
-    // short texts, as names are: cheaper by hand than by a search through what may be a large buffer
-    let stop = start
-    let ascii = 0
-    while (stop < end) {
-      const byte = buffer[stop]
-      if (byte === undefined || byte === 0) break
-      ascii |= byte
-      stop++
-    }
-    return ascii < 0x80 ? buffer.toString('latin1', start, stop) : buffer.toString('utf8', start, stop)
-  },
+  read: (buffer, start, end) => readText(buffer, start, end),
   write: (type, value) => attr.string(type, value),
 }
 

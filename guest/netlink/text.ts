@@ -1,0 +1,13 @@
+/** Text in UTF-8 from `start` up to the first NUL, or to `end` where there is none. */
+export function readText(buffer: Buffer, start: number, end: number): string {
+  // short texts, as names are: cheaper by hand than by a search through what may be a large buffer
+  let stop = start
+  let ascii = 0
+  while (stop < end) {
+    const byte = buffer[stop]
+    if (byte === undefined || byte === 0) break
+    ascii |= byte
+    stop++
+  }
+  return buffer.toString(ascii < 0x80 ? 'latin1' : 'utf8', start, stop)
+}
