@@ -67,10 +67,14 @@ const machineParameters = [
   // kernels without ACPI have no power-off.
   'panic=-1',
   'reboot=t',
+  // A guest that answers nothing any more is sent an NMI, also where interrupts are off: its panic says where it hangs.
+  'unknown_nmi_panic',
   // A serial port that is emulated takes time for each character probed; ours are known.
   '8250.nr_uarts=1',
   // What protects kernels from each other's speculation costs emulation a tenth, and tests nothing here.
   'mitigations=off',
+  // Some 15,000 records until one is overwritten, so that a module that prints for each message outruns nobody (4 MiB).
+  'log_buf_len=1M',
   'audit=0',
   'tsc=reliable',
   'no_timer_check',
