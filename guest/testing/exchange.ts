@@ -1,12 +1,14 @@
 import {
+  type Datagram,
   encodeMessage,
   NLM_F_ACK,
   NLM_F_REQUEST,
   NLMSG_NOOP,
+  OverflowError,
   Socket,
   TimeoutError,
 } from '../netlink/index.ts'
-import { acknowledgement, type WireDatagram, wire } from './wire.ts'
+import { acknowledgementBytes, type WireDatagram, wire } from './wire.ts'
 
 /** Sequence numbers of markers, out of the way of those that tests choose. */
 let marker = 0xfeed0000
@@ -25,13 +27,13 @@ export async function heard(socket: Socket): Promise<WireDatagram[]> {
     flags: NLM_F_REQUEST | NLM_F_ACK,
     sequence: marker++,
   })
-  const end = JSON.stringify(acknowledgement(request, socket))
+  const end = acknowledgementBytes(request, socket)
   socket.send(request)
   const datagrams: WireDatagram[] = []
   for (;;) {
-    let next: WireDatagram
+    let next: Datagram
     try {
-      next = wire(await socket.receive())
+      next = await socket.receive()
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error
       throw new Error(
@@ -39,8 +41,8 @@ export async function heard(socket: Socket): Promise<WireDatagram[]> {
         { cause: error },
       )
     }
-    if (JSON.stringify(next) === end) return datagrams
-    datagrams.push(next)
+    if (next.portId === 0 && next.bytes.equals(end)) return datagrams
+    datagrams.push(wire(next))
   }
 }
 
@@ -67,4 +69,39 @@ export async function heardUntilMarker(socket: Socket): Promise<WireDatagram[]> 
 export async function exchange(socket: Socket, ...datagrams: readonly Uint8Array[]): Promise<WireDatagram[]> {
   for (const datagram of datagrams) socket.send(datagram)
   return await heard(socket)
+}
+
+/**
+ * All that is in a socket's receive buffer now, oldest first, with an OverflowError where the kernel says that messages
+ * were lost. What a request causes is there when its send has returned.
+ */
+export function drain(socket: Socket): (Datagram | OverflowError)[] {
+  const events: (Datagram | OverflowError)[] = []
+  for (;;) {
+    try {
+      const datagrams = socket.receiveReady()
+      if (datagrams.length === 0) return events
+      events.push(...datagrams)
+    } catch (error) {
+      if (!(error instanceof OverflowError)) throw error
+      events.push(error)
+    }
+  }
+}
+
+/**
+ * Datagrams as text, a line each: where it came from, the group mask it came by, its bytes as hex. One string compares
+ * thousands of them a hundred times faster than their values do. What is expected is given as bytes from the kernel.
+ */
+export function transcript(
+  events: readonly (Datagram | OverflowError | Buffer)[],
+  { groups = 0 }: { groups?: number } = {},
+): string {
+  const line = (from: number, mask: number, bytes: Buffer) => `${from} ${mask} ${bytes.toString('hex')}`
+  return events
+    .map(event => {
+      if (event instanceof OverflowError) return 'ENOBUFS'
+      return Buffer.isBuffer(event) ? line(0, groups, event) : line(event.portId, event.groups, event.bytes)
+    })
+    .join('\n')
 }

@@ -77,7 +77,7 @@ export class GenericExample {
     return { memberships: [this.group] }
   }
   get byMask(): SocketOptions {
-    return { groups: this.#mask }
+    return { groups: this.mask }
   }
 
   /** A request to set the variable: the attribute with that value, or any bytes in its place. */
@@ -104,21 +104,22 @@ export class GenericExample {
 
   /** The reply to a GET of `to` with that sequence number (0 if not given). */
   reply(value: number, to: { portId: number }, sequence = 0): WireDatagram {
-    return wire(this.#variable(value, to, sequence))
+    return wire(this.variableBytes(value, to, sequence))
   }
 
   /** What subscribers hear of an update by `by` with that sequence number (0 if not given). */
   notification(value: number, by: { portId: number }, sequence = 0): WireDatagram {
-    return wire(this.#variable(value, by, sequence), { groups: this.#mask })
+    return wire(this.variableBytes(value, by, sequence), { groups: this.mask })
   }
 
-  #variable(value: number, { portId }: { portId: number }, sequence: number): Buffer {
+  /** The message with the variable, which both of these are. */
+  variableBytes(value: number, { portId }: { portId: number }, sequence: number): Buffer {
     const header = encodeGenericHeader({ command: NLEX_CMD_UPD, version: NLEX_FAMILY_VERSION })
     return encodeMessage({ type: this.family, sequence, portId }, header, attr.u32(NLE_MYVAR, value))
   }
 
-  /** Numbers over 32 have no bit; with the families of a small kernel there are none. */
-  get #mask(): number {
+  /** Its group's bit. Numbers over 32 have none; with the families of a small kernel there are none such. */
+  get mask(): number {
     if (this.group > 32) throw new RangeError(`group ${this.group} has no bit in a mask`)
     return (1 << (this.group - 1)) >>> 0
   }

@@ -9,13 +9,19 @@ export function openCustom(options: SocketOptions = {}): Socket {
   return Socket.open(NETLINK_CUSTOMFAMILY, { extendedAck: false, ...options })
 }
 
+/** The group's bit in a mask. */
+export const customMask = 1 << (NETLINK_MYGROUP - 1)
+
 /** What the sender of a message is answered. */
-export const customAnswer: WireDatagram = wire(
-  encodeMessage({ type: NLMSG_DONE }, Buffer.from('HELLO USER UNICAST FROM KERNEL\0')),
+export const customAnswerBytes = encodeMessage(
+  { type: NLMSG_DONE },
+  Buffer.from('HELLO USER UNICAST FROM KERNEL\0'),
 )
+export const customAnswer: WireDatagram = wire(customAnswerBytes)
 
 /** What the group is told of it. */
-export const customTold: WireDatagram = wire(
-  encodeMessage({ type: NLMSG_DONE, sequence: 1 }, Buffer.from('HELLO USER GROUP MULTICAST FROM KERNEL\0')),
-  { groups: 1 << (NETLINK_MYGROUP - 1) },
+export const customToldBytes = encodeMessage(
+  { type: NLMSG_DONE, sequence: 1 },
+  Buffer.from('HELLO USER GROUP MULTICAST FROM KERNEL\0'),
 )
+export const customTold: WireDatagram = wire(customToldBytes, { groups: customMask })

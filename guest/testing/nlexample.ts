@@ -42,14 +42,15 @@ export function get(fields: RequestFields = {}, payload: Uint8Array = Buffer.all
 
 /** The reply to a GET of `to` with that sequence number (0 if not given). */
 export function reply(value: number, to: { portId: number }, sequence = 0): WireDatagram {
-  return wire(variable(value, to, sequence))
+  return wire(variableBytes(value, to, sequence))
 }
 
 /** What subscribers hear of an update by `by` with that sequence number (0 if not given). */
 export function notification(value: number, by: { portId: number }, sequence = 0): WireDatagram {
-  return wire(variable(value, by, sequence), { groups: 1 << (NLEX_GRP_MYVAR - 1) })
+  return wire(variableBytes(value, by, sequence), { groups: 1 << (NLEX_GRP_MYVAR - 1) })
 }
 
-function variable(value: number, { portId }: { portId: number }, sequence: number): Buffer {
+/** The message with the variable, which both of these are. */
+export function variableBytes(value: number, { portId }: { portId: number }, sequence: number): Buffer {
   return encodeMessage({ type: NLEX_MSG_UPD, sequence, portId }, attr.u32(NLE_MYVAR, value))
 }

@@ -11,6 +11,23 @@ const library = new URL(
 
 const LIMIT = 60_000
 
+/** What every thread runs: pieces of work as text, one after the other. */
+const code = `
+  const { parentPort, workerData } = require('node:worker_threads')
+  parentPort.on('message', async ({ work, input }) => {
+    try {
+      const netlink = await import(workerData)
+      parentPort.postMessage({ value: await (0, eval)(work)(netlink, input) })
+    } catch (error) {
+      parentPort.postMessage({ error })
+    }
+  })`
+
+type Answer<Output> = { readonly value: Output } | { readonly error: unknown }
+
+/** Threads that have no work: starting one and loading the library takes a second of processor time in a slow guest. */
+const idle: Worker[] = []
+
 /**
  * Runs `work` in a thread of its own, at the same time as others: it has its own sockets, event loop and, on a machine with
  * several, CPU. `work` goes there as text: all it can use is the library, what it is given as `input`, and globals. (No
@@ -22,22 +39,28 @@ export async function inThread<Input, Output>(
   work: (netlink: Netlink, input: Input) => Output | Promise<Output>,
   { limit = LIMIT }: { limit?: number } = {},
 ): Promise<Output> {
-  const code = `
-    const { parentPort, workerData } = require('node:worker_threads')
-    import(workerData.library)
-      .then(netlink => (${work.toString()})(netlink, workerData.input))
-      .then(value => parentPort.postMessage({ value }))`
-  const thread = new Worker(code, { eval: true, workerData: { library, input } })
+  const thread = idle.pop() ?? new Worker(code, { eval: true, workerData: library })
+  thread.ref()
   let timer: NodeJS.Timeout | undefined
   try {
-    return await new Promise<Output>((resolve, reject) => {
+    const answer = await new Promise<Answer<Output>>((resolve, reject) => {
       timer = setTimeout(() => reject(new Error(`the thread did not end within ${limit / 1000} s`)), limit)
-      thread.once('message', ({ value }: { value: Output }) => resolve(value))
+      thread.once('message', resolve)
       thread.once('error', reject)
       thread.once('exit', () => reject(new Error('the thread ended without a result')))
+      thread.postMessage({ work: `(${work.toString()})`, input })
     })
+    // Not all at once: node has some of its own on it.
+    for (const event of ['message', 'error', 'exit']) thread.removeAllListeners(event)
+    // It does not keep the process; what it left open, its next work does not see.
+    thread.unref()
+    idle.push(thread)
+    if ('error' in answer) throw answer.error
+    return answer.value
+  } catch (error) {
+    if (!idle.includes(thread)) await thread.terminate()
+    throw error
   } finally {
     clearTimeout(timer)
-    await thread.terminate()
   }
 }

@@ -125,12 +125,15 @@ function sequenceOf(request: Uint8Array): number {
 
 /** The acknowledgement of a request: the kernel composes it (netlink_ack() of net/netlink/af_netlink.c). */
 export function acknowledgement(request: Uint8Array, to: { portId: number }): WireDatagram {
-  return wire(
-    encodeMessage(
-      { type: NLMSG_ERROR, flags: NLM_F_CAPPED, sequence: sequenceOf(request), portId: to.portId },
-      errorNumber(0),
-      request.subarray(0, NLMSG_HDRLEN),
-    ),
+  return wire(acknowledgementBytes(request, to))
+}
+
+/** The same as it is on the wire. */
+export function acknowledgementBytes(request: Uint8Array, to: { portId: number }): Buffer {
+  return encodeMessage(
+    { type: NLMSG_ERROR, flags: NLM_F_CAPPED, sequence: sequenceOf(request), portId: to.portId },
+    errorNumber(0),
+    request.subarray(0, NLMSG_HDRLEN),
   )
 }
 

@@ -2,6 +2,8 @@
 import { attr, NLM_F_ACK, OverflowError, type Socket } from 'netlink-vmtest/netlink'
 import {
   acknowledgement,
+  acknowledgementBytes,
+  drain,
   exchange,
   GenericExample,
   heard,
@@ -9,8 +11,8 @@ import {
   NLE_MYVAR,
   openGeneric,
   refusal,
+  transcript,
   unloadModule,
-  type WireDatagram,
   wire,
 } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -116,36 +118,33 @@ describe('receive buffers that are full', () => {
   const count = 400
   const receiveBuffer = 4096
 
-  /** All that is there now: 'ENOBUFS' where the kernel says so. */
-  function drain(socket: Socket): (WireDatagram | 'ENOBUFS')[] {
-    const events: (WireDatagram | 'ENOBUFS')[] = []
-    for (;;) {
-      try {
-        const datagram = socket.receiveNow()
-        if (datagram === undefined) return events
-        events.push(wire(datagram))
-      } catch (error) {
-        if (!(error instanceof OverflowError)) throw error
-        events.push('ENOBUFS')
-      }
+  /** So many in a datagram: their answers fit into the receive buffer. */
+  const batch = 50
+
+  function updateAll(): void {
+    for (let first = 0; first < count; first += batch) {
+      const requests = Array.from({ length: batch }, (_, i) =>
+        nlex.update(first + i, { flags: ACK, sequence: first + i }),
+      )
+      a.send(Buffer.concat(requests))
+      expect(transcript(drain(a))).toBe(transcript(requests.map(request => acknowledgementBytes(request, a))))
     }
   }
 
-  function updateAll(): void {
-    for (let i = 0; i < count; i++) {
-      const request = nlex.update(i, { flags: ACK, sequence: i })
-      a.send(request)
-      expect(drain(a)).toEqual([acknowledgement(request, a)])
-    }
-  }
+  /** What is heard of the first of them. */
+  const notifications = (howMany: number) =>
+    transcript(
+      Array.from({ length: howMany }, (_, i) => nlex.variableBytes(i, a, i)),
+      { groups: nlex.mask },
+    )
 
   it('subscriber with SO_RCVBUF 4096, 400 UPDs: the sender gets 400 acks; the subscriber one ENOBUFS, 9-10 messages, then hears new ones again', async () => {
     using subscriber = openGeneric({ ...nlex.byMembership, receiveBuffer })
     updateAll()
     const [first, ...rest] = drain(subscriber)
-    expect(first).toBe('ENOBUFS')
+    expect(first).toBeInstanceOf(OverflowError)
     expect([9, 10]).toContain(rest.length)
-    expect(rest).toEqual(rest.map((_, i) => nlex.notification(i, a, i)))
+    expect(transcript(rest)).toBe(notifications(rest.length))
     a.send(nlex.update(1, { sequence: 1 }))
     expect(await heard(subscriber)).toEqual([nlex.notification(1, a, 1)])
   })
@@ -155,7 +154,7 @@ describe('receive buffers that are full', () => {
     updateAll()
     const messages = drain(subscriber)
     expect([9, 10]).toContain(messages.length)
-    expect(messages).toEqual(messages.map((_, i) => nlex.notification(i, a, i)))
+    expect(transcript(messages)).toBe(notifications(messages.length))
   })
 
   it('requester with SO_RCVBUF 4096, 400 GETs unread: every sendto succeeds and none blocks; one ENOBUFS on recv, 9-10 replies', async () => {
@@ -163,9 +162,11 @@ describe('receive buffers that are full', () => {
     a.send(nlex.update(0x01020304))
     for (let i = 0; i < count; i++) requester.send(nlex.get({ sequence: i }))
     const [first, ...rest] = drain(requester)
-    expect(first).toBe('ENOBUFS')
+    expect(first).toBeInstanceOf(OverflowError)
     expect([9, 10]).toContain(rest.length)
-    expect(rest).toEqual(rest.map((_, i) => nlex.reply(0x01020304, requester, i)))
+    expect(transcript(rest)).toBe(
+      transcript(rest.map((_, i) => nlex.variableBytes(0x01020304, requester, i))),
+    )
     expect(await exchange(requester, nlex.get({ sequence: 1 }))).toEqual([
       nlex.reply(0x01020304, requester, 1),
     ])

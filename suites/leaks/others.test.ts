@@ -1,34 +1,16 @@
 /** Thousands of messages to genlexample and nlcustom, after which the kernel has as much memory as before. */
-import { attr, NLM_F_ACK, NLM_F_DUMP, type Socket } from 'netlink-vmtest/netlink'
+import { attr, NLM_F_ACK, NLM_F_DUMP } from 'netlink-vmtest/netlink'
 import {
   GenericExample,
+  leakLimit,
   loadModule,
   moduleReferences,
   openCustom,
   openGeneric,
-  slabGrowth,
+  slabGrowthBy,
   unloadModule,
 } from 'netlink-vmtest/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-
-/** Of each request in a round: a leak of 32 bytes, the least there is, adds up to four times the limit. */
-const count = 4096
-const limit = 32 * 1024
-/** In a datagram: their answers fit into the receive buffer. */
-const batch = 64
-
-const rounds = 3
-
-/** What `count` requests, sent so many in a datagram, add to the kernel's memory. */
-function growthBy(sender: Socket, others: readonly Socket[], request: Buffer, each: number): Promise<number> {
-  const datagram = Buffer.concat(Array.from({ length: each }, () => request))
-  return slabGrowth(() => {
-    for (let sent = 0; sent < count; sent += each) {
-      sender.send(datagram)
-      for (const socket of [sender, ...others]) while (socket.receiveNow());
-    }
-  }, rounds)
-}
 
 describe('genlexample: unreclaimable slab does not grow', () => {
   let nlex: GenericExample
@@ -46,14 +28,13 @@ describe('genlexample: unreclaimable slab does not grow', () => {
     ['UPD without the attribute', nlex => nlex.update(Buffer.alloc(0))],
     ['UPD with a bad attribute', nlex => nlex.update(attr.u16(1, 1))],
   ])('%s', async (_name, request) => {
-    using a = openGeneric({ receiveBuffer: 1 << 20 })
-    using subscriber = openGeneric({ ...nlex.byMembership, receiveBuffer: 1 << 20 })
-    expect(await growthBy(a, [subscriber], request(nlex), batch)).toBeLessThan(limit)
+    const open = () => [openGeneric(), openGeneric(nlex.byMembership)] as const
+    expect(await slabGrowthBy(request(nlex), { open })).toBeLessThan(leakLimit)
   })
 
   it('UPD that nobody hears', async () => {
-    using a = openGeneric()
-    expect(await growthBy(a, [], nlex.update(1), batch)).toBeLessThan(limit)
+    const open = () => [openGeneric()] as const
+    expect(await slabGrowthBy(nlex.update(1), { open })).toBeLessThan(leakLimit)
   })
 
   it('no reference to the module is left', () => {
@@ -69,18 +50,15 @@ describe('nlcustom: unreclaimable slab does not grow', () => {
     ['a message', 16],
     ['a wrong nlmsg_len', 17],
   ])('%s, with a member in the group', async (_name, length) => {
-    using a = openCustom()
-    using member = openCustom({ memberships: [2] })
     const request = Buffer.alloc(16)
     request.writeUInt32LE(length, 0)
-    expect(await growthBy(a, [member], request, 1)).toBeLessThan(limit)
+    const open = () => [openCustom(), openCustom({ memberships: [2] })] as const
+    expect(await slabGrowthBy(request, { open, batch: 1 })).toBeLessThan(leakLimit)
   })
 
   it('a message, with nobody in the group', async () => {
-    using a = openCustom()
-    expect(await growthBy(a, [], Buffer.from('10000000000000000000000000000000', 'hex'), 1)).toBeLessThan(
-      limit,
-    )
+    const request = Buffer.from('10000000000000000000000000000000', 'hex')
+    expect(await slabGrowthBy(request, { open: () => [openCustom()], batch: 1 })).toBeLessThan(leakLimit)
   })
 
   it('no reference to the module is left', () => {

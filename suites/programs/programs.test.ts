@@ -20,26 +20,20 @@ describe('change and event', { timeout: limit }, () => {
   beforeAll(() => loadModule('nlexample'))
   afterAll(() => unloadModule('nlexample'))
 
-  it('what one changes the other prints, in order', async () => {
-    using event = background(['event', ...patient, '--count', '4'])
+  it('what one changes the other prints, in order; who may not change has the reason, and causes no event', async () => {
+    using event = background(['event', ...patient, '--count', '3'])
     await event.said(listening)
-    for (const value of ['42', '0', '4294967295']) expect(await runProgram(['change', value])).toEqual(quiet)
+    expect(await runProgram(['change', '42'])).toEqual(quiet)
+    const refused = await runProgram(['change', '7'], { user: nobody })
+    expect(refused).toMatchObject({ status: 1, stdout: '' })
+    expect(refused.stderr).toMatch(/^change: .*EPERM.*CAP_NET_ADMIN/)
+    expect(await runProgram(['change', '4294967295'])).toEqual(quiet)
     // as printed, without an argument
     expect(await runProgram(['change'])).toEqual(quiet)
     expect(await event.ended).toMatchObject({
       status: 0,
-      stdout: 'myvar=42\nmyvar=0\nmyvar=4294967295\nmyvar=10\n',
+      stdout: 'myvar=42\nmyvar=4294967295\nmyvar=10\n',
     })
-  })
-
-  it('change by who may not: status 1, the reason, and no event', async () => {
-    using event = background(['event', ...patient, '--count', '1'])
-    await event.said(listening)
-    const refused = await runProgram(['change', '7'], { user: nobody })
-    expect(refused).toMatchObject({ status: 1, stdout: '' })
-    expect(refused.stderr).toMatch(/^change: .*EPERM.*CAP_NET_ADMIN/)
-    await runProgram(['change', '8'])
-    expect((await event.ended).stdout).toBe('myvar=8\n')
   })
 
   it('event gives up at its deadline: status 1, and says so', async () => {
@@ -63,11 +57,10 @@ describe('resolve, genl-change and genl-event', { timeout: limit }, () => {
 
   it('what one changes the other prints, by the numbers that resolve tells', async () => {
     const { family, group } = await numbers()
-    using event = background(['genl-event', ...patient, '--count', '2', group])
+    using event = background(['genl-event', ...patient, '--count', '1', group])
     await event.said(listening)
-    expect(await runProgram(['genl-change', family, '42'])).toEqual(quiet)
     expect(await runProgram(['genl-change', family, '0x01020304'])).toEqual(quiet)
-    expect(await event.ended).toMatchObject({ status: 0, stdout: 'myvar=42\nmyvar=16909060\n' })
+    expect(await event.ended).toMatchObject({ status: 0, stdout: 'myvar=16909060\n' })
   })
 
   it('resolve knows the families of the kernel itself', async () => {
@@ -93,16 +86,13 @@ describe('custom', { timeout: limit }, () => {
 
   it('the sender has its answer, the group is told, the text is in the log', async () => {
     using log = KernelLog.fromNow()
-    using group = background(['custom', '--listen', ...patient, '--count', '2'])
+    using group = background(['custom', '--listen', ...patient, '--count', '1'])
     await group.said(listening)
     const answer = 'Sending message to kernel...\nReceived message: HELLO USER UNICAST FROM KERNEL\n'
-    expect(await runProgram(['custom'])).toEqual({ ...quiet, stdout: answer })
     expect(await runProgram(['custom', 'something else'])).toEqual({ ...quiet, stdout: answer })
     const told = 'Received message: HELLO USER GROUP MULTICAST FROM KERNEL\n'
-    expect(await group.ended).toMatchObject({ status: 0, stdout: told + told })
+    expect(await group.ended).toMatchObject({ status: 0, stdout: told })
     expect(log.read().map(record => record.text)).toEqual([
-      'Entering: custom_nl_receive_message',
-      'Received message: HELLO KERNEL FROM USER',
       'Entering: custom_nl_receive_message',
       'Received message: something else',
     ])
