@@ -2,7 +2,7 @@
  * What the client is compared with: the same work by loops of C on libmnl. Each run prints two numbers, nanoseconds for all of it
  * without what comes before (opening, subscribing): of the clock, and of this thread's work.
  *
- *     loop round-trips COUNT | batches COUNT | notifications COUNT | dump COUNT
+ *     loop round-trips COUNT | batches COUNT | notifications COUNT | dump COUNT | decode COUNT
  */
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -208,8 +208,175 @@ static int on_link(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-/* All links, each with its attributes looked up by type, and some of them read. */
-static void dump(int count)
+/* What the client's decode() makes of a link: every attribute checked, its value kept in a form of its own. */
+struct blob {
+	const void *data;
+	size_t length;
+};
+
+struct decoded {
+	struct ifinfomsg header;
+	struct rtnl_link_stats64 stats;
+	struct rtnl_link_ifmap map;
+	struct ifla_cacheinfo cacheinfo;
+	/* each by its attribute's type */
+	uint32_t numbers[IFLA_MAX + 1], xdp[5], inet6_flags, addr_gen_mode;
+	char *texts[IFLA_MAX + 1], *kind;
+	struct blob blobs[IFLA_MAX + 1], inet, inet6[10];
+	struct decoded *next;
+};
+
+static char *copy_text(const struct nlattr *attr)
+{
+	return strndup(mnl_attr_get_str(attr), mnl_attr_get_payload_len(attr));
+}
+
+static void keep(struct blob *blob, const struct nlattr *attr)
+{
+	blob->data = mnl_attr_get_payload(attr);
+	blob->length = mnl_attr_get_payload_len(attr);
+}
+
+static char *address_text(const struct nlattr *attr)
+{
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *byte = mnl_attr_get_payload(attr);
+	size_t length = mnl_attr_get_payload_len(attr), i;
+	char *text = malloc(3 * length + 1), *at = text;
+
+	for (i = 0; i < length; i++) {
+		*at++ = digits[byte[i] >> 4];
+		*at++ = digits[byte[i] & 15];
+		*at++ = ':';
+	}
+	text[length ? 3 * length - 1 : 0] = 0;
+	return text;
+}
+
+static int checked(const struct nlattr *attr, size_t length)
+{
+	if (mnl_attr_get_payload_len(attr) != length)
+		die("attribute");
+	return 1;
+}
+
+static int decode_inet6(const struct nlattr *attr, void *data)
+{
+	struct decoded *link = data;
+	int type = mnl_attr_get_type(attr);
+
+	if (type == IFLA_INET6_FLAGS && checked(attr, 4))
+		link->inet6_flags = mnl_attr_get_u32(attr);
+	else if (type == IFLA_INET6_ADDR_GEN_MODE && checked(attr, 1))
+		link->addr_gen_mode = mnl_attr_get_u8(attr);
+	else if (type == IFLA_INET6_CACHEINFO && checked(attr, sizeof(link->cacheinfo)))
+		memcpy(&link->cacheinfo, mnl_attr_get_payload(attr), sizeof(link->cacheinfo));
+	else if (type < 10)
+		keep(&link->inet6[type], attr);
+	return MNL_CB_OK;
+}
+
+static int decode_inet(const struct nlattr *attr, void *data)
+{
+	keep(&((struct decoded *)data)->inet, attr);
+	return MNL_CB_OK;
+}
+
+static int decode_family(const struct nlattr *attr, void *data)
+{
+	return mnl_attr_parse_nested(attr, mnl_attr_get_type(attr) == AF_INET ? decode_inet : decode_inet6, data);
+}
+
+static int decode_info(const struct nlattr *attr, void *data)
+{
+	if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
+		((struct decoded *)data)->kind = copy_text(attr);
+	return MNL_CB_OK;
+}
+
+static int decode_xdp(const struct nlattr *attr, void *data)
+{
+	struct decoded *link = data;
+	int type = mnl_attr_get_type(attr);
+
+	if (type < 5)
+		link->xdp[type] = type == IFLA_XDP_ATTACHED ? mnl_attr_get_u8(attr) : mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+static int decode_attribute(const struct nlattr *attr, void *data)
+{
+	struct decoded *link = data;
+	size_t length = mnl_attr_get_payload_len(attr);
+	int type = mnl_attr_get_type(attr);
+
+	if (mnl_attr_type_valid(attr, IFLA_MAX) <= 0)
+		return MNL_CB_OK;
+	switch (type) {
+	case IFLA_IFNAME: case IFLA_QDISC: case IFLA_IFALIAS: case IFLA_PHYS_PORT_NAME:
+		link->texts[type] = copy_text(attr);
+		break;
+	case IFLA_ADDRESS: case IFLA_BROADCAST: case IFLA_PERM_ADDRESS:
+		link->texts[type] = address_text(attr);
+		break;
+	case IFLA_STATS64:
+		memcpy(&link->stats, mnl_attr_get_payload(attr),
+		       length < sizeof(link->stats) ? length : sizeof(link->stats));
+		break;
+	case IFLA_MAP:
+		if (checked(attr, sizeof(link->map)))
+			memcpy(&link->map, mnl_attr_get_payload(attr), sizeof(link->map));
+		break;
+	case IFLA_AF_SPEC:
+		return mnl_attr_parse_nested(attr, decode_family, link);
+	case IFLA_LINKINFO:
+		return mnl_attr_parse_nested(attr, decode_info, link);
+	case IFLA_XDP:
+		return mnl_attr_parse_nested(attr, decode_xdp, link);
+	default:
+		if (length == 4)
+			link->numbers[type] = mnl_attr_get_u32(attr);
+		else if (length == 2)
+			link->numbers[type] = mnl_attr_get_u16(attr);
+		else if (length == 1)
+			link->numbers[type] = mnl_attr_get_u8(attr);
+		else
+			keep(&link->blobs[type], attr);
+	}
+	return MNL_CB_OK;
+}
+
+static struct decoded *all;
+
+static int on_link_to_decode(const struct nlmsghdr *nlh, void *data)
+{
+	struct decoded *link = calloc(1, sizeof(*link));
+
+	link->header = *(struct ifinfomsg *)mnl_nlmsg_get_payload(nlh);
+	mnl_attr_parse(nlh, sizeof(link->header), decode_attribute, link);
+	sum += link->numbers[IFLA_MTU] + strlen(link->texts[IFLA_IFNAME]);
+	link->next = all;
+	all = link;
+	++*(int *)data;
+	return MNL_CB_OK;
+}
+
+static void free_links(void)
+{
+	struct decoded *link;
+	int i;
+
+	while ((link = all) != NULL) {
+		all = link->next;
+		for (i = 0; i <= IFLA_MAX; i++)
+			free(link->texts[i]);
+		free(link->kind);
+		free(link);
+	}
+}
+
+/* All links, each with its attributes looked up by type, and some of them read; or each decoded. */
+static void dump(int count, mnl_cb_t on_link)
 {
 	struct mnl_socket *nl = open_socket(NETLINK_ROUTE);
 	unsigned int portid = mnl_socket_get_portid(nl), seq = 0;
@@ -233,6 +400,7 @@ static void dump(int count)
 			if (ret < 0)
 				die("dump");
 		} while (ret > 0);
+		free_links();
 	}
 	add_since(start);
 	fprintf(stderr, "%d links\n", links);
@@ -249,7 +417,9 @@ int main(int argc, char **argv)
 	else if (count > 0 && strcmp(argv[1], "notifications") == 0)
 		notifications(count);
 	else if (count > 0 && strcmp(argv[1], "dump") == 0)
-		dump(count);
+		dump(count, on_link);
+	else if (count > 0 && strcmp(argv[1], "decode") == 0)
+		dump(count, on_link_to_decode);
 	else
 		return 2;
 	printf("%lld %lld\n", total.wall, total.cpu);

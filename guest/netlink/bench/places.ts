@@ -1,0 +1,51 @@
+/** Where measure.ts runs: as a command whose output it is. */
+import { mkdirSync } from 'node:fs'
+import path from 'node:path'
+
+/** A command that runs measure.ts with these arguments. */
+export interface Place {
+  readonly command: string
+  readonly args: readonly string[]
+}
+
+const script = path.join(import.meta.dirname, 'measure.ts')
+
+/** This machine, in a network namespace of its own: nothing is touched, and everything is gone with it. */
+export function onThisMachine(loop: string, args: readonly string[]): Place {
+  return { command: 'unshare', args: ['-n', process.execPath, '--expose-gc', script, loop, ...args] }
+}
+
+/**
+ * A guest with that kernel, started by this project's command line. Node has the flags there that test workers have, which
+ * are others under software emulation; `flags` replaces them.
+ */
+export async function inGuest(
+  kernel: string,
+  loop: string,
+  args: readonly string[],
+  flags: readonly string[] | undefined,
+): Promise<Place> {
+  const { build } = await import('esbuild')
+  const bundle = path.join(path.dirname(loop), 'bench/measure.mjs')
+  mkdirSync(path.dirname(bundle))
+  await build({
+    entryPoints: [script],
+    outfile: bundle,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    // koffi is in the guest
+    external: ['koffi'],
+  })
+  const workersFlags = '$(echo "$NETLINK_VMTEST_WORKER_FLAGS" | tr , " ")'
+  const shell = `exec node ${flags?.join(' ') ?? workersFlags} --expose-gc /guest/bench/measure.mjs /root/loop "$@"`
+  const cli = path.resolve(import.meta.dirname, '../../../harness/cli.ts')
+  return {
+    command: process.execPath,
+    args: [
+      ...[cli, 'exec', '--kernel', kernel, '--copy', loop, '--copy', `${path.dirname(bundle)}:/guest/bench`],
+      ...['--', 'sh', '-c', shell, 'measure', ...args],
+    ],
+  }
+}
