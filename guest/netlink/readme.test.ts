@@ -1,8 +1,11 @@
-/** The examples of README.md do what they say: what they print is in the comment behind it. */
-import { readFileSync } from 'node:fs'
+/** The examples of README.md do what they say: what they print is in the comment behind it. And their types are right. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { format } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import * as library from './index.ts'
 import { canMakeNamespaces, TestNamespace } from './test-namespace.ts'
 
@@ -40,4 +43,31 @@ describe.runIf(canMakeNamespaces)('examples of the README', () => {
       expect(printed.length).toBeGreaterThan(0)
     })
   }
+})
+
+it('examples of the README have right types', () => {
+  const project = path.resolve(import.meta.dirname, '../..')
+  const folder = mkdtempSync(path.join(tmpdir(), 'netlink-readme-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  // in the lines that they have in the README
+  const sources = examples.flatMap(match => match[2] ?? [])
+  for (const [i, source] of sources.entries()) {
+    const lines = readme.slice(0, readme.indexOf(source)).split('\n').length - 1
+    writeFileSync(path.join(folder, `example-${i + 1}.ts`), `${'\n'.repeat(lines)}${source}`)
+  }
+  writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }')
+  const config = {
+    extends: path.join(project, 'tsconfig.json'),
+    compilerOptions: {
+      paths: { 'netlink-vmtest/netlink': [path.join(import.meta.dirname, 'index.ts')] },
+      typeRoots: [path.join(project, 'node_modules/@types')],
+    },
+    include: ['*.ts'],
+  }
+  writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify(config))
+  const tsc = path.join(project, 'node_modules/.bin/tsc')
+  const { stdout, error } = spawnSync(tsc, ['-p', folder], { encoding: 'utf8' })
+  expect(error).toBeUndefined()
+  expect(stdout).toBe('')
+  expect(sources.length).toBeGreaterThan(5)
 })
