@@ -1,7 +1,7 @@
 /** Links, addresses and routes, in a network namespace of the test's own, compared with what iproute2 says. */
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { attr, NETLINK_ROUTE, rtnetlink, Socket } from '../index.ts'
+import { attr, NETLINK_ROUTE, NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, rtnetlink, Socket } from '../index.ts'
 import { canMakeNamespaces, TestNamespace } from '../test-namespace.ts'
 
 const {
@@ -168,6 +168,22 @@ describe.runIf(canMakeNamespaces)('in a namespace of its own', () => {
     ])
     await deleteRoute(socket, { dst: '198.51.100.0/24' })
     await expect(deleteRoute(socket, { dst: '198.51.100.0/24' })).rejects.toMatchObject({ code: 'ESRCH' })
+  })
+
+  it('with NLM_F_ECHO the notification of what was done is a reply, once, also where it is heard besides', async () => {
+    await changeLink(socket, 'lo', { up: true })
+    const parts = rtnetlink.route.encode({
+      header: { family: 2, dstLen: 24, table: 254, protocol: 3, scope: 253, type: 'unicast' },
+      attributes: { dst: '198.51.100.0', oif: 1 },
+    })
+    const add = { type: rtnetlink.RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO }
+    const echoed = async (asker: Socket) =>
+      (await asker.request(add, parts)).map(message => rtnetlink.route.decode(message).attributes.dst)
+    expect(await echoed(socket)).toEqual(['198.51.100.0'])
+    await deleteRoute(socket, { dst: '198.51.100.0/24' })
+    socket.join(rtnetlink.RTNLGRP_IPV4_ROUTE)
+    expect(await echoed(socket)).toEqual(['198.51.100.0'])
+    expect(socket.receiveNow()).toBeUndefined()
   })
 
   it('changes are seen as they happen', async () => {
