@@ -42,6 +42,20 @@ test("a project's file is read; one that cannot be is named", async () => {
   await expect(loadSettings(broken)).rejects.toThrow(/netlink-vmtest.config.ts cannot be loaded/)
 })
 
+test("labels with paths are meant from the project's folder, wherever the command is run", async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(
+    path.join(folder, settingsFile),
+    "export default { kernels: ['tree:../linux', 'debian-6.1'], matrix: ['pack:k.pack', 'pack:/k.pack'] }",
+  )
+  const { kernels = [], matrix } = await loadSettings(folder)
+  expect(path.resolve(kernels[0]?.replace('tree:', '') ?? '')).toBe(path.join(folder, '../linux'))
+  expect(kernels[1]).toBe('debian-6.1')
+  expect(path.resolve(matrix[0]?.replace('pack:', '') ?? '')).toBe(path.join(folder, 'k.pack'))
+  expect(matrix[1]).toBe('pack:/k.pack')
+})
+
 test('the project of a folder is the nearest one upwards, and ours where there is none', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))

@@ -93,7 +93,20 @@ export async function loadSettings(root: string): Promise<Settings> {
   } catch (error) {
     throw new UsageError(`${settingsFile} cannot be loaded: ${messageOf(error)}`, { cause: error })
   }
-  return checkSettings(loaded)
+  const settings = checkSettings(loaded)
+  const fromHere = (label: string) => labelFrom(root, label)
+  return {
+    ...settings,
+    ...(settings.kernels && { kernels: settings.kernels.map(fromHere) }),
+    matrix: settings.matrix.map(fromHere),
+  }
+}
+
+/** A label whose path, if it has one, is meant from `folder`, as it is written from the current one. */
+function labelFrom(folder: string, label: string): string {
+  const [, kind, file] = /^(tree|pack):(.+)$/s.exec(label) ?? []
+  if (kind === undefined || file === undefined || path.isAbsolute(file)) return label
+  return `${kind}:${path.relative('', path.resolve(folder, file)) || '.'}`
 }
 
 /** Fills in the defaults, and refuses what is not a setting. */

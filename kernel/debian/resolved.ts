@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
@@ -74,7 +75,7 @@ export async function withResolution<T>(
       progress.note(
         written
           ? `${lockFileName} says so now: commit it`
-          : `${lockFileName} still names the old one, ${lock.frozen ? 'for CI does not change it' : 'for it cannot be written'}: run build --kernel ${name} --update elsewhere, and commit it`,
+          : `${lockFileName} still names the old one, ${lock.frozen ? 'for CI does not change it' : 'for it cannot be written'}: commit what build --update makes of it elsewhere`,
       )
   }
 }
@@ -116,6 +117,8 @@ async function recall(name: string): Promise<Resolution | undefined> {
 async function remember(name: string, resolution: Resolution): Promise<void> {
   const file = memory(name)
   await mkdir(path.dirname(file), { recursive: true })
-  await writeFile(`${file}.${process.pid}`, JSON.stringify(resolution, undefined, 2))
-  await rename(`${file}.${process.pid}`, file)
+  // Of one process too: minimal-6.12 and debug-6.12 have the same source.
+  const draft = `${file}.${randomUUID()}`
+  await writeFile(draft, JSON.stringify(resolution, undefined, 2))
+  await rename(draft, file)
 }
