@@ -57,7 +57,7 @@ export class Delivery {
         [name, name.replaceAll('_', '-')]
           .map(name => path.join(this.#built, 'debug', `${name}.ko`))
           .find(existsSync),
-      vmlinux: (this.#kernel as Kernel & { vmlinux?: string | undefined }).vmlinux,
+      vmlinux: this.#kernel.vmlinux,
     }
   }
 

@@ -69,7 +69,18 @@ function codeOf(error: unknown): { code?: string } {
   return error instanceof Error && 'code' in error ? { code: String(error.code) } : {}
 }
 
+/** Milliseconds that the worker's last output may take after its end. */
+const LINGER = 500
+
 function startWorker(): void {
+  let hasEnded = false
+  const ended = (code: number | null, signal: string | null) => {
+    if (hasEnded) return
+    hasEnded = true
+    const mark = `netlink-vmtest: the test worker ended: ${signal ?? code}`
+    markKernelLog(mark)
+    send({ type: 'worker-exit', code, signal, mark })
+  }
   // Colours are decided when the worker loads, before the host has said what it wants: on here, and switched off by
   // Vitest's own start message (config.disableColors) where they are not wanted.
   const flags = process.env[workerFlags]?.split(',').filter(Boolean) ?? []
@@ -86,9 +97,11 @@ function startWorker(): void {
   worker.stderr.on('data', data => send({ type: 'worker-output', stream: 'stderr', data }))
   worker.on('error', error => {
     send({ type: 'worker-output', stream: 'stderr', data: Buffer.from(`${error.message}\n`) })
-    send({ type: 'worker-exit', code: null, signal: null })
+    ended(null, null)
   })
-  worker.on('close', (code, signal) => send({ type: 'worker-exit', code, signal }))
+  worker.on('close', ended)
+  // A process that it leaves behind may keep its pipes open for ever.
+  worker.on('exit', (code, signal) => setTimeout(ended, LINGER, code, signal))
 }
 
 const workerFile = path.join(guestPaths.packages, 'vitest/dist/worker.mjs')

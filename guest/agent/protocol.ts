@@ -78,7 +78,13 @@ export type FromAgent =
   | { readonly type: 'done'; readonly id: number; readonly error?: string; readonly code?: string }
   | FromProgram
   | { readonly type: 'worker-output'; readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }
-  | { readonly type: 'worker-exit'; readonly code: number | null; readonly signal: string | null }
+  /** `mark`: a line in the kernel log that was written after it. */
+  | {
+      readonly type: 'worker-exit'
+      readonly code: number | null
+      readonly signal: string | null
+      readonly mark: string
+    }
 
 /** What the agent says of a program that it runs. */
 export type FromProgram =

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeFrame, FrameDecoder } from '../../guest/agent/frames.ts'
 import {
   type AgentRequest,
@@ -16,7 +17,7 @@ import { lastLines } from '../process.ts'
 import type { MachineConfig, Ram } from '../qemu/command.ts'
 import { Qemu } from '../qemu/qemu.ts'
 import { KernelLog } from './kernel-log.ts'
-import { type Loss, lossOf } from './loss.ts'
+import { type Loss, lossOf, workerLoss } from './loss.ts'
 
 /** What a guest is booted from. */
 export interface GuestSpec {
@@ -44,6 +45,11 @@ export interface SavedGuest {
 
 /** Milliseconds that a restore may take; 0.2 s is usual under software emulation on a busy machine. */
 const RESTORE_LIMIT = 15_000
+
+/** How long QEMU's monitor may take to answer, a kernel to panic at an NMI, and the log to come that tells why a worker ended. */
+const MONITOR_LIMIT = 2_000
+const NMI_LIMIT = 1_500
+const WORKER_LOG_LIMIT = 3_000
 
 /** The agent could not do what it was asked; `code` is an errno's name where a system call was the reason. */
 export class AgentError extends MachineryError {
@@ -84,6 +90,8 @@ export class Guest extends EventEmitter<GuestEvents> {
   /** Milliseconds from QEMU's start until the guest was ready: its test worker loaded, or its restore complete. */
   startTime = 0
   #loss: Loss | undefined
+  /** What it is being given up for: what QEMU says on the way is no news. */
+  #frozen: Loss | undefined
   readonly #waiting = new Map<number, Waiting>()
   #lastRequest = 0
 
@@ -94,7 +102,7 @@ export class Guest extends EventEmitter<GuestEvents> {
     this.#port(ports.kmsg).on('data', (bytes: Buffer) => this.log.push(bytes))
     this.#decode(ports.agent, message => this.#fromAgent(message as FromAgent))
     this.#decode(ports.worker, message => this.emit('worker', message as FromWorker))
-    qemu.exited.then(exit => this.#lose(lossOf(exit, qemu.console)))
+    qemu.exited.then(exit => this.#lose(this.#frozen ?? lossOf(exit, qemu.console)))
   }
 
   /**
@@ -180,6 +188,33 @@ export class Guest extends EventEmitter<GuestEvents> {
     void this.end()
   }
 
+  /**
+   * Declares a guest lost that answers nothing any more. Its kernel is made to say where it hangs first, by an NMI, at which it
+   * panics: the stack is on the console then. A QEMU that does not answer itself, or has stopped the machine, is another matter.
+   * @param message what it did not do
+   */
+  async giveUpFrozen(message: string): Promise<void> {
+    if (this.#loss || this.#frozen) return
+    this.#frozen = { cause: 'frozen', message }
+    try {
+      const { status } = (await this.qemu.monitor.execute('query-status', {}, MONITOR_LIMIT)) as {
+        status?: string
+      }
+      if (status !== 'running')
+        this.#frozen = { cause: 'machinery', message: `QEMU has stopped the guest: ${status}` }
+      else if (/reboot: System halted/.test(this.qemu.console))
+        this.#frozen = { cause: 'power-off', message: 'the guest was halted' }
+      else {
+        await this.qemu.monitor.execute('inject-nmi', {}, MONITOR_LIMIT)
+        await Promise.race([this.qemu.exited, sleep(NMI_LIMIT)])
+      }
+    } catch {
+      if (!this.#loss)
+        this.#frozen = { cause: 'machinery', message: 'QEMU answers neither for the guest nor for itself' }
+    }
+    this.giveUp(this.#frozen)
+  }
+
   /** Ends the machine; resolves when QEMU is gone. */
   async end(): Promise<void> {
     this.#loss ??= { cause: 'ended', message: 'ended by the harness' }
@@ -244,11 +279,13 @@ export class Guest extends EventEmitter<GuestEvents> {
       case 'worker-output':
         this.emit('output', message.stream, Buffer.from(message.data))
         return
-      case 'worker-exit': {
-        const how = message.signal ? `was killed by ${message.signal}` : `exited with status ${message.code}`
-        this.#lose({ cause: 'worker', message: `the test worker ${how}` })
+      case 'worker-exit':
+        // What the kernel said of it comes on another port.
+        void this.log.arrival(message.mark, WORKER_LOG_LIMIT).then(() => {
+          const log = this.log.records.map(({ text }) => text).join('\n')
+          this.#lose(workerLoss(message, log))
+        })
         return
-      }
       default:
         this.emit('program', message)
     }

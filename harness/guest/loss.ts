@@ -2,14 +2,25 @@ import type { QemuExit } from '../qemu/qemu.ts'
 
 /**
  * Why a guest is no longer there.
- * - panic, reset: the kernel's doing, and so the module's or the test's
+ * - panic, reset (a triple fault, a reboot), power-off, memory (it ran out of it): the kernel's doing, and so the module's or
+ *   the test's
  * - worker: the test worker ended, or is stuck
  * - frozen: nothing in the guest answers any more
+ * - limit: it took longer than it may
  * - machinery: QEMU's or the host's doing; no fault of what is tested
  * - ended: we ended it
  */
 export interface Loss {
-  readonly cause: 'panic' | 'reset' | 'worker' | 'frozen' | 'machinery' | 'ended'
+  readonly cause:
+    | 'panic'
+    | 'reset'
+    | 'power-off'
+    | 'memory'
+    | 'worker'
+    | 'frozen'
+    | 'limit'
+    | 'machinery'
+    | 'ended'
   /** In words, for the report. */
   readonly message: string
 }
@@ -20,5 +31,30 @@ export function lossOf(exit: QemuExit, console: string): Loss {
   if (exit.by === 'other') return { cause: 'machinery', message: exit.description }
   const panic = /Kernel panic - not syncing: (.*)/.exec(console)
   if (panic) return { cause: 'panic', message: `kernel panic: ${(panic[1] ?? '').trim()}` }
-  return { cause: 'reset', message: `${exit.description}, without a panic on its console` }
+  const agent = /netlink-vmtest: the agent ended with status (\d+)/.exec(console)
+  if (agent) {
+    const killed = outOfMemory(console)
+    return killed ?? { cause: 'reset', message: `the guest's agent ended with status ${agent[1]}` }
+  }
+  // What the kernel says when it is asked to; a triple fault says nothing.
+  if (/reboot: Power down/.test(console) || exit.description.includes('powered off'))
+    return { cause: 'power-off', message: 'the guest powered off' }
+  if (/reboot: Restarting system|sysrq: Resetting/.test(console))
+    return { cause: 'reset', message: 'the guest rebooted' }
+  return { cause: 'reset', message: 'triple fault: the guest reset itself without a word' }
+}
+
+/** What the end of the test worker means; `log` is the kernel log of its time. */
+export function workerLoss(exit: { code: number | null; signal: string | null }, log: string): Loss {
+  const killed = exit.signal === 'SIGKILL' ? outOfMemory(log) : undefined
+  if (killed) return killed
+  const how = exit.signal ? `was killed by ${exit.signal}` : `exited with status ${exit.code}`
+  return { cause: 'worker', message: `the test worker ${how}` }
+}
+
+function outOfMemory(log: string): Loss | undefined {
+  const match = /ut of memory: Killed process (\d+) \((.*?)\)/.exec(log)
+  if (!match) return undefined
+  const message = `the guest ran out of memory: its kernel killed process ${match[1]} (${match[2]}). vm.memory gives it more`
+  return { cause: 'memory', message }
 }

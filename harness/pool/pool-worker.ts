@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunnerTestFile } from 'vitest'
 import { generateFileHash, type PoolOptions, type PoolWorker } from 'vitest/node'
 import type { FromWorker, TestOutcome, WorkerCall } from '../../guest/agent/protocol.ts'
@@ -32,6 +33,8 @@ const PING_EVERY = 3_000
 const PING_LIMIT = 10_000
 /** How long after its own time limit a test may still keep its event loop to itself. */
 const STUCK_AFTER = 10_000
+/** How long it may take to find a lost kernel's last words in the sources. */
+const DECODING_LIMIT = 3_000
 /** How long the kernel log's end may take to arrive when a file has ended. */
 const LAST_RECORD_LIMIT = 10_000
 /** The call by which the pool itself reports what a lost guest cannot. */
@@ -108,9 +111,9 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#running = undefined
     this.#logStart = this.#guest?.log.next ?? 0
     this.#pings ??= setInterval(() => {
-      this.#guest?.ping(PING_LIMIT).catch(() => {
-        const message = `the guest froze: nothing in it has answered for ${PING_LIMIT / 1000} s`
-        this.#guest?.giveUp({ cause: 'frozen', message })
+      const guest = this.#guest
+      guest?.ping(PING_LIMIT).catch(() => {
+        guest.giveUpFrozen(`the guest froze: nothing in it has answered for ${PING_LIMIT / 1000} s`)
       })
     }, PING_EVERY)
   }
@@ -224,12 +227,15 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     clearTimeout(this.#stuck)
   }
 
-  #lost(loss: Loss): void {
+  async #lost(loss: Loss): Promise<void> {
     const guest = this.#guest
     if (!guest || loss.cause === 'ended') return
     this.#source.onLoss(loss)
+    // A decoder that does not come to an end must not keep Vitest from hearing of it.
+    const words = this.#judge?.lastWords(guest.qemu.console).catch(() => '')
+    const places = (await Promise.race([words, sleep(DECODING_LIMIT, '')])) ?? ''
     const evidence = evidenceOf(guest.log, guest.qemu.console, this.#logStart)
-    this.#interrupt({ reason: loss.message, evidence })
+    this.#interrupt({ reason: loss.message, evidence: [places, evidence].filter(Boolean).join('\n\n') })
     void guest.end()
   }
 

@@ -61,7 +61,7 @@ export function qemuArguments(config: MachineConfig): string[] {
 const machineParameters = [
   'console=ttyS0',
   'quiet',
-  // Room for 60 000 lines: those of a test that says much are not overwritten before they are read.
+  // Some 30,000 records until one is overwritten, so that a module that prints for each message outruns nobody (8 MiB).
   'log_buf_len=2M',
   // A panic resets at once (-no-reboot makes QEMU end), by the triple fault that needs no device:
   // kernels without ACPI have no power-off.
@@ -73,8 +73,6 @@ const machineParameters = [
   '8250.nr_uarts=1',
   // What protects kernels from each other's speculation costs emulation a tenth, and tests nothing here.
   'mitigations=off',
-  // Some 15,000 records until one is overwritten, so that a module that prints for each message outruns nobody (4 MiB).
-  'log_buf_len=1M',
   'audit=0',
   'tsc=reliable',
   'no_timer_check',

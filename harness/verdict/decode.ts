@@ -30,7 +30,7 @@ export class Decoder {
     this.#files = files
   }
 
-  /** The places of these frames, as "faults.c:45"; inlined functions as "faults.c:45, inlined in faults.c:60". */
+  /** The places of these frames: "faults.c:45", and "faults.c:45, inlined in faults.c:60" where functions are inlined. */
   async places(frames: readonly Frame[]): Promise<(string | undefined)[]> {
     const places: (string | undefined)[] = frames.map(() => undefined)
     const byFile = Map.groupBy(frames.keys(), index => this.#fileOf(frames[index] as Frame) ?? '')
@@ -87,7 +87,7 @@ export class Decoder {
         .slice(1)
         .entries()) {
         const lines = answer.split('\n').filter(line => line && !line.startsWith('??'))
-        const place = lines.map(sourcePlace).join(', inlined in ')
+        const place = ownPlaces(lines.map(sourcePlace)).join(', inlined in ')
         const { index } = inSection[n] ?? {}
         if (place && index !== undefined) places[index] = place
       }
@@ -102,6 +102,12 @@ function sourcePlace(line: string): string {
     .replace(/ \(discriminator \d+\)$/, '')
     .replace(/^.*\/(?:linux-[^/]*|build)\//, '')
     .replace(/^\.?\//, '')
+}
+
+/** Of functions inlined into each other those that are not the kernel's headers', where there are any. */
+function ownPlaces(places: readonly string[]): readonly string[] {
+  const own = places.filter(place => !/^(?:arch\/\w+\/)?include\//.test(place))
+  return own.length > 0 ? own : places
 }
 
 /** The functions of an ELF file, by name: readelf gives them with their sections, which nm does not. */

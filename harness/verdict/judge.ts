@@ -1,9 +1,9 @@
 import { MachineryError } from '../errors.ts'
 import type { KernelLog, KernelLogRecord } from '../guest/kernel-log.ts'
 import type { Decoder } from './decode.ts'
-import { linesOfRecord } from './log-text.ts'
-import { describeSplat } from './report.ts'
-import { countSplats, type Splat, SplatScanner } from './splats.ts'
+import { linesOf, linesOfRecord } from './log-text.ts'
+import { describeSplat, headOf } from './report.ts'
+import { countSplats, findSplats, type Splat, SplatScanner } from './splats.ts'
 import { explainTaint } from './taint.ts'
 
 /** What a test said it expects of the kernel: a kind by its name, or a report whose text matches. */
@@ -20,6 +20,9 @@ export interface Failure {
 
 /** The log comes on a port of its own, behind what a test says: milliseconds that it may be late. */
 const LOG_LIMIT = 15_000
+
+/** So many reports of a guest that is gone are told with their places. */
+const LAST_WORDS = 3
 
 /** What is reported of records that were lost. */
 export const lostLog = 'lost log'
@@ -127,11 +130,20 @@ export class Judge {
     return explanation ? [...failures, { name: 'KernelTaint', message: explanation }] : failures
   }
 
-  /** Everything that was reported and nobody was told: for the last words on a guest that is gone. */
-  async remaining(): Promise<Splat[]> {
+  /**
+   * What a guest that is gone reported and nobody was told, with the places in the modules, as far as `console` and log have it.
+   * The console has what came last: a kernel that dies leaves nobody who could send its log.
+   */
+  async lastWords(console: string): Promise<string> {
     this.#distribute(Infinity)
-    const left = [...this.#ofFile, ...[...this.#running.values()].flatMap(({ splats }) => splats)]
-    return left.filter((splat, index) => left.indexOf(splat) === index)
+    const logged = [...this.#ofFile, ...[...this.#running.values()].flatMap(({ splats }) => splats)]
+    const shown = findSplats(linesOf(console))
+    const withStack = (splats: readonly Splat[]) => splats.filter(({ frames }) => frames.length > 0)
+    const splats = [withStack(shown), withStack(logged), shown, logged].find(({ length }) => length > 0) ?? []
+    const heads = countSplats(splats)
+      .slice(-LAST_WORDS)
+      .map(counted => headOf(counted, this.#decoder))
+    return (await Promise.all(heads)).join('\n')
   }
 
   async #take(sequence: number): Promise<void> {

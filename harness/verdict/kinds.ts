@@ -43,12 +43,12 @@ const after = (prefix: string, ...beginnings: string[]) =>
 /** In the order in which they are tried. Their source is the kernel's own, 5.10 to 7.3, for x86-64. */
 export const kinds: readonly Kind[] = [
   // mm/kasan/report.c, mm/kfence/report.c, kernel/kcsan/report.c, mm/kmsan/report.c
-  { name: 'KASAN', pattern: begins('BUG: KASAN: '), until: rule, taint: [BAD_PAGE, DIED, WARNED] },
-  { name: 'KFENCE', pattern: begins('BUG: KFENCE: '), until: rule, taint: [BAD_PAGE, DIED, WARNED] },
-  { name: 'KCSAN', pattern: begins('BUG: KCSAN: '), until: rule },
-  { name: 'KMSAN', pattern: begins('BUG: KMSAN: '), until: rule, taint: [BAD_PAGE] },
+  { name: 'KASAN', pattern: /^BUG: KASAN: (.*)/, until: rule, taint: [BAD_PAGE, DIED, WARNED] },
+  { name: 'KFENCE', pattern: /^BUG: KFENCE: (.*)/, until: rule, taint: [BAD_PAGE, DIED, WARNED] },
+  { name: 'KCSAN', pattern: /^BUG: KCSAN: (.*)/, until: rule },
+  { name: 'KMSAN', pattern: /^BUG: KMSAN: (.*)/, until: rule, taint: [BAD_PAGE] },
   // lib/ubsan.c: between rules up to 6.5, from "cut here" to "end trace" after that
-  { name: 'UBSAN', pattern: begins('UBSAN: '), taint: [WARNED] },
+  { name: 'UBSAN', pattern: /^UBSAN: (.*)/, taint: [WARNED] },
   // kernel/cfi.c, arch/x86/kernel/cet.c
   { name: 'CFI', pattern: after('traps: ', 'CFI failure ', 'Missing ENDBR: '), taint: [WARNED, DIED] },
 
@@ -96,6 +96,7 @@ export const kinds: readonly Kind[] = [
       'BUG: using \\S+ in preemptible',
       'BUG: assuming (?:atomic|preemptible|non migratable) context',
       'BUG: workqueue leaked (?:lock|atomic)',
+      'bad: scheduling from the idle thread!',
     ),
     taint: [WARNED],
   },
@@ -103,22 +104,22 @@ export const kinds: readonly Kind[] = [
   {
     name: 'atomic',
     pattern:
-      /^(initcall \S+ returned with (?:preemption imbalance|disabled interrupts).*|(?:softirq: )?huh, entered .* with preempt_count .*|timer: \S+ preempt leak: .*|note: \S+\[\d+\] exited with preempt_count .*)/,
+      /^(initcall .* returned with (?:preemption imbalance|disabled interrupts).*|(?:softirq: )?huh, entered .* with preempt_count .*|timer: \S+ preempt leak: .*|note: \S+\[\d+\] exited with preempt_count .*)/,
     line: true,
   },
 
   // kernel/watchdog.c, kernel/watchdog_perf.c
   { name: 'soft lockup', pattern: after('watchdog: ', 'BUG: soft lockup - '), taint: [SOFT_LOCKUP] },
-  { name: 'hard lockup', pattern: /^(?:\S+: )?((?:CPU\d+: )?Watchdog detected hard LOCKUP.*)/ },
+  { name: 'hard lockup', pattern: /^(?:(?:NMI )?watchdog: )?((?:CPU\d+: )?Watchdog detected hard LOCKUP.*)/ },
   // kernel/rcu/tree_stall.h, tree_exp.h, tasks.h
   {
     name: 'RCU stall',
-    pattern: after(
-      'rcu: ',
-      'INFO: \\S+ (?:self-)?detected (?:expedited )?stalls? on ',
-      '\\S+ kthread starved for ',
-      '\\S+ kthread timer wakeup didn.t happen for ',
-    ),
+    pattern: after('rcu: ', 'INFO: \\S+ (?:self-)?detected (?:expedited )?stalls? on '),
+  },
+  {
+    name: 'RCU stall',
+    pattern: after('rcu: ', '\\S+ kthread starved for ', '\\S+ kthread timer wakeup didn.t happen for '),
+    rank: 1,
   },
   // kernel/hung_task.c
   { name: 'hung task', pattern: begins('INFO: task \\S+ blocked ', 'INFO: task \\S+ is blocked on ') },
@@ -138,7 +139,7 @@ export const kinds: readonly Kind[] = [
     taint: [DIED, WARNED],
   },
   // lib/debugobjects.c
-  { name: 'debug objects', pattern: begins('ODEBUG: '), taint: [WARNED] },
+  { name: 'debug objects', pattern: /^ODEBUG: (.*)/, taint: [WARNED] },
   // lib/kobject.c, drivers/base/core.c, fs/sysfs, fs/kernfs, fs/proc/generic.c
   {
     name: 'kobject',
@@ -152,7 +153,6 @@ export const kinds: readonly Kind[] = [
       "Device '.*' does not have a release\\(\\) function",
       "proc_dir_entry '.*' already registered",
       "remove_proc_entry: removing non-empty directory '",
-      "name '.*'$",
     ),
     taint: [WARNED],
   },
@@ -254,7 +254,7 @@ export const kinds: readonly Kind[] = [
   { name: 'oops', pattern: begins('kernel tried to execute '), rank: 1, taint: [DIED] },
   { name: 'general protection', pattern: after('Oops: ', 'general protection fault\\b'), taint: [DIED] },
   // Before the oops that it is: "invalid opcode".
-  { name: 'BUG', pattern: begins('kernel BUG at '), taint: [DIED] },
+  { name: 'BUG', pattern: /^kernel BUG (at .*)/, taint: [DIED] },
   // "divide error: 0000 [#1] PREEMPT SMP", from 6.10 with "Oops: " before it
   { name: 'oops', pattern: /^(?:Oops: )?((?:[\w -]+: )?[\da-f]{4} \[#\d+\].*)/, rank: 1, taint: [DIED] },
   { name: 'oops', pattern: begins('Oops: '), rank: 1, taint: [DIED] },
@@ -337,7 +337,7 @@ export const body = new RegExp(
     'note: \\S+ exited',
     'Sending NMI from',
     'NMI backtrace for',
-    'rcu: \\s',
+    'rcu: ',
     'pool \\d+:',
     'workqueue \\S+: flags=',
     'Showing busy workqueues',

@@ -7,28 +7,25 @@ const RAW_LINES = 90
 const FRAMES = 6
 
 /** A report of the kernel's as a failure shows it: what, how often, where in the modules, then its own text. */
-export async function describeSplat(
-  { splat, count }: Counted,
-  decoder: Decoder | undefined,
-): Promise<string> {
+export async function describeSplat(counted: Counted, decoder: Decoder | undefined): Promise<string> {
+  const { lines } = counted.splat
+  const raw = lines.slice(0, RAW_LINES)
+  const rest = lines.length - raw.length
+  const text = [...raw, ...(rest > 0 ? [`... and ${rest} more lines`] : [])].join('\n')
+  return [await headOf(counted, decoder), text].filter(Boolean).join('\n\n')
+}
+
+/** What, how often, and where in the modules: for where the text stands below anyway. */
+export async function headOf({ splat, count }: Counted, decoder: Decoder | undefined): Promise<string> {
   const certain = splat.frames.filter(frame => frame.certain)
   const places = (await decoder?.places(certain)) ?? []
-  const decoded = certain.flatMap((frame, index) => {
+  const frames = certain.flatMap((frame, index) => {
     const place = places[index]
-    return place !== undefined || frame.module !== undefined ? [{ frame, place }] : []
+    if (place === undefined && frame.module === undefined) return []
+    return [`  at ${functionOf(frame)}${place ? ` ${place}` : ''}`]
   })
   const title = `${splat.kind}: ${splat.title}${count > 1 ? ` (${count} times)` : ''}`
-  const frames = decoded
-    .slice(0, FRAMES)
-    .map(({ frame, place }) => `  at ${functionOf(frame)}${place ? ` ${place}` : ''}`)
-  const raw = splat.lines.slice(0, RAW_LINES)
-  const rest = splat.lines.length - raw.length
-  return [
-    [title, ...frames].join('\n'),
-    [...raw, ...(rest > 0 ? [`... and ${rest} more lines`] : [])].join('\n'),
-  ]
-    .filter(Boolean)
-    .join('\n\n')
+  return [title, ...frames.slice(0, FRAMES)].join('\n')
 }
 
 function functionOf(frame: Frame): string {

@@ -43,6 +43,8 @@ const LONGEST = 400
 /** A report's head: so many lines, and microseconds, may lie between two lines that name the same one. */
 const HEAD_LINES = 12
 const HEAD_TIME = 2_000_000
+/** So many microseconds before a stack trace a line may be that says what it is about. */
+const WORDS_TIME = 100_000
 /** So many lines without a stack trace are a report without one. */
 const TRACELESS = 60
 
@@ -79,7 +81,7 @@ export class SplatScanner {
       else if (cut.test(line.text) || rule.test(line.text)) this.#begin(line, undefined)
       else if (asked.test(line.text)) this.#begin(line, undefined, true)
       else if (traceHead.test(line.text)) this.#beginUnknown(line)
-      else this.#before.set(caller, line)
+      else if (!body.test(line.text)) this.#before.set(caller, line)
       return
     }
     if (this.#belongs(report, line, kind)) return this.#append(report, line, kind)
@@ -158,11 +160,11 @@ export class SplatScanner {
   #beginUnknown(line: LogLine): void {
     const caller = line.caller ?? ''
     const before = this.#before.get(caller)
-    const told = before && line.time - before.time < HEAD_TIME ? before.text : ''
+    const told = before && line.time - before.time < WORDS_TIME ? before.text : ''
     this.#begin(line, unknownKind)
     const report = this.#open.get(caller)
     if (!report) return
-    report.title = told && !body.test(told) ? told : 'a stack trace'
+    report.title = told || 'a stack trace'
     report.traced = true
     if (told) report.lines.unshift(told)
   }
@@ -231,11 +233,13 @@ function warningOf(lines: readonly string[], title: string): string {
   const place = lines.findIndex(line => line.endsWith(title))
   const words = lines.slice(from, Math.max(from, place)).join(' ').trim()
   const where = title.replace(/^CPU: \d+ PID: \d+ at /, '').replace(/, CPU#\d+: .*/, '')
-  return words ? `${words} (${where})` : `at ${where}`
+  return words ? `${words} (${where})` : where
 }
 
 const frame =
   /^(?:RIP: (?:[\da-f]+:)?| +|\[<[\da-f]+>\] )?(\? )?(?:\[<[\da-f]+>\] )?(?:\(.*?\) )?([\w.$]+)\+0x([\da-f]+)\/0x([\da-f]+)(?: \[([\w-]+)(?: [\da-f]+)?\])?/
+
+const isRegister = /^(?:\s*<|Code: |R\w\w: |[FC]S: |CR\d: |PKRU: )/
 
 /** Where it happened and the first stack trace. A user's registers after it ("RIP: 0033:...") end it. */
 function framesOf(lines: readonly string[]): Frame[] {
@@ -249,8 +253,11 @@ function framesOf(lines: readonly string[]): Frame[] {
       continue
     }
     const isPlace = /^RIP: /.test(line)
-    if (!isPlace && !started) continue
-    if (started && isPlace && frames.length > 0) break
+    // KFENCE's stacks have no head.
+    if (!isPlace && !started && !/^ \w[\w.]*\+0x/.test(line)) continue
+    if (!isPlace) started = true
+    // A user's registers; those of an interrupted kernel are part of the stack.
+    if (started && /^RIP: 0033:/.test(line)) break
     const match = frame.exec(line)
     if (match && (isPlace || /^\s/.test(line))) {
       const [, doubt, name = '', offset = '0', size = '0', module] = match
@@ -261,7 +268,7 @@ function framesOf(lines: readonly string[]): Frame[] {
         module,
         certain: doubt === undefined,
       })
-    } else if (started && frames.length > 0 && !/^\s*</.test(line)) break
+    } else if (started && frames.length > 0 && !isRegister.test(line)) break
   }
   return frames
 }

@@ -1,0 +1,117 @@
+import { expect, test } from 'vitest'
+import { KernelLog } from '../guest/kernel-log.ts'
+import { Judge } from './judge.ts'
+
+/** A guest's log and its judge, with a file that has begun. */
+function court() {
+  const log = new KernelLog()
+  const judge = new Judge(log, undefined)
+  let next = 10
+  judge.fileStarted(next, 0)
+  return {
+    judge,
+    /** Logs these lines; returns the number of the next record. */
+    said: (...lines: string[]) => {
+      for (const line of lines) log.push(Buffer.from(`4,${next++},${next * 1000},-;${line}\n`))
+      return next
+    },
+    lose: (count: number) => {
+      next += count
+    },
+  }
+}
+
+const warning = (words: string) => [
+  '------------[ cut here ]------------',
+  words,
+  'WARNING: CPU: 0 PID: 1 at faults.c:44 f+0x17/0x20 [faults]',
+  'RIP: 0010:f+0x17/0x20 [faults]',
+  '---[ end trace 0000000000000000 ]---',
+]
+
+test('a report in the time of a test is its failure, and nobody else is told', async () => {
+  const { judge, said } = court()
+  judge.testStarted('a', said('hello'))
+  expect(await judge.attemptEnded('a', said())).toEqual([])
+  const end = said(...warning('oh'))
+  const failures = await judge.attemptEnded('a', end)
+  expect(failures).toEqual([
+    {
+      name: 'KernelSplat',
+      message: expect.stringMatching(/^WARN: oh \(.*\n {2}at f \[faults\]\n\n-+\[ cut here/),
+    },
+  ])
+  expect(await judge.testEnded('a', end)).toEqual([])
+  expect(await judge.fileEnded(end, 512)).toEqual([])
+})
+
+test('what comes before, between and after tests is the failure of the file', async () => {
+  const { judge, said } = court()
+  judge.testStarted('a', said(...warning('before')))
+  expect(await judge.testEnded('a', said())).toEqual([])
+  judge.testStarted('b', said(...warning('between')))
+  expect(await judge.testEnded('b', said())).toEqual([])
+  const failures = await judge.fileEnded(said(...warning('after')))
+  expect(failures.map(({ message }) => message.split(' (')[0])).toEqual([
+    'WARN: before',
+    'WARN: between',
+    'WARN: after',
+  ])
+  const [late] = await judge.fileEnded(said(...warning('late')))
+  expect(late?.message).toMatch(/^WARN: late/)
+})
+
+test('tests that run at the same time are both told', async () => {
+  const { judge, said } = court()
+  judge.testStarted('a', said())
+  judge.testStarted('b', said())
+  const end = said(...warning('oh'))
+  expect(await judge.testEnded('a', end)).toHaveLength(1)
+  expect(await judge.testEnded('b', end)).toHaveLength(1)
+})
+
+test('what is expected has to come, and excuses nothing else', async () => {
+  const { judge, said } = court()
+  judge.testStarted('a', said())
+  const expected = [{ pattern: { source: 'oh', flags: 'g' } }, { kind: 'oops' }]
+  expect(await judge.attemptEnded('a', said(...warning('oh')), expected)).toEqual([
+    { name: 'ExpectedSplat', message: expect.stringContaining('the kernel did not report oops') },
+  ])
+  const [other] = await judge.attemptEnded(
+    'a',
+    said(...warning('oh'), ...warning('dear')),
+    expected.slice(0, 1),
+  )
+  expect(other?.message).toMatch(/^WARN: dear/)
+})
+
+test('a gap in the log is a failure that tells how many records are missing', async () => {
+  const { judge, said, lose } = court()
+  judge.testStarted('a', said('x'))
+  lose(3)
+  said('y')
+  lose(4)
+  const [failure, ...others] = await judge.attemptEnded('a', said('z'))
+  expect(failure?.message).toMatch(/^lost log: 7 records/)
+  expect(others).toEqual([])
+  lose(1)
+  expect(await judge.attemptEnded('a', said('z'), [{ kind: 'lost log' }])).toEqual([])
+})
+
+test('a taint that nothing explains fails the file', async () => {
+  const { judge, said } = court()
+  expect(await judge.fileEnded(said(), 12288 + 64)).toEqual([
+    { name: 'KernelTaint', message: expect.stringContaining('U (64)') },
+  ])
+  expect(await judge.fileEnded(said(), 12288 + 64)).toEqual([])
+})
+
+test('the last words of a guest that is gone are what its console says, else its log', async () => {
+  const { judge, said } = court()
+  judge.testStarted('a', said())
+  said(...warning('logged'))
+  expect(await judge.lastWords('Kernel panic - not syncing: x\r\nCall Trace:\r\n g+0x1/0x2 [m]\r\n')).toBe(
+    'panic: x\n  at g [m]',
+  )
+  expect(await judge.lastWords('nothing')).toMatch(/^WARN: logged/)
+})
