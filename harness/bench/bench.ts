@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --json FILE] [--runs N] [--only boots,restores,files,memory,manyFiles,watch,wholeRun]`: what a boot, a restore and a test file cost, each beside the least that
+ * `npm run bench [-- --json FILE] [--runs N] [--only boots,restores,files,memory,manyFiles,watch,wholeRun,matrix,provisioning]`: what a boot, a restore and a test file cost, each beside the least that
  * it could cost: a bare QEMU doing the same. Medians of 20 unless --runs says otherwise.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -58,7 +58,7 @@ try {
     `${head.processor}, ${head.cores} cores, load ${head.load.map(load => load.toFixed(1)).join(' ')}, ` +
       `${prepared.accelerator.accelerator}, ${prepared.kernel.label} (${prepared.kernel.release})\n\n`,
   )
-  const sections = { boots, restores, files, memory, manyFiles, watch, wholeRun }
+  const sections = { boots, restores, files, memory, manyFiles, watch, wholeRun, matrix, provisioning }
   for (const [name, measure] of Object.entries(sections))
     if (only === undefined || only.includes(name)) await measure()
 } finally {
@@ -260,6 +260,61 @@ async function wholeRun(): Promise<void> {
   const once = () => timed(() => execa(path.join(root, 'run-vm.sh'), suites, { cwd: root, stdin: 'ignore' }))
   await once()
   add(...(await inTurn(runs, { './run-vm.sh, everything cached, five suites': once })))
+}
+
+/** All suites on one kernel, on three, on five, everything cached: what a kernel more costs. */
+async function matrix(): Promise<void> {
+  const labels = ['debian-6.1', 'debian-5.10', 'debian-6.12', 'debian-7.2', 'debian-7.3']
+  const root = path.resolve(import.meta.dirname, '../..')
+  const on = (count: number) => () =>
+    timed(() =>
+      execa(path.join(root, 'run-vm.sh'), ['--kernel', labels.slice(0, count).join(',')], {
+        cwd: root,
+        stdin: 'ignore',
+      }),
+    )
+  await on(labels.length)()
+  const [one, three, five] = await inTurn(Math.min(runs, 3), {
+    'all suites on one kernel': on(1),
+    'all suites on three kernels': on(3),
+    'all suites on five kernels': on(5),
+  })
+  if (!one || !three || !five) return
+  const added = (more: Series, fewer: Series, count: number) =>
+    more.values.map((value, index) => (value - (fewer.values[index] ?? Number.NaN)) / count)
+  add(
+    ...[one, three, five],
+    series('each of the second and third kernel', 'ms', added(three, one, 2)),
+    series('each of the fourth and fifth kernel', 'ms', added(five, three, 2)),
+  )
+}
+
+/** A prebuilt kernel, its modules, image and template from an empty cache; what is fetched depends on the network. */
+async function provisioning(): Promise<void> {
+  const wholes: number[] = []
+  const fetches: number[] = []
+  for (let round = 0; round < Math.min(runs, 3); round++) {
+    const cache = mkdtempSync(path.join(folder, 'cache-'))
+    const cli = path.resolve(import.meta.dirname, '../cli.ts')
+    const started = performance.now()
+    const { stderr } = await execa(process.execPath, [cli, 'build', '--kernel', 'debian-6.12'], {
+      env: { XDG_CACHE_HOME: cache, NO_COLOR: '1' },
+      stdin: 'ignore',
+    })
+    wholes.push(performance.now() - started)
+    const steps = [...stderr.matchAll(/(?:read Debian's package lists|fetch Linux) .*\((\d+\.\d) s\)$/gm)]
+    fetches.push(steps.reduce((sum, [, time]) => sum + Number(time) * 1000, 0))
+    rmSync(cache, { recursive: true, force: true })
+  }
+  add(
+    series('debian-6.12 from an empty cache', 'ms', wholes),
+    series('of which package lists and packages are fetched', 'ms', fetches),
+    series(
+      'provisioning without them',
+      'ms',
+      wholes.map((whole, index) => whole - (fetches[index] ?? Number.NaN)),
+    ),
+  )
 }
 
 async function vitest(root: string, source: GuestSource, workers: number): Promise<Vitest> {

@@ -1,0 +1,105 @@
+/**
+ * `npm run soak [-- --runs N] [--kernel LABEL,...] [--write FILE] [FILTER...]`: the suites again and again, until one file run
+ * gets a verdict that it should not: the modules are right, so every failure is a false one. Runs all N (20 if not given) in any
+ * case, names each false verdict, and writes the result down with the machine it ran on. Exit status 1 when there was one.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { execa } from 'execa'
+import { hostLabel } from '../../kernel/provide.ts'
+import { seconds } from '../progress.ts'
+import type { KernelSummary } from '../report/summary.ts'
+import { machine } from './measure.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: '20' },
+    kernel: { type: 'string', default: hostLabel() },
+    write: { type: 'string' },
+  },
+})
+const runs = Number(values.runs)
+if (!Number.isInteger(runs) || runs < 1) {
+  process.stderr.write(`error: --runs must be a number of runs, not ${values.runs}\n`)
+  process.exit(2)
+}
+const root = path.resolve(import.meta.dirname, '../..')
+const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-soak-'))
+const started = performance.now()
+const files = new Map<string, number>()
+const falseVerdicts: string[] = []
+try {
+  for (let run = 1; run <= runs; run++) await once(run)
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+const head = machine()
+const lines = [
+  `${runs} runs of the suites${positionals.length > 0 ? ` (${positionals.join(' ')})` : ''}, ${new Date().toISOString().slice(0, 10)}, ${seconds(performance.now() - started)}`,
+  `${head.processor}, ${head.cores} cores, node ${head.node}`,
+  ...[...files].map(([kernel, count]) => `${kernel}: ${count} file runs`),
+  `${falseVerdicts.length} false verdicts`,
+  ...falseVerdicts,
+]
+process.stdout.write(`${lines.join('\n')}\n`)
+if (values.write !== undefined) writeFileSync(values.write, `${lines.join('\n')}\n`)
+process.exitCode = falseVerdicts.length === 0 ? 0 : 1
+
+/** One run of all suites; every file that is not as it should be is written down. */
+async function once(run: number): Promise<void> {
+  const json = path.join(folder, 'report.json')
+  rmSync(json, { force: true })
+  const { exitCode, stdout, stderr } = await execa(
+    process.execPath,
+    [path.join(root, 'harness/cli.ts'), '--kernel', values.kernel, '--json', json, ...positionals],
+    { cwd: root, reject: false, stdin: 'ignore', env: { NO_COLOR: '1' } },
+  )
+  const report = read(json)
+  const bad = (report?.kernels ?? []).flatMap(({ label, release, suites, error }) => {
+    const name = `${label} (${release})`
+    files.set(name, (files.get(name) ?? 0) + suites.length)
+    if (error !== undefined) return [`${label}: ${error}`]
+    return suites.filter(({ ok }) => !ok).map(({ suite }) => `${label} ${suite}: ${reasonOf(suite, report)}`)
+  })
+  if (bad.length === 0 && exitCode !== 0)
+    bad.push(`exit status ${exitCode}: ${(stderr || stdout).trim().slice(-500)}`)
+  for (const each of bad) falseVerdicts.push(`run ${run}: ${each}`)
+  process.stderr.write(`run ${run} of ${runs}: ${bad.length === 0 ? 'clean' : bad.join('; ')}\n`)
+}
+
+/** The JSON report, as far as it is used here. */
+interface Report {
+  readonly kernels: readonly KernelSummary[]
+  readonly testResults: readonly {
+    readonly name: string
+    readonly message?: string
+    readonly assertionResults: readonly {
+      readonly status: string
+      readonly fullName: string
+      readonly failureMessages?: readonly string[]
+    }[]
+  }[]
+}
+
+function read(file: string): Report | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Report
+  } catch {
+    return undefined // the run ended before its report; its exit status says so
+  }
+}
+
+/** The first failed test of a file, of whatever kernel, and why. */
+function reasonOf(suite: string, { testResults }: Report): string {
+  for (const { name, message, assertionResults } of testResults) {
+    if (!name.endsWith(suite)) continue
+    const test = assertionResults.find(({ status }) => status === 'failed')
+    if (test) return `${test.fullName}: ${test.failureMessages?.[0]?.slice(0, 1000)}`
+    if (message) return message.slice(0, 1000)
+  }
+  return 'failed without a reason'
+}
