@@ -45,6 +45,7 @@ const control = Buffer.alloc(48)
 const CMSG_HDRLEN = 16
 
 let slab = Buffer.alloc(0)
+let slabWords: Uint32Array = new Uint32Array(0)
 let slabAddress = 0
 let used = 0
 let spill: Buffer | undefined
@@ -103,6 +104,7 @@ interface Slots {
   readonly senders: Buffer
   readonly controls: Buffer
   readonly areas: Buffer
+  readonly areaWords: Uint32Array
 }
 let slots: Slots | undefined
 
@@ -113,7 +115,7 @@ let slots: Slots | undefined
  */
 export function receiveDatagrams(fd: number): Datagram[] {
   slots ??= prepareSlots()
-  const { headers, headerWords, senderWords, controls, areas } = slots
+  const { headers, headerWords, senderWords, controls } = slots
   for (let at = 0; at < SLOTS * SLOT_HEADER_WORDS; at += SLOT_HEADER_WORDS) {
     headerWords[at + NAME_LENGTH_WORDS] = sender.length
     headerWords[at + CONTROL_LENGTH_WORDS] = control.length
@@ -133,7 +135,7 @@ export function receiveDatagrams(fd: number): Datagram[] {
     const at = i * SLOT_HEADER_WORDS
     const length = word(headerWords, at + SLOT_LENGTH_WORDS)
     const portId = word(senderWords, i * SENDER_WORDS + 1)
-    const datagram = keep(areas, i * STRIDE, length, portId, word(senderWords, i * SENDER_WORDS + 2))
+    const datagram = keep(slots, i * STRIDE, length, portId, word(senderWords, i * SENDER_WORDS + 2))
     const controlLength = word(headerWords, at + CONTROL_LENGTH_WORDS)
     if (controlLength > 0)
       readControl(datagram, controls.subarray(i * control.length, (i + 1) * control.length), controlLength)
@@ -142,18 +144,26 @@ export function receiveDatagrams(fd: number): Datagram[] {
   return datagrams
 }
 
-/** Bytes that are copied faster one by one than by a call. */
-const FEW = 64
+/** Bytes that are copied faster word by word than by a call. */
+const FEW = 128
 
 /** Copies a datagram to the slab, or to a place of its own if it is large. */
-function keep(area: Buffer, start: number, length: number, portId: number, groups: number): Datagram {
+function keep(
+  { areas: area, areaWords }: Slots,
+  start: number,
+  length: number,
+  portId: number,
+  groups: number,
+): Datagram {
   if (length > LARGEST_DUMP) {
     const bytes = Buffer.from(area.subarray(start, start + Math.min(length, SPILL_SIZE)))
     return new Datagram(bytes, portId, groups, length)
   }
   if (slab.length - used < length) startSlab()
   if (length > FEW) area.copy(slab, used, start, start + length)
-  else for (let i = 0; i < length; i++) slab[used + i] = area[start + i] as number
+  else
+    for (let from = start / 4, to = used / 4, left = length; left > 0; left -= 4)
+      slabWords[to++] = areaWords[from++] as number
   const datagram = new Datagram(slab, portId, groups, length, used, used + length)
   used += align(length)
   return datagram
@@ -181,6 +191,7 @@ function prepareSlots(): Slots {
     senderWords: wordsOf(senders),
     controls,
     areas,
+    areaWords: wordsOf(areas),
   }
 }
 
@@ -202,6 +213,7 @@ function setPointer(words: Uint32Array, index: number, address: number): void {
 
 function startSlab(): void {
   slab = Buffer.allocUnsafeSlow(SLAB_SIZE)
+  slabWords = wordsOf(slab)
   slabAddress = addressOf(slab)
   used = 0
 }

@@ -43,8 +43,8 @@ function compile(folder: string): string {
 }
 
 function format({ name, unit, wall, cpu, target }: Result): string {
-  const times = ({ client, libmnl, ratio }: Comparison) =>
-    `${(client / 1000).toFixed(2)} µs a ${unit}, libmnl ${(libmnl / 1000).toFixed(2)} µs, ${ratio.toFixed(2)} x`
+  const times = ({ client, libmnl, ratio, ratioOfLeast }: Comparison) =>
+    `${(client / 1000).toFixed(2)} µs a ${unit}, libmnl ${(libmnl / 1000).toFixed(2)} µs, ${ratio.toFixed(2)} x (least times: ${ratioOfLeast.toFixed(2)} x)`
   const verdict =
     target === undefined ? '' : ` (at least ${target}: ${cpu.ratio >= target ? 'reached' : 'MISSED'})`
   return `${name}${verdict}\n  work:  ${times(cpu)}\n  clock: ${times(wall)}`
