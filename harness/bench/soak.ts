@@ -94,8 +94,8 @@ function read(file: string): Report | undefined {
 }
 
 /** The first failed test of a file, of whatever kernel, and why. */
-function reasonOf(suite: string, { testResults }: Report): string {
-  for (const { name, message, assertionResults } of testResults) {
+function reasonOf(suite: string, report: Report | undefined): string {
+  for (const { name, message, assertionResults } of report?.testResults ?? []) {
     if (!name.endsWith(suite)) continue
     const test = assertionResults.find(({ status }) => status === 'failed')
     if (test) return `${test.fullName}: ${test.failureMessages?.[0]?.slice(0, 1000)}`
