@@ -1,0 +1,46 @@
+/** What a project adds to its guests: in-tree modules and programs of this machine. */
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { runCli } from '../harness/fixtures/cli.ts'
+import { hostLabel } from '../kernel/provide.ts'
+
+/** A project whose configuration has this as `image`. */
+function project(image: object): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }')
+  writeFileSync(
+    path.join(folder, 'netlink-vmtest.config.ts'),
+    `export default { image: ${JSON.stringify(image)} }`,
+  )
+  writeFileSync(path.join(folder, 'tool'), '#!/bin/sh\nip -j link show "$1"\n')
+  chmodSync(path.join(folder, 'tool'), 0o755)
+  return folder
+}
+
+const exec = (folder: string, script: string) =>
+  runCli(['exec', '--kernel', hostLabel(), '--', 'sh', '-c', script], { cwd: folder })
+
+test('modules with what they need, by modprobe and by the kernel itself; programs with their libraries', async () => {
+  const folder = project({ modules: ['macvlan'], programs: ['./tool', 'ss'] })
+  const { status, stdout, stderr } = await exec(
+    folder,
+    'modprobe macvlan && ip link add v0 type veth && ip link add m0 link v0 type macvlan && tool m0 && ss -V && modprobe nosuch',
+  )
+  expect(stderr).toContain('modprobe: module nosuch not found in modules.dep')
+  expect(stdout).toContain('"ifname":"m0"')
+  expect(stdout).toContain('ss utility, iproute2')
+  expect(status).toBe(1)
+})
+
+test.each([
+  [{ modules: ['nosuch'] }, /image\.modules: .* has no module nosuch, neither to load nor built in/],
+  [{ programs: ['nosuch'] }, /image\.programs: nosuch is on nobody's PATH on this machine/],
+  [{ programs: 'ip' }, /image\.programs: .*Array/],
+])('%j is refused', async (image, reason) => {
+  const { status, stderr } = await exec(project(image), 'true')
+  expect(stderr).toMatch(reason)
+  expect(status).toBe(2)
+})
