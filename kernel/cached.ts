@@ -16,7 +16,7 @@ export interface KnownKernel {
 }
 
 const resolutionSchema = v.object({ release: v.string() })
-const kernelSchema = v.object({ release: v.string(), origin: v.string() })
+const kernelSchema = v.object({ release: v.string(), origin: v.string(), label: v.optional(v.string()) })
 
 /** Every label that is known or was used, with what is cached of it; looks at the cache only. */
 export function knownKernels(): KnownKernel[] {
@@ -32,11 +32,16 @@ export function knownKernels(): KnownKernel[] {
     const kernel = read(kernelSchema, path.join('kernels', name, 'kernel.json'))
     return kernel ? [{ ...kernel, folder: path.join(cacheRoot(), 'kernels', name) }] : []
   })
-  return [...new Set([...knownLabels(), ...releases.keys()])].map(label => {
+  const known = [...new Set([...knownLabels(), ...releases.keys()])].map(label => {
     const release = releases.get(label)
-    const found = cached.filter(kernel => kernel.release === release)
+    const found = cached.filter(kernel => kernel.label === undefined && kernel.release === release)
     return { label, release, origin: found[0]?.origin, folders: found.map(kernel => kernel.folder) }
   })
+  // Trees and packs: each that was used.
+  const others = cached.flatMap(({ label, release, origin, folder }) =>
+    label === undefined ? [] : [{ label, release, origin, folders: [folder] }],
+  )
+  return [...known, ...others]
 }
 
 function list(folder: string): string[] {

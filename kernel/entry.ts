@@ -25,14 +25,30 @@ export const kernelDescription = v.object({
 })
 export type KernelDescription = v.InferOutput<typeof kernelDescription>
 
-const entrySchema = v.object({ ...kernelDescription.entries, imageSha256: v.string() })
+const entrySchema = v.object({
+  ...kernelDescription.entries,
+  imageSha256: v.string(),
+  /** Of a kernel that nothing but this entry knows of. */
+  label: v.optional(v.string()),
+})
 
 const descriptionFile = 'kernel.json'
 
-/** Writes down what is where in a cache entry of the kind `kernels`. */
-export async function writeDescription(folder: string, description: KernelDescription): Promise<void> {
+/**
+ * Writes down what is where in a cache entry of the kind `kernels`.
+ * @param label for the list of kernels, where the label is none that one can know beforehand: a tree's, a pack's
+ */
+export async function writeDescription(
+  folder: string,
+  description: KernelDescription,
+  label?: string,
+): Promise<void> {
   const imageSha256 = await sha256(path.resolve(folder, description.image))
-  const entry: v.InferOutput<typeof entrySchema> = { ...description, imageSha256 }
+  const entry: v.InferOutput<typeof entrySchema> = {
+    ...description,
+    imageSha256,
+    ...(label !== undefined && { label }),
+  }
   await writeFile(path.join(folder, descriptionFile), JSON.stringify(entry, undefined, 2))
 }
 

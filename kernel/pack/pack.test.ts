@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import {
   chmodSync,
   existsSync,
@@ -16,10 +16,12 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { execa } from 'execa'
 import { Header, type HeaderData } from 'tar'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { MachineryError, UsageError } from '../../harness/errors.ts'
 import { type Progress, silentProgress } from '../../harness/progress.ts'
+import { knownKernels } from '../cached.ts'
 import { cachedKernel, writeDescription } from '../entry.ts'
 import type { Kernel } from '../kernel.ts'
 import { packedKernel } from './read.ts'
@@ -120,6 +122,20 @@ test('what was packed is there on a machine that has nothing else, with its mode
   expect(existsSync(path.join(there.build.source, '../dangling'))).toBe(false)
 })
 
+test('an unpacked one is in the list of kernels, by the label that it was used by', async () => {
+  await packHere()
+  const { image } = await unpackThere()
+  const folder = path.dirname(path.dirname(image))
+  expect(knownKernels().filter(it => it.folders.length > 0)).toEqual([
+    {
+      label: `pack:${pack()}`,
+      release: '6.1.0',
+      origin: 'a pack of debian-6.1: a test',
+      folders: [folder],
+    },
+  ])
+})
+
 test('a pack of a pack is whole as well, and the same kernel gives the same bytes whenever it is packed', async () => {
   await packHere()
   const first = readFileSync(pack())
@@ -156,6 +172,24 @@ test.each([
   const writing = packKernel(await kernelHere(), file(), progress)
   await expect(writing).rejects.toThrow(UsageError)
   await expect(writing).rejects.toThrow(message)
+})
+
+test('an end in the midst of it leaves nothing behind', async () => {
+  const kernel = await kernelHere()
+  writeFileSync(path.join(kernel.build.source, 'large'), randomBytes(30 << 20))
+  const script = `
+    import { readdirSync } from 'node:fs'
+    import { packKernel } from ${JSON.stringify(path.join(import.meta.dirname, 'write.ts'))}
+    const folder = ${JSON.stringify(root)}
+    setInterval(() => {
+      // As a signal ends the command line, once there is something to leave behind.
+      if (readdirSync(folder).some(name => name.endsWith('.tmp'))) process.exit(130)
+    }, 1)
+    await packKernel(${JSON.stringify(kernel)}, folder + '/k.pack', { step: (_, work) => work(() => {}) })
+    process.exit()`
+  const { exitCode } = await execa(process.execPath, ['--input-type=module', '-e', script], { reject: false })
+  expect(exitCode).toBe(130)
+  expect(readdirSync(root)).toEqual(['here'])
 })
 
 test('a disk that is full: what was there stays, and no half of the new one', async () => {

@@ -25,7 +25,7 @@ const largestManifest = 64 << 20
 export async function packedKernel(label: string, file: string, progress: Progress): Promise<Kernel> {
   const hash = await hashOf(file)
   return await cachedKernel(label, contentKey([layout, 'pack', hash]), progress, folder =>
-    progress.step(`unpack ${file}`, () => unpack(file, folder)),
+    progress.step(`unpack ${file}`, () => unpack(label, file, folder)),
   )
 }
 
@@ -44,7 +44,7 @@ async function hashOf(file: string): Promise<string> {
  * Unpacks a pack into an empty folder. Only what the manifest lists is written, where it lists it, and only with the
  * contents whose hash it has.
  */
-async function unpack(file: string, folder: string): Promise<void> {
+async function unpack(label: string, file: string, folder: string): Promise<void> {
   const reading = new Reading(file, folder)
   const parser = new Parser({ strict: true, onReadEntry: entry => reading.take(entry) })
   const ended = once(parser, 'end')
@@ -63,7 +63,7 @@ async function unpack(file: string, folder: string): Promise<void> {
     throw reading.refused(`it is damaged or cut short (${messageOf(error)})`)
   }
   await reading.written()
-  await reading.finish()
+  await reading.finish(label)
 }
 
 /** What has been read of a pack so far. */
@@ -154,7 +154,7 @@ class Reading {
   }
 
   /** Makes the links, checks that all is there, and describes the kernel. */
-  async finish(): Promise<void> {
+  async finish(packLabel: string): Promise<void> {
     const manifest = this.#manifest
     if (!manifest) throw this.refused('it is empty: build --pack makes packs')
     const missing = [...Object.keys(manifest.files), ...Object.keys(manifest.links)].find(
@@ -181,7 +181,8 @@ class Reading {
         !(await stat(path.join(this.#folder, place)).catch(() => undefined))?.isDirectory()
       )
         throw this.refused(`it has no folder ${place}`)
-    await writeDescription(this.#folder, { ...kernel, origin: `a pack of ${label}: ${kernel.origin}` })
+    const origin = `a pack of ${label}: ${kernel.origin}`
+    await writeDescription(this.#folder, { ...kernel, origin }, packLabel)
   }
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import { readFile, rename, rm, stat } from 'node:fs/promises'
+import { createWriteStream, rmSync } from 'node:fs'
+import { readFile, rename, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -28,6 +28,9 @@ export async function packKernel(kernel: Kernel, file: string, progress: Progres
   await requireFolder(file)
   // Beside it, so that what was there stays until the new one is whole.
   const draft = `${file}.${process.pid}.tmp`
+  // Ctrl-C ends this process without another word.
+  const clear = () => rmSync(draft, { force: true })
+  process.once('exit', clear)
   try {
     return await progress.step(`pack Linux ${kernel.release} into ${file}`, async update => {
       const contents = await contentsOf(kernel)
@@ -41,11 +44,13 @@ export async function packKernel(kernel: Kernel, file: string, progress: Progres
       return (await stat(file)).size
     })
   } catch (error) {
-    await rm(draft, { force: true }).catch(() => {})
     if (isErrno(error, 'ENOSPC')) throw new MachineryError(`no space left for ${file}`)
     if (['EACCES', 'EPERM', 'EROFS', 'EISDIR'].some(code => isErrno(error, code)))
       throw new UsageError(`cannot write the pack ${file}: ${messageOf(error)}`)
     throw error
+  } finally {
+    process.off('exit', clear)
+    clear()
   }
 }
 
