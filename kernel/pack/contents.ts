@@ -35,51 +35,48 @@ async function wholeEntry(kernel: Kernel, entry: string): Promise<Contents> {
 }
 
 /**
- * What the kernel's own scripts/package/install-extmod-build takes: Makefiles, headers, generated headers, scripts and
- * the programs among them, objtool, Module.symvers.
+ * What modules are built with, as the kernel's own scripts/package/install-extmod-build picks it: of the source the
+ * Makefiles, headers and scripts, of the build the generated headers, programs, and what it exports.
  */
+const forModules = {
+  folders: /^(include|scripts|arch|arch\/x86|arch\/x86\/include|tools|tools\/objtool)(\/|$)/,
+  source: /^(include|arch\/x86\/include|scripts)\/|^(arch\/x86\/)?(Makefile[^/]*|Kbuild|Kconfig)$/,
+  build:
+    /^(include|arch\/x86\/include\/generated|scripts)\/|^tools\/objtool\/objtool$|^(Module\.symvers|\.config|Makefile|modules\.builtin)$/,
+  /** What the build has left for itself: objects, dependencies, a marker for each option. */
+  not: /\.(o|a|cmd|order|ko|mod)$|(^|\/)\.[^/]*\.(cmd|d|tmp)$|^include\/dt-bindings\/|^include\/config\/(?!auto\.conf$|kernel\.release$)/,
+} as const
+
 async function partsOfTree(kernel: Kernel): Promise<Contents> {
   const { source, output } = kernel.build
   const apart = source !== output
-  const headers = /^(include|arch\/x86\/include|scripts)\//
-  const makefiles = /^(arch\/x86\/|)(Makefile[^/]*|Kbuild|Kconfig|Kbuild\.platforms)$/
-  const junk = /\.(o|a|o\.d|cmd|order|ko|mod)$|(^|\/)\.[^/]*\.(cmd|d|tmp)$/
-  const built =
-    /^(include|arch\/x86\/include\/generated|scripts)\/|^tools\/objtool\/objtool$|^(Module\.symvers|\.config|Makefile|modules\.builtin)$/
-  const roots: Root[] = [
-    {
-      at: apart ? 'source' : 'build',
-      folder: source,
-      enter: /^(include|scripts|arch|arch\/x86|arch\/x86\/include|tools|tools\/objtool)(\/|$)/,
-      keep: name =>
-        (headers.test(name) || makefiles.test(name) || (!apart && built.test(name))) && !junk.test(name),
-    },
-  ]
-  if (apart)
-    roots.push({
-      at: 'build',
-      folder: output,
-      enter: /^(include|scripts|arch|arch\/x86|arch\/x86\/include|tools|tools\/objtool)(\/|$)/,
-      keep: name => built.test(name) && !junk.test(name),
-    })
-  const { moduleTree, systemMap } = kernel
-  if (moduleTree !== undefined) roots.push({ at: 'modules', folder: moduleTree, keep: () => true })
+  const { folders, not } = forModules
+  const sources = (name: string) => forModules.source.test(name) && !not.test(name)
+  const builds = (name: string) => forModules.build.test(name) && !not.test(name)
+  const roots: Root[] = apart
+    ? [
+        { at: 'source', folder: source, enter: folders, keep: sources },
+        { at: 'build', folder: output, enter: folders, keep: builds },
+      ]
+    : [{ at: 'build', folder: output, enter: folders, keep: name => sources(name) || builds(name) }]
+  if (kernel.moduleTree !== undefined)
+    roots.push({ at: 'modules', folder: kernel.moduleTree, keep: () => true })
   const collected = await collect(roots)
   const files = new Map(collected.files)
-  const add = (at: string, file: string) => files.set(at, { file, executable: false })
-  add('image', kernel.image)
-  add('config', kernel.config)
-  if (systemMap !== undefined) add('System.map', systemMap)
-  if (kernel.vmlinux !== undefined) add('vmlinux', kernel.vmlinux)
-  const description = describe(kernel, file => {
-    if (file === kernel.image) return 'image'
-    if (file === kernel.config) return 'config'
-    if (file === systemMap) return 'System.map'
-    if (file === kernel.vmlinux) return 'vmlinux'
-    if (file === moduleTree) return 'modules'
-    return file === source && apart ? 'source' : 'build'
-  })
-  return { kernel: description, files, links: collected.links }
+  const named: [place: string, file: string | undefined][] = [
+    ['image', kernel.image],
+    ['config', kernel.config],
+    ['System.map', kernel.systemMap],
+    ['vmlinux', kernel.vmlinux],
+  ]
+  for (const [at, file] of named) if (file !== undefined) files.set(at, { file, executable: false })
+  const places = new Map([
+    ...named.map(([at, file]): [string | undefined, string] => [file, at]),
+    [kernel.moduleTree, 'modules'],
+    [source, apart ? 'source' : 'build'],
+    [output, 'build'],
+  ])
+  return { kernel: describe(kernel, file => places.get(file) ?? ''), files, links: collected.links }
 }
 
 function describe(kernel: Kernel, place: (file: string) => string): KernelDescription {

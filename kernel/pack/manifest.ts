@@ -12,8 +12,8 @@ export const packFormat = 1
 /** What `uname -m` says in the kernels that run here. */
 export const architecture = 'x86_64'
 
-/** A pack of more than this was not made by us. */
-const largestFile = 1 << 30
+/** Bytes of the largest file in a pack: a vmlinux with debug information may have hundreds of megabytes. */
+export const largestFile = 1 << 30
 
 /** A place inside the pack: relative, in its shortest form, and never going up. */
 const place = v.pipe(

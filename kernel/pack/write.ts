@@ -10,7 +10,14 @@ import { isErrno, MachineryError, messageOf, UsageError } from '../../harness/er
 import type { Progress } from '../../harness/progress.ts'
 import type { Kernel } from '../kernel.ts'
 import { type Contents, contentsOf } from './contents.ts'
-import { architecture, type Manifest, manifestName, type PackedFile, packFormat } from './manifest.ts'
+import {
+  architecture,
+  largestFile,
+  type Manifest,
+  manifestName,
+  type PackedFile,
+  packFormat,
+} from './manifest.ts'
 
 /**
  * Of a 6.1 with 163 MB: zstd 3 makes 47.7 MB of it in 3.6 s, 9 42.5 MB in 7.8 s, 12 41.6 MB in 21 s; gzip 50.1 MB in
@@ -70,6 +77,11 @@ async function manifestOf(
   const described: [string, PackedFile][] = []
   for (const [place, { file, executable }] of sorted(files)) {
     if (described.length % 1000 === 0) update(`${described.length} of ${files.size} files read`)
+    const { size } = await stat(file)
+    if (size > largestFile)
+      throw new UsageError(
+        `${file} is too large for a pack (${Math.round(size / 1e6)} MB): strip it, or leave out its debug information`,
+      )
     const content = await readFile(file)
     const sha256 = createHash('sha256').update(content).digest('hex')
     described.push([place, { sha256, size: content.length, ...(executable && { executable }) }])
