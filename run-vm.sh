@@ -8,8 +8,29 @@ here=$(dirname -- "$(readlink -f -- "$0")")
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/netlink-vmtest
 log=$cache/setup.log
 
+# Whether a kernel may be built from its source: one is named in the arguments, or in the project's settings. Who runs
+# Debian's own kernels only is not made to install what that takes.
+builds_kernels() {
+	case " $* " in *minimal-[0-9]* | *debug-[0-9]*) return 0 ;; esac
+	# The nearest settings upwards are the project's, as in harness/settings.ts.
+	project=$PWD
+	while [ ! -e "$project/netlink-vmtest.config.ts" ] && [ "$project" != / ]; do project=$(dirname -- "$project"); done
+	settings=$project/netlink-vmtest.config.ts
+	[ -e "$settings" ] || settings=$here/netlink-vmtest.config.ts
+	# The default matrix is where the settings' defaults are.
+	case " $* " in *' --matrix '*) defaults=$here/harness/settings.ts ;; *) defaults= ;; esac
+	grep -qsE "['\"](minimal|debug)-[0-9]" "$settings" $defaults
+}
+
 # Answers with the Debian packages that are missing. Tools are looked for by name: where they come from is no matter.
 missing_packages() {
+	if [ "$from_source" = yes ]; then
+		for tool in flex bison bc perl; do
+			command -v $tool >/dev/null || echo $tool
+		done
+		[ -e /usr/include/gelf.h ] || echo libelf-dev
+		[ -e /usr/include/stdio.h ] || echo libc6-dev
+	fi
 	command -v qemu-system-x86_64 >/dev/null || echo qemu-system-x86
 	command -v gcc >/dev/null || echo gcc
 	command -v make >/dev/null || echo make
@@ -103,6 +124,8 @@ install_npm() {
 	fi
 }
 
+from_source=no
+! builds_kernels "$@" || from_source=yes
 if [ -n "$(missing_packages)" ] || ! cmp -s "$here/package-lock.json" "$here/node_modules/.installed-lock"; then
 	mkdir -p "$cache" || fail "cannot write to $cache: set XDG_CACHE_HOME to a folder you own"
 	# One set-up at a time; another one that waited here finds everything done. apt does not get the lock's descriptor:

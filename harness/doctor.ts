@@ -6,6 +6,7 @@ import { findBusybox } from '../images/image.ts'
 import { knownKernels } from '../kernel/cached.ts'
 import { machineSources } from '../kernel/debian/sources.ts'
 import { hostLabel, provideKernel } from '../kernel/provide.ts'
+import { missingBuildTools } from '../kernel/source/tools.ts'
 import { cacheRoot } from './cache.ts'
 import { messageOf } from './errors.ts'
 import { availableMemory, guestsAtOnce } from './prepare.ts'
@@ -31,6 +32,7 @@ const DISK_WANTED = 2e9
 export async function examine(settings: Settings): Promise<Finding[]> {
   const findings = await Promise.all([
     ...[qemuBinary, 'gcc', 'make', 'xz', 'ldd', 'setpriv'].map(tool),
+    checked('kernel builds', kernelBuilds),
     checked('busybox', async () => ({
       verdict: 'fine',
       detail: `${await findBusybox()}, statically linked`,
@@ -68,6 +70,17 @@ function tool(name: string): Promise<Finding> {
     if (exitCode !== 0) return { verdict: 'problem', detail: `does not run: ${lastLines(all, 1)}` }
     return { verdict: 'fine', detail: all.split('\n')[0] ?? '' }
   })
+}
+
+/** Only kernels from source need it, and run-vm.sh installs it with the first of them. */
+async function kernelBuilds(): Promise<Result> {
+  const missing = await missingBuildTools()
+  return missing.length === 0
+    ? { verdict: 'fine', detail: 'all that minimal-* and debug-* kernels are built with' }
+    : {
+        verdict: 'note',
+        detail: `minimal-* and debug-* kernels need ${missing.map(it => it.name).join(', ')}: apt-get install ${missing.map(it => it.debian).join(' ')}`,
+      }
 }
 
 /** Tried with a kernel that is here already: a look at the machine fetches nothing. */

@@ -3,6 +3,8 @@ import path from 'node:path'
 import * as v from 'valibot'
 import { cacheRoot } from '../harness/cache.ts'
 import { knownLabels } from './provide.ts'
+import { releaseOf, sourceName } from './source/from-source.ts'
+import { sourceLabel } from './source/labels.ts'
 
 /** A label, and what there is of it on this machine. */
 export interface KnownKernel {
@@ -32,8 +34,10 @@ export function knownKernels(): KnownKernel[] {
     const kernel = read(kernelSchema, path.join('kernels', name, 'kernel.json'))
     return kernel ? [{ ...kernel, folder: path.join(cacheRoot(), 'kernels', name) }] : []
   })
-  const known = [...new Set([...knownLabels(), ...releases.keys()])].map(label => {
-    const release = releases.get(label)
+  // What is remembered of a source package stands for all kernels of that series.
+  const labels = [...releases.keys()].filter(name => !name.startsWith(sourceName({ series: '' })))
+  const known = [...new Set([...knownLabels(), ...labels])].map(label => {
+    const release = releaseFor(label, releases)
     const found = cached.filter(kernel => kernel.label === undefined && kernel.release === release)
     return { label, release, origin: found[0]?.origin, folders: found.map(kernel => kernel.folder) }
   })
@@ -42,6 +46,14 @@ export function knownKernels(): KnownKernel[] {
     label === undefined ? [] : [{ label, release, origin, folders: [folder] }],
   )
   return [...known, ...others]
+}
+
+/** @param releases what is remembered, by name */
+function releaseFor(label: string, releases: ReadonlyMap<string, string>): string | undefined {
+  const source = sourceLabel(label)
+  if (source === undefined) return releases.get(label)
+  const upstream = releases.get(sourceName(source))
+  return upstream === undefined ? undefined : releaseOf(upstream, source)
 }
 
 function list(folder: string): string[] {

@@ -6,6 +6,9 @@ import { debianLabels, labelOfRelease, seriesOf } from './debian/series.ts'
 import type { Kernel } from './kernel.ts'
 import type { LockFile } from './lock-file.ts'
 import { packedKernel } from './pack/read.ts'
+import { kernelFromSource } from './source/from-source.ts'
+import { sourceLabel, sourceLabels } from './source/labels.ts'
+import { treeKernel } from './tree/tree.ts'
 
 export interface ProvideOptions {
   readonly progress: Progress
@@ -23,17 +26,19 @@ export interface ProvideOptions {
  */
 export async function provideKernel(label: string, options: ProvideOptions): Promise<Kernel> {
   if (seriesOf(label)) return await prebuiltKernel(label, options)
+  if (sourceLabel(label)) return await kernelFromSource(label, options)
   // Paths are meant from where the command is run, as those of any command.
-  const [, kind, file = ''] = /^(pack):(.+)$/s.exec(label) ?? []
+  const [, kind, file = ''] = /^(pack|tree):(.+)$/s.exec(label) ?? []
   if (kind === 'pack') return await packedKernel(label, file, options.progress)
+  if (kind === 'tree') return await treeKernel(label, file, options.progress)
   throw new UsageError(
-    `unknown kernel ${label}: choose one of ${knownLabels().join(', ')}, or a pack:FILE of build --pack`,
+    `unknown kernel ${label}: choose one of ${knownLabels().join(', ')}, a tree:DIR that you have built, or a pack:FILE of build --pack`,
   )
 }
 
 /** The labels that are known to work, oldest kernel first. */
 export function knownLabels(): string[] {
-  return [...debianLabels]
+  return [...debianLabels, ...sourceLabels]
 }
 
 /**

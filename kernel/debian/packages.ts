@@ -47,7 +47,7 @@ const libraries = ['libc6', 'libelf1t64', 'libzstd1', 'zlib1g']
 const oldestLibc = '2.36'
 
 /** An awk pattern for the packages that {@link candidates} looks at: an index has 50 MB, these some 100 kB. */
-export const indexFilter = `^Package: (linux-(image|binary|binary-unsigned|modules|base|headers|kbuild)-[0-9]|(${libraries.join('|')})\\n)`
+export const indexFilter = `^Package: (linux-(source|image|binary|binary-unsigned|modules|base|headers|kbuild)-[0-9]|(${libraries.join('|')})\\n)`
 
 /** Reads the stanzas of a Packages index. */
 export function parseIndex(text: string, suite: string): IndexedPackage[] {
@@ -163,6 +163,20 @@ export function withLibraries(
   return found.every(it => it !== undefined)
     ? { ...resolution, packages: [...resolution.packages, ...found.map(plain)] }
     : undefined
+}
+
+/** The versions of `linux-source-SERIES` that an index has, newest first; the release is the upstream version. */
+export function sourcePackages(index: readonly IndexedPackage[], series: string): Resolution[] {
+  return index
+    .filter(it => it.name === `linux-source-${series}`)
+    .sort((a, b) => compareVersions(b.version, a.version))
+    .map(it => ({ release: upstreamOf(it.version), packages: [plain(it)] }))
+}
+
+/** `6.12.117` of `6.12.117-1~deb12u1`; `7.3.0` of `7.3-1`, as the kernel has it. */
+function upstreamOf(version: string): string {
+  const upstream = version.replace(/^\d+:/, '').replace(/-[^-]*$/, '')
+  return /^\d+\.\d+$/.test(upstream) ? `${upstream}.0` : upstream
 }
 
 /** Whether a package is one of the private libraries. */

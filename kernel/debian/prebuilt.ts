@@ -135,7 +135,7 @@ async function assemble(
 }
 
 /** Fetches a package; one that comes corrupt is fetched once more. */
-async function fetchWhole(
+export async function fetchWhole(
   wanted: Package,
   debs: string,
   archive: Archive,

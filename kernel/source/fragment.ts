@@ -1,0 +1,56 @@
+/** An option as a fragment wants it: `CONFIG_SMP=y`, or `# CONFIG_SMP is not set`, which is the value `n`. */
+export interface Option {
+  /** With its `CONFIG_`. */
+  readonly name: string
+  readonly value: string
+}
+
+/**
+ * The options of a configuration file, of a kernel's or of a fragment. A line `# from 6.1 on` in a fragment (or
+ * `# up to 5.10`, both counting the series named) is about the options below it, up to the next empty line.
+ * @param series the kernel's, `6.1`; without one such lines mean nothing
+ */
+export function parseOptions(text: string, series?: string): Option[] {
+  const options: Option[] = []
+  let applies = true
+  for (const line of text.split('\n')) {
+    const [, from, upTo] = /^# (?:from (\d+\.\d+) on|up to (\d+\.\d+))$/.exec(line) ?? []
+    if (line.trim() === '') applies = true
+    else if (series !== undefined && from !== undefined) applies = compareSeries(series, from) >= 0
+    else if (series !== undefined && upTo !== undefined) applies = compareSeries(series, upTo) <= 0
+    const [, set, value] = /^(CONFIG_\w+)=(.*)$/.exec(line) ?? []
+    const [, unset] = /^# (CONFIG_\w+) is not set$/.exec(line) ?? []
+    if (!applies) continue
+    if (set !== undefined && value !== undefined) options.push({ name: set, value })
+    else if (unset !== undefined) options.push({ name: unset, value: 'n' })
+  }
+  return options
+}
+
+/** Options as a file that the kernel's configuration tools read; where one comes twice the last counts. */
+export function formatOptions(options: readonly Option[]): string {
+  const last = new Map(options.map(({ name, value }) => [name, value]))
+  return [...last]
+    .map(([name, value]) => (value === 'n' ? `# ${name} is not set\n` : `${name}=${value}\n`))
+    .join('')
+}
+
+/**
+ * The wanted options that a configuration does not have as wanted, each with what it has. Kconfig drops an option
+ * without a word where one that it depends on is missing, or where it has another name in this kernel.
+ * @param config the text of a .config
+ */
+export function unmet(wanted: readonly Option[], config: string): { wanted: Option; found: string }[] {
+  const found = new Map(parseOptions(config).map(({ name, value }) => [name, value]))
+  const last = new Map(wanted.map(({ name, value }) => [name, value]))
+  return [...last].flatMap(([name, value]) => {
+    const has = found.get(name) ?? 'n'
+    return has === value ? [] : [{ wanted: { name, value }, found: has }]
+  })
+}
+
+function compareSeries(a: string, b: string): number {
+  const [majorA = 0, minorA = 0] = a.split('.').map(Number)
+  const [majorB = 0, minorB = 0] = b.split('.').map(Number)
+  return majorA - majorB || minorA - minorB
+}

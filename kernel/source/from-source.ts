@@ -1,0 +1,188 @@
+import { existsSync } from 'node:fs'
+import { copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import path from 'node:path'
+import { cacheRoot, contentKey, locked } from '../../harness/cache.ts'
+import { MachineryError, UsageError } from '../../harness/errors.ts'
+import { runToolOrFail } from '../../harness/process.ts'
+import type { Progress } from '../../harness/progress.ts'
+import { type Archive, openArchive } from '../debian/archive.ts'
+import type { Package, Resolution } from '../debian/packages.ts'
+import { sourcePackages } from '../debian/packages.ts'
+import { fetchWhole } from '../debian/prebuilt.ts'
+import { type ResolvedOptions, withResolution } from '../debian/resolved.ts'
+import { cachedKernel, writeDescription } from '../entry.ts'
+import type { Kernel } from '../kernel.ts'
+import { configure, wantedOptions } from './configure.ts'
+import { extractSource } from './extract.ts'
+import { formatOptions, type Option } from './fragment.ts'
+import { keepForModules } from './keep.ts'
+import { type SourceLabel, sourceLabel, sourceLabels } from './labels.ts'
+import { makeOrFail } from './make.ts'
+import { Tally } from './tally.ts'
+import { compilerVersion, requireBuildTools } from './tools.ts'
+
+export interface SourceOptions extends ResolvedOptions {
+  /** The address of a mirror of Debian's main archive, in place of the machine's own. */
+  readonly mirror?: string | undefined
+  /** How the archive is reached; another one in tests. */
+  readonly archive?: () => Promise<Archive>
+}
+
+/** Changes when what is made of the same source and options does. */
+const recipe = '1'
+
+/**
+ * A kernel built from the source of a Debian package (with Debian's patches), with the options of the fragments here.
+ * Built once for all who want the same: the entry's key is source, options and compiler.
+ */
+export async function kernelFromSource(label: string, options: SourceOptions): Promise<Kernel> {
+  const wanted = sourceLabel(label)
+  if (!wanted) throw new UsageError(`${label} is not a kernel from source`)
+  let opened: Promise<Archive> | undefined
+  const archive = () => {
+    opened ??= (options.archive ?? (() => openArchive(options)))()
+    return opened
+  }
+  async function* available(): AsyncGenerator<Resolution> {
+    yield* resolveSource(label, wanted, await archive())
+  }
+  return await withResolution(sourceName(wanted), options, available, resolution =>
+    provide(label, wanted, resolution, archive, options.progress),
+  )
+}
+
+/** The package with the source, by which its version is remembered: all kernels of a series share it. */
+export function sourceName({ series }: Pick<SourceLabel, 'series'>): string {
+  return `linux-source-${series}`
+}
+
+/** What `uname -r` says in a kernel that is built from this version of the source. */
+export function releaseOf(upstream: string, { flavour }: Pick<SourceLabel, 'flavour'>): string {
+  return `${upstream}-${flavour}`
+}
+
+async function* resolveSource(
+  label: string,
+  wanted: SourceLabel | undefined,
+  archive: Archive,
+): AsyncGenerator<Resolution> {
+  for (const suites of wanted?.groups ?? []) {
+    const found = sourcePackages(await archive.index(suites), wanted?.series ?? '')
+    yield* found
+    if (found.length > 0) return
+  }
+  throw new UsageError(
+    `no source for ${label} in Debian's archive: ${wanted?.groups.flat().join(', ')} have no such series. Choose one of ${sourceLabels.join(', ')}`,
+  )
+}
+
+async function provide(
+  label: string,
+  wanted: SourceLabel,
+  resolution: Resolution,
+  archive: () => Promise<Archive>,
+  progress: Progress,
+): Promise<Kernel> {
+  const [source] = resolution.packages
+  if (!source) throw new MachineryError(`nothing is known of the source of ${label}: run it with --update`)
+  const options = await wantedOptions(wanted.flavour, wanted.series)
+  const key = contentKey([
+    recipe,
+    `${source.name} ${source.version} ${source.sha256}`,
+    formatOptions(options),
+    await compilerVersion(),
+  ])
+  return await cachedKernel(label, key, progress, draft =>
+    // The folder that is built in outlives an interruption, unlike the draft: the next run goes on where it was.
+    locked(`builds-${key}`, async () => {
+      const work = path.join(cacheRoot(), 'builds', key)
+      await requireBuildTools(label)
+      await mkdir(work, { recursive: true })
+      const tree = await sourceTree(work, wanted, source, resolution.release, archive, progress)
+      await build(tree, label, wanted, options, resolution.release, progress)
+      await collect(tree, draft, label, wanted, source)
+      await rm(work, { recursive: true })
+    }),
+  )
+}
+
+/** The unpacked source below `work`, fetched where it is not there yet. */
+async function sourceTree(
+  work: string,
+  { series }: SourceLabel,
+  source: Package,
+  version: string,
+  archive: () => Promise<Archive>,
+  progress: Progress,
+): Promise<string> {
+  const tree = path.join(work, 'linux')
+  if (existsSync(tree)) {
+    progress.note(`going on with the build of Linux ${version} that was interrupted`)
+    return tree
+  }
+  const deb = await progress.step(
+    `fetch the source of Linux ${version} (${Math.round(source.size / 1e6)} MB)`,
+    async () => fetchWhole(source, work, await archive(), progress),
+  )
+  await progress.step(`unpack the source of Linux ${version}`, () => extractSource(deb, series, tree))
+  await rm(deb)
+  return tree
+}
+
+async function build(
+  tree: string,
+  label: string,
+  wanted: SourceLabel,
+  options: readonly Option[],
+  version: string,
+  progress: Progress,
+): Promise<void> {
+  const name = `Linux ${version} as ${label}`
+  await progress.step(`configure ${name}`, () => configure(tree, options, name))
+  const tally = new Tally(wanted, await objectsThere(tree))
+  progress.note(
+    `${name} is built from source, which is done once: about ${tally.estimate(availableParallelism())}`,
+  )
+  await progress.step(`build ${name}`, update =>
+    makeOrFail(tree, ['vmlinux', 'modules', 'modules_prepare'], `the build of ${name}`, line => {
+      const status = tally.line(line)
+      if (status !== undefined) update(status)
+    }),
+  )
+}
+
+/** How many objects an interrupted build has left: kbuild writes a command file after each that is whole. */
+async function objectsThere(tree: string): Promise<number> {
+  const files = await readdir(tree, { recursive: true })
+  return files.filter(name => name.endsWith('.o.cmd')).length
+}
+
+/** Puts what is to be kept into the cache entry. */
+async function collect(
+  tree: string,
+  draft: string,
+  label: string,
+  { flavour }: SourceLabel,
+  source: Package,
+): Promise<void> {
+  const release = (await readFile(path.join(tree, 'include/config/kernel.release'), 'utf8')).trim()
+  await keepForModules(tree, path.join(draft, 'build'))
+  // QEMU loads the ELF file by its PVH entry: nothing to compress at the build, nor to decompress at each boot.
+  await runToolOrFail('strip', ['-o', path.join(draft, 'vmlinux'), path.join(tree, 'vmlinux')], {
+    timeout: 120_000,
+  })
+  const debug = flavour === 'debug'
+  if (debug) await copyFile(path.join(tree, 'vmlinux'), path.join(draft, 'vmlinux.debug'))
+  await writeDescription(draft, {
+    release,
+    origin: `built for ${label} from Debian's ${source.name} ${source.version} (${source.suite})`,
+    image: 'vmlinux',
+    systemMap: 'build/System.map',
+    config: 'build/.config',
+    source: 'build',
+    output: 'build',
+    variables: [],
+    ...(debug && { vmlinux: 'vmlinux.debug', memory: 1024, bootLimit: 180 }),
+  })
+}

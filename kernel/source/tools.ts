@@ -1,0 +1,59 @@
+import { MachineryError } from '../../harness/errors.ts'
+import { runTool } from '../../harness/process.ts'
+
+/** What building a kernel takes beside what building modules does, and Debian's packages that have it. */
+const tools: readonly {
+  readonly name: string
+  readonly debian: string
+  readonly check: readonly string[]
+}[] = [
+  { name: 'gcc', debian: 'gcc', check: ['gcc', '--version'] },
+  { name: 'make', debian: 'make', check: ['make', '--version'] },
+  { name: 'flex', debian: 'flex', check: ['flex', '--version'] },
+  { name: 'bison', debian: 'bison', check: ['bison', '--version'] },
+  { name: 'bc', debian: 'bc', check: ['bc', '--version'] },
+  { name: 'perl', debian: 'perl', check: ['perl', '-e', '1'] },
+  { name: 'xz', debian: 'xz-utils', check: ['xz', '--version'] },
+  // objtool reads object files with it.
+  {
+    name: "libelf's headers",
+    debian: 'libelf-dev',
+    check: ['gcc', '-fsyntax-only', '-include', 'gelf.h', '-x', 'c', '/dev/null'],
+  },
+  {
+    name: "the C library's headers",
+    debian: 'libc6-dev',
+    check: ['gcc', '-fsyntax-only', '-include', 'stdio.h', '-x', 'c', '/dev/null'],
+  },
+]
+
+/** What of it this machine lacks. */
+export async function missingBuildTools(): Promise<{ name: string; debian: string }[]> {
+  const checked = await Promise.all(
+    tools.map(async tool => {
+      const [command = '', ...args] = tool.check
+      // sh, because of a tool that is not there we want to say more than that
+      const { exitCode } = await runTool('sh', ['-c', 'exec "$@" >/dev/null 2>&1', 'sh', command, ...args], {
+        timeout: 30_000,
+      }).catch(() => ({ exitCode: 127 }))
+      return exitCode === 0 ? [] : [tool]
+    }),
+  )
+  return checked.flat()
+}
+
+/** @throws MachineryError that names what is missing and the command that installs it */
+export async function requireBuildTools(label: string): Promise<void> {
+  const missing = await missingBuildTools()
+  if (missing.length === 0) return
+  const packages = missing.map(it => it.debian).join(' ')
+  throw new MachineryError(
+    `building ${label} from source needs ${missing.map(it => it.name).join(', ')}: run ./run-vm.sh build --kernel ${label}, or apt-get install ${packages}`,
+  )
+}
+
+/** The compiler, as it names itself: a kernel of another one is another kernel. */
+export async function compilerVersion(): Promise<string> {
+  const { stdout } = await runTool('gcc', ['--version'], { timeout: 20_000 })
+  return stdout.split('\n')[0] ?? ''
+}
