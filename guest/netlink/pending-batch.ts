@@ -64,7 +64,7 @@ export class PendingBatch extends Wait<void> {
   async results(): Promise<PromiseSettledResult<Message[]>[]> {
     let reason: unknown
     try {
-      await this.promise
+      await this.outcome()
     } catch (error) {
       reason = error
     }

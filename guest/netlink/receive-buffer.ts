@@ -111,23 +111,24 @@ let slots: Slots | undefined
 /**
  * Takes several datagrams from the socket in one system call, none if there is none; each is copied out of where it was received. For
  * small messages of which many are expected: a call costs more than a copy.
+ * @param most at most so many, 16 if not given, which is all that is taken at once
  * @throws OverflowError, SystemCallError
  */
-export function receiveDatagrams(fd: number): Datagram[] {
+export function receiveDatagrams(fd: number, most: number = SLOTS): Datagram[] {
   slots ??= prepareSlots()
   const { headers, headerWords, senderWords, controls } = slots
-  for (let at = 0; at < SLOTS * SLOT_HEADER_WORDS; at += SLOT_HEADER_WORDS) {
+  for (let at = 0; at < most * SLOT_HEADER_WORDS; at += SLOT_HEADER_WORDS) {
     headerWords[at + NAME_LENGTH_WORDS] = sender.length
     headerWords[at + CONTROL_LENGTH_WORDS] = control.length
   }
   const flags = MSG_DONTWAIT | MSG_TRUNC
-  let count = recvmmsg(fd, headers, SLOTS, flags, null)
+  let count = recvmmsg(fd, headers, most, flags, null)
   while (count === -1) {
     const error = errno()
     if (error === EAGAIN) return []
     if (error === ENOBUFS) throw new OverflowError()
     if (error !== EINTR) throw new SystemCallError('recvmmsg', error)
-    count = recvmmsg(fd, headers, SLOTS, flags, null)
+    count = recvmmsg(fd, headers, most, flags, null)
   }
 
   const datagrams: Datagram[] = []

@@ -320,7 +320,7 @@ export class Socket implements Disposable, AsyncDisposable {
     const wait: Wait<Datagram> = new Wait(() => this.#receivers.delete(wait))
     this.#receivers.add(wait)
     this.#arm(wait, 'datagram', options)
-    return await wait.promise
+    return await wait.outcome()
   }
 
   /**
@@ -384,7 +384,8 @@ export class Socket implements Disposable, AsyncDisposable {
     this.#requests.set(sequence, pending)
     this.#pump()
     this.#arm(pending, `answer to the request of type ${header.type}, sequence number ${sequence},`, options)
-    return await pending.promise
+    const outcome = pending.outcome()
+    return outcome instanceof Promise ? await outcome : outcome
   }
 
   /**
@@ -501,7 +502,7 @@ export class Socket implements Disposable, AsyncDisposable {
           if (more !== undefined) {
             this.#pump()
             this.#arm(more, `part of the dump of type ${header.type}`, options)
-            await more.promise
+            await more.outcome()
           }
           const messages = pending.drain()
           dump.isInterrupted = pending.isInterrupted
@@ -529,7 +530,7 @@ export class Socket implements Disposable, AsyncDisposable {
       const turn: Wait<void> = new Wait(() => this.#dumpTurns.delete(turn))
       this.#dumpTurns.add(turn)
       this.#arm(turn, 'end of the dump before', options)
-      await turn.promise
+      await turn.outcome()
     }
   }
 
@@ -580,11 +581,13 @@ export class Socket implements Disposable, AsyncDisposable {
   #pump(): void {
     while (this.#fd !== -1 && this.#isAwaited) {
       try {
-        // of several answers, several at once
+        // of several answers, several at once; of one, the reply and the acknowledgement
         const datagrams =
           this.#requests.size > 1 || this.#batches.size > 0
             ? this.#readSeveral(this.#fd)
-            : this.#read(this.#fd)
+            : this.#requests.size > 0 && this.#dump === undefined
+              ? this.#readSeveral(this.#fd, 2)
+              : this.#read(this.#fd)
         if (datagrams === undefined) return
         for (const datagram of Array.isArray(datagrams) ? datagrams : [datagrams])
           if (!this.#claim(datagram)) this.#hand(datagram)
@@ -613,9 +616,9 @@ export class Socket implements Disposable, AsyncDisposable {
   }
 
   /** Undefined if there is none. */
-  #readSeveral(fd: number): Datagram[] | undefined {
+  #readSeveral(fd: number, most?: number): Datagram[] | undefined {
     return this.#watchReading(() => {
-      const datagrams = receiveDatagrams(fd)
+      const datagrams = receiveDatagrams(fd, most)
       return datagrams.length === 0 ? undefined : datagrams
     })
   }

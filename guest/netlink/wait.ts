@@ -14,12 +14,15 @@ const LONGEST_TIMER = 2 ** 31 - 1
 
 /**
  * One value that is to come: settled once, by whichever is first of the value, an error, the deadline and the signal.
- * One that is settled before {@link arm} costs neither a timer nor a listener.
+ * One that is settled before {@link arm} costs neither a timer nor a listener, and one whose {@link outcome} is taken then
+ * no promise either.
  */
 export class Wait<T> {
-  readonly #outcome = Promise.withResolvers<T>()
   readonly #onEnd: () => void
   #isSettled = false
+  #value: T | undefined
+  #error: { readonly reason: unknown } | undefined
+  #promise: PromiseWithResolvers<T> | undefined
   #disarm: (() => void) | undefined
 
   /** `onEnd` is called once, when it is settled in whatever way. */
@@ -27,8 +30,12 @@ export class Wait<T> {
     this.#onEnd = onEnd
   }
 
-  get promise(): Promise<T> {
-    return this.#outcome.promise
+  /** The value, or a promise of it as long as it is not settled. @throws what it was rejected with */
+  outcome(): T | Promise<T> {
+    if (this.#error !== undefined) throw this.#error.reason
+    if (this.#isSettled) return this.#value as T
+    this.#promise ??= Promise.withResolvers<T>()
+    return this.#promise.promise
   }
 
   get isSettled(): boolean {
@@ -36,11 +43,15 @@ export class Wait<T> {
   }
 
   resolve(value: T): void {
-    if (this.#end()) this.#outcome.resolve(value)
+    if (!this.#end()) return
+    this.#value = value
+    this.#promise?.resolve(value)
   }
 
-  reject(error: unknown): void {
-    if (this.#end()) this.#outcome.reject(error)
+  reject(reason: unknown): void {
+    if (!this.#end()) return
+    this.#error = { reason }
+    this.#promise?.reject(reason)
   }
 
   /** Starts the clock and keeps the process alive; `awaited` names the value in the TimeoutError's text. */
