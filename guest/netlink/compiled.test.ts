@@ -1,4 +1,5 @@
 /** Compiled decoders say exactly what the general way says, of whatever bytes. */
+import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { attr } from './attribute.ts'
@@ -153,6 +154,19 @@ describe('what is compiled', () => {
     expect(learnt(twice).decode(twice, 0, twice.length)).toBeUndefined()
     const many = Buffer.concat(Array.from({ length: 200 }, () => attr.u8(3, 1)))
     expect(learnt(many).decode(many, 0, many.length)).toBeUndefined()
+  })
+
+  it('nothing where no code can be made: all is read in the general way', () => {
+    const url = new URL('./index.ts', import.meta.url).href
+    const program = `
+      const { attr, attributes, string, struct, u8, u32 } = await import('${url}')
+      const set = attributes({ number: [1, u32], text: [2, string], pair: [3, struct({ a: u8, b: u8 })] })
+      const bytes = Buffer.concat([attr.u32(1, 7), attr.string(2, 'seven'), attr.binary(3, Buffer.from([8, 9]))])
+      for (let i = 0; i < 100; i++) set.decode(bytes)
+      console.log(JSON.stringify(set.decode(bytes)))`
+    const flags = ['--disallow-code-generation-from-strings', '--input-type=module', '--eval']
+    const said = execFileSync(process.execPath, [...flags, program], { encoding: 'utf8' })
+    expect(JSON.parse(said)).toEqual({ number: 7, text: 'seven', pair: { a: 8, b: 9 } })
   })
 
   it('a struct', () => {
