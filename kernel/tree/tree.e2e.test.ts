@@ -1,0 +1,67 @@
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { silentProgress } from '../../harness/progress.ts'
+import { buildModules } from '../build-modules.ts'
+import type { Kernel } from '../kernel.ts'
+import { hostLabel, provideKernel } from '../provide.ts'
+
+/** The prebuilt kernel with its headers, arranged as `make O=` leaves them: a build of it without its 20 minutes. */
+function arrange(kernel: Kernel, root: string): string {
+  const { source, output } = kernel.build
+  const usr = path.dirname(path.dirname(source))
+  cpSync(usr, path.join(root, 'usr'), { recursive: true, verbatimSymlinks: true })
+  const [tree, sources] = [output, source].map(it => path.join(root, 'usr', path.relative(usr, it)))
+  if (tree === undefined || sources === undefined) throw new Error('no trees')
+  writeFileSync(path.join(sources, 'Kconfig'), '')
+  symlinkSync(path.relative(tree, sources), path.join(tree, 'source'))
+  mkdirSync(path.join(tree, 'arch/x86/boot'), { recursive: true })
+  cpSync(kernel.image, path.join(tree, 'arch/x86/boot/bzImage'))
+  // Debian's packages have another release and configuration here than the kernel says.
+  writeFileSync(path.join(tree, 'include/config/kernel.release'), `${kernel.release}\n`)
+  writeFileSync(
+    path.join(tree, '.config'),
+    `#\n${readFileSync(path.join(tree, 'include/config/auto.conf'), 'utf8')}`,
+  )
+  return tree
+}
+
+/** Every file, with its size and when it was written. */
+const state = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .sort()
+    .map(name => {
+      const { size, mtimeMs } = statSync(path.join(folder, name), { throwIfNoEntry: false }) ?? {}
+      return `${name} ${size} ${mtimeMs}`
+    })
+
+test('modules build against a tree, in which nothing is written', async () => {
+  const [root, cache] = ['tree', 'cache'].map(it => mkdtempSync(path.join(tmpdir(), `tree-e2e-${it}-`)))
+  if (root === undefined || cache === undefined) throw new Error('no folders')
+  onTestFinished(() => {
+    vi.unstubAllEnvs()
+    for (const folder of [root, cache]) rmSync(folder, { recursive: true, force: true })
+  })
+  const tree = arrange(await provideKernel(hostLabel(), { progress: silentProgress }), root)
+  // What is made of a tree that will be gone is of no use to anybody.
+  vi.stubEnv('XDG_CACHE_HOME', cache)
+  const before = state(root)
+  const kernel = await provideKernel(`tree:${tree}`, { progress: silentProgress })
+  const ours = path.join(import.meta.dirname, '../modules')
+  const { modules } = await buildModules(kernel, ours, { progress: silentProgress })
+  expect([...modules.keys()].sort()).toEqual(['genlexample', 'nlcustom', 'nlexample', 'nlhello'])
+  for (const file of modules.values())
+    expect(readFileSync(file, 'latin1')).toContain(`vermagic=${kernel.release} `)
+  expect(state(root)).toEqual(before)
+}, 300_000)
