@@ -53,6 +53,30 @@ function toBigInt(low: number, high: number): bigint {
   return small[low] ?? BigInt(low)
 }
 
+/** Whether it is an unsigned integer of 16 bits. */
+export const fits16 = (value: number) => (value & 0xffff) === value
+/** Whether it is an unsigned integer of 32 bits. */
+export const fits32 = (value: number) => value >>> 0 === value
+
+/** As {@link writeU16} of what is known to fit. */
+export const putU16: Write<number> = little
+  ? (b, v, o) => {
+      b[o] = v
+      b[o + 1] = v >>> 8
+      return o + 2
+    }
+  : writeU16
+/** As {@link writeU32} of what is known to fit. */
+export const putU32: Write<number> = little
+  ? (b, v, o) => {
+      b[o] = v
+      b[o + 1] = v >>> 8
+      b[o + 2] = v >>> 16
+      b[o + 3] = v >>> 24
+      return o + 4
+    }
+  : writeU32
+
 /** A size_t or a pointer (of a 64-bit machine), written as two halves: cheaper than by way of a bigint. */
 export function writeWord(buffer: Buffer, value: number, offset: number): void {
   const low = value % 0x100000000

@@ -36,6 +36,19 @@ describe('messages against bytes written out by hand', () => {
     expect(message.attributes(4).map(a => [a.type, a.string(), a.offset])).toEqual([[2, 'nlex', 20]])
   })
 
+  it('refuses what the fields of a header do not hold', () => {
+    for (const header of [
+      { type: 0x10000 },
+      { type: 16, flags: -1 },
+      { type: 16, sequence: 2 ** 32 },
+      { type: 16, portId: 1.5 },
+      { type: Number.NaN },
+    ])
+      expect(() => encodeMessage(header)).toThrow(RangeError)
+    const fullest = { type: 0xffff, flags: 0xffff, sequence: 0xffffffff, portId: 0xffffffff }
+    expect(encodeMessage(fullest).toString('hex')).toBe('10000000ffffffffffffffffffffffff')
+  })
+
   it('pads with zeros that are not counted', () => {
     const bytes = encodeMessage({ type: 3 }, hex('0102030405'))
     expect(bytes.toString('hex')).toBe(

@@ -2,7 +2,7 @@
 import { type Attribute, parseAttributesAt } from './attribute.ts'
 import { NLMSG_ERROR, NLMSG_HDRLEN } from './constants.ts'
 import { MalformedError } from './errors.ts'
-import { align, asBuffer, readU16, readU32, writeU16, writeU32 } from './integers.ts'
+import { align, asBuffer, fits16, fits32, putU16, putU32, readU16, readU32 } from './integers.ts'
 
 /** The fields of a struct nlmsghdr that a sender chooses. */
 export interface MessageHeader {
@@ -62,11 +62,17 @@ function write(
   header: MessageHeader,
   parts: readonly Uint8Array[],
 ): void {
-  writeU32(bytes, length, start)
-  writeU16(bytes, header.type, start + 4)
-  writeU16(bytes, header.flags ?? 0, start + 6)
-  writeU32(bytes, header.sequence ?? 0, start + 8)
-  writeU32(bytes, header.portId ?? 0, start + 12)
+  const { type, flags = 0, sequence = 0, portId = 0 } = header
+  // looked at once: each write that looks for itself costs as much as it saves
+  if (!(fits16(type) && fits16(flags) && fits32(sequence) && fits32(portId)))
+    throw new RangeError(
+      `out of range: type ${type}, flags ${flags}, sequence number ${sequence}, port id ${portId}`,
+    )
+  putU32(bytes, length, start)
+  putU16(bytes, type, start + 4)
+  putU16(bytes, flags, start + 6)
+  putU32(bytes, sequence, start + 8)
+  putU32(bytes, portId, start + 12)
   let offset = start + NLMSG_HDRLEN
   for (const part of parts) {
     bytes.set(part, offset)

@@ -126,6 +126,7 @@ export interface BatchRequest extends RequestHeader, Pick<RequestOptions, 'schem
 }
 
 const DEFAULT_TIMEOUT = 5000
+const nothing: readonly Uint8Array[] = []
 
 // Laid out once and written for each call, which is done with them when it returns.
 const kernelAddress = sockaddr(0, 0)
@@ -404,7 +405,7 @@ export class Socket implements Disposable, AsyncDisposable {
     if (requests.length === 0) return []
     const sequences: number[] = []
     const portId = this.#portId
-    const messages = requests.map(({ type, flags = 0, parts = [] }) => {
+    const messages = requests.map(({ type, flags = 0, parts = nothing }) => {
       const sequence = this.nextSequence()
       sequences.push(sequence)
       return { type, flags: flags | NLM_F_REQUEST | NLM_F_ACK, sequence, portId, parts }
