@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { BuildOptions } from './build.ts'
 import { onWait } from './cache.ts'
 import { ExitStatus, HarnessError } from './errors.ts'
@@ -50,9 +50,11 @@ program
   .requiredOption('--kernel <label>', 'the kernel')
   .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules, instead of ours')
   .option('--update', 'take the newest version there is, and write that into the lock file')
-  .option(
-    '--pack <file>',
-    'write the kernel into one file, for pack:FILE on other machines, and build no more',
+  .addOption(
+    new Option(
+      '--pack <file>',
+      'write the kernel into one file, for pack:FILE on other machines, and build no more',
+    ).conflicts('modules'),
   )
   .action(async (options: BuildOptions) => {
     const { build } = await import('./build.ts')
