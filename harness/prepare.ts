@@ -73,6 +73,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
       cpus: settings.vm.cpus,
     },
     bootLimit: Math.max(settings.vm.bootLimit, kernel.needs.bootLimit) * 1000,
+    limits: { file: settings.fileTimeout, run: settings.runTimeout },
   }
   await delivery.bundlePackage()
   const guests = new Restores(spec, delivery, progress)

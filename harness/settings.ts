@@ -55,6 +55,10 @@ const settingsSchema = v.strictObject({
   ),
   /** Milliseconds that a test may take. Software emulation is slow: Vitest's own 5 s is for bare hardware. */
   testTimeout: v.optional(positive('testTimeout'), 30_000),
+  /** Milliseconds that a test file may take, from when it has its guest. */
+  fileTimeout: v.optional(positive('fileTimeout'), 600_000),
+  /** Milliseconds that all files of a kernel may take. Default: as long as they need. */
+  runTimeout: v.optional(positive('runTimeout')),
 })
 
 /** The configuration of a project, whole, with its defaults. */

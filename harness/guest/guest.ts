@@ -31,6 +31,8 @@ export interface GuestSpec {
   readonly identity: string
   /** Milliseconds that a guest may take from QEMU's start to a loaded test worker. */
   readonly bootLimit: number
+  /** Milliseconds that a file may take in its guest, and all files together. */
+  readonly limits?: { readonly file: number; readonly run: number | undefined }
 }
 
 /** The files that a template restores from. */

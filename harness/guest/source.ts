@@ -2,6 +2,14 @@ import type { Decoder } from '../verdict/decode.ts'
 import type { Guest } from './guest.ts'
 import type { Loss } from './loss.ts'
 
+/** A moment by which something has to be done. */
+export interface Deadline {
+  /** As performance.now() counts. */
+  readonly at: number
+  /** What is too late then: "the file took longer than 600 s (fileTimeout)". */
+  readonly message: string
+}
+
 /** Where the pool gets its machines from, and what it puts into them: all that it knows of a kernel. */
 export interface GuestSource {
   /** A guest of one's own, with modules, client library and programs in it, until it is released. */
@@ -14,6 +22,8 @@ export interface GuestSource {
   readonly colours: boolean
   /** Turns what the kernel says into places in the sources, where there are symbols. */
   readonly decoder?: Decoder
+  /** When what a guest is acquired for has to be done, and why, where there is a limit. */
+  readonly deadline?: Deadline | undefined
   /** Told of every guest that was lost while it was in use. */
   onLoss(loss: Loss): void
 }

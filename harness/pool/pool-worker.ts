@@ -64,6 +64,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #logStart = 0
   #stuck: NodeJS.Timeout | undefined
   #pings: NodeJS.Timeout | undefined
+  #deadline: NodeJS.Timeout | undefined
 
   constructor(options: PoolOptions, source: GuestSource) {
     super()
@@ -74,6 +75,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   /** Never rejects: a guest that cannot be had is reported on the file that wanted it, as is one that dies later. */
   async start(): Promise<void> {
     try {
+      const { deadline } = this.#source
+      if (deadline && deadline.at < performance.now()) return this.#tooLate(deadline.message)
+      if (deadline)
+        this.#deadline = setTimeout(() => this.#tooLate(deadline.message), deadline.at - performance.now())
       const guest = await this.#source.acquire()
       this.#guest = guest
       this.#judge = new Judge(guest.log, this.#source.decoder)
@@ -96,9 +101,18 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   }
 
   async stop(): Promise<void> {
+    clearTimeout(this.#deadline)
     this.#settle()
     this.#judge?.close()
     if (this.#guest) await this.#source.release(this.#guest)
+  }
+
+  /** A limit of the file's, or of all, is reached. */
+  #tooLate(message: string): void {
+    const loss: Loss = { cause: 'limit', message }
+    if (this.#guest) return this.#guest.giveUp(loss)
+    this.#source.onLoss(loss)
+    this.#interrupt({ reason: message, evidence: '' })
   }
 
   #requested(request: WorkerRequest): void {

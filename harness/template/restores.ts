@@ -1,7 +1,7 @@
 import { MachineryError, messageOf } from '../errors.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
-import type { GuestSource } from '../guest/source.ts'
+import type { Deadline, GuestSource } from '../guest/source.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
 import { type Progress, wantsColours } from '../progress.ts'
 import { Decoder } from '../verdict/decode.ts'
@@ -22,6 +22,8 @@ export class Restores implements GuestSource {
   #rebuilt: Promise<void> | undefined
   #spare: Promise<Guest> | undefined
   #expected = 0
+  /** When the first guest was asked for. */
+  #began: number | undefined
 
   constructor(spec: GuestSpec, delivery: Delivered, progress: Progress) {
     this.#spec = spec
@@ -48,6 +50,24 @@ export class Restores implements GuestSource {
   /** Says how many guests will be asked for, so that the next one can be restored while another works. */
   expect(count: number): void {
     this.#expected = count
+  }
+
+  /** What comes first: the end of a file that gets its guest now, or of all. */
+  get deadline(): Deadline | undefined {
+    const { limits } = this.#spec
+    if (!limits) return undefined
+    const seconds = (limit: number) => `${limit / 1000} s`
+    const file = {
+      at: performance.now() + limits.file,
+      message: `the file took longer than ${seconds(limits.file)} (fileTimeout)`,
+    }
+    if (limits.run === undefined) return file
+    this.#began ??= performance.now()
+    const run = {
+      at: this.#began + limits.run,
+      message: `the run took longer than ${seconds(limits.run)} (runTimeout)`,
+    }
+    return run.at < file.at ? run : file
   }
 
   async acquire(): Promise<Guest> {

@@ -1,0 +1,298 @@
+/**
+ * What becomes of what goes wrong, each fault really made to happen (harness/fixtures/verdicts): `npm run faults` writes
+ * docs/faults.md, and the same rows are a test.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { type CliResult, startCli } from '../fixtures/cli.ts'
+
+/** A fault and what has to be made of it. */
+export interface Row {
+  /** The fixture's file, without its ending; all of a file's faults happen in one guest, one after another. */
+  readonly file: string
+  /** The test in which it happens. */
+  readonly fault: string
+  /** What it is, for people. */
+  readonly what: string
+  /** What the failure has to say; undefined where nothing may fail. */
+  readonly verdict: RegExp | undefined
+  /** Whether the guest is lost by it, and the tests after it are not run. */
+  readonly lost?: true
+}
+
+/** A row as it went. */
+export interface Outcome {
+  readonly row: Row
+  /** The first line of the failure, or why it is not the right one. */
+  readonly said: string
+  readonly ok: boolean
+  /** Milliseconds from the fault to its test's line in the report. */
+  readonly time: number | undefined
+}
+
+const survived = (fault: string, what: string, verdict: RegExp | undefined): Row => ({
+  file: 'survived',
+  fault,
+  what,
+  verdict,
+})
+const judged = (fault: string, what: string, verdict: RegExp | undefined): Row => ({
+  file: 'splats',
+  fault,
+  what,
+  verdict,
+})
+const lost = (file: string, fault: string, what: string, verdict: RegExp): Row => ({
+  file: `lost-${file}`,
+  fault,
+  what,
+  verdict,
+  lost: true,
+})
+
+export const rows: readonly Row[] = [
+  survived('warn', 'WARN()', /WARN: faults: a warning.*\n {2}at fault_warn \[faults\] faults\.c:\d+/),
+  survived('warn_bare', 'WARN_ON()', /WARN: faults\.c:\d+ .*fault_warn_bare/),
+  survived('warn_thrice', 'the same WARN() three times', /WARN: faults: three of a kind .*\(3 times\)/),
+  survived('refcount', 'refcount_inc() of 0', /refcount: refcount_t: addition on 0; use-after-free/),
+  survived('refcount_underflow', 'one refcount_dec() too many', /refcount: refcount_t: underflow/),
+  survived('refcount_saturated', 'a refcount that overflows', /refcount: refcount_t: saturated/),
+  survived('fortify', 'memset() beyond an array', /overflow: .*buffer overflow/),
+  survived('kobject', 'kobject_put() of what was never made', /kobject: .*is not initialized/),
+  survived(
+    'proc_twice',
+    'a file in /proc made twice',
+    /kobject: proc_dir_entry '\/proc\/faults' already registered/,
+  ),
+  survived('sock_leak', 'a socket that ends with memory charged', /WARN: .*inet_sock_destruct/),
+  survived('vmalloc', 'vmalloc() of more than there is', /page allocation: .*vmalloc/),
+  survived('no_page', 'alloc_pages() until there are none', /page allocation: .*order:9/),
+  survived('dump_stack', 'a stack trace without a word', /stack trace: /),
+  survived(
+    'slab_leak',
+    'a slab cache destroyed with an object in it',
+    /slab: BUG faults_cache .*Objects remaining/,
+  ),
+  survived('list_add', 'list_add() to a broken list', /list corruption: list_add corruption/),
+  survived('list_del', 'list_del() twice', /list corruption: list_del corruption/),
+  survived('bug', 'BUG()', /BUG: at faults\.c:\d+!\n {2}at fault_bug \[faults\]/),
+  survived('null', 'a write to NULL, in a program', /oops: BUG: kernel NULL pointer dereference/),
+  survived('page_fault', 'a read of an unmapped address', /oops: BUG: unable to handle page fault/),
+  survived('gp', 'a read of a poisoned pointer', /general protection: /),
+  survived('call_null', 'a call of NULL', /oops: BUG: kernel NULL pointer dereference/),
+  survived('exec_data', 'a call into data', /oops: BUG: unable to handle page fault/),
+  survived('divide', 'a division by zero', /oops: divide error/),
+  survived('opcode', 'an invalid instruction', /oops: invalid opcode/),
+  survived(
+    'usercopy',
+    'copy_to_user() of more than the object',
+    /overflow: usercopy: Kernel memory exposure/,
+  ),
+  survived('atomic', 'msleep() with preemption off', /atomic: BUG: scheduling while atomic/),
+  survived('busy', '4 s with preemption off', /soft lockup: BUG: soft lockup .*\n {2}at busy \[faults\]/),
+  survived('hung_task', 'a task that sleeps for ever', /hung task: INFO: task faults-sleeper/),
+  survived('rcu_stall', '6 s in an RCU reader', /RCU stall: .*stall/),
+  survived('child out of memory', 'a program that takes all memory', /out of memory: .*oom-killer/),
+  survived(
+    'netdev',
+    'a net device with a reference too many',
+    /netdev: unregister_netdevice: waiting for faults0/,
+  ),
+  judged('what looks like a report and is none', 'a module that logs "WARNING: ..."', undefined),
+  judged('expects a warning, by its words', 'a WARN() that the test expects', undefined),
+  judged(
+    'expects what does not come',
+    'a report that is expected and does not come',
+    /ExpectedSplat: .*never said/,
+  ),
+  judged(
+    'expects one and gets another too',
+    'another report than the expected one',
+    /KernelSplat: refcount: /,
+  ),
+  judged('fails as it should, and warns', 'a WARN() in a test.fails', /KernelSplat: WARN: /),
+  judged('skips itself after a warning', 'a WARN() in a test that then skips itself', /KernelSplat: WARN: /),
+  judged('is not tried again', 'a WARN() in a test with retries', /KernelSplat: WARN: /),
+  judged('an after hook > warns', 'a WARN() in an afterEach', /KernelSplat: WARN: /),
+  judged('floods the log', '200,000 lines of log at once', /lost log: \d+ records/),
+  { file: 'between', fault: '', what: 'a WARN() in an afterAll', verdict: /KernelSplat: WARN: / },
+  { file: 'late', fault: '', what: 'a WARN() after the last hook', verdict: /KernelSplat: WARN: / },
+  { file: 'taint', fault: '', what: 'a taint without a word', verdict: /KernelTaint: .*U \(64\)/ },
+  lost(
+    'oops',
+    'null',
+    'a write to NULL, by the test itself',
+    /GuestLost: the test worker was killed by SIGKILL\n\noops: /,
+  ),
+  lost(
+    'panic',
+    'panic',
+    'panic()',
+    /GuestLost: kernel panic: faults: a panic .*\n\npanic: .*\n {2}at fault_panic/,
+  ),
+  lost('sysrq', 'sysrq', 'a crash by sysrq', /GuestLost: kernel panic: sysrq triggered crash/),
+  lost('kill-init', 'kill_init', 'the end of init', /GuestLost: kernel panic: Attempted to kill init!/),
+  lost(
+    'atomic-timer',
+    'atomic_timer',
+    'msleep() in a timer',
+    /GuestLost: (kernel panic|triple fault|the guest froze)/,
+  ),
+  lost(
+    'stack-overflow',
+    'stack_overflow',
+    'recursion without end',
+    /GuestLost: kernel panic: [\s\S]*stack overflow: /,
+  ),
+  lost(
+    'stack-smash',
+    'stack_smash',
+    'a write beyond a local array',
+    /GuestLost: kernel panic: stack-protector/,
+  ),
+  lost(
+    'double-fault',
+    'double_fault',
+    'a stack pointer of 0',
+    /GuestLost: kernel panic: [\s\S]*double fault: /,
+  ),
+  lost('triple-fault', 'triple_fault', 'an interrupt without a table', /GuestLost: triple fault/),
+  lost(
+    'soft-lockup',
+    'soft_lockup',
+    'a loop with preemption off',
+    /the guest froze: [\s\S]*at fault_soft_lockup \[faults\]/,
+  ),
+  lost(
+    'hard-lockup',
+    'hard_lockup',
+    'a loop with interrupts off',
+    /the guest froze: [\s\S]*at fault_hard_lockup \[faults\]/,
+  ),
+  lost('stopped', 'every process stopped', 'SIGSTOP to every process', /GuestLost: the guest froze: /),
+  lost(
+    'loop',
+    'never gives control back',
+    'a test of 0.1 s that loops',
+    /did not give control back within 10\.1 s/,
+  ),
+  lost('memory', 'out of memory', 'a test that takes all memory', /GuestLost: the guest ran out of memory: /),
+  lost(
+    'worker',
+    'worker killed',
+    'SIGKILL to the test worker',
+    /GuestLost: the test worker was killed by SIGKILL/,
+  ),
+  lost('exit', 'worker exits', 'the test worker exits', /GuestLost: the test worker exited with status 3/),
+  lost(
+    'agent',
+    'agent killed',
+    "SIGKILL to the guest's agent",
+    /GuestLost: the guest's agent ended with status 137/,
+  ),
+  lost('reboot', 'reboot', 'reboot -f', /GuestLost: the guest rebooted/),
+  lost('power-off', 'power off', 'power-off by sysrq', /GuestLost: the guest powered off/),
+  lost('halt', 'halt', 'halt -f', /GuestLost: (the guest was halted|the guest powered off|the guest froze)/),
+  { file: 'long', fault: '', what: 'a test that is busy for 20 s, and may be', verdict: undefined },
+]
+
+const folder = path.resolve(import.meta.dirname, '../fixtures/verdicts')
+
+/** Runs the fixtures of these rows on a kernel, and says what became of each. */
+export async function runFaults(
+  label: string,
+  wanted: readonly Row[] = rows,
+): Promise<{ outcomes: Outcome[]; result: CliResult }> {
+  const files = [...new Set(wanted.map(({ file }) => `${file}.fixture`))]
+  const run = startCli(['--kernel', label, '--reporter=verbose', '--max-workers=1', ...files], {
+    cwd: folder,
+    timeout: 1_500_000,
+  })
+  // When a line came: reports are printed as they are made.
+  const arrivals: { line: string; time: number }[] = []
+  let partial = ''
+  run.stdout.on('data', (data: Buffer) => {
+    const lines = (partial + data.toString('utf8')).split('\n')
+    partial = lines.pop() ?? ''
+    for (const line of lines) arrivals.push({ line, time: performance.now() })
+  })
+  const { exitCode, stdout, stderr } = await run
+  const outcomes = wanted.map(row => outcomeOf(row, stdout, arrivals))
+  return { outcomes, result: { status: exitCode, stdout, stderr } }
+}
+
+function outcomeOf(row: Row, stdout: string, arrivals: readonly { line: string; time: number }[]): Outcome {
+  const file = `${row.file}.fixture.ts`
+  const begun = arrivals.find(({ line }) => row.fault !== '' && line === `FAULT ${row.fault}`)
+  const told = arrivals.find(({ line }) => /^ *[✓×↓] /.test(line) && line.includes(`${file} > ${row.fault}`))
+  const time = begun && told && told.time > begun.time ? told.time - begun.time : undefined
+  const failures = stdout
+    .split(/^(?= FAIL )/m)
+    .slice(1)
+    .map(block => block.split(/^⎯{10}/m)[0] ?? '')
+    .filter(block => block.includes(row.fault ? `${file} > ${row.fault}\n` : `${file} [`))
+  const text = failures.join('\n')
+  const notRun = new RegExp(`↓ .*${file.replaceAll('.', '\\.')} > after \\[not run: `).test(stdout)
+  const ok =
+    row.verdict === undefined
+      ? text === '' && told !== undefined
+      : row.verdict.test(text) && (!row.lost || notRun || row.file === 'lost-loop')
+  const said = /^(?:KernelSplat|KernelTaint|ExpectedSplat|GuestLost|\w*Error): .*$/m.exec(text)?.[0]
+  return { row, ok, time, said: said ?? (text === '' ? 'passed' : text.slice(0, 300)) }
+}
+
+/** The table for the docs. */
+export function faultTable(outcomes: readonly Outcome[]): string {
+  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll(/\b[\da-f]{16}\b/g, '...')
+  const lines = outcomes.map(({ row, said, time, ok }) =>
+    [
+      '',
+      row.what,
+      cell(said.length > 130 ? `${said.slice(0, 127)}...` : said) + (ok ? '' : ' **(not as wanted)**'),
+      row.verdict === undefined ? '0' : '1',
+      time === undefined ? '-' : `${(time / 1000).toFixed(1)} s`,
+      '',
+    ].join(' | '),
+  )
+  return [
+    '| fault | verdict | exit status | reported after |',
+    '|---|---|---|---|',
+    ...lines.map(line => line.trim()),
+  ].join('\n')
+}
+
+if (import.meta.main) {
+  const label = process.argv[2] ?? 'debian-6.1'
+  const { outcomes, result } = await runFaults(label)
+  const bad = outcomes.filter(({ ok }) => !ok)
+  const docs = path.resolve(import.meta.dirname, '../../docs')
+  mkdirSync(docs, { recursive: true })
+  writeFileSync(
+    path.join(docs, 'faults.md'),
+    `# What becomes of what goes wrong
+
+Each row was really made to happen on ${label}, by \`npm run faults\`, which writes this page; the same rows are a test
+(harness/verdict/fault-table.e2e.test.ts). The exit status is that of a run with this fault alone. The time is from the fault to its
+line in the report, measured on ${os.cpus().length} cores (${os.cpus()[0]?.model.trim()}), load ${os.loadavg()[0]?.toFixed(1)}. What
+freezes is known for it after 10 to 13 s: nothing may take longer to answer.
+
+${faultTable(outcomes)}
+
+What goes wrong outside of guests is the machinery's fault: exit status 3.
+
+| fault | verdict | exit status |
+|---|---|---|
+| QEMU is killed | GuestLost: QEMU was killed by SIGKILL | 3 |
+| QEMU is stopped | GuestLost: QEMU answers neither for the guest nor for itself | 3 |
+| the file system of the templates is full | the guest is booted instead of restored; \`no space left\` where that fails too | 0 or 3 |
+| no memory for a guest | \`a guest needs ... MiB of memory\` | 3 |
+| no QEMU | \`qemu-system-x86_64 is not installed\` | 3 |
+`,
+  )
+  for (const { row, said } of bad) process.stderr.write(`not as wanted: ${row.file} ${row.fault}: ${said}\n`)
+  process.stderr.write(
+    `${outcomes.length - bad.length} of ${outcomes.length} as wanted; the run's status was ${result.status}\n`,
+  )
+  process.exitCode = bad.length === 0 && result.status === 1 ? 0 : 1
+}
