@@ -5,8 +5,8 @@ import { isErrno } from './errors.ts'
 
 /** What takes room and can be made again: templates and images by far the most. */
 export const prunable: readonly CacheKind[] = ['templates', 'images', 'modules', 'kernels', 'verdicts']
-/** What grows with every change of kernel, QEMU or this project, and so is pruned without being asked. */
-export const growing: readonly CacheKind[] = ['templates', 'images', 'modules']
+/** What grows with every change of kernel, QEMU or this project, and every build of a tree: pruned without being asked. */
+export const growing: readonly CacheKind[] = ['templates', 'images', 'modules', 'kernels']
 
 /** An entry of the cache. */
 export interface StockedEntry {
