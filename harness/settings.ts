@@ -11,7 +11,7 @@ const settingsSchema = v.strictObject({
   /** The kernels that run when the command line names none. Default: the prebuilt one of this machine's Debian release. */
   kernels: v.optional(v.array(v.string())),
   /** The kernels of `--matrix`. */
-  matrix: v.optional(v.array(v.string()), ['debian-5.10', 'debian-6.1', 'debian-6.12']),
+  matrix: v.optional(v.array(v.string()), ['debian-5.10', 'debian-6.1', 'debian-7.3', 'minimal-6.12']),
   /** Test files, as globs below the project's folder. */
   suites: v.optional(v.array(v.string()), ['suites/**/*.test.ts']),
   /** The Kbuild directory of the modules under test, below the project's folder. Default: our own modules. */
