@@ -15,17 +15,20 @@ import {
   NETLINK_GENERIC,
   NETLINK_ROUTE,
   NETLINK_USERSOCK,
+  NLM_F_ACK,
   NLM_F_ACK_TLVS,
   NLM_F_CREATE,
   NLM_F_DUMP_INTR,
   NLM_F_EXCL,
   NLM_F_MULTI,
+  NLM_F_REQUEST,
   NLMSG_DONE,
   NLMSG_NOOP,
   OverflowError,
   parseDone,
   Socket,
   TimeoutError,
+  type TraceEvent,
 } from './index.ts'
 import { canMakeNamespaces, TestNamespace } from './test-namespace.ts'
 
@@ -251,6 +254,29 @@ describe('a batch', () => {
       results.map(r => (r.status === 'fulfilled' ? r.value.map(nameOf) : (r.reason as KernelError).code)),
     ).toEqual([['nlctrl'], 'ENOENT', [], ['nlctrl']])
     expect(await socket.batch([])).toEqual([])
+  })
+
+  it('acknowledgements, replies, errors and what is no answer to it come in any order', async () => {
+    const noop = { type: NLMSG_NOOP }
+    const requests = [noop, noop, getFamily('nlctrl'), noop, getFamily('nosuch'), noop, getFamily('nlctrl')]
+    const outcomes = [[], [], ['nlctrl'], [], 'ENOENT', [], ['nlctrl']]
+    const received: number[] = []
+    const trace = ({ direction }: TraceEvent) => received.push(direction === 'received' ? 1 : 0)
+    for (const options of [{}, { trace }]) {
+      using socket = Socket.open(NETLINK_GENERIC, options)
+      // acknowledged as well, but nobody's request
+      const own = { type: NLMSG_NOOP, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 0xabcdef }
+      socket.send(encodeMessage(own))
+      const batches = await Promise.all([socket.batch(requests), socket.batch(requests)])
+      for (const results of batches)
+        expect(
+          results.map(r => (r.status === 'fulfilled' ? r.value.map(nameOf) : (r.reason as KernelError).code)),
+        ).toEqual(outcomes)
+      expect(socket.receiveNow()?.first()).toMatchObject({ isAcknowledgement: true, sequence: 0xabcdef })
+      expect(socket.receiveNow()).toBeUndefined()
+    }
+    // a trace has them all: the acknowledgement of one's own, and of each batch six and an error, and two replies
+    expect(received.filter(Boolean)).toHaveLength(1 + 2 * 9)
   })
 
   it('too large for the send buffer: nothing is sent', async () => {

@@ -45,18 +45,31 @@ export class PendingBatch extends Wait<void> {
   }
 
   take(message: Message): void {
-    const index = this.#indexOf(message.sequence)
-    if (index === -1 || this.#results[index] !== undefined) return
-    if (message.isAcknowledgement)
-      this.#results[index] = { status: 'fulfilled', value: this.#replies.get(index) ?? [] }
-    else if (isAnswer(message))
-      this.#results[index] = { status: 'rejected', reason: this.#reason(message, index) }
-    else {
-      const replies = this.#replies.get(index)
-      if (replies === undefined) this.#replies.set(index, [message])
-      else replies.push(message)
+    if (message.isAcknowledgement) {
+      this.acknowledge(message.sequence)
       return
     }
+    const index = this.#indexOf(message.sequence)
+    if (index === -1 || this.#results[index] !== undefined) return
+    if (isAnswer(message)) {
+      this.#end(index, { status: 'rejected', reason: this.#reason(message, index) })
+      return
+    }
+    const replies = this.#replies.get(index)
+    if (replies === undefined) this.#replies.set(index, [message])
+    else replies.push(message)
+  }
+
+  /** The request of that number has been done. False if it is none of these, or has its answer already. */
+  acknowledge(sequence: number): boolean {
+    const index = this.#indexOf(sequence)
+    if (index === -1 || this.#results[index] !== undefined) return false
+    this.#end(index, { status: 'fulfilled', value: this.#replies.get(index) ?? [] })
+    return true
+  }
+
+  #end(index: number, result: PromiseSettledResult<Message[]>): void {
+    this.#results[index] = result
     if (--this.#unanswered === 0) this.resolve()
   }
 

@@ -4,9 +4,10 @@
  * nobody writes to again; what does not is copied together. So nothing is cut short below 4 MiB, nothing is
  * peeked at first, and a small message costs its own size.
  */
+import { NLMSG_ERROR, NLMSG_HDRLEN } from './constants.ts'
 import { Datagram } from './datagram.ts'
 import { OverflowError, SystemCallError } from './errors.ts'
-import { align, isLittleEndian, readS32, readU32, writeWord } from './integers.ts'
+import { align, isLittleEndian, readS32, readU16, readU32, writeWord } from './integers.ts'
 import { addressOf, errno, recvmmsg, recvmsg } from './libc.ts'
 
 const EAGAIN = 11
@@ -109,12 +110,18 @@ interface Slots {
 let slots: Slots | undefined
 
 /**
- * Takes several datagrams from the socket in one system call, none if there is none; each is copied out of where it was received. For
- * small messages of which many are expected: a call costs more than a copy.
+ * Takes several datagrams from the socket in one system call, undefined if there is none; each is copied out of where it was
+ * received. For small messages of which many are expected: a call costs more than a copy.
  * @param most at most so many, 16 if not given, which is all that is taken at once
+ * @param isAwaited is asked about each acknowledgement of the kernel's, a bare one, that comes before anything else: those it says
+ * true to are not among the results. Nothing is made of them, neither a copy nor objects
  * @throws OverflowError, SystemCallError
  */
-export function receiveDatagrams(fd: number, most: number = SLOTS): Datagram[] {
+export function receiveDatagrams(
+  fd: number,
+  most: number = SLOTS,
+  isAwaited?: (sequence: number, portId: number) => boolean,
+): Datagram[] | undefined {
   slots ??= prepareSlots()
   const { headers, headerWords, senderWords, controls } = slots
   for (let at = 0; at < most * SLOT_HEADER_WORDS; at += SLOT_HEADER_WORDS) {
@@ -125,7 +132,7 @@ export function receiveDatagrams(fd: number, most: number = SLOTS): Datagram[] {
   let count = recvmmsg(fd, headers, most, flags, null)
   while (count === -1) {
     const error = errno()
-    if (error === EAGAIN) return []
+    if (error === EAGAIN) return undefined
     if (error === ENOBUFS) throw new OverflowError()
     if (error !== EINTR) throw new SystemCallError('recvmmsg', error)
     count = recvmmsg(fd, headers, most, flags, null)
@@ -136,13 +143,33 @@ export function receiveDatagrams(fd: number, most: number = SLOTS): Datagram[] {
     const at = i * SLOT_HEADER_WORDS
     const length = word(headerWords, at + SLOT_LENGTH_WORDS)
     const portId = word(senderWords, i * SENDER_WORDS + 1)
-    const datagram = keep(slots, i * STRIDE, length, portId, word(senderWords, i * SENDER_WORDS + 2))
+    const groups = word(senderWords, i * SENDER_WORDS + 2)
+    if (isAwaited !== undefined && datagrams.length === 0 && portId === 0 && groups === 0) {
+      const { areas, areaWords } = slots
+      if (length === ACKNOWLEDGEMENT_LENGTH && isAcknowledgement(areas, i * STRIDE)) {
+        const from = (i * STRIDE) / 4
+        if (isAwaited(word(areaWords, from + 2), word(areaWords, from + 3))) continue
+      }
+    }
+    const datagram = keep(slots, i * STRIDE, length, portId, groups)
     const controlLength = word(headerWords, at + CONTROL_LENGTH_WORDS)
     if (controlLength > 0)
       readControl(datagram, controls.subarray(i * control.length, (i + 1) * control.length), controlLength)
     datagrams.push(datagram)
   }
   return datagrams
+}
+
+/** A struct nlmsghdr, the error 0, and the request's header. */
+const ACKNOWLEDGEMENT_LENGTH = 2 * NLMSG_HDRLEN + 4
+
+/** Whether so many bytes at `start` are. */
+function isAcknowledgement(bytes: Buffer, start: number): boolean {
+  return (
+    readU32(bytes, start) === ACKNOWLEDGEMENT_LENGTH &&
+    readU16(bytes, start + 4) === NLMSG_ERROR &&
+    readU32(bytes, start + NLMSG_HDRLEN) === 0
+  )
 }
 
 /** Bytes that are copied faster word by word than by a call. */

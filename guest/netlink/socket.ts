@@ -618,10 +618,16 @@ export class Socket implements Disposable, AsyncDisposable {
 
   /** Undefined if there is none. */
   #readSeveral(fd: number, most?: number): Datagram[] | undefined {
-    return this.#watchReading(() => {
-      const datagrams = receiveDatagrams(fd, most)
-      return datagrams.length === 0 ? undefined : datagrams
-    })
+    // who traces wants to see them all
+    const isAwaited = this.#batches.size > 0 && this.#trace === undefined ? this.#acknowledge : undefined
+    return this.#watchReading(() => receiveDatagrams(fd, most, isAwaited))
+  }
+
+  /** Takes an acknowledgement that is one of a batch's. */
+  readonly #acknowledge = (sequence: number, portId: number): boolean => {
+    if (portId !== this.#portId && portId !== 0) return false
+    for (const batch of this.#batches) if (batch.acknowledge(sequence)) return true
+    return false
   }
 
   /** Sees what it means for requests that messages were lost, or nothing is left. */
