@@ -2,7 +2,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { guestPaths } from '../guest/agent/protocol.ts'
 import { findBusybox } from '../images/image.ts'
+import { hostPrograms } from '../images/programs.ts'
 import { knownKernels } from '../kernel/cached.ts'
 import { machineSources } from '../kernel/debian/sources.ts'
 import { hostLabel, provideKernel } from '../kernel/provide.ts'
@@ -14,7 +16,7 @@ import { lastLines, runTool } from './process.ts'
 import { silentProgress } from './progress.ts'
 import { chooseAccelerator } from './qemu/accelerator.ts'
 import { qemuBinary } from './qemu/qemu.ts'
-import type { Settings } from './settings.ts'
+import { projectRoot, type Settings } from './settings.ts'
 import { bytes } from './stock.ts'
 
 /** What was found out about one thing that runs depend on. */
@@ -36,6 +38,13 @@ export async function examine(settings: Settings): Promise<Finding[]> {
     checked('busybox', async () => ({
       verdict: 'fine',
       detail: `${await findBusybox()}, statically linked`,
+    })),
+    checked('guest programs', async () => ({
+      verdict: 'fine',
+      detail: (await hostPrograms(settings.image.programs, projectRoot(process.cwd())))
+        .filter(({ path: place }) => `/${place}`.startsWith(guestPaths.programs))
+        .map(({ path: place }) => path.basename(place))
+        .join(', '),
     })),
     checked('accelerator', () => accelerator(settings)),
     checked('memory', async () => memory(settings)),
