@@ -8,6 +8,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { renewKernel } from './identity.ts'
 import { forwardKernelLog, markKernelLog } from './kernel-log.ts'
+import { mountDebugfs } from './leaks.ts'
 import { Port } from './port.ts'
 import { Programs } from './programs.ts'
 import {
@@ -27,7 +28,7 @@ const programs = new Programs(send)
 async function handle(request: AgentRequest): Promise<void> {
   switch (request.type) {
     case 'ping':
-      return
+      return endHalfDeadWorker()
     case 'deliver':
       return deliver(request.files)
     case 'mark-log':
@@ -69,6 +70,22 @@ function codeOf(error: unknown): { code?: string } {
   return error instanceof Error && 'code' in error ? { code: String(error.code) } : {}
 }
 
+let workerPid: number | undefined
+
+/**
+ * An oops ends a thread, not its process: where it was the worker's main thread, the others stay, and wait for ever for what it
+ * was about to do.
+ */
+function endHalfDeadWorker(): void {
+  if (workerPid === undefined) return
+  try {
+    const [, state] = /\) (\S)/.exec(fs.readFileSync(`/proc/${workerPid}/stat`, 'utf8')) ?? []
+    if (state === 'Z') process.kill(workerPid, 'SIGKILL')
+  } catch {
+    // It has ended, which is told elsewhere.
+  }
+}
+
 /** Milliseconds that the worker's last output may take after its end. */
 const LINGER = 500
 
@@ -93,6 +110,7 @@ function startWorker(): void {
       env: { ...process.env, HOME: '/tmp', FORCE_COLOR: '1', TEST: 'true', VITEST: 'true', NODE_ENV: 'test' },
     },
   )
+  workerPid = worker.pid
   worker.stdout.on('data', data => send({ type: 'worker-output', stream: 'stdout', data }))
   worker.stderr.on('data', data => send({ type: 'worker-output', stream: 'stderr', data }))
   worker.on('error', error => {
@@ -105,6 +123,7 @@ function startWorker(): void {
 }
 
 const workerFile = path.join(guestPaths.packages, 'vitest/dist/worker.mjs')
+mountDebugfs()
 startWorker()
 forwardKernelLog(await Port.open(ports.kmsg))
 send({ type: 'hello', release: os.release(), node: process.version })

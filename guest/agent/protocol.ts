@@ -165,7 +165,14 @@ export type WorkerCall =
       readonly outcome: TestOutcome | undefined
       readonly sequence: number
     }
-  | { readonly method: 'file-ended'; readonly sequence: number; readonly taint: number }
+  /** `leaks`: what the file left behind, a line each; `memory`: what kmemleak says. */
+  | {
+      readonly method: 'file-ended'
+      readonly sequence: number
+      readonly taint: number
+      readonly leaks: readonly string[]
+      readonly memory: string
+    }
   | { readonly method: 'snapshot-raw-path'; readonly test: string; readonly raw: string }
   | { readonly method: 'snapshot-read'; readonly path: string }
   | { readonly method: 'snapshot-write'; readonly path: string; readonly content: string }

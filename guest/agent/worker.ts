@@ -9,6 +9,7 @@ import { TestRunner } from 'vitest'
 import type { SnapshotEnvironment } from 'vitest/runtime'
 import { init, runBaseTests, setupEnvironment } from 'vitest/worker'
 import { KernelLogPosition } from './kernel-log.ts'
+import { type Holdings, leftBehind, lostMemory, takeStock } from './leaks.ts'
 import { Port } from './port.ts'
 import { renewProcess } from './process-identity.ts'
 import {
@@ -102,7 +103,15 @@ function announceTests(prototype: TestRunner): void {
   prototype.onAfterRunSuite = async function (this: TestRunner, suite) {
     await onAfterRunSuite?.call(this, suite)
     if (!('filepath' in suite) || suite.mode === 'skip') return
-    const failures = await call({ method: 'file-ended', sequence: log.next, taint: readTaint() })
+    const leaks = stock ? leftBehind(stock, takeStock()) : []
+    const memory = await lostMemory()
+    const failures = await call({
+      method: 'file-ended',
+      sequence: log.next,
+      taint: readTaint(),
+      leaks,
+      memory,
+    })
     if ((failures as FoundFailure[]).length > 0 && suite.result)
       fail(suite.result, failures as FoundFailure[])
   }
@@ -111,6 +120,8 @@ function announceTests(prototype: TestRunner): void {
 /** The tests that run, with the number of the first kernel log record of their time, and what they expect in it. */
 const running = new Map<string, { readonly sequence: number; readonly expected: ExpectedSplat[] }>()
 const log = new KernelLogPosition()
+/** What there was when the file began. */
+let stock: Holdings | undefined
 
 /** For expectSplat() of netlink-vmtest/testing, which is a package of its own. */
 Object.defineProperty(globalThis, Symbol.for('netlink-vmtest.expect-splat'), {
@@ -173,6 +184,7 @@ function outcomeOf(test: Test): TestOutcome | undefined {
 async function run(method: 'run' | 'collect', state: WorkerState, traces: Traces): Promise<void> {
   state.config.snapshotOptions.snapshotEnvironment = snapshotEnvironment
   running.clear()
+  stock = takeStock()
   if (method === 'run') send({ type: 'file-started', sequence: log.next, taint: readTaint() })
   try {
     await runBaseTests(method, state, traces)

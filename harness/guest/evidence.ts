@@ -15,7 +15,7 @@ const beginning =
  */
 export function evidenceOf(log: KernelLog, console: string, since: number): string {
   const records = log.since(since, LOG_LINES)
-  const plain = withoutControls(console)
+  const plain = plainConsole(console)
   const complaint = beginning.exec(plain)
   const shown = complaint
     ? plain.slice(complaint.index).split('\n').slice(0, CONSOLE_LINES).join('\n').trimEnd()
@@ -24,7 +24,7 @@ export function evidenceOf(log: KernelLog, console: string, since: number): stri
 }
 
 /** A serial console's carriage returns and terminal sequences, which firmware writes too, are not for reports. */
-function withoutControls(text: string): string {
+export function plainConsole(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is removed
   return text.replace(/\x1b\[[0-9;?]*[a-zA-Z]|\x1bc|\r/g, '')
 }

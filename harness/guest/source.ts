@@ -24,6 +24,8 @@ export interface GuestSource {
   readonly decoder?: Decoder
   /** When what a guest is acquired for has to be done, and why, where there is a limit. */
   readonly deadline?: Deadline | undefined
+  /** What kernel, image and modules its guests have, for the evidence of files that fail; none is kept where undefined. */
+  readonly identity?: Readonly<Record<string, unknown>>
   /** Told of every guest that was lost while it was in use. */
   onLoss(loss: Loss): void
 }

@@ -25,7 +25,7 @@ export interface WorkerRequest {
   readonly __vitest_worker_request__: true
   readonly type: 'start' | 'stop' | 'run' | 'collect' | 'cancel'
   readonly context?: {
-    readonly files?: readonly { readonly filepath: string }[]
+    readonly files?: readonly { readonly filepath: string; readonly testIds?: readonly string[] }[]
     readonly config?: Readonly<Record<string, unknown>>
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RunnerTestFile } from 'vitest'
+import type { RunnerTask, RunnerTestFile } from 'vitest'
 import { generateFileHash, type PoolOptions, type PoolWorker } from 'vitest/node'
 import type { FromWorker, TestOutcome, WorkerCall } from '../../guest/agent/protocol.ts'
 import { HarnessError, messageOf } from '../errors.ts'
@@ -9,6 +9,7 @@ import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { GuestSource } from '../guest/source.ts'
+import { keepEvidence } from '../verdict/evidence-folder.ts'
 import { type Failure, Judge } from '../verdict/judge.ts'
 import { inGuest } from './externals.ts'
 import {
@@ -60,6 +61,9 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   readonly #results = new Map<string, TaskPack>()
   readonly #outcomes = new Map<string, TestOutcome>()
   #running: string | undefined
+  /** The one test that is to run, where each has a guest of its own. */
+  #only: string | undefined
+  #marks: { readonly sequence: number; readonly test: string; readonly what: 'begins' | 'ends' }[] = []
   /** The first kernel log record of the running test's time, or of the file's. */
   #logStart = 0
   #stuck: NodeJS.Timeout | undefined
@@ -123,6 +127,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#results.clear()
     this.#outcomes.clear()
     this.#running = undefined
+    this.#marks = []
+    this.#only = request.context?.files?.[0]?.testIds?.[0]
     this.#logStart = this.#guest?.log.next ?? 0
     this.#pings ??= setInterval(() => {
       const guest = this.#guest
@@ -145,17 +151,19 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   async #answerCall(call: WorkerCall): Promise<unknown> {
     switch (call.method) {
       case 'test-started':
+        this.#marks.push({ ...call, what: 'begins' })
         this.#testStarted(call.test, call.timeout, call.sequence)
         return this.#judge?.testStarted(call.test, call.sequence)
       case 'attempt-ended':
         return await this.#judge?.attemptEnded(call.test, call.sequence, call.expected)
       case 'test-ended': {
+        this.#marks.push({ ...call, what: 'ends' })
         const failures = (await this.#judge?.testEnded(call.test, call.sequence)) ?? []
         this.#testEnded(call.test, withFailures(call.outcome, failures))
         return failures
       }
       case 'file-ended':
-        return await this.#judge?.fileEnded(call.sequence, call.taint)
+        return await this.#judge?.fileEnded(call.sequence, call)
       default:
         return await answerSnapshotCall(call)
     }
@@ -188,7 +196,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     // A guest that was lost meanwhile is reported on its own; Vitest must not be answered twice.
     if (this.#interruption) return
     this.#request = undefined
-    if (response.type === 'testfileFinished') this.#settle()
+    if (response.type === 'testfileFinished') {
+      this.#settle()
+      this.#keepEvidence()
+    }
     this.emit(response)
   }
 
@@ -249,7 +260,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const words = this.#judge?.lastWords(guest.qemu.console).catch(() => '')
     const places = (await Promise.race([words, sleep(DECODING_LIMIT, '')])) ?? ''
     const evidence = evidenceOf(guest.log, guest.qemu.console, this.#logStart)
-    this.#interrupt({ reason: loss.message, evidence: [places, evidence].filter(Boolean).join('\n\n') })
+    // What the kernel dies of says more than that it died.
+    const cause = /^kernel panic: Fatal exception/.test(loss.message) ? places.split('\n')[0] : undefined
+    const reason = cause ? `kernel panic: ${cause}` : loss.message
+    this.#interrupt({ reason, evidence: [places, evidence].filter(Boolean).join('\n\n') })
     void guest.end()
   }
 
@@ -293,8 +307,38 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   }
 
   #finish(): void {
+    this.#keepEvidence()
     this.#request = undefined
     this.emit(workerResponse('testfileFinished'))
+  }
+
+  /** Keeps what is known of a guest in which a file failed, and says where. */
+  #keepEvidence(): void {
+    const guest = this.#guest
+    const { identity } = this.#source
+    const file = [...this.#files.values()].at(-1)
+    const { config, vitest } = this.#options.project
+    const failed = [...this.#results.values()]
+      .filter(([, result]) => result?.state === 'fail')
+      .map(([id]) => id)
+    if (!guest || !identity || !file || (failed.length === 0 && !this.#interruption)) return
+    const tests = new Map(namesOf(file))
+    try {
+      const name = path.relative(config.root, file.filepath)
+      const folder = keepEvidence(config.root, name, {
+        guest,
+        only: this.#only,
+        identity,
+        marks: this.#marks.map(({ sequence, test, what }) => ({
+          sequence,
+          text: `${tests.get(test) ?? test}: ${what}`,
+        })),
+        failed: failed.flatMap(id => tests.get(id) ?? []),
+      })
+      vitest.logger.errorStream.write(`  evidence of ${name} (${guest.label}): ${folder}\n`)
+    } catch (error) {
+      vitest.logger.errorStream.write(`  no evidence could be kept: ${messageOf(error)}\n`)
+    }
   }
 
   #emitCall(method: string, args: readonly unknown[], id?: string): void {
@@ -351,6 +395,13 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const { logger } = this.#options.project.vitest
     ;(stream === 'stdout' ? logger.outputStream : logger.errorStream).write(data)
   }
+}
+
+/** The tests of a file, by their ids, named as reports name them. */
+function namesOf(task: RunnerTask, before = ''): [id: string, name: string][] {
+  const name = 'filepath' in task ? '' : `${before}${task.name}`
+  if (task.type === 'test') return [[task.id, name]]
+  return task.tasks.flatMap(child => namesOf(child, name && `${name} > `))
 }
 
 /** A test's outcome as it will be when its worker has been told of these failures. */

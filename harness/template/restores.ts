@@ -5,7 +5,7 @@ import type { Deadline, GuestSource } from '../guest/source.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
 import { type Progress, wantsColours } from '../progress.ts'
 import { Decoder } from '../verdict/decode.ts'
-import { type Delivered, discardTemplate, missingIn, template } from './template.ts'
+import { type Delivered, describeFiles, discardTemplate, missingIn, template } from './template.ts'
 
 /**
  * Guests that are restored from their kernel's template, each a private copy of it. Where a template cannot be used the
@@ -97,6 +97,18 @@ export class Restores implements GuestSource {
 
   get packageFolder(): string {
     return this.#delivery.packageFolder
+  }
+
+  get identity(): Readonly<Record<string, unknown>> {
+    const { identity, machine } = this.#spec
+    return {
+      identity,
+      accelerator: machine.accelerator,
+      memory: machine.memory,
+      cpus: machine.cpus,
+      modules: describeFiles(this.#delivery.files.filter(({ path }) => path.endsWith('.ko'))),
+      package: this.packageFolder,
+    }
   }
 
   onLoss(loss: Loss): void {

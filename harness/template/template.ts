@@ -43,6 +43,11 @@ function digestOf(file: DeliveredFile): string {
   return known
 }
 
+/** SHA-256 of these files, by their paths in the guest. */
+export function describeFiles(files: readonly DeliveredFile[]): Record<string, string> {
+  return Object.fromEntries(files.map(file => [file.path, digestOf(file)]))
+}
+
 /** The files that guests of a template do not have yet, or have differently. */
 export function missingIn(saved: SavedGuest, files: readonly DeliveredFile[]): DeliveredFile[] {
   return files.filter(file => saved.files[file.path] !== digestOf(file))
@@ -111,7 +116,7 @@ async function buildTemplate(
         release,
         ram: await describeFile(ram),
         state: await describeFile(state),
-        files: Object.fromEntries(files.map(file => [file.path, digestOf(file)])),
+        files: describeFiles(files),
       }
       await writeFile(path.join(folder, 'manifest.json'), JSON.stringify(manifest))
       update('verify')

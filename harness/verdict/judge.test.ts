@@ -21,6 +21,8 @@ function court() {
   }
 }
 
+const left = (taint: number) => ({ taint, leaks: [], memory: '' })
+
 const warning = (words: string) => [
   '------------[ cut here ]------------',
   words,
@@ -42,7 +44,7 @@ test('a report in the time of a test is its failure, and nobody else is told', a
     },
   ])
   expect(await judge.testEnded('a', end)).toEqual([])
-  expect(await judge.fileEnded(end, 512)).toEqual([])
+  expect(await judge.fileEnded(end, left(512))).toEqual([])
 })
 
 test('what comes before, between and after tests is the failure of the file', async () => {
@@ -100,10 +102,22 @@ test('a gap in the log is a failure that tells how many records are missing', as
 
 test('a taint that nothing explains fails the file', async () => {
   const { judge, said } = court()
-  expect(await judge.fileEnded(said(), 12288 + 64)).toEqual([
+  expect(await judge.fileEnded(said(), left(12288 + 64))).toEqual([
     { name: 'KernelTaint', message: expect.stringContaining('U (64)') },
   ])
-  expect(await judge.fileEnded(said(), 12288 + 64)).toEqual([])
+  expect(await judge.fileEnded(said(), left(12288 + 64))).toEqual([])
+})
+
+test('what a file leaves behind fails it, memory with the place where it was allocated', async () => {
+  const { judge, said } = court()
+  const memory =
+    'unreferenced object 0xffff888004a3c100 (size 512):\n  comm "sh", pid 70, jiffies 4294893000\n  backtrace (crc 0):\n    kmalloc_trace+0x1/0x2\n    fault_leak+0x20/0x30 [faults]'
+  const failures = await judge.fileEnded(said(), { taint: 0, leaks: ['a process: sleep (pid 140)'], memory })
+  expect(failures).toEqual([
+    { name: 'Leak', message: 'the file leaves behind:\n  a process: sleep (pid 140)' },
+    { name: 'Leak', message: expect.stringContaining('kmemleak: unreferenced object 0xffff888004a3c100') },
+  ])
+  expect(failures[1]?.message).toContain('at fault_leak [faults]')
 })
 
 test('the last words of a guest that is gone are what its console says, else its log', async () => {

@@ -14,8 +14,18 @@ export interface Expectation {
 
 /** Why a test or a file fails though it does not say so itself. */
 export interface Failure {
-  readonly name: 'KernelSplat' | 'ExpectedSplat' | 'KernelTaint'
+  readonly name: 'KernelSplat' | 'ExpectedSplat' | 'KernelTaint' | 'Leak'
   readonly message: string
+}
+
+/** What a file leaves behind in its guest. */
+export interface Remains {
+  /** /proc/sys/kernel/tainted */
+  readonly taint: number
+  /** References, sockets, processes and files, a line each. */
+  readonly leaks: readonly string[]
+  /** What kmemleak reports; empty where it does not, or is not there. */
+  readonly memory: string
 }
 
 /** The log comes on a port of its own, behind what a test says: milliseconds that it may be late. */
@@ -119,12 +129,16 @@ export class Judge {
 
   /**
    * What belongs to the file and to none of its tests, up to this record; may be asked again for what came after.
-   * @param taint /proc/sys/kernel/tainted as it is now, where it is known
+   * @param left what the file leaves behind, where it is known
    */
-  async fileEnded(sequence: number, taint?: number): Promise<Failure[]> {
+  async fileEnded(sequence: number, left?: Remains): Promise<Failure[]> {
     await this.#take(sequence)
     const failures = await this.#describe(this.#ofFile.splice(0))
-    if (taint === undefined) return failures
+    if (left === undefined) return failures
+    const { taint, leaks, memory } = left
+    if (leaks.length > 0)
+      failures.push({ name: 'Leak', message: `the file leaves behind:\n  ${leaks.join('\n  ')}` })
+    if (memory) failures.push({ name: 'Leak', message: await this.#describeMemory(memory) })
     const explanation = explainTaint(taint & ~this.#taint, this.#explained)
     this.#taint |= taint
     return explanation ? [...failures, { name: 'KernelTaint', message: explanation }] : failures
@@ -162,6 +176,13 @@ export class Judge {
       for (const { splats } of owners) splats.push(splat)
       if (owners.length === 0) this.#ofFile.push(splat)
     }
+  }
+
+  /** kmemleak's report, with the places where the memory was allocated. */
+  async #describeMemory(report: string): Promise<string> {
+    const splats = findSplats(linesOf(report))
+    const heads = await Promise.all(countSplats(splats).map(counted => headOf(counted, this.#decoder)))
+    return `memory that nothing points to any more (kmemleak):\n${heads.join('\n')}\n\n${report}`
   }
 
   async #describe(splats: readonly Splat[]): Promise<Failure[]> {

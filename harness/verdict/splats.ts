@@ -253,8 +253,8 @@ function framesOf(lines: readonly string[]): Frame[] {
       continue
     }
     const isPlace = /^RIP: /.test(line)
-    // KFENCE's stacks have no head.
-    if (!isPlace && !started && !/^ \w[\w.]*\+0x/.test(line)) continue
+    // Those of KFENCE and kmemleak have no head; lockdep's chains of locks are further in.
+    if (!isPlace && !started && !/^ (?: {3})?(?:\[<[\da-f]+>\] )?\w[\w.]*\+0x/.test(line)) continue
     if (!isPlace) started = true
     // A user's registers; those of an interrupted kernel are part of the stack.
     if (started && /^RIP: 0033:/.test(line)) break

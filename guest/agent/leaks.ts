@@ -1,0 +1,116 @@
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { guestPaths } from './protocol.ts'
+
+const KMEMLEAK = '/sys/kernel/debug/kmemleak'
+/** mm/kmemleak.c, MSECS_MIN_AGE: what is younger is not reported. */
+const KMEMLEAK_AGE = 5_000
+/** Where tests leave files. */
+const folders = ['/tmp', '/dev/shm', '/root']
+
+/** What a test file should leave as it found it. */
+export interface Holdings {
+  /** References to each module under test that is loaded, by its name, without those of other modules. */
+  readonly modules: ReadonlyMap<string, number>
+  /** Netlink sockets that user space has, as "protocol 21, port id 114". */
+  readonly sockets: ReadonlySet<string>
+  /** Processes, as "sleep (pid 140)". */
+  readonly processes: ReadonlySet<string>
+  readonly files: ReadonlySet<string>
+}
+
+/** Where kmemleak is to be found; a kernel without debugfs has none. */
+export function mountDebugfs(): void {
+  if (!/\bdebugfs\b/.test(read('/proc/filesystems') ?? '') || entries('/sys/kernel/debug').length > 0) return
+  spawnSync('mount', ['-t', 'debugfs', 'debugfs', '/sys/kernel/debug'])
+}
+
+/** What there is now. */
+export function takeStock(): Holdings {
+  return {
+    modules: new Map(
+      modulesUnderTest().flatMap(name => {
+        const references = read(`/sys/module/${name}/refcnt`)
+        if (references === undefined) return []
+        // Another module that uses it holds it rightly, as long as it is loaded.
+        return [[name, Number(references) - entries(`/sys/module/${name}/holders`).length]]
+      }),
+    ),
+    sockets: new Set(netlinkSockets()),
+    processes: new Set(processes()),
+    files: new Set(folders.flatMap(folder => entries(folder).map(name => path.join(folder, name)))),
+  }
+}
+
+/** What a test file has left behind, a line each: references of modules that were loaded for it, sockets, processes, files. */
+export function leftBehind(before: Holdings, now: Holdings): string[] {
+  const fresh = (then: ReadonlySet<string>, now: ReadonlySet<string>) =>
+    [...now].filter(each => !then.has(each))
+  const references = [...now.modules].flatMap(([name, count]) => {
+    const more = count - (before.modules.get(name) ?? 0)
+    return more > 0 ? [`${more} reference${more > 1 ? 's' : ''} to the module ${name}`] : []
+  })
+  return [
+    ...references,
+    ...fresh(before.sockets, now.sockets).map(socket => `a netlink socket: ${socket}`),
+    ...fresh(before.processes, now.processes).map(process => `a process: ${process}`),
+    ...fresh(before.files, now.files).map(file => `a file: ${file}`),
+  ]
+}
+
+/**
+ * Memory that nothing points to any more, as kmemleak reports it; empty on kernels without it. Takes 5 s and two scans: it does
+ * not trust what is younger, or changes.
+ */
+export async function lostMemory(): Promise<string> {
+  if (!fs.existsSync(KMEMLEAK)) return ''
+  await sleep(KMEMLEAK_AGE)
+  for (let scan = 0; scan < 2; scan++) fs.writeFileSync(KMEMLEAK, 'scan')
+  const report = fs.readFileSync(KMEMLEAK, 'utf8').trim()
+  fs.writeFileSync(KMEMLEAK, 'clear')
+  return report
+}
+
+/** The kernel loads its own when it likes, and keeps them. */
+function modulesUnderTest(): string[] {
+  return entries(guestPaths.modules).map(file => path.basename(file, '.ko').replaceAll('-', '_'))
+}
+
+function netlinkSockets(): string[] {
+  // sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode; the kernel's own have port id 0
+  return (read('/proc/net/netlink') ?? '')
+    .split('\n')
+    .slice(1)
+    .map(line => line.trim().split(/\s+/))
+    .filter(([, , portId]) => portId !== undefined && portId !== '0')
+    .map(([, protocol, portId]) => `protocol ${protocol}, port id ${portId}`)
+}
+
+function processes(): string[] {
+  return entries('/proc').flatMap(pid => {
+    if (!/^\d+$/.test(pid)) return []
+    const stat = /\((.*)\) \S (\d+)/.exec(read(`/proc/${pid}/stat`) ?? '')
+    // The kernel's own are the children of kthreadd, 2.
+    if (!stat || stat[2] === '2' || pid === '2') return []
+    return [`${stat[1]} (pid ${pid})`]
+  })
+}
+
+function entries(folder: string): string[] {
+  try {
+    return fs.readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+function read(file: string): string | undefined {
+  try {
+    return fs.readFileSync(file, 'utf8').trim()
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,85 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { plainConsole } from '../guest/evidence.ts'
+import type { Guest } from '../guest/guest.ts'
+
+/** Where evidence is kept, below the project's folder. */
+const top = '.netlink-vmtest'
+
+/** A moment in the kernel log, for people who read it. */
+export interface Mark {
+  /** The number of the first record after it. */
+  readonly sequence: number
+  readonly text: string
+}
+
+/** What is kept of a guest in which a file failed. */
+export interface Evidence {
+  readonly guest: Guest
+  /** The kernel, its image and the modules: names, versions, hashes. */
+  readonly identity: Readonly<Record<string, unknown>>
+  /** Beginnings and ends of tests. */
+  readonly marks: readonly Mark[]
+  /** The id of the one test that ran, where each has a guest of its own. */
+  readonly only: string | undefined
+  /** Names of the tests that failed. */
+  readonly failed: readonly string[]
+}
+
+/**
+ * Keeps what is known of a guest in which a file failed: console, kernel log with the tests' beginnings and ends, what kernel and
+ * modules they were, QEMU's command line, how to run just that again. What an earlier run left there is replaced.
+ * @returns the folder, relative to `root`
+ */
+export function keepEvidence(root: string, file: string, evidence: Evidence): string {
+  const { guest, identity, marks, failed, only } = evidence
+  const relative = path.join(top, guest.label, file, ...(only === undefined ? [] : [`test-${only}`]))
+  const folder = path.join(root, relative)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(path.join(root, top, '.gitignore'), '*\n')
+  const write = (name: string, content: string) => writeFileSync(path.join(folder, name), content)
+  write('console.log', plainConsole(guest.qemu.console))
+  write('kernel.log', markedLog(guest, marks))
+  write(
+    'identity.json',
+    `${JSON.stringify({ label: guest.label, release: guest.release, ...identity, failed }, null, 2)}\n`,
+  )
+  write('qemu.txt', `${guest.qemu.commandLine.map(quoted).join(' ')}\n`)
+  write(
+    'rerun.sh',
+    `#!/bin/sh\n# Runs just this file again, on the same kernel.\n${rerun(guest.label, file)}\n`,
+  )
+  return relative
+}
+
+/** The kernel log as dmesg shows it, with a line where a test begins or ends. */
+function markedLog(guest: Guest, marks: readonly Mark[]): string {
+  const lines: string[] = []
+  const left = [...marks]
+  for (const record of guest.log.records) {
+    while (left[0] && left[0].sequence <= record.sequence) lines.push(`===== ${left.shift()?.text}`)
+    lines.push(`[${(record.time / 1e6).toFixed(6).padStart(12)}] ${record.text}`)
+  }
+  const { lost } = guest.log
+  return [
+    ...(lost > 0 ? [`${lost} records were lost`] : []),
+    ...lines,
+    ...left.map(({ text }) => `===== ${text}`),
+    '',
+  ].join('\n')
+}
+
+/** The command line that was given, for one file and one kernel. */
+function rerun(label: string, file: string): string {
+  const given = process.argv.slice(2)
+  const modules = given.indexOf('--modules')
+  const theirs =
+    modules >= 0 ? given.slice(modules, modules + 2) : given.filter(each => each.startsWith('--modules='))
+  const front = path.resolve(import.meta.dirname, '../../run-vm.sh')
+  return [path.relative('', front), '--kernel', label, ...theirs, file].map(quoted).join(' ')
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
