@@ -1,4 +1,5 @@
 import { knownKernels } from '../kernel/cached.ts'
+import { inColumns } from './columns.ts'
 import { bytes, diskUsage, prune, type StockedEntry, stock } from './stock.ts'
 
 /** A label as `kernels` shows it. */
@@ -36,15 +37,7 @@ export function kernelsTable(listings: readonly KernelListing[]): string {
     origin ?? '',
   ])
   const header = ['label', 'release', 'kernel', 'templates', 'origin']
-  const widths = header.map((_, column) =>
-    Math.max(...[header, ...rows].map(row => row[column]?.length ?? 0)),
-  )
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd()
-  return [header, ...rows].map(line).join('\n')
+  return inColumns([header, ...rows])
 }
 
 /** Removes what was not used for so many days, and what does not fit into so many GB. */

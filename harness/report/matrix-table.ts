@@ -1,3 +1,4 @@
+import { inColumns } from '../columns.ts'
 import { seconds } from '../progress.ts'
 import type { Counts, KernelSummary, SuiteSummary } from './summary.ts'
 
@@ -23,17 +24,9 @@ export function matrixTable(kernels: readonly KernelSummary[]): MatrixTable {
   }
 }
 
-/** The table for a terminal: columns of one width. */
+/** The table for a terminal. */
 export function textTable({ header, rows }: MatrixTable): string {
-  const widths = header.map((_, column) =>
-    Math.max(...[header, ...rows].map(row => row[column]?.length ?? 0)),
-  )
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd()
-  return [header, ...rows].map(line).join('\n')
+  return inColumns([header, ...rows])
 }
 
 /** The table for a pull request, with the kernels' own lines below it. */
