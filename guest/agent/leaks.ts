@@ -17,7 +17,7 @@ export interface Holdings {
   readonly modules: ReadonlyMap<string, number>
   /** Netlink sockets that user space has, as "protocol 21, port id 114". */
   readonly sockets: ReadonlySet<string>
-  /** Processes, as "sleep (pid 140)". */
+  /** Numbers of processes and of the kernel's threads. */
   readonly processes: ReadonlySet<string>
   readonly files: ReadonlySet<string>
 }
@@ -40,7 +40,7 @@ export function takeStock(): Holdings {
       }),
     ),
     sockets: new Set(netlinkSockets()),
-    processes: new Set(processes()),
+    processes: new Set(entries('/proc').filter(name => /^\d+$/.test(name))),
     files: new Set(folders.flatMap(folder => entries(folder).map(name => path.join(folder, name)))),
   }
 }
@@ -56,7 +56,9 @@ export function leftBehind(before: Holdings, now: Holdings): string[] {
   return [
     ...references,
     ...fresh(before.sockets, now.sockets).map(socket => `a netlink socket: ${socket}`),
-    ...fresh(before.processes, now.processes).map(process => `a process: ${process}`),
+    ...fresh(before.processes, now.processes)
+      .flatMap(processOf)
+      .map(process => `a process: ${process}`),
     ...fresh(before.files, now.files).map(file => `a file: ${file}`),
   ]
 }
@@ -89,14 +91,11 @@ function netlinkSockets(): string[] {
     .map(([, protocol, portId]) => `protocol ${protocol}, port id ${portId}`)
 }
 
-function processes(): string[] {
-  return entries('/proc').flatMap(pid => {
-    if (!/^\d+$/.test(pid)) return []
-    const stat = /\((.*)\) \S (\d+)/.exec(read(`/proc/${pid}/stat`) ?? '')
-    // The kernel's own are the children of kthreadd, 2.
-    if (!stat || stat[2] === '2' || pid === '2') return []
-    return [`${stat[1]} (pid ${pid})`]
-  })
+/** A process as "sleep (pid 140)"; nothing for the kernel's threads and for one that has ended meanwhile. */
+function processOf(pid: string): string[] {
+  const stat = /\((.*)\) \S (\d+)/.exec(read(`/proc/${pid}/stat`) ?? '')
+  // The kernel's are the children of kthreadd, 2.
+  return stat && stat[2] !== '2' ? [`${stat[1]} (pid ${pid})`] : []
 }
 
 function entries(folder: string): string[] {

@@ -274,13 +274,18 @@ function outcomeOf(row: Row, stdout: string, arrivals: readonly { line: string; 
   const notRun = new RegExp(`↓ .*${file.replaceAll('.', '\\.')} > after \\[not run: `).test(stdout)
   const ok =
     row.verdict === undefined
-      ? text === '' && told !== undefined
+      ? text === '' && told?.line.includes('✓') === true
       : row.verdict.test(text) && (!row.lost || notRun || row.file === 'lost-loop')
   const from = text.slice(0, row.verdict?.exec(text)?.index ?? 0).lastIndexOf('\n') + 1
   const said = /^(?:KernelSplat|KernelTaint|ExpectedSplat|GuestLost|Leak|\w*Error): .*$/m.exec(
     text.slice(from),
   )?.[0]
-  return { row, ok, time, said: said ?? (text === '' ? 'passed' : text.slice(0, 300)) }
+  return {
+    row,
+    ok,
+    time,
+    said: said ?? (text || !told?.line.includes('✓') ? `${told?.line} ${text.slice(0, 300)}` : 'passed'),
+  }
 }
 
 /** The table for the docs. */
