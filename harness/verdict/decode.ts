@@ -101,7 +101,7 @@ function sourcePlace(line: string): string {
   return line
     .replace(/ \(discriminator \d+\)$/, '')
     .replace(/^.*\/(?:linux-[^/]*|build)\//, '')
-    .replace(/^\.?\//, '')
+    .replace(/^\.?\/+/, '')
 }
 
 /** Of functions inlined into each other those that are not the kernel's headers', where there are any. */

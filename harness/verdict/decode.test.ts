@@ -1,0 +1,78 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Decoder } from './decode.ts'
+import type { Frame } from './splats.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'decode-'))
+  // Two sections, as a module has .text and .init.text; a relocatable file, as a .ko is.
+  writeFileSync(
+    path.join(folder, 'm.c'),
+    `int sink;
+__attribute__((noinline)) int inner(int a)
+{
+	return a + sink;
+}
+static inline int inlined(int a)
+{
+	return inner(a) * 2;
+}
+__attribute__((section(".init.text"), noinline)) int outer(int a)
+{
+	return inlined(a) + 1;
+}
+`,
+  )
+  const [source, module] = ['m.c', 'm.ko'].map(name => path.join(folder, name)) as [string, string]
+  // As kernel/build-modules.ts does it: the same names wherever it was built.
+  execFileSync('gcc', ['-g', '-O1', `-ffile-prefix-map=${folder}/=`, '-c', source, '-o', module], {
+    cwd: '/',
+  })
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** Which of its first lines a function's first instruction belongs to is the compiler's choice. */
+const first = expect.stringMatching(/^m\.c:[34]$/)
+
+const decoder = () =>
+  new Decoder({ module: name => (name === 'm' ? path.join(folder, 'm.ko') : undefined), vmlinux: undefined })
+const frame = (name: string, offset: number, module: string | undefined = 'm'): Frame => ({
+  function: name,
+  offset,
+  size: 0x20,
+  module,
+  certain: true,
+})
+/** The offset after the first call in a function, which is what a stack has. */
+function returnOffset(name: string): number {
+  const code = execFileSync('objdump', ['-d', '--no-show-raw-insn', path.join(folder, 'm.ko')], {
+    encoding: 'utf8',
+  })
+  const lines = (code.split(`<${name}>:\n`)[1] ?? '').split('\n')
+  const call = lines.findIndex(line => /\bcall\b/.test(line))
+  const address = (line = '') => Number.parseInt(line, 16)
+  return address(lines[call + 1]) - address(lines[0])
+}
+
+test('a function in .text: its file and line, as the sources were named when it was built', async () => {
+  expect(await decoder().places([frame('inner', 0)])).toEqual([first])
+})
+
+test('a call in another section, from a function that was inlined: both places', async () => {
+  const places = await decoder().places([frame('inner', 0), frame('outer', returnOffset('outer'))])
+  expect(places).toEqual([first, 'm.c:8, inlined in m.c:12'])
+})
+
+test('what there are no symbols for has no place, and does not keep others from theirs', async () => {
+  const places = await decoder().places([
+    frame('inner', 0),
+    frame('vfs_write', 1, undefined),
+    frame('inner', 0, 'other'),
+    frame('nowhere', 0),
+  ])
+  expect(places).toEqual([first, undefined, undefined, undefined])
+})

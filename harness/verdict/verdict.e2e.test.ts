@@ -1,0 +1,39 @@
+/** That Vitest takes the kernel's reports for what they are: failures. Which report gets which verdict: fault-table.e2e.test.ts. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { hostLabel } from '../../kernel/provide.ts'
+import { runCli } from '../fixtures/cli.ts'
+
+const cwd = path.resolve(import.meta.dirname, '../fixtures/verdicts')
+
+test('JUnit and JSON reports have them; --bail ends with the first', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const junit = path.join(folder, 'junit.xml')
+  const { status, stdout } = await runCli(['splats', '--junit', junit, '--bail', '1'], { cwd })
+  expect(status).toBe(1)
+  const xml = readFileSync(junit, 'utf8')
+  expect(xml).toMatch(/<failure message="WARN: faults: a warning with the number 2[^"]*" type="KernelSplat">/)
+  expect(xml).toMatch(/<testsuites .*failures="1"/)
+  expect(stdout).toMatch(/✓ before/)
+  expect(stdout).not.toMatch(/[✓×] between/)
+})
+
+test("what a failed file's guest said is kept, in a folder that is named, and can be run again", async () => {
+  const { status, stderr } = await runCli(['lost-panic'], { cwd })
+  expect(status).toBe(1)
+  const [, folder = ''] = /evidence of lost-panic\.fixture\.ts \(.*\): (\S+)/.exec(stderr) ?? []
+  const read = (name: string) => readFileSync(path.join(cwd, folder, name), 'utf8')
+  expect(read('console.log')).toContain('Kernel panic - not syncing: faults: a panic')
+  expect(read('kernel.log')).toContain('===== panic: begins')
+  expect(JSON.parse(read('identity.json'))).toMatchObject({
+    label: hostLabel(),
+    failed: ['panic'],
+    modules: { '/run/netlink-vmtest/modules/faults.ko': expect.stringMatching(/^[\da-f]{64}$/) },
+  })
+  expect(read('qemu.txt')).toMatch(/^qemu-system-x86_64 .*-kernel /)
+  expect(read('rerun.sh')).toContain(`run-vm.sh --kernel ${hostLabel()} lost-panic.fixture.ts`)
+  expect(existsSync(path.join(cwd, '.netlink-vmtest/.gitignore'))).toBe(true)
+})
