@@ -352,6 +352,7 @@ export class Socket implements Disposable, AsyncDisposable {
     for (;;) {
       const datagrams = this.#readSeveral(fd)
       if (datagrams === undefined) return []
+      if (!this.#expectsAnswers) return datagrams
       const others = datagrams.filter(datagram => !this.#claim(datagram))
       if (others.length > 0) return others
     }
