@@ -1,9 +1,13 @@
+import { existsSync } from 'node:fs'
 import { release } from 'node:os'
 
 /** The kernel that the tests run in. */
 export const kernel = {
   /** As uname -r says: '6.1.0-56-cloud-amd64'. */
   release: release(),
+
+  /** Whether it has IPv4 and IPv6. The minimal kernels have neither: they are to be built in little time. */
+  hasIp: existsSync('/proc/sys/net/ipv4') && existsSync('/proc/sys/net/ipv6'),
 
   /**
    * Whether it is of that version or newer: for what kernels really do differently.

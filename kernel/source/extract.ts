@@ -11,7 +11,7 @@ import { throwIfFull } from '../debian/archive.ts'
 const wanted = words(`
   Makefile Kbuild Kconfig init kernel mm ipc block security crypto certs usr virt io_uring lib include scripts
   arch/x86 arch/Kconfig
-  fs/*.[ch] fs/proc fs/sysfs fs/kernfs fs/ramfs fs/devpts fs/notify fs/debugfs fs/iomap fs/nls
+  fs/*.[ch] fs/proc fs/sysfs fs/kernfs fs/ramfs fs/devpts fs/notify fs/debugfs fs/tracefs fs/iomap fs/nls
   net/*.[ch] net/core net/ethernet net/802 net/sched net/netlink net/bpf net/ethtool net/unix net/packet net/ipv4
   net/ipv6 net/8021q net/xdp net/shaper
   drivers/base drivers/char/*.[ch] drivers/virtio drivers/tty/*.[ch] drivers/tty/serial drivers/tty/hvc drivers/pci
@@ -24,6 +24,9 @@ const wantedAnywhere = words('*/Kconfig* */Makefile* */Kbuild')
 
 /** Large, and in a wanted folder. */
 const unwanted = words('drivers/tty/serial/jsm/*.[ch] arch/x86/kvm/*.[ch]')
+
+/** What decides which files a tree has, for the key of what is built in it. */
+export const extraction = JSON.stringify([wanted, wantedAnywhere, unwanted])
 
 /**
  * Unpacks what is needed of the source in a `linux-source-X` package. The tree appears whole, or not at all.

@@ -30,7 +30,7 @@ test.each([
 test('is written for the configuration tools, the last word on an option counting', () => {
   const options = [...parseOptions(fragment, '6.0'), { name: 'CONFIG_LAST', value: 'y' }]
   expect(formatOptions(options)).toBe(
-    'CONFIG_64BIT=y\nCONFIG_NR_CPUS=8\n# CONFIG_IBT is not set\nCONFIG_LAST=y\n',
+    'CONFIG_64BIT=y\n# CONFIG_IBT is not set\nCONFIG_LAST=y\nCONFIG_NR_CPUS=8\n',
   )
 })
 

@@ -27,10 +27,14 @@ export function parseOptions(text: string, series?: string): Option[] {
   return options
 }
 
-/** Options as a file that the kernel's configuration tools read; where one comes twice the last counts. */
+/**
+ * Options as a file that the kernel's configuration tools read, in an order that does not depend on theirs; where one
+ * comes twice the last counts.
+ */
 export function formatOptions(options: readonly Option[]): string {
   const last = new Map(options.map(({ name, value }) => [name, value]))
   return [...last]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => (value === 'n' ? `# ${name} is not set\n` : `${name}=${value}\n`))
     .join('')
 }

@@ -36,7 +36,7 @@ export async function keepForModules(tree: string, target: string): Promise<void
     'bash',
     [
       '-c',
-      'cd "$1" && find scripts tools -type f -perm -100 -exec sh -c \'strip --strip-unneeded "$@" 2>/dev/null || :\' sh {} +',
+      'cd "$1" && find . -type f -perm -100 -exec sh -c \'strip --strip-unneeded "$@" 2>/dev/null || :\' sh {} +',
       ...['bash', path.resolve(target)],
     ],
     { timeout: 60_000 },

@@ -1,7 +1,7 @@
 /** The netlink client on the kernel's own families: what it says is what procfs and sysfs say. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { GenericFamilies, KernelError, NETLINK_ROUTE, rtnetlink, Socket } from 'netlink-vmtest/netlink'
-import { loadModule, NetworkNamespace, unloadModule } from 'netlink-vmtest/testing'
+import { kernel, loadModule, NetworkNamespace, unloadModule } from 'netlink-vmtest/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 const {
@@ -57,7 +57,19 @@ describe('rtnetlink', () => {
     }
   })
 
-  it('links, addresses and routes change, and the changes are seen', async () => {
+  /** Where there is no IP, addresses and routes are refused. */
+  const itsAddresses = (what: string, test: () => Promise<void>) =>
+    kernel.hasIp
+      ? it(what, test)
+      : it('addresses and routes of a kernel without IP: EOPNOTSUPP', async () => {
+          await changeLink(socket, 'lo', { up: true, mtu: 1500 })
+          const address = addAddress(socket, { index: 1, local: '192.0.2.1', prefixlen: 24 })
+          await expect(address).rejects.toMatchObject({ code: 'EOPNOTSUPP' })
+          const route = addRoute(socket, { dst: '198.51.100.0/24', oif: 1 })
+          await expect(route).rejects.toMatchObject({ code: 'EOPNOTSUPP' })
+        })
+
+  itsAddresses('links, addresses and routes change, and the changes are seen', async () => {
     using watcher = namespace.run(() => Socket.open(NETLINK_ROUTE))
     const events = monitorRoutes(watcher)
     await changeLink(socket, 'lo', { up: true, mtu: 1500 })
