@@ -17,7 +17,7 @@ export interface BuiltModules {
 }
 
 /** Changes when what is done with the same sources does. */
-const recipe = '3'
+const recipe = '4'
 
 /** A source folder larger than this was not meant: the root of a home directory, a kernel tree. */
 const largestSource = 64 * 1024 * 1024
@@ -34,7 +34,8 @@ export async function buildModules(
   { progress }: { progress: Progress },
 ): Promise<BuiltModules> {
   const sources = await readSources(sourceDir)
-  const compiler = await findCompiler(await readFile(kernel.config, 'utf8'))
+  const config = await readFile(kernel.config, 'utf8')
+  const compiler = await findCompiler(config)
   const key = contentKey([
     recipe,
     kernel.id,
@@ -44,7 +45,7 @@ export async function buildModules(
   ])
   const folder = await cached('modules', key, draft =>
     progress.step(`build ${shown(sourceDir)} for ${kernel.release}`, () =>
-      build(kernel, compiler.command, sourceDir, sources, draft),
+      build(kernel, compiler.command, sourceDir, sources, draft, hasLineTables(config)),
     ),
   )
   // Whoever builds it next is warned as well, though the compiler is not run.
@@ -139,6 +140,11 @@ async function findCompiler(config: string): Promise<{ command: string; version:
   throw new MachineryError('gcc is not installed: run ./run-vm.sh once, which installs what is missing')
 }
 
+/** Whether a kernel's own configuration makes its modules come with line tables. */
+function hasLineTables(config: string): boolean {
+  return /^CONFIG_DEBUG_INFO=y$/m.test(config)
+}
+
 /** Builds into `draft`: the .ko files, make's output, and below `debug` the .ko files with debug information. */
 async function build(
   kernel: Kernel,
@@ -146,6 +152,7 @@ async function build(
   sourceDir: string,
   sources: readonly SourceFile[],
   draft: string,
+  lineTables: boolean,
 ): Promise<void> {
   const work = path.join(draft, 'build')
   if (/[\s:]/.test(work))
@@ -163,6 +170,8 @@ async function build(
     ...variables.filter(isFlags).map(it => it.slice('KCFLAGS='.length)),
     // So that the same sources give the same module, whatever folder they were in.
     `-ffile-prefix-map=${work}/=`,
+    // What a splat's addresses are looked up in; it changes no code, and guests get the modules without.
+    ...(lineTables ? [] : ['-g']),
   ]
   const made = await runTool(
     'make',

@@ -73,7 +73,7 @@ export const rows: readonly Row[] = [
   ),
   survived('sock_leak', 'a socket that ends with memory charged', /WARN: .*inet_sock_destruct/),
   survived('vmalloc', 'vmalloc() of more than there is', /page allocation: .*vmalloc/),
-  survived('no_page', 'alloc_pages() until there are none', /page allocation: .*order:9/),
+  oops('no_page', 'alloc_pages() until there are none', /page allocation: .*order:9/),
   survived('dump_stack', 'a stack trace without a word', /stack trace: /),
   survived(
     'slab_leak',
