@@ -1,11 +1,19 @@
 import { MachineryError, messageOf } from '../errors.ts'
-import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
+import { Guest, type GuestSpec } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { Deadline, GuestSource } from '../guest/source.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
 import { type Progress, wantsColours } from '../progress.ts'
 import { Decoder } from '../verdict/decode.ts'
-import { type Delivered, describeFiles, discardTemplate, missingIn, template } from './template.ts'
+import {
+  type Delivered,
+  describeFiles,
+  discardTemplate,
+  isCurrent,
+  missingIn,
+  type Template,
+  template,
+} from './template.ts'
 
 /**
  * Guests that are restored from their kernel's template, each a private copy of it. Where a template cannot be used the
@@ -18,7 +26,7 @@ export class Restores implements GuestSource {
   readonly #spec: GuestSpec
   readonly #delivery: Delivered
   readonly #progress: Progress
-  #saved: SavedGuest | undefined
+  #saved: Template | undefined
   #rebuilt: Promise<void> | undefined
   #spare: Promise<Guest> | undefined
   #expected = 0
@@ -166,15 +174,22 @@ export class Restores implements GuestSource {
   }
 
   async #restore(): Promise<Guest> {
-    if (!this.#saved) throw new MachineryError('there is no template')
-    return await Guest.restore(this.#spec, this.#saved, missingIn(this.#saved, this.#delivery.files))
+    for (let attempt = 0; this.#saved && attempt < 3; attempt++) {
+      const saved = this.#saved
+      const guest = await Guest.restore(this.#spec, saved, missingIn(saved, this.#delivery.files))
+      if (isCurrent(saved)) return guest
+      // What the guest has, modules above all, is then not what that template's manifest says.
+      await guest.end()
+      this.#saved = await template(this.#spec, this.#delivery, this.#progress)
+    }
+    throw new MachineryError(this.#saved ? 'other runs keep replacing it' : 'there is no template')
   }
 
   async #rebuild(error: unknown): Promise<void> {
     this.#progress.note(
       `the template of ${this.#spec.label} does not restore (${messageOf(error)}): building it anew`,
     )
-    await discardTemplate(this.#spec, this.#delivery)
+    if (this.#saved) await discardTemplate(this.#spec, this.#delivery, this.#saved)
     await this.prepare()
   }
 

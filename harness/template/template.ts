@@ -34,6 +34,12 @@ export interface Delivered {
   readonly symbols: SymbolFiles
 }
 
+/** A template as it was when it was looked at. */
+export interface Template extends SavedGuest {
+  /** Tells its RAM file from that of another template that has taken its place since. */
+  readonly stamp: string
+}
+
 const digests = new WeakMap<DeliveredFile, string>()
 
 /** The SHA-256 of a file's content, computed once. */
@@ -57,11 +63,7 @@ export function missingIn(saved: SavedGuest, files: readonly DeliveredFile[]): D
  * The template of a kernel: a guest that was booted once, its worker warmed by a test file, and saved. Built where
  * there is none under the key of all that went into it; built anew where it is damaged or does not restore.
  */
-export async function template(
-  spec: GuestSpec,
-  delivery: Delivered,
-  progress: Progress,
-): Promise<SavedGuest> {
+export async function template(spec: GuestSpec, delivery: Delivered, progress: Progress): Promise<Template> {
   const key = await templateKey(spec, delivery)
   const build = () => cached('templates', key, folder => buildTemplate(spec, delivery, folder, progress))
   const found = await build()
@@ -72,9 +74,27 @@ export async function template(
   return savedGuest(await build())
 }
 
-/** Removes a template that did not restore. */
-export async function discardTemplate(spec: GuestSpec, delivery: Delivered): Promise<void> {
-  await discard('templates', await templateKey(spec, delivery))
+/** Removes a template that did not restore, unless another run has made it anew meanwhile. */
+export async function discardTemplate(
+  spec: GuestSpec,
+  delivery: Delivered,
+  template: Template,
+): Promise<void> {
+  if (isCurrent(template)) await discard('templates', await templateKey(spec, delivery))
+}
+
+/**
+ * Whether the files of a template are still those that were looked at. Other runs may remove it (it did not restore for
+ * them, or has to make room) and make one of the same key, in which guests have *their* modules: asked after a restore, this tells
+ * which of them was restored.
+ */
+export function isCurrent({ ram, stamp }: Template): boolean {
+  return stampOf(ram) === stamp
+}
+
+function stampOf(file: string): string {
+  const status = statSync(file, { bigint: true, throwIfNoEntry: false })
+  return `${status?.ino} ${status?.mtimeNs}`
 }
 
 /**
@@ -128,12 +148,16 @@ async function buildTemplate(
   })
 }
 
-function savedGuest(folder: string): SavedGuest {
+function savedGuest(folder: string): Template {
+  const ram = path.join(folder, 'ram')
+  const stamp = stampOf(ram)
   const { release, files } = v.parse(
     manifestSchema,
     JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')),
   )
-  return { ram: path.join(folder, 'ram'), state: path.join(folder, 'state'), release, files }
+  const saved = { ram, state: path.join(folder, 'state'), release, files, stamp }
+  // The manifest was read between two looks at the same RAM file, so it is of that one.
+  return isCurrent(saved) ? saved : savedGuest(folder)
 }
 
 /**

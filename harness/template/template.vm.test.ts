@@ -15,9 +15,10 @@ import { cacheRoot } from '../cache.ts'
 import { defaultKernel } from '../fixtures/kernel.ts'
 import { killFirstQemu } from '../fixtures/processes.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
+import { runInGuest } from '../guest/guest-program.ts'
 import type { Progress } from '../progress.ts'
 import { Restores } from './restores.ts'
-import { type Delivered, template } from './template.ts'
+import { type Delivered, discardTemplate, template } from './template.ts'
 
 /** A kernel spec of these tests' own, so that what they damage is nobody else's template. */
 let spec: GuestSpec
@@ -136,6 +137,34 @@ describe('a source of guests', () => {
     await source.release(guest)
     expect(notes).toHaveLength(1)
     expect(notes[0]).toMatch(/no template for .* \(no space left.*\): each file gets a cold boot/)
+  })
+
+  test('a template that another run has replaced is not taken for the one that was looked at', async () => {
+    const module = '/run/netlink-vmtest/modules/replaced'
+    const { files, packageFolder, symbols } = delivery
+    const having = (content: string): Delivered => ({
+      packageFolder,
+      symbols,
+      files: [...files, { path: module, content: Buffer.from(content) }],
+    })
+    const [ours, theirs] = [having('ours'), having('theirs')]
+    const own = { ...spec, identity: `${spec.identity} replaced` }
+    const source = new Restores(own, ours, progress)
+    await source.prepare()
+    // Another run finds that it does not restore, and makes one of the same key with its own modules.
+    await discardTemplate(own, theirs, await template(own, theirs, progress))
+    const replacement = await template(own, theirs, progress)
+    onTestFinished(() => rmSync(path.dirname(replacement.ram), { recursive: true }))
+
+    const guest = await source.acquire()
+    const { output } = await runInGuest(guest, {
+      command: ['cat', module],
+      folder: '/',
+      environment: {},
+    })
+    expect(output).toBe('ours')
+    await source.release(guest)
+    await source.close()
   })
 
   test('does not go on with a kernel that does not boot at all', async () => {
