@@ -9,7 +9,7 @@ import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { GuestSource } from '../guest/source.ts'
-import { keepEvidence } from '../verdict/evidence-folder.ts'
+import { evidenceFolder, keepEvidence } from '../verdict/evidence-folder.ts'
 import { type Failure, Judge } from '../verdict/judge.ts'
 import { inGuest } from './externals.ts'
 import {
@@ -155,15 +155,15 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         this.#testStarted(call.test, call.timeout, call.sequence)
         return this.#judge?.testStarted(call.test, call.sequence)
       case 'attempt-ended':
-        return await this.#judge?.attemptEnded(call.test, call.sequence, call.expected)
+        return this.#named((await this.#judge?.attemptEnded(call.test, call.sequence, call.expected)) ?? [])
       case 'test-ended': {
         this.#marks.push({ ...call, what: 'ends' })
-        const failures = (await this.#judge?.testEnded(call.test, call.sequence)) ?? []
+        const failures = this.#named((await this.#judge?.testEnded(call.test, call.sequence)) ?? [])
         this.#testEnded(call.test, withFailures(call.outcome, failures))
         return failures
       }
       case 'file-ended':
-        return await this.#judge?.fileEnded(call.sequence, call)
+        return this.#named((await this.#judge?.fileEnded(call.sequence, call)) ?? [])
       default:
         return await answerSnapshotCall(call)
     }
@@ -213,7 +213,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const mark = `netlink-vmtest: end of ${randomUUID()}`
     await guest.ask({ type: 'mark-log', text: mark })
     const sequence = await guest.log.arrival(mark, LAST_RECORD_LIMIT)
-    const failures = (await this.#judge?.fileEnded(sequence ?? guest.log.next)) ?? []
+    const failures = this.#named((await this.#judge?.fileEnded(sequence ?? guest.log.next)) ?? [])
     const file = [...this.#files.values()].at(-1)
     if (failures.length > 0 && file) this.#emitCall('onTaskUpdate', [[this.#failed(file, failures)], []])
   }
@@ -263,7 +263,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     // What the kernel dies of says more than that it died.
     const cause = /^kernel panic: Fatal exception/.test(loss.message) ? places.split('\n')[0] : undefined
     const reason = cause ? `kernel panic: ${cause}` : loss.message
-    this.#interrupt({ reason, evidence: [places, evidence].filter(Boolean).join('\n\n') })
+    this.#interrupt({ reason, evidence: [places, evidence, this.#whereKept()].filter(Boolean).join('\n\n') })
     void guest.end()
   }
 
@@ -312,15 +312,31 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.emit(workerResponse('testfileFinished'))
   }
 
+  /** Failures that say where the rest of what is known is kept. */
+  #named(failures: readonly Failure[]): Failure[] {
+    return failures.map(failure => ({
+      ...failure,
+      message: [failure.message, this.#whereKept()].filter(Boolean).join('\n\n'),
+    }))
+  }
+
+  #whereKept(): string {
+    const file = [...this.#files.values()].at(-1)
+    if (!this.#guest || !this.#source.identity || !file) return ''
+    const name = path.relative(this.#options.project.config.root, file.filepath)
+    return `evidence: ${evidenceFolder(this.#guest.label, name, this.#only)}`
+  }
+
   /** Keeps what is known of a guest in which a file failed, and says where. */
   #keepEvidence(): void {
     const guest = this.#guest
     const { identity } = this.#source
     const file = [...this.#files.values()].at(-1)
-    const { config, vitest } = this.#options.project
+    const { config } = this.#options.project
     const failed = [...this.#results.values()]
       .filter(([, result]) => result?.state === 'fail')
       .map(([id]) => id)
+    if (this.#interruption && this.#running) failed.push(this.#running)
     if (!guest || !identity || !file || (failed.length === 0 && !this.#interruption)) return
     const tests = new Map(namesOf(file))
     try {
@@ -335,9 +351,9 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         })),
         failed: failed.flatMap(id => tests.get(id) ?? []),
       })
-      vitest.logger.errorStream.write(`  evidence of ${name} (${guest.label}): ${folder}\n`)
+      process.stderr.write(`  evidence of ${name} (${guest.label}): ${folder}\n`)
     } catch (error) {
-      vitest.logger.errorStream.write(`  no evidence could be kept: ${messageOf(error)}\n`)
+      process.stderr.write(`  no evidence could be kept: ${messageOf(error)}\n`)
     }
   }
 

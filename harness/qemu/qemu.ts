@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { Duplex, Readable } from 'node:stream'
 import { MachineryError, messageOf } from '../errors.ts'
 import { lastLines, runToolOrFail, tethered } from '../process.ts'
@@ -68,6 +68,7 @@ export class Qemu {
   #killed = false
   #trouble: string | undefined
   #guestEnd: string | undefined
+  readonly #hostKills = hostKills()
 
   private constructor(
     process: ChildProcess,
@@ -186,10 +187,17 @@ export class Qemu {
     this.monitor.execute('migrate-incoming', { uri: `fd:${fd}` }).catch(failed)
   }
 
+  /** Why the host's kernel sends QEMU a signal, where it can be known. */
+  #reasonOf(signal: NodeJS.Signals): string {
+    if (signal === 'SIGBUS') return ': the file system is full that its guest has its memory in'
+    if (signal === 'SIGKILL' && hostKills() > this.#hostKills) return ': this machine ran out of memory'
+    return ''
+  }
+
   #exit(code: number | null, signal: NodeJS.Signals | null): QemuExit {
     if (this.#trouble) return { by: 'other', description: this.#trouble }
     if (this.#killed) return { by: 'us', description: 'ended by the harness' }
-    if (signal) return { by: 'other', description: `QEMU was killed by ${signal}` }
+    if (signal) return { by: 'other', description: `QEMU was killed by ${signal}${this.#reasonOf(signal)}` }
     if (code === 127)
       return {
         by: 'other',
@@ -208,6 +216,11 @@ export class Qemu {
           : 'ended'
     return { by: 'guest', description: `the guest ${how}` }
   }
+}
+
+/** How many processes this machine's kernel has killed for want of memory. */
+function hostKills(): number {
+  return Number(/^oom_kill (\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1] ?? 0)
 }
 
 /** QEMU's messages without its name, for a sentence. */

@@ -13,6 +13,11 @@ export interface Mark {
   readonly text: string
 }
 
+/** Where the evidence of a file is kept, relative to the project's folder; of one test, where each has a guest of its own. */
+export function evidenceFolder(label: string, file: string, only: string | undefined): string {
+  return path.join(top, label, file, ...(only === undefined ? [] : [`test-${only}`]))
+}
+
 /** What is kept of a guest in which a file failed. */
 export interface Evidence {
   readonly guest: Guest
@@ -33,7 +38,7 @@ export interface Evidence {
  */
 export function keepEvidence(root: string, file: string, evidence: Evidence): string {
   const { guest, identity, marks, failed, only } = evidence
-  const relative = path.join(top, guest.label, file, ...(only === undefined ? [] : [`test-${only}`]))
+  const relative = evidenceFolder(guest.label, file, only)
   const folder = path.join(root, relative)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { hostLabel } from '../../kernel/provide.ts'
-import { runCli } from '../fixtures/cli.ts'
+import { runCli, startCli } from '../fixtures/cli.ts'
+import { qemusOf } from '../fixtures/processes.ts'
 
 const cwd = path.resolve(import.meta.dirname, '../fixtures/verdicts')
 
@@ -36,4 +37,15 @@ test("what a failed file's guest said is kept, in a folder that is named, and ca
   expect(read('qemu.txt')).toMatch(/^qemu-system-x86_64 .*-kernel /)
   expect(read('rerun.sh')).toContain(`run-vm.sh --kernel ${hostLabel()} lost-panic.fixture.ts`)
   expect(existsSync(path.join(cwd, '.netlink-vmtest/.gitignore'))).toBe(true)
+})
+
+test("a QEMU that is stopped is the machinery's failure, not a freeze: exit status 3", async () => {
+  const run = startCli(['long'], { cwd })
+  await new Promise<void>(resolve =>
+    run.stdout.on('data', data => String(data).includes('FAULT is busy') && resolve()),
+  )
+  for (const qemu of qemusOf(run.pid as number)) process.kill(qemu, 'SIGSTOP')
+  const { exitCode, stdout } = await run
+  expect(stdout).toContain('GuestLost: QEMU answers neither for the guest nor for itself')
+  expect(exitCode).toBe(3)
 })
