@@ -61,6 +61,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   readonly #results = new Map<string, TaskPack>()
   readonly #outcomes = new Map<string, TestOutcome>()
   #running: string | undefined
+  #runningSince = 0
   /** The one test that is to run, where each has a guest of its own. */
   #only: string | undefined
   #marks: { readonly sequence: number; readonly test: string; readonly what: 'begins' | 'ends' }[] = []
@@ -236,6 +237,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   #testStarted(test: string, timeout: number, sequence: number): void {
     this.#running = test
+    this.#runningSince = Date.now()
     this.#logStart = sequence
     clearTimeout(this.#stuck)
     // No limit (0) or an unlimited one (Infinity is more than a timer takes) is the test's own wish.
@@ -298,6 +300,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       lastEvents: this.#lastEvents,
       outcomes: this.#outcomes,
       running: this.#running,
+      since: this.#runningSince,
     }
     const [packs, events] = reportUnfinished(seen, this.#interruption)
     // Lost when all had ended, before it was let go.

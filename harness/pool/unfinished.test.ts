@@ -11,6 +11,7 @@ const seen = (parts: Partial<SeenSoFar>): SeenSoFar => ({
   lastEvents: new Map(),
   outcomes: new Map(),
   running: undefined,
+  since: Date.now() - 5_000,
   ...parts,
 })
 
@@ -44,6 +45,7 @@ test('the running test fails with the evidence, the rest is not run, what was kn
     state: 'fail',
     errors: [{ name: 'GuestLost', message: 'kernel panic: x\n\nconsole:\nOops' }],
   })
+  expect(result('running')?.duration).toBeGreaterThanOrEqual(5_000)
   expect(result('later')).toEqual({ state: 'skip', note: 'not run: kernel panic: x' })
   expect(result('skipped')).toBeUndefined()
   expect(result('file')).toEqual({ state: 'fail' })

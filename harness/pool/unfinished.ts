@@ -19,6 +19,8 @@ export interface SeenSoFar {
   readonly outcomes: ReadonlyMap<string, TestOutcome>
   /** The test that was running. */
   readonly running: string | undefined
+  /** When it began, in milliseconds since 1970. */
+  readonly since: number
 }
 
 /** The error that stands for a guest that is gone. Its name tells such failures from a test's own. */
@@ -71,7 +73,8 @@ export function reportUnfinished(seen: SeenSoFar, interruption: Interruption): [
   const resultOf = (id: string): RunnerTask['result'] => {
     const outcome = seen.outcomes.get(id)
     if (outcome) return outcome as RunnerTask['result']
-    if (id === seen.running) return { state: 'fail', duration: 0, errors: [error] }
+    if (id === seen.running)
+      return { state: 'fail', startTime: seen.since, duration: Date.now() - seen.since, errors: [error] }
     // Vitest shows the note beside a skipped test, though its type does not have it.
     return { state: 'skip', note: `${notRunNote}: ${interruption.reason}` } as RunnerTask['result']
   }
