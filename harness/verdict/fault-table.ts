@@ -297,7 +297,7 @@ export async function runFaults(
   label: string,
   wanted: readonly Row[] = rows,
 ): Promise<{ outcomes: Outcome[]; result: CliResult }> {
-  const files = [...new Set(wanted.map(({ file }) => `/${file}.fixture`))]
+  const files = [...new Set(wanted.map(({ file }) => `${file}.fixture`))]
   const { exitCode, stdout, stderr } = await startCli(
     ['--kernel', label, '--reporter=verbose', '--max-workers=1', ...files],
     {
@@ -305,6 +305,7 @@ export async function runFaults(
       timeout: 1_500_000,
     },
   )
+  if (!/[✓×↓] /.test(stdout)) throw new Error(`nothing ran (status ${exitCode}): ${stderr.slice(-500)}`)
   const outcomes = wanted.map(row => outcomeOf(row, stdout))
   return { outcomes, result: { status: exitCode, stdout, stderr } }
 }
