@@ -181,10 +181,10 @@ test('an option that did not stick is named, with what became of it', async () =
 })
 
 test('a package with no such tree is named', async () => {
-  run('dpkg-deb', '--version')
   await sourcePackage()
   writeFileSync(path.join(root, 'source.deb'), 'no package')
   expect((await failure(build())).message).toMatch(/does not unpack from linux-source-6\.12\.deb/)
+  expect(readdirSync(builds())).toEqual([])
 })
 
 test('a series that nobody has is a wrong command', async () => {

@@ -148,7 +148,13 @@ async function sourceTree(
     `fetch the source of Linux ${version} (${Math.round(source.size / 1e6)} MB)`,
     async () => fetchWhole(source, work, await archive(), progress),
   )
-  await progress.step(`unpack the source of Linux ${version}`, () => extractSource(deb, series, tree))
+  try {
+    await progress.step(`unpack the source of Linux ${version}`, () => extractSource(deb, series, tree))
+  } catch (error) {
+    // Half a tree is of no use to the next run, and where there was no space it is in the way.
+    await rm(work, { recursive: true, force: true })
+    throw error
+  }
   await rm(deb)
   return tree
 }
