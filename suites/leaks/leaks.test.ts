@@ -29,13 +29,15 @@ const requests: [string, Buffer][] = [
 
 describe('thousands of requests: unreclaimable slab does not grow', () => {
   it.each(requests)('%s', async (_name, request) => {
-    const open = () => [openExample(), openExample({ memberships: [1] })] as const
-    expect(await slabGrowthBy(request, { open })).toBeLessThan(leakLimit)
+    using a = openExample()
+    using subscriber = openExample({ memberships: [1] })
+    expect(await slabGrowthBy(request, { sockets: [a, subscriber] })).toBeLessThan(leakLimit)
   })
 
   it('refused to who has no privileges', async () => {
+    using a = openExample()
     const growth = await slabGrowthBy(update(1), {
-      open: () => [openExample()],
+      sockets: [a],
       send: (sender, datagram) => asUser(nobody, () => sender.send(datagram)),
     })
     expect(growth).toBeLessThan(leakLimit)

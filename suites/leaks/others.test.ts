@@ -28,13 +28,14 @@ describe('genlexample: unreclaimable slab does not grow', () => {
     ['UPD without the attribute', nlex => nlex.update(Buffer.alloc(0))],
     ['UPD with a bad attribute', nlex => nlex.update(attr.u16(1, 1))],
   ])('%s', async (_name, request) => {
-    const open = () => [openGeneric(), openGeneric(nlex.byMembership)] as const
-    expect(await slabGrowthBy(request(nlex), { open })).toBeLessThan(leakLimit)
+    using a = openGeneric()
+    using subscriber = openGeneric(nlex.byMembership)
+    expect(await slabGrowthBy(request(nlex), { sockets: [a, subscriber] })).toBeLessThan(leakLimit)
   })
 
   it('UPD that nobody hears', async () => {
-    const open = () => [openGeneric()] as const
-    expect(await slabGrowthBy(nlex.update(1), { open })).toBeLessThan(leakLimit)
+    using a = openGeneric()
+    expect(await slabGrowthBy(nlex.update(1), { sockets: [a] })).toBeLessThan(leakLimit)
   })
 
   it('no reference to the module is left', () => {
@@ -52,13 +53,15 @@ describe('nlcustom: unreclaimable slab does not grow', () => {
   ])('%s, with a member in the group', async (_name, length) => {
     const request = Buffer.alloc(16)
     request.writeUInt32LE(length, 0)
-    const open = () => [openCustom(), openCustom({ memberships: [2] })] as const
-    expect(await slabGrowthBy(request, { open, batch: 1 })).toBeLessThan(leakLimit)
+    using a = openCustom()
+    using member = openCustom({ memberships: [2] })
+    expect(await slabGrowthBy(request, { sockets: [a, member], batch: 1 })).toBeLessThan(leakLimit)
   })
 
   it('a message, with nobody in the group', async () => {
     const request = Buffer.from('10000000000000000000000000000000', 'hex')
-    expect(await slabGrowthBy(request, { open: () => [openCustom()], batch: 1 })).toBeLessThan(leakLimit)
+    using a = openCustom()
+    expect(await slabGrowthBy(request, { sockets: [a], batch: 1 })).toBeLessThan(leakLimit)
   })
 
   it('no reference to the module is left', () => {
