@@ -17,7 +17,7 @@ import { configure, wantedOptions } from './configure.ts'
 import { extraction, extractSource } from './extract.ts'
 import { formatOptions, type Option } from './fragment.ts'
 import { keepForModules } from './keep.ts'
-import { type SourceLabel, sourceLabel, sourceLabels } from './labels.ts'
+import { type Flavour, type SourceLabel, sourceLabel, sourceLabels } from './labels.ts'
 import { makeOrFail } from './make.ts'
 import { Tally } from './tally.ts'
 import { compilerVersion, requireBuildTools } from './tools.ts'
@@ -51,6 +51,13 @@ const compilerFlags = [
     '-fno-ipa-icf',
   ],
 ].join(' ')
+
+/** Variables of make that a flavour needs beside the compiler's flags. */
+const variables: Readonly<Record<Flavour, readonly string[]>> = {
+  minimal: [],
+  // The PVH entry (enlighten.c) runs before KASAN's shadow is mapped: instrumented, it ends in a triple fault.
+  debug: ['KASAN_SANITIZE_enlighten.o=n'],
+}
 
 /**
  * A kernel built from the source of a Debian package (with Debian's patches), with the options of the fragments here.
@@ -111,6 +118,7 @@ async function provide(
     recipe,
     extraction,
     compilerFlags,
+    ...variables[wanted.flavour],
     `${source.name} ${source.version} ${source.sha256}`,
     formatOptions(options),
     await compilerVersion(),
@@ -173,9 +181,10 @@ async function build(
   progress.note(
     `${name} is built from source, which is done once: about ${tally.estimate(availableParallelism())}`,
   )
-  const targets = [`KCFLAGS=${compilerFlags}`, 'vmlinux', 'modules', 'modules_prepare']
+  const targets = ['vmlinux', 'modules', 'modules_prepare']
+  const args = [`KCFLAGS=${compilerFlags}`, ...variables[wanted.flavour], ...targets]
   await progress.step(`build ${name}`, update =>
-    makeOrFail(tree, targets, `the build of ${name}`, line => {
+    makeOrFail(tree, args, `the build of ${name}`, line => {
       const status = tally.line(line)
       if (status !== undefined) update(status)
     }),
