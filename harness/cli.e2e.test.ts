@@ -60,7 +60,7 @@ describe('a run', () => {
     const files = ['--junit', path.join(folder, 'junit.xml'), '--json', path.join(folder, 'report.json')]
     const { status, stdout } = await runCli(['fails.fixture', ...files])
     expect(stdout).toContain('-   "sequence": 2,')
-    expect(stdout).toMatch(summary('1 files, tests 1 passed, 1 failed'))
+    expect(stdout).toMatch(summary('1 files \\(1 failed\\), tests 1 passed, 1 failed'))
     expect(status).toBe(1)
     expect(readFileSync(path.join(folder, 'junit.xml'), 'utf8')).toMatch(
       /<testsuites .*tests="2" failures="1"/,
@@ -164,7 +164,7 @@ describe('a guest that is lost', () => {
     expect(stdout).toMatch(/↓ after \[not run: kernel panic: sysrq triggered crash\]/)
     expect(stdout).toContain('GuestLost: kernel panic: sysrq triggered crash')
     expect(stdout).toMatch(/console:\n.*Kernel panic - not syncing/)
-    expect(stdout).toMatch(summary('2 files, tests 5 passed, 1 failed, 1 not run'))
+    expect(stdout).toMatch(summary('2 files \\(1 failed\\), tests 5 passed, 1 failed, 1 not run'))
     expect(status).toBe(1)
   })
 
@@ -172,7 +172,7 @@ describe('a guest that is lost', () => {
     const { status, stdout } = await runCli(['panics-outside'])
     expect(stdout).toMatch(/FAIL .*panics-outside.fixture.ts/)
     expect(stdout).toContain('GuestLost: kernel panic')
-    expect(stdout).toMatch(summary('1 files, tests 1 passed, 0 failed'))
+    expect(stdout).toMatch(summary('1 files \\(1 failed\\), tests 1 passed, 0 failed'))
     expect(status).toBe(1)
   })
 
@@ -355,7 +355,7 @@ test("vm.isolate 'test': each test has a guest of its own, and what kills one is
   expect(stdout.match(/✓ .* > one/g)).toHaveLength(1)
   expect(stdout).toContain('GuestLost: kernel panic')
   expect(stdout).not.toContain('\u001b')
-  expect(stdout).toMatch(summary('1 files, tests 3 passed, 2 failed, 1 skipped'))
+  expect(stdout).toMatch(summary('1 files \\(1 failed\\), tests 3 passed, 2 failed, 1 skipped'))
   expect(status).toBe(1)
 })
 

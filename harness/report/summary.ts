@@ -87,8 +87,11 @@ export function summaryLines(summaries: readonly KernelSummary[], total: number)
       ...(summary.skipped > 0 ? [`${summary.skipped} skipped`] : []),
       ...(summary.notRun > 0 ? [`${summary.notRun} not run`] : []),
     ].join(', ')
+    // A file can fail when none of its tests has: a hook, or what the kernel said between them.
+    const failed = summary.suites.filter(({ ok }) => !ok).length
+    const files = `${summary.suites.length} files${failed > 0 ? ` (${failed} failed)` : ''}`
     const boot = summary.bootTime === undefined ? 'never booted' : `boot ${seconds(summary.bootTime)}`
-    return `${summary.label} (${summary.release}): ${summary.suites.length} files, tests ${tests}; ${boot}, total ${seconds(total)}`
+    return `${summary.label} (${summary.release}): ${files}, tests ${tests}; ${boot}, total ${seconds(total)}`
   })
 }
 
