@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --json FILE] [--runs N] [--only boots,restores,files,memory,manyFiles,watch,wholeRun,matrix,provisioning]`: what a boot, a restore and a test file cost, each beside the least that
+ * `npm run bench [-- --json FILE] [--runs N] [--only boots,restores,files,memory,manyFiles,watch,wholeRun,matrix,provisioning,netlink]`: what a boot, a restore and a test file cost, each beside the least that
  * it could cost: a bare QEMU doing the same. Medians of 20 unless --runs says otherwise.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -58,7 +58,18 @@ try {
     `${head.processor}, ${head.cores} cores, load ${head.load.map(load => load.toFixed(1)).join(' ')}, ` +
       `${prepared.accelerator.accelerator}, ${prepared.kernel.label} (${prepared.kernel.release})\n\n`,
   )
-  const sections = { boots, restores, files, memory, manyFiles, watch, wholeRun, matrix, provisioning }
+  const sections = {
+    boots,
+    restores,
+    files,
+    memory,
+    manyFiles,
+    watch,
+    wholeRun,
+    matrix,
+    provisioning,
+    netlink,
+  }
   for (const [name, measure] of Object.entries(sections))
     if (only === undefined || only.includes(name)) await measure()
 } finally {
@@ -315,6 +326,14 @@ async function provisioning(): Promise<void> {
       wholes.map((whole, index) => whole - (fetches[index] ?? Number.NaN)),
     ),
   )
+}
+
+/** The client library beside libmnl in one guest; its table is its own (`npm run bench:netlink` is the same by itself). */
+async function netlink(): Promise<void> {
+  const program = path.resolve(import.meta.dirname, '../../guest/netlink/bench/bench.ts')
+  await execa(process.execPath, ['--expose-gc', program, '--kernel', prepared.kernel.label], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
 }
 
 async function vitest(root: string, source: GuestSource, workers: number): Promise<Vitest> {
