@@ -22,11 +22,19 @@ const wanted = words(`
 /** Anywhere in the tree: a Makefile is read even where nothing of its folder is switched on. */
 const wantedAnywhere = words('*/Kconfig* */Makefile* */Kbuild')
 
+/** In single series: in 5.10 every kernel with PCI has PMC_ATOM, and so clocks. */
+const wantedIn: Readonly<Record<string, readonly string[]>> = {
+  '5.10': words('drivers/clk/*.[ch] drivers/clk/x86 drivers/platform/x86/pmc_atom.c'),
+}
+
 /** Large, and in a wanted folder. */
 const unwanted = words('drivers/tty/serial/jsm/*.[ch] arch/x86/kvm/*.[ch]')
 
 /** What decides which files a tree has, for the key of what is built in it. */
-export const extraction = JSON.stringify([wanted, wantedAnywhere, unwanted])
+export function extraction(series: string): string {
+  const single = wantedIn[series]
+  return JSON.stringify([wanted, wantedAnywhere, unwanted, ...(single ? [single] : [])])
+}
 
 /**
  * Unpacks what is needed of the source in a `linux-source-X` package. The tree appears whole, or not at all.
@@ -53,7 +61,7 @@ export async function extractSource(deb: string, series: string, tree: string): 
       '--wildcards-match-slash',
       ...wantedAnywhere.map(pattern => `${top}/${pattern}`),
       '--no-wildcards-match-slash',
-      ...wanted.map(pattern => `${top}/${pattern}`),
+      ...[...wanted, ...(wantedIn[series] ?? [])].map(pattern => `${top}/${pattern}`),
     ],
     { timeout: 600_000 },
   )

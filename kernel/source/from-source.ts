@@ -116,7 +116,7 @@ async function provide(
   const options = await wantedOptions(wanted.flavour, wanted.series)
   const key = contentKey([
     recipe,
-    extraction,
+    extraction(wanted.series),
     compilerFlags,
     ...(wanted.flavour === 'debug' ? [images.debug] : []),
     `${source.name} ${source.version} ${source.sha256}`,
