@@ -4,13 +4,15 @@ import path from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { type Progress, silentProgress } from '../harness/progress.ts'
 import { buildModules } from './build-modules.ts'
-import { knownLabels, provideKernel } from './provide.ts'
+import { debianLabels } from './debian/series.ts'
+import { provideKernel } from './provide.ts'
 
-// Downloads some 250 MB the first time; from then on everything is cached.
+// Downloads some 250 MB the first time; from then on everything is cached. Kernels from source take minutes each: the matrix
+// that CI runs after the tests builds one.
 
 const ours = path.join(import.meta.dirname, 'modules')
 
-test.each(knownLabels())('%s: fetched, and our modules build for it without a warning', async label => {
+test.each(debianLabels)('%s: fetched, and our modules build for it without a warning', async label => {
   const kernel = await provideKernel(label, { progress: silentProgress })
   expect(kernel.release).toMatch(`${label.replace('debian-', '')}.`)
   const notes: string[] = []
