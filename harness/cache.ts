@@ -10,6 +10,7 @@ import { isErrno, MachineryError, messageOf } from './errors.ts'
 export type CacheKind =
   | 'apt'
   | 'builds'
+  | 'drafts'
   | 'kernels'
   | 'modules'
   | 'images'
@@ -55,11 +56,11 @@ export async function cached(
     return entry
   }
   return await locked(
-    `${kind}-${key}`,
+    lockOf(kind, key),
     async () => {
       if (existsSync(entry)) return entry
       // Named after the entry, not at random: what a killed build left behind is cleared by the next one.
-      const draft = path.join(cacheRoot(), 'drafts', `${kind}-${key}`)
+      const draft = path.join(cacheRoot(), 'drafts', lockOf(kind, key))
       try {
         await rm(draft, { recursive: true, force: true })
         await mkdir(draft, { recursive: true })
@@ -78,10 +79,31 @@ export async function cached(
 
 /** Removes an entry that turned out to be damaged; the next {@link cached} makes it anew. */
 export async function discard(kind: CacheKind, key: string): Promise<void> {
-  await locked(`${kind}-${key}`, () =>
-    rm(path.join(cacheRoot(), kind, key), { recursive: true, force: true }),
-  )
+  await locked(lockOf(kind, key), () => remove(kind, key))
 }
+
+/** Removes an entry unless a process is at work on it. @returns whether it was removed */
+export async function discardIdle(kind: CacheKind, key: string): Promise<boolean> {
+  try {
+    await locked(lockOf(kind, key), () => remove(kind, key), { limit: 0 })
+    return true
+  } catch (error) {
+    if (error instanceof LockHeld) return false
+    throw error
+  }
+}
+
+/** What is locked while an entry is made or removed. A draft is of the entry whose lock it is named after. */
+function lockOf(kind: CacheKind, key: string): string {
+  return kind === 'drafts' ? key : `${kind}-${key}`
+}
+
+async function remove(kind: CacheKind, key: string): Promise<void> {
+  await rm(path.join(cacheRoot(), kind, key), { recursive: true, force: true })
+}
+
+/** Another process holds a lock for longer than one wanted to wait. */
+class LockHeld extends MachineryError {}
 
 /**
  * Runs `work` while no other process does so under the same name. A holder that was killed is noticed after 5 s.
@@ -111,7 +133,7 @@ export async function locked<T>(
     })
   } catch (error) {
     if (isErrno(error, 'ELOCKED'))
-      throw new MachineryError(
+      throw new LockHeld(
         `another run has held ${lockfilePath} for ${limit / 1000} s: end it, or remove that folder if there is none`,
       )
     throw explained(error)

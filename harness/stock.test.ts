@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { cacheRoot } from './cache.ts'
-import { overdue, prune, type StockedEntry, stock } from './stock.ts'
+import { cacheRoot, locked } from './cache.ts'
+import { growing, overdue, prune, type StockedEntry, stock } from './stock.ts'
 
 const entry = (key: string, size: number, used: number): StockedEntry => ({
   kind: 'templates',
@@ -53,4 +53,21 @@ test('entries are found with their size, age and label, and removed', async () =
   const removed = await prune({ age: 5 * 86_400_000, size: 1e9 })
   expect(keys(removed)).toEqual(['a'])
   expect(keys(stock())).toEqual(['b'])
+})
+
+test('what ended builds have left goes as well, and never what a build is at work on', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'stock-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  vi.stubEnv('XDG_CACHE_HOME', folder)
+  const old = new Date(Date.now() - 86_400_000)
+  for (const left of ['builds/ended', 'builds/busy', 'drafts/kernels-ended', 'drafts/kernels-busy']) {
+    const made = path.join(cacheRoot(), left)
+    mkdirSync(made, { recursive: true })
+    utimesSync(made, old, old)
+  }
+  const removed = await locked('builds-busy', () =>
+    locked('kernels-busy', () => prune({ age: 0, size: 0 }, growing)),
+  )
+  expect(keys(removed).toSorted()).toEqual(['ended', 'kernels-ended'])
+  expect(keys(stock()).toSorted()).toEqual(['busy', 'kernels-busy'])
 })

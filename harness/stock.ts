@@ -1,12 +1,15 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { type CacheKind, cacheRoot, discard } from './cache.ts'
+import { type CacheKind, cacheRoot, discardIdle } from './cache.ts'
 import { isErrno } from './errors.ts'
 
+/**
+ * What grows with every change of kernel, QEMU or this project, with every build of a tree, and with every build that was
+ * ended before its time: pruned without being asked.
+ */
+export const growing: readonly CacheKind[] = ['templates', 'images', 'modules', 'kernels', 'builds', 'drafts']
 /** What takes room and can be made again: templates and images by far the most. */
-export const prunable: readonly CacheKind[] = ['templates', 'images', 'modules', 'kernels', 'verdicts']
-/** What grows with every change of kernel, QEMU or this project, and every build of a tree: pruned without being asked. */
-export const growing: readonly CacheKind[] = ['templates', 'images', 'modules', 'kernels']
+export const prunable: readonly CacheKind[] = [...growing, 'verdicts']
 
 /** An entry of the cache. */
 export interface StockedEntry {
@@ -70,14 +73,15 @@ export function overdue(
     })
 }
 
-/** Removes what is overdue. @returns what was removed */
+/** Removes what is overdue and nobody is at work on. @returns what was removed */
 export async function prune(
   limits: PruneLimits,
   kinds: readonly CacheKind[] = prunable,
   since?: number,
 ): Promise<StockedEntry[]> {
-  const removed = overdue(stock(kinds), limits, Date.now(), since)
-  for (const entry of removed) await discard(entry.kind, entry.key)
+  const removed: StockedEntry[] = []
+  for (const entry of overdue(stock(kinds), limits, Date.now(), since))
+    if (await discardIdle(entry.kind, entry.key)) removed.push(entry)
   return removed
 }
 

@@ -13,9 +13,15 @@ export interface Mark {
   readonly text: string
 }
 
-/** Where the evidence of a file is kept, relative to the project's folder; of one test, where each has a guest of its own. */
+/**
+ * Where the evidence of a file is kept, relative to the project's folder; of one test, where each has a guest of its own.
+ * Always below the one folder, which is emptied before use: a label can be a path (`tree:../linux`), and a file can be
+ * outside the project.
+ */
 export function evidenceFolder(label: string, file: string, only: string | undefined): string {
-  return path.join(top, label, file, ...(only === undefined ? [] : [`test-${only}`]))
+  const parts = file.split(path.sep).map(part => (part === '..' ? 'up' : part))
+  const test = only === undefined ? [] : [`test-${only}`]
+  return path.join(top, label.replaceAll(path.sep, '-'), ...parts, ...test)
 }
 
 /** What is kept of a guest in which a file failed. */

@@ -18,7 +18,7 @@ import { type Progress, silentProgress } from '../../harness/progress.ts'
 import { LockFile, lockFileName } from '../lock-file.ts'
 import { type Archive, LostPackage } from './archive.ts'
 import type { IndexedPackage } from './packages.ts'
-import { buildVariables, prebuiltKernel } from './prebuilt.ts'
+import { prebuiltKernel } from './prebuilt.ts'
 
 let root: string
 let notes: string[]
@@ -338,17 +338,4 @@ test('a series without headers says what there is', async () => {
   await expect(provide()).rejects.toThrow(/still has 6\.1\.0-50-cloud-amd64, but not the headers/)
   archive.packages = []
   await expect(provide()).rejects.toThrow(/have no such series. Choose one of debian-5\.10/)
-})
-
-test('build variables follow from the configuration', () => {
-  expect(buildVariables('CONFIG_A=y\n')).toEqual([])
-  expect(
-    buildVariables(
-      '#\nCONFIG_DEBUG_INFO_BTF_MODULES=y\nCONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=y\nCONFIG_CC_HAS_COUNTED_BY=y\n',
-    ),
-  ).toEqual([
-    'CONFIG_DEBUG_INFO_BTF_MODULES=',
-    'CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=',
-    'KCFLAGS=-Wno-attributes',
-  ])
 })

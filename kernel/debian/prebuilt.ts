@@ -5,6 +5,7 @@ import { contentKey } from '../../harness/cache.ts'
 import { MachineryError, UsageError } from '../../harness/errors.ts'
 import { lastLines, runTool } from '../../harness/process.ts'
 import type { Progress } from '../../harness/progress.ts'
+import { buildVariables } from '../build-variables.ts'
 import { cachedKernel, type KernelDescription, writeDescription } from '../entry.ts'
 import type { Kernel } from '../kernel.ts'
 import { type Archive, CorruptPackage, openArchive, throwIfFull } from './archive.ts'
@@ -205,19 +206,6 @@ export function originOf(packages: readonly Package[]): string {
   const kernels = packages.filter(it => !isLibrary(it.name))
   const sources = new Set(kernels.map(it => `${it.version} from ${it.suite}`))
   return `Debian linux ${[...sources].join(' and ')} (${kernels.map(it => it.name).join(', ')})`
-}
-
-/** The make variables with which modules build on this machine, for a kernel that another compiler made. */
-export function buildVariables(config: string): string[] {
-  const has = (option: string) => config.includes(`\nCONFIG_${option}=y\n`)
-  return [
-    // From 6.12 the BTF of modules is made with pahole, whose absence is fatal and deletes the .ko.
-    ...(has('DEBUG_INFO_BTF_MODULES') ? ['CONFIG_DEBUG_INFO_BTF_MODULES='] : []),
-    // gcc before 14 does not know -fmin-function-alignment; without it kbuild falls back to -falign-functions.
-    ...(has('CC_HAS_MIN_FUNCTION_ALIGNMENT') ? ['CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT='] : []),
-    // Headers configured for gcc 15 or later use counted_by, which warns some 35 times a file in an older one.
-    ...(has('CC_HAS_COUNTED_BY') ? ['KCFLAGS=-Wno-attributes'] : []),
-  ]
 }
 
 /** Debian's System.map holds one line that says where the real one is. */

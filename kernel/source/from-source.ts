@@ -13,9 +13,9 @@ import { fetchWhole } from '../debian/prebuilt.ts'
 import { type ResolvedOptions, withResolution } from '../debian/resolved.ts'
 import { cachedKernel, writeDescription } from '../entry.ts'
 import type { Kernel } from '../kernel.ts'
+import { formatOptions, type Option } from '../options.ts'
 import { configure, wantedOptions } from './configure.ts'
 import { extraction, extractSource } from './extract.ts'
-import { formatOptions, type Option } from './fragment.ts'
 import { keepForModules } from './keep.ts'
 import { type Flavour, type SourceLabel, sourceLabel, sourceLabels } from './labels.ts'
 import { makeOrFail } from './make.ts'
@@ -118,7 +118,7 @@ async function provide(
     recipe,
     extraction(wanted.series),
     compilerFlags,
-    ...(wanted.flavour === 'debug' ? [images.debug] : []),
+    images[wanted.flavour],
     `${source.name} ${source.version} ${source.sha256}`,
     formatOptions(options),
     await compilerVersion(),
@@ -206,7 +206,7 @@ async function collect(
   source: Package,
 ): Promise<void> {
   const release = (await readFile(path.join(tree, 'include/config/kernel.release'), 'utf8')).trim()
-  await keepForModules(tree, path.join(draft, 'build'))
+  await keepForModules(tree, draft)
   const debug = flavour === 'debug'
   const image = path.join(draft, path.basename(images[flavour]))
   if (debug) {

@@ -1,4 +1,4 @@
-import { type Option, unmet } from '../source/fragment.ts'
+import { type Option, unmet } from '../options.ts'
 
 /**
  * What a kernel must have to become a guest, whoever configured it. (What suites use beside, such as namespaces, is theirs

@@ -14,9 +14,9 @@ import path from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { UsageError } from '../../harness/errors.ts'
 import { silentProgress } from '../../harness/progress.ts'
+import { formatOptions } from '../options.ts'
 import { packedKernel } from '../pack/read.ts'
 import { packKernel } from '../pack/write.ts'
-import { formatOptions } from '../source/fragment.ts'
 import { lackingOptions, neededOptions } from './needed.ts'
 import { treeKernel } from './tree.ts'
 
@@ -236,7 +236,7 @@ test('all options that are lacking are named, with the fragment that sets them',
   const failure = await provide().catch((error: unknown) => error)
   expect(failure).toMatchObject({
     message: expect.stringContaining(': CONFIG_DEVTMPFS, CONFIG_TMPFS, CONFIG_MODULE_SIG_FORCE off. '),
-    details: 'CONFIG_DEVTMPFS=y\nCONFIG_TMPFS=y\n# CONFIG_MODULE_SIG_FORCE is not set',
+    details: 'CONFIG_DEVTMPFS=y\n# CONFIG_MODULE_SIG_FORCE is not set\nCONFIG_TMPFS=y',
   })
 })
 

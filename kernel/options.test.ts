@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { formatOptions, parseOptions, unmet } from './fragment.ts'
+import { formatOptions, parseOptions, unmet } from './options.ts'
 
 const fragment = `# The processor.
 CONFIG_64BIT=y

@@ -1,0 +1,19 @@
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { evidenceFolder } from './evidence-folder.ts'
+
+test.each([
+  [
+    'debian-6.1',
+    'suites/echo/echo.test.ts',
+    undefined,
+    '.netlink-vmtest/debian-6.1/suites/echo/echo.test.ts',
+  ],
+  ['debian-6.1', 'a.test.ts', '1_2', '.netlink-vmtest/debian-6.1/a.test.ts/test-1_2'],
+  ['tree:../../linux', 'a.test.ts', undefined, '.netlink-vmtest/tree:..-..-linux/a.test.ts'],
+  ['pack:/tmp/6.1.tar.zst', 'a.test.ts', undefined, '.netlink-vmtest/pack:-tmp-6.1.tar.zst/a.test.ts'],
+  ['debian-6.1', '../../other/a.test.ts', undefined, '.netlink-vmtest/debian-6.1/up/up/other/a.test.ts'],
+])('evidence of %s, %s: below one folder', (label, file, only, folder) => {
+  expect(path.posix.normalize(folder)).toBe(folder)
+  expect(evidenceFolder(label, file, only)).toBe(folder)
+})
