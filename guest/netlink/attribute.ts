@@ -40,41 +40,49 @@ function allocate(type: number, length: number): Buffer {
  * it. Integers out of range, and payloads that nla_len's 16 bits cannot hold, throw a RangeError.
  */
 export const attr = {
+  /** An unsigned integer of 8 bits: NLA_U8. */
   u8(type: number, value: number): Buffer {
     const bytes = allocate(type, 1)
     bytes.writeUInt8(value, NLA_HDRLEN)
     return bytes
   },
+  /** An unsigned integer of 16 bits, in this machine's byte order: NLA_U16. */
   u16(type: number, value: number): Buffer {
     const bytes = allocate(type, 2)
     writeU16(bytes, value, NLA_HDRLEN)
     return bytes
   },
+  /** An unsigned integer of 32 bits, in this machine's byte order: NLA_U32. */
   u32(type: number, value: number): Buffer {
     const bytes = allocate(type, 4)
     writeU32(bytes, value, NLA_HDRLEN)
     return bytes
   },
+  /** An unsigned integer of 64 bits, in this machine's byte order: NLA_U64. */
   u64(type: number, value: bigint): Buffer {
     const bytes = allocate(type, 8)
     writeU64(bytes, value, NLA_HDRLEN)
     return bytes
   },
+  /** A signed integer of 8 bits: NLA_S8. */
   s8(type: number, value: number): Buffer {
     const bytes = allocate(type, 1)
     bytes.writeInt8(value, NLA_HDRLEN)
     return bytes
   },
+  /** A signed integer of 16 bits, in this machine's byte order: NLA_S16. */
   s16(type: number, value: number): Buffer {
     const bytes = allocate(type, 2)
     writeS16(bytes, value, NLA_HDRLEN)
     return bytes
   },
+  /** A signed integer of 32 bits, in this machine's byte order: NLA_S32. */
   s32(type: number, value: number): Buffer {
     const bytes = allocate(type, 4)
     writeS32(bytes, value, NLA_HDRLEN)
     return bytes
   },
+  /** A signed integer of 64 bits, in this machine's byte order: NLA_S64. */
   s64(type: number, value: bigint): Buffer {
     const bytes = allocate(type, 8)
     writeS64(bytes, value, NLA_HDRLEN)
@@ -106,6 +114,7 @@ export const attr = {
     bytes[NLA_HDRLEN + length] = 0
     return bytes
   },
+  /** Bytes as they are: NLA_BINARY, or a struct. */
   binary(type: number, payload: Uint8Array): Buffer {
     const bytes = allocate(type, payload.length)
     bytes.set(payload, NLA_HDRLEN)
@@ -122,8 +131,7 @@ export const attr = {
 } as const
 
 /**
- * One attribute of a parsed message: a view, not a copy. The readers named for a type throw a {@link MalformedError} when
- * the payload's length is not that type's.
+ * One attribute of a parsed message: a view, not a copy.
  */
 export class Attribute {
   /** nla_type without its flags. */
@@ -164,36 +172,47 @@ export class Attribute {
     return this.#buffer.subarray(this.#start, this.#end)
   }
 
+  /** An unsigned integer of 8 bits. @throws MalformedError for another length than 1 */
   u8(): number {
     return this.#buffer.readUInt8(this.#checked(1))
   }
+  /** An unsigned integer of 16 bits, in this machine's byte order. @throws MalformedError for another length than 2 */
   u16(): number {
     return readU16(this.#buffer, this.#checked(2))
   }
+  /** An unsigned integer of 32 bits, in this machine's byte order. @throws MalformedError for another length than 4 */
   u32(): number {
     return readU32(this.#buffer, this.#checked(4))
   }
+  /** An unsigned integer of 64 bits, in this machine's byte order. @throws MalformedError for another length than 8 */
   u64(): bigint {
     return readU64(this.#buffer, this.#checked(8))
   }
+  /** A signed integer of 8 bits. @throws MalformedError for another length than 1 */
   s8(): number {
     return this.#buffer.readInt8(this.#checked(1))
   }
+  /** A signed integer of 16 bits, in this machine's byte order. @throws MalformedError for another length than 2 */
   s16(): number {
     return readS16(this.#buffer, this.#checked(2))
   }
+  /** A signed integer of 32 bits, in this machine's byte order. @throws MalformedError for another length than 4 */
   s32(): number {
     return readS32(this.#buffer, this.#checked(4))
   }
+  /** A signed integer of 64 bits, in this machine's byte order. @throws MalformedError for another length than 8 */
   s64(): bigint {
     return readS64(this.#buffer, this.#checked(8))
   }
+  /** A big-endian unsigned integer of 16 bits. @throws MalformedError for another length than 2 */
   be16(): number {
     return this.#buffer.readUInt16BE(this.#checked(2))
   }
+  /** A big-endian unsigned integer of 32 bits. @throws MalformedError for another length than 4 */
   be32(): number {
     return this.#buffer.readUInt32BE(this.#checked(4))
   }
+  /** A big-endian unsigned integer of 64 bits. @throws MalformedError for another length than 8 */
   be64(): bigint {
     return this.#buffer.readBigUInt64BE(this.#checked(8))
   }

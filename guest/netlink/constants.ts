@@ -1,43 +1,69 @@
 /** Numbers of include/uapi/linux/netlink.h and linux/genetlink.h, under their own names. */
 
 // Protocols, the third argument of socket(2)
+/** Links, addresses, routes, neighbours, rules: rtnetlink(7). */
 export const NETLINK_ROUTE = 0
+/** Between processes, without a kernel side: its requests are answered by nobody. */
 export const NETLINK_USERSOCK = 2
+/** What the kernel knows of sockets: sock_diag(7). */
 export const NETLINK_SOCK_DIAG = 4
+/** The families that have names in place of a protocol of their own: linux/genetlink.h. */
 export const NETLINK_GENERIC = 16
 
 // nlmsg_flags
+/** To the kernel: without it a message is passed over. */
 export const NLM_F_REQUEST = 0x01
+/** One of several messages that answer a request; NLMSG_DONE is the last. */
 export const NLM_F_MULTI = 0x02
+/** The kernel is to answer with an NLMSG_ERROR also when all went well. */
 export const NLM_F_ACK = 0x04
+/** The sender is to get the notification of what it has changed. */
 export const NLM_F_ECHO = 0x08
+/** What is dumped has changed meanwhile: messages may be missing or doubled. */
 export const NLM_F_DUMP_INTR = 0x10
+/** The dump has been filtered as the request asked for. */
 export const NLM_F_DUMP_FILTERED = 0x20
 
 // ... of a GET
+/** All of the table, not one entry. */
 export const NLM_F_ROOT = 0x100
+/** All that match. */
 export const NLM_F_MATCH = 0x200
+/** An atomic snapshot of the table; no family of today takes notice of it. */
 export const NLM_F_ATOMIC = 0x400
+/** All entries, as a dump. */
 export const NLM_F_DUMP = NLM_F_ROOT | NLM_F_MATCH
 
 // ... of a NEW
+/** Replaces what exists. */
 export const NLM_F_REPLACE = 0x100
+/** Fails with EEXIST where it exists. */
 export const NLM_F_EXCL = 0x200
+/** Creates what does not exist. */
 export const NLM_F_CREATE = 0x400
+/** Adds it at the end of a list. */
 export const NLM_F_APPEND = 0x800
 
 // ... of a DELETE
+/** Not what is below it. */
 export const NLM_F_NONREC = 0x100
+/** All that match, at once (kernels from 5.19 on). */
 export const NLM_F_BULK = 0x200
 
 // ... of an acknowledgement or error
+/** The request's payload has been left out of the answer. */
 export const NLM_F_CAPPED = 0x100
+/** An extended acknowledgement follows: enum nlmsgerr_attrs. */
 export const NLM_F_ACK_TLVS = 0x200
 
 // nlmsg_type below a family's own
+/** Nothing: acknowledged where that is asked for. */
 export const NLMSG_NOOP = 1
+/** An error, or with error 0 an acknowledgement: struct nlmsgerr. */
 export const NLMSG_ERROR = 2
+/** The end of a dump. */
 export const NLMSG_DONE = 3
+/** Messages were lost: not in use, for sockets have ENOBUFS for it. */
 export const NLMSG_OVERRUN = 4
 /** Types below this are netlink's own; a family's begin here. */
 export const NLMSG_MIN_TYPE = 16
@@ -50,8 +76,11 @@ export const NLA_HDRLEN = 4
 export const GENL_HDRLEN = 4
 
 // The two high bits of nla_type
+/** In nla_type: the payload is attributes. */
 export const NLA_F_NESTED = 0x8000
+/** In nla_type: the payload is big-endian. */
 export const NLA_F_NET_BYTEORDER = 0x4000
+/** The bits of nla_type that are the type. */
 export const NLA_TYPE_MASK = 0x3fff
 
 /** The family of nlctrl itself, by which generic netlink families are found. */

@@ -49,6 +49,7 @@ export class Datagram {
     return this.#bytes
   }
 
+  /** Whether `bytes` is less than what was sent. */
   get isTruncated(): boolean {
     return this.#end - this.#start < this.length
   }

@@ -45,6 +45,7 @@ export interface KernelAnswer {
   readonly request: Buffer
   /** NLM_F_CAPPED: the request's payload was left out, as in all acknowledgements and with NETLINK_CAP_ACK. */
   readonly isCapped: boolean
+  /** What it says besides; without NETLINK_EXT_ACK, nothing. */
   readonly extendedAck: ExtendedAck
   /** The message itself, as it came. */
   readonly message: Message

@@ -44,11 +44,13 @@ export class KernelError extends NetlinkError {
   }
 }
 
-/** A system call failed: `code` is the errno's name, `syscall` what was called. */
+/** A system call failed. */
 export class SystemCallError extends NetlinkError {
+  /** The errno's name, 'EPERM' for instance. */
   readonly code: string
   /** The errno, a positive number. */
   readonly errno: number
+  /** What was called: 'bind', 'sendto' ... */
   readonly syscall: string
 
   constructor(syscall: string, errno: number) {
@@ -64,6 +66,7 @@ export class SystemCallError extends NetlinkError {
  * the messages that came before the loss; the kernel says so once for any number of lost messages.
  */
 export class OverflowError extends NetlinkError {
+  /** The errno's name. */
   readonly code = 'ENOBUFS'
 
   constructor() {

@@ -51,7 +51,9 @@ export const nlctrl = payload(
 export interface GenericFamily {
   /** Its messages' nlmsg_type. */
   readonly id: number
+  /** At most 15 bytes (GENL_NAMSIZ). */
   readonly name: string
+  /** What its messages have in genlmsghdr's `version`. */
   readonly version: number
   /** Bytes of a header of its own, after the genlmsghdr; 0 for nearly all. */
   readonly headerSize: number
@@ -168,6 +170,7 @@ export class GenericFamilies implements Disposable {
     return { policies, operations }
   }
 
+  /** Closes the socket that it asks by. */
   close(): void {
     this.#socket.close()
   }

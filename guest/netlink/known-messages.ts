@@ -19,6 +19,7 @@ import { RTM_GETROUTE, RTM_NEWROUTE, route } from './route/route.ts'
 export interface KnownMessage {
   /** 'RTM_NEWLINK' */
   readonly name: string
+  /** Of its payload; undefined where only the name is known. */
   readonly schema?: RequestSchema
 }
 

@@ -29,6 +29,7 @@ export function encodeMessage(header: MessageHeader, ...parts: readonly Uint8Arr
 
 /** A message to be encoded: its header, and what follows it. */
 export interface MessageParts extends MessageHeader {
+  /** As of {@link encodeMessage}: bytes, one after the other; nothing if not given. */
   readonly parts?: readonly Uint8Array[]
 }
 

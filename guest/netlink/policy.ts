@@ -26,14 +26,17 @@ const typeNames =
 export interface AttributePolicy {
   /** NL_ATTR_TYPE_ without its prefix: 'U32', 'NUL_STRING', 'NESTED' ...; 'TYPE' and a number where unknown. */
   type?: string
-  /** The least and the greatest value of an integer. */
+  /** The least value of an integer. */
   minimum?: bigint
+  /** The greatest value of an integer. */
   maximum?: bigint
-  /** Bytes of a string or binary. */
+  /** The least number of bytes of a string or binary. */
   minimumLength?: number
+  /** And the greatest. */
   maximumLength?: number
-  /** The policy of what is inside a nested attribute, an index in a policy dump, and the highest type in it. */
+  /** The policy of what is inside a nested attribute: an index in a policy dump. */
   policyIndex?: number
+  /** The highest attribute type in that policy. */
   maximumType?: number
   /** Valid bits of a bitfield32. */
   bitfieldMask?: number

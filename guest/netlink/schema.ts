@@ -36,6 +36,7 @@ export type AttributesOf<F extends AttributeFields> = Flat<
 
 /** A struct: its fields, by which it can be printed. */
 export interface Struct<T> extends Fixed<T> {
+  /** By their names, in the order in which they lie. */
   readonly fields: StructFields
 }
 
@@ -383,19 +384,25 @@ export function selected<C extends Readonly<Record<string, Value<unknown>>>>(
 
 /** What a message holds after its own header, or an attribute that is laid out in the same way. */
 export interface PayloadContent<H, A> {
+  /** The values of the fixed header. */
   readonly header: H
+  /** The attributes by their names in the schema; those that did not come are not there. */
   readonly attributes: A
 }
 
-/** What is to be written: fields of the header that are missing are zero. */
+/** What is to be written. */
 export interface PayloadInput<H, A> {
+  /** Fields of the fixed header; those that are missing are zero. */
   readonly header?: Partial<H>
+  /** The attributes by their names, written in this order. */
   readonly attributes?: A
 }
 
 /** A family's fixed header and the attributes after it. Made by {@link payload}. */
 export class Payload<H = unknown, A = unknown> {
+  /** How the fixed header is laid out. */
   readonly header: Fixed<H>
+  /** The schema of the attributes. */
   readonly attributes: AttributeSet<A>
 
   constructor(header: Fixed<H>, set: AttributeSet<A>) {

@@ -29,23 +29,14 @@ const SOL_SOCKET = 1
 const SOL_NETLINK = 270
 const EINTR = 4
 
-/** Options of SOL_NETLINK that are on or off (include/uapi/linux/netlink.h). */
+/** Options of SOL_NETLINK that are on or off (include/uapi/linux/netlink.h); {@link SocketOptions} says what they do. */
 const switches = {
-  /** NETLINK_EXT_ACK: errors come with the kernel's reason, the offending attribute and its policy. */
-  extendedAck: 11,
-  /** NETLINK_CAP_ACK: errors echo the request's header only, not all of it. */
-  capAck: 10,
-  /** NETLINK_GET_STRICT_CHK: rtnetlink checks the headers of GETs, and filters dumps by them. */
-  strictCheck: 12,
-  /** NETLINK_NO_ENOBUFS: lost messages are not reported. */
-  noEnobufs: 5,
-  /** NETLINK_PKTINFO: each datagram says which group it was sent to. */
-  packetInfo: 3,
-  /**
-   * NETLINK_LISTEN_ALL_NSID: multicasts of all network namespaces that have an id in the socket's own, each saying which.
-   * Needs CAP_NET_BROADCAST.
-   */
-  listenAllNamespaces: 8,
+  packetInfo: 3, // NETLINK_PKTINFO
+  noEnobufs: 5, // NETLINK_NO_ENOBUFS
+  listenAllNamespaces: 8, // NETLINK_LISTEN_ALL_NSID
+  capAck: 10, // NETLINK_CAP_ACK
+  extendedAck: 11, // NETLINK_EXT_ACK
+  strictCheck: 12, // NETLINK_GET_STRICT_CHK
 } as const
 /** The names of those options, as `Socket.set` and {@link SocketOptions} have them. */
 export type SocketSwitch = keyof typeof switches
@@ -68,12 +59,23 @@ export interface SocketOptions {
   readonly memberships?: readonly number[]
   /** Milliseconds that calls wait where they are not told otherwise: 5000 if not given. */
   readonly timeout?: number
-  /** On if not given: errors without their reason help nobody. The others are off if not given. */
+  /**
+   * NETLINK_EXT_ACK: errors come with the kernel's reason, the offending attribute and its policy. On if not given, unlike the
+   * others: errors without their reason help nobody.
+   */
   readonly extendedAck?: boolean
+  /** NETLINK_CAP_ACK: errors echo the request's header only, not all of it. */
   readonly capAck?: boolean
+  /** NETLINK_GET_STRICT_CHK: rtnetlink checks the headers of GETs, and filters dumps by them. */
   readonly strictCheck?: boolean
+  /** NETLINK_NO_ENOBUFS: lost messages are not reported. */
   readonly noEnobufs?: boolean
+  /** NETLINK_PKTINFO: each datagram says which group it was sent to ({@link Datagram.group}). */
   readonly packetInfo?: boolean
+  /**
+   * NETLINK_LISTEN_ALL_NSID: multicasts of all network namespaces that have an id in the socket's own, each saying which
+   * ({@link Datagram.namespaceId}). Needs CAP_NET_BROADCAST.
+   */
   readonly listenAllNamespaces?: boolean
   /**
    * The network namespace to open it in, where it then is for good: a path ('/run/netns/blue', '/proc/1234/ns/net') or a
@@ -90,6 +92,7 @@ export interface SocketOptions {
 
 /** What a socket tells to {@link SocketOptions.trace}. */
 export interface TraceEvent {
+  /** Which way it goes, as the socket sees it. */
   readonly direction: 'sent' | 'received'
   /** One datagram, as it was or will be: to be copied to be kept. */
   readonly bytes: Uint8Array
@@ -214,6 +217,7 @@ export class Socket implements Disposable, AsyncDisposable {
     return this.#portId
   }
 
+  /** Whether it has been closed: all but {@link close} then throws a ClosedError. */
   get isClosed(): boolean {
     return this.#fd === -1
   }

@@ -47,9 +47,11 @@ export interface Value<T> {
 
 /** The attributes inside a value. */
 export interface Nest {
+  /** Their schema. */
   readonly set: AttributeSet
-  /** Bytes of a fixed header before them, and what is in it. */
+  /** Bytes of a fixed header before them; 0 without one. */
   readonly skip: number
+  /** What is in that header. */
   readonly header?: Fixed<unknown>
   /** Numbered elements, each of which holds such attributes, stand between. */
   readonly indexed?: boolean
@@ -61,9 +63,11 @@ export interface Fixed<T> extends Value<T> {
   readonly size: number
   /** What its offset in a struct is a multiple of. */
   readonly alignment: number
+  /** Reads the `size` bytes from `offset` on, which must be there. */
   get(buffer: Buffer, offset: number): T
   /** What `get` does, as source code of JavaScript, from the source code of each byte: for compiled decoders. */
   source?(byte: (index: number) => string): string
+  /** Writes the `size` bytes from `offset` on; padding among them stays. @throws RangeError for what does not fit */
   put(buffer: Buffer, value: T, offset: number): void
 }
 
@@ -161,9 +165,11 @@ export const be64: Fixed<bigint> = fixed(
   (b, v, o) => b.writeBigUInt64BE(v, o),
 )
 
-/** Some of 32 bits: struct nla_bitfield32. Only the bits in `selector` are meant. */
+/** Some of 32 bits: struct nla_bitfield32. */
 export interface Bitfield32 {
+  /** Whether each bit is set. */
   readonly value: number
+  /** The bits that are meant. */
   readonly selector: number
 }
 /** NLA_BITFIELD32. */
@@ -316,6 +322,7 @@ export class ArrayView<T> implements Iterable<T> {
   readonly #element: Fixed<T>
   readonly #buffer: Buffer
   readonly #start: number
+  /** How many elements there are. */
   readonly length: number
 
   /** `length` elements from `start` on. */

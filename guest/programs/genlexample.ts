@@ -2,6 +2,7 @@
 
 /** The family's name, by which nlctrl tells its number. */
 export const NLEX_FAMILY_NAME = 'nlex'
+/** What genlmsghdr's `version` is in its messages. */
 export const NLEX_FAMILY_VERSION = 1
 /** The group's name, by which nlctrl tells its number. */
 export const NLEX_GRP_MYVAR_NAME = 'example'

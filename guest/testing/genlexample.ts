@@ -64,6 +64,7 @@ export class GenericExample {
     this.group = group
   }
 
+  /** As nlctrl numbers it now. @throws KernelError ENOENT when the module is not loaded */
   static async resolve(): Promise<GenericExample> {
     using socket = openGeneric()
     const { id, groups } = await resolveFamily(socket, NLEX_FAMILY_NAME)
@@ -72,10 +73,11 @@ export class GenericExample {
     return new GenericExample(id, group)
   }
 
-  /** Subscriptions to its group, in both ways. */
+  /** A subscription to its group by number: NETLINK_ADD_MEMBERSHIP. */
   get byMembership(): SocketOptions {
     return { memberships: [this.group] }
   }
+  /** The same by bind(2), which takes a mask. */
   get byMask(): SocketOptions {
     return { groups: this.mask }
   }

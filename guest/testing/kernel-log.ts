@@ -22,6 +22,7 @@ const chatter =
 export interface LogRecord {
   /** 0 (emergency) to 7 (debug): 6 is KERN_INFO. */
   readonly level: number
+  /** As /dev/kmsg has it: a backslash, and what is not printable ASCII, is \xHH there. */
   readonly text: string
 }
 

@@ -6,10 +6,13 @@ import { deleteModule, finitModule } from './system-call.ts'
 
 const O_NONBLOCK = 0o4000
 
-/** A module could not be loaded or unloaded; `code` is the errno's name and `log` what the kernel said meanwhile. */
+/** A module could not be loaded or unloaded. */
 export class ModuleError extends Error {
+  /** By which reports call it. */
   override readonly name = 'ModuleError'
+  /** The errno's name, 'EEXIST' for instance. */
   readonly code: string
+  /** What the kernel logged meanwhile, a line each. */
   readonly log: readonly string[]
 
   constructor(module: string, cause: SystemCallError, log: readonly string[]) {

@@ -27,11 +27,17 @@ export * from '../programs/nlctrl.ts'
 
 /** What a message of nlctrl says. What it does not say is not there. */
 export interface ControlMessage {
+  /** CTRL_CMD_* */
   readonly command: number
+  /** The family's name. */
   readonly name?: string
+  /** The family's number, which is the type of its messages. */
   readonly id?: number
+  /** The family's version. */
   readonly version?: number
+  /** Bytes of a header of its own after the genlmsghdr. */
   readonly headerSize?: number
+  /** The highest type of its attributes; 0 where each command has a policy of its own. */
   readonly maxAttribute?: number
   /** Commands and their flags (GENL_CMD_CAP_*), by number. */
   readonly operations?: readonly { readonly id: number; readonly flags: number }[]

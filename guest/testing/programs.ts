@@ -5,15 +5,18 @@ import { constants } from 'node:os'
 export interface ProgramResult {
   /** Its exit status, or 128 and the number of the signal that ended it, as in a shell. */
   readonly status: number
+  /** All that it wrote to stdout, as text. */
   readonly stdout: string
+  /** All that it wrote to stderr. */
   readonly stderr: string
 }
 
 /** Milliseconds that a program may take where the call does not say otherwise: starting node takes a second in a slow guest. */
 const LIMIT = 60_000
 
+/** How a program is run. */
 export interface ProgramOptions {
-  /** Milliseconds until it is ended, and the call fails. */
+  /** Milliseconds until it is ended, and the call fails: 60 s if not given. */
   readonly limit?: number
   /** Runs it as that user, with the group of the same number. */
   readonly user?: number

@@ -17,21 +17,31 @@ import {
 
 /** One message: its header and, as hex, its payload; of an NLMSG_ERROR also what it says. Nothing is left out. */
 export interface WireMessage {
+  /** nlmsg_len: bytes of header and payload. */
   length: number
+  /** nlmsg_type */
   type: number
+  /** nlmsg_flags, in hex: '0x5'. */
   flags: string
+  /** nlmsg_seq */
   sequence: number
+  /** nlmsg_pid */
   portId: number
+  /** All after the header, as hex in words of four bytes. */
   payload: string
   /** 'EINVAL: the reason', for the reader: the bytes are all in `payload`. */
   error?: string
 }
 
-/** One datagram: the port id it came from, the group mask it came by, and what was in it. */
+/** One datagram: where it came from, and what was in it. */
 export interface WireDatagram {
+  /** The sender's port id: 0 is the kernel. */
   from: number
+  /** The mask of the group that it came by; 0 if unicast. */
   groups: number
+  /** Bytes, padding and all. */
   size: number
+  /** The messages in it; none where the bytes are no messages. */
   messages: WireMessage[]
   /** All of it as hex, where the bytes are no messages or the padding is not zero. */
   bytes?: string
@@ -139,6 +149,7 @@ export function acknowledgementBytes(request: Uint8Array, to: { portId: number }
 
 /** What the kernel says about a refused attribute, to a socket with NETLINK_EXT_ACK. */
 export interface Reason {
+  /** In words: NLMSGERR_ATTR_MSG. */
   message: string
   /** Of the attribute, from the start of the request. */
   offset?: number

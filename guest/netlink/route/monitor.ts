@@ -27,6 +27,7 @@ const groups = {
 
 /** What to monitor: all three if not given. */
 export interface MonitorOptions extends WaitOptions {
+  /** What changes are wanted of; all three kinds if not given. */
   readonly of?: readonly (keyof typeof groups)[]
 }
 

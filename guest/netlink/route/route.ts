@@ -59,6 +59,7 @@ export interface NextHop {
   readonly hops: number
   /** Of the link. */
   readonly index: number
+  /** RTA_* of this way alone: `gateway`, `via`, `encap` ... */
   readonly attributes: ReturnType<typeof hop.decode>
 }
 const hop = attributes({
@@ -184,11 +185,13 @@ export async function getRoutes(
 export interface NewRoute {
   /** '192.0.2.0/24', '2001:db8::/32'; '0.0.0.0/0' and '::/0' are the default. */
   readonly dst: string
+  /** The address of the next router; if not given, the destination is on the link itself. */
   readonly gateway?: string
   /** The index of the link. */
   readonly oif?: number
-  /** More of the header, and of RTA_*. */
+  /** More of the header: table, protocol, scope, type ... */
   readonly header?: Partial<TypeOf<typeof rtmsg>>
+  /** More of RTA_*. */
   readonly attributes?: Route['attributes']
 }
 
