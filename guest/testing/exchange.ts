@@ -29,21 +29,7 @@ export async function heard(socket: Socket): Promise<WireDatagram[]> {
   })
   const end = acknowledgementBytes(request, socket)
   socket.send(request)
-  const datagrams: WireDatagram[] = []
-  for (;;) {
-    let next: Datagram
-    try {
-      next = await socket.receive()
-    } catch (error) {
-      if (!(error instanceof TimeoutError)) throw error
-      throw new Error(
-        `a control message was not acknowledged; until then came ${JSON.stringify(datagrams, null, 2)}`,
-        { cause: error },
-      )
-    }
-    if (next.portId === 0 && next.bytes.equals(end)) return datagrams
-    datagrams.push(wire(next))
-  }
+  return await heardUpTo(socket, { portId: 0, bytes: end }, 'a control message was not acknowledged')
 }
 
 /**
@@ -54,10 +40,25 @@ export async function heardUntilMarker(socket: Socket): Promise<WireDatagram[]> 
   using neighbour = Socket.open(socket.protocol)
   const end = encodeMessage({ type: NLMSG_NOOP, sequence: marker++ })
   neighbour.send(end, { portId: socket.portId })
+  return await heardUpTo(socket, { portId: neighbour.portId, bytes: end }, 'the marker did not come')
+}
+
+/** What comes before this datagram. @throws Error with what came, when it does not come in time */
+async function heardUpTo(
+  socket: Socket,
+  end: Pick<Datagram, 'portId' | 'bytes'>,
+  missing: string,
+): Promise<WireDatagram[]> {
   const datagrams: WireDatagram[] = []
   for (;;) {
-    const next = await socket.receive()
-    if (next.portId === neighbour.portId && next.bytes.equals(end)) return datagrams
+    let next: Datagram
+    try {
+      next = await socket.receive()
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error
+      throw new Error(`${missing}; until then came ${JSON.stringify(datagrams, null, 2)}`, { cause: error })
+    }
+    if (next.portId === end.portId && next.bytes.equals(end.bytes)) return datagrams
     datagrams.push(wire(next))
   }
 }

@@ -24,7 +24,7 @@ export class ModuleError extends Error {
 
 /**
  * Loads a module under test, by finit_module(2).
- * @param name without .ko; the file is looked up in the folder that NETLINK_VMTEST_MODULES names
+ * @param name without .ko, with - or _; the file is looked up in the folder that NETLINK_VMTEST_MODULES names
  * @param parameters 'name=value name=value'
  * @throws ModuleError EEXIST when it is loaded already, or what its init function returned
  */
@@ -32,7 +32,7 @@ export function loadModule(name: string, parameters = ''): void {
   const folder = process.env.NETLINK_VMTEST_MODULES
   if (!folder)
     throw new Error('NETLINK_VMTEST_MODULES is not set: modules are loaded in the guest only (./run-vm.sh)')
-  const fd = openSync(path.join(folder, `${name}.ko`), 'r')
+  const fd = openSync(path.join(folder, `${canonical(name)}.ko`), 'r')
   try {
     explained(name, () => finitModule(fd, parameters))
   } finally {
@@ -46,13 +46,18 @@ export function loadModule(name: string, parameters = ''): void {
  */
 export function unloadModule(name: string): void {
   // as rmmod does: without it the call waits until nobody uses the module
-  explained(name, () => deleteModule(name, O_NONBLOCK))
+  explained(name, () => deleteModule(canonical(name), O_NONBLOCK))
 }
 
 /** Whether a module is loaded, and if so, how many references to it there are. */
 export function moduleReferences(name: string): number | undefined {
-  const file = `/sys/module/${name}/refcnt`
+  const file = `/sys/module/${canonical(name)}/refcnt`
   return existsSync(file) ? Number(readFileSync(file, 'utf8')) : undefined
+}
+
+/** A source file may have a - in its name that the kernel, and the files in the guest, have as _. */
+function canonical(name: string): string {
+  return name.replaceAll('-', '_')
 }
 
 function explained(name: string, call: () => void): void {

@@ -5,6 +5,8 @@ import { setns, unshare } from './system-call.ts'
 import { CAP_NET_ADMIN, refuseAsync } from './user.ts'
 
 const CLONE_NEWNET = 0x40000000
+/** Milliseconds that the child may take: this thread waits for it, so that no test's own limit would end it. */
+const LIMIT = 20_000
 
 /** Whether the kernel was built with user namespaces. */
 export const hasUserNamespaces = existsSync('/proc/self/ns/user')
@@ -18,8 +20,11 @@ export class NetworkNamespace implements Disposable {
     const home = openOwn()
     try {
       unshare(CLONE_NEWNET)
-      this.#fd = openOwn()
-      setns(home, CLONE_NEWNET)
+      try {
+        this.#fd = openOwn()
+      } finally {
+        setns(home, CLONE_NEWNET)
+      }
     } finally {
       closeSync(home)
     }
@@ -64,7 +69,7 @@ export function sendFromUserNamespace(socket: Socket, bytes: Uint8Array): void {
   const { status, stdout, stderr, error } = spawnSync(
     'unshare',
     ['-U', '-r', 'sh', '-c', 'grep CapEff /proc/self/status && exec cat >&3'],
-    { input: bytes, stdio: ['pipe', 'pipe', 'pipe', socket.fd], encoding: 'utf8' },
+    { input: bytes, stdio: ['pipe', 'pipe', 'pipe', socket.fd], encoding: 'utf8', timeout: LIMIT },
   )
   if (error) throw error
   if (status !== 0) throw new Error(`unshare ended with status ${status}: ${stderr}`)

@@ -18,6 +18,14 @@ test('one in the background is waited for until it has said something', async ()
   await program.said(/go on/)
 })
 
+test('several can wait for what it says, and a character that comes in two pieces is one', async () => {
+  using program = RunningProgram.start(
+    sh("echo one; sleep 0.1; printf '\\303'; sleep 0.1; printf '\\251\\n'; echo two >&2; exec sleep 1000"),
+    { limit: 5_000 },
+  )
+  await Promise.all([program.said(/one/), program.said(/^é$/m), program.said(/two/)])
+})
+
 test('one that does not end, or never says it, is named', async () => {
   await expect(runProgram(sh('echo busy; exec sleep 1000'), { limit: 100 })).rejects.toThrow(
     'did not end within 0.1 s; until then it said "busy\\n"',

@@ -30,20 +30,20 @@ export class RunningProgram implements Disposable {
   readonly #limit: number
   #stdout = ''
   #stderr = ''
-  #onOutput: () => void = () => {}
+  readonly #listeners = new Set<() => void>()
 
   private constructor(command: readonly string[], { limit = LIMIT, user }: ProgramOptions) {
     const [file = '', ...args] = command
     const options: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'] }
     this.#limit = limit
     this.#child = spawn(file, args, user === undefined ? options : { ...options, uid: user, gid: user })
-    this.#child.stdout?.on('data', data => {
-      this.#stdout += String(data)
-      this.#onOutput()
+    this.#child.stdout?.setEncoding('utf8').on('data', text => {
+      this.#stdout += text
+      for (const listener of this.#listeners) listener()
     })
-    this.#child.stderr?.on('data', data => {
-      this.#stderr += String(data)
-      this.#onOutput()
+    this.#child.stderr?.setEncoding('utf8').on('data', text => {
+      this.#stderr += text
+      for (const listener of this.#listeners) listener()
     })
     this.ended = this.#end(command.join(' '))
     // whoever waits for it is told
@@ -60,15 +60,20 @@ export class RunningProgram implements Disposable {
    * @throws Error when it ends without, or does not in time
    */
   async said(pattern: RegExp): Promise<void> {
-    const found = new Promise<true>(resolve => {
-      this.#onOutput = () => {
-        if (pattern.test(this.#stdout) || pattern.test(this.#stderr)) resolve(true)
-      }
-      this.#onOutput()
-    })
-    const result = await Promise.race([found, this.ended])
-    if (result !== true)
-      throw new Error(`it ended with status ${result.status} without saying ${pattern}: ${result.stderr}`)
+    const { promise: found, resolve } = Promise.withResolvers<true>()
+    const look = () => {
+      // not test(), which begins where it stopped if the pattern is global
+      if (this.#stdout.search(pattern) >= 0 || this.#stderr.search(pattern) >= 0) resolve(true)
+    }
+    look()
+    this.#listeners.add(look)
+    try {
+      const result = await Promise.race([found, this.ended])
+      if (result !== true)
+        throw new Error(`it ended with status ${result.status} without saying ${pattern}: ${result.stderr}`)
+    } finally {
+      this.#listeners.delete(look)
+    }
   }
 
   [Symbol.dispose](): void {

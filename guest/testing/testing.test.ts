@@ -1,6 +1,8 @@
 /** The helpers on the host's own kernel: with NETLINK_ROUTE in the place of a module's protocol. */
-import { readlinkSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   attr,
   encodeMessage,
@@ -20,6 +22,7 @@ import {
   KernelLog,
   kernel,
   loadModule,
+  ModuleError,
   NetworkNamespace,
   nobody,
   refusal,
@@ -105,6 +108,15 @@ describe('loadModule', () => {
     expect(process.env.NETLINK_VMTEST_MODULES).toBeUndefined()
     expect(() => loadModule('nlexample')).toThrow('NETLINK_VMTEST_MODULES is not set')
   })
+
+  it.runIf(isRoot)('takes a name as its source file has it, or as the kernel does', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'modules-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    vi.stubEnv('NETLINK_VMTEST_MODULES', folder)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    writeFileSync(path.join(folder, 'no_module.ko'), 'nothing that a kernel would load')
+    for (const name of ['no-module', 'no_module']) expect(() => loadModule(name)).toThrow(ModuleError)
+  })
 })
 
 describe.runIf(isRoot)('asUser', () => {
@@ -171,7 +183,6 @@ describe.runIf(isRoot && hasUserNamespaces)('sendFromUserNamespace', () => {
 
 describe.runIf(isRoot)('KernelLog', () => {
   it('gives what the kernel logs from then on, and not what others write into it', async () => {
-    const { writeFileSync } = await import('node:fs')
     using log = KernelLog.fromNow()
     writeFileSync('/dev/kmsg', '<14>from user space\n')
     expect(log.read().filter(record => record.text.includes('from user space'))).toEqual([])
