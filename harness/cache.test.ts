@@ -69,6 +69,35 @@ test('a process that is killed while it builds leaves no entry, and the next bui
   expect(readdirSync(folder)).toEqual(['whole'])
 }, 30_000)
 
+test('a holder that was stopped for long loses its lock: the entry is of one build, and both have it', async () => {
+  const script = `
+    import { cached } from ${JSON.stringify(path.join(import.meta.dirname, 'cache.ts'))}
+    import { writeFileSync } from 'node:fs'
+    const folder = await cached('images', 'k', async folder => {
+      writeFileSync(folder + '/theirs', '')
+      console.log('half done')
+      await new Promise(resolve => process.stdin.once('data', resolve))
+      writeFileSync(folder + '/theirs too', '')
+    })
+    console.log(folder)
+    process.exit()`
+  const child = execa(process.execPath, ['--input-type=module', '-e', script], { reject: false })
+  await once(child.stdout, 'data')
+  child.kill('SIGSTOP')
+  const folder = await cached('images', 'k', async folder => {
+    writeFileSync(path.join(folder, 'ours'), '')
+    child.kill('SIGCONT')
+    child.stdin.write('go on\n')
+    await new Promise(resolve => setTimeout(resolve, 500))
+    writeFileSync(path.join(folder, 'ours too'), '')
+  })
+  expect(readdirSync(folder)).toEqual(['ours', 'ours too'])
+  const { stdout, stderr } = await child
+  expect(stderr).toBe('')
+  expect(stdout).toContain(folder)
+  expect(readdirSync(path.join(cacheRoot(), 'drafts'))).toEqual([])
+}, 30_000)
+
 test('a discarded entry is made anew', async () => {
   await cached('images', 'k', async folder => writeFileSync(path.join(folder, 'v'), '1'))
   await discard('images', 'k')

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdir, rename, rm, utimes } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import { existsSync, statSync } from 'node:fs'
+import { mkdir, rename, rm, rmdir, utimes } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { lock } from 'proper-lockfile'
@@ -14,7 +14,6 @@ export type CacheKind =
   | 'kernels'
   | 'modules'
   | 'images'
-  | 'guest'
   | 'templates'
   | 'verdicts'
 
@@ -55,26 +54,41 @@ export async function cached(
     await touch(entry)
     return entry
   }
-  return await locked(
-    lockOf(kind, key),
-    async () => {
-      if (existsSync(entry)) return entry
-      // Named after the entry, not at random: what a killed build left behind is cleared by the next one.
-      const draft = path.join(cacheRoot(), 'drafts', lockOf(kind, key))
-      try {
-        await rm(draft, { recursive: true, force: true })
-        await mkdir(draft, { recursive: true })
-        await build(draft)
-        await mkdir(path.dirname(entry), { recursive: true })
-        await rename(draft, entry)
-      } catch (error) {
-        await rm(draft, { recursive: true, force: true }).catch(() => {})
-        throw explained(error)
-      }
-      return entry
-    },
-    { limit },
-  )
+  // More than once where a holder that was stopped for long has lost its lock, and with it what it had built.
+  for (;;) {
+    const made = await locked(lockOf(kind, key), lock => make(kind, key, build, lock), { limit })
+    if (made !== undefined) return made
+  }
+}
+
+/** Makes an entry. @returns its folder; undefined when the lock was lost, and another process is at it */
+async function make(
+  kind: CacheKind,
+  key: string,
+  build: (folder: string) => Promise<void>,
+  lock: Lock,
+): Promise<string | undefined> {
+  const entry = path.join(cacheRoot(), kind, key)
+  if (existsSync(entry)) return entry
+  // Named after the entry, so that what a killed build left behind is cleared by the next one; and in it each build's own,
+  // so that one that was only stopped does not go on in what the next one makes.
+  const drafts = path.join(cacheRoot(), 'drafts', lockOf(kind, key))
+  const draft = path.join(drafts, randomUUID())
+  try {
+    await rm(drafts, { recursive: true, force: true })
+    await mkdir(draft, { recursive: true })
+    await build(draft)
+    if (lock.isLost) return undefined
+    await mkdir(path.dirname(entry), { recursive: true })
+    await rename(draft, entry)
+    return entry
+  } catch (error) {
+    if (lock.isLost) return undefined
+    throw explained(error)
+  } finally {
+    await rm(draft, { recursive: true, force: true }).catch(() => {})
+    await rmdir(drafts).catch(() => {}) // another's is in it
+  }
 }
 
 /** Removes an entry that turned out to be damaged; the next {@link cached} makes it anew. */
@@ -102,16 +116,23 @@ async function remove(kind: CacheKind, key: string): Promise<void> {
   await rm(path.join(cacheRoot(), kind, key), { recursive: true, force: true })
 }
 
+/** A lock that is held. */
+export interface Lock {
+  /** Whether another process has taken it over meanwhile, for this one gave no sign of life: it was stopped, or suspended. */
+  readonly isLost: boolean
+}
+
 /** Another process holds a lock for longer than one wanted to wait. */
 class LockHeld extends MachineryError {}
 
 /**
- * Runs `work` while no other process does so under the same name. A holder that was killed is noticed after 5 s.
+ * Runs `work` while no other process does so under the same name. A holder that was killed is noticed after 5 s; so is one
+ * that was stopped for as long, which loses its lock.
  * @throws MachineryError when the lock is not had within `limit` milliseconds, or the cache cannot be written
  */
 export async function locked<T>(
   name: string,
-  work: () => Promise<T>,
+  work: (lock: Lock) => Promise<T>,
   { limit = 3_600_000 }: { limit?: number } = {},
 ): Promise<T> {
   const locks = path.join(cacheRoot(), 'locks')
@@ -126,8 +147,7 @@ export async function locked<T>(
       lockfilePath,
       stale: STALE,
       update: STALE / 5,
-      // A holder that was stopped for longer than that lost its lock: two may then build the same entry, and the
-      // renames decide. Nothing to end a run for.
+      // Nothing to end a run for: whoever minds looks at `isLost`.
       onCompromised: () => {},
       retries: { retries: Math.ceil(limit / 250), factor: 1, minTimeout: 250, maxTimeout: 250 },
     })
@@ -141,12 +161,25 @@ export async function locked<T>(
     clearTimeout(patience)
   }
   held.add(lockfilePath)
+  const own = identity(lockfilePath)
+  const isLost = () => identity(lockfilePath) !== own
   try {
-    return await work()
+    return await work({
+      get isLost() {
+        return isLost()
+      },
+    })
   } finally {
     held.delete(lockfilePath)
-    await release().catch(() => {})
+    // It would remove the lock of whoever has it now.
+    if (!isLost()) await release().catch(() => {})
   }
+}
+
+/** Which folder it is, whatever its name: who takes a lock over makes a new one. */
+function identity(folder: string): string {
+  const status = statSync(folder, { bigint: true, throwIfNoEntry: false })
+  return `${status?.ino} ${status?.birthtimeNs}`
 }
 
 /** The locks that this process holds. */
