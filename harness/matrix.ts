@@ -1,8 +1,29 @@
 import { availableParallelism } from 'node:os'
-import { HarnessError } from './errors.ts'
+import { hostLabel } from '../kernel/provide.ts'
+import { HarnessError, UsageError } from './errors.ts'
 import type { GuestSource } from './guest/source.ts'
 import { GuestStatistics } from './guest/statistics.ts'
 import { type PreparedKernel, type PrepareOptions, prepareKernel } from './prepare.ts'
+import { type Settings, settingsFile } from './settings.ts'
+
+/**
+ * The labels of a run's kernels, each once: those of `--kernel`, those of `--matrix`, else the configuration's, or that of this
+ * machine's own Debian release.
+ * @throws UsageError when there is none
+ */
+export function labelsOf(
+  { kernel, matrix }: { readonly kernel?: string; readonly matrix?: boolean },
+  settings: Pick<Settings, 'kernels' | 'matrix'>,
+): string[] {
+  const [where, labels] =
+    kernel !== undefined
+      ? ['--kernel', kernel.split(',').filter(Boolean)]
+      : matrix
+        ? [`${settingsFile}: matrix`, settings.matrix]
+        : [`${settingsFile}: kernels`, settings.kernels ?? [hostLabel()]]
+  if (labels.length === 0) throw new UsageError(`${where} names no kernel`)
+  return [...new Set(labels)]
+}
 
 /** A kernel that could not be made ready. Its files fail for that reason; those of the others run. */
 export interface UnpreparedKernel {

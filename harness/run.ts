@@ -1,9 +1,7 @@
 import path from 'node:path'
 import type { Reporter, Vitest } from 'vitest/node'
-
-import { hostLabel } from '../kernel/provide.ts'
 import { ExitStatus, UsageError } from './errors.ts'
-import { isPrepared, type KernelOfRun, prepareKernels } from './matrix.ts'
+import { isPrepared, type KernelOfRun, labelsOf, prepareKernels } from './matrix.ts'
 import { guestsAtOnce } from './prepare.ts'
 import { consoleProgress } from './progress.ts'
 import { kernelProject } from './project.ts'
@@ -46,7 +44,7 @@ export async function run(
   const progress = consoleProgress()
   const withModules =
     options.modules === undefined ? settings : { ...settings, modules: path.resolve(options.modules) }
-  const kernels = await prepareKernels(labels(options, settings), { settings: withModules, root, progress })
+  const kernels = await prepareKernels(labelsOf(options, settings), { settings: withModules, root, progress })
   const prepared = kernels.filter(isPrepared)
   const memory = Math.max(...prepared.map(({ spec }) => spec.machine.memory))
   const sharing = {
@@ -75,26 +73,17 @@ export async function run(
   await pruneStock(settings, startedAt)
   refuseEmptyRun(vitest, rest)
   const total = performance.now() - started
-  if (options.json !== undefined) completeJson(path.resolve(options.json), summaries)
-  if (options.markdown !== undefined) writeMarkdown(path.resolve(options.markdown), summaries, total)
   if (summaries.length > 1) process.stdout.write(`${textTable(matrixTable(summaries))}\n\n`)
   process.stdout.write(`${summaryLines(summaries, total).join('\n')}\n`)
+  // A file that cannot be written costs nobody the result.
+  if (options.json !== undefined) completeJson(path.resolve(options.json), summaries)
+  if (options.markdown !== undefined) writeMarkdown(path.resolve(options.markdown), summaries, total)
   return exitStatusOf(vitest, summaries)
 }
 
 /** Keeps the cache within its limits; what this run used stays. A cache that cannot be tidied is no reason to fail. */
 async function pruneStock({ cache }: Settings, since: number): Promise<void> {
   await prune({ age: cache.days * 86_400_000, size: cache.gigabytes * 1e9 }, growing, since).catch(() => {})
-}
-
-function labels(options: RunOptions, settings: Settings): string[] {
-  if (options.kernel !== undefined) {
-    const labels = options.kernel.split(',').filter(Boolean)
-    if (labels.length === 0) throw new UsageError('--kernel names no kernel')
-    return [...new Set(labels)]
-  }
-  if (options.matrix) return settings.matrix
-  return settings.kernels ?? [hostLabel()]
 }
 
 /** Tells each kernel's guests how many files are about to run. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { cacheRoot, locked } from './cache.ts'
-import { growing, overdue, prune, type StockedEntry, stock } from './stock.ts'
+import { diskUsage, growing, overdue, prune, type StockedEntry, stock } from './stock.ts'
 
 const entry = (key: string, size: number, used: number): StockedEntry => ({
   kind: 'templates',
@@ -53,6 +53,10 @@ test('entries are found with their size, age and label, and removed', async () =
   const removed = await prune({ age: 5 * 86_400_000, size: 1e9 })
   expect(keys(removed)).toEqual(['a'])
   expect(keys(stock())).toEqual(['b'])
+})
+
+test('a folder that another run removes meanwhile takes nothing', () => {
+  expect(diskUsage('/nowhere/at/all')).toBe(0)
 })
 
 test('what ended builds have left goes as well, and never what a build is at work on', async () => {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { type CacheKind, cacheRoot, discardIdle } from './cache.ts'
 import { isErrno } from './errors.ts'
@@ -85,11 +85,19 @@ export async function prune(
   return removed
 }
 
-/** Bytes that a folder takes on the disk. */
+/** Bytes that a folder takes on the disk; what others remove meanwhile takes none. */
 export function diskUsage(folder: string): number {
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).reduce((sum, entry) => {
-    if (!entry.isFile()) return sum
-    return sum + statSync(path.join(entry.parentPath, entry.name)).blocks * 512
+  let entries: Dirent[]
+  try {
+    entries = readdirSync(folder, { withFileTypes: true })
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return 0
+    throw error
+  }
+  return entries.reduce((sum, entry) => {
+    const place = path.join(folder, entry.name)
+    if (entry.isDirectory()) return sum + diskUsage(place)
+    return sum + (entry.isFile() ? (statSync(place, { throwIfNoEntry: false })?.blocks ?? 0) * 512 : 0)
   }, 0)
 }
 

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { MachineryError, messageOf } from '../errors.ts'
 import { markdownTable, matrixTable } from './matrix-table.ts'
 import { type KernelSummary, summaryLines } from './summary.ts'
@@ -14,9 +15,12 @@ export function completeJson(file: string, kernels: readonly KernelSummary[]): v
   })
 }
 
-/** Writes the table of suites and kernels as Markdown. */
+/** Writes the table of suites and kernels as Markdown, into a folder that is made where it is not there, as Vitest does. */
 export function writeMarkdown(file: string, kernels: readonly KernelSummary[], total: number): void {
-  writing(file, () => writeFileSync(file, markdownTable(matrixTable(kernels), summaryLines(kernels, total))))
+  writing(file, () => {
+    mkdirSync(path.dirname(file), { recursive: true })
+    writeFileSync(file, markdownTable(matrixTable(kernels), summaryLines(kernels, total)))
+  })
 }
 
 function writing(file: string, work: () => void): void {

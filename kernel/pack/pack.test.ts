@@ -136,6 +136,18 @@ test('an unpacked one is in the list of kernels, by the label that it was used b
   ])
 })
 
+test('a file that changes while it is packed is said: its pack would be refused', async () => {
+  const kernel = await kernelHere()
+  progress.step = (_title, work) =>
+    work(detail => {
+      if (detail.startsWith('0 of') && detail.endsWith('packed')) writeFileSync(kernel.config, 'CONFIG_X=n\n')
+    })
+  await expect(packKernel(kernel, pack(), progress)).rejects.toThrow(
+    'boot/config changed while it was packed',
+  )
+  expect(existsSync(pack())).toBe(false)
+})
+
 test('a pack of a pack is whole as well, and the same kernel gives the same bytes whenever it is packed', async () => {
   await packHere()
   const first = readFileSync(pack())

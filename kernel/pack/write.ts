@@ -83,8 +83,10 @@ async function manifestOf(
         `${file} is too large for a pack (${Math.round(size / 1e6)} MB): strip it, or leave out its debug information`,
       )
     const content = await readFile(file)
-    const sha256 = createHash('sha256').update(content).digest('hex')
-    described.push([place, { sha256, size: content.length, ...(executable && { executable }) }])
+    described.push([
+      place,
+      { sha256: sha256(content), size: content.length, ...(executable && { executable }) },
+    ])
   }
   return {
     format: packFormat,
@@ -106,11 +108,11 @@ async function* blocks(
   yield* entry({ path: manifestName, type: 'File', mode: 0o644, size: text.length })
   yield* padded(text)
   let count = 0
-  for (const [place, { size, executable }] of Object.entries(manifest.files)) {
+  for (const [place, { size, sha256: packed, executable }] of Object.entries(manifest.files)) {
     if (count++ % 1000 === 0) update(`${count - 1} of ${files.size} files packed`)
     yield* entry({ path: place, type: 'File', mode: executable ? 0o755 : 0o644, size })
     const content = await readFile(files.get(place)?.file ?? '')
-    if (content.length !== size)
+    if (sha256(content) !== packed)
       throw new MachineryError(`${files.get(place)?.file} changed while it was packed`)
     yield* padded(content)
   }
@@ -149,6 +151,10 @@ function* padded(content: Buffer): Generator<Buffer> {
   yield content
   const rest = content.length % BLOCK
   if (rest > 0) yield Buffer.alloc(BLOCK - rest)
+}
+
+function sha256(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex')
 }
 
 /** By code units: the same in every locale. */
