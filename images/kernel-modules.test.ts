@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { kernelModules } from './kernel-modules.ts'
 
 /** A kernel's modules, each with what its .modinfo has, and its list of built-in ones. */
@@ -17,6 +18,18 @@ function kernel(modules: Record<string, readonly string[]>, builtIn = '') {
   }
   writeFileSync(path.join(moduleTree, 'modules.builtin'), builtIn)
   return { label: 'test-1.0', release: '1.0', moduleTree, build: { output: '/nowhere' } }
+}
+
+/** A PATH on which these are, and nothing else. */
+function pathWithOnly(...programs: readonly string[]): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  for (const program of programs)
+    symlinkSync(
+      execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim(),
+      path.join(folder, program),
+    )
+  return folder
 }
 
 test('modules, with what they need and which names they answer to', async () => {
@@ -62,6 +75,37 @@ test('what is built in needs nothing; what the kernel does not have is named', a
   )
   // nobody knows what is in it
   await kernelModules({ ...tree, moduleTree: undefined }, ['nosuch'])
+})
+
+test('modules come packed in any of the ways of kernels', async () => {
+  const tree = kernel({ 'dummy.ko': ['alias=d'], 'veth.ko': ['alias=v'], 'ifb.ko': ['alias=i'] })
+  const plain = readFileSync(path.join(tree.moduleTree, 'dummy.ko'))
+  const replace = (name: string, packed: string, content: Buffer) => {
+    rmSync(path.join(tree.moduleTree, name))
+    writeFileSync(path.join(tree.moduleTree, packed), content)
+  }
+  execFileSync('xz', [path.join(tree.moduleTree, 'dummy.ko')])
+  replace('veth.ko', 'veth.ko.gz', gzipSync(plain))
+  replace('ifb.ko', 'ifb.ko.zst', zstdCompressSync(plain))
+  // without any program for it
+  vi.stubEnv('PATH', pathWithOnly('sh', 'xz', 'base64', 'setpriv'))
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const { files } = await kernelModules(tree, [])
+  for (const name of ['dummy.ko', 'veth.ko', 'ifb.ko'])
+    expect(files.find(({ path }) => path === name)?.content.equals(plain), name).toBe(true)
+})
+
+test.each(['xz', 'gz', 'zst'])('a module that is cut short is named as such: .%s', async kind => {
+  const tree = kernel({ 'veth.ko': ['alias=v', `description=${'long '.repeat(1000)}`] })
+  const file = path.join(tree.moduleTree, 'veth.ko')
+  const plain = readFileSync(file)
+  execFileSync('xz', [file])
+  const whole = { xz: readFileSync(`${file}.xz`), gz: gzipSync(plain), zst: zstdCompressSync(plain) }[
+    kind
+  ] as Buffer
+  rmSync(`${file}.xz`)
+  writeFileSync(`${file}.${kind}`, whole.subarray(0, -10))
+  await expect(kernelModules(tree, [])).rejects.toThrow(`veth.ko.${kind} is damaged: `)
 })
 
 test('a file that is no module', async () => {

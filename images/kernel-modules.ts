@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { MachineryError, messageOf, UsageError } from '../harness/errors.ts'
 import { runToolOrFail } from '../harness/process.ts'
 import { moduleInfo } from './modinfo.ts'
@@ -153,13 +154,28 @@ function infoOf(file: string, content: Buffer): ReadonlyMap<string, readonly str
   }
 }
 
-const decompressors: Readonly<Record<string, string>> = { '.xz': 'xz', '.gz': 'gzip', '.zst': 'zstd' }
-
 async function readModule(file: string): Promise<Buffer> {
-  const tool = decompressors[path.extname(file)]
-  if (!tool) return readFileSync(file)
-  const { stdout } = await runToolOrFail('sh', ['-c', `exec ${tool} -dc "$1" | base64 -w0`, 'sh', file], {
-    timeout: 30_000,
-  })
+  try {
+    switch (path.extname(file)) {
+      case '.gz':
+        return gunzipSync(readFileSync(file))
+      case '.zst':
+        return zstdDecompressSync(readFileSync(file))
+      case '.xz':
+        return await unpackXz(file)
+      default:
+        return readFileSync(file)
+    }
+  } catch (error) {
+    throw new MachineryError(`${file} is damaged: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** Node has no xz. */
+async function unpackXz(file: string): Promise<Buffer> {
+  // The status is that of base64, which does not know whether it got all.
+  const script = '{ xz -dc "$1" || echo "status $?" >&2; } | base64 -w0'
+  const { stdout, stderr } = await runToolOrFail('sh', ['-c', script, 'sh', file], { timeout: 30_000 })
+  if (stderr !== '') throw new Error(stderr)
   return Buffer.from(stdout, 'base64')
 }

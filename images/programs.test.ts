@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -19,6 +19,24 @@ test('ip, a shell and what else is wanted, with their libraries', async () => {
     expect.arrayContaining(['ip', 'dash', 'tool', 'env'].map(name => `usr/local/bin/${name}`)),
   )
   expect(places.filter(place => place.includes('libc.so'))).toHaveLength(1)
+})
+
+test('two of one name are named, for guests would have one of them', async () => {
+  const project = folder()
+  for (const name of ['a', 'b']) {
+    mkdirSync(path.join(project, name))
+    writeFileSync(path.join(project, name, 'tool'), '#!/bin/sh\n', { mode: 0o755 })
+  }
+  await expect(hostPrograms(['a/tool', 'b/tool'], project)).rejects.toThrow(
+    'image.programs: a/tool and b/tool have one name in guests: rename one of them',
+  )
+  // the project's own in place of a usual one
+  writeFileSync(path.join(project, 'ip'), '#!/bin/sh\n', { mode: 0o755 })
+  const [ip, ...others] = (await hostPrograms(['./ip'], project)).filter(
+    ({ path }) => path === 'usr/local/bin/ip',
+  )
+  expect(ip).toMatchObject({ content: Buffer.from('#!/bin/sh\n') })
+  expect(others).toEqual([])
 })
 
 test('a program that is not there is named', async () => {

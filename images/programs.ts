@@ -18,27 +18,35 @@ export const shell = `${guestPaths.programs}/dash`
  * Programs of this machine, as an image has them: in the first folder of everybody's PATH, before busybox's applets,
  * with the shared libraries that dynamic ones need.
  * @param wanted beside the usual ones, by their names on the PATH, or as paths from `folder`
- * @throws UsageError that names a program which is not there, MachineryError for a usual one and for libraries
+ * @throws UsageError that names a program which is not there, or two of one name; MachineryError for a usual one and for libraries
  */
 export async function hostPrograms(wanted: readonly string[], folder: string): Promise<CpioEntry[]> {
-  const files = [
-    ...usual.map(name => {
-      const file = onPath(name)
-      if (file) return file
+  // By their names in the guest: a project may have an `ip` of its own in place of the usual one.
+  const files = new Map<string, string>()
+  for (const name of usual) {
+    const file = onPath(name)
+    if (!file)
       throw new MachineryError(
         `${name} is not installed: run ./run-vm.sh once, which installs what is missing`,
       )
-    }),
-    ...wanted.map(name => {
-      const file = name.includes('/') ? executable(path.resolve(folder, name)) : onPath(name)
-      if (file) return file
+    files.set(name, file)
+  }
+  const own = new Map<string, string>()
+  for (const name of new Set(wanted)) {
+    const file = name.includes('/') ? executable(path.resolve(folder, name)) : onPath(name)
+    if (!file) {
       const where = name.includes('/') ? 'no executable file' : "on nobody's PATH on this machine"
       throw new UsageError(`image.programs: ${name} is ${where}: correct its name, or install it`)
-    }),
-  ]
-  const libraries = await Promise.all(files.filter(isElf).map(librariesOf))
+    }
+    const other = own.get(path.basename(file))
+    if (other !== undefined)
+      throw new UsageError(`image.programs: ${other} and ${name} have one name in guests: rename one of them`)
+    own.set(path.basename(file), name)
+    files.set(path.basename(file), file)
+  }
+  const libraries = await Promise.all([...files.values()].filter(isElf).map(librariesOf))
   return [
-    ...files.map((file): CpioEntry => entry(`${guestPaths.programs}/${path.basename(file)}`, file)),
+    ...[...files].map(([name, file]): CpioEntry => entry(`${guestPaths.programs}/${name}`, file)),
     ...[...new Set(libraries.flat())].sort().flatMap(library => [
       entry(library, library),
       // where the guest's loader finds it, which has no /etc/ld.so.cache
