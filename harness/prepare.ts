@@ -73,17 +73,27 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
       accelerator: accelerator.accelerator,
       kernel: kernel.image,
       initramfs,
-      parameters: accelerator.accelerator === 'tcg' ? [`${workerFlags}=${flagsForEmulation.join(',')}`] : [],
+      parameters: [
+        ...(accelerator.accelerator === 'tcg' ? [`${workerFlags}=${flagsForEmulation.join(',')}`] : []),
+        ...sanitizerParameters(readFileSync(kernel.config, 'utf8')),
+        ...settings.vm.parameters,
+      ],
       memory,
       cpus: settings.vm.cpus,
     },
     bootLimit: Math.max(settings.vm.bootLimit, kernel.needs.bootLimit) * 1000,
+    bootSplats: settings.vm.bootSplats,
     limits: { file: settings.fileTimeout, run: settings.runTimeout },
   }
   await delivery.bundlePackage()
   const guests = new Restores(spec, delivery, progress)
   await guests.prepare()
   return { label, kernel, accelerator, spec, delivery, guests }
+}
+
+/** Whoever has a report of KASAN's wants the next one too: by itself it reports one a boot, and a file is many tests. */
+function sanitizerParameters(config: string): string[] {
+  return /^CONFIG_KASAN=y$/m.test(config) ? ['kasan_multi_shot'] : []
 }
 
 async function accelerate(

@@ -32,6 +32,13 @@ const settingsSchema = v.strictObject({
       isolate: v.optional(v.picklist(['file', 'test']), 'file'),
       /** Seconds that a guest may take to boot. */
       bootLimit: v.optional(positive('vm.bootLimit'), 60),
+      /** Kernel parameters beside those that guests need, as a boot loader would give them: `slub_debug=FZP`. */
+      parameters: v.optional(
+        v.array(v.pipe(v.string(), v.regex(/^\S+$/, 'vm.parameters must each be without spaces'))),
+        [],
+      ),
+      /** What becomes of a kernel that reports something (WARN, KASAN ...) before any test: nothing runs on it, or all does. */
+      bootSplats: v.optional(v.picklist(['fail', 'ignore']), 'fail'),
     }),
     {},
   ),

@@ -92,6 +92,7 @@ export class KernelLogPosition {
  * seconds.
  */
 export function markKernelLog(text: string): void {
-  // <15>: facility user, level debug, which no console shows
-  fs.writeFileSync('/dev/kmsg', `<15>${text}`, { flag: 'w' })
+  // <15>: facility user, level debug, which no console shows. Without a newline the record would stay open for more, and nobody
+  // could read it before the next one comes.
+  fs.writeFileSync('/dev/kmsg', `<15>${text}\n`, { flag: 'w' })
 }

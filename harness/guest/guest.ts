@@ -31,6 +31,8 @@ export interface GuestSpec {
   readonly identity: string
   /** Milliseconds that a guest may take from QEMU's start to a loaded test worker. */
   readonly bootLimit: number
+  /** Whether a kernel may report of itself what it likes while it boots. */
+  readonly bootSplats?: 'fail' | 'ignore'
   /** Milliseconds that a file may take in its guest, and all files together. */
   readonly limits?: { readonly file: number; readonly run: number | undefined }
 }

@@ -4,6 +4,7 @@ import type { Loss } from '../guest/loss.ts'
 import type { Deadline, GuestSource } from '../guest/source.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
 import { type Progress, wantsColours } from '../progress.ts'
+import { BrokenKernel, bootSplats } from '../verdict/boot.ts'
 import { Decoder } from '../verdict/decode.ts'
 import {
   type Delivered,
@@ -42,12 +43,14 @@ export class Restores implements GuestSource {
 
   /**
    * Makes the template where there is none: to be called before Vitest, which gives a worker 60 s to start.
-   * @throws MachineryError when the kernel does not even boot by itself
+   * @throws MachineryError when the kernel does not even boot by itself, BrokenKernel when it reports something on the way
    */
   async prepare(): Promise<void> {
     try {
       this.#saved = await template(this.#spec, this.#delivery, this.#progress)
+      this.#refuse(this.#saved.bootSplats)
     } catch (error) {
+      if (error instanceof BrokenKernel) throw error
       // Whether it boots at all; if it does, that guest is the first file's.
       this.#spare ??= this.#boot()
       await this.#spare
@@ -150,8 +153,19 @@ export class Restores implements GuestSource {
 
   async #boot(): Promise<Guest> {
     const guest = await Guest.boot(this.#spec)
-    await guest.deliver(this.#delivery.files)
+    try {
+      await guest.deliver(this.#delivery.files)
+      this.#refuse(await bootSplats(guest, this.decoder))
+    } catch (error) {
+      await guest.end()
+      throw error
+    }
     return guest
+  }
+
+  #refuse(bootSplats: readonly string[]): void {
+    if (bootSplats.length > 0 && this.#spec.bootSplats !== 'ignore')
+      throw new BrokenKernel(this.#spec.label, bootSplats)
   }
 
   /**

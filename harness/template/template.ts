@@ -10,12 +10,13 @@ import { isErrno, MachineryError } from '../errors.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
 import type { Progress } from '../progress.ts'
 import { qemuIdentity } from '../qemu/qemu.ts'
-import type { SymbolFiles } from '../verdict/decode.ts'
+import { bootSplats } from '../verdict/boot.ts'
+import { Decoder, type SymbolFiles } from '../verdict/decode.ts'
 import { warmUp } from './warm.ts'
 
 const SAVE_LIMIT = 60_000
 /** Changes when what is saved does, for the same kernel and image. */
-const RECIPE = '5'
+const RECIPE = '6'
 
 const fileSchema = v.object({ size: v.number(), modified: v.number(), sha256: v.string() })
 const manifestSchema = v.object({
@@ -23,6 +24,7 @@ const manifestSchema = v.object({
   ram: fileSchema,
   state: fileSchema,
   files: v.record(v.string(), v.string()),
+  bootSplats: v.array(v.string()),
 })
 
 /** What guests are given beside their image. */
@@ -38,6 +40,8 @@ export interface Delivered {
 export interface Template extends SavedGuest {
   /** Tells its RAM file from that of another template that has taken its place since. */
   readonly stamp: string
+  /** What the kernel reported of itself before it was saved. */
+  readonly bootSplats: readonly string[]
 }
 
 const digests = new WeakMap<DeliveredFile, string>()
@@ -111,7 +115,7 @@ async function templateKey({ machine, identity }: GuestSpec, { packageFolder }: 
 
 async function buildTemplate(
   spec: GuestSpec,
-  { files, packageFolder }: Delivered,
+  { files, packageFolder, symbols }: Delivered,
   folder: string,
   progress: Progress,
 ): Promise<void> {
@@ -127,6 +131,7 @@ async function buildTemplate(
       // The agent's part of a restore, so that its code is compiled too.
       for (let round = 0; round < 3; round++)
         await guest.renew([{ path: '/tmp/warm-up', content: Buffer.alloc(1) }])
+      const splats = await bootSplats(guest, new Decoder(symbols))
       update('save')
       await guest.qemu.save(state, SAVE_LIMIT)
       const release = guest.release
@@ -137,6 +142,7 @@ async function buildTemplate(
         ram: await describeFile(ram),
         state: await describeFile(state),
         files: describeFiles(files),
+        bootSplats: splats,
       }
       await writeFile(path.join(folder, 'manifest.json'), JSON.stringify(manifest))
       update('verify')
@@ -151,11 +157,11 @@ async function buildTemplate(
 function savedGuest(folder: string): Template {
   const ram = path.join(folder, 'ram')
   const stamp = stampOf(ram)
-  const { release, files } = v.parse(
+  const { release, files, bootSplats } = v.parse(
     manifestSchema,
     JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')),
   )
-  const saved = { ram, state: path.join(folder, 'state'), release, files, stamp }
+  const saved = { ram, state: path.join(folder, 'state'), release, files, stamp, bootSplats }
   // The manifest was read between two looks at the same RAM file, so it is of that one.
   return isCurrent(saved) ? saved : savedGuest(folder)
 }

@@ -67,6 +67,34 @@ test('a call in another section, from a function that was inlined: both places',
   expect(places).toEqual([first, 'm.c:8, inlined in m.c:12'])
 })
 
+test("a function of the kernel's, whose address no number holds exactly", async () => {
+  const vmlinux = path.join(folder, 'vmlinux')
+  // As many as lie in the 2 KiB to which such an address would be rounded.
+  const functions = Array.from({ length: 200 }, (_, n) => `\n\nint f${n}(void) { return ${n}; }`)
+  writeFileSync(path.join(folder, 'k.c'), functions.join(''))
+  execFileSync(
+    'gcc',
+    [
+      ...[
+        '-g',
+        '-O1',
+        '-mcmodel=kernel',
+        '-fno-pie',
+        '-nostdlib',
+        '-static',
+        `-ffile-prefix-map=${folder}/=`,
+      ],
+      ...['-Wl,-Ttext=0xffffffff81245409', '-Wl,--entry=f0', path.join(folder, 'k.c'), '-o', vmlinux],
+    ],
+    { cwd: '/' },
+  )
+  const kernel = new Decoder({ module: () => undefined, vmlinux })
+  const frames = [0, 1, 99, 199].map(n => ({ ...frame(`f${n}`, 0), module: undefined }))
+  expect(await kernel.places([frames[0] as Frame])).toEqual(['k.c:3'])
+  // All but the first are taken for places to return to: the line of the instruction before.
+  expect(await kernel.places(frames)).toEqual(['k.c:3', 'k.c:3', 'k.c:199', 'k.c:399'])
+})
+
 test('what there are no symbols for has no place, and does not keep others from theirs', async () => {
   const places = await decoder().places([
     frame('inner', 0),

@@ -14,7 +14,8 @@ const LIMIT = 20_000
 
 interface Symbol {
   readonly section: string
-  readonly address: number
+  /** A kernel's are beyond what a number holds exactly. */
+  readonly address: bigint
   readonly size: number
 }
 
@@ -69,7 +70,13 @@ export class Decoder {
       )[0]
       // A return address is the instruction after the call, which may be of the next line.
       return symbol
-        ? [{ index, section: symbol.section, address: symbol.address + frame.offset - (isReturn ? 1 : 0) }]
+        ? [
+            {
+              index,
+              section: symbol.section,
+              address: symbol.address + BigInt(frame.offset - (isReturn ? 1 : 0)),
+            },
+          ]
         : []
     })
     for (const [section, inSection] of Map.groupBy(asked, ({ section }) => section)) {
@@ -100,6 +107,7 @@ export class Decoder {
 function sourcePlace(line: string): string {
   return line
     .replace(/ \(discriminator \d+\)$/, '')
+    .replace(/^.*?\/builds\/[\da-f]+\/linux\//, '') // of the kernels that this project builds
     .replace(/^.*\/(?:linux-[^/]*|build)\//, '')
     .replace(/^\.?\/+/, '')
 }
@@ -126,7 +134,7 @@ async function readSymbols(file: string): Promise<Map<string, Symbol[]>> {
     const symbol = {
       // In a relocatable file addresses count from their section's start, and addr2line has to know which it is.
       section: isRelocatable ? (sections.get(section) ?? '') : '',
-      address: Number.parseInt(address, 16),
+      address: BigInt(`0x${address}`),
       size: Number(size),
     }
     symbols.set(name, [...(symbols.get(name) ?? []), symbol])

@@ -260,7 +260,12 @@ export const debugRows: readonly Row[] = [
     'mutex_lock() in a spinlock',
     /atomic: BUG: sleeping function called from invalid context/,
   ),
-  debug('debug', 'lock_twice', 'a mutex taken twice', /lockdep: possible recursive locking detected/),
+  debug(
+    'debug-lock-twice',
+    'lock_twice',
+    'a mutex taken twice',
+    /lockdep: possible recursive locking detected/,
+  ),
   debug(
     'debug',
     '',

@@ -216,8 +216,8 @@ export const kinds: readonly Kind[] = [
     pattern: begins('(?:Memory cgroup out|Out) of memory: Killed process '),
     line: true,
   },
-  // mm/kmemleak.c, and what reading its debugfs file gives
-  { name: 'kmemleak', pattern: /^kmemleak: (\d+ new suspected memory leaks.*)/, line: true },
+  // mm/kmemleak.c, and what reading its debugfs file gives. (That a scan has found something the log says too; what it is
+  // has to be read there, as is done at the end of each file.)
   {
     name: 'kmemleak',
     pattern: after('kmemleak: ', 'Kernel memory leak detector disabled', 'Freeing unknown object at'),

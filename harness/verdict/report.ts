@@ -19,9 +19,14 @@ export async function describeSplat(counted: Counted, decoder: Decoder | undefin
 export async function headOf({ splat, count }: Counted, decoder: Decoder | undefined): Promise<string> {
   const certain = splat.frames.filter(frame => frame.certain)
   const places = (await decoder?.places(certain)) ?? []
+  // What lies between the module and the report is the kernel's way of checking: the text has it.
+  const first = Math.max(
+    0,
+    certain.findIndex(({ module }) => module !== undefined),
+  )
   const frames = certain.flatMap((frame, index) => {
     const place = places[index]
-    if (place === undefined && frame.module === undefined) return []
+    if (index < first || (place === undefined && frame.module === undefined)) return []
     return [`  at ${functionOf(frame)}${place ? ` ${place}` : ''}`]
   })
   const title = `${splat.kind}: ${splat.title}${count > 1 ? ` (${count} times)` : ''}`

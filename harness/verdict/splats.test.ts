@@ -73,6 +73,15 @@ test('the frames of a report, with their modules, build ids left out', () => {
   ])
 })
 
+test.each(sectionsOf('debug-6.12.txt'))(
+  'where in the module it was, whatever the kernel has to say before that: $name',
+  ({ name, log }) => {
+    const [splat] = findSplats(linesOf(log))
+    const [inModule] = splat?.frames.filter(({ certain, module }) => certain && module !== undefined) ?? []
+    expect(inModule?.function).toBe(`fault_${name.replaceAll(' ', '_')}`)
+  },
+)
+
 test('two tasks that print at the same time are told apart where the log names them', () => {
   const lines = warning('one', 0, 'T1').flatMap((line, index) => [
     line,

@@ -222,9 +222,10 @@ function rankOf(kind: Kind | undefined): number {
   return kind ? (kind.rank ?? 2) : -1
 }
 
+/** Where the modules under test were built is no part of what is wrong with them. */
 function titleOf(kind: Kind, text: string): string {
   const match = kind.pattern.exec(text)
-  return (match?.[1] ?? text).trim()
+  return (match?.[1] ?? text).replace(/\S*\/modules-[\da-f]+\/build\//, '').trim()
 }
 
 /** A WARN's own words stand between "cut here" and the line with its place. */
@@ -239,6 +240,8 @@ function warningOf(lines: readonly string[], title: string): string {
 const frame =
   /^(?:RIP: (?:[\da-f]+:)?| +|\[<[\da-f]+>\] )?(\? )?(?:\[<[\da-f]+>\] )?(?:\(.*?\) )?([\w.$]+)\+0x([\da-f]+)\/0x([\da-f]+)(?: \[([\w-]+)(?: [\da-f]+)?\])?/
 
+/** On the stack lay a number that could be an address in the kernel, and is in none of its functions. */
+const isNoFunction = /^\s+\? 0x/
 const isRegister = /^(?:\s*<|Code: |R\w\w: |[FC]S: |CR\d: |PKRU: )/
 
 /** Where it happened and the first stack trace. A user's registers after it ("RIP: 0033:...") end it. */
@@ -258,19 +261,29 @@ function framesOf(lines: readonly string[]): Frame[] {
     if (!isPlace) started = true
     // A user's registers; those of an interrupted kernel are part of the stack.
     if (started && /^RIP: 0033:/.test(line)) break
-    const match = frame.exec(line)
-    if (match && (isPlace || /^\s/.test(line))) {
-      const [, doubt, name = '', offset = '0', size = '0', module] = match
-      frames.push({
-        function: name,
-        offset: Number.parseInt(offset, 16),
-        size: Number.parseInt(size, 16),
-        module,
-        certain: doubt === undefined,
-      })
-    } else if (started && frames.length > 0 && !isRegister.test(line)) break
+    const found = isPlace || /^\s/.test(line) ? frameOf(line) : undefined
+    if (found) frames.push(found)
+    else if (started && frames.length > 0 && !isRegister.test(line) && !isNoFunction.test(line)) break
   }
-  return frames
+  return frames.length > 0 ? frames : locksHeld(lines)
+}
+
+function frameOf(text: string): Frame | undefined {
+  const match = frame.exec(text)
+  if (!match) return undefined
+  const [, doubt, name = '', offset = '0', size = '0', module] = match
+  return {
+    function: name,
+    offset: Number.parseInt(offset, 16),
+    size: Number.parseInt(size, 16),
+    module,
+    certain: doubt === undefined,
+  }
+}
+
+/** Where the locks were taken that lockdep lists: " #0: ffffffffa00036a8 (mutex){+.+.}-{3:3}, at: function+0x12/0x14". */
+function locksHeld(lines: readonly string[]): Frame[] {
+  return lines.flatMap(line => frameOf(/^\s*#\d+: .*, at: (.*)$/.exec(line)?.[1] ?? '') ?? [])
 }
 
 /** Without what differs from one time to the next: addresses, processors, tasks, times. */

@@ -1,5 +1,5 @@
 /** That Vitest takes the kernel's reports for what they are: failures. Which report gets which verdict: fault-table.e2e.test.ts. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -48,4 +48,30 @@ test("a QEMU that is stopped is the machinery's failure, not a freeze: exit stat
   const { exitCode, stdout } = await run
   expect(stdout).toContain('GuestLost: QEMU answers neither for the guest nor for itself')
   expect(exitCode).toBe(3)
+})
+
+test('a kernel that reports something before any test runs none, and runs all where that is wanted: exit status 1, 0', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const configure = (vm: string) =>
+    writeFileSync(
+      path.join(folder, 'netlink-vmtest.config.ts'),
+      // kernel/rcu/tree.c: WARN_ON(1) at a fan-out that cannot be.
+      `export default { suites: ['*.fixture.ts'], vm: { parameters: ['rcutree.rcu_fanout_leaf=1'], ${vm} } }`,
+    )
+  writeFileSync(
+    path.join(folder, 'a.fixture.ts'),
+    "import { expect, test } from 'vitest'\ntest('one', () => expect(1).toBe(1))\n",
+  )
+  configure('')
+  const refused = await runCli([], { cwd: folder })
+  expect(refused.stderr).toMatch(
+    /is broken before any test begins, .* booted: WARN: kernel\/rcu\/tree\.c:\d+ rcu_init_geometry/,
+  )
+  expect(refused.stderr).toContain('Call Trace:')
+  expect(refused.status).toBe(1)
+  configure("bootSplats: 'ignore'")
+  const ignored = await runCli([], { cwd: folder })
+  expect(ignored.stdout).toContain('tests 1 passed')
+  expect(ignored.status).toBe(0)
 })

@@ -1,0 +1,37 @@
+import { randomUUID } from 'node:crypto'
+import { ExitStatus, HarnessError, MachineryError } from '../errors.ts'
+import type { Guest } from '../guest/guest.ts'
+import type { Decoder } from './decode.ts'
+import { linesOfRecord } from './log-text.ts'
+import { describeSplat } from './report.ts'
+import { countSplats, findSplats } from './splats.ts'
+
+/** Milliseconds that the log's last record may be late. */
+const LOG_LIMIT = 15_000
+
+/** What a kernel has reported of itself in a guest that is ready, before any test: each report as failures show it. */
+export async function bootSplats(
+  guest: Pick<Guest, 'label' | 'log'> & { ask(request: { type: 'mark-log'; text: string }): Promise<void> },
+  decoder: Decoder | undefined,
+): Promise<string[]> {
+  const mark = `netlink-vmtest: ready, ${randomUUID()}`
+  await guest.ask({ type: 'mark-log', text: mark })
+  if ((await guest.log.arrival(mark, LOG_LIMIT)) === undefined)
+    throw new MachineryError(`the kernel log of ${guest.label} did not arrive within ${LOG_LIMIT / 1000} s`)
+  const splats = findSplats(guest.log.records.flatMap(linesOfRecord))
+  return await Promise.all(countSplats(splats).map(counted => describeSplat(counted, decoder)))
+}
+
+/** A kernel that is broken before any test begins (exit status 1): its tests would pass as if it were not. */
+export class BrokenKernel extends HarnessError {
+  constructor(label: string, splats: readonly string[]) {
+    const [first = ''] = splats
+    const title = first.split('\n', 1)[0]
+    const more = splats.length > 1 ? ` and ${splats.length - 1} more` : ''
+    super(
+      ExitStatus.failed,
+      `${label} is broken before any test begins, it reported while it booted: ${title}${more}\nMend it, or set vm.bootSplats to 'ignore'`,
+      { details: splats.join('\n\n') },
+    )
+  }
+}
