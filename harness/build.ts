@@ -1,8 +1,6 @@
 import path from 'node:path'
-import { LockFile } from '../kernel/lock-file.ts'
 import { packKernel } from '../kernel/pack/write.ts'
-import { provideKernel } from '../kernel/provide.ts'
-import { prepareKernel } from './prepare.ts'
+import { prepareKernel, projectKernel } from './prepare.ts'
 import { consoleProgress } from './progress.ts'
 import type { Settings } from './settings.ts'
 import { bytes } from './stock.ts'
@@ -24,8 +22,7 @@ export async function build(options: BuildOptions, settings: Settings, root: str
   const { kernel: label, modules, update, pack } = options
   const progress = consoleProgress()
   if (pack !== undefined) {
-    const lock = new LockFile(root)
-    const kernel = await provideKernel(label, { progress, mirror: settings.mirror, lock, refresh: update })
+    const kernel = await projectKernel(label, { settings, root, progress, update })
     const size = await packKernel(kernel, pack, progress)
     return `${pack}: ${kernel.release}, ${kernel.origin}, ${bytes(size)}`
   }

@@ -46,19 +46,22 @@ export interface PrepareOptions {
   readonly update?: boolean | undefined
 }
 
+/** The kernel that a label stands for in this project: as its lock file has it, which it is written into. */
+export async function projectKernel(
+  label: string,
+  { settings, root, progress, update }: PrepareOptions,
+): Promise<Kernel> {
+  const lock = new LockFile(root)
+  return await provideKernel(label, { progress, mirror: settings.mirror, lock, refresh: update })
+}
+
 /**
  * Does all the long work for one kernel, before Vitest starts: Vitest gives a worker 60 s to start, and a failure
  * here has an exit status of its own.
  */
 export async function prepareKernel(label: string, options: PrepareOptions): Promise<PreparedKernel> {
   const { settings, root, progress } = options
-  const lock = new LockFile(root)
-  const kernel = await provideKernel(label, {
-    progress,
-    mirror: settings.mirror,
-    lock,
-    refresh: options.update,
-  })
+  const kernel = await projectKernel(label, options)
   const delivery = new Delivery(kernel, modulesFolder(settings, root), progress)
   await delivery.buildModules()
   const initramfs = await guestImage(kernel, { ...settings.image, folder: root }, progress)

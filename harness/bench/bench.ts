@@ -1,10 +1,12 @@
 /**
- * `npm run bench [-- --json FILE] [--runs N] [--only boots,restores,files,memory,manyFiles,watch,wholeRun,matrix,provisioning,netlink]`: what a boot, a restore and a test file cost, each beside the least that
- * it could cost: a bare QEMU doing the same. Medians of 20 unless --runs says otherwise.
+ * `npm run bench [-- --json FILE] [--runs N] [--only NAME,...]`: what a boot, a restore and a test file cost, each beside the
+ * least that it could cost: a bare QEMU doing the same. Medians of 20 unless --runs says otherwise; the names are those of
+ * `sections` below.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { parseArgs } from 'node:util'
 import { execa } from 'execa'
 import { startVitest, type Vitest } from 'vitest/node'
 import { encodeFrame } from '../../guest/agent/frames.ts'
@@ -24,10 +26,29 @@ import { checkSettings } from '../settings.ts'
 import { missingIn, template } from '../template/template.ts'
 import { inTurn, machine, ratio, type Series, series, table, timed } from './measure.ts'
 
-const option = (name: string) => process.argv[process.argv.indexOf(name) + 1]
-const runs = process.argv.includes('--runs') ? Number(option('--runs')) : 20
-const only = process.argv.includes('--only') ? option('--only')?.split(',') : undefined
-const json = process.argv.includes('--json') ? option('--json') : undefined
+const { values: options } = parseArgs({
+  options: { runs: { type: 'string', default: '20' }, only: { type: 'string' }, json: { type: 'string' } },
+})
+const runs = Number(options.runs)
+const sections: Readonly<Record<string, () => Promise<void>>> = {
+  boots,
+  restores,
+  files,
+  memory,
+  manyFiles,
+  watch,
+  wholeRun,
+  matrix,
+  provisioning,
+  netlink,
+}
+const chosen = options.only?.split(',') ?? Object.keys(sections)
+const unknown = chosen.filter(name => !Object.hasOwn(sections, name))
+if (!Number.isInteger(runs) || runs < 1 || unknown.length > 0) {
+  const names = Object.keys(sections).join(', ')
+  process.stderr.write(`error: --runs takes a number of runs, --only some of ${names}\n`)
+  process.exit(2)
+}
 
 const head = machine()
 const progress = consoleProgress()
@@ -58,26 +79,13 @@ try {
     `${head.processor}, ${head.cores} cores, load ${head.load.map(load => load.toFixed(1)).join(' ')}, ` +
       `${prepared.accelerator.accelerator}, ${prepared.kernel.label} (${prepared.kernel.release})\n\n`,
   )
-  const sections = {
-    boots,
-    restores,
-    files,
-    memory,
-    manyFiles,
-    watch,
-    wholeRun,
-    matrix,
-    provisioning,
-    netlink,
-  }
-  for (const [name, measure] of Object.entries(sections))
-    if (only === undefined || only.includes(name)) await measure()
+  for (const [name, measure] of Object.entries(sections)) if (chosen.includes(name)) await measure()
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
-if (json)
+if (options.json !== undefined)
   writeFileSync(
-    json,
+    options.json,
     JSON.stringify(
       { machine: head, kernel: prepared.kernel.release, accelerator: prepared.accelerator, results },
       null,
