@@ -5,6 +5,7 @@ import { workerFlags } from '../guest/agent/protocol.ts'
 import { findBusybox, guestImage } from '../images/image.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { LockFile } from '../kernel/lock-file.ts'
+import { needsOf } from '../kernel/needs.ts'
 import { provideKernel } from '../kernel/provide.ts'
 import { Delivery, modulesFolder } from './delivery.ts'
 import { MachineryError } from './errors.ts'
@@ -31,6 +32,8 @@ export interface PreparedKernel {
   /** As it was asked for, which is the name of its Vitest project. */
   readonly label: string
   readonly kernel: Kernel
+  /** How many times longer than on other kernels tests may take. */
+  readonly slowness: number
   readonly accelerator: AcceleratorVerdict
   readonly spec: GuestSpec
   readonly delivery: Delivery
@@ -66,8 +69,8 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
   await delivery.buildModules()
   const initramfs = await guestImage(kernel, { ...settings.image, folder: root }, progress)
   const accelerator = await accelerate(settings.vm.accelerator, kernel, progress)
-  // Sanitizers take room and time.
-  const memory = Math.max(settings.vm.memory, kernel.needs.memory)
+  const needs = needsOf(readFileSync(kernel.config, 'utf8'))
+  const memory = Math.max(settings.vm.memory, needs.memory)
   requireMemory(memory)
   const spec: GuestSpec = {
     label,
@@ -78,25 +81,20 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
       initramfs,
       parameters: [
         ...(accelerator.accelerator === 'tcg' ? [`${workerFlags}=${flagsForEmulation.join(',')}`] : []),
-        ...sanitizerParameters(readFileSync(kernel.config, 'utf8')),
+        ...needs.parameters,
         ...settings.vm.parameters,
       ],
       memory,
       cpus: settings.vm.cpus,
     },
-    bootLimit: Math.max(settings.vm.bootLimit, kernel.needs.bootLimit) * 1000,
+    bootLimit: Math.max(settings.vm.bootLimit, needs.bootLimit) * 1000,
     bootSplats: settings.vm.bootSplats,
-    limits: { file: settings.fileTimeout, run: settings.runTimeout },
+    limits: { file: settings.fileTimeout * needs.slowness, run: settings.runTimeout },
   }
   await delivery.bundlePackage()
   const guests = new Restores(spec, delivery, progress)
   await guests.prepare()
-  return { label, kernel, accelerator, spec, delivery, guests }
-}
-
-/** Whoever has a report of KASAN's wants the next one too: by itself it reports one a boot, and a file is many tests. */
-function sanitizerParameters(config: string): string[] {
-  return /^CONFIG_KASAN=y$/m.test(config) ? ['kasan_multi_shot'] : []
+  return { label, kernel, slowness: needs.slowness, accelerator, spec, delivery, guests }
 }
 
 async function accelerate(

@@ -1,5 +1,5 @@
 import type { TestProjectInlineConfiguration } from 'vitest/config'
-import type { KernelOfRun } from './matrix.ts'
+import { isPrepared, type KernelOfRun } from './matrix.ts'
 import { aliases } from './pool/externals.ts'
 import { vmPool } from './pool/pool.ts'
 import type { Settings } from './settings.ts'
@@ -14,13 +14,15 @@ export interface Sharing {
 
 /** The Vitest project of one kernel: the same test files for each, in guests that run it. */
 export function kernelProject(
-  { label, guests }: KernelOfRun,
+  kernel: KernelOfRun,
   settings: Settings,
   root: string,
   order: number,
   sharing: Sharing,
 ): TestProjectInlineConfiguration {
   const { isolate } = sharing
+  const { label, guests } = kernel
+  const testTimeout = settings.testTimeout * (isPrepared(kernel) ? kernel.slowness : 1)
   return {
     extends: false,
     root,
@@ -29,8 +31,8 @@ export function kernelProject(
       name: label,
       include: settings.suites,
       pool: vmPool(guests, settings.vm.isolate),
-      testTimeout: settings.testTimeout,
-      hookTimeout: settings.testTimeout,
+      testTimeout,
+      hookTimeout: testTimeout,
       isolate,
       // Projects of one group share its workers: files of the next kernel start before the last one of this has ended.
       // Without isolation one guest runs all files of a kernel, and the kernels follow each other.

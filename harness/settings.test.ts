@@ -7,7 +7,15 @@ import { checkSettings, loadSettings, projectRoot, settingsFile } from './settin
 
 test('every setting has a default', () => {
   const settings = checkSettings({})
-  expect(settings.vm).toEqual({ memory: 512, cpus: 1, accelerator: 'auto', isolate: 'file', bootLimit: 60 })
+  expect(settings.vm).toEqual({
+    memory: 512,
+    cpus: 1,
+    accelerator: 'auto',
+    isolate: 'file',
+    bootLimit: 60,
+    parameters: [],
+    bootSplats: 'fail',
+  })
   expect(settings.suites).toEqual(['suites/**/*.test.ts'])
 })
 

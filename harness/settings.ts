@@ -60,7 +60,10 @@ const settingsSchema = v.strictObject({
     }),
     {},
   ),
-  /** Milliseconds that a test may take. Software emulation is slow: Vitest's own 5 s is for bare hardware. */
+  /**
+   * Milliseconds that a test may take. Software emulation is slow: Vitest's own 5 s is for bare hardware. On kernels with
+   * sanitizers some times more (kernel/needs.ts).
+   */
   testTimeout: v.optional(positive('testTimeout'), 30_000),
   /** Milliseconds that a test file may take, from when it has its guest. */
   fileTimeout: v.optional(positive('fileTimeout'), 600_000),

@@ -63,7 +63,6 @@ function kernel(changes: Partial<Kernel> = {}): Kernel {
     moduleTree: undefined,
     systemMap: undefined,
     vmlinux: undefined,
-    needs: { memory: 0, bootLimit: 0 },
     config: path.join(tree, '.config'),
     build: { source: tree, output: tree, variables: [] },
     ...changes,

@@ -20,8 +20,6 @@ export const kernelDescription = v.object({
   output: v.string(),
   variables: v.array(v.string()),
   vmlinux: v.optional(v.string()),
-  memory: v.optional(v.number()),
-  bootLimit: v.optional(v.number()),
 })
 export type KernelDescription = v.InferOutput<typeof kernelDescription>
 
@@ -92,7 +90,7 @@ async function readDescription(entry: string): Promise<KernelDescription | undef
 function kernelIn(entry: string, label: string, id: string, description: KernelDescription): Kernel {
   // A tree of the user's is elsewhere, by an absolute path.
   const at = (place: string) => path.resolve(entry, place)
-  const { release, origin, moduleTree, systemMap, variables, vmlinux, memory, bootLimit } = description
+  const { release, origin, moduleTree, systemMap, variables, vmlinux } = description
   return {
     label,
     release,
@@ -103,7 +101,6 @@ function kernelIn(entry: string, label: string, id: string, description: KernelD
     systemMap: systemMap === undefined ? undefined : at(systemMap),
     vmlinux: vmlinux === undefined ? undefined : at(vmlinux),
     config: at(description.config),
-    needs: { memory: memory ?? 0, bootLimit: bootLimit ?? 0 },
     build: { source: at(description.source), output: at(description.output), variables },
   }
 }

@@ -21,8 +21,6 @@ export interface Kernel {
   readonly vmlinux: string | undefined
   /** Path of its .config. */
   readonly config: string
-  /** What its guests need at least, whatever the settings say: MiB of memory, and seconds to boot. 0: nothing special. */
-  readonly needs: { readonly memory: number; readonly bootLimit: number }
   /** How modules are built for it: `make -C source O=output M=... VARIABLES`. Both trees are only read. */
   readonly build: {
     readonly source: string

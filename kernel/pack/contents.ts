@@ -55,7 +55,7 @@ async function partsOfTree(kernel: Kernel): Promise<Contents> {
 }
 
 function describe(kernel: Kernel, place: (file: string) => string): KernelDescription {
-  const { release, origin, moduleTree, systemMap, vmlinux, needs, build } = kernel
+  const { release, origin, moduleTree, systemMap, vmlinux, build } = kernel
   return {
     release,
     origin,
@@ -63,7 +63,6 @@ function describe(kernel: Kernel, place: (file: string) => string): KernelDescri
     ...(moduleTree === undefined ? {} : { moduleTree: place(moduleTree) }),
     ...(systemMap === undefined ? {} : { systemMap: place(systemMap) }),
     ...(vmlinux === undefined ? {} : { vmlinux: place(vmlinux) }),
-    ...needs,
     config: place(kernel.config),
     source: place(build.source),
     output: place(build.output),

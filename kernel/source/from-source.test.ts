@@ -134,7 +134,6 @@ test('is built once, and of its tree only what modules are built with is kept', 
     origin: "built for minimal-6.12 from Debian's linux-source-6.12 6.12.3-1 (bookworm)",
     vmlinux: undefined,
     moduleTree: undefined,
-    needs: { memory: 0, bootLimit: 0 },
   })
   expect(existsSync(kernel.image)).toBe(true)
   const kept = readdirSync(kernel.build.source, { recursive: true, encoding: 'utf8' })

@@ -222,6 +222,6 @@ async function collect(
     source: 'build',
     output: 'build',
     variables: [],
-    ...(debug && { vmlinux: 'vmlinux', memory: 1024, bootLimit: 180 }),
+    ...(debug && { vmlinux: 'vmlinux' }),
   })
 }

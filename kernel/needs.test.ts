@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import { needsOf } from './needs.ts'
+
+test('a kernel that watches itself is given room, time and parameters; another one nothing', () => {
+  expect(needsOf('CONFIG_NET=y\n# CONFIG_KASAN is not set\nCONFIG_HAVE_ARCH_KASAN=y\n')).toEqual({
+    memory: 0,
+    bootLimit: 0,
+    slowness: 1,
+    parameters: [],
+  })
+  expect(needsOf('CONFIG_KASAN=y\nCONFIG_KASAN_GENERIC=y\n')).toMatchObject({
+    memory: 1024,
+    parameters: ['kasan_multi_shot'],
+  })
+  expect(needsOf('CONFIG_PROVE_LOCKING=y\n').slowness).toBeGreaterThan(1)
+})
