@@ -1,7 +1,7 @@
 /**
  * `npm run soak [-- --runs N] [--kernel LABEL,...] [--write FILE] [FILTER...]`: the suites again and again, until one file run
  * gets a verdict that it should not: the modules are right, so every failure is a false one. Runs all N (20 if not given) in any
- * case, names each false verdict, and writes the result down with the machine it ran on. Exit status 1 when there was one.
+ * case, names each false verdict, and writes the result down with the machine it ran on, after each run. Exit status 1 when there was one.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -31,23 +31,32 @@ const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-soak-'))
 const started = performance.now()
 const files = new Map<string, number>()
 const falseVerdicts: string[] = []
+let done = 0
 try {
-  for (let run = 1; run <= runs; run++) await once(run)
+  for (let run = 1; run <= runs; run++) {
+    await once(run)
+    done = run
+    // After each run: a soak of hours that is ended has its result all the same.
+    if (values.write !== undefined) writeFileSync(values.write, result())
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
-
-const head = machine()
-const lines = [
-  `${runs} runs of the suites${positionals.length > 0 ? ` (${positionals.join(' ')})` : ''}, ${new Date().toISOString().slice(0, 10)}, ${seconds(performance.now() - started)}`,
-  `${head.processor}, ${head.cores} cores, node ${head.node}`,
-  ...[...files].map(([kernel, count]) => `${kernel}: ${count} file runs`),
-  `${falseVerdicts.length} false verdicts`,
-  ...falseVerdicts,
-]
-process.stdout.write(`${lines.join('\n')}\n`)
-if (values.write !== undefined) writeFileSync(values.write, `${lines.join('\n')}\n`)
+process.stdout.write(result())
 process.exitCode = falseVerdicts.length === 0 ? 0 : 1
+
+function result(): string {
+  const head = machine()
+  const of = positionals.length > 0 ? ` (${positionals.join(' ')})` : ''
+  const lines = [
+    `${done} runs of the suites${of}, ${new Date().toISOString().slice(0, 10)}, ${seconds(performance.now() - started)}`,
+    `${head.processor}, ${head.cores} cores, node ${head.node}`,
+    ...[...files].map(([kernel, count]) => `${kernel}: ${count} file runs`),
+    `${falseVerdicts.length} false verdicts`,
+    ...falseVerdicts,
+  ]
+  return `${lines.join('\n')}\n`
+}
 
 /** One run of all suites; every file that is not as it should be is written down. */
 async function once(run: number): Promise<void> {

@@ -147,6 +147,13 @@ test('is built once, and of its tree only what modules are built with is kept', 
   expect(fetched).toBe(1)
 })
 
+test('runs that want the same at the same time wait for one build', async () => {
+  const [one, other] = await Promise.all([build(), build()])
+  expect(other.id).toBe(one.id)
+  expect(fetched).toBe(1)
+  expect(readdirSync(builds())).toEqual([])
+})
+
 test('only what is needed is unpacked', async () => {
   await sourcePackage({ 'kernel/fork.c': 'broken\n' })
   await failure(build())
