@@ -359,14 +359,6 @@ test("vm.isolate 'test': each test has a guest of its own, and what kills one is
   expect(status).toBe(1)
 })
 
-test('--no-isolate: one guest runs all files', async () => {
-  const { stdout, status } = await runCli(['identity', '--no-isolate'])
-  const boots = [...stdout.matchAll(/IDENTITY (.*)/g)].map(match => JSON.parse(match[1] ?? '').boot)
-  expect(boots).toHaveLength(2)
-  expect(new Set(boots).size).toBe(1)
-  expect(status).toBe(0)
-})
-
 test('two guests of one template have nothing random in common, and both have the right time', async () => {
   const { status, stdout } = await runCli(['identity'])
   expect(status).toBe(0)

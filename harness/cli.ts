@@ -37,6 +37,10 @@ program
   .option('--junit <file>', 'write a JUnit report')
   .option('--json <file>', 'write a JSON report')
   .option('--markdown <file>', 'write the table of suites and kernels as Markdown')
+  .option(
+    '--no-isolate',
+    'let test files of a kernel share guests, one after the other, for as long as all is well in them',
+  )
   .allowUnknownOption()
   .allowExcessArguments()
   .action(async (_filters: string[], options: RunOptions, command: Command) => {

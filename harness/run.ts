@@ -26,6 +26,8 @@ export interface RunOptions extends ReportFiles {
   readonly modules?: string
   /** A file for the table of suites and kernels. */
   readonly markdown?: string
+  /** False: files of a kernel share guests. */
+  readonly isolate?: boolean
 }
 
 /**
@@ -47,19 +49,19 @@ export async function run(
   const kernels = await prepareKernels(labelsOf(options, settings), { settings: withModules, root, progress })
   const prepared = kernels.filter(isPrepared)
   const memory = Math.max(...prepared.map(({ spec }) => spec.machine.memory))
-  const sharing = {
-    isolate: vitestArguments.options.isolate ?? true,
-    guests: guestsAtOnce(memory),
-  }
+  // Vitest's own --isolate=false is the same. `reporter` would take the place of all `reporters`, which have what it names.
+  const { isolate = options.isolate ?? true, reporter: _, ...vitestOptions } = vitestArguments.options
+  // Where each test has a guest of its own, it is because they break kernels.
+  const shared = !isolate && settings.vm.isolate === 'file'
 
   const vitest = await startReport(vitestArguments.filters, {
-    ...vitestArguments.options,
+    ...vitestOptions,
     root,
     config: false,
-    watch: vitestArguments.options.watch ?? false,
-    projects: kernels.map((kernel, index) => kernelProject(kernel, settings, root, index, sharing)),
-    reporters: [...reporters(vitestArguments.options, options), foresight(kernels)],
-    ...outputFiles(vitestArguments.options, options),
+    watch: vitestOptions.watch ?? false,
+    projects: kernels.map(kernel => kernelProject(kernel, settings, root, guestsAtOnce(memory))),
+    reporters: [...reporters(vitestArguments.options, options), foresight(kernels, shared)],
+    ...outputFiles(vitestOptions, options),
   })
   if (vitest.shouldKeepServer()) {
     // Watch mode: Vitest's own keys and signals end it.
@@ -86,12 +88,12 @@ async function pruneStock({ cache }: Settings, since: number): Promise<void> {
   await prune({ age: cache.days * 86_400_000, size: cache.gigabytes * 1e9 }, growing, since).catch(() => {})
 }
 
-/** Tells each kernel's guests how many files are about to run. */
-function foresight(kernels: readonly KernelOfRun[]): Reporter {
+/** Tells each kernel's guests how many files are about to run, and whether they share them. */
+function foresight(kernels: readonly KernelOfRun[], shared: boolean): Reporter {
   return {
     onTestRunStart(specifications) {
       for (const { label, guests } of kernels.filter(isPrepared))
-        guests.expect(specifications.filter(({ project }) => project.name === label).length)
+        guests.expect(specifications.filter(({ project }) => project.name === label).length, shared)
     },
   }
 }

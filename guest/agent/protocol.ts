@@ -165,12 +165,16 @@ export type WorkerCall =
       readonly outcome: TestOutcome | undefined
       readonly sequence: number
     }
-  /** `leaks`: what the file left behind, a line each; `memory`: what kmemleak says. */
+  /**
+   * `leaks`: what the file left behind, a line each; `loaded`: modules under test that it loaded and did not unload, which is no
+   * fault where a guest is its own; `memory`: what kmemleak says.
+   */
   | {
       readonly method: 'file-ended'
       readonly sequence: number
       readonly taint: number
       readonly leaks: readonly string[]
+      readonly loaded: readonly string[]
       readonly memory: string
     }
   | { readonly method: 'snapshot-raw-path'; readonly test: string; readonly raw: string }

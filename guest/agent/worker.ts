@@ -103,13 +103,16 @@ function announceTests(prototype: TestRunner): void {
   prototype.onAfterRunSuite = async function (this: TestRunner, suite) {
     await onAfterRunSuite?.call(this, suite)
     if (!('filepath' in suite) || suite.mode === 'skip') return
-    const leaks = stock ? leftBehind(stock, takeStock()) : []
+    const left = takeStock()
+    const leaks = stock ? leftBehind(stock, left) : []
+    const loaded = [...left.modules.keys()].filter(name => !stock?.modules.has(name))
     const memory = await lostMemory()
     const failures = await call({
       method: 'file-ended',
       sequence: log.next,
       taint: readTaint(),
       leaks,
+      loaded,
       memory,
     })
     if ((failures as FoundFailure[]).length > 0 && suite.result)

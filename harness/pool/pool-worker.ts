@@ -67,9 +67,16 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #marks: { readonly sequence: number; readonly test: string; readonly what: 'begins' | 'ends' }[] = []
   /** The first kernel log record of the running test's time, or of the file's. */
   #logStart = 0
+  /** The first kernel log record of the file's time. */
+  #fileStart = 0
+  /** The file leaves another kernel than it found, rightly: it has reported what a test expects, or has a module more. */
+  #disturbed = false
   #stuck: NodeJS.Timeout | undefined
   #pings: NodeJS.Timeout | undefined
   #deadline: NodeJS.Timeout | undefined
+  /** Another file may have the guest: it was in use, all in it passed, and neither test nor kernel said anything of a fault. */
+  #reusable = false
+  readonly #returned = Promise.withResolvers<void>()
 
   constructor(options: PoolOptions, source: GuestSource) {
     super()
@@ -109,7 +116,12 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     clearTimeout(this.#deadline)
     this.#settle()
     this.#judge?.close()
-    if (this.#guest) await this.#source.release(this.#guest)
+    const reusable = this.#reusable && !this.#request && !this.#interruption && !this.#guest?.loss
+    try {
+      if (this.#guest) await this.#source.release(this.#guest, reusable)
+    } finally {
+      this.#returned.resolve()
+    }
   }
 
   /** A limit of the file's, or of all, is reached. */
@@ -130,6 +142,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#running = undefined
     this.#marks = []
     this.#only = request.context?.files?.[0]?.testIds?.[0]
+    this.#disturbed = false
     this.#logStart = this.#guest?.log.next ?? 0
     this.#pings ??= setInterval(() => {
       const guest = this.#guest
@@ -141,12 +154,17 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   #fromWorker(message: FromWorker): void {
     if (message.type === 'vitest') return this.#fromVitestWorker(message.message)
-    if (message.type === 'file-started') return this.#judge?.fileStarted(message.sequence, message.taint)
+    if (message.type === 'file-started') return this.#fileStarted(message.sequence, message.taint)
     if (message.type !== 'call') return
     this.#answerCall(message).then(
       value => this.#guest?.sendToWorker({ type: 'answer', id: message.id, value }),
       error => this.#guest?.sendToWorker({ type: 'answer', id: message.id, error: messageOf(error) }),
     )
+  }
+
+  #fileStarted(sequence: number, taint: number): void {
+    this.#fileStart = sequence
+    this.#judge?.fileStarted(sequence, taint)
   }
 
   async #answerCall(call: WorkerCall): Promise<unknown> {
@@ -156,6 +174,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         this.#testStarted(call.test, call.timeout, call.sequence)
         return this.#judge?.testStarted(call.test, call.sequence)
       case 'attempt-ended':
+        this.#disturbed ||= call.expected.length > 0
         return this.#named((await this.#judge?.attemptEnded(call.test, call.sequence, call.expected)) ?? [])
       case 'test-ended': {
         this.#marks.push({ ...call, what: 'ends' })
@@ -164,6 +183,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         return failures
       }
       case 'file-ended':
+        this.#disturbed ||= call.loaded.length > 0
         return this.#named((await this.#judge?.fileEnded(call.sequence, call)) ?? [])
       default:
         return await answerSnapshotCall(call)
@@ -200,6 +220,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (response.type === 'testfileFinished') {
       this.#settle()
       this.#keepEvidence()
+      this.#reusable = response.error === undefined && this.#allWell()
+      if (this.#reusable) this.#source.announce?.(this.#returned.promise)
     }
     this.emit(response)
   }
@@ -216,7 +238,20 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const sequence = await guest.log.arrival(mark, LAST_RECORD_LIMIT)
     const failures = this.#named((await this.#judge?.fileEnded(sequence ?? guest.log.next)) ?? [])
     const file = [...this.#files.values()].at(-1)
-    if (failures.length > 0 && file) this.#emitCall('onTaskUpdate', [[this.#failed(file, failures)], []])
+    if (failures.length === 0 || !file) return
+    const failed = this.#failed(file, failures)
+    this.#results.set(file.id, failed)
+    this.#emitCall('onTaskUpdate', [[failed], []])
+  }
+
+  /** Whether the guest can be taken for one in which nothing happened: no failure, not even one that a retry made good. */
+  #allWell(): boolean {
+    if (this.#disturbed) return false
+    const results = [...this.#results.values()].map(([, result]) => result)
+    return (
+      results.every(result => result?.state !== 'fail' && !result?.errors?.length && !result?.retryCount) &&
+      [...this.#files.values()].every(file => this.#lastEvents.get(file.id) === 'suite-finished')
+    )
   }
 
   /** A file's result, which Vitest has been told already, made a failure. */
@@ -348,6 +383,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         guest,
         only: this.#only,
         identity,
+        since: this.#fileStart,
         marks: this.#marks.map(({ sequence, test, what }) => ({
           sequence,
           text: `${tests.get(test) ?? test}: ${what}`,

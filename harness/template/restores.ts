@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { MachineryError, messageOf } from '../errors.ts'
 import { Guest, type GuestSpec } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
@@ -16,6 +17,9 @@ import {
   template,
 } from './template.ts'
 
+/** How long a file waits for a guest whose file has ended; letting go of it takes some messages to and fro. */
+const RETURN_LIMIT = 5_000
+
 /**
  * Guests that are restored from their kernel's template, each a private copy of it. Where a template cannot be used the
  * same run goes on with cold boots, and says so once.
@@ -30,6 +34,11 @@ export class Restores implements GuestSource {
   #saved: Template | undefined
   #rebuilt: Promise<void> | undefined
   #spare: Promise<Guest> | undefined
+  /** Guests that have served a file and can serve another, where files share them. */
+  readonly #idle: Guest[] = []
+  /** Those that are about to be. */
+  readonly #returning = new Set<Promise<void>>()
+  #shared = false
   #expected = 0
   /** When the first guest was asked for. */
   #began: number | undefined
@@ -58,9 +67,13 @@ export class Restores implements GuestSource {
     }
   }
 
-  /** Says how many guests will be asked for, so that the next one can be restored while another works. */
-  expect(count: number): void {
+  /**
+   * Says how many guests will be asked for, so that the next one can be restored while another works.
+   * @param shared whether a guest may serve one file after another
+   */
+  expect(count: number, shared = false): void {
     this.#expected = count
+    this.#shared = shared
   }
 
   /** What comes first: the end of a file that gets its guest now, or of all. */
@@ -82,6 +95,8 @@ export class Restores implements GuestSource {
   }
 
   async acquire(): Promise<Guest> {
+    const used = await this.#takeUsed()
+    if (used) return used
     const spare = this.#spare
     this.#spare = undefined
     const guest = (await spare?.catch(() => undefined)) ?? (await this.#next())
@@ -94,12 +109,23 @@ export class Restores implements GuestSource {
     return guest
   }
 
-  release(guest: Guest): Promise<void> {
-    return guest.end()
+  announce(returned: Promise<void>): void {
+    if (!this.#shared) return
+    this.#returning.add(returned)
+    void returned.then(() => this.#returning.delete(returned))
   }
 
-  /** Ends the spare that nobody took. */
+  async release(guest: Guest, reusable = false): Promise<void> {
+    guest.removeAllListeners()
+    if (this.#shared && reusable && this.#expected > 0) this.#idle.push(guest)
+    else await guest.end()
+    // Those that nobody will ask for any more have no reason to wait for the run's end.
+    if (this.#expected <= 0) await this.#endIdle()
+  }
+
+  /** Ends the guests that nobody took. */
   async close(): Promise<void> {
+    await this.#endIdle()
     const spare = this.#spare
     this.#spare = undefined
     this.#expected = 0
@@ -127,9 +153,27 @@ export class Restores implements GuestSource {
   }
 
   #prepareSpare(): void {
-    if (!this.#saved || this.#spare) return
+    if (!this.#saved || this.#spare || this.#shared) return
     this.#spare = this.#next()
     this.#spare.catch(() => {}) // whoever takes it looks
+  }
+
+  /** A guest that has served a file before. */
+  async #takeUsed(): Promise<Guest | undefined> {
+    // Vitest starts a file before it lets go of the worker of the one that has ended.
+    if (this.#idle.length === 0 && this.#returning.size > 0)
+      await Promise.race([...this.#returning, sleep(RETURN_LIMIT)])
+    for (let guest = this.#idle.pop(); guest; guest = this.#idle.pop()) {
+      // It may have died since.
+      if (!(await this.#isFresh(guest))) continue
+      this.#expected--
+      return guest
+    }
+    return undefined
+  }
+
+  async #endIdle(): Promise<void> {
+    await Promise.all(this.#idle.splice(0).map(guest => guest.end()))
   }
 
   async #isFresh(guest: Guest): Promise<boolean> {

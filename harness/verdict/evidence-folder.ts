@@ -29,6 +29,8 @@ export interface Evidence {
   readonly guest: Guest
   /** The kernel, its image and the modules: names, versions, hashes. */
   readonly identity: Readonly<Record<string, unknown>>
+  /** The first kernel log record of the file's time: what comes before it in a guest that files share is of others. */
+  readonly since: number
   /** Beginnings and ends of tests. */
   readonly marks: readonly Mark[]
   /** The id of the one test that ran, where each has a guest of its own. */
@@ -43,7 +45,7 @@ export interface Evidence {
  * @returns the folder, relative to `root`
  */
 export function keepEvidence(root: string, file: string, evidence: Evidence): string {
-  const { guest, identity, marks, failed, only } = evidence
+  const { guest, identity, marks, failed, only, since } = evidence
   const relative = evidenceFolder(guest.label, file, only)
   const folder = path.join(root, relative)
   rmSync(folder, { recursive: true, force: true })
@@ -51,7 +53,7 @@ export function keepEvidence(root: string, file: string, evidence: Evidence): st
   writeFileSync(path.join(root, top, '.gitignore'), '*\n')
   const write = (name: string, content: string) => writeFileSync(path.join(folder, name), content)
   write('console.log', plainConsole(guest.qemu.console))
-  write('kernel.log', markedLog(guest, marks))
+  write('kernel.log', markedLog(guest, marks, since))
   write(
     'identity.json',
     `${JSON.stringify({ label: guest.label, release: guest.release, ...identity, failed }, null, 2)}\n`,
@@ -65,10 +67,11 @@ export function keepEvidence(root: string, file: string, evidence: Evidence): st
 }
 
 /** The kernel log as dmesg shows it, with a line where a test begins or ends. */
-function markedLog(guest: Guest, marks: readonly Mark[]): string {
+function markedLog(guest: Guest, marks: readonly Mark[], since: number): string {
   const lines: string[] = []
   const left = [...marks]
   for (const record of guest.log.records) {
+    if (record.sequence < since) continue
     while (left[0] && left[0].sequence <= record.sequence) lines.push(`===== ${left.shift()?.text}`)
     lines.push(`[${(record.time / 1e6).toFixed(6).padStart(12)}] ${record.text}`)
   }

@@ -1,0 +1,85 @@
+/** Files that share guests (--no-isolate), as users run them: who has whose guest, and what of it is seen. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { hostLabel } from '../kernel/provide.ts'
+import { runCli } from './fixtures/cli.ts'
+
+const label = hostLabel()
+const faults = path.resolve(import.meta.dirname, 'fixtures/faults-module')
+
+/** Says in which guest it is, by number of the file. Vitest runs larger files first. */
+function fixture(number: number, body: string): string {
+  return `
+    import { readFileSync, writeFileSync } from 'node:fs'
+    import { expect, test } from 'vitest'
+    const log = text => writeFileSync('/dev/kmsg', '<12>' + text + '\\n')
+    test('says where it is', () => {
+      console.log('BOOT ${number} ' + readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim())
+      log('hello from ${number}')
+    })
+    ${body}
+    //${'.'.repeat(10_000 - 1_000 * number)}`
+}
+
+async function runFixtures(bodies: readonly string[]) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(
+    path.join(folder, 'netlink-vmtest.config.ts'),
+    `export default { suites: ['*.fixture.ts'], modules: '${faults}' }`,
+  )
+  for (const [index, body] of bodies.entries())
+    writeFileSync(path.join(folder, `${index + 1}.fixture.ts`), fixture(index + 1, body))
+  const result = await runCli(['--no-isolate', '--maxWorkers=1', '--reporter=verbose'], { cwd: folder })
+  const guests = new Map(
+    [...result.stdout.matchAll(/BOOT (\d) (\S+)/g)].map(([, number, boot]) => [Number(number), boot]),
+  )
+  const log = (file: number) =>
+    readFileSync(path.join(folder, `.netlink-vmtest/${label}/${file}.fixture.ts/kernel.log`), 'utf8')
+  return { ...result, guests, log }
+}
+
+test('a guest serves one file after the other, until one fails; a panic ends its own file only', async () => {
+  const { stdout, status, guests, log } = await runFixtures([
+    '',
+    "test('fails', () => expect(1).toBe(2))",
+    "test('panics', () => writeFileSync('/proc/sysrq-trigger', 'c'))",
+    '',
+    '',
+  ])
+  expect([...guests.keys()]).toEqual([1, 2, 3, 4, 5])
+  expect(guests.get(2)).toBe(guests.get(1))
+  expect(guests.get(5)).toBe(guests.get(4))
+  expect(new Set(guests.values()).size).toBe(3)
+  expect(stdout).toContain('GuestLost: kernel panic')
+  expect(stdout).not.toContain('not run')
+  expect(stdout).toContain('5 files (2 failed), tests 5 passed, 2 failed')
+  expect(status).toBe(1)
+
+  // what is kept of a file is its own part
+  expect(log(2)).toContain('hello from 2')
+  expect(log(2)).not.toContain('hello from 1')
+})
+
+test('a guest whose kernel has reported something, was left with a module, or in which something was left, serves no other file', async () => {
+  const { stdout, status, guests } = await runFixtures([
+    `import { expectSplat, loadModule, unloadModule } from 'netlink-vmtest/testing'
+    test('expects a report', () => {
+      expectSplat(/faults: a warning/)
+      loadModule('faults')
+      writeFileSync('/proc/faults', 'warn')
+      unloadModule('faults')
+    })`,
+    "import { loadModule } from 'netlink-vmtest/testing'\ntest('loads', () => loadModule('faults'))",
+    "test('leaves a file', () => writeFileSync('/tmp/left', ''))",
+    "test('is good at last', { retry: 1 }, ({ task }) => expect(task.result.retryCount).toBe(1))",
+    '',
+  ])
+  expect([...guests.keys()]).toEqual([1, 2, 3, 4, 5])
+  expect(new Set(guests.values()).size).toBe(5)
+  expect(stdout).toContain('Leak: the file leaves behind:\n  a file: /tmp/left')
+  expect(stdout).toContain('5 files (1 failed), tests 9 passed, 0 failed')
+  expect(status).toBe(1)
+})
