@@ -14,6 +14,9 @@ for (const [signal, status] of [
 ] as const)
   process.once(signal, () => process.exit(status))
 
+// What nobody caught is a bug of ours, and says nothing of the kernels under test: not status 1, which Node would give it.
+process.on('uncaughtException', error => process.exit(report(error)))
+
 onWait(name => void process.stderr.write(`  waiting for another run that is busy with ${name}\n`))
 
 const root = projectRoot(process.cwd())

@@ -10,12 +10,13 @@ test('the kernels of a run: those of --kernel, of --matrix, or of the configurat
   expect(labelsOf({}, settings)).toEqual(['a', 'b'])
 })
 
-test('none at all is said to be wrong, with where', () => {
+test('none at all is said to be wrong, with where, and so is what contradicts itself', () => {
   const settings = checkSettings({ kernels: [], matrix: [] })
   const none = [
     [{ kernel: ',' }, '--kernel names no kernel'],
     [{ matrix: true }, 'netlink-vmtest.config.ts: matrix names no kernel'],
     [{}, 'netlink-vmtest.config.ts: kernels names no kernel'],
+    [{ kernel: 'x', matrix: true }, '--kernel and --matrix both say which kernels: give one'],
   ] as const
   for (const [options, message] of none)
     expect(() => labelsOf(options, settings)).toThrow(new UsageError(message))

@@ -9,12 +9,14 @@ import { type Settings, settingsFile } from './settings.ts'
 /**
  * The labels of a run's kernels, each once: those of `--kernel`, those of `--matrix`, else the configuration's, or that of this
  * machine's own Debian release.
- * @throws UsageError when there is none
+ * @throws UsageError when there is none, or both options are given
  */
 export function labelsOf(
   { kernel, matrix }: { readonly kernel?: string; readonly matrix?: boolean },
   settings: Pick<Settings, 'kernels' | 'matrix'>,
 ): string[] {
+  if (kernel !== undefined && matrix)
+    throw new UsageError('--kernel and --matrix both say which kernels: give one')
   const [where, labels] =
     kernel !== undefined
       ? ['--kernel', kernel.split(',').filter(Boolean)]

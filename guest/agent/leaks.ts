@@ -96,11 +96,13 @@ function netlinkSockets(): string[] {
     .map(([, protocol, portId]) => `protocol ${protocol}, port id ${portId}`)
 }
 
-/** A process as "sleep (pid 140)"; nothing for the kernel's threads and for one that has ended meanwhile. */
+/** A process as "sleep (pid 140)"; nothing for the kernel's threads and for one that has ended, if nobody took note yet. */
 function processOf(pid: string): string[] {
-  const stat = /\((.*)\) \S (\d+)/.exec(read(`/proc/${pid}/stat`) ?? '')
-  // The kernel's are the children of kthreadd, 2.
-  return stat && stat[2] !== '2' ? [`${stat[1]} (pid ${pid})`] : []
+  const stat = /\((.*)\) (\S) (\d+)/.exec(read(`/proc/${pid}/stat`) ?? '')
+  if (!stat) return []
+  const [, name, state = '', parent] = stat
+  // The kernel's are the children of kthreadd, 2. Z: a zombie, X: dead.
+  return parent === '2' || 'ZX'.includes(state) ? [] : [`${name} (pid ${pid})`]
 }
 
 function entries(folder: string): string[] {

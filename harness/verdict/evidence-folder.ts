@@ -61,7 +61,7 @@ export function keepEvidence(root: string, file: string, evidence: Evidence): st
   write('qemu.txt', `${guest.qemu.commandLine.map(quoted).join(' ')}\n`)
   write(
     'rerun.sh',
-    `#!/bin/sh\n# Runs just this file again, on the same kernel.\n${rerun(guest.label, file)}\n`,
+    `#!/bin/sh\n# Runs just this file again, on the same kernel.\ncd ${quoted(process.cwd())} || exit\n${rerun(guest.label, file)}\n`,
   )
   return relative
 }

@@ -3,7 +3,7 @@ import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
 import { isDeepStrictEqual } from 'node:util'
 import type { rtnetlink } from 'netlink-vmtest/netlink'
 
-type Told = Readonly<Record<string, unknown>>
+export type Told = Readonly<Record<string, unknown>>
 
 /** What `ip -j ARGS` says in the namespace of the calling thread. */
 export function ip(...args: string[]): Told[] {
@@ -126,7 +126,7 @@ const IFA_F_SECONDARY = 0x01
 const IFA_F_NODAD = 0x02
 const IFA_F_PERMANENT = 0x80
 
-/** As one of `addr_info` of `ip -j addr`. */
+/** As one of `addr_info` of `ip -j addr`, without the times that are left, in which `ip` is later. */
 export function asIpAddress({ header, attributes: a }: rtnetlink.Address): Told {
   const flags = a.flags ?? header.flags
   const local = a.local ?? a.address
@@ -141,8 +141,6 @@ export function asIpAddress({ header, attributes: a }: rtnetlink.Address): Told 
     nodad: (flags & IFA_F_NODAD) !== 0 ? true : undefined,
     dynamic: (flags & IFA_F_PERMANENT) === 0 ? true : undefined,
     label: a.label,
-    valid_life_time: a.cacheinfo?.valid,
-    preferred_life_time: a.cacheinfo?.prefered,
   }
 }
 

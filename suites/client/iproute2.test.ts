@@ -2,7 +2,17 @@
 import { NETLINK_ROUTE, rtnetlink, Socket } from 'netlink-vmtest/netlink'
 import { kernel } from 'netlink-vmtest/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { asIpAddress, asIpLink, asIpRoute, ip, ipBatch, known, namesOf, sideBySide } from './as-iproute2.ts'
+import {
+  asIpAddress,
+  asIpLink,
+  asIpRoute,
+  ip,
+  ipBatch,
+  known,
+  namesOf,
+  sideBySide,
+  type Told,
+} from './as-iproute2.ts'
 
 const {
   addAddress,
@@ -102,15 +112,28 @@ describe('dumps, field by field', () => {
 
   itsAddresses('addresses', async () => {
     // ip has them by link, those of IPv4 first, as the kernel has
+    // Seconds that are left, by the address, each time that the client looked.
+    const left: Map<unknown, rtnetlink.Address['attributes']['cacheinfo']>[] = []
     const [own, told] = await sideBySide(
-      async () => Map.groupBy(await getAddresses(socket), ({ header }) => header.index),
+      async () => {
+        const all = await getAddresses(socket)
+        left.push(new Map(all.map(({ attributes: a }) => [a.local ?? a.address, a.cacheinfo])))
+        return all.map((address): Told => ({ index: address.header.index, ...asIpAddress(address) }))
+      },
       () => ip('-d', 'addr'),
     )
+    const [before, after] = left.slice(-2)
     for (const { ifindex, addr_info } of told) {
-      const addresses = (own.get(Number(ifindex)) ?? []).map(asIpAddress)
-      expect(addresses).toEqual(known(addr_info as Record<string, unknown>[], addresses))
+      const addresses = own.filter(({ index }) => index === ifindex).map(({ index, ...address }) => address)
+      expect(addresses).toEqual(known(addr_info as Told[], addresses))
+      for (const { local, valid_life_time, preferred_life_time } of addr_info as Told[]) {
+        expect(valid_life_time).toBeLessThanOrEqual(before?.get(local)?.valid ?? 0)
+        expect(valid_life_time).toBeGreaterThanOrEqual(after?.get(local)?.valid ?? Infinity)
+        expect(preferred_life_time).toBeLessThanOrEqual(before?.get(local)?.prefered ?? 0)
+        expect(preferred_life_time).toBeGreaterThanOrEqual(after?.get(local)?.prefered ?? Infinity)
+      }
     }
-    expect([...own.values()].flat().map(({ attributes: a }) => a.local ?? a.address)).toEqual(
+    expect(own.map(({ local }) => local)).toEqual(
       expect.arrayContaining(['127.0.0.1', '::1', '192.0.2.1', '192.0.2.9', '2001:db8::1']),
     )
   })
