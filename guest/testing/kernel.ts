@@ -9,6 +9,9 @@ export const kernel = {
   /** Whether it has IPv4 and IPv6. The minimal kernels have neither: they are to be built in little time. */
   hasIp: existsSync('/proc/sys/net/ipv4') && existsSync('/proc/sys/net/ipv6'),
 
+  /** Whether it looks for memory that nothing points to, as debug kernels do: at the end of each file it is asked. */
+  hasKmemleak: existsSync('/sys/kernel/debug/kmemleak'),
+
   /**
    * Whether it is of that version or newer: for what kernels really do differently.
    * @param version 'MAJOR.MINOR'

@@ -40,6 +40,7 @@ const sections: Readonly<Record<string, () => Promise<void>>> = {
   wholeRun,
   matrix,
   provisioning,
+  fromSource,
   netlink,
 }
 const chosen = options.only?.split(',') ?? Object.keys(sections)
@@ -334,6 +335,49 @@ async function provisioning(): Promise<void> {
       wholes.map((whole, index) => whole - (fetches[index] ?? Number.NaN)),
     ),
   )
+}
+
+/** A kernel from source, from an empty cache, once; then cold boots of it. */
+async function fromSource(): Promise<void> {
+  const label = 'minimal-6.12'
+  const cache = mkdtempSync(path.join(folder, 'cache-'))
+  const cli = path.resolve(import.meta.dirname, '../cli.ts')
+  const { stderr } = await execa(process.execPath, [cli, 'build', '--kernel', label], {
+    env: { XDG_CACHE_HOME: cache, NO_COLOR: '1' },
+    stdin: 'ignore',
+  })
+  const step = (pattern: RegExp) => Number(pattern.exec(stderr)?.[1]) * 1000
+  add(
+    series(`${label}: unpack the source`, 'ms', [step(/unpack the source .*\((\d+\.\d) s\)$/m)]),
+    series(`${label}: configure`, 'ms', [step(/configure Linux .*\((\d+\.\d) s\)$/m)]),
+    series(`${label}: build`, 'ms', [step(/build Linux .*\((\d+\.\d) s\)$/m)]),
+  )
+  const cacheHome = process.env.XDG_CACHE_HOME
+  process.env.XDG_CACHE_HOME = cache
+  try {
+    const root = path.resolve(import.meta.dirname, '../..')
+    const { spec } = await prepareKernel(label, {
+      settings: checkSettings({}),
+      root,
+      progress: silentProgress,
+    })
+    const agents: number[] = []
+    const workers: number[] = []
+    for (let round = 0; round < runs; round++) {
+      const guest = await Guest.boot(spec)
+      await guest.end()
+      agents.push(guest.agentTime)
+      workers.push(guest.startTime)
+    }
+    add(
+      series(`${label}: cold boot to the agent`, 'ms', agents),
+      series(`${label}: cold boot to the loaded test worker`, 'ms', workers),
+    )
+  } finally {
+    if (cacheHome === undefined) delete process.env.XDG_CACHE_HOME
+    else process.env.XDG_CACHE_HOME = cacheHome
+    rmSync(cache, { recursive: true, force: true })
+  }
 }
 
 /** The client library beside libmnl in one guest; its table is its own (`npm run bench:netlink` is the same by itself). */

@@ -93,6 +93,8 @@ export class Guest extends EventEmitter<GuestEvents> {
   release = ''
   /** Milliseconds from QEMU's start until the guest was ready: its test worker loaded, or its restore complete. */
   startTime = 0
+  /** Milliseconds from QEMU's start until the agent of a guest that boots was there. */
+  agentTime = 0
   #loss: Loss | undefined
   /** What it is being given up for: what QEMU says on the way is no news. */
   #frozen: Loss | undefined
@@ -118,7 +120,7 @@ export class Guest extends EventEmitter<GuestEvents> {
     const started = performance.now()
     const guest = new Guest(spec.label, await Qemu.start({ ...spec.machine, ram }, Object.values(ports)))
     try {
-      await guest.#ready(spec.bootLimit)
+      await guest.#ready(spec.bootLimit, started)
     } catch (error) {
       await guest.end()
       throw error
@@ -227,7 +229,7 @@ export class Guest extends EventEmitter<GuestEvents> {
     this.removeAllListeners()
   }
 
-  async #ready(limit: number): Promise<void> {
+  async #ready(limit: number, started: number): Promise<void> {
     const evidence = () => ({ details: lastLines(this.qemu.console, 25) })
     await new Promise<void>((resolve, reject) => {
       let agent = false
@@ -256,6 +258,7 @@ export class Guest extends EventEmitter<GuestEvents> {
       this.once('lost', onLost)
       this.#onHello = () => {
         agent = true
+        this.agentTime = performance.now() - started
         check()
       }
       this.once('worker', () => {
