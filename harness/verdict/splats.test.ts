@@ -82,6 +82,12 @@ test.each(sectionsOf('debug-6.12.txt'))(
   },
 )
 
+test('where a module was built is no part of the title', () => {
+  const at = '/home/me/.cache/netlink-vmtest/drafts/modules-0123456789abcdef0123/0a-1b/build/faults.c:414:11'
+  const [splat] = findSplats(linesOf(`UBSAN: shift-out-of-bounds in ${at}\nCall Trace:\n f+0x1/0x2\n`))
+  expect(splat?.title).toBe('shift-out-of-bounds in faults.c:414:11')
+})
+
 test('two tasks that print at the same time are told apart where the log names them', () => {
   const lines = warning('one', 0, 'T1').flatMap((line, index) => [
     line,

@@ -225,7 +225,7 @@ function rankOf(kind: Kind | undefined): number {
 /** Where the modules under test were built is no part of what is wrong with them. */
 function titleOf(kind: Kind, text: string): string {
   const match = kind.pattern.exec(text)
-  return (match?.[1] ?? text).replace(/\S*\/modules-[\da-f]+\/build\//, '').trim()
+  return (match?.[1] ?? text).replace(/\S*\/drafts\/modules-[\da-f]+\/(?:[^/\s]+\/)?build\//, '').trim()
 }
 
 /** A WARN's own words stand between "cut here" and the line with its place. */
