@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
 
 /** The kernel that the tests run in. */
@@ -10,7 +10,7 @@ export const kernel = {
   hasIp: existsSync('/proc/sys/net/ipv4') && existsSync('/proc/sys/net/ipv6'),
 
   /** Whether it looks for memory that nothing points to, as debug kernels do: at the end of each file it is asked. */
-  hasKmemleak: existsSync('/sys/kernel/debug/kmemleak'),
+  hasKmemleak: kmemleakWorks(),
 
   /**
    * Whether it is of that version or newer: for what kernels really do differently.
@@ -21,6 +21,16 @@ export const kernel = {
     const [wantedMajor, wantedMinor] = parse(version)
     return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)
   },
+}
+
+/** Its file is there as well where it is switched off (kmemleak=off) or gave up: only then is every command refused (mm/kmemleak.c). */
+function kmemleakWorks(): boolean {
+  try {
+    writeFileSync('/sys/kernel/debug/kmemleak', 'no command', { flag: 'r+' })
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EINVAL'
+  }
 }
 
 function parse(version: string): [number, number] {

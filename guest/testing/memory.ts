@@ -19,7 +19,8 @@ export const leakLimit = 32 * 1024
  * memory was freed is not, for that may have hidden a leak.
  *
  * On kernels with kmemleak `work` runs once and the answer is 0: such kernels hold back what is freed (KASAN's quarantine), so
- * that slabs tell nothing there, and of what leaks each single object fails the file at its end.
+ * that slabs tell nothing there. Instead each single object that nothing points to any more fails the file at its end; what
+ * grows and is still pointed to, other kernels find.
  */
 export async function slabGrowth(work: () => void | Promise<void>, rounds = 5): Promise<number> {
   await work()

@@ -1,7 +1,7 @@
 /**
- * `npm run soak [-- --runs N] [--kernel LABEL,...] [--write FILE] [FILTER...]`: the suites again and again, until one file run
- * gets a verdict that it should not: the modules are right, so every failure is a false one. Runs all N (20 if not given) in any
- * case, names each false verdict, and writes the result down with the machine it ran on, after each run. Exit status 1 when there was one.
+ * `npm run soak [-- --runs N] [--kernel LABEL,...] [--write FILE] [FILTER...]`: the suites N times, 20 if not given. The modules
+ * are right, so every failure is a false verdict: names each, and writes the result down with the machine it ran on, after each
+ * run. Exit status 1 when there was one.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
