@@ -1,8 +1,13 @@
 /** IP addresses as text, in the form of inet_ntop(3). */
-import { isIPv4, isIPv6 } from 'node:net'
 import { attr } from './attribute.ts'
 import { MalformedError } from './errors.ts'
 import type { Value } from './value.ts'
+
+/**
+ * When it is first wanted: node:net brings all of node's streams along, a tenth of a second of each start in an emulated
+ * guest, and most programs parse no address.
+ */
+const net = () => process.getBuiltinModule('node:net')
 
 /** An IPv4 or IPv6 address: which, its length tells. Read and written as text, '192.0.2.1' or '2001:db8::1'. */
 export const ipAddress: Value<string> = {
@@ -17,10 +22,10 @@ export const ipAddress: Value<string> = {
 
 /** The 4 or 16 bytes of an address. @throws RangeError for what is none */
 export function parseIPAddress(text: string): Buffer {
-  if (isIPv4(text)) return Buffer.from(text.split('.').map(Number))
-  if (!isIPv6(text) || text.includes('%')) throw new RangeError(`no IP address: ${text}`)
+  if (net().isIPv4(text)) return Buffer.from(text.split('.').map(Number))
+  if (!net().isIPv6(text) || text.includes('%')) throw new RangeError(`no IP address: ${text}`)
   // an IPv4 address at the end is the last four bytes
-  const hex = text.replace(/[\d.]+$/, last => (isIPv4(last) ? ipv4AsGroups(last) : last))
+  const hex = text.replace(/[\d.]+$/, last => (net().isIPv4(last) ? ipv4AsGroups(last) : last))
   const [head = '', tail] = hex.split('::')
   const before = groups(head)
   const after = groups(tail ?? '')

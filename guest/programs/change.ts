@@ -3,7 +3,7 @@ import { attr, Socket } from '../netlink/index.ts'
 import { NETLINK_EXAMPLE, NLE_MYVAR, NLEX_MSG_UPD } from './nlexample.ts'
 import { main, number } from './program.ts'
 
-await main({
+main({
   usage: '[VALUE]',
   description: 'Sets myvar of the nlexample module: to 10, as printed, or to VALUE.',
   arguments: [0, 1],

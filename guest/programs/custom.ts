@@ -6,7 +6,7 @@ import { type Call, listen, main } from './program.ts'
 /** Bytes of payload, of which the text takes as many as it needs. */
 const MAX_PAYLOAD = 1024
 
-await main({
+main({
   usage: '[TEXT]',
   description:
     'Sends TEXT ("HELLO KERNEL FROM USER") to the nlcustom module, which logs it, and prints the answer.',

@@ -3,7 +3,7 @@ import { findAttribute, Socket } from '../netlink/index.ts'
 import { NETLINK_EXAMPLE, NLE_MYVAR, NLEX_GRP_MYVAR } from './nlexample.ts'
 import { listen, main } from './program.ts'
 
-await main({
+main({
   usage: '',
   description: 'Prints myvar=VALUE for every update of the nlexample module.',
   arguments: [0, 0],

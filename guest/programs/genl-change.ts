@@ -3,7 +3,7 @@ import { attr, encodeGenericHeader, NETLINK_GENERIC, Socket } from '../netlink/i
 import { NLE_MYVAR, NLEX_CMD_UPD, NLEX_FAMILY_VERSION } from './genlexample.ts'
 import { main, number } from './program.ts'
 
-await main({
+main({
   usage: 'FAMILY_ID VALUE',
   description: 'Sets myvar of the genlexample module; "resolve nlex" tells its FAMILY_ID.',
   arguments: [2, 2],

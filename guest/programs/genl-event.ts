@@ -3,7 +3,7 @@ import { findAttribute, GENL_HDRLEN, NETLINK_GENERIC, Socket } from '../netlink/
 import { NLE_MYVAR } from './genlexample.ts'
 import { listen, main, number } from './program.ts'
 
-await main({
+main({
   usage: 'GROUP_ID',
   description:
     'Prints myvar=VALUE for every update of the genlexample module; "resolve nlex" tells its GROUP_ID.',

@@ -20,7 +20,7 @@ import {
 } from './nlctrl.ts'
 import { main } from './program.ts'
 
-await main({
+main({
   usage: 'FAMILY_NAME',
   description: 'Prints the numbers of a generic netlink family and of its multicast groups.',
   arguments: [1, 1],

@@ -1,7 +1,7 @@
 /**
- * `npm run soak [-- --runs N] [--kernel LABEL,...] [--write FILE] [FILTER...]`: the suites N times, 20 if not given. The modules
- * are right, so every failure is a false verdict: names each, and writes the result down with the machine it ran on, after each
- * run. Exit status 1 when there was one.
+ * `npm run soak [-- --runs N] [--kernel LABEL,...] [--shared] [--write FILE] [FILTER...]`: the suites N times, 20 if not given;
+ * with --shared as by --no-isolate, where a guest serves file after file. The modules are right, so every failure is a false
+ * verdict: names each, and writes the result down with the machine it ran on, after each run. Exit status 1 when there was one.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,6 +18,7 @@ const { values, positionals } = parseArgs({
   options: {
     runs: { type: 'string', default: '20' },
     kernel: { type: 'string', default: hostLabel() },
+    shared: { type: 'boolean', default: false },
     write: { type: 'string' },
   },
 })
@@ -48,8 +49,9 @@ process.exitCode = falseVerdicts.length === 0 ? 0 : 1
 function result(): string {
   const head = machine()
   const of = positionals.length > 0 ? ` (${positionals.join(' ')})` : ''
+  const shared = values.shared ? ', files sharing guests' : ''
   const lines = [
-    `${done} runs of the suites${of}, ${new Date().toISOString().slice(0, 10)}, ${seconds(performance.now() - started)}`,
+    `${done} runs of the suites${of}${shared}, ${new Date().toISOString().slice(0, 10)}, ${seconds(performance.now() - started)}`,
     `${head.processor}, ${head.cores} cores, node ${head.node}`,
     ...[...files].map(([kernel, count]) => `${kernel}: ${count} file runs`),
     `${falseVerdicts.length} false verdicts`,
@@ -64,7 +66,12 @@ async function once(run: number): Promise<void> {
   rmSync(json, { force: true })
   const { exitCode, stdout, stderr } = await execa(
     process.execPath,
-    [path.join(root, 'harness/cli.ts'), '--kernel', values.kernel, '--json', json, ...positionals],
+    [
+      path.join(root, 'harness/cli.ts'),
+      ...['--kernel', values.kernel, '--json', json],
+      ...(values.shared ? ['--no-isolate'] : []),
+      ...positionals,
+    ],
     { cwd: root, reject: false, stdin: 'ignore', env: { NO_COLOR: '1' } },
   )
   const report = read(json)

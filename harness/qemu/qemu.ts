@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import type { Duplex, Readable } from 'node:stream'
 import { MachineryError, messageOf } from '../errors.ts'
 import { lastLines, runToolOrFail, tethered } from '../process.ts'
@@ -113,25 +114,21 @@ export class Qemu {
       incoming: from !== undefined,
     })
     const [file, argv] = tethered(qemuBinary, args)
-    const descriptor = from === undefined ? undefined : openSync(from, 'r')
-    try {
-      // node makes each 'pipe' a pair of connected UNIX sockets, which is what QEMU wants to inherit
-      const pipes = ['pipe', 'pipe', 'pipe', ...ports.map(() => 'pipe' as const)] as const
-      const process = spawn(file, argv, {
-        stdio: ['ignore', 'ignore', ...pipes, ...(descriptor === undefined ? [] : [descriptor])],
-      })
-      await new Promise<void>((resolve, reject) => {
-        process.once('spawn', resolve)
-        process.once('error', error =>
-          reject(new MachineryError(`cannot start ${file}: ${error.message}`, { cause: error })),
-        )
-      })
-      const qemu = new Qemu(process, process.pid as number, [qemuBinary, ...args], ports)
-      if (descriptor !== undefined) qemu.#restore(FIRST_PORT + ports.length)
-      return qemu
-    } finally {
-      if (descriptor !== undefined) closeSync(descriptor)
-    }
+    const state = from === undefined ? undefined : await readFile(from)
+    // node makes each 'pipe' a pair of connected UNIX sockets, which is what QEMU wants to inherit
+    const pipes = ['pipe', 'pipe', 'pipe', ...ports.map(() => 'pipe' as const)] as const
+    const process = spawn(file, argv, {
+      stdio: ['ignore', 'ignore', ...pipes, ...(state ? (['pipe'] as const) : [])],
+    })
+    await new Promise<void>((resolve, reject) => {
+      process.once('spawn', resolve)
+      process.once('error', error =>
+        reject(new MachineryError(`cannot start ${file}: ${error.message}`, { cause: error })),
+      )
+    })
+    const qemu = new Qemu(process, process.pid as number, [qemuBinary, ...args], ports)
+    if (state) qemu.#restore(state, FIRST_PORT + ports.length)
+    return qemu
   }
 
   /**
@@ -176,15 +173,19 @@ export class Qemu {
 
   /**
    * Sends the commands of a restore without waiting for answers in between: QEMU takes them in order, and each round
-   * trip would delay the guest.
+   * trip would delay the guest. The state goes through a socket: newer QEMU refuses the descriptor of a file (seen on
+   * 11.1), and before 8.2 none takes the name of one.
    */
-  #restore(fd: number): void {
+  #restore(state: Buffer, fd: number): void {
     const failed = (error: unknown) => {
       this.#trouble ??= messageOf(error)
       this.#process.kill('SIGKILL')
     }
     this.monitor.execute('migrate-set-capabilities', { capabilities: migrationCapabilities }).catch(failed)
     this.monitor.execute('migrate-incoming', { uri: `fd:${fd}` }).catch(failed)
+    const stream = this.#process.stdio[fd] as Duplex
+    stream.on('error', () => {}) // QEMU is gone, as `exited` tells, or has refused it, as the monitor does
+    stream.end(state)
   }
 
   /** Why the host's kernel sends QEMU a signal, where it can be known. */
