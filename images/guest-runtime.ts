@@ -99,6 +99,8 @@ export async function bundleGuestPackage(): Promise<GuestPackage> {
     platform: 'node',
     target: 'node24',
     alias: nativeKoffi,
+    // the same bytes whatever tsconfig.json lies there
+    tsconfigRaw: { compilerOptions: { strict: true } },
     logLevel: 'silent',
   } as const
   const [modules, commands] = await Promise.all([
