@@ -82,7 +82,11 @@ kernels
   .command('prune')
   .description('remove what has not been used for long, and what does not fit')
   .option('--days <number>', 'remove what was not used for so many days', amount)
-  .option('--gigabytes <number>', 'then remove what was used longest ago until so much is left', amount)
+  .option(
+    '--gigabytes <number>',
+    'then remove what was used longest ago, kernels last, until so much is left',
+    amount,
+  )
   .action(async (options: { days?: number; gigabytes?: number }) => {
     const { pruneKernels } = await import('./kernels.ts')
     const { cache } = await loadSettings(root)

@@ -5,8 +5,13 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { cacheRoot, locked } from './cache.ts'
 import { diskUsage, growing, overdue, prune, type StockedEntry, stock } from './stock.ts'
 
-const entry = (key: string, size: number, used: number): StockedEntry => ({
-  kind: 'templates',
+const entry = (
+  key: string,
+  size: number,
+  used: number,
+  kind: StockedEntry['kind'] = 'templates',
+): StockedEntry => ({
+  kind,
   key,
   folder: `/cache/${key}`,
   size,
@@ -22,6 +27,15 @@ test('what was not used for long goes, and then what was used longest ago until 
   expect(keys(overdue(entries, { age: 200, size: 85 }, 100))).toEqual(['old'])
   expect(keys(overdue(entries, { age: 200, size: 50 }, 100))).toEqual(['old', 'middle'])
   expect(keys(overdue(entries, { age: 0, size: 0 }, 100))).toEqual(['old', 'middle', 'new'])
+})
+
+test('where room is wanted, kernels go last: they take minutes to build, templates seconds', () => {
+  const entries = [entry('kernel', 10, 10, 'kernels'), entry('old', 40, 20), entry('new', 40, 90)]
+  expect(keys(overdue(entries, { age: 200, size: 50 }, 100))).toEqual(['old'])
+  expect(keys(overdue(entries, { age: 200, size: 10 }, 100))).toEqual(['old', 'new'])
+  expect(keys(overdue(entries, { age: 200, size: 5 }, 100))).toEqual(['old', 'new', 'kernel'])
+  // too old is too old
+  expect(keys(overdue(entries, { age: 85, size: 100 }, 100))).toEqual(['kernel'])
 })
 
 test('what a run is using stays, whatever the limits', () => {

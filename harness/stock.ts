@@ -52,9 +52,12 @@ export function stock(kinds: readonly CacheKind[] = prunable): StockedEntry[] {
 export interface PruneLimits {
   /** Milliseconds since its last use after which an entry goes. */
   readonly age: number
-  /** Bytes that all of them may take; what was used longest ago goes first. */
+  /** Bytes that all of them may take; what is made in seconds goes first, kernels last, and of either what was used longest ago. */
   readonly size: number
 }
+
+/** A kernel is downloaded, or built for minutes, and takes less room than one template, which takes seconds. */
+const isDear = (entry: StockedEntry) => entry.kind === 'kernels'
 
 /** Which entries have to go. Never those that were used after `since`: they belong to a run that is under way. */
 export function overdue(
@@ -65,7 +68,7 @@ export function overdue(
 ): StockedEntry[] {
   let total = entries.reduce((sum, entry) => sum + entry.size, 0)
   return entries
-    .toSorted((a, b) => a.used - b.used)
+    .toSorted((a, b) => Number(isDear(a)) - Number(isDear(b)) || a.used - b.used)
     .filter(entry => {
       if (entry.used >= since || (total <= size && now - entry.used <= age)) return false
       total -= entry.size
