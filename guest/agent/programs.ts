@@ -145,16 +145,20 @@ async function onTerminal(request: StartRequest, send: Send): Promise<Program> {
       next()
     })
   }
-  const writes: Uint8Array[] = []
-  const write = () => {
-    const [data] = writes
-    if (data === undefined) return
+  const writes: { readonly data: Uint8Array; readonly ofHost: boolean }[] = []
+  const writeNext = () => {
+    const [next] = writes
+    if (next === undefined) return
+    const { data, ofHost } = next
     fs.write(master, data, 0, data.length, null, (error, count) => {
       writes.shift()
-      if (!error && count < data.length) writes.unshift(data.subarray(count))
-      send({ type: 'program-input-taken', program: id, bytes: error ? data.length : count })
-      write()
+      if (!error && count < data.length) writes.unshift({ data: data.subarray(count), ofHost })
+      if (ofHost) send({ type: 'program-input-taken', program: id, bytes: error ? data.length : count })
+      writeNext()
     })
+  }
+  const write = (data: Uint8Array, ofHost: boolean) => {
+    if (writes.push({ data, ofHost }) === 1) writeNext()
   }
   child.once('exit', async (code, signal) => {
     await Promise.race([drained, new Promise(resolve => setTimeout(resolve, TERMINAL_LINGER))])
@@ -168,11 +172,9 @@ async function onTerminal(request: StartRequest, send: Send): Promise<Program> {
   }
   next()
   return {
-    write: data => {
-      if (writes.push(data) === 1) write()
-    },
+    write: data => write(data, true),
     // Ctrl-D, which a terminal has instead of an end
-    endInput: () => void fs.write(master, Buffer.from([4]), () => {}),
+    endInput: () => write(Buffer.from([4]), false),
     taken: bytes => {
       pending -= bytes
       if (paused && pending <= WINDOW) next()

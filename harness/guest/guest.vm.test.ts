@@ -6,6 +6,7 @@ import { MachineryError } from '../errors.ts'
 import { defaultKernel } from '../fixtures/kernel.ts'
 import { killFirstQemu } from '../fixtures/processes.ts'
 import { Guest, type GuestSpec } from './guest.ts'
+import { GuestProgram } from './guest-program.ts'
 import type { Loss } from './loss.ts'
 
 let spec: GuestSpec
@@ -80,4 +81,31 @@ test('a kernel that is none: the error names the guest, and comes with QEMU or t
 test('a guest that does not come up in time is ended, and says how far it came', async () => {
   const error = await Guest.boot({ ...spec, bootLimit: 800 }).catch((e: unknown) => e)
   expect((error as MachineryError).message).toMatch(/did not boot within 0\.8 s: its agent did not answer/)
+})
+
+test("a terminal's input ends behind all that was written to it, however much it is", async () => {
+  const guest = await boot()
+  const { promise: ready, resolve: isReady } = Promise.withResolvers<void>()
+  let output = ''
+  const program = await GuestProgram.start(
+    guest,
+    {
+      command: ['sh', '-c', 'stty -echo; echo ready; wc -c'],
+      folder: '/',
+      environment: {},
+      terminal: { columns: 80, rows: 24 },
+    },
+    program =>
+      program.on('output', (_stream, data, taken) => {
+        output += data.toString('utf8')
+        if (output.includes('ready')) isReady()
+        taken()
+      }),
+  )
+  await ready
+  // a terminal holds 4 KiB until they are read
+  program.write(Buffer.from(`${'x'.repeat(99)}\n`.repeat(2000)))
+  program.endInput()
+  expect(await program.exited).toEqual({ code: 0, signal: null })
+  expect(output).toMatch(/^200000\r$/m)
 })
