@@ -6,7 +6,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
 import { execa } from 'execa'
 import { startVitest, type Vitest } from 'vitest/node'
 import { encodeFrame } from '../../guest/agent/frames.ts'
@@ -17,6 +16,7 @@ import { hostLabel } from '../../kernel/provide.ts'
 import { idle, startWatching } from '../fixtures/watching.ts'
 import { Guest, type SavedGuest } from '../guest/guest.ts'
 import type { GuestSource } from '../guest/source.ts'
+import { atLeastOne, listed, npmCommand } from '../npm-command.ts'
 import { vmPool } from '../pool/pool.ts'
 import { prepareKernel } from '../prepare.ts'
 import { consoleProgress, silentProgress } from '../progress.ts'
@@ -26,10 +26,6 @@ import { checkSettings } from '../settings.ts'
 import { missingIn, template } from '../template/template.ts'
 import { inTurn, machine, ratio, type Series, series, table, timed } from './measure.ts'
 
-const { values: options } = parseArgs({
-  options: { runs: { type: 'string', default: '20' }, only: { type: 'string' }, json: { type: 'string' } },
-})
-const runs = Number(options.runs)
 const sections: Readonly<Record<string, () => Promise<void>>> = {
   boots,
   restores,
@@ -43,13 +39,19 @@ const sections: Readonly<Record<string, () => Promise<void>>> = {
   fromSource,
   netlink,
 }
-const chosen = options.only?.split(',') ?? Object.keys(sections)
+const command = npmCommand(
+  'bench',
+  'Measures what a boot, a restore and a test file cost, each beside a bare QEMU.',
+)
+  .option('--runs <number>', 'how often each is measured', atLeastOne, 20)
+  .option('--only <names>', `some of ${Object.keys(sections).join(', ')}`, listed)
+  .option('--json <file>', 'write the figures there')
+  .parse()
+const options = command.opts<{ runs: number; only?: string[]; json?: string }>()
+const { runs } = options
+const chosen = options.only ?? Object.keys(sections)
 const unknown = chosen.filter(name => !Object.hasOwn(sections, name))
-if (!Number.isInteger(runs) || runs < 1 || unknown.length > 0) {
-  const names = Object.keys(sections).join(', ')
-  process.stderr.write(`error: --runs takes a number of runs, --only some of ${names}\n`)
-  process.exit(2)
-}
+if (unknown.length > 0) command.error(`error: --only: nothing is called ${unknown.join(', ')}`)
 
 const head = machine()
 const progress = consoleProgress()

@@ -6,27 +6,23 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
 import { execa } from 'execa'
 import { hostLabel } from '../../kernel/provide.ts'
+import { atLeastOne, npmCommand } from '../npm-command.ts'
 import { seconds } from '../progress.ts'
 import type { KernelSummary } from '../report/summary.ts'
 import { machine } from './measure.ts'
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    runs: { type: 'string', default: '20' },
-    kernel: { type: 'string', default: hostLabel() },
-    shared: { type: 'boolean', default: false },
-    write: { type: 'string' },
-  },
-})
-const runs = Number(values.runs)
-if (!Number.isInteger(runs) || runs < 1) {
-  process.stderr.write(`error: --runs must be a number of runs, not ${values.runs}\n`)
-  process.exit(2)
-}
+const command = npmCommand('soak', 'Runs the suites again and again: each failure is a false one.')
+  .argument('[filters...]', 'only the test files whose path contains one of these')
+  .option('--runs <number>', 'how often', atLeastOne, 20)
+  .option('--kernel <labels>', 'on which kernels, separated by commas', hostLabel())
+  .option('--shared', 'by --no-isolate, where a guest serves file after file', false)
+  .option('--write <file>', 'write the result down, after each run')
+  .parse()
+const positionals = command.args
+const values = command.opts<{ runs: number; kernel: string; shared: boolean; write?: string }>()
+const { runs } = values
 const root = path.resolve(import.meta.dirname, '../..')
 const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-soak-'))
 const started = performance.now()
@@ -74,6 +70,11 @@ async function once(run: number): Promise<void> {
     ],
     { cwd: root, reject: false, stdin: 'ignore', env: { NO_COLOR: '1' } },
   )
+  if (exitCode === 2) {
+    process.stderr.write(`${stderr.trim()}\n`)
+    rmSync(folder, { recursive: true, force: true })
+    process.exit(2)
+  }
   const report = read(json)
   const bad = (report?.kernels ?? []).flatMap(({ label, release, suites, error }) => {
     const name = `${label} (${release})`

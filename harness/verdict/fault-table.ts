@@ -1,11 +1,13 @@
 /**
- * What becomes of what goes wrong, each fault really made to happen (harness/fixtures/verdicts): `npm run faults` writes
- * docs/faults.md, and the same rows are a test.
+ * What becomes of what goes wrong, each fault really made to happen (harness/fixtures/verdicts): `npm run faults [-- KERNEL
+ * [DEBUG-KERNEL]] [--write FILE]` makes the page that docs/faults.md is, and the same rows are a test.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { HarnessError } from '../errors.ts'
 import { type CliResult, startCli } from '../fixtures/cli.ts'
+import { npmCommand } from '../npm-command.ts'
 
 /** A fault and what has to be made of it. */
 export interface Row {
@@ -310,7 +312,8 @@ export async function runFaults(
       timeout: 1_500_000,
     },
   )
-  if (!/[✓×↓] /.test(stdout)) throw new Error(`nothing ran (status ${exitCode}): ${stderr.slice(-500)}`)
+  if (!/[✓×↓] /.test(stdout))
+    throw new HarnessError(exitCode === 2 ? 2 : 3, `nothing ran on ${label}`, { details: stderr.trim() })
   const outcomes = wanted.map(row => outcomeOf(row, stdout))
   return { outcomes, result: { status: exitCode, stdout, stderr } }
 }
@@ -366,20 +369,26 @@ export function faultTable(outcomes: readonly Outcome[]): string {
 }
 
 if (import.meta.main) {
-  const label = process.argv[2] ?? 'debian-6.1'
-  const { outcomes, result } = await runFaults(label)
-  // npm run faults -- debian-6.1 debug-6.12
-  const debugLabel = process.argv[3]
-  const debugged = debugLabel === undefined ? undefined : await runFaults(debugLabel, debugRows)
+  const command = npmCommand('faults', 'Makes each fault happen, and says what became of it.')
+    .argument('[kernel]', 'the kernel', 'debian-6.1')
+    .argument('[debug-kernel]', 'a debug kernel, for what only such kernels see')
+    .option('--write <file>', 'write the page there')
+    .parse()
+  const [label, debugLabel] = command.processedArgs as [string, string | undefined]
+  const values = command.opts<{ write?: string }>()
+  const run = (label: string, wanted?: readonly Row[]) =>
+    runFaults(label, wanted).catch(error => {
+      if (!(error instanceof HarnessError)) throw error
+      process.stderr.write(`${error.details}\nerror: ${error.message}\n`)
+      return process.exit(error.status)
+    })
+  const { outcomes, result } = await run(label)
+  const debugged = debugLabel === undefined ? undefined : await run(debugLabel, debugRows)
   const all = [...outcomes, ...(debugged?.outcomes ?? [])]
   const bad = all.filter(({ ok }) => !ok)
-  const docs = path.resolve(import.meta.dirname, '../../docs')
-  mkdirSync(docs, { recursive: true })
-  writeFileSync(
-    path.join(docs, 'faults.md'),
-    `# What becomes of what goes wrong
+  const page = `# What becomes of what goes wrong
 
-Each row was really made to happen on ${label}, by \`npm run faults\`, which writes this page; the same rows are a test
+Each row was really made to happen on ${label}, by \`npm run faults\`, which makes this page; the same rows are a test
 (harness/verdict/fault-table.e2e.test.ts). The exit status is that of a run with this fault alone. The time is what the test took from
 its beginning to its verdict, where the fault is a test's. Measured on ${os.cpus().length} cores (${os.cpus()[0]?.model.trim()}), load
 ${os.loadavg()[0]?.toFixed(1)}. What freezes is known to after 10 to 13 s: nothing may take longer to answer.
@@ -395,8 +404,9 @@ ${debugged ? `What only debug kernels see, on ${debugLabel}:\n\n${faultTable(deb
 | the file system of the templates is full | the guest is booted instead of restored; \`no space left\` where that fails too | 0 or 3 |
 | no memory for a guest | \`a guest needs ... MiB of memory\` | 3 |
 | no QEMU | \`qemu-system-x86_64 is not installed\` | 3 |
-`,
-  )
+`
+  if (values.write === undefined) process.stdout.write(page)
+  else writeFileSync(values.write, page)
   for (const { row, said } of bad) process.stderr.write(`not as wanted: ${row.file} ${row.fault}: ${said}\n`)
   process.stderr.write(`${all.length - bad.length} of ${all.length} as wanted\n`)
   const statuses = [result, ...(debugged ? [debugged.result] : [])].map(({ status }) => status)

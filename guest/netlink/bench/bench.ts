@@ -10,19 +10,26 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
-import { parseArgs } from 'node:util'
+import { Command, InvalidArgumentError } from 'commander'
 import type { Comparison, Line, Result } from './measure.ts'
 import { inGuest, onThisMachine } from './places.ts'
 
-const { values: options } = parseArgs({
-  options: {
-    kernel: { type: 'string' },
-    'v8-flags': { type: 'string' },
-    json: { type: 'string' },
-    runs: { type: 'string', default: '21' },
-    only: { type: 'string' },
-  },
-})
+const options = new Command('npm run bench:netlink --')
+  .description('Measures the client beside C on libmnl, as root on this machine, or in a guest.')
+  .option('--kernel <label>', 'in a guest that has this kernel')
+  .option('--v8-flags <flags>', 'separated by commas, with --kernel')
+  .option('--json <file>', 'write the figures there')
+  .option('--runs <number>', 'how often each is measured', numberOfRuns, 21)
+  .option('--only <name>', 'one comparison')
+  .showHelpAfterError('(--help shows what there is)')
+  .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : 2))
+  .parse()
+  .opts<{ kernel?: string; v8Flags?: string; json?: string; runs: number; only?: string }>()
+
+function numberOfRuns(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a whole number, 1 at least.')
+}
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
 const fail = (text: string): never => {
@@ -64,15 +71,14 @@ async function main(): Promise<number> {
   const { kernel, only } = options
   if (kernel === undefined && process.geteuid?.() !== 0)
     fail('the benchmark needs root: it makes links, in a network namespace of its own')
-  const runs = Math.max(1, Number(options.runs))
-  const args = [`${runs}`, ...(only === undefined ? [] : [only])]
+  const args = [`${options.runs}`, ...(only === undefined ? [] : [only])]
   const folder = mkdtempSync(path.join(tmpdir(), 'bench-netlink-'))
   try {
     const loop = compile(folder)
     const place =
       kernel === undefined
         ? onThisMachine(loop, args)
-        : await inGuest(kernel, loop, args, options['v8-flags']?.split(' '))
+        : await inGuest(kernel, loop, args, options.v8Flags?.split(' '))
     const child = spawn(place.command, place.args, { stdio: ['ignore', 'pipe', 'inherit'] })
     const ended = new Promise<number>((resolve, reject) => {
       child.once('error', reject)

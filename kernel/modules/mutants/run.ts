@@ -5,8 +5,8 @@
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
 import { execa } from 'execa'
+import { npmCommand } from '../../../harness/npm-command.ts'
 import { type Mutant, mutantsOf } from './table.ts'
 
 const modules = path.resolve(import.meta.dirname, '..')
@@ -28,10 +28,19 @@ const suites: Readonly<Record<string, readonly string[]>> = {
 /** What became of a mutant: the test that found it, or why none did. */
 type Verdict = { readonly foundBy: string } | { readonly missed: string }
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { kernel: { type: 'string' } } })
+const command = npmCommand(
+  'mutants',
+  'Breaks the modules in one way after another, and tells which test found it.',
+)
+  .argument('[names...]', 'only the mutants whose name contains one of these')
+  .option('--kernel <label>', 'the kernel')
+  .parse()
+const positionals = command.args
+const values = command.opts<{ kernel?: string }>()
 const mutants = mutantsOf(readFileSync(path.join(import.meta.dirname, 'README.md'), 'utf8')).filter(
   mutant => positionals.length === 0 || positionals.some(name => mutant.name.includes(name)),
 )
+if (mutants.length === 0) command.error(`error: no mutant has a name with ${positionals.join(' or ')} in it`)
 let found = 0
 for (const mutant of mutants) {
   const verdict = await judge(mutant)
@@ -69,6 +78,11 @@ async function run(folder: string, { module }: Mutant): Promise<Verdict> {
     timeout: LIMIT,
   })
   if (exitCode === 0) return { missed: 'every test passed' }
+  if (exitCode === 2) {
+    process.stderr.write(`${stderr.trim()}\n`)
+    for (const each of [folder, json]) rmSync(each, { recursive: true, force: true })
+    process.exit(2)
+  }
   const foundBy = existsSync(json)
     ? firstFailure(JSON.parse(readFileSync(json, 'utf8')) as Report)
     : undefined
