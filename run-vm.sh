@@ -33,6 +33,7 @@ missing_packages() {
 	fi
 	command -v qemu-system-x86_64 >/dev/null || echo qemu-system-x86
 	command -v gcc >/dev/null || echo gcc
+	command -v strip >/dev/null || echo binutils
 	command -v make >/dev/null || echo make
 	command -v xz >/dev/null || echo xz-utils
 	# For the guests.

@@ -12,11 +12,12 @@ import type { Progress } from '../progress.ts'
 import { qemuIdentity } from '../qemu/qemu.ts'
 import { bootSplats } from '../verdict/boot.ts'
 import { Decoder, type SymbolFiles } from '../verdict/decode.ts'
+import { bootWithClock } from './clock.ts'
 import { warmUp } from './warm.ts'
 
 const SAVE_LIMIT = 60_000
 /** Changes when what is saved does, for the same kernel and image. */
-const RECIPE = '6'
+const RECIPE = '7'
 
 const fileSchema = v.object({ size: v.number(), modified: v.number(), sha256: v.string() })
 const manifestSchema = v.object({
@@ -123,7 +124,7 @@ async function buildTemplate(
   const state = path.join(folder, 'state')
   await progress.step(`make the template of ${spec.label}`, async update => {
     update('boot')
-    const guest = await Guest.boot(spec, { type: 'file', path: ram, share: true })
+    const guest = await bootWithClock(spec, ram, progress)
     try {
       update('warm up')
       await guest.deliver(files)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { ExitStatus, HarnessError, MachineryError } from '../errors.ts'
 import type { Guest } from '../guest/guest.ts'
+import type { KernelLogRecord } from '../guest/kernel-log.ts'
 import type { Decoder } from './decode.ts'
 import { linesOfRecord } from './log-text.ts'
 import { describeSplat } from './report.ts'
@@ -9,16 +10,23 @@ import { countSplats, findSplats } from './splats.ts'
 /** Milliseconds that the log's last record may be late. */
 const LOG_LIMIT = 15_000
 
-/** What a kernel has reported of itself in a guest that is ready, before any test: each report as failures show it. */
-export async function bootSplats(
-  guest: Pick<Guest, 'label' | 'log'> & { ask(request: { type: 'mark-log'; text: string }): Promise<void> },
-  decoder: Decoder | undefined,
-): Promise<string[]> {
+/** A guest as far as its log is concerned. */
+type Logging = Pick<Guest, 'label' | 'log'> & {
+  ask(request: { type: 'mark-log'; text: string }): Promise<void>
+}
+
+/** All that a kernel has logged until now, which has arrived. */
+export async function loggedUntilNow(guest: Logging): Promise<readonly KernelLogRecord[]> {
   const mark = `netlink-vmtest: ready, ${randomUUID()}`
   await guest.ask({ type: 'mark-log', text: mark })
   if ((await guest.log.arrival(mark, LOG_LIMIT)) === undefined)
     throw new MachineryError(`the kernel log of ${guest.label} did not arrive within ${LOG_LIMIT / 1000} s`)
-  const splats = findSplats(guest.log.records.flatMap(linesOfRecord))
+  return guest.log.records
+}
+
+/** What a kernel has reported of itself in a guest that is ready, before any test: each report as failures show it. */
+export async function bootSplats(guest: Logging, decoder: Decoder | undefined): Promise<string[]> {
+  const splats = findSplats((await loggedUntilNow(guest)).flatMap(linesOfRecord))
   return await Promise.all(countSplats(splats).map(counted => describeSplat(counted, decoder)))
 }
 
