@@ -2,17 +2,12 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { BuildOptions } from './build.ts'
 import { onWait } from './cache.ts'
 import { ExitStatus, HarnessError } from './errors.ts'
+import { exitOnSignals } from './process.ts'
 import type { RunOptions } from './run.ts'
 import type { SessionOptions } from './session.ts'
 import { loadSettings, projectRoot } from './settings.ts'
 
-// A signal ends this process at once, and with it, by their parent-death signal, every child: QEMU, make, apt.
-for (const [signal, status] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-  ['SIGHUP', 129],
-] as const)
-  process.once(signal, () => process.exit(status))
+exitOnSignals()
 
 // What nobody caught is a bug of ours, and says nothing of the kernels under test: not status 1, which Node would give it.
 process.on('uncaughtException', error => process.exit(report(error)))

@@ -90,6 +90,15 @@ export function lastLines(text: string, count: number): string {
   return text.trimEnd().split('\n').slice(-count).join('\n')
 }
 
+/**
+ * A signal ends this process at once, as process.exit() does, and with it, by their parent-death signal, every child: QEMU,
+ * make, apt.
+ */
+export function exitOnSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => process.exit(signalStatus(signal)))
+}
+
 /** The exit status a shell gives a process ended by `signal`. */
 export function signalStatus(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal]

@@ -76,7 +76,7 @@ export function nodeBinary(): string {
 }
 
 /**
- * A program without the names that only debuggers read: those of node are a seventh of an image, all of which every boot
+ * A program without the names that only debuggers read: those of node are an eighth of an image, all of which every boot
  * unpacks, and every guest keeps in memory. What node's addons are linked with stays, and the stacks of its own crashes.
  */
 async function withoutSymbols(file: string, folder: string): Promise<Buffer> {

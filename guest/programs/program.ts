@@ -43,7 +43,7 @@ const optionTexts = {
 
 /** Runs a program with this process's arguments. Exit status: 0 done, 1 failed, 2 wrongly called. */
 export function main(program: Program): void {
-  // It does not fail. Not awaited by the programs: in guests they are CommonJS, which is loaded in half the time.
+  // It does not fail. Not awaited by the programs: in guests they are CommonJS, which is loaded sooner.
   void mainOf(program)
 }
 

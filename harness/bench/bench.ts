@@ -4,7 +4,6 @@
  * `sections` below.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
 import { startVitest, type Vitest } from 'vitest/node'
@@ -16,7 +15,7 @@ import { hostLabel } from '../../kernel/provide.ts'
 import { idle, startWatching } from '../fixtures/watching.ts'
 import { Guest, type SavedGuest } from '../guest/guest.ts'
 import type { GuestSource } from '../guest/source.ts'
-import { atLeastOne, listed, npmCommand } from '../npm-command.ts'
+import { atLeastOne, listed, npmCommand, temporaryFolder } from '../npm-command.ts'
 import { vmPool } from '../pool/pool.ts'
 import { prepareKernel } from '../prepare.ts'
 import { consoleProgress, silentProgress } from '../progress.ts'
@@ -62,7 +61,7 @@ const prepared = await prepareKernel(hostLabel(), {
 })
 const { spec, guests } = prepared
 const saved = await template(spec, prepared.delivery, silentProgress)
-const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-bench-'))
+const folder = temporaryFolder('bench')
 const results: Series[] = []
 /** Guests without templates. */
 const coldBoots: GuestSource = {
@@ -77,15 +76,11 @@ const add = (...more: Series[]) => {
   process.stdout.write(`${table(more)}\n`)
 }
 
-try {
-  process.stdout.write(
-    `${head.processor}, ${head.cores} cores, load ${head.load.map(load => load.toFixed(1)).join(' ')}, ` +
-      `${prepared.accelerator.accelerator}, ${prepared.kernel.label} (${prepared.kernel.release})\n\n`,
-  )
-  for (const [name, measure] of Object.entries(sections)) if (chosen.includes(name)) await measure()
-} finally {
-  rmSync(folder, { recursive: true, force: true })
-}
+process.stdout.write(
+  `${head.processor}, ${head.cores} cores, load ${head.load.map(load => load.toFixed(1)).join(' ')}, ` +
+    `${prepared.accelerator.accelerator}, ${prepared.kernel.label} (${prepared.kernel.release})\n\n`,
+)
+for (const [name, measure] of Object.entries(sections)) if (chosen.includes(name)) await measure()
 if (options.json !== undefined)
   writeFileSync(
     options.json,

@@ -3,12 +3,11 @@
  * with --shared as by --no-isolate, where a guest serves file after file. The modules are right, so every failure is a false
  * verdict: names each, and writes the result down with the machine it ran on, after each run. Exit status 1 when there was one.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { execa } from 'execa'
 import { hostLabel } from '../../kernel/provide.ts'
-import { atLeastOne, npmCommand } from '../npm-command.ts'
+import { atLeastOne, npmCommand, temporaryFolder } from '../npm-command.ts'
 import { seconds } from '../progress.ts'
 import type { KernelSummary } from '../report/summary.ts'
 import { machine } from './measure.ts'
@@ -24,20 +23,16 @@ const positionals = command.args
 const values = command.opts<{ runs: number; kernel: string; shared: boolean; write?: string }>()
 const { runs } = values
 const root = path.resolve(import.meta.dirname, '../..')
-const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-soak-'))
+const folder = temporaryFolder('soak')
 const started = performance.now()
 const files = new Map<string, number>()
 const falseVerdicts: string[] = []
 let done = 0
-try {
-  for (let run = 1; run <= runs; run++) {
-    await once(run)
-    done = run
-    // After each run: a soak of hours that is ended has its result all the same.
-    if (values.write !== undefined) writeFileSync(values.write, result())
-  }
-} finally {
-  rmSync(folder, { recursive: true, force: true })
+for (let run = 1; run <= runs; run++) {
+  await once(run)
+  done = run
+  // After each run: a soak of hours that is ended has its result all the same.
+  if (values.write !== undefined) writeFileSync(values.write, result())
 }
 process.stdout.write(result())
 process.exitCode = falseVerdicts.length === 0 ? 0 : 1
@@ -72,7 +67,6 @@ async function once(run: number): Promise<void> {
   )
   if (exitCode === 2) {
     process.stderr.write(`${stderr.trim()}\n`)
-    rmSync(folder, { recursive: true, force: true })
     process.exit(2)
   }
   const report = read(json)

@@ -17,7 +17,7 @@ import { inGuest, onThisMachine } from './places.ts'
 const options = new Command('npm run bench:netlink --')
   .description('Measures the client beside C on libmnl, as root on this machine, or in a guest.')
   .option('--kernel <label>', 'in a guest that has this kernel')
-  .option('--v8-flags <flags>', 'separated by commas, with --kernel')
+  .option('--v8-flags <flags>', 'separated by blanks, with --kernel')
   .option('--json <file>', 'write the figures there')
   .option('--runs <number>', 'how often each is measured', numberOfRuns, 21)
   .option('--only <name>', 'one comparison')

@@ -2,11 +2,10 @@
  * `npm run mutants [-- [--kernel LABEL] [NAME...]]`: applies each patch of README.md's table to the modules by itself, runs the
  * suites of the module it breaks, and tells whether a test found it. Exit status 1 when one was missed.
  */
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { execa } from 'execa'
-import { npmCommand } from '../../../harness/npm-command.ts'
+import { npmCommand, temporaryFolder } from '../../../harness/npm-command.ts'
 import { type Mutant, mutantsOf } from './table.ts'
 
 const modules = path.resolve(import.meta.dirname, '..')
@@ -41,6 +40,7 @@ const mutants = mutantsOf(readFileSync(path.join(import.meta.dirname, 'README.md
   mutant => positionals.length === 0 || positionals.some(name => mutant.name.includes(name)),
 )
 if (mutants.length === 0) command.error(`error: no mutant has a name with ${positionals.join(' or ')} in it`)
+const scratch = temporaryFolder('mutants')
 let found = 0
 for (const mutant of mutants) {
   const verdict = await judge(mutant)
@@ -52,7 +52,7 @@ process.stdout.write(`${found} of ${mutants.length} mutants found\n`)
 process.exitCode = found === mutants.length && found > 0 ? 0 : 1
 
 async function judge(mutant: Mutant): Promise<Verdict> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-mutant-'))
+  const folder = path.join(scratch, mutant.name)
   try {
     for (const part of ['Kbuild', ...Object.keys(suites)])
       cpSync(path.join(modules, part), path.join(folder, part), { recursive: true })
@@ -80,7 +80,6 @@ async function run(folder: string, { module }: Mutant): Promise<Verdict> {
   if (exitCode === 0) return { missed: 'every test passed' }
   if (exitCode === 2) {
     process.stderr.write(`${stderr.trim()}\n`)
-    for (const each of [folder, json]) rmSync(each, { recursive: true, force: true })
     process.exit(2)
   }
   const foundBy = existsSync(json)
