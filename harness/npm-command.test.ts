@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
@@ -48,4 +48,19 @@ test.each([
   const { status, stdout, stderr } = await call(name, ...args)
   expect(stderr).toContain(why)
   expect([status, stdout]).toEqual([2, ''])
+})
+
+test('ended by a signal: its folder goes with it', async () => {
+  const code = `const { npmCommand, temporaryFolder } = await import('./harness/npm-command.ts')
+    npmCommand('test', '')
+    console.log(temporaryFolder('test'))
+    setInterval(() => {}, 1000)`
+  const child = execa(process.execPath, ['--input-type=module', '-e', code], { cwd: root, reject: false })
+  const folder = await new Promise<string>(resolve =>
+    child.stdout.once('data', data => resolve(String(data).trim())),
+  )
+  expect(existsSync(folder)).toBe(true)
+  child.kill('SIGTERM')
+  expect((await child).exitCode).toBe(143)
+  expect(existsSync(folder)).toBe(false)
 })
