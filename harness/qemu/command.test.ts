@@ -30,8 +30,8 @@ test('every port is a descriptor that QEMU inherits', () => {
   ])
 })
 
-test('KVM takes the processor as it is, emulation all that it has', () => {
-  expect(values(qemuArguments(config), '-cpu')).toEqual(['max'])
+test('KVM takes the processor as it is, emulation all that it has but slow string instructions', () => {
+  expect(values(qemuArguments(config), '-cpu')).toEqual(['max,erms=off'])
   expect(values(qemuArguments({ ...config, accelerator: 'kvm' }), '-cpu')).toEqual(['host'])
 })
 
