@@ -38,6 +38,7 @@ test.each([
   ['bench', '--only', 'nonesuch', '--only: nothing is called nonesuch'],
   ['bench', '--runs', '0', 'It must be a whole number, 1 at least.'],
   ['bench:netlink', '--runs', 'many', 'It must be a whole number, 1 at least.'],
+  ['bench:netlink', '--only', 'nonesuch', 'There are: '],
   ['soak', '--runs', '1.5', 'It must be a whole number, 1 at least.'],
   ['soak', '--kernel', 'nonesuch', 'unknown kernel nonesuch: choose one of'],
   ['mutants', '--kernel', 'nonesuch', 'unknown kernel nonesuch: choose one of'],

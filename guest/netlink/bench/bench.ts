@@ -12,6 +12,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Comparison, Line, Result } from './measure.ts'
+import { measurements } from './measurements.ts'
 import { inGuest, onThisMachine } from './places.ts'
 
 const options = new Command('npm run bench:netlink --')
@@ -20,7 +21,7 @@ const options = new Command('npm run bench:netlink --')
   .option('--v8-flags <flags>', 'separated by blanks, with --kernel')
   .option('--json <file>', 'write the figures there')
   .option('--runs <number>', 'how often each is measured', numberOfRuns, 21)
-  .option('--only <name>', 'one comparison')
+  .option('--only <name>', "the comparisons that have this in their names, or 'memory'", nameOfSome)
   .showHelpAfterError('(--help shows what there is)')
   .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse()
@@ -29,6 +30,12 @@ const options = new Command('npm run bench:netlink --')
 function numberOfRuns(text: string): number {
   if (/^[1-9]\d*$/.test(text)) return Number(text)
   throw new InvalidArgumentError('It must be a whole number, 1 at least.')
+}
+
+function nameOfSome(text: string): string {
+  const names = [...measurements.map(({ name }) => name), 'memory']
+  if (names.some(name => name.includes(text))) return text
+  throw new InvalidArgumentError(`There are: ${names.join('; ')}.`)
 }
 
 const say = (text: string) => process.stdout.write(`${text}\n`)

@@ -94,4 +94,4 @@ for (const measurement of measurements) {
   if (only !== undefined && !measurement.name.includes(only)) continue
   say({ result: await compare(program, measurement, Number(runs)) })
 }
-if (only === undefined || only === 'memory') say({ memory: await measureMemory() })
+if (only === undefined || 'memory'.includes(only)) say({ memory: await measureMemory() })
