@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { startCli } from '../harness/fixtures/cli.ts'
 import { type Progress, silentProgress } from '../harness/progress.ts'
 import { buildModules } from './build-modules.ts'
 import { debianLabels } from './debian/series.ts'
@@ -36,3 +37,43 @@ test('a mirror that cannot be reached is named, with what to do', async () => {
     rmSync(folder, { recursive: true })
   }
 })
+
+test('a run that is killed while it provides a kernel, one that is stopped, and the one that gets it done', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'provide-'))
+  const drafts = path.join(folder, 'netlink-vmtest/drafts')
+  const start = () => startCli(['build', '--kernel', 'debian-6.1'], { env: { XDG_CACHE_HOME: folder } })
+  const killed = start()
+  await aboutToUnpack(killed)
+  expect(readdirSync(drafts)).toHaveLength(1)
+  killed.kill('SIGKILL')
+  const stopped = start()
+  await aboutToUnpack(stopped)
+  expect(readdirSync(drafts)).toHaveLength(1)
+  try {
+    stopped.kill('SIGSTOP')
+    const { exitCode, stdout, stderr } = await start()
+    expect(stderr).toMatch(/^✔ unpack Linux 6\.1\./m)
+    expect(stdout).toMatch(/^debian-6\.1: 6\.1\./)
+    expect(exitCode).toBe(0)
+    // Its lock is another's, and what it was making is there.
+    stopped.kill('SIGCONT')
+    expect(await stopped).toMatchObject({ exitCode: 0, stdout })
+    expect(readdirSync(drafts)).toEqual([])
+  } finally {
+    stopped.kill('SIGKILL')
+    rmSync(folder, { recursive: true })
+  }
+})
+
+/** Waits until a run has what it unpacks, and the lock on the kernel. */
+async function aboutToUnpack(run: ReturnType<typeof startCli>): Promise<void> {
+  let said = ''
+  const fetched = new Promise<true>(resolve =>
+    run.stderr.on('data', data => {
+      said += data
+      if (/^✔ fetch Linux/m.test(said)) resolve(true)
+    }),
+  )
+  if ((await Promise.race([fetched, run])) !== true)
+    throw new Error(`it ended without fetching anything: ${said}`)
+}
