@@ -43,13 +43,14 @@ test('a run that is killed while it provides a kernel, one that is stopped, and 
   const drafts = path.join(folder, 'netlink-vmtest/drafts')
   const start = () => startCli(['build', '--kernel', 'debian-6.1'], { env: { XDG_CACHE_HOME: folder } })
   const killed = start()
-  await aboutToUnpack(killed)
-  expect(readdirSync(drafts)).toHaveLength(1)
-  killed.kill('SIGKILL')
-  const stopped = start()
-  await aboutToUnpack(stopped)
-  expect(readdirSync(drafts)).toHaveLength(1)
+  let stopped: ReturnType<typeof start> | undefined
   try {
+    await aboutToUnpack(killed)
+    expect(readdirSync(drafts)).toHaveLength(1)
+    killed.kill('SIGKILL')
+    stopped = start()
+    await aboutToUnpack(stopped)
+    expect(readdirSync(drafts)).toHaveLength(1)
     stopped.kill('SIGSTOP')
     const { exitCode, stdout, stderr } = await start()
     expect(stderr).toMatch(/^✔ unpack Linux 6\.1\./m)
@@ -60,8 +61,9 @@ test('a run that is killed while it provides a kernel, one that is stopped, and 
     expect(await stopped).toMatchObject({ exitCode: 0, stdout })
     expect(readdirSync(drafts)).toEqual([])
   } finally {
-    stopped.kill('SIGKILL')
-    rmSync(folder, { recursive: true })
+    killed.kill('SIGKILL')
+    stopped?.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
   }
 })
 
