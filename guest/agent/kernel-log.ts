@@ -6,8 +6,9 @@ import type { Port } from './port.ts'
 const SEEK_END = 2
 /** The kernel writes no longer records (CONSOLE_EXT_LOG_MAX, PRINTK_MESSAGE_MAX). */
 const LONGEST_RECORD = 8192
-/** So many records are sent before others have a turn: a flood must not keep the agent from answering. */
+/** So many records of usual length are sent before others have a turn: a flood must not keep the agent from answering. */
 const AT_ONCE = 256
+const USUAL_RECORD = 64
 
 const libc = koffi.load('libc.so.6')
 const lseek = libc.func('int64_t lseek(int, int64_t, int)') as (
@@ -16,22 +17,35 @@ const lseek = libc.func('int64_t lseek(int, int64_t, int)') as (
   whence: number,
 ) => number
 /** Not fs.readSync: an exception for each time that there is nothing would cost every test half a millisecond under emulation. */
-const readNow = libc.func('int64_t read(int, void *, size_t)') as (
+const readNow = libc.func('int read(int, uintptr_t, size_t)') as (
   fd: number,
-  buffer: Buffer,
+  address: number,
   length: number,
 ) => number
 
-/** Reads what is in the kernel log, never waiting for more. */
+/**
+ * Reads what is in the kernel log, never waiting for more. Of each record it costs a system call, which gives no more than one,
+ * and makes no objects: a module that prints for each message makes thousands.
+ */
 class KernelLogReader {
   readonly #fd = fs.openSync('/dev/kmsg', fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
-  readonly #buffer = Buffer.allocUnsafeSlow(LONGEST_RECORD)
+  readonly buffer: Buffer
+  readonly #address: number
 
-  /** The bytes of the next record; undefined when there is none yet. Records that were overwritten are passed over. */
-  next(): Buffer | undefined {
+  /** @param size of the buffer: bytes, at least those of one record */
+  constructor(size: number) {
+    this.buffer = Buffer.allocUnsafeSlow(size)
+    this.#address = Number(koffi.address(this.buffer))
+  }
+
+  /**
+   * Puts the next record into the buffer, where there must be room for the longest; returns its length, or undefined when there is
+   * none yet. Records that were overwritten are passed over.
+   */
+  next(offset: number): number | undefined {
     for (;;) {
-      const length = Number(readNow(this.#fd, this.#buffer, LONGEST_RECORD))
-      if (length >= 0) return this.#buffer.subarray(0, length)
+      const length = readNow(this.#fd, this.#address + offset, LONGEST_RECORD)
+      if (length >= 0) return length
       const code = koffi.errno()
       if (code === constants.errno.EAGAIN) return undefined
       // Overtaken: said once, then reading goes on with the oldest record that is left.
@@ -50,7 +64,7 @@ class KernelLogReader {
 export function forwardKernelLog(port: Port): void {
   const bell = fs.openSync('/dev/kmsg', 'r')
   const ring = Buffer.allocUnsafeSlow(LONGEST_RECORD)
-  const reader = new KernelLogReader()
+  const reader = new KernelLogReader(AT_ONCE * USUAL_RECORD + LONGEST_RECORD)
   const wait = () =>
     fs.read(bell, ring, 0, ring.length, null, error => {
       if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
@@ -59,13 +73,15 @@ export function forwardKernelLog(port: Port): void {
   const forward = () => {
     // First to the end, then read: what comes in between rings at once.
     lseek(bell, 0, SEEK_END)
-    const records: Buffer[] = []
-    for (let record = reader.next(); record; record = reader.next()) {
-      records.push(Buffer.from(record))
-      if (records.length === AT_ONCE) break
+    let length = 0
+    let record = reader.next(length)
+    while (record !== undefined) {
+      length += record
+      if (length > AT_ONCE * USUAL_RECORD) break
+      record = reader.next(length)
     }
-    if (records.length > 0) port.sendBytes(Buffer.concat(records))
-    if (records.length === AT_ONCE) setImmediate(forward)
+    if (length > 0) port.sendBytes(reader.buffer.subarray(0, length))
+    if (record !== undefined) setImmediate(forward)
     else wait()
   }
   forward()
@@ -73,16 +89,16 @@ export function forwardKernelLog(port: Port): void {
 
 /** Where the kernel log is, as a number of its next record: a system call where nothing was logged since it was asked. */
 export class KernelLogPosition {
-  readonly #reader = new KernelLogReader()
+  readonly #reader = new KernelLogReader(LONGEST_RECORD)
   #next = 0
 
   /** The sequence number that the next record will have. */
   get next(): number {
-    let last: string | undefined
-    for (let record = this.#reader.next(); record; record = this.#reader.next())
-      last = record.toString('latin1', 0, 64)
-    // "priority,sequence,..."
-    if (last !== undefined) this.#next = Number(last.split(',', 2)[1]) + 1
+    let last: number | undefined
+    for (let length = this.#reader.next(0); length !== undefined; length = this.#reader.next(0)) last = length
+    // "priority,sequence,...": the last one is still there
+    if (last !== undefined)
+      this.#next = Number(this.#reader.buffer.toString('latin1', 0, Math.min(last, 64)).split(',', 2)[1]) + 1
     return this.#next
   }
 }

@@ -7,14 +7,14 @@ const CLASS = '/sys/class/virtio-ports'
 const LIMIT = 20_000
 
 /**
- * One virtio-serial port. Reads by one `fs.read` that waits in libuv's thread pool, writes by one `fs.write` at a
- * time: neither poll nor non-blocking mode, because blocking writes to a port that is also polled can sleep for
- * ever (a kernel bug: lmb/vimto#29, cilium/ebpf#1734); net.Socket and tty refuse these files anyway.
+ * One virtio-serial port. Reads by one `fs.read` that waits in libuv's thread pool: neither poll nor non-blocking mode, because
+ * blocking writes to a port that is also polled can sleep for ever (a kernel bug: lmb/vimto#29, cilium/ebpf#1734); net.Socket and
+ * tty refuse these files anyway. Writes at once: what was sent is the host's when `send` returns, whatever becomes of the guest,
+ * and no thread was woken for it. Where the host does not take it, the sender waits.
  */
 export class Port {
   readonly #fd: number
-  #queue: Buffer[] = []
-  #writing = false
+  #sent = 0
 
   private constructor(fd: number) {
     this.#fd = fd
@@ -38,9 +38,14 @@ export class Port {
     this.sendBytes(encodeFrame(message))
   }
 
-  sendBytes(bytes: Buffer): void {
-    this.#queue.push(bytes)
-    this.#write()
+  sendBytes(bytes: Uint8Array): void {
+    for (let offset = 0; offset < bytes.length; ) offset += fs.writeSync(this.#fd, bytes, offset)
+    this.#sent += bytes.length
+  }
+
+  /** Bytes sent so far. */
+  get sent(): number {
+    return this.#sent
   }
 
   /** Hands each message to `onMessage` for as long as the process lives. */
@@ -57,23 +62,6 @@ export class Port {
       next()
     }
     next()
-  }
-
-  #write(): void {
-    if (this.#writing || this.#queue.length === 0) return
-    this.#writing = true
-    const bytes = this.#queue.length === 1 ? (this.#queue[0] as Buffer) : Buffer.concat(this.#queue)
-    this.#queue = []
-    let offset = 0
-    const step = () => fs.write(this.#fd, bytes, offset, bytes.length - offset, null, written)
-    const written = (error: NodeJS.ErrnoException | null, count: number) => {
-      if (error && error.code !== 'EAGAIN' && error.code !== 'EINTR') throw error
-      offset += error ? 0 : count
-      if (offset < bytes.length) return step()
-      this.#writing = false
-      this.#write()
-    }
-    step()
   }
 }
 

@@ -119,6 +119,8 @@ export type FromWorker =
   | { readonly type: 'file-started'; readonly sequence: number; readonly taint: number }
   /** A call that waits for an `answer`. */
   | ({ readonly type: 'call'; readonly id: number } & WorkerCall)
+  /** One that does not. */
+  | ({ readonly type: 'note' } & WorkerNote)
 
 /** The result of a test as it is kept for the case that the guest dies before Vitest's own, throttled report. */
 export interface TestOutcome {
@@ -128,6 +130,26 @@ export interface TestOutcome {
   readonly retryCount?: number
   readonly errors?: readonly { name: string; message: string; stack: string; diff?: string }[]
 }
+
+/** That a test begins. */
+export interface TestStarted {
+  readonly method: 'test-started'
+  readonly test: string
+  /** Milliseconds; 0 or Infinity for none. */
+  readonly timeout: number
+  readonly sequence: number
+}
+
+/** That a test has ended. */
+export interface TestEnded {
+  readonly method: 'test-ended'
+  readonly test: string
+  readonly outcome: TestOutcome | undefined
+  readonly sequence: number
+}
+
+/** What the host has to know and nobody waits for: the end of a test in whose time the kernel logged nothing. */
+export type WorkerNote = TestStarted | TestEnded
 
 /** What a test declares that the kernel will report: a kind by its name, or a report whose text matches. */
 export interface ExpectedSplat {
@@ -146,12 +168,7 @@ export interface FoundFailure {
  * host. `sequence` is the number that the next kernel log record has; the answers to the three ends are {@link FoundFailure}s.
  */
 export type WorkerCall =
-  | {
-      readonly method: 'test-started'
-      readonly test: string
-      readonly timeout: number
-      readonly sequence: number
-    }
+  | TestStarted
   /** Asked only where the kernel logged something in the test's time, or should have. */
   | {
       readonly method: 'attempt-ended'
@@ -159,12 +176,7 @@ export type WorkerCall =
       readonly sequence: number
       readonly expected: readonly ExpectedSplat[]
     }
-  | {
-      readonly method: 'test-ended'
-      readonly test: string
-      readonly outcome: TestOutcome | undefined
-      readonly sequence: number
-    }
+  | TestEnded
   /**
    * `leaks`: what the file left behind, a line each; `loaded`: modules under test that it loaded and did not unload, which is no
    * fault where a guest is its own; `memory`: what kmemleak says.

@@ -1,4 +1,6 @@
 /** Sockets for real, on the families every kernel has; also as an ordinary user, but for what says otherwise. */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import {
@@ -128,6 +130,18 @@ describe('the kernel’s answers', () => {
     expect(results.map(r => r.status)).toEqual(
       results.map((_, i) => (i % 2 === 0 ? 'fulfilled' : 'rejected')),
     )
+  })
+
+  it('does not make V8 collect garbage at the first answer, whose buffers are large', async () => {
+    const program = `
+      const { Socket } = await import(${JSON.stringify(new URL('./index.ts', import.meta.url).href)})
+      const socket = Socket.open(${NETLINK_ROUTE})
+      await socket.request({ type: ${NLMSG_NOOP}, flags: ${NLM_F_ACK} }, [])
+      await socket.receive({ timeout: 1 }).catch(() => {})
+      socket.close()`
+    const flags = ['--trace-incremental-marking', '--no-warnings', '--input-type=module']
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [...flags, '--eval', program])
+    expect(`${stdout}${stderr}`).not.toContain('external memory pressure')
   })
 
   it('a message larger than a slab comes whole', async () => {

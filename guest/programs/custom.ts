@@ -1,7 +1,7 @@
 /** The custom family's sender, and a listener for its group. */
 import { encodeMessage, type Message, Socket } from '../netlink/index.ts'
 import { NETLINK_CUSTOMFAMILY, NETLINK_MYGROUP } from './nlcustom.ts'
-import { type Call, listen, main } from './program.ts'
+import { type Call, listen, main, print } from './program.ts'
 
 /** Bytes of payload, of which the text takes as many as it needs. */
 const MAX_PAYLOAD = 1024
@@ -20,20 +20,20 @@ async function sendText({ args: [text = 'HELLO KERNEL FROM USER'], timeout }: Ca
   const payload = Buffer.alloc(Math.max(MAX_PAYLOAD, bytes.length + 1))
   bytes.copy(payload)
   using socket = Socket.open(NETLINK_CUSTOMFAMILY)
-  process.stdout.write('Sending message to kernel...\n')
+  print('Sending message to kernel...\n')
   // The process id, as printed, where others have 0 or their port id: the module does not look at it.
   socket.send(encodeMessage({ type: 0, portId: process.pid }, payload))
   const answer = await socket.receive({ timeout })
-  for (const message of answer.messages()) print(message)
+  for (const message of answer.messages()) printMessage(message)
 }
 
 async function hearGroup(call: Call): Promise<void> {
   using socket = Socket.open(NETLINK_CUSTOMFAMILY, { memberships: [NETLINK_MYGROUP] })
-  await listen(socket, call, print)
+  await listen(socket, call, printMessage)
 }
 
 /** A text ends at its NUL. */
-function print(message: Message): void {
+function printMessage(message: Message): void {
   const [text] = message.payload.toString('utf8').split('\0')
-  process.stdout.write(`Received message: ${text}\n`)
+  print(`Received message: ${text}\n`)
 }

@@ -1,7 +1,7 @@
 /** Listing 8: tells of changes of the nlexample module's variable. */
 import { findAttribute, Socket } from '../netlink/index.ts'
 import { NETLINK_EXAMPLE, NLE_MYVAR, NLEX_GRP_MYVAR } from './nlexample.ts'
-import { listen, main } from './program.ts'
+import { listen, main, print } from './program.ts'
 
 main({
   usage: '',
@@ -12,7 +12,7 @@ main({
     using socket = Socket.open(NETLINK_EXAMPLE, { groups: NLEX_GRP_MYVAR })
     await listen(socket, call, message => {
       const myvar = findAttribute(message.attributes(), NLE_MYVAR)
-      if (myvar) process.stdout.write(`myvar=${myvar.u32()}\n`)
+      if (myvar) print(`myvar=${myvar.u32()}\n`)
     })
   },
 })

@@ -1,7 +1,7 @@
 /** Listing 18: tells of changes of the genlexample module's variable, whose group's number `resolve nlex` tells. */
 import { findAttribute, GENL_HDRLEN, NETLINK_GENERIC, Socket } from '../netlink/index.ts'
 import { NLE_MYVAR } from './genlexample.ts'
-import { listen, main, number } from './program.ts'
+import { listen, main, number, print } from './program.ts'
 
 main({
   usage: 'GROUP_ID',
@@ -16,7 +16,7 @@ main({
     using socket = Socket.open(NETLINK_GENERIC, { memberships: [number(group, 'GROUP_ID')] })
     await listen(socket, call, message => {
       const myvar = findAttribute(message.attributes(GENL_HDRLEN), NLE_MYVAR)
-      if (myvar) process.stdout.write(`myvar=${myvar.u32()}\n`)
+      if (myvar) print(`myvar=${myvar.u32()}\n`)
     })
   },
 })

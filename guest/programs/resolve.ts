@@ -18,7 +18,7 @@ import {
   CTRL_ATTR_MCAST_GRP_NAME,
   CTRL_CMD_GETFAMILY,
 } from './nlctrl.ts'
-import { main } from './program.ts'
+import { main, print } from './program.ts'
 
 main({
   usage: 'FAMILY_NAME',
@@ -40,10 +40,10 @@ main({
 function printFamily(message: Message): void {
   const attributes = message.attributes(GENL_HDRLEN)
   const id = findAttribute(attributes, CTRL_ATTR_FAMILY_ID)
-  if (id) process.stdout.write(`family-id: ${id.u16()}\n`)
+  if (id) print(`family-id: ${id.u16()}\n`)
   const groups = findAttribute(attributes, CTRL_ATTR_MCAST_GROUPS)
   if (groups) {
-    process.stdout.write('multicast -> id\n')
+    print('multicast -> id\n')
     for (const group of groups.attributes()) printGroup(group)
   }
 }
@@ -53,5 +53,5 @@ function printGroup(group: Attribute): void {
   const attributes = group.attributes()
   const name = findAttribute(attributes, CTRL_ATTR_MCAST_GRP_NAME)
   const id = findAttribute(attributes, CTRL_ATTR_MCAST_GRP_ID)
-  if (name && id) process.stdout.write(`'${name.string()}' -> ${id.u32()}\n`)
+  if (name && id) print(`'${name.string()}' -> ${id.u32()}\n`)
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
 import { encodeFrame, FrameDecoder } from '../../guest/agent/frames.ts'
 import {
   type AgentRequest,
@@ -287,8 +287,9 @@ export class Guest extends EventEmitter<GuestEvents> {
         this.emit('output', message.stream, Buffer.from(message.data))
         return
       case 'worker-exit':
-        // What the kernel said of it comes on another port.
-        void this.log.arrival(message.mark, WORKER_LOG_LIMIT).then(() => {
+        // What the kernel said of it comes on another port, and what the worker said before on its own: read, but not yet heard.
+        void this.log.arrival(message.mark, WORKER_LOG_LIMIT).then(async () => {
+          await immediate()
           const log = this.log.records.map(({ text }) => text).join('\n')
           this.#lose(workerLoss(message, log))
         })

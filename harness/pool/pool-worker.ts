@@ -3,7 +3,13 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunnerTask, RunnerTestFile } from 'vitest'
 import { generateFileHash, type PoolOptions, type PoolWorker } from 'vitest/node'
-import type { FromWorker, TestOutcome, WorkerCall } from '../../guest/agent/protocol.ts'
+import type {
+  FromWorker,
+  TestOutcome,
+  TestStarted,
+  WorkerCall,
+  WorkerNote,
+} from '../../guest/agent/protocol.ts'
 import { HarnessError, messageOf } from '../errors.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
@@ -155,6 +161,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #fromWorker(message: FromWorker): void {
     if (message.type === 'vitest') return this.#fromVitestWorker(message.message)
     if (message.type === 'file-started') return this.#fileStarted(message.sequence, message.taint)
+    if (message.type === 'note') return this.#noted(message)
     if (message.type !== 'call') return
     this.#answerCall(message).then(
       value => this.#guest?.sendToWorker({ type: 'answer', id: message.id, value }),
@@ -167,12 +174,17 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#judge?.fileStarted(sequence, taint)
   }
 
+  #noted(note: WorkerNote): void {
+    if (note.method === 'test-started') return this.#testStarted(note)
+    this.#marks.push({ ...note, what: 'ends' })
+    this.#judge?.testEndedInSilence(note.test)
+    this.#testEnded(note.test, note.outcome)
+  }
+
   async #answerCall(call: WorkerCall): Promise<unknown> {
     switch (call.method) {
       case 'test-started':
-        this.#marks.push({ ...call, what: 'begins' })
-        this.#testStarted(call.test, call.timeout, call.sequence)
-        return this.#judge?.testStarted(call.test, call.sequence)
+        return this.#testStarted(call)
       case 'attempt-ended':
         this.#disturbed ||= call.expected.length > 0
         return this.#named((await this.#judge?.attemptEnded(call.test, call.sequence, call.expected)) ?? [])
@@ -270,7 +282,9 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     for (const [id, event] of events) this.#lastEvents.set(id, event)
   }
 
-  #testStarted(test: string, timeout: number, sequence: number): void {
+  #testStarted({ test, timeout, sequence }: TestStarted): void {
+    this.#marks.push({ sequence, test, what: 'begins' })
+    this.#judge?.testStarted(test, sequence)
     this.#running = test
     this.#runningSince = Date.now()
     this.#logStart = sequence

@@ -24,7 +24,7 @@ test('every port is a descriptor that QEMU inherits', () => {
     'socket,id=worker,fd=6',
   ])
   expect(values(args, '-device')).toEqual([
-    'virtio-serial-pci,max_ports=3',
+    'virtio-serial-pci,ioeventfd=off,max_ports=3,vectors=9',
     'virtserialport,chardev=agent,name=agent',
     'virtserialport,chardev=worker,name=worker',
   ])
@@ -33,6 +33,11 @@ test('every port is a descriptor that QEMU inherits', () => {
 test('KVM takes the processor as it is, emulation all that it has but slow string instructions', () => {
   expect(values(qemuArguments(config), '-cpu')).toEqual(['max,erms=off'])
   expect(values(qemuArguments({ ...config, accelerator: 'kvm' }), '-cpu')).toEqual(['host'])
+})
+
+test('only emulated guests have their programs always at the same addresses', () => {
+  expect(values(qemuArguments(config), '-append')[0]).toMatch(/ norandmaps$/)
+  expect(values(qemuArguments({ ...config, accelerator: 'kvm' }), '-append')[0]).not.toContain('norandmaps')
 })
 
 test("RAM in a file; a comma in its path does not end QEMU's option", () => {

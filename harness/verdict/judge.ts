@@ -127,6 +127,11 @@ export class Judge {
     return failures
   }
 
+  /** A test has ended for good, and the kernel logged nothing since its last attempt began: nothing can be reported of it. */
+  testEndedInSilence(test: string): void {
+    this.#running.delete(test)
+  }
+
   /**
    * What belongs to the file and to none of its tests, up to this record; may be asked again for what came after.
    * @param left what the file leaves behind, where it is known
