@@ -34,8 +34,9 @@ export class Port {
     }
   }
 
-  send(message: unknown): void {
-    this.sendBytes(encodeFrame(message))
+  /** @param encode how: a plain message may go as JSON */
+  send(message: unknown, encode = encodeFrame): void {
+    this.sendBytes(encode(message))
   }
 
   sendBytes(bytes: Uint8Array): void {

@@ -119,7 +119,7 @@ export type FromWorker =
   | { readonly type: 'file-started'; readonly sequence: number; readonly taint: number }
   /** A call that waits for an `answer`. */
   | ({ readonly type: 'call'; readonly id: number } & WorkerCall)
-  /** One that does not. */
+  /** One that does not; as JSON. */
   | ({ readonly type: 'note' } & WorkerNote)
 
 /** The result of a test as it is kept for the case that the guest dies before Vitest's own, throttled report. */
@@ -135,7 +135,7 @@ export interface TestOutcome {
 export interface TestStarted {
   readonly method: 'test-started'
   readonly test: string
-  /** Milliseconds; 0 or Infinity for none. */
+  /** Milliseconds; 0 for none. */
   readonly timeout: number
   readonly sequence: number
 }

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 import { TestRunner } from 'vitest'
 import type { SnapshotEnvironment } from 'vitest/runtime'
 import { init, runBaseTests, setupEnvironment } from 'vitest/worker'
+import { encodePlainFrame } from './frames.ts'
 import { KernelLogPosition } from './kernel-log.ts'
 import { type Holdings, leftBehind, lostMemory, takeStock } from './leaks.ts'
 import { Port } from './port.ts'
@@ -47,8 +48,13 @@ const vitestListener = (listener: Listener) => {
 function call(request: WorkerCall): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const id = ++lastCall
-    waiting.set(id, { resolve, reject })
     send({ type: 'call', id, ...request })
+    const { sent } = port
+    const answered = (value: unknown) => {
+      taken = sent
+      resolve(value)
+    }
+    waiting.set(id, { resolve: answered, reject })
   })
 }
 
@@ -62,10 +68,9 @@ let taken = 0
 
 /** Tells the host something that it then knows, even if the guest dies at the next instruction. */
 async function tell(note: WorkerNote): Promise<void> {
-  if (port.sent - taken < UNDER_WAY) return send({ type: 'note', ...note })
-  const { sent } = port
-  await call(note)
-  taken = sent
+  if (port.sent - taken > UNDER_WAY) return void (await call(note))
+  const message: FromWorker = { type: 'note', ...note }
+  port.send(message, encodePlainFrame)
 }
 
 /** Snapshot files are the host's: the guest has no file system that outlives it. */
@@ -97,7 +102,7 @@ function announceTests(prototype: TestRunner): void {
     await tell({
       method: 'test-started',
       test: test.id,
-      timeout: (test as { timeout?: number }).timeout ?? 0,
+      timeout: limitOf(test),
       sequence,
     })
     await onBeforeTryTask?.call(this, test, ...rest)
@@ -138,6 +143,12 @@ function announceTests(prototype: TestRunner): void {
     if ((failures as FoundFailure[]).length > 0 && suite.result)
       fail(suite.result, failures as FoundFailure[])
   }
+}
+
+/** Milliseconds, 0 for no limit. */
+function limitOf(test: Test): number {
+  const { timeout = 0 } = test as { timeout?: number }
+  return Number.isFinite(timeout) ? timeout : 0
 }
 
 /** The tests that run, with the number of the first kernel log record of their time, and what they expect in it. */

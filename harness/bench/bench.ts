@@ -283,24 +283,27 @@ async function wholeRun(): Promise<void> {
 async function matrix(): Promise<void> {
   const labels = ['debian-6.1', 'debian-5.10', 'debian-6.12', 'debian-7.2', 'debian-7.3']
   const root = path.resolve(import.meta.dirname, '../..')
-  const on = (count: number) => () =>
-    timed(() =>
-      execa(path.join(root, 'run-vm.sh'), ['--kernel', labels.slice(0, count).join(',')], {
-        cwd: root,
-        stdin: 'ignore',
-      }),
-    )
+  const on =
+    (count: number, ...more: string[]) =>
+    () =>
+      timed(() =>
+        execa(path.join(root, 'run-vm.sh'), ['--kernel', labels.slice(0, count).join(','), ...more], {
+          cwd: root,
+          stdin: 'ignore',
+        }),
+      )
   await on(labels.length)()
-  const [one, three, five] = await inTurn(Math.min(runs, 3), {
+  const [one, three, five, shared] = await inTurn(Math.min(runs, 3), {
     'all suites on one kernel': on(1),
     'all suites on three kernels': on(3),
     'all suites on five kernels': on(5),
+    'all suites on five kernels, --no-isolate': on(5, '--no-isolate'),
   })
-  if (!one || !three || !five) return
+  if (!one || !three || !five || !shared) return
   const added = (more: Series, fewer: Series, count: number) =>
     more.values.map((value, index) => (value - (fewer.values[index] ?? Number.NaN)) / count)
   add(
-    ...[one, three, five],
+    ...[one, three, five, shared],
     series('each of the second and third kernel', 'ms', added(three, one, 2)),
     series('each of the fourth and fifth kernel', 'ms', added(five, three, 2)),
   )

@@ -44,10 +44,7 @@ export function qemuArguments(config: MachineConfig): string[] {
     ...['-smp', String(config.cpus), '-m', `${config.memory}M`],
     ...['-object', memoryBackend(config.ram ?? { type: 'anonymous' }, config.memory)],
     ...['-kernel', config.kernel, '-initrd', config.initramfs],
-    ...[
-      '-append',
-      [...machineParameters, ...parametersFor[config.accelerator], ...(config.parameters ?? [])].join(' '),
-    ],
+    ...['-append', kernelParameters(config).join(' ')],
     ...socket('monitor', config.monitor),
     ...['-mon', 'chardev=monitor,mode=control'],
     ...socket('console', config.console),
@@ -88,11 +85,11 @@ const machineParameters = [
   'no_timer_check',
 ]
 
-const parametersFor: Readonly<Record<Accelerator, readonly string[]>> = {
-  kvm: [],
+function kernelParameters({ accelerator, parameters = [] }: MachineConfig): string[] {
   // What is emulated is translated once for each address that it runs at (up to QEMU 7.2): a program whose libraries lie
   // elsewhere at each start is translated at each, 7000 blocks of node's, a seventh of the time that it takes to start.
-  tcg: ['norandmaps'],
+  const addresses = accelerator === 'tcg' ? ['norandmaps'] : []
+  return [...machineParameters, ...addresses, ...parameters]
 }
 
 /**
