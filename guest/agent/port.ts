@@ -9,8 +9,9 @@ const LIMIT = 20_000
 /**
  * One virtio-serial port. Reads by one `fs.read` that waits in libuv's thread pool: neither poll nor non-blocking mode, because
  * blocking writes to a port that is also polled can sleep for ever (a kernel bug: lmb/vimto#29, cilium/ebpf#1734); net.Socket and
- * tty refuse these files anyway. Writes at once: what was sent is the host's when `send` returns, whatever becomes of the guest,
- * and no thread was woken for it. Where the host does not take it, the sender waits.
+ * tty refuse these files anyway. Writes at once, and wakes no thread for it: what was sent is in the socket to the host when `send`
+ * returns, whatever becomes of the guest, unless so much is under way that the socket is full. Then QEMU keeps it, and the next
+ * sender waits.
  */
 export class Port {
   readonly #fd: number
