@@ -22,6 +22,16 @@ test('JUnit and JSON reports have them; --bail ends with the first', async () =>
   expect(stdout).not.toMatch(/[✓×] between/)
 })
 
+test('a report in a flood of log lines belongs to its test, also where nobody may write to the log', async () => {
+  const { status, stdout } = await runCli(['in-floods'], { cwd })
+  expect(stdout).toMatch(/× warns in a flood \d+ms/)
+  expect(stdout).toMatch(/✓ between/)
+  expect(stdout).toMatch(/× warns in a flood, and nobody may write to the log after it/)
+  expect(stdout).toMatch(/✓ after/)
+  expect(stdout.match(/^KernelSplat: WARN: faults: a warning/gm)).toHaveLength(2)
+  expect([status, /EPERM/.test(stdout)]).toEqual([1, false])
+})
+
 test("what a failed file's guest said is kept, in a folder that is named, and can be run again", async () => {
   const { status, stderr } = await runCli(['lost-panic'], { cwd })
   expect(status).toBe(1)
