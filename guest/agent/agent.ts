@@ -16,9 +16,9 @@ import {
   type DeliveredFile,
   type FromAgent,
   guestPaths,
+  nodeFlags,
   ports,
   type ToAgent,
-  workerFlags,
 } from './protocol.ts'
 
 const port = await Port.open(ports.agent)
@@ -100,7 +100,7 @@ function startWorker(): void {
   }
   // Colours are decided when the worker loads, before the host has said what it wants: on here, and switched off by
   // Vitest's own start message (config.disableColors) where they are not wanted.
-  const flags = process.env[workerFlags]?.split(',').filter(Boolean) ?? []
+  const flags = process.env[nodeFlags]?.split(',').filter(Boolean) ?? []
   const worker = spawn(
     process.execPath,
     [...flags, '--experimental-import-meta-resolve', '--no-warnings', workerFile],

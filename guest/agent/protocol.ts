@@ -21,8 +21,11 @@ export const guestPaths = {
   home: '/root',
 } as const
 
-/** The variable with V8's flags for the test worker, separated by commas; the kernel hands it from its command line to init. */
-export const workerFlags = 'NETLINK_VMTEST_WORKER_FLAGS'
+/**
+ * The variable with V8's flags for the agent and the test worker, separated by commas; the kernel hands it from its command line to
+ * init.
+ */
+export const nodeFlags = 'NETLINK_VMTEST_NODE_FLAGS'
 
 /** A file to be put into the guest. */
 export interface DeliveredFile {

@@ -1,4 +1,6 @@
+import { getRandomValues } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
+import { xoroshiro128plus } from '../agent/xoroshiro128plus.ts'
 
 /** The client library, as a thread gets it. */
 export type Netlink = typeof import('../netlink/index.ts')
@@ -11,11 +13,16 @@ const library = new URL(
 
 const LIMIT = 60_000
 
-/** What every thread runs: pieces of work as text, one after the other. */
+/**
+ * What every thread runs: pieces of work as text, one after the other. Each has random numbers of its own: a thread that was
+ * started before a guest was saved would have the same ones in all that are restored of it.
+ */
 const code = `
   const { parentPort, workerData } = require('node:worker_threads')
-  parentPort.on('message', async ({ work, input }) => {
+  const generator = ${xoroshiro128plus}
+  parentPort.on('message', async ({ work, input, seed }) => {
     try {
+      Math.random = generator(seed)
       const netlink = await import(workerData)
       parentPort.postMessage({ value: await (0, eval)(work)(netlink, input) })
     } catch (error) {
@@ -48,7 +55,11 @@ export async function inThread<Input, Output>(
       thread.once('message', resolve)
       thread.once('error', reject)
       thread.once('exit', () => reject(new Error('the thread ended without a result')))
-      thread.postMessage({ work: `(${work.toString()})`, input })
+      thread.postMessage({
+        work: `(${work.toString()})`,
+        input,
+        seed: getRandomValues(new BigUint64Array(2)),
+      })
     })
     // Not all at once: node has some of its own on it.
     for (const event of ['message', 'error', 'exit']) thread.removeAllListeners(event)

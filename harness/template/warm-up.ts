@@ -9,6 +9,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 beforeAll(() => {})
 afterAll(() => {})
 
+/** This project's own package, as the guest has it. */
+const own = (name: string) =>
+  import(/* @vite-ignore */ `file://${process.env.NETLINK_VMTEST_PACKAGE}/${name}.mjs`)
+
 for (const round of ['first', 'second', 'third']) {
   describe(`${round} round`, () => {
     beforeEach(() => {})
@@ -41,9 +45,8 @@ for (const round of ['first', 'second', 'third']) {
       expect(spy).toHaveBeenCalledWith(1)
     })
     test("this project's own package, whose modules stay loaded", async () => {
-      const folder = process.env.NETLINK_VMTEST_PACKAGE
-      const { Socket } = await import(/* @vite-ignore */ `file://${folder}/netlink.mjs`)
-      await import(/* @vite-ignore */ `file://${folder}/testing.mjs`)
+      const { Socket } = await own('netlink')
+      await own('testing')
       // NETLINK_GENERIC is in every kernel; a NOOP (type 1) that wants an acknowledgement (flags 5) gets one.
       const socket = Socket.open(16)
       for (let sequence = 0; sequence < 5; sequence++) await socket.request({ type: 1, flags: 5 }, [])
@@ -57,4 +60,22 @@ for (const round of ['first', 'second', 'third']) {
       expect(Buffer.from([1, 2, 3])).toEqual(Buffer.from([1, 2]))
     })
   })
+}
+
+/** Starting them takes seconds under emulation: they stay, with the library loaded, for the first file that wants some. */
+const threads = 3
+
+test('threads', async () => {
+  const { inThread } = await own('testing')
+  const work = async ({ Socket }: { Socket: { open(protocol: number): OneSocket } }) => {
+    const socket = Socket.open(16)
+    for (let sequence = 0; sequence < 5; sequence++) await socket.request({ type: 1, flags: 5 }, [])
+    socket.close()
+  }
+  await Promise.all(Array.from({ length: threads }, () => inThread(undefined, work)))
+})
+
+interface OneSocket {
+  request(header: { type: number; flags: number }, payload: []): Promise<unknown>
+  close(): void
 }

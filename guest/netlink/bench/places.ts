@@ -38,8 +38,8 @@ export async function inGuest(
     // koffi is in the guest
     external: ['koffi'],
   })
-  const workersFlags = '$(echo "$NETLINK_VMTEST_WORKER_FLAGS" | tr , " ")'
-  const shell = `exec node ${flags?.join(' ') ?? workersFlags} --expose-gc /guest/bench/measure.mjs /root/loop "$@"`
+  const nodeFlags = '$(echo "$NETLINK_VMTEST_NODE_FLAGS" | tr , " ")'
+  const shell = `exec node ${flags?.join(' ') ?? nodeFlags} --expose-gc /guest/bench/measure.mjs /root/loop "$@"`
   const cli = path.resolve(import.meta.dirname, '../../../harness/cli.ts')
   return {
     command: process.execPath,
