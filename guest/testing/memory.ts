@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Socket } from '../netlink/index.ts'
 import { kernel } from './kernel.ts'
+import { discardReceived } from './system-call.ts'
 
 /** Bytes of the kernel's slab memory that cannot be reclaimed: where what is allocated and never freed adds up. */
 export function unreclaimableSlab(): number {
@@ -67,7 +68,7 @@ export async function slabGrowthBy(
   return await slabGrowth(() => {
     for (let sent = 0; sent < REQUESTS; ) {
       for (const end = sent + UNREAD; sent < end; sent += batch) send(sockets[0], datagram)
-      for (const socket of sockets) while (socket.receiveReady().length > 0);
+      for (const socket of sockets) discardReceived(socket.fd)
     }
   })
 }

@@ -14,6 +14,7 @@ const numbers = {
     capset: 126,
     delete_module: 176,
     unshare: 272,
+    recvmmsg: 299,
     setns: 308,
     finit_module: 313,
   },
@@ -21,6 +22,7 @@ const numbers = {
     capget: 90,
     capset: 91,
     unshare: 97,
+    recvmmsg: 243,
     delete_module: 106,
     setresuid: 147,
     setresgid: 149,
@@ -53,6 +55,15 @@ const withBuffers = libc.func('long syscall(long, void *, void *)') as (
   number: number,
   first: Buffer,
   second: Buffer,
+) => number
+
+const withMessages = libc.func('long syscall(long, long, void *, long, long, void *)') as (
+  number: number,
+  fd: number,
+  messages: Buffer,
+  count: number,
+  flags: number,
+  timeout: null,
 ) => number
 
 function numberOf(name: SystemCall): number {
@@ -113,4 +124,26 @@ export function changeEffectiveCapabilities(change: (effective: bigint) => bigin
   data.writeUInt32LE(Number(after >> 32n), 12)
   check('capset', withBuffers(numberOf('capset'), header, data))
   return before
+}
+
+/** As many struct mmsghdr as datagrams are taken at once: no room for anything of a message. */
+const DISCARDED = 64
+const discarded = Buffer.alloc(DISCARDED * 64)
+const EAGAIN = 11
+const MSG_DONTWAIT = 0x40
+
+/**
+ * Takes all that is in a socket's receive buffer, and nothing of it: where thousands of messages are sent for what they do to the
+ * kernel, copying and decoding them is most of the time.
+ * @returns how many datagrams there were
+ * @throws SystemCallError, ENOBUFS where the kernel has lost some
+ */
+export function discardReceived(fd: number): number {
+  let count = 0
+  for (;;) {
+    const taken = withMessages(numberOf('recvmmsg'), fd, discarded, DISCARDED, MSG_DONTWAIT, null)
+    if (taken === -1 && koffi.errno() === EAGAIN) return count
+    check('recvmmsg', taken)
+    count += taken
+  }
 }

@@ -30,6 +30,7 @@ import {
   wire,
   withoutCapability,
 } from './index.ts'
+import { discardReceived } from './system-call.ts'
 
 const isRoot = process.geteuid?.() === 0
 const noop = encodeMessage({ type: 1, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 7 })
@@ -186,5 +187,22 @@ describe.runIf(isRoot)('KernelLog', () => {
     using log = KernelLog.fromNow()
     writeFileSync('/dev/kmsg', '<14>from user space\n')
     expect(log.read().filter(record => record.text.includes('from user space'))).toEqual([])
+  })
+})
+
+describe('discardReceived', () => {
+  it('takes all that there is, and says how much', async () => {
+    using socket = openRoute()
+    for (let i = 0; i < 3; i++) socket.send(Buffer.concat(Array.from({ length: 50 }, () => noop)))
+    expect(discardReceived(socket.fd)).toBe(150)
+    expect(discardReceived(socket.fd)).toBe(0)
+    expect(await exchange(socket, noop)).toEqual([acknowledgement(noop, socket)])
+  })
+
+  it('says what was lost', () => {
+    using socket = openRoute()
+    socket.setReceiveBuffer(0)
+    socket.send(Buffer.concat(Array.from({ length: 50 }, () => noop)))
+    expect(() => discardReceived(socket.fd)).toThrow(/recvmmsg.*ENOBUFS/)
   })
 })
