@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { guestPaths } from '../guest/agent/protocol.ts'
 import { contentKey } from '../harness/cache.ts'
+import { nodeBinary } from './node-binary.ts'
+import { launcher, precompiled } from './precompiled.ts'
 
 const project = path.resolve(import.meta.dirname, '..')
 const vitest = path.dirname(fileURLToPath(import.meta.resolve('vitest/package.json')))
@@ -122,22 +124,29 @@ export async function bundleGuestPackage(): Promise<GuestPackage> {
       ...common,
       entryPoints: programs.map(name => ({ in: path.join(project, `guest/programs/${name}.ts`), out: name })),
       format: 'cjs',
-      banner: { js: '#!/usr/bin/node' },
     }),
   ])
-  const content = contentKey(
-    [...modules.outputFiles, ...commands.outputFiles].flatMap(file => [file.path, file.contents]),
+  const compiled = await precompiled(
+    commands.outputFiles.map(file => ({ name: path.basename(file.path, '.js'), source: file.text })),
+    nodeBinary(),
   )
+  const content = contentKey([
+    ...modules.outputFiles.flatMap(file => [file.path, file.contents]),
+    ...compiled.flatMap(({ name, source, code }) => [name, launcher(''), source, code]),
+  ])
   const folder = `${guestPaths.root}/packages/${content}`
   return {
     folder,
     files: [
       ...modules.outputFiles.map(file => ({ path: `${folder}${file.path}`, content: file.contents })),
-      ...commands.outputFiles.map(file => ({
-        path: `${guestPaths.programs}/${path.basename(file.path, '.js')}`,
-        content: file.contents,
-        mode: 0o755,
-      })),
+      ...compiled.flatMap(({ name, source, code }) => {
+        const place = `${guestPaths.root}/programs/${name}.js`
+        return [
+          { path: `${guestPaths.programs}/${name}`, content: Buffer.from(launcher(place)), mode: 0o755 },
+          { path: place, content: Buffer.from(source) },
+          { path: `${place}.code`, content: code },
+        ]
+      }),
     ],
   }
 }

