@@ -9,7 +9,7 @@ import { completeJson, writeMarkdown } from './report/files.ts'
 import { matrixTable, textTable } from './report/matrix-table.ts'
 import { exitStatusOf, summarize, summaryLines } from './report/summary.ts'
 import type { Settings } from './settings.ts'
-import { growing, prune } from './stock.ts'
+import { pruneWhenDue } from './stock.ts'
 import {
   outputFiles,
   parseVitestArguments,
@@ -85,7 +85,7 @@ export async function run(
 
 /** Keeps the cache within its limits; what this run used stays. A cache that cannot be tidied is no reason to fail. */
 async function pruneStock({ cache }: Settings, since: number): Promise<void> {
-  await prune({ age: cache.days * 86_400_000, size: cache.gigabytes * 1e9 }, growing, since).catch(() => {})
+  await pruneWhenDue({ age: cache.days * 86_400_000, size: cache.gigabytes * 1e9 }, since).catch(() => {})
 }
 
 /** Tells each kernel's guests how many files are about to run, and whether they share them. */

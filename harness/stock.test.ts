@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { cacheRoot, locked } from './cache.ts'
-import { diskUsage, growing, overdue, prune, type StockedEntry, stock } from './stock.ts'
+import { diskUsage, growing, overdue, prune, pruneWhenDue, type StockedEntry, stock } from './stock.ts'
 
 const entry = (
   key: string,
@@ -88,4 +88,30 @@ test('what ended builds have left goes as well, and never what a build is at wor
   )
   expect(keys(removed).toSorted()).toEqual(['ended', 'kernels-ended'])
   expect(keys(stock()).toSorted()).toEqual(['busy', 'kernels-busy'])
+})
+
+test('pruning is done after something was added, after other limits, and once a day; else nobody looks at the entries', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'stock-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  vi.stubEnv('XDG_CACHE_HOME', folder)
+  const now = Date.now()
+  const limits = { age: 5 * 86_400_000, size: 1e9 }
+  const add = (key: string, at: number) => {
+    const made = path.join(cacheRoot(), 'templates', key)
+    mkdirSync(made, { recursive: true })
+    utimesSync(made, 0, 0)
+    utimesSync(path.dirname(made), at / 1000, at / 1000)
+  }
+  add('first', now - 60_000)
+  expect(keys(await pruneWhenDue(limits, now - 50_000))).toEqual(['first'])
+  add('unseen', now - 55_000)
+  expect(keys(await pruneWhenDue(limits, now - 40_000))).toEqual([])
+  add('second', now - 30_000)
+  expect(keys(await pruneWhenDue(limits, now - 20_000)).toSorted()).toEqual(['second', 'unseen'])
+  add('third', now - 25_000)
+  expect(keys(await pruneWhenDue({ ...limits, size: 0 }, now - 10_000))).toEqual(['third'])
+  add('fourth', now - 15_000)
+  const yesterday = (now - 2 * 86_400_000) / 1000
+  utimesSync(path.join(cacheRoot(), 'pruned'), yesterday, yesterday)
+  expect(keys(await pruneWhenDue({ ...limits, size: 0 }, now))).toEqual(['fourth'])
 })

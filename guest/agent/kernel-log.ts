@@ -7,9 +7,8 @@ const SEEK_SET = 0
 const SEEK_END = 2
 /** The kernel writes no longer records (CONSOLE_EXT_LOG_MAX, PRINTK_MESSAGE_MAX). */
 const LONGEST_RECORD = 8192
-/** So many records of usual length are sent before others have a turn: a flood must not keep the agent from answering. */
-const AT_ONCE = 256
-const USUAL_RECORD = 64
+/** So many bytes are sent before others have a turn: a flood must not keep the agent from answering. */
+const AT_ONCE = 3 * LONGEST_RECORD
 /** So many records cost as much to read as a mark behind them all. */
 const FLOOD = 32
 
@@ -25,40 +24,59 @@ const readNow = libc.func('int read(int, uintptr_t, size_t)') as (
   address: number,
   length: number,
 ) => number
+const fdopen = libc.func('void *fdopen(int, const char *)') as (fd: number, mode: string) => unknown
+const setvbuf = libc.func('int setvbuf(void *, uintptr_t, int, size_t)') as (
+  stream: unknown,
+  address: number,
+  mode: number,
+  size: number,
+) => number
+const fread = libc.func('size_t fread(uintptr_t, size_t, size_t, void *)') as (
+  address: number,
+  size: number,
+  count: number,
+  stream: unknown,
+) => number
+const clearerr = libc.func('void clearerr(void *)') as (stream: unknown) => void
+/** stdio.h: a buffer is filled before it is read. */
+const _IOFBF = 0
+
+const openLog = () => fs.openSync('/dev/kmsg', fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
+
+/** Whether a read has ended for there is nothing yet, and not at records that were overwritten, behind which it goes on. */
+function hasAll(): boolean {
+  const code = koffi.errno()
+  if (code === constants.errno.EAGAIN) return true
+  // EPIPE: overtaken. Said once, then reading goes on with the oldest record that is left.
+  if (code === constants.errno.EPIPE || code === constants.errno.EINTR) return false
+  throw new Error(`cannot read /dev/kmsg: errno ${code}`)
+}
 
 /**
- * Reads what is in the kernel log, never waiting for more. Of each record it costs a system call, which gives no more than one,
- * and makes no objects: a module that prints for each message makes thousands.
+ * The kernel log as bytes, never waiting for more. A system call gives no more than one record, so fread(3) makes as many as it takes:
+ * a module that prints for each message makes thousands of records, and of what each cost the agent under emulation, half was the
+ * call from JavaScript.
  */
-class KernelLogReader {
-  readonly #fd = fs.openSync('/dev/kmsg', fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
-  readonly buffer: Buffer
-  readonly #address: number
+class KernelLogBytes {
+  readonly buffer = Buffer.allocUnsafeSlow(AT_ONCE)
+  readonly #address = Number(koffi.address(this.buffer))
+  readonly #stream = fdopen(openLog(), 'r')
+  /** Its own, where what does not fit into {@link buffer} stays until the next time. */
+  readonly #rest = Buffer.allocUnsafeSlow(LONGEST_RECORD)
 
-  /** @param size of the buffer: bytes, at least those of one record */
-  constructor(size: number) {
-    this.buffer = Buffer.allocUnsafeSlow(size)
-    this.#address = Number(koffi.address(this.buffer))
+  constructor() {
+    // The kernel drops a record that a read has no room for. With a buffer of this size glibc makes none that is smaller: it
+    // reads into ours by multiples of it, and the last by way of its own.
+    if (setvbuf(this.#stream, Number(koffi.address(this.#rest)), _IOFBF, LONGEST_RECORD) !== 0)
+      throw new Error('setvbuf failed: reads of the kernel log might lose records')
   }
 
-  /** @param whence where it goes on reading: at the oldest record that is left (SEEK_SET), or after the last one (SEEK_END) */
-  seek(whence: number): void {
-    lseek(this.#fd, 0, whence)
-  }
-
-  /**
-   * Puts the next record into the buffer, where there must be room for the longest; returns its length, or undefined when there is
-   * none yet. Records that were overwritten are passed over.
-   */
-  next(offset: number): number | undefined {
-    for (;;) {
-      const length = readNow(this.#fd, this.#address + offset, LONGEST_RECORD)
-      if (length >= 0) return length
-      const code = koffi.errno()
-      if (code === constants.errno.EAGAIN) return undefined
-      // Overtaken: said once, then reading goes on with the oldest record that is left.
-      if (code !== constants.errno.EPIPE && code !== constants.errno.EINTR)
-        throw new Error(`cannot read /dev/kmsg: errno ${code}`)
+  /** Puts as much into the buffer as it has room for, or all that there is. @returns how many bytes */
+  read(): number {
+    for (let length = 0; ; ) {
+      length += fread(this.#address + length, 1, AT_ONCE - length, this.#stream)
+      if (length === AT_ONCE || hasAll()) return length
+      clearerr(this.#stream)
     }
   }
 }
@@ -72,7 +90,7 @@ class KernelLogReader {
 export function forwardKernelLog(port: Port): void {
   const bell = fs.openSync('/dev/kmsg', 'r')
   const ring = Buffer.allocUnsafeSlow(LONGEST_RECORD)
-  const reader = new KernelLogReader(AT_ONCE * USUAL_RECORD + LONGEST_RECORD)
+  const log = new KernelLogBytes()
   const wait = () =>
     fs.read(bell, ring, 0, ring.length, null, error => {
       if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
@@ -81,37 +99,55 @@ export function forwardKernelLog(port: Port): void {
   const forward = () => {
     // First to the end, then read: what comes in between rings at once.
     lseek(bell, 0, SEEK_END)
-    let length = 0
-    let record = reader.next(length)
-    while (record !== undefined) {
-      length += record
-      if (length > AT_ONCE * USUAL_RECORD) break
-      record = reader.next(length)
-    }
-    if (length > 0) port.sendBytes(reader.buffer.subarray(0, length))
-    if (record !== undefined) setImmediate(forward)
+    const length = log.read()
+    if (length > 0) port.sendBytes(log.buffer.subarray(0, length))
+    if (length === AT_ONCE) setImmediate(forward)
     else wait()
   }
   forward()
 }
 
+/** The kernel log's records one by one, never waiting for more. */
+class KernelLogRecords {
+  readonly #fd = openLog()
+  readonly buffer = Buffer.allocUnsafeSlow(LONGEST_RECORD)
+  readonly #address = Number(koffi.address(this.buffer))
+
+  /** @param whence where it goes on reading: at the oldest record that is left (SEEK_SET), or after the last one (SEEK_END) */
+  seek(whence: number): void {
+    lseek(this.#fd, 0, whence)
+  }
+
+  /**
+   * Puts the next record into the buffer; returns its length, or undefined when there is none yet. Records that were overwritten are
+   * passed over.
+   */
+  next(): number | undefined {
+    for (;;) {
+      const length = readNow(this.#fd, this.#address, LONGEST_RECORD)
+      if (length >= 0) return length
+      if (hasAll()) return undefined
+    }
+  }
+}
+
 /** Where the kernel log is, as a number of its next record: a system call where nothing was logged since it was asked. */
 export class KernelLogPosition {
-  readonly #reader = new KernelLogReader(LONGEST_RECORD)
+  readonly #records = new KernelLogRecords()
   #next = 0
 
   /** The sequence number that the next record will have. */
   get next(): number {
     if (this.#read(FLOOD) === FLOOD) {
       // Only the end is wanted, and its number. After a seek there is nothing to read until something comes.
-      this.#reader.seek(SEEK_END)
+      this.#records.seek(SEEK_END)
       try {
         markKernelLog('netlink-vmtest: the log up to here')
       } catch {
         // EPERM: a test has forbidden it (printk_devkmsg=off), and all has to be read.
       }
       if (this.#read(Infinity) === 0) {
-        this.#reader.seek(SEEK_SET)
+        this.#records.seek(SEEK_SET)
         this.#read(Infinity)
       }
     }
@@ -123,12 +159,12 @@ export class KernelLogPosition {
     let count = 0
     let last = 0
     for (let length: number | undefined; count < most; count++) {
-      length = this.#reader.next(0)
+      length = this.#records.next()
       if (length === undefined) break
       last = length
     }
     // "priority,sequence,...": the last one is still there
-    const head = this.#reader.buffer.toString('latin1', 0, Math.min(last, 64))
+    const head = this.#records.buffer.toString('latin1', 0, Math.min(last, 64))
     if (count > 0) this.#next = Number(head.split(',', 2)[1]) + 1
     return count
   }

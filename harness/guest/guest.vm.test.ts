@@ -6,7 +6,7 @@ import { MachineryError } from '../errors.ts'
 import { defaultKernel } from '../fixtures/kernel.ts'
 import { killFirstQemu } from '../fixtures/processes.ts'
 import { Guest, type GuestSpec } from './guest.ts'
-import { GuestProgram } from './guest-program.ts'
+import { GuestProgram, runInGuest } from './guest-program.ts'
 import type { Loss } from './loss.ts'
 
 let spec: GuestSpec
@@ -33,6 +33,21 @@ test('a guest boots, tells its release, answers, takes files, keeps its log, and
   await guest.end()
   expect(existsSync(`/proc/${pid}`)).toBe(false)
   await expect(guest.ping(1_000)).rejects.toThrow(MachineryError)
+})
+
+test('a flood of records arrives whole and in order, the longest with the short ones', async () => {
+  const guest = await boot()
+  const said = (line: number) => `${line} ${line % 3 === 0 ? '\x01'.repeat(950) : 'short'}`
+  const lines = 3000
+  const script = `
+    const said = ${said}
+    for (let line = 0; line < ${lines}; line++) fs.writeFileSync('/dev/kmsg', said(line) + '\\n')`
+  const { code } = await runInGuest(guest, { command: ['node', '-e', script], folder: '/', environment: {} })
+  expect(code).toBe(0)
+  await guest.log.arrival(said(lines - 1), 60_000)
+  const texts = guest.log.records.filter(record => record.facility === 1).map(record => record.text)
+  expect(texts.slice(-lines)).toEqual(Array.from({ length: lines }, (_, line) => said(line)))
+  expect(guest.log.lost).toBe(0)
 })
 
 test('QEMU dies before the agent says hello: an error that says so, at once', async () => {

@@ -160,9 +160,11 @@ export class Restores implements GuestSource {
 
   /** A guest that has served a file before. */
   async #takeUsed(): Promise<Guest | undefined> {
-    // Vitest starts a file before it lets go of the worker of the one that has ended.
-    if (this.#idle.length === 0 && this.#returning.size > 0)
-      await Promise.race([...this.#returning, sleep(RETURN_LIMIT)])
+    // Vitest starts a file before it lets go of the worker of the one that has ended. Where two end at once, the first guest that
+    // comes is for one of those who wait for it, and the other waits on.
+    const limit = performance.now() + RETURN_LIMIT
+    while (this.#idle.length === 0 && this.#returning.size > 0 && performance.now() < limit)
+      await Promise.race([...this.#returning, sleep(RETURN_LIMIT, undefined, { ref: false })])
     for (let guest = this.#idle.pop(); guest; guest = this.#idle.pop()) {
       // It may have died since.
       if (!(await this.#isFresh(guest))) continue
