@@ -81,6 +81,9 @@ const machineParameters = [
   // What protects kernels from each other's speculation costs emulation a tenth, and tests nothing here.
   'mitigations=off',
   'audit=0',
+  // Nothing in a guest works while rmmod waits for readers of RCU that there are none of: 20 loads and unloads take 0.3 s
+  // instead of 0.8 s (6.12).
+  'rcupdate.rcu_expedited=1',
   'tsc=reliable',
   'no_timer_check',
 ]
