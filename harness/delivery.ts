@@ -80,7 +80,8 @@ export class Delivery {
     }))
   }
 
-  async bundlePackage(): Promise<void> {
-    this.#package = await bundleGuestPackage()
+  /** @param bundle makes the package, where it is not made for this kernel alone */
+  async bundlePackage(bundle = bundleGuestPackage): Promise<void> {
+    this.#package = await bundle()
   }
 }

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { bundleGuestPackage } from '../images/guest-runtime.ts'
 import { hostLabel } from '../kernel/provide.ts'
 import { HarnessError, UsageError } from './errors.ts'
 import type { GuestSource } from './guest/source.ts'
@@ -53,10 +54,14 @@ export async function prepareKernels(
 ): Promise<KernelOfRun[]> {
   const kernels: KernelOfRun[] = []
   const waiting = [...labels.entries()]
+  let bundled: ReturnType<typeof bundleGuestPackage> | undefined
+  const bundle = () => (bundled ??= bundleGuestPackage())
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const [index, label] = next
-      kernels[index] = await prepareKernel(label, options).catch(error => unprepared(label, error))
+      kernels[index] = await prepareKernel(label, { ...options, bundle }).catch(error =>
+        unprepared(label, error),
+      )
       const kernel = kernels[index]
       if (!isPrepared(kernel) && labels.length > 1)
         options.progress.note(`${label} cannot run: ${kernel.error.message}`)

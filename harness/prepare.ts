@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism, freemem } from 'node:os'
 import path from 'node:path'
 import { nodeFlags } from '../guest/agent/protocol.ts'
+import type { GuestPackage } from '../images/guest-runtime.ts'
 import { findBusybox, guestImage } from '../images/image.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { LockFile } from '../kernel/lock-file.ts'
@@ -52,6 +53,8 @@ export interface PrepareOptions {
   readonly progress: Progress
   /** Takes the newest version that a label can stand for, in place of the one that the lock file names. */
   readonly update?: boolean | undefined
+  /** Makes the package that tests import in guests, where several kernels share one. */
+  readonly bundle?: (() => Promise<GuestPackage>) | undefined
 }
 
 /** The kernel that a label stands for in this project: as its lock file has it, which it is written into. */
@@ -96,7 +99,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     bootSplats: settings.vm.bootSplats,
     limits: { file: settings.fileTimeout * needs.slowness, run: settings.runTimeout },
   }
-  await delivery.bundlePackage()
+  await delivery.bundlePackage(options.bundle)
   const guests = new Restores(spec, delivery, progress)
   await guests.prepare()
   return { label, kernel, slowness: needs.slowness, accelerator, spec, delivery, guests }
