@@ -59,6 +59,16 @@ export function debianTargets(targets: readonly Target[]): Partial<Record<Archiv
   return { ...(main && { main }), ...(security && { security }) }
 }
 
+/**
+ * All that is configured: `released`, which apt has Release files of, before the others. An image often comes with the
+ * lists of the main archive alone, and apt then says nothing of security's.
+ */
+export function withUnread(released: readonly Target[], configured: readonly Target[]): Target[] {
+  const has = (wanted: Target) =>
+    released.some(it => it.uri === wanted.uri && it.suite === wanted.suite && it.file === wanted.file)
+  return [...released, ...configured.filter(it => !has(it))]
+}
+
 /** Signed-By of the entry for `uri` in a file of sources.list(5), in either of its two formats. */
 export function signedByOf(content: string, file: string, uri: string): string | undefined {
   const address = uri.replace(/\/+$/, '')
@@ -89,9 +99,7 @@ export function signedByOf(content: string, file: string, uri: string): string |
  *   its security archive is at the same address with `-security` added.
  */
 export async function machineSources(mirror?: string): Promise<Sources> {
-  // First with what the Release files say, then, for a machine without any, only what is configured.
-  let found = debianTargets(await targets([]))
-  if (!found.main && !found.security) found = debianTargets(await targets(['--no-release-info']))
+  const found = debianTargets(withUnread(await targets([]), await targets(['--no-release-info'])))
   if (mirror !== undefined) {
     const uri = mirror.replace(/\/+$/, '')
     const signedBy = found.main && (await keyringOf(found.main))
