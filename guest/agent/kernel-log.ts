@@ -131,10 +131,30 @@ class KernelLogRecords {
   }
 }
 
-/** Where the kernel log is, as a number of its next record: a system call where nothing was logged since it was asked. */
+/**
+ * Where the kernel log is, as a number of its next record, and what was seen on the way: a system call where nothing was logged
+ * since it was asked.
+ */
 export class KernelLogPosition {
   readonly #records = new KernelLogRecords()
   #next = 0
+  /** Any line, until it is known what reports begin with. */
+  #beginning = /^/
+  /** The last record in which a report may begin, or which was not looked at. */
+  #suspect = -1
+
+  /** Says what lines the kernel's reports begin with, as the source of a regular expression. */
+  lookFor(beginning: string): void {
+    if (beginning === this.#beginning.source) return
+    this.#beginning = new RegExp(beginning)
+    // V8 makes machine code of it at the second use: before the template is saved, and not in each guest.
+    for (let use = 0; use < 2; use++) this.#beginning.test('')
+  }
+
+  /** Whether a report may begin in the records that were read, from this sequence number on. False: there is none. */
+  mayHoldReport(from: number): boolean {
+    return this.#suspect >= from
+  }
 
   /** The sequence number that the next record will have. */
   get next(): number {
@@ -150,6 +170,7 @@ export class KernelLogPosition {
         this.#records.seek(SEEK_SET)
         this.#read(Infinity)
       }
+      this.#suspect = this.#next - 1
     }
     return this.#next
   }
@@ -157,16 +178,23 @@ export class KernelLogPosition {
   /** Reads so many records at most; returns how many there were. */
   #read(most: number): number {
     let count = 0
-    let last = 0
-    for (let length: number | undefined; count < most; count++) {
-      length = this.#records.next()
+    for (; count < most; count++) {
+      const length = this.#records.next()
       if (length === undefined) break
-      last = length
+      this.#look(this.#records.buffer.toString('latin1', 0, length))
     }
-    // "priority,sequence,...": the last one is still there
-    const head = this.#records.buffer.toString('latin1', 0, Math.min(last, 64))
-    if (count > 0) this.#next = Number(head.split(',', 2)[1]) + 1
     return count
+  }
+
+  /** @param record "priority,sequence,microseconds,flags;text\n", and perhaps lines that say more of it */
+  #look(record: string): void {
+    const sequence = Number.parseInt(record.slice(record.indexOf(',') + 1), 10)
+    this.#next = sequence + 1
+    // A priority of one digit is the kernel's own; what programs write can say what it likes.
+    if (record[1] !== ',') return
+    const text = record.slice(record.indexOf(';') + 1, record.indexOf('\n'))
+    // "\x0a" is the end of a line in a record of several.
+    if (text.includes('\\x') || this.#beginning.test(text)) this.#suspect = sequence
   }
 }
 

@@ -110,8 +110,17 @@ export type FromProgram =
 /** What Vitest's messages travel in, and what the worker needs beside them. */
 export type ToWorker =
   | { readonly type: 'vitest'; readonly message: unknown }
-  /** Before Vitest's `start`: variables for the tests; the process renews its own random state. */
-  | { readonly type: 'prepare'; readonly variables: Readonly<Record<string, string>> }
+  /**
+   * Before Vitest's `start`.
+   * `guest`: a name that no other guest has. The process renews its own random state where it is another one.
+   * `reportsBegin`: the source of a regular expression for any line that a report of the kernel's can begin with.
+   */
+  | {
+      readonly type: 'prepare'
+      readonly variables: Readonly<Record<string, string>>
+      readonly guest: string
+      readonly reportsBegin: string
+    }
   | { readonly type: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: string }
 
 export type FromWorker =
@@ -151,7 +160,7 @@ export interface TestEnded {
   readonly sequence: number
 }
 
-/** What the host has to know and nobody waits for: the end of a test in whose time the kernel logged nothing. */
+/** What the host has to know and nobody waits for: the end of a test in whose time the kernel logged nothing like a report. */
 export type WorkerNote = TestStarted | TestEnded
 
 /** What a test declares that the kernel will report: a kind by its name, or a report whose text matches. */
@@ -172,7 +181,7 @@ export interface FoundFailure {
  */
 export type WorkerCall =
   | TestStarted
-  /** Asked only where the kernel logged something in the test's time, or should have. */
+  /** Asked only where the kernel may have reported something in the test's time, or should have. */
   | {
       readonly method: 'attempt-ended'
       readonly test: string

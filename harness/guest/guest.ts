@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
@@ -87,6 +87,8 @@ interface Waiting {
  */
 export class Guest extends EventEmitter<GuestEvents> {
   readonly label: string
+  /** A name that no other guest has. */
+  readonly id = randomUUID()
   readonly qemu: Qemu
   readonly log = new KernelLog()
   /** uname -r, as the guest's kernel says it. */

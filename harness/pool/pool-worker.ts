@@ -17,6 +17,7 @@ import type { Loss } from '../guest/loss.ts'
 import type { GuestSource } from '../guest/source.ts'
 import { evidenceFolder, keepEvidence } from '../verdict/evidence-folder.ts'
 import { type Failure, Judge } from '../verdict/judge.ts'
+import { beginning } from '../verdict/kinds.ts'
 import { inGuest } from './externals.ts'
 import {
   filesOf,
@@ -104,7 +105,12 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       guest.on('output', (stream, data) => this.#print(stream, data))
       guest.on('lost', loss => this.#lost(loss))
       if (guest.loss) return this.#lost(guest.loss)
-      guest.sendToWorker({ type: 'prepare', variables: this.#variables() })
+      guest.sendToWorker({
+        type: 'prepare',
+        variables: this.#variables(),
+        guest: guest.id,
+        reportsBegin: beginning.source,
+      })
     } catch (error) {
       const details = error instanceof HarnessError ? (error.details ?? '') : ''
       this.#interrupt({ reason: messageOf(error), evidence: details })
@@ -177,7 +183,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #noted(note: WorkerNote): void {
     if (note.method === 'test-started') return this.#testStarted(note)
     this.#marks.push({ ...note, what: 'ends' })
-    this.#judge?.testEndedInSilence(note.test)
+    this.#judge?.testEndedInPeace(note.test)
     this.#testEnded(note.test, note.outcome)
   }
 

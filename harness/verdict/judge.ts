@@ -127,8 +127,11 @@ export class Judge {
     return failures
   }
 
-  /** A test has ended for good, and the kernel logged nothing since its last attempt began: nothing can be reported of it. */
-  testEndedInSilence(test: string): void {
+  /**
+   * A test has ended for good, and nothing that the kernel logged since its last attempt began can be the beginning of a report.
+   * (What were found there after all would be the file's.)
+   */
+  testEndedInPeace(test: string): void {
     this.#running.delete(test)
   }
 

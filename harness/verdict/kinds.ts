@@ -306,6 +306,11 @@ export const asked =
 /** What a stack trace begins with. */
 export const traceHead = /^(?:Call Trace:|Backtrace:)/
 
+/** Any line that a report can begin with: a log in which none of these is has no report. */
+export const beginning = new RegExp(
+  [...kinds.map(({ pattern }) => pattern), cut, rule, asked, traceHead].map(({ source }) => source).join('|'),
+)
+
 /** The lines that reports consist of once their stack trace has begun, and after it. */
 export const body = new RegExp(
   `^(?:${[

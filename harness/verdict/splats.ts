@@ -1,4 +1,15 @@
-import { asked, body, cut, endOfTrace, type Kind, kinds, rule, traceHead, unknownKind } from './kinds.ts'
+import {
+  asked,
+  beginning,
+  body,
+  cut,
+  endOfTrace,
+  type Kind,
+  kinds,
+  rule,
+  traceHead,
+  unknownKind,
+} from './kinds.ts'
 
 /** A record of the kernel log, or a line of a console. */
 export interface LogLine {
@@ -75,13 +86,14 @@ export class SplatScanner {
   push(line: LogLine): void {
     const caller = line.caller ?? ''
     const report = this.#open.get(caller)
-    const kind = kinds.find(kind => kind.pattern.test(line.text))
+    const begins = beginning.test(line.text)
+    const kind = begins ? kinds.find(kind => kind.pattern.test(line.text)) : undefined
     if (!report) {
       if (kind) this.#begin(line, kind)
+      else if (!begins) this.#remember(caller, line)
       else if (cut.test(line.text) || rule.test(line.text)) this.#begin(line, undefined)
       else if (asked.test(line.text)) this.#begin(line, undefined, true)
-      else if (traceHead.test(line.text)) this.#beginUnknown(line)
-      else if (!body.test(line.text)) this.#before.set(caller, line)
+      else this.#beginUnknown(line)
       return
     }
     if (this.#belongs(report, line, kind)) return this.#append(report, line, kind)
@@ -100,6 +112,11 @@ export class SplatScanner {
     this.#splats.splice(0, this.#splats.length, ...this.#splats.filter(splat => splat.sequence >= before))
     this.#latest = undefined
     return taken
+  }
+
+  /** The line before a stack trace that nothing else announces is its title. */
+  #remember(caller: string, line: LogLine): void {
+    if (!body.test(line.text)) this.#before.set(caller, line)
   }
 
   #belongs(report: Report, line: LogLine, kind: Kind | undefined): boolean {
