@@ -158,7 +158,7 @@ export class KernelLogPosition {
 
   /** The sequence number that the next record will have. */
   get next(): number {
-    if (this.#read(FLOOD) === FLOOD) {
+    if (this.#look(FLOOD) === FLOOD) {
       // Only the end is wanted, and its number. After a seek there is nothing to read until something comes.
       this.#records.seek(SEEK_END)
       try {
@@ -166,36 +166,58 @@ export class KernelLogPosition {
       } catch {
         // EPERM: a test has forbidden it (printk_devkmsg=off), and all has to be read.
       }
-      if (this.#read(Infinity) === 0) {
+      if (this.#skip() === 0) {
         this.#records.seek(SEEK_SET)
-        this.#read(Infinity)
+        this.#skip()
       }
       this.#suspect = this.#next - 1
     }
     return this.#next
   }
 
-  /** Reads so many records at most; returns how many there were. */
-  #read(most: number): number {
+  /** Looks at so many records at most; returns how many there were. */
+  #look(most: number): number {
     let count = 0
     for (; count < most; count++) {
       const length = this.#records.next()
       if (length === undefined) break
-      this.#look(this.#records.buffer.toString('latin1', 0, length))
+      const record = this.#records.buffer.toString('latin1', 0, length)
+      const sequence = sequenceOf(record)
+      this.#next = sequence + 1
+      if (mayBeginReport(record, this.#beginning)) this.#suspect = sequence
     }
     return count
   }
 
-  /** @param record "priority,sequence,microseconds,flags;text\n", and perhaps lines that say more of it */
-  #look(record: string): void {
-    const sequence = Number.parseInt(record.slice(record.indexOf(',') + 1), 10)
-    this.#next = sequence + 1
-    // A priority of one digit is the kernel's own; what programs write can say what it likes.
-    if (record[1] !== ',') return
-    const text = record.slice(record.indexOf(';') + 1, record.indexOf('\n'))
-    // "\x0a" is the end of a line in a record of several.
-    if (text.includes('\\x') || this.#beginning.test(text)) this.#suspect = sequence
+  /** Passes over all others; returns how many there were. */
+  #skip(): number {
+    let count = 0
+    let last = 0
+    for (let length = this.#records.next(); length !== undefined; length = this.#records.next()) {
+      count++
+      last = length
+    }
+    // its head is enough
+    if (count > 0) this.#next = sequenceOf(this.#records.buffer.toString('latin1', 0, Math.min(last, 64))) + 1
+    return count
   }
+}
+
+function sequenceOf(record: string): number {
+  return Number.parseInt(record.slice(record.indexOf(',') + 1), 10)
+}
+
+/**
+ * Whether a report of the kernel's may begin in a record. False: none does, as the host would find, which reads the log for itself.
+ * @param record as /dev/kmsg gives it: "priority,sequence,microseconds,flags;text\n", and perhaps lines that say more of it
+ * @param beginning any line that a report can begin with
+ */
+export function mayBeginReport(record: string, beginning: RegExp): boolean {
+  // A priority of one digit is the kernel's own (facility 0); what programs write can say what it likes.
+  if (record[1] !== ',') return false
+  const text = record.slice(record.indexOf(';') + 1, record.indexOf('\n'))
+  // "\x0a" is the end of a line in a record of several.
+  return text.includes('\\x') || beginning.test(text)
 }
 
 /**

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { beginning } from './kinds.ts'
 import { linesOf } from './log-text.ts'
 import { countSplats, findSplats, type LogLine, SplatScanner } from './splats.ts'
 
@@ -32,6 +34,23 @@ describe.each(filesIn(folder))('reports in %s', file => {
     expect(expected).not.toEqual([])
     expect(found(log)).toEqual(expected)
   })
+})
+
+/** What guests leave unasked: see mayBeginReport() of guest/agent/kernel-log.ts. */
+test('no report is found in a log, or a part of one, in which no line can begin one', () => {
+  const logs = filesIn(folder).flatMap(file => sectionsOf(file).map(({ log }) => linesOf(log)))
+  const cutOut = fc
+    .constantFrom(...logs)
+    .chain(log => fc.tuple(fc.constant(log), fc.nat(log.length), fc.nat(log.length)))
+    .map(([log, from, to]) => log.slice(Math.min(from, to), Math.max(from, to)))
+  fc.assert(
+    fc.property(cutOut, lines => {
+      const peaceful = lines.filter(({ text }) => !beginning.test(text))
+      expect(findSplats(peaceful)).toEqual([])
+      if (findSplats(lines).length > 0) expect(peaceful.length).toBeLessThan(lines.length)
+    }),
+    { numRuns: 2000 },
+  )
 })
 
 describe('no report in', () => {
