@@ -24,6 +24,7 @@ const readNow = libc.func('int read(int, uintptr_t, size_t)') as (
   address: number,
   length: number,
 ) => number
+const schedYield = libc.func('int sched_yield()') as () => number
 const fdopen = libc.func('void *fdopen(int, const char *)') as (fd: number, mode: string) => unknown
 const setvbuf = libc.func('int setvbuf(void *, uintptr_t, int, size_t)') as (
   stream: unknown,
@@ -181,6 +182,9 @@ export class KernelLogPosition {
     for (; count < most; count++) {
       const length = this.#records.next()
       if (length === undefined) break
+      // A module that sleeps with preemption off leaves a count behind with which any page fault ends this process (SIGSEGV),
+      // until the kernel finds it out as it looks for what is to run next.
+      if (count === 0) schedYield()
       const record = this.#records.buffer.toString('latin1', 0, length)
       const sequence = sequenceOf(record)
       this.#next = sequence + 1
