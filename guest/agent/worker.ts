@@ -92,7 +92,8 @@ interface VitestGlobal {
  * The host has to know what runs when the guest dies, and Vitest's own updates are throttled by 100 ms: so each test's start
  * and end is told before the worker goes on. What the kernel reported in a test's time the host finds in its log, and it becomes
  * a failure here, so that --retry, --bail and all reporters see it. Where nothing that the kernel logged begins like a report there
- * is nothing to wait for: of the 9 ms that a short test takes under emulation, the answers that come behind the log were 7.
+ * is nothing to wait for: of the 9 ms that a short test of a module that prints took under emulation, the answers, which come behind
+ * the log, were 7.
  */
 function announceTests(prototype: TestRunner): void {
   const { onBeforeTryTask, onAfterRetryTask, onAfterRunTask, onAfterRunSuite } = prototype
