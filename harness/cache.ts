@@ -16,6 +16,7 @@ export type CacheKind =
   | 'images'
   | 'templates'
   | 'verdicts'
+  | 'compiled'
 
 /** `$XDG_CACHE_HOME/netlink-vmtest`, or the same below `~/.cache`: the one place where anything is kept. */
 export function cacheRoot(): string {

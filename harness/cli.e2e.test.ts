@@ -1,9 +1,10 @@
 /** The command line as its users run it: real kernels, real guests, from the outside. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { hostLabel } from '../kernel/provide.ts'
 import { runCli, startCli } from './fixtures/cli.ts'
@@ -333,6 +334,43 @@ describe('what cannot be done is said in a line or two', () => {
     expect(lines(stderr).at(-1)).toMatch(/no space|No space/)
     clean(stderr)
     expect(status).toBe(3)
+  })
+})
+
+describe('run-vm.sh', () => {
+  const says = {
+    'netlink-vmtest.config.ts': 'throw new Error("for others: " + process.env.NODE_COMPILE_CACHE)',
+  }
+  const front = async (env: NodeJS.ProcessEnv) =>
+    await execa(path.resolve(import.meta.dirname, '../run-vm.sh'), [], {
+      cwd: project(says),
+      env: { NO_COLOR: '1', NODE_COMPILE_CACHE: undefined, ...env },
+      reject: false,
+    })
+
+  test('what Node compiled is kept in the cache, and what it starts is told nothing of it', async () => {
+    const XDG_CACHE_HOME = temporaryFolder()
+    const { exitCode, stderr } = await front({ XDG_CACHE_HOME })
+    expect(stderr).toContain('for others: undefined')
+    expect(exitCode).toBe(2)
+    const [kept = ''] = readdirSync(path.join(XDG_CACHE_HOME, 'netlink-vmtest/compiled'))
+    expect(kept).toMatch(/^v\d+/)
+    expect(readdirSync(path.join(XDG_CACHE_HOME, 'netlink-vmtest/compiled', kept)).length).toBeGreaterThan(10)
+  })
+
+  test('where the environment says where to keep it, it is kept there', async () => {
+    const [XDG_CACHE_HOME, own] = [temporaryFolder(), temporaryFolder()]
+    const { stderr } = await front({ XDG_CACHE_HOME, NODE_COMPILE_CACHE: own })
+    expect(stderr).toContain(`for others: ${own}`)
+    expect(readdirSync(own)).toHaveLength(1)
+    expect(existsSync(path.join(XDG_CACHE_HOME, 'netlink-vmtest/compiled'))).toBe(false)
+  })
+
+  test('a place that cannot be written to costs no more than the time', async () => {
+    const XDG_CACHE_HOME = path.join(project({ cache: '' }), 'cache')
+    const { exitCode, stderr } = await front({ XDG_CACHE_HOME })
+    expect(stderr).toContain('for others: undefined')
+    expect(exitCode).toBe(2)
   })
 })
 

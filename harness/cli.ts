@@ -1,6 +1,7 @@
+import path from 'node:path'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { BuildOptions } from './build.ts'
-import { onWait } from './cache.ts'
+import { cacheRoot, onWait } from './cache.ts'
 import { ExitStatus, HarnessError } from './errors.ts'
 import { exitOnSignals } from './process.ts'
 import type { RunOptions } from './run.ts'
@@ -8,6 +9,10 @@ import type { SessionOptions } from './session.ts'
 import { loadSettings, projectRoot } from './settings.ts'
 
 exitOnSignals()
+
+// It is this process's (run-vm.sh): what it starts, tests' programs on the host among them, has its own ways.
+if (process.env.NODE_COMPILE_CACHE === path.join(cacheRoot(), 'compiled'))
+  delete process.env.NODE_COMPILE_CACHE
 
 // What nobody caught is a bug of ours, and says nothing of the kernels under test: not status 1, which Node would give it.
 process.on('uncaughtException', error => process.exit(report(error)))

@@ -75,9 +75,13 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
   const { settings, root, progress } = options
   const kernel = await projectKernel(label, options)
   const delivery = new Delivery(kernel, modulesFolder(settings, root), progress)
-  await delivery.buildModules()
-  const initramfs = await guestImage(kernel, { ...settings.image, folder: root }, progress)
-  const accelerator = await accelerate(settings.vm.accelerator, kernel, progress)
+  // None needs another, and all wait for other programs most of the time.
+  const [, , initramfs, accelerator] = await allDone([
+    delivery.buildModules(),
+    delivery.bundlePackage(options.bundle),
+    guestImage(kernel, { ...settings.image, folder: root }, progress),
+    accelerate(settings.vm.accelerator, kernel, progress),
+  ])
   const needs = needsOf(readFileSync(kernel.config, 'utf8'))
   const memory = Math.max(settings.vm.memory, needs.memory)
   requireMemory(memory)
@@ -100,10 +104,20 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     bootSplats: settings.vm.bootSplats,
     limits: { file: settings.fileTimeout * needs.slowness, run: settings.runTimeout },
   }
-  await delivery.bundlePackage(options.bundle)
   const guests = new Restores(spec, delivery, progress)
   await guests.prepare()
   return { label, kernel, slowness: needs.slowness, accelerator, spec, delivery, guests }
+}
+
+/**
+ * What all of them come to, when all have ended: none is left at work when another has failed.
+ * @throws what the first that failed did, in their order
+ */
+async function allDone<T extends readonly Promise<unknown>[]>(
+  work: readonly [...T],
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work)
+  return await Promise.all(work)
 }
 
 async function accelerate(

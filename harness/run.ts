@@ -48,7 +48,9 @@ export async function run(
     options.modules === undefined ? settings : { ...settings, modules: path.resolve(options.modules) }
   const kernels = await prepareKernels(labelsOf(options, settings), { settings: withModules, root, progress })
   const prepared = kernels.filter(isPrepared)
-  const memory = Math.max(...prepared.map(({ spec }) => spec.machine.memory))
+  const atOnce = guestsAtOnce(Math.max(...prepared.map(({ spec }) => spec.machine.memory)))
+  // While Vitest starts.
+  prepared[0]?.guests.restoreFirst()
   // Vitest's own --isolate=false is the same. `reporter` would take the place of all `reporters`, which have what it names.
   const { isolate = options.isolate ?? true, reporter: _, ...vitestOptions } = vitestArguments.options
   // Where each test has a guest of its own, it is because they break kernels.
@@ -59,7 +61,7 @@ export async function run(
     root,
     config: false,
     watch: vitestOptions.watch ?? false,
-    projects: kernels.map(kernel => kernelProject(kernel, settings, root, guestsAtOnce(memory))),
+    projects: kernels.map(kernel => kernelProject(kernel, settings, root, atOnce)),
     reporters: [...reporters(vitestArguments.options, options), foresight(kernels, shared)],
     ...outputFiles(vitestOptions, options),
   })

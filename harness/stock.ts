@@ -4,10 +4,18 @@ import { type CacheKind, cacheRoot, discardIdle } from './cache.ts'
 import { isErrno } from './errors.ts'
 
 /**
- * What grows with every change of kernel, QEMU or this project, with every build of a tree, and with every build that was
+ * What grows with every change of kernel, QEMU, Node or this project, with every build of a tree, and with every build that was
  * ended before its time: pruned without being asked.
  */
-export const growing: readonly CacheKind[] = ['templates', 'images', 'modules', 'kernels', 'builds', 'drafts']
+export const growing: readonly CacheKind[] = [
+  'templates',
+  'images',
+  'modules',
+  'kernels',
+  'builds',
+  'compiled',
+  'drafts',
+]
 /** What takes room and can be made again: templates and images by far the most. */
 export const prunable: readonly CacheKind[] = [...growing, 'verdicts']
 

@@ -67,6 +67,12 @@ export class Restores implements GuestSource {
     }
   }
 
+  /** Restores the first file's guest before it is asked for. One that nobody takes is ended with the others. */
+  restoreFirst(): void {
+    this.#spare ??= this.#next()
+    this.#spare.catch(() => {}) // whoever takes it looks
+  }
+
   /**
    * Says how many guests will be asked for, so that the next one can be restored while another works.
    * @param shared whether a guest may serve one file after another
@@ -153,9 +159,7 @@ export class Restores implements GuestSource {
   }
 
   #prepareSpare(): void {
-    if (!this.#saved || this.#spare || this.#shared) return
-    this.#spare = this.#next()
-    this.#spare.catch(() => {}) // whoever takes it looks
+    if (this.#saved && !this.#shared) this.restoreFirst()
   }
 
   /** A guest that has served a file before. */

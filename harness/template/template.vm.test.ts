@@ -13,7 +13,7 @@ import path from 'node:path'
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { cacheRoot } from '../cache.ts'
 import { defaultKernel } from '../fixtures/kernel.ts'
-import { killFirstQemu } from '../fixtures/processes.ts'
+import { firstQemu, killFirstQemu, qemusOf } from '../fixtures/processes.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
 import { runInGuest } from '../guest/guest-program.ts'
 import type { Progress } from '../progress.ts'
@@ -195,6 +195,21 @@ describe('a source of guests', () => {
     expect(pids(await next)).toEqual(pids(guests))
     await Promise.all(guests.map(guest => source.release(guest)))
     await source.close()
+  })
+
+  test('the guest that is restored before anybody asks is the first one; one that nobody takes is ended', async () => {
+    const source = new Restores(spec, delivery, progress)
+    await source.prepare()
+    source.restoreFirst()
+    const early = await firstQemu()
+    const [first, second] = [await source.acquire(), await source.acquire()]
+    expect(first.qemu.pid).toBe(early)
+    expect(second.qemu.pid).not.toBe(early)
+    await Promise.all([source.release(first), source.release(second)])
+    source.restoreFirst()
+    await firstQemu()
+    await source.close()
+    expect(qemusOf(process.pid)).toEqual([])
   })
 
   test('tries again when QEMU is killed during a restore', async () => {
