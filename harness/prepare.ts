@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism, freemem } from 'node:os'
 import path from 'node:path'
-import { nodeFlags } from '../guest/agent/protocol.ts'
+import { nodeFlags, workerFlags } from '../guest/agent/protocol.ts'
 import type { GuestPackage } from '../images/guest-runtime.ts'
 import { findBusybox, guestImage } from '../images/image.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -33,6 +33,13 @@ const flagsForEmulation = [
   // 16 gain nothing more: memory that is new has to be cleared.
   ...['--min-semi-space-size=4', '--max-semi-space-size=4', '--initial-old-space-size=64'],
 ]
+
+/**
+ * The test worker's functions are compiled with the script they are in: those of Vitest and of our package before the template is saved,
+ * whether its warm-up calls them or not, and a test file's in one go. All suites, each file in its guest: 0.94 of the time (six pairs);
+ * of four of them QEMU translates 257,000 blocks instead of 275,000 and runs 82 million instead of 88. A cold boot takes longer by it.
+ */
+const workerFlagsForEmulation = ['--no-lazy']
 
 /** A kernel with all that its test files need: the end of configuration -> kernel -> image -> guests. */
 export interface PreparedKernel {
@@ -93,7 +100,12 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
       kernel: kernel.image,
       initramfs,
       parameters: [
-        ...(accelerator.accelerator === 'tcg' ? [`${nodeFlags}=${flagsForEmulation.join(',')}`] : []),
+        ...(accelerator.accelerator === 'tcg'
+          ? [
+              `${nodeFlags}=${flagsForEmulation.join(',')}`,
+              `${workerFlags}=${workerFlagsForEmulation.join(',')}`,
+            ]
+          : []),
         ...needs.parameters,
         ...settings.vm.parameters,
       ],

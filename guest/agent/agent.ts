@@ -19,6 +19,7 @@ import {
   nodeFlags,
   ports,
   type ToAgent,
+  workerFlags,
 } from './protocol.ts'
 
 const port = await Port.open(ports.agent)
@@ -100,7 +101,7 @@ function startWorker(): void {
   }
   // Colours are decided when the worker loads, before the host has said what it wants: on here, and switched off by
   // Vitest's own start message (config.disableColors) where they are not wanted.
-  const flags = process.env[nodeFlags]?.split(',').filter(Boolean) ?? []
+  const flags = [nodeFlags, workerFlags].flatMap(name => process.env[name]?.split(',').filter(Boolean) ?? [])
   const worker = spawn(
     process.execPath,
     [...flags, '--experimental-import-meta-resolve', '--no-warnings', workerFile],

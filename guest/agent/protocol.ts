@@ -27,6 +27,9 @@ export const guestPaths = {
  */
 export const nodeFlags = 'NETLINK_VMTEST_NODE_FLAGS'
 
+/** Those that the test worker has beside them. */
+export const workerFlags = 'NETLINK_VMTEST_WORKER_FLAGS'
+
 /** A file to be put into the guest. */
 export interface DeliveredFile {
   readonly path: string
