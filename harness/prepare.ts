@@ -35,9 +35,10 @@ const flagsForEmulation = [
 ]
 
 /**
- * The test worker's functions are compiled with the script they are in: those of Vitest and of our package before the template is saved,
- * whether its warm-up calls them or not, and a test file's in one go. All suites, each file in its guest: 0.94 of the time (six pairs);
- * of four of them QEMU translates 257,000 blocks instead of 275,000 and runs 82 million instead of 88. A cold boot takes longer by it.
+ * The test worker's functions are compiled with the script they are in: those of Vitest and of our package before the template
+ * is saved, whether its warm-up calls them or not, and a test file's in one go. All suites, each file in its guest: 0.94 of the
+ * time (six pairs, the agent with the flag as well). Four of them: 257,000 blocks that QEMU translates instead of 275,000, 82
+ * million that run instead of 88. A cold boot takes longer by it.
  */
 const workerFlagsForEmulation = ['--no-lazy']
 
