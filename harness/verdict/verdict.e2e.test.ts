@@ -32,6 +32,12 @@ test('a report in a flood of log lines belongs to its test, also where nobody ma
   expect([status, /EPERM/.test(stdout)]).toEqual([1, false])
 })
 
+test("a report after a file's end is its failure, also where nobody may write to the log", async () => {
+  const { status, stdout, stderr } = await runCli(['late-unmarked'], { cwd })
+  expect(stdout).toMatch(/^KernelSplat: WARN: faults: a warning/m)
+  expect([status, /EPERM/.test(stdout + stderr)]).toEqual([1, false])
+})
+
 test("what a failed file's guest said is kept, in a folder that is named, and can be run again", async () => {
   const { status, stderr } = await runCli(['lost-panic'], { cwd })
   expect(status).toBe(1)
