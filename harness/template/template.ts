@@ -128,7 +128,9 @@ async function buildTemplate(
     try {
       update('warm up')
       await guest.deliver(files)
-      await warmUp(guest, packageFolder)
+      const [failure] = await warmUp(guest, packageFolder)
+      if (failure !== undefined)
+        progress.note(`the template of ${spec.label} is not warm, so that files take longer: ${failure}`)
       // The agent's part of a restore, so that its code is compiled too.
       for (let round = 0; round < 3; round++)
         await guest.renew([{ path: '/tmp/warm-up', content: Buffer.alloc(1) }])

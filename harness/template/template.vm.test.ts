@@ -89,6 +89,19 @@ test('files that are newer but the same are not built again', async () => {
   expect(built()).toBe(false)
 })
 
+test('a template whose warm-up fails is used, and that it is slower is said', async () => {
+  const { files, symbols } = delivery
+  const nowhere = { files, symbols, packageFolder: '/nowhere' }
+  const cold = await template(spec, nowhere, progress)
+  onTestFinished(() => rmSync(path.dirname(cold.ram), { recursive: true, force: true }))
+  expect(notes).toEqual([
+    expect.stringMatching(/is not warm, so that files take longer: this project's own package.*\/nowhere/),
+  ])
+  const guest = await Guest.restore(spec, cold)
+  onTestFinished(() => guest.end())
+  await guest.ping(5_000)
+})
+
 test('a build that is killed leaves nothing, and the next run builds', async () => {
   const own = { ...spec, identity: `${spec.identity} killed` }
   const building = template(own, delivery, {

@@ -5,11 +5,16 @@ import type { Loss } from '../guest/loss.ts'
 import type { GuestSource } from '../guest/source.ts'
 import { vmPool } from '../pool/pool.ts'
 
+/** The test of the warm-up file that is to fail. */
+const failsOnPurpose = 'another failure'
+
 /**
  * Runs the warm-up file in a guest, by Vitest itself, so that what is warmed is what will run; the guest stays, with
  * its worker ready for a next file.
+ * @returns what failed of it that should not have, "test: message": the guest is colder than it could be
+ * @throws MachineryError when the guest is lost, or nothing ran
  */
-export async function warmUp(guest: Guest, packageFolder: string): Promise<void> {
+export async function warmUp(guest: Guest, packageFolder: string): Promise<string[]> {
   const source = new OneGuest(guest, packageFolder)
   const exitCode = process.exitCode
   const vitest = await startVitest(
@@ -38,6 +43,9 @@ export async function warmUp(guest: Guest, packageFolder: string): Promise<void>
     throw new MachineryError('the warm-up file did not run', {
       details: JSON.stringify(vitest.state.getUnhandledErrors()),
     })
+  return tests
+    .filter(test => !test.ok() && test.name !== failsOnPurpose)
+    .map(test => `${test.name}: ${test.result().errors?.[0]?.message}`)
 }
 
 /** The guest that is to become a template: lent to one file, not ended. */
