@@ -35,6 +35,16 @@ test('a guest boots, tells its release, answers, takes files, keeps its log, and
   await expect(guest.ping(1_000)).rejects.toThrow(MachineryError)
 })
 
+test('an emulated processor promises no fast string instructions, which newer QEMUs have more of', async () => {
+  const guest = await Guest.boot({ ...spec, machine: { ...spec.machine, accelerator: 'tcg' } })
+  onTestFinished(() => guest.end())
+  const command = ['cat', '/proc/cpuinfo']
+  const { output } = await runInGuest(guest, { command, folder: '/', environment: {} })
+  const flags = /^flags\s*: (.+)$/m.exec(output)?.[1]?.split(' ')
+  expect(flags).toContain('fpu')
+  expect(flags?.filter(flag => /^(erms|fsrm|fzrm|fsrs|fsrc)$/.test(flag))).toEqual([])
+})
+
 test('a flood of records arrives whole and in order, the longest with the short ones', async () => {
   const guest = await boot()
   const said = (line: number) => `${line} ${line % 3 === 0 ? '\x01'.repeat(950) : 'short'}`

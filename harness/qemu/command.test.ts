@@ -30,8 +30,8 @@ test('every port is a descriptor that QEMU inherits', () => {
   ])
 })
 
-test('KVM takes the processor as it is, emulation all that it has but slow string instructions', () => {
-  expect(values(qemuArguments(config), '-cpu')).toEqual(['max,erms=off'])
+test('KVM takes the processor as it is, emulation all that it has but promises of fast string instructions', () => {
+  expect(values(qemuArguments(config), '-cpu')).toEqual(['max,erms=off,fsrm=off,level-func7=0'])
   expect(values(qemuArguments({ ...config, accelerator: 'kvm' }), '-cpu')).toEqual(['host'])
 })
 

@@ -60,9 +60,11 @@ export function qemuArguments(config: MachineConfig): string[] {
 
 const processors: Readonly<Record<Accelerator, string>> = {
   kvm: 'host',
-  // Without the promise that string instructions are fast, on which kernel and libc clear and copy by `rep stosb`: emulation
-  // takes them byte by byte, which made filling 8 MiB three to ten times slower, and all suites 4 %.
-  tcg: 'max,erms=off',
+  // Without the promise that string instructions are fast (ERMS, FSRM, and those of CPUID 7.1), on which kernel and libc clear and
+  // copy by `rep stosb` and `rep movsb`. Emulation takes them byte by byte: filling 8 MiB took three to ten times as long, all
+  // suites 4 % longer (7.2), reading 8 MiB from a file five times, from /dev/zero ten (10.0, whose `max` has the others too).
+  // All or none: the memmove() of kernels like 5.10 and 6.1 is wrong on a processor with FSRM and without ERMS, and they do not boot.
+  tcg: 'max,erms=off,fsrm=off,level-func7=0',
 }
 
 const machineParameters = [
