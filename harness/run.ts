@@ -1,7 +1,9 @@
 import path from 'node:path'
 import type { Reporter, Vitest } from 'vitest/node'
 import { ExitStatus, UsageError } from './errors.ts'
+import type { GuestSource } from './guest/source.ts'
 import { isPrepared, type KernelOfRun, labelsOf, prepareKernels } from './matrix.ts'
+import { Lanes } from './pool/lanes.ts'
 import { guestsAtOnce } from './prepare.ts'
 import { consoleProgress } from './progress.ts'
 import { kernelProject } from './project.ts'
@@ -49,19 +51,23 @@ export async function run(
   const kernels = await prepareKernels(labelsOf(options, settings), { settings: withModules, root, progress })
   const prepared = kernels.filter(isPrepared)
   const atOnce = guestsAtOnce(Math.max(...prepared.map(({ spec }) => spec.machine.memory)))
-  // While Vitest starts.
-  prepared[0]?.guests.restoreFirst()
   // Vitest's own --isolate=false is the same. `reporter` would take the place of all `reporters`, which have what it names.
   const { isolate = options.isolate ?? true, reporter: _, ...vitestOptions } = vitestArguments.options
   // Where each test has a guest of its own, it is because they break kernels.
   const shared = !isolate && settings.vm.isolate === 'file'
+  // How many workers Vitest is to have is then what the lanes are; a number that somebody gives it holds by itself.
+  const lanes = shared
+    ? new Lanes<GuestSource>(vitestOptions.maxWorkers === undefined ? atOnce : Number.POSITIVE_INFINITY)
+    : undefined
+  // While Vitest starts.
+  for (const { guests } of prepared.slice(0, shared ? atOnce : 1)) guests.restoreFirst()
 
   const vitest = await startReport(vitestArguments.filters, {
     ...vitestOptions,
     root,
     config: false,
     watch: vitestOptions.watch ?? false,
-    projects: kernels.map(kernel => kernelProject(kernel, settings, root, atOnce)),
+    projects: kernels.map(kernel => kernelProject(kernel, settings, root, atOnce, lanes)),
     reporters: [...reporters(vitestArguments.options, options), foresight(kernels, shared)],
     ...outputFiles(vitestOptions, options),
   })

@@ -1,6 +1,6 @@
 /** Files that share guests (--no-isolate), as users run them: who has whose guest, and what of it is seen. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { hostLabel } from '../kernel/provide.ts'
@@ -20,10 +20,10 @@ function fixture(number: number, body: string): string {
       log('hello from ${number}')
     })
     ${body}
-    //${'.'.repeat(10_000 - 1_000 * number)}`
+    //${'.'.repeat(100_000 - 1_000 * number)}`
 }
 
-async function runFixtures(bodies: readonly string[]) {
+async function runFixtures(bodies: readonly string[], options: readonly string[] = ['--maxWorkers=1']) {
   const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   writeFileSync(
@@ -32,9 +32,9 @@ async function runFixtures(bodies: readonly string[]) {
   )
   for (const [index, body] of bodies.entries())
     writeFileSync(path.join(folder, `${index + 1}.fixture.ts`), fixture(index + 1, body))
-  const result = await runCli(['--no-isolate', '--maxWorkers=1', '--reporter=verbose'], { cwd: folder })
+  const result = await runCli(['--no-isolate', ...options, '--reporter=verbose'], { cwd: folder })
   const guests = new Map(
-    [...result.stdout.matchAll(/BOOT (\d) (\S+)/g)].map(([, number, boot]) => [Number(number), boot]),
+    [...result.stdout.matchAll(/BOOT (\d+) (\S+)/g)].map(([, number, boot]) => [Number(number), boot]),
   )
   const log = (file: number) =>
     readFileSync(path.join(folder, `.netlink-vmtest/${label}/${file}.fixture.ts/kernel.log`), 'utf8')
@@ -81,5 +81,30 @@ test('a guest whose kernel has reported something, was left with a module, or in
   expect(new Set(guests.values()).size).toBe(5)
   expect(stdout).toContain('Leak: the file leaves behind:\n  a file: /tmp/left')
   expect(stdout).toContain('5 files (1 failed), tests 9 passed, 0 failed')
+  expect(status).toBe(1)
+})
+
+test('files take turns on as many lanes as there may be guests, and see which one they are in', async () => {
+  const body = "test('has a lane', () => console.log('LANE ' + process.env.VITEST_POOL_ID))"
+  const { stdout, status, guests } = await runFixtures(Array(6).fill(body), [])
+  const lanes = [...stdout.matchAll(/LANE (\d+)/g)].map(([, lane]) => Number(lane))
+  expect(lanes).toHaveLength(6)
+  expect(Math.min(...lanes)).toBe(1)
+  expect(Math.max(...lanes)).toBeLessThanOrEqual(availableParallelism())
+  expect(new Set(guests.values()).size).toBeLessThanOrEqual(availableParallelism())
+  expect(stdout).toContain('6 files, tests 12 passed, 0 failed')
+  expect(status).toBe(0)
+})
+
+test('--bail: files whose turn has not come do not run, and the run ends', async () => {
+  const waits = "test('waits', { timeout: 60_000 }, () => new Promise(done => setTimeout(done, 2_000)))"
+  const more = Array(2 * availableParallelism()).fill(waits)
+  const { stdout, status, guests } = await runFixtures(
+    ["test('fails', () => expect(1).toBe(2))", ...more],
+    ['--bail=1'],
+  )
+  expect(stdout).toContain('AssertionError: expected 1 to be 2')
+  expect(guests.size).toBeLessThan(more.length)
+  expect(stdout).toMatch(new RegExp(`Test Files .*\\(${more.length + 1}\\)`))
   expect(status).toBe(1)
 })

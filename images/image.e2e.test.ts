@@ -5,6 +5,7 @@ import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { runCli } from '../harness/fixtures/cli.ts'
 import { hostLabel } from '../kernel/provide.ts'
+import { startFlag } from './precompiled.ts'
 
 /** A project whose configuration has this as `image`. */
 function project(image: object): string {
@@ -52,7 +53,25 @@ test("the documents' programs start by V8's code, which the guest's node takes",
       const cachedData = readFileSync(filename + '.code')
       console.log(new (require('node:vm').Script)(readFileSync(filename, 'latin1'), { filename, cachedData }).cachedDataRejected)
     }`
-  const { status, stdout } = await runCli(['exec', '--kernel', hostLabel(), '--', 'node', '-e', look])
+  const { status, stdout } = await runCli([
+    'exec',
+    '--kernel',
+    hostLabel(),
+    '--',
+    'node',
+    startFlag,
+    '-e',
+    look,
+  ])
   expect(stdout.split('\n')).toEqual(Array.from({ length: 6 }, () => 'false'))
+  expect(status).toBe(0)
+})
+
+test('node lies in large pages where the kernel has them, and is mapped by them', async () => {
+  const look = `console.log(process.execPath, /ShmemPmdMapped: +(\\d+) kB/.exec(require('node:fs').readFileSync('/proc/meminfo', 'utf8'))[1])`
+  const { status, stdout } = await runCli(['exec', '--kernel', hostLabel(), '--', 'node', '-e', look])
+  const [place, mapped] = stdout.split(' ')
+  expect(place).toBe('/usr/lib/node/node')
+  expect(Number(mapped)).toBeGreaterThan(32 * 1024)
   expect(status).toBe(0)
 })

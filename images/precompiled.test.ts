@@ -4,7 +4,7 @@ import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { runToolOrFail } from '../harness/process.ts'
 import { nodeBinary } from './node-binary.ts'
-import { launcher, precompiled } from './precompiled.ts'
+import { launcher, precompiled, startFlag } from './precompiled.ts'
 
 const source = `"use strict";
 const unused = value => value * 7
@@ -20,11 +20,11 @@ test('a script is run by its launcher, by code that the node takes and that has 
   writeFileSync(file, script?.source ?? '')
   writeFileSync(`${file}.code`, script?.code ?? '')
   writeFileSync(path.join(folder, 'script'), launcher(file))
-  expect(await node(path.join(folder, 'script'), 'argument')).toBe('argument function')
+  expect(await node(startFlag, path.join(folder, 'script'), 'argument')).toBe('argument function')
 
   const look = `const source = fs.readFileSync(${JSON.stringify(file)}, 'latin1'), cachedData = fs.readFileSync(${JSON.stringify(`${file}.code`)})
     console.log(new vm.Script(source, { cachedData }).cachedDataRejected, new vm.Script(source).createCachedData().length < cachedData.length)`
-  expect(await node('-e', look)).toBe('false true')
+  expect(await node(startFlag, '-e', look)).toBe('false true')
 })
 
 test('what was compiled is kept: V8 makes other bytes of the same script', async () => {

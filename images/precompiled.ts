@@ -19,6 +19,13 @@ export interface PrecompiledScript {
 }
 
 /**
+ * With it a start keeps the hash seed that node was built with. Making one of its own is a search for three prime numbers, and all
+ * strings of V8's snapshot are hashed anew: an eighth of the blocks that QEMU runs for a start. It is among the flags that a code
+ * cache is made for.
+ */
+export const startFlag = '--no-rehash-snapshot'
+
+/**
  * Compiles all functions of scripts. Which are lazy is among the flags that a code cache is made for, so that the flag is set for the
  * compiling only. Arguments: the files; each gets its code beside it.
  */
@@ -42,11 +49,16 @@ for (const file of process.argv.slice(1)) {
 export async function precompiled(scripts: readonly Script[], node: string): Promise<PrecompiledScript[]> {
   const sources = scripts.map(({ name, source }) => ({ name, source: `(function (require) {${source}})` }))
   const { stdout: version } = await runToolOrFail(node, ['--version'], { timeout: 10_000 })
-  const key = contentKey([compiler, version, ...sources.flatMap(({ name, source }) => [name, source])])
+  const key = contentKey([
+    startFlag,
+    compiler,
+    version,
+    ...sources.flatMap(({ name, source }) => [name, source]),
+  ])
   const folder = await cached('images', key, async folder => {
     const files = sources.map(({ name }) => path.join(folder, name))
     for (const [i, file] of files.entries()) await writeFile(file, sources[i]?.source ?? '')
-    await runToolOrFail(node, ['-e', compiler, ...files], { timeout: 60_000 })
+    await runToolOrFail(node, [startFlag, '-e', compiler, ...files], { timeout: 60_000 })
   })
   return await Promise.all(
     sources.map(async script => ({
@@ -58,7 +70,7 @@ export async function precompiled(scripts: readonly Script[], node: string): Pro
 
 /** What is started: runs the script that lies at `place`, by the code beside it where that is of this node. */
 export function launcher(place: string): string {
-  return `#!/usr/bin/node
+  return `#!/usr/bin/node ${startFlag}
 const { readFileSync } = require('node:fs')
 const { Script } = require('node:vm')
 const filename = ${JSON.stringify(place)}

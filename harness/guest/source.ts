@@ -19,8 +19,6 @@ export interface GuestSource {
    * @param reusable its files passed, and the kernel said nothing: another one may have it, where files share guests
    */
   release(guest: Guest, reusable?: boolean): Promise<void>
-  /** Told that a guest will be released soon, reusable: whoever wants one may rather wait for it. */
-  announce?(returned: Promise<void>): void
   /** Where this project's own package lies in its guests. */
   readonly packageFolder: string
   /** Whether differences and the like come in colour. A worker can only be told to leave colours out, once for ever. */

@@ -83,7 +83,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #deadline: NodeJS.Timeout | undefined
   /** Another file may have the guest: it was in use, all in it passed, and neither test nor kernel said anything of a fault. */
   #reusable = false
-  readonly #returned = Promise.withResolvers<void>()
+  #stopped = false
 
   constructor(options: PoolOptions, source: GuestSource) {
     super()
@@ -99,6 +99,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       if (deadline)
         this.#deadline = setTimeout(() => this.#tooLate(deadline.message), deadline.at - performance.now())
       const guest = await this.#source.acquire()
+      if (this.#stopped) return await this.#source.release(guest)
       this.#guest = guest
       this.#judge = new Judge(guest.log, this.#source.decoder)
       guest.on('worker', message => this.#fromWorker(message))
@@ -128,12 +129,11 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     clearTimeout(this.#deadline)
     this.#settle()
     this.#judge?.close()
-    const reusable = this.#reusable && !this.#request && !this.#interruption && !this.#guest?.loss
-    try {
-      if (this.#guest) await this.#source.release(this.#guest, reusable)
-    } finally {
-      this.#returned.resolve()
-    }
+    if (this.#stopped) return
+    this.#stopped = true
+    const guest = this.#guest
+    if (!guest) return
+    await this.#source.release(guest, this.#reusable && !this.#request && !this.#interruption && !guest.loss)
   }
 
   /** A limit of the file's, or of all, is reached. */
@@ -239,7 +239,6 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       this.#settle()
       this.#keepEvidence()
       this.#reusable = response.error === undefined && this.#allWell()
-      if (this.#reusable) this.#source.announce?.(this.#returned.promise)
     }
     this.emit(response)
   }

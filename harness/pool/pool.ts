@@ -1,7 +1,9 @@
 import type { PoolRunnerInitializer } from 'vitest/node'
 import type { GuestSource } from '../guest/source.ts'
+import type { Lanes } from './lanes.ts'
 import { PoolWorkerInGuest } from './pool-worker.ts'
 import { poolName } from './worker-events.ts'
+import { PoolWorkerInLane } from './worker-in-lane.ts'
 import { PoolWorkerPerTest } from './worker-per-test.ts'
 
 /** What gets a guest of its own. */
@@ -11,4 +13,9 @@ export type Isolation = 'file' | 'test'
 export function vmPool(source: GuestSource, isolation: Isolation = 'file'): PoolRunnerInitializer {
   const Worker = isolation === 'test' ? PoolWorkerPerTest : PoolWorkerInGuest
   return { name: poolName, createPoolWorker: options => new Worker(options, source) }
+}
+
+/** One that runs each test file in a guest which other files may have had, when a lane is free for it. */
+export function sharingPool(source: GuestSource, lanes: Lanes<GuestSource>): PoolRunnerInitializer {
+  return { name: poolName, createPoolWorker: options => new PoolWorkerInLane(options, source, lanes) }
 }

@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events'
 import type { RunnerTask, RunnerTestCase, RunnerTestFile } from 'vitest'
 import type { PoolOptions, PoolWorker } from 'vitest/node'
 import type { GuestSource } from '../guest/source.ts'
@@ -6,15 +5,14 @@ import {
   filesOf,
   isRpcRequest,
   isWorkerRequest,
-  isWorkerResponse,
   type RpcRequest,
   type TaskEventPack,
   type TaskPack,
   type WorkerRequest,
-  type WorkerResponse,
   workerResponse,
 } from './messages.ts'
 import { PoolWorkerInGuest } from './pool-worker.ts'
+import { serve } from './serve.ts'
 import { WorkerEvents } from './worker-events.ts'
 
 /** What a worker may do with Vitest's calls that concern more than its own test. */
@@ -124,28 +122,15 @@ export class PoolWorkerPerTest extends WorkerEvents implements PoolWorker {
   async #inNewGuest(request: WorkerRequest, filter: Filter): Promise<void> {
     const worker = new PoolWorkerInGuest(this.#options, this.#source)
     this.#active = worker
-    const responses = new EventEmitter()
-    worker.on('message', message => {
-      if (isWorkerResponse(message)) return void responses.emit(message.type, message)
-      if (!isRpcRequest(message)) return void this.emit(message)
-      const wanted = filter(message)
-      if (wanted) this.emit(wanted)
-      else if (message.i !== undefined) worker.send({ t: 's', i: message.i })
-    })
-    const ask = (message: WorkerRequest, answer: WorkerResponse['type']) =>
-      new Promise<WorkerResponse>(resolve => {
-        responses.once(answer, resolve)
-        worker.send(message)
-      })
     try {
-      await worker.start()
-      if (this.#start) await ask(this.#start, 'started')
-      const { error } = await ask(request, 'testfileFinished')
+      const { error } = await serve(worker, this.#start, request, message => {
+        const wanted = isRpcRequest(message) ? filter(message) : message
+        if (wanted !== undefined) this.emit(wanted)
+        else if (isRpcRequest(message) && message.i !== undefined) worker.send({ t: 's', i: message.i })
+      })
       if (error) throw error
-      await ask({ __vitest_worker_request__: true, type: 'stop' }, 'stopped')
     } finally {
       this.#active = undefined
-      await worker.stop()
     }
   }
 

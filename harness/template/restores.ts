@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { MachineryError, messageOf } from '../errors.ts'
 import { Guest, type GuestSpec } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
@@ -17,9 +16,6 @@ import {
   template,
 } from './template.ts'
 
-/** How long a file waits for a guest whose file has ended; letting go of it takes some messages to and fro. */
-const RETURN_LIMIT = 5_000
-
 /**
  * Guests that are restored from their kernel's template, each a private copy of it. Where a template cannot be used the
  * same run goes on with cold boots, and says so once.
@@ -36,8 +32,6 @@ export class Restores implements GuestSource {
   #spare: Promise<Guest> | undefined
   /** Guests that have served a file and can serve another, where files share them. */
   readonly #idle: Guest[] = []
-  /** Those that are about to be. */
-  readonly #returning = new Set<Promise<void>>()
   #shared = false
   #expected = 0
   /** When the first guest was asked for. */
@@ -115,12 +109,6 @@ export class Restores implements GuestSource {
     return guest
   }
 
-  announce(returned: Promise<void>): void {
-    if (!this.#shared) return
-    this.#returning.add(returned)
-    void returned.then(() => this.#returning.delete(returned))
-  }
-
   async release(guest: Guest, reusable = false): Promise<void> {
     guest.removeAllListeners()
     if (this.#shared && reusable && this.#expected > 0) this.#idle.push(guest)
@@ -164,11 +152,6 @@ export class Restores implements GuestSource {
 
   /** A guest that has served a file before. */
   async #takeUsed(): Promise<Guest | undefined> {
-    // Vitest starts a file before it lets go of the worker of the one that has ended. Where two end at once, the first guest that
-    // comes is for one of those who wait for it, and the other waits on.
-    const limit = performance.now() + RETURN_LIMIT
-    while (this.#idle.length === 0 && this.#returning.size > 0 && performance.now() < limit)
-      await Promise.race([...this.#returning, sleep(RETURN_LIMIT, undefined, { ref: false })])
     for (let guest = this.#idle.pop(); guest; guest = this.#idle.pop()) {
       // It may have died since.
       if (!(await this.#isFresh(guest))) continue

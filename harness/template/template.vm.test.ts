@@ -190,26 +190,6 @@ describe('a source of guests', () => {
     expect(notes).toEqual([])
   })
 
-  test('two files that end at once hand their guests to the next two', async () => {
-    const source = new Restores(spec, delivery, progress)
-    await source.prepare()
-    source.expect(4, true)
-    const guests = [await source.acquire(), await source.acquire()]
-    const returns = guests.map(() => Promise.withResolvers<void>())
-    for (const { promise } of returns) source.announce(promise)
-    const next = Promise.all([source.acquire(), source.acquire()])
-    for (const [i, guest] of guests.entries()) {
-      await source.release(guest, true)
-      returns[i]?.resolve()
-      // so that both who wait have looked before the other comes
-      await guest.ping(5_000)
-    }
-    const pids = (all: readonly Guest[]) => all.map(({ qemu }) => qemu.pid).toSorted()
-    expect(pids(await next)).toEqual(pids(guests))
-    await Promise.all(guests.map(guest => source.release(guest)))
-    await source.close()
-  })
-
   test('the guest that is restored before anybody asks is the first one; one that nobody takes is ended', async () => {
     const source = new Restores(spec, delivery, progress)
     await source.prepare()

@@ -1,0 +1,84 @@
+import type { PoolOptions, PoolWorker } from 'vitest/node'
+import type { GuestSource } from '../guest/source.ts'
+import type { Lanes, Turn } from './lanes.ts'
+import {
+  isRpcRequest,
+  isWorkerRequest,
+  type WorkerRequest,
+  type WorkerResponse,
+  workerResponse,
+} from './messages.ts'
+import { PoolWorkerInGuest } from './pool-worker.ts'
+import { serve } from './serve.ts'
+import { WorkerEvents } from './worker-events.ts'
+
+/**
+ * A worker whose guest may have served other files and may serve more. Vitest has all files' workers at the same time, and each
+ * waits for its turn: which file comes next depends on which kernel has a guest to spare.
+ */
+export class PoolWorkerInLane extends WorkerEvents implements PoolWorker {
+  readonly #options: PoolOptions
+  readonly #source: GuestSource
+  readonly #lanes: Lanes<GuestSource>
+  readonly #cancelled = new AbortController()
+  #start: WorkerRequest | undefined
+  #turn: Turn | undefined
+  #active: PoolWorkerInGuest | undefined
+
+  constructor(options: PoolOptions, source: GuestSource, lanes: Lanes<GuestSource>) {
+    super()
+    this.#options = options
+    this.#source = source
+    this.#lanes = lanes
+  }
+
+  /** A guest is had when the turn has come, which may be longer than the 60 s that Vitest gives a worker to start. */
+  async start(): Promise<void> {}
+
+  send(message: unknown): void {
+    if (!isWorkerRequest(message)) {
+      if (isRpcRequest(message) && message.m === 'onCancel') this.#cancelled.abort()
+      return this.#active?.send(message)
+    }
+    switch (message.type) {
+      case 'start':
+        this.#start = message
+        return this.respond(workerResponse('started'))
+      case 'stop':
+        return this.respond(workerResponse('stopped'))
+      default:
+        void this.#run(message).then(response => this.emit(response))
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#cancelled.abort()
+    try {
+      await this.#active?.stop()
+    } finally {
+      this.#turn?.end()
+    }
+  }
+
+  async #run(request: WorkerRequest): Promise<WorkerResponse> {
+    try {
+      this.#turn = await this.#lanes.enter(this.#source, this.#cancelled.signal)
+    } catch {
+      // As Vitest itself does with files that wait for a worker.
+      const { project } = this.#options
+      const files = request.context?.files?.map(({ filepath }) => ({ filepath })) ?? []
+      project.vitest.state.cancelFiles(files, project)
+      return workerResponse('testfileFinished')
+    }
+    this.#active = new PoolWorkerInGuest(this.#options, this.#source)
+    const start = this.#start && { ...this.#start, poolId: this.#turn.lane }
+    try {
+      return await serve(this.#active, start, request, message => this.emit(message))
+    } catch (error) {
+      return { ...workerResponse('testfileFinished'), error }
+    } finally {
+      this.#active = undefined
+      this.#turn.end()
+    }
+  }
+}
