@@ -20,7 +20,7 @@ test('every setting has a default', () => {
 })
 
 test.each([
-  [{ vm: { memory: 64 } }, 'vm.memory', 'at least 384'],
+  [{ vm: { memory: 64 } }, 'vm.memory', 'at least 416'],
   [{ vm: { accelerator: 'xen' } }, 'vm.accelerator', 'xen'],
   [{ kernel: 'debian-6.1' }, 'kernel', ''],
   ['debian-6.1', settingsFile, 'Object'],

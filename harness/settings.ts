@@ -7,6 +7,9 @@ import { messageOf, UsageError } from './errors.ts'
 const positive = (what: string) =>
   v.pipe(v.number(), v.integer(), v.minValue(1, `${what} must be at least 1`))
 
+/** MiB with which guests of Debian's kernels boot: with 384 the kernel cannot unpack its initramfs. */
+export const leastMemory = 416
+
 const settingsSchema = v.strictObject({
   /** The kernels that run when the command line names none. Default: the prebuilt one of this machine's Debian release. */
   kernels: v.optional(v.array(v.string())),
@@ -22,7 +25,11 @@ const settingsSchema = v.strictObject({
     v.strictObject({
       /** MiB of memory. */
       memory: v.optional(
-        v.pipe(v.number(), v.integer(), v.minValue(384, 'vm.memory must be at least 384 (MiB)')),
+        v.pipe(
+          v.number(),
+          v.integer(),
+          v.minValue(leastMemory, `vm.memory must be at least ${leastMemory} (MiB)`),
+        ),
         512,
       ),
       cpus: v.optional(positive('vm.cpus'), 1),

@@ -4,17 +4,18 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { runCli } from '../harness/fixtures/cli.ts'
+import { leastMemory } from '../harness/settings.ts'
 import { hostLabel } from '../kernel/provide.ts'
 import { startFlag } from './precompiled.ts'
 
-/** A project whose configuration has this as `image`. */
-function project(image: object): string {
+/** A project whose configuration has this as `image`, and as `vm`. */
+function project(image: object, vm: object = {}): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }')
   writeFileSync(
     path.join(folder, 'netlink-vmtest.config.ts'),
-    `export default { image: ${JSON.stringify(image)} }`,
+    `export default { image: ${JSON.stringify(image)}, vm: ${JSON.stringify(vm)} }`,
   )
   writeFileSync(path.join(folder, 'tool'), '#!/bin/sh\nip -j link show "$1"\n')
   chmodSync(path.join(folder, 'tool'), 0o755)
@@ -73,5 +74,13 @@ test('node lies in large pages where the kernel has them, and is mapped by them'
   const [place, mapped] = stdout.split(' ')
   expect(place).toBe('/usr/lib/node/node')
   expect(Number(mapped)).toBeGreaterThan(32 * 1024)
+  expect(status).toBe(0)
+})
+
+test('the least memory that a guest may have lets it boot', async () => {
+  const folder = project({}, { memory: leastMemory })
+  const { status, stdout, stderr } = await exec(folder, 'node -e "console.log(1 + 1)"')
+  expect(stderr).not.toContain('lost')
+  expect(stdout).toBe('2')
   expect(status).toBe(0)
 })
