@@ -29,36 +29,42 @@ MODULE_DESCRIPTION("a module whose source changes");
 MODULE_LICENSE("GPL");
 `
 
-test('a saved suite runs again; a saved module is rebuilt and what uses it runs again; a broken one is said to be', async () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'watch-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  mkdirSync(path.join(folder, 'm'))
-  const write = (name: string, text: string) => writeFileSync(path.join(folder, name), text)
-  write('netlink-vmtest.config.ts', "export default { suites: ['*.test.ts'], modules: 'm' }")
-  write('m/Kbuild', 'obj-m := watched.o\n')
-  write('m/watched.c', source('one'))
-  write('uses.test.ts', suite('one'))
-  write(
-    'other.test.ts',
-    "import { loadModule } from 'netlink-vmtest/testing'\nimport { test } from 'vitest'\ntest('other', () => void loadModule)\n",
-  )
+test.each([
+  ['in a machine for each file', []],
+  ['in machines that files share', ['--no-isolate']],
+])(
+  'a saved suite runs again, %s; a saved module is rebuilt and what uses it runs again; a broken one is said to be',
+  async (_, flags) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'watch-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    mkdirSync(path.join(folder, 'm'))
+    const write = (name: string, text: string) => writeFileSync(path.join(folder, name), text)
+    write('netlink-vmtest.config.ts', "export default { suites: ['*.test.ts'], modules: 'm' }")
+    write('m/Kbuild', 'obj-m := watched.o\n')
+    write('m/watched.c', source('one'))
+    write('uses.test.ts', suite('one'))
+    write(
+      'other.test.ts',
+      "import { loadModule } from 'netlink-vmtest/testing'\nimport { test } from 'vitest'\ntest('other', () => void loadModule)\n",
+    )
 
-  const { until, stop } = startWatching(['--reporter=verbose'], folder)
-  onTestFinished(stop)
+    const { until, stop } = startWatching(['--reporter=verbose', ...flags], folder)
+    onTestFinished(stop)
 
-  expect(await until(idle)).toMatch(/✓ .*uses.test.ts > says one/)
+    expect(await until(idle)).toMatch(/✓ .*uses.test.ts > says one/)
 
-  write('uses.test.ts', suite('two'))
-  expect(await until(idle)).toMatch(/× .*uses.test.ts > says two/)
+    write('uses.test.ts', suite('two'))
+    expect(await until(idle)).toMatch(/× .*uses.test.ts > says two/)
 
-  write('m/watched.c', source('two'))
-  const rebuilt = await until(idle)
-  expect(rebuilt).toMatch(/✓ .*uses.test.ts > says two/)
-  expect(rebuilt).not.toContain('other.test.ts')
+    write('m/watched.c', source('two'))
+    const rebuilt = await until(idle)
+    expect(rebuilt).toMatch(/✓ .*uses.test.ts > says two/)
+    expect(rebuilt).not.toContain('other.test.ts')
 
-  write('m/watched.c', 'not C')
-  expect(await until(/error: .*\n/)).toMatch(/watched\.c:1/)
+    write('m/watched.c', 'not C')
+    expect(await until(/error: .*\n/)).toMatch(/watched\.c:1/)
 
-  write('m/watched.c', source('two'))
-  expect(await until(idle)).toMatch(/✓ .*uses.test.ts > says two/)
-})
+    write('m/watched.c', source('two'))
+    expect(await until(idle)).toMatch(/✓ .*uses.test.ts > says two/)
+  },
+)
