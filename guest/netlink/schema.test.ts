@@ -259,7 +259,8 @@ describe('schemas', () => {
     const data = attr.nested(2, attr.u16(1, 5))
     const info = (kind: string) => link.attributes.decode(attr.nested(18, data, attr.string(1, kind))).info
     expect(info('vlan')).toEqual({ kind: 'vlan', data: { id: 5 } })
-    expect(info('other')).toEqual({ kind: 'other', data: attr.u16(1, 5) })
+    for (const kind of ['other', 'toString', '__proto__'])
+      expect(info(kind)).toEqual({ kind, data: attr.u16(1, 5) })
     expect(link.attributes.encode({ info: { data: attr.u16(1, 5), kind: 'other' } })).toEqual(
       attr.nested(18, attr.binary(2, attr.u16(1, 5)), attr.string(1, 'other')),
     )

@@ -277,7 +277,7 @@ function readField(
 ): void {
   if (value.ignored === true) return
   const read = readValue(name, value, buffer, offset, end, result)
-  if (value.repeats === true && result[name] !== undefined)
+  if (value.repeats === true && Object.hasOwn(result, name))
     (result[name] as unknown[]).push(...(read as unknown[]))
   else result[name] = read
 }
@@ -368,7 +368,9 @@ export function selected<C extends Readonly<Record<string, Value<unknown>>>>(
   cases: C,
 ): Value<TypeOf<C[keyof C]> | Uint8Array> {
   type Choice = TypeOf<C[keyof C]> | Uint8Array
-  const find = (siblings: Siblings) => cases[String(siblings[by])]
+  // a map: in the object, whoever names a link's kind `toString` would find what every object has
+  const values = new Map<string, Value<unknown>>(Object.entries(cases))
+  const find = (siblings: Siblings) => values.get(String(siblings[by]))
   return {
     kind: 'nest',
     depends: true,

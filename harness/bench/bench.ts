@@ -92,13 +92,18 @@ if (options.json !== undefined)
   )
 process.exit(0)
 
-/** A cold boot, beside a bare QEMU that boots the same kernel to a busybox init and ends. */
-async function boots(): Promise<void> {
+/** A bare QEMU's boot of the kernel to an init of busybox that powers off. */
+async function bareQemu(): Promise<() => Promise<unknown>> {
   const initramfs = path.join(folder, 'bare.cpio')
   writeFileSync(initramfs, cpioArchive(probeEntries(await findBusybox())))
+  return () => tryAccelerator(spec.machine.accelerator, spec.machine.kernel, initramfs, 60_000)
+}
+
+/** A cold boot, beside a bare QEMU that boots the same kernel to a busybox init and ends. */
+async function boots(): Promise<void> {
+  const bareBoot = await bareQemu()
   const [bare, ours] = await inTurn(runs, {
-    'bare QEMU: kernel to busybox init, and off': () =>
-      timed(() => tryAccelerator(spec.machine.accelerator, spec.machine.kernel, initramfs, 60_000)),
+    'bare QEMU: kernel to busybox init, and off': () => timed(bareBoot),
     'cold boot to agent and loaded test worker': async () => {
       const guest = await Guest.boot(spec)
       await guest.end()
@@ -279,7 +284,10 @@ async function wholeRun(): Promise<void> {
   add(...(await inTurn(runs, { './run-vm.sh, everything cached, five suites': once })))
 }
 
-/** All suites on one kernel, on three, on five, everything cached: what a kernel more costs. */
+/**
+ * All suites on one kernel, on three, on five, everything cached: what a kernel more costs. Beside them two bare QEMUs that boot
+ * at the same time: what a machine whose speed drifts takes more for the one it takes more for the other.
+ */
 async function matrix(): Promise<void> {
   const labels = ['debian-6.1', 'debian-5.10', 'debian-6.12', 'debian-7.2', 'debian-7.3']
   const root = path.resolve(import.meta.dirname, '../..')
@@ -292,18 +300,25 @@ async function matrix(): Promise<void> {
           stdin: 'ignore',
         }),
       )
+  const boot = await bareQemu()
+  const fourBoots = async () => {
+    for (let count = 0; count < 4; count++) await Promise.all([boot(), boot()])
+  }
   await on(labels.length)()
-  const [one, three, five, shared] = await inTurn(Math.min(runs, 3), {
+  const [bare, one, three, five, shared] = await inTurn(Math.min(runs, 5), {
+    'bare QEMU: kernel to busybox init, four times on each of two cores': () => timed(fourBoots),
     'all suites on one kernel': on(1),
     'all suites on three kernels': on(3),
     'all suites on five kernels': on(5),
     'all suites on five kernels, --no-isolate': on(5, '--no-isolate'),
   })
-  if (!one || !three || !five || !shared) return
+  if (!bare || !one || !three || !five || !shared) return
   const added = (more: Series, fewer: Series, count: number) =>
     more.values.map((value, index) => (value - (fewer.values[index] ?? Number.NaN)) / count)
   add(
-    ...[one, three, five, shared],
+    ...[bare, one, three, five, shared],
+    ratio('five kernels / bare QEMU', five, bare),
+    ratio('five kernels, --no-isolate / bare QEMU', shared, bare),
     series('each of the second and third kernel', 'ms', added(three, one, 2)),
     series('each of the fourth and fifth kernel', 'ms', added(five, three, 2)),
   )
