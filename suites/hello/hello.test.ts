@@ -111,6 +111,23 @@ describe('a client that waits for an ack', () => {
   })
 })
 
+describe('a log', () => {
+  it.each([1, 100])('begins now, after %i lines that nobody read, and takes nothing from another', lines => {
+    KernelLog.fromNow()[Symbol.dispose]() // the next may go on from where it came to
+    for (let i = 0; i < lines; i++) a.send(request())
+    using fresh = KernelLog.fromNow()
+    a.send(request())
+    expect(fresh.read()).toEqual([hello])
+    expect(log.read()).toHaveLength(lines + 1)
+  })
+
+  it('that was disposed of reads no more', () => {
+    const old = KernelLog.fromNow()
+    old[Symbol.dispose]()
+    expect(() => old.read()).toThrow('disposed of')
+  })
+})
+
 describe('thousands of datagrams', () => {
   it('unreclaimable slab does not grow, and no reference to the module is left', async () => {
     const growth = await slabGrowth(() => {
