@@ -6,7 +6,7 @@ export { drain, exchange, heard, heardUntilMarker, transcript } from './exchange
 export * from './genlexample.ts'
 export { kernel } from './kernel.ts'
 export { KernelLog, type LogRecord } from './kernel-log.ts'
-export { leakLimit, type Senders, slabGrowth, slabGrowthBy, unreclaimableSlab } from './memory.ts'
+export { type Senders, type SlabGrowth, slabGrowth, slabGrowthBy } from './memory.ts'
 export { loadModule, ModuleError, moduleReferences, unloadModule } from './modules.ts'
 export { hasUserNamespaces, NetworkNamespace, sendFromUserNamespace } from './namespaces.ts'
 export * from './nlctrl.ts'

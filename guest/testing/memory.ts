@@ -1,68 +1,80 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import type { Socket } from '../netlink/index.ts'
 import { kernel } from './kernel.ts'
 import { discardReceived } from './system-call.ts'
 
-/** Bytes of the kernel's slab memory that cannot be reclaimed: where what is allocated and never freed adds up. */
-export function unreclaimableSlab(): number {
-  const [, kibibytes] = /^SUnreclaim:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8')) ?? []
-  if (kibibytes === undefined) throw new Error('/proc/meminfo has no SUnreclaim')
-  return Number(kibibytes) * 1024
-}
-
-/** Bytes between two readings that say nothing: the kernel counts in pages, and each CPU by itself. */
-export const leakLimit = 32 * 1024
+/**
+ * By how many objects each slab cache has grown, by its name: `{ 'kmalloc-32': 1024 }`. `pages` are those of all caches that
+ * cannot be reclaimed, and of what kmalloc() allocates by the page because it is larger than any cache's objects.
+ */
+export type SlabGrowth = Readonly<Record<string, number>>
 
 /**
- * By how many bytes unreclaimable slab memory grows in a round of `work`: the least of several rounds, because what leaks
- * grows in every one, and what the rest of the system does meanwhile does not. The first round does not count: it allocates
- * what is allocated once, and fills the gaps that earlier work has left in slabs. After it a quiet round is enough; one in which
- * memory was freed is not, for that may have hidden a leak.
+ * By how many objects the kernel's slab caches grow in a round of `work`, if by more than a few: `{}` where nothing is left of it.
+ * For each cache it is the least of several rounds, because what leaks grows in every one, and what the rest of the system
+ * does meanwhile does not. Nothing further is done once each cache has had a quiet round; one in which it shrank is not quiet,
+ * for that may have hidden a leak. Memory that the kernel takes back when it needs it (inodes, say) does not count.
  *
- * On kernels with kmemleak `work` runs once and the answer is 0: such kernels hold back what is freed (KASAN's quarantine), so
- * that slabs tell nothing there. Instead each single object that nothing points to any more fails the file at its end; what
- * grows and is still pointed to, other kernels find.
+ * On kernels with kmemleak `work` runs once and the answer is `{}`: each single object that nothing points to any more fails the
+ * file at its end, and those kernels are slow. What grows and is still pointed to, other kernels find.
+ *
+ * @throws Error where the kernel does not tell (without CONFIG_SLUB_DEBUG)
  */
-export async function slabGrowth(work: () => void | Promise<void>, rounds = 5): Promise<number> {
-  await work()
-  if (kernel.hasKmemleak) return 0
-  let least = Infinity
-  for (let round = 0; round < rounds; round++) {
-    const before = unreclaimableSlab()
+export async function slabGrowth(work: () => void | Promise<void>, rounds = 5): Promise<SlabGrowth> {
+  if (kernel.hasKmemleak) {
     await work()
-    const growth = unreclaimableSlab() - before
-    least = Math.min(least, growth)
-    if (Math.abs(growth) < leakLimit) break
+    return {}
   }
-  return least
+  using slabs = new SlabCaches()
+  /** Those that have not had a quiet round, each by how much it grew at least in a round that it grew in. */
+  let suspects: ReadonlyMap<string, number> | undefined
+  for (let round = 0; round < rounds && suspects?.size !== 0; round++) {
+    const before = slabs.objectsInUse()
+    await work()
+    const changes = await slabs.changesSince(before)
+    const earlier = suspects
+    suspects = new Map(
+      [...changes]
+        .filter(([cache]) => earlier?.has(cache) ?? true)
+        .map(([cache, change]) => [
+          cache,
+          Math.min(earlier?.get(cache) ?? Infinity, change > 0 ? change : Infinity),
+        ]),
+    )
+  }
+  return Object.fromEntries(
+    [...(suspects ?? [])].filter(([cache, grown]) => grown < Infinity && !slabs.isReclaimable(cache)),
+  )
 }
 
-/** What thousands of requests are sent by. */
+/** Objects that a cache may have more of and nothing leaks: a few that others allocate, and what a CPU has at hand (28, on 7.3). */
+const NOISE = 32
+/** How often what grew is looked at, and the milliseconds between: grace periods end in some tens of them. */
+const LOOKS = 5
+const UNTIL_NEXT_LOOK = 25
+
+/** What hundreds of requests are sent by. */
 export interface Senders {
   /** The sender, and those that hear of it. All that they receive is read and forgotten. */
   readonly sockets: readonly [Socket, ...Socket[]]
-  /** How many requests go into a datagram; default 64. */
+  /** How many requests go into a datagram; default 8. */
   readonly batch?: number
   /** How the sender sends, where it is not by itself. */
   readonly send?: (sender: Socket, datagram: Buffer) => void
 }
 
-/**
- * Of each request in a round: a leak of 32 bytes, the least there is, adds up to four times the limit. kmemleak finds one of a
- * single object, and kernels with it are slow.
- */
-const REQUESTS = kernel.hasKmemleak ? 256 : 4096
-/**
- * Requests until all is read. Few, so that little is allocated at a time: thousands of unread messages make slabs come and go
- * by hundreds of KiB, in which a leak of 128 was missed (7.3).
- */
+/** Of each request in a round: with 8 in a datagram, one object for each datagram is four times the noise. */
+const REQUESTS = kernel.hasKmemleak ? 256 : 1024
+const BATCH = 8
+/** Requests until all is read: so few that what they cause fits into a receive buffer. */
 const UNREAD = 64
 
-/** {@link slabGrowth} of thousands of equal requests: less than {@link leakLimit} where nothing is left of them. */
+/** {@link slabGrowth} of a thousand equal requests. */
 export async function slabGrowthBy(
   request: Buffer,
-  { sockets, batch = UNREAD, send = (sender, datagram) => sender.send(datagram) }: Senders,
-): Promise<number> {
+  { sockets, batch = BATCH, send = (sender, datagram) => sender.send(datagram) }: Senders,
+): Promise<SlabGrowth> {
   const datagram = Buffer.concat(Array.from({ length: batch }, () => request))
   for (const socket of sockets) socket.setReceiveBuffer(1 << 20, { force: true })
   return await slabGrowth(() => {
@@ -71,4 +83,78 @@ export async function slabGrowthBy(
       for (const socket of sockets) discardReceived(socket.fd)
     }
   })
+}
+
+/**
+ * The caches of the kernel's slab allocator. It counts as in use what a CPU keeps at hand for its next allocations, up to 512
+ * objects of a cache (of 8 bytes); shrinking a cache gives that back, so that what is counted then is exact but for what has been
+ * allocated since.
+ */
+class SlabCaches implements Disposable {
+  /** Open all the time: what the kernel allocates for an open file of sysfs is among what is counted, and freed late. */
+  readonly #shrink: readonly number[]
+
+  constructor() {
+    const opened: number[] = []
+    try {
+      for (const cache of inUse().keys())
+        if (cache !== PAGES) opened.push(openSync(`/sys/kernel/slab/${cache}/shrink`, 'w'))
+    } catch (error) {
+      for (const fd of opened) closeSync(fd)
+      throw new Error('this kernel does not tell what its slab caches hold: it needs CONFIG_SLUB_DEBUG=y', {
+        cause: error,
+      })
+    }
+    this.#shrink = opened
+  }
+
+  objectsInUse(): Map<string, number> {
+    for (const fd of this.#shrink) writeSync(fd, YES)
+    return inUse()
+  }
+
+  /**
+   * The caches that have grown or shrunk by more than {@link NOISE}, each by how many objects. What grew is looked at again for a
+   * while: much of what is freed (credentials, open files) is so after a grace period of RCU, of whose end there is no news.
+   */
+  async changesSince(before: ReadonlyMap<string, number>): Promise<Map<string, number>> {
+    for (let look = 1; ; look++) {
+      const changes = new Map(
+        [...this.objectsInUse()]
+          .map(([cache, objects]): [string, number] => [cache, objects - (before.get(cache) ?? 0)])
+          .filter(([, change]) => Math.abs(change) > NOISE),
+      )
+      if (look === LOOKS || ![...changes.values()].some(change => change > 0)) return changes
+      await setTimeout(UNTIL_NEXT_LOOK)
+    }
+  }
+
+  isReclaimable(cache: string): boolean {
+    return (
+      cache !== PAGES && readFileSync(`/sys/kernel/slab/${cache}/reclaim_account`, 'utf8').startsWith('1')
+    )
+  }
+
+  [Symbol.dispose](): void {
+    for (const fd of this.#shrink) closeSync(fd)
+  }
+}
+
+/**
+ * '1', at a length that the kernel keeps among its objects of 128 bytes: for one byte it would take one of 8, of which a slab
+ * has 512, all of them counted as in use as soon as one is.
+ */
+const YES = Buffer.alloc(120, '1')
+const PAGES = 'pages'
+
+/** The first two columns of /proc/slabinfo (mm/slab_common.c): name and active_objs. Two caches may have the same name. */
+function inUse(): Map<string, number> {
+  const caches = new Map<string, number>()
+  for (const [, cache = '', objects] of readFileSync('/proc/slabinfo', 'utf8').matchAll(
+    /^(?!#)(\S+) +(\d+) /gm,
+  ))
+    caches.set(cache, (caches.get(cache) ?? 0) + Number(objects))
+  const [, kibibytes] = /^SUnreclaim: +(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8')) ?? []
+  caches.set(PAGES, Number(kibibytes) / 4)
+  return caches
 }

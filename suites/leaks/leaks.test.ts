@@ -1,9 +1,9 @@
-/** Thousands of messages of each kind, after which the kernel has as much memory as before. */
+/** A thousand messages of each kind, after which the kernel has as much in its slab caches as before. */
 import { attr, NLM_F_ACK, NLM_F_ECHO } from 'netlink-vmtest/netlink'
 import {
   asUser,
   get,
-  leakLimit,
+  kernel,
   loadModule,
   moduleReferences,
   nobody,
@@ -27,11 +27,11 @@ const requests: [string, Buffer][] = [
   ['UPD with a bad attribute', update(attr.u16(1, 1))],
 ]
 
-describe('thousands of requests: unreclaimable slab does not grow', () => {
+describe('a thousand requests: slab caches do not grow', () => {
   it.each(requests)('%s', async (_name, request) => {
     using a = openExample()
     using subscriber = openExample({ memberships: [1] })
-    expect(await slabGrowthBy(request, { sockets: [a, subscriber] })).toBeLessThan(leakLimit)
+    expect(await slabGrowthBy(request, { sockets: [a, subscriber] })).toEqual({})
   })
 
   it('refused to who has no privileges', async () => {
@@ -40,21 +40,37 @@ describe('thousands of requests: unreclaimable slab does not grow', () => {
       sockets: [a],
       send: (sender, datagram) => asUser(nobody, () => sender.send(datagram)),
     })
-    expect(growth).toBeLessThan(leakLimit)
+    expect(growth).toEqual({})
   })
 
   it('dropped because the receiver is full', async () => {
     using slow = openExample({ memberships: [1], receiveBuffer: 4096, noEnobufs: true })
     using a = openExample()
-    const datagram = Buffer.concat(Array.from({ length: 64 }, () => update(1)))
-    const growth = await slabGrowth(() => {
-      for (let sent = 0; sent < 4096; sent += 64) a.send(datagram)
-    })
-    expect(growth).toBeLessThan(leakLimit)
+    expect(await slabGrowthBy(update(1), { sockets: [a] })).toEqual({})
     expect(slow.receiveNow()).toBeDefined()
   })
 
   it('no reference to the module is left', () => {
     expect(moduleReferences('nlexample')).toBe(0)
+  })
+})
+
+describe('what is left is found', () => {
+  it('by the cache that it is in, also where a round has freed what was there before', async () => {
+    using subscriber = openExample({ memberships: [1] })
+    subscriber.setReceiveBuffer(1 << 20, { force: true })
+    using a = openExample()
+    const leave = (notifications: number) => {
+      for (let i = 0; i < notifications; i++) a.send(update(1))
+    }
+    leave(256)
+    let round = 0
+    const growth = await slabGrowth(() => {
+      if (round++ === 0) while (subscriber.receiveNow() !== undefined);
+      leave(64)
+    }, 2)
+    // Where kmemleak looks for lost objects at the end of the file: these are not lost.
+    if (kernel.hasKmemleak) expect(growth).toEqual({})
+    else expect(growth).toMatchObject({ skbuff_head_cache: expect.closeTo(64, -1) })
   })
 })
