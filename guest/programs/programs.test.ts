@@ -1,4 +1,7 @@
-/** How the programs take their arguments; what they do with netlink is tested in guests (suites/programs). */
+/**
+ * How the programs take their arguments, and how they fail for want of what any kernel can lack: modules, families, messages. What
+ * they do with the modules is tested in guests (suites/programs).
+ */
 import path from 'node:path'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
@@ -37,4 +40,30 @@ test.each([
   expect(stderr).toContain(why)
   expect(stderr).toContain(`usage: ${name} `)
   expect([status, stdout]).toEqual([2, ''])
+})
+
+test.each([[['change', '1']], [['event']], [['custom']]])(
+  'without its module: %j: status 1, EPROTONOSUPPORT',
+  async ([name = '', ...args]) => {
+    const { status, stdout, stderr } = await call(name, ...args)
+    expect(stderr).toContain('EPROTONOSUPPORT: the module is not loaded')
+    expect([status, stdout]).toEqual([1, ''])
+  },
+)
+
+test.each([[['resolve', 'nosuch']], [['genl-change', '65535', '1']]])(
+  'a family that is not there: %j: status 1, ENOENT',
+  async ([name = '', ...args]) => {
+    const { status, stdout, stderr } = await call(name, ...args)
+    expect(stderr).toContain('ENOENT: there is no family')
+    expect([status, stdout]).toEqual([1, ''])
+  },
+)
+
+test('resolve knows the families of the kernel itself; a listener gives up at its deadline: status 1, and says so', async () => {
+  const { stdout } = await call('resolve', 'nlctrl')
+  const [, group] = /^family-id: 16\nmulticast -> id\n'notify' -> (\d+)$/.exec(stdout) ?? []
+  const result = await call('genl-event', '--timeout', '0.1', String(group))
+  expect(result).toMatchObject({ status: 1, stdout: '' })
+  expect(result.stderr).toContain('nothing was heard within 0.1 s')
 })
