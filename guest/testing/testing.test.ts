@@ -5,6 +5,7 @@ import path from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   attr,
+  Datagram,
   encodeMessage,
   NETLINK_ROUTE,
   NETLINK_USERSOCK,
@@ -90,6 +91,30 @@ describe('wire', () => {
     expect(wire(good.subarray(0, 17))).not.toEqual(wire(good))
     expect(wire(good, { groups: 1 })).not.toEqual(wire(good))
     expect(wire(Buffer.alloc(3))).toMatchObject({ size: 3, messages: [], bytes: '000000' })
+  })
+
+  it('differs by where it came from, and by what was cut off', () => {
+    const bytes = encodeMessage({ type: 3 })
+    const all = [
+      wire(bytes),
+      wire(bytes, { from: 1 }),
+      wire(bytes, { groups: 1 }),
+      wire(new Datagram(bytes, 0, 0, 17)),
+    ]
+    expect(all.map(({ from, groups, size }) => [from, groups, size])).toEqual([
+      [0, 0, 16],
+      [1, 0, 16],
+      [0, 1, 16],
+      [0, 0, 17],
+    ])
+  })
+
+  it('cannot be changed: the next one of the same bytes may be the same object', () => {
+    for (const bytes of [encodeMessage({ type: 3 }), encodeMessage({ type: 2 }), Buffer.alloc(3)]) {
+      const { messages, ...rest } = wire(bytes)
+      expect(wire(Buffer.from(bytes))).toEqual({ messages, ...rest })
+      for (const part of [wire(bytes), messages, ...messages]) expect(part).toSatisfy(Object.isFrozen)
+    }
   })
 })
 
