@@ -26,7 +26,6 @@ export async function slabGrowth(work: () => void | Promise<void>, rounds = 5): 
     await work()
     return {}
   }
-  using slabs = new SlabCaches()
   /** Those that have not had a quiet round, each by how much it grew at least in a round that it grew in. */
   let suspects: ReadonlyMap<string, number> | undefined
   for (let round = 0; round < rounds && suspects?.size !== 0; round++) {
@@ -90,27 +89,40 @@ export async function slabGrowthBy(
  * objects of a cache (of 8 bytes); shrinking a cache gives that back, so that what is counted then is exact but for what has been
  * allocated since.
  */
-class SlabCaches implements Disposable {
-  /** Open all the time: what the kernel allocates for an open file of sysfs is among what is counted, and freed late. */
-  readonly #shrink: readonly number[]
+class SlabCaches {
+  /**
+   * What shrinks each, by its name. Open all the time: what the kernel allocates for an open file of sysfs is among what is counted,
+   * and freed late.
+   */
+  readonly #shrink = new Map<string, number>()
 
-  constructor() {
-    const opened: number[] = []
+  /** @throws Error where the kernel does not tell */
+  objectsInUse(): Map<string, number> {
+    this.#shrinkAll()
     try {
-      for (const cache of inUse().keys())
-        if (cache !== PAGES) opened.push(openSync(`/sys/kernel/slab/${cache}/shrink`, 'w'))
+      const known = inUse()
+      const fresh = [...known.keys()].filter(cache => cache !== PAGES && !this.#shrink.has(cache))
+      if (fresh.length === 0) return known
+      for (const cache of fresh) this.#shrink.set(cache, openSync(`/sys/kernel/slab/${cache}/shrink`, 'w'))
     } catch (error) {
-      for (const fd of opened) closeSync(fd)
       throw new Error('this kernel does not tell what its slab caches hold: it needs CONFIG_SLUB_DEBUG=y', {
         cause: error,
       })
     }
-    this.#shrink = opened
+    return this.objectsInUse()
   }
 
-  objectsInUse(): Map<string, number> {
-    for (const fd of this.#shrink) writeSync(fd, YES)
-    return inUse()
+  #shrinkAll(): void {
+    for (const [cache, fd] of this.#shrink) {
+      try {
+        writeSync(fd, YES)
+      } catch (error) {
+        // It went with the module that had made it, and may have come back as another.
+        if ((error as NodeJS.ErrnoException).code !== 'ENODEV') throw error
+        closeSync(fd)
+        this.#shrink.delete(cache)
+      }
+    }
   }
 
   /**
@@ -134,11 +146,9 @@ class SlabCaches implements Disposable {
       cache !== PAGES && readFileSync(`/sys/kernel/slab/${cache}/reclaim_account`, 'utf8').startsWith('1')
     )
   }
-
-  [Symbol.dispose](): void {
-    for (const fd of this.#shrink) closeSync(fd)
-  }
 }
+
+const slabs = new SlabCaches()
 
 /**
  * '1', at a length that the kernel keeps among its objects of 128 bytes: for one byte it would take one of 8, of which a slab

@@ -91,3 +91,9 @@ test('a kernel that reports something before any test runs none, and runs all wh
   expect(ignored.stdout).toContain('tests 1 passed')
   expect(ignored.status).toBe(0)
 })
+
+test('slab caches are counted that come and go with a module: exit status 0', async () => {
+  const { status, stdout } = await runCli(['slab-caches'], { cwd })
+  expect(stdout).toContain('tests 1 passed')
+  expect(status).toBe(0)
+})
