@@ -198,7 +198,8 @@ export class Qemu {
   #exit(code: number | null, signal: NodeJS.Signals | null): QemuExit {
     if (this.#trouble) return { by: 'other', description: this.#trouble }
     if (this.#killed) return { by: 'us', description: 'ended by the harness' }
-    if (signal) return { by: 'other', description: `QEMU was killed by ${signal}${this.#reasonOf(signal)}` }
+    if (signal)
+      return { by: 'other', description: describeSignal(signal, this.#stderr, this.#reasonOf(signal)) }
     if (code === 127)
       return {
         by: 'other',
@@ -217,6 +218,19 @@ export class Qemu {
           : 'ended'
     return { by: 'guest', description: `the guest ${how}` }
   }
+}
+
+/**
+ * How a signal ended QEMU. By SIGABRT it ends itself and has said why, which is more than the assertion that failed at last: of a KVM
+ * that cannot do what it promises, "failed to set MSR 0x10a to 0x69".
+ * @param reason why somebody else may have sent the signal, as ": reason", where that is known
+ */
+export function describeSignal(signal: NodeJS.Signals, stderr: string, reason = ''): string {
+  if (signal !== 'SIGABRT') return `QEMU was killed by ${signal}${reason}`
+  const [words = 'it gave no reason'] = stderr
+    .split('\n')
+    .filter(line => line !== '' && !/: warning: /.test(line))
+  return `QEMU gave up: ${oneLine(words)}`
 }
 
 /** How many processes this machine's kernel has killed for want of memory. */
