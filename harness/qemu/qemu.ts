@@ -230,7 +230,7 @@ export function describeSignal(signal: NodeJS.Signals, stderr: string, reason = 
   const [words = 'it gave no reason'] = stderr
     .split('\n')
     .filter(line => line !== '' && !/: warning: /.test(line))
-  return `QEMU gave up: ${oneLine(words)}`
+  return `QEMU gave up: ${oneLine(words).replace(/^error: /, '')}`
 }
 
 /** How many processes this machine's kernel has killed for want of memory. */
