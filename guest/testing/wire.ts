@@ -71,7 +71,8 @@ export function wire(
 
 /**
  * What was made last, by all that it was made of. What comes is mostly what was expected: that the two are then one object, which a
- * comparison need not look into, saves a fifth of a short test under emulation. Frozen, or who changes the one would change the other.
+ * comparison need not look into, saves a twenty-fifth of all that QEMU runs for the suites. Frozen, or who changes the one would change
+ * the other.
  */
 const recent = new Map<string, WireDatagram>()
 const RECENT = 64

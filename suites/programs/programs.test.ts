@@ -38,6 +38,12 @@ describe('change and event', { timeout: limit }, () => {
       stdout: 'myvar=42\nmyvar=4294967295\nmyvar=10\n',
     })
   })
+
+  it('event gives up at its deadline: status 1, and says so', async () => {
+    const result = await runProgram(['event', '--timeout', '0.1'])
+    expect(result).toMatchObject({ status: 1, stdout: '' })
+    expect(result.stderr).toContain('nothing was heard within 0.1 s')
+  })
 })
 
 describe('resolve, genl-change and genl-event', { timeout: limit }, () => {
