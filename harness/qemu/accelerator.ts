@@ -15,6 +15,12 @@ export interface AcceleratorVerdict {
   readonly reason: string
 }
 
+/**
+ * Counts up with what is kept of a trial and how its reason is told: a cache outlives the release that filled it, and a user is to
+ * read this one's words (one that was found as 'QEMU gave up: error: ...' went on being told so).
+ */
+const TRIAL = '2'
+
 const verdictSchema = v.object({ accelerator: v.picklist(['kvm', 'tcg']), reason: v.string() })
 
 /** Where KVM works a kernel says hello in well under a second. */
@@ -45,7 +51,7 @@ export async function chooseAccelerator({
   const obstacle = deviceObstacle(device)
   if (obstacle) return { accelerator: 'tcg', reason: obstacle }
   const identity = statSync(kernel)
-  const key = contentKey([release(), await qemuIdentity(), `${identity.size} ${identity.mtimeMs}`])
+  const key = contentKey([TRIAL, release(), await qemuIdentity(), `${identity.size} ${identity.mtimeMs}`])
   const folder = await cached('verdicts', key, async folder => {
     const initramfs = path.join(folder, 'probe.cpio')
     writeFileSync(initramfs, cpioArchive(probeEntries(busybox)))
