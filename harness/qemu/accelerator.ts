@@ -4,6 +4,7 @@ import path from 'node:path'
 import * as v from 'valibot'
 import { type CpioEntry, cpioArchive } from '../../images/cpio.ts'
 import { cached, contentKey } from '../cache.ts'
+import { withCore } from '../cores.ts'
 import { isErrno } from '../errors.ts'
 import { type Progress, silentProgress } from '../progress.ts'
 import type { Accelerator } from './command.ts'
@@ -55,7 +56,9 @@ export async function chooseAccelerator({
   const folder = await cached('verdicts', key, async folder => {
     const initramfs = path.join(folder, 'probe.cpio')
     writeFileSync(initramfs, cpioArchive(probeEntries(busybox)))
-    const trial = await progress.step(`try ${device}`, () => tryAccelerator('kvm', kernel, initramfs))
+    const trial = await withCore(() =>
+      progress.step(`try ${device}`, () => tryAccelerator('kvm', kernel, initramfs)),
+    )
     const verdict: AcceleratorVerdict = trial.runs
       ? { accelerator: 'kvm', reason: 'KVM runs guests here' }
       : {

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import * as v from 'valibot'
 import type { DeliveredFile } from '../../guest/agent/protocol.ts'
 import { cached, contentKey, discard } from '../cache.ts'
+import { withCore } from '../cores.ts'
 import { isErrno, MachineryError } from '../errors.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
 import type { Progress } from '../progress.ts'
@@ -70,7 +71,8 @@ export function missingIn(saved: SavedGuest, files: readonly DeliveredFile[]): D
  */
 export async function template(spec: GuestSpec, delivery: Delivered, progress: Progress): Promise<Template> {
   const key = await templateKey(spec, delivery)
-  const build = () => cached('templates', key, folder => buildTemplate(spec, delivery, folder, progress))
+  const build = () =>
+    cached('templates', key, folder => withCore(() => buildTemplate(spec, delivery, folder, progress)))
   const found = await build()
   const damage = await damageOf(found)
   if (damage === undefined) return savedGuest(found)

@@ -34,6 +34,8 @@ kernel/fork.o: kernel/fork.c
 	@cp $< $@
 vmlinux: init/main.o kernel/fork.o
 	@cp /bin/true $@
+bzImage: vmlinux
+	@mkdir -p arch/x86/boot; cp $< arch/x86/boot/$@
 modules: vmlinux
 	@mkdir -p include/config include/generated
 	@echo 6.12.3-minimal >include/config/kernel.release
@@ -152,6 +154,27 @@ test('runs that want the same at the same time wait for one build', async () => 
   expect(other.id).toBe(one.id)
   expect(fetched).toBe(1)
   expect(readdirSync(builds())).toEqual([])
+})
+
+test('two kernels are built one after the other, each with all cores', async () => {
+  const order: string[] = []
+  const progress: Progress = {
+    ...silentProgress,
+    async step(title, work) {
+      order.push(`begin: ${title}`)
+      const result = await work(() => {})
+      order.push(`end: ${title}`)
+      return result
+    },
+  }
+  const labels = ['minimal-6.12', 'debug-6.12']
+  await Promise.all(labels.map(label => kernelFromSource(label, { ...options, progress })))
+  const builds = order.filter(line => line.includes(': build Linux'))
+  const [first = '', , second = ''] = builds
+  expect(builds).toEqual([first, first.replace('begin', 'end'), second, second.replace('begin', 'end')])
+  expect(new Set(builds)).toEqual(
+    new Set(labels.flatMap(it => ['begin', 'end'].map(what => `${what}: build Linux 6.12.3 as ${it}`))),
+  )
 })
 
 test('only what is needed is unpacked', async () => {
