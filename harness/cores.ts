@@ -7,7 +7,7 @@ const free = new Semaphore(ALL)
 
 /**
  * Does work that keeps one of this machine's cores busy, as soon as one is free: booting a guest, of which nothing else may take
- * the time. Two of five guests that were booted beside a kernel's build could not measure their clocks, five times in a row.
+ * the time. Two templates that were booted beside a kernel's build had a clock that could not be measured, five boots in a row.
  */
 export function withCore<T>(work: () => Promise<T>): Promise<T> {
   return free.runExclusive(work)
