@@ -15,7 +15,7 @@ export function withCore<T>(work: () => Promise<T>): Promise<T> {
 
 /**
  * Does work that keeps all cores busy, when whatever has some of them is done, and before anything that asks later: building a
- * kernel. Two at a time took 380 and 414 s where each takes some 150 by itself, and what was said of the time was wrong.
+ * kernel. Two at a time took 380 and 414 s, one after the other 192 and 213 s; how long one takes is said for all cores.
  */
 export function withAllCores<T>(work: () => Promise<T>): Promise<T> {
   return free.runExclusive(work, ALL)
