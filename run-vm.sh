@@ -12,13 +12,13 @@ log=$cache/setup.log
 # Debian's own kernels only is not made to install what that takes.
 builds_kernels() {
 	case " $* " in *minimal-[0-9]* | *debug-[0-9]*) return 0 ;; esac
-	# The nearest settings upwards are the project's, as in harness/settings.ts.
+	# The nearest settings upwards are the project's, as in harness/prepare/settings.ts.
 	project=$PWD
 	while [ ! -e "$project/netlink-vmtest.config.ts" ] && [ "$project" != / ]; do project=$(dirname -- "$project"); done
 	settings=$project/netlink-vmtest.config.ts
 	[ -e "$settings" ] || settings=$here/netlink-vmtest.config.ts
 	# The default matrix is where the settings' defaults are.
-	case " $* " in *' --matrix '*) defaults=$here/harness/settings.ts ;; *) defaults= ;; esac
+	case " $* " in *' --matrix '*) defaults=$here/harness/prepare/settings.ts ;; *) defaults= ;; esac
 	grep -qsE "['\"](minimal|debug)-[0-9]" "$settings" $defaults
 }
 

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-/** The harness's own tests, on the host. The suites in guests have projects of their own (harness/project.ts). */
+/** The harness's own tests, on the host. The suites in guests have projects of their own (harness/prepare/project.ts). */
 export default defineConfig({
   test: {
     projects: [

@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { ownFolder } from './base/own-folder.ts'
 import { runCli } from './fixtures/cli.ts'
 
-const root = path.resolve(import.meta.dirname, '..')
-const asPrinted = ['--modules', path.join(root, 'kernel/modules/as-printed')]
+const asPrinted = ['--modules', path.join(ownFolder, 'kernel/modules/as-printed')]
 
 /** Vitest's JSON report, as far as it is used here. */
 interface Report {
@@ -19,7 +19,7 @@ test('nlhello, nlexample and genlexample fail, each for its own reasons', async 
   const json = path.join(folder, 'report.json')
   const { status } = await runCli(
     [...asPrinted, '--json', json, 'suites/hello', 'suites/request-ack', 'suites/errors', 'generic/requests'],
-    { cwd: root },
+    { cwd: ownFolder },
   )
   expect(status).toBe(1)
   const report = JSON.parse(readFileSync(json, 'utf8')) as Report
@@ -40,7 +40,9 @@ test('nlhello, nlexample and genlexample fail, each for its own reasons', async 
 
 test('nlcustom: an unprivileged message with pid 0 is the end of the kernel, reported as that test alone', async () => {
   const name = 'unprivileged with pid 0'
-  const { status, stdout } = await runCli([...asPrinted, 'suites/custom-family', '-t', name], { cwd: root })
+  const { status, stdout } = await runCli([...asPrinted, 'suites/custom-family', '-t', name], {
+    cwd: ownFolder,
+  })
   expect(stdout).toMatch(/× unprivileged with pid 0: the machine goes on/)
   // The stack overflows where it happens to; now and then that is where not even the panic can be said.
   expect(stdout).toMatch(/GuestLost: (kernel panic: |triple fault: )/)

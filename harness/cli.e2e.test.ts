@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { hostLabel } from '../kernel/provide.ts'
+import { ownFolder } from './base/own-folder.ts'
 import { runCli, startCli } from './fixtures/cli.ts'
 import { qemusOf } from './fixtures/processes.ts'
 
@@ -90,7 +91,7 @@ describe('a run', () => {
 })
 
 describe('the README', () => {
-  const readme = readFileSync(path.resolve(import.meta.dirname, '../README.md'), 'utf8')
+  const readme = readFileSync(path.join(ownFolder, 'README.md'), 'utf8')
   const blocks = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(match => match[1] ?? '')
 
   test('its first suite and its configuration are what they say', async () => {
@@ -342,7 +343,7 @@ describe('run-vm.sh', () => {
     'netlink-vmtest.config.ts': 'throw new Error("for others: " + process.env.NODE_COMPILE_CACHE)',
   }
   const front = async (env: NodeJS.ProcessEnv) =>
-    await execa(path.resolve(import.meta.dirname, '../run-vm.sh'), [], {
+    await execa(path.join(ownFolder, 'run-vm.sh'), [], {
       cwd: project(says),
       env: { NO_COLOR: '1', NODE_COMPILE_CACHE: undefined, ...env },
       reject: false,

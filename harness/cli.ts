@@ -1,12 +1,12 @@
 import path from 'node:path'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import type { BuildOptions } from './build.ts'
-import { cacheRoot, onWait } from './cache.ts'
-import { ExitStatus, HarnessError } from './errors.ts'
-import { exitOnSignals } from './process.ts'
-import type { RunOptions } from './run.ts'
-import type { SessionOptions } from './session.ts'
-import { loadSettings, projectRoot } from './settings.ts'
+import { cacheRoot, onWait } from './base/cache.ts'
+import { ExitStatus, HarnessError } from './base/errors.ts'
+import { exitOnSignals } from './base/process.ts'
+import type { BuildOptions } from './commands/build.ts'
+import type { RunOptions } from './commands/run.ts'
+import type { SessionOptions } from './commands/session.ts'
+import { loadSettings, projectRoot } from './prepare/settings.ts'
 
 exitOnSignals()
 
@@ -47,7 +47,7 @@ program
   .allowUnknownOption()
   .allowExcessArguments()
   .action(async (_filters: string[], options: RunOptions, command: Command) => {
-    const { run } = await import('./run.ts')
+    const { run } = await import('./commands/run.ts')
     process.exitCode = await run(options, command.args, await loadSettings(root), root)
   })
 
@@ -64,7 +64,7 @@ program
     ).conflicts('modules'),
   )
   .action(async (options: BuildOptions) => {
-    const { build } = await import('./build.ts')
+    const { build } = await import('./commands/build.ts')
     process.stdout.write(`${await build(options, await loadSettings(root), root)}\n`)
   })
 
@@ -73,7 +73,7 @@ const kernels = program
   .description('list the kernels: what each is, and what of it is cached')
   .option('--json', 'as JSON')
   .action(async ({ json }: { json?: boolean }) => {
-    const { kernelsTable, listKernels } = await import('./kernels.ts')
+    const { kernelsTable, listKernels } = await import('./commands/kernels.ts')
     const listings = listKernels()
     process.stdout.write(`${json ? JSON.stringify(listings, null, 2) : kernelsTable(listings)}\n`)
   })
@@ -88,7 +88,7 @@ kernels
     amount,
   )
   .action(async (options: { days?: number; gigabytes?: number }) => {
-    const { pruneKernels } = await import('./kernels.ts')
+    const { pruneKernels } = await import('./commands/kernels.ts')
     const { cache } = await loadSettings(root)
     const done = await pruneKernels(options.days ?? cache.days, options.gigabytes ?? cache.gigabytes)
     process.stdout.write(`${done}\n`)
@@ -99,7 +99,7 @@ program
   .description('look at what this host can do: tools, accelerator (really tried), memory, disk, mirror')
   .option('--json', 'as JSON')
   .action(async ({ json }: { json?: boolean }) => {
-    const { examine, findingsTable } = await import('./doctor.ts')
+    const { examine, findingsTable } = await import('./commands/doctor.ts')
     const findings = await examine(await loadSettings(root))
     process.stdout.write(`${json ? JSON.stringify(findings, null, 2) : findingsTable(findings)}\n`)
     if (findings.some(({ verdict }) => verdict === 'problem')) process.exitCode = ExitStatus.machinery
@@ -122,14 +122,14 @@ inGuest('exec')
   .usage('[options] -- COMMAND [ARG...]')
   .argument('<command...>', 'the command, after --')
   .action(async (command: string[], options: SessionOptions) => {
-    const { exec } = await import('./exec.ts')
+    const { exec } = await import('./commands/exec.ts')
     process.exitCode = await exec(command, options, await loadSettings(root), root)
   })
 
 inGuest('shell')
   .description('a shell in a guest, at a terminal or with commands from stdin')
   .action(async (options: SessionOptions) => {
-    const { shell } = await import('./shell.ts')
+    const { shell } = await import('./commands/shell.ts')
     process.exitCode = await shell(options, await loadSettings(root), root)
   })
 

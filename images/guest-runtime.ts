@@ -3,11 +3,11 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { guestPaths } from '../guest/agent/protocol.ts'
-import { contentKey } from '../harness/cache.ts'
+import { contentKey } from '../harness/base/cache.ts'
+import { ownFolder } from '../harness/base/own-folder.ts'
 import { nodeBinary } from './node-binary.ts'
 import { launcher, precompiled } from './precompiled.ts'
 
-const project = path.resolve(import.meta.dirname, '..')
 const vitest = path.dirname(fileURLToPath(import.meta.resolve('vitest/package.json')))
 const require =
   "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);"
@@ -35,12 +35,12 @@ export async function bundleGuestRuntime(): Promise<BundledFile[]> {
   const dist = `${guestPaths.packages}/vitest/dist`
   const result = await build({
     entryPoints: [
-      { in: path.join(project, 'guest/agent/agent.ts'), out: `${guestPaths.root}/agent` },
-      { in: path.join(project, 'guest/agent/worker.ts'), out: `${dist}/worker` },
+      { in: path.join(ownFolder, 'guest/agent/agent.ts'), out: `${guestPaths.root}/agent` },
+      { in: path.join(ownFolder, 'guest/agent/worker.ts'), out: `${dist}/worker` },
       { in: 'vitest', out: `${dist}/index` },
       { in: 'vitest/runtime', out: `${dist}/runtime` },
     ],
-    absWorkingDir: project,
+    absWorkingDir: ownFolder,
     outdir: '/',
     write: false,
     bundle: true,
@@ -94,7 +94,7 @@ export interface GuestPackage {
  */
 export async function bundleGuestPackage(): Promise<GuestPackage> {
   const common = {
-    absWorkingDir: project,
+    absWorkingDir: ownFolder,
     outdir: '/',
     write: false,
     bundle: true,
@@ -109,8 +109,8 @@ export async function bundleGuestPackage(): Promise<GuestPackage> {
     build({
       ...common,
       entryPoints: [
-        { in: path.join(project, 'guest/netlink/index.ts'), out: 'netlink' },
-        { in: path.join(project, 'guest/testing/index.ts'), out: 'testing' },
+        { in: path.join(ownFolder, 'guest/netlink/index.ts'), out: 'netlink' },
+        { in: path.join(ownFolder, 'guest/testing/index.ts'), out: 'testing' },
       ],
       splitting: true,
       format: 'esm',
@@ -122,7 +122,10 @@ export async function bundleGuestPackage(): Promise<GuestPackage> {
     // takes a tenth of a second of each start in an emulated guest.
     build({
       ...common,
-      entryPoints: programs.map(name => ({ in: path.join(project, `guest/programs/${name}.ts`), out: name })),
+      entryPoints: programs.map(name => ({
+        in: path.join(ownFolder, `guest/programs/${name}.ts`),
+        out: name,
+      })),
       format: 'cjs',
     }),
   ])

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { runCli } from '../harness/fixtures/cli.ts'
-import { leastMemory } from '../harness/settings.ts'
+import { leastMemory } from '../harness/prepare/settings.ts'
 import { hostLabel } from '../kernel/provide.ts'
 import { startFlag } from './precompiled.ts'
 

@@ -2,18 +2,17 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { guestPaths } from '../guest/agent/protocol.ts'
-import { cached, contentKey } from '../harness/cache.ts'
-import { MachineryError } from '../harness/errors.ts'
-import { runTool, runToolOrFail } from '../harness/process.ts'
-import type { Progress } from '../harness/progress.ts'
+import { cached, contentKey } from '../harness/base/cache.ts'
+import { MachineryError } from '../harness/base/errors.ts'
+import { ownFolder } from '../harness/base/own-folder.ts'
+import { runTool, runToolOrFail } from '../harness/base/process.ts'
+import type { Progress } from '../harness/base/progress.ts'
 import { type CpioEntry, cpioArchive } from './cpio.ts'
 import { bundleGuestRuntime } from './guest-runtime.ts'
 import { type KernelModules, kernelModules, type ModuleSource } from './kernel-modules.ts'
 import { librariesOf } from './libraries.ts'
 import { nodeBinary } from './node-binary.ts'
 import { hostPrograms, shell } from './programs.ts'
-
-const project = path.resolve(import.meta.dirname, '..')
 
 /** The kernel as far as the image depends on it. */
 export interface ImageKernel extends ModuleSource {
@@ -84,7 +83,7 @@ async function withoutSymbols(file: string, folder: string): Promise<Buffer> {
 }
 
 function packageFolder(name: string): string {
-  return path.join(project, 'node_modules', name)
+  return path.join(ownFolder, 'node_modules', name)
 }
 
 function versionOf(name: string): string {
@@ -94,10 +93,10 @@ function versionOf(name: string): string {
 /** Our own files that end up in the image or decide how it is made. */
 function sources(): string[] {
   return ['guest/agent', 'images'].flatMap(folder =>
-    readdirSync(path.join(project, folder))
+    readdirSync(path.join(ownFolder, folder))
       .filter(name => !name.endsWith('.test.ts'))
       .sort()
-      .flatMap(name => [`${folder}/${name}`, readFileSync(path.join(project, folder, name), 'utf8')]),
+      .flatMap(name => [`${folder}/${name}`, readFileSync(path.join(ownFolder, folder, name), 'utf8')]),
   )
 }
 

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
-import { MachineryError, messageOf, UsageError } from '../harness/errors.ts'
-import { runToolOrFail } from '../harness/process.ts'
+import { MachineryError, messageOf, UsageError } from '../harness/base/errors.ts'
+import { runToolOrFail } from '../harness/base/process.ts'
 import { moduleInfo } from './modinfo.ts'
 
 /** The kernel as far as its own modules go. */

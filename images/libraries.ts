@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs'
-import { MachineryError } from '../harness/errors.ts'
-import { runTool } from '../harness/process.ts'
+import { MachineryError } from '../harness/base/errors.ts'
+import { runTool } from '../harness/base/process.ts'
 
 /**
  * The shared libraries of a program, as the loader of this machine finds them, and the loader; none for a program that is

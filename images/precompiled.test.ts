@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { runToolOrFail } from '../harness/process.ts'
+import { runToolOrFail } from '../harness/base/process.ts'
 import { nodeBinary } from './node-binary.ts'
 import { launcher, precompiled, startFlag } from './precompiled.ts'
 

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { cached, contentKey } from '../harness/cache.ts'
-import { runToolOrFail } from '../harness/process.ts'
+import { cached, contentKey } from '../harness/base/cache.ts'
+import { runToolOrFail } from '../harness/base/process.ts'
 
 /** A script for node, as CommonJS that loads nothing but what node brings along, in ASCII. */
 export interface Script {

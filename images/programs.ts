@@ -1,7 +1,7 @@
 import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { guestPaths } from '../guest/agent/protocol.ts'
-import { MachineryError, UsageError } from '../harness/errors.ts'
+import { MachineryError, UsageError } from '../harness/base/errors.ts'
 import type { CpioEntry } from './cpio.ts'
 import { isElf, isUsualFolder, librariesOf } from './libraries.ts'
 

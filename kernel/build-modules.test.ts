@@ -2,8 +2,8 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { ModuleError, UsageError } from '../harness/errors.ts'
-import { type Progress, silentProgress } from '../harness/progress.ts'
+import { ModuleError, UsageError } from '../harness/base/errors.ts'
+import { type Progress, silentProgress } from '../harness/base/progress.ts'
 import { buildModules } from './build-modules.ts'
 import type { Kernel } from './kernel.ts'
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import * as v from 'valibot'
-import { cacheRoot } from '../harness/cache.ts'
+import { cacheRoot } from '../harness/base/cache.ts'
 import { knownLabels } from './provide.ts'
 import { releaseOf, sourceName } from './source/from-source.ts'
 import { sourceLabel } from './source/labels.ts'

@@ -3,9 +3,9 @@ import { createReadStream, existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
-import { cached, cacheRoot, discard } from '../harness/cache.ts'
-import { MachineryError } from '../harness/errors.ts'
-import type { Progress } from '../harness/progress.ts'
+import { cached, cacheRoot, discard } from '../harness/base/cache.ts'
+import { MachineryError } from '../harness/base/errors.ts'
+import type { Progress } from '../harness/base/progress.ts'
 import type { Kernel } from './kernel.ts'
 
 /** Where what makes a kernel is; paths are relative to the folder that it lies in. */

@@ -1,6 +1,6 @@
 import { readdir, readlink, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { isErrno } from '../harness/errors.ts'
+import { isErrno } from '../harness/base/errors.ts'
 
 /** Files to be put elsewhere: by the places there, where on this machine their contents are. */
 export interface Files {

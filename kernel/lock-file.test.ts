@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { UsageError } from '../harness/errors.ts'
+import { UsageError } from '../harness/base/errors.ts'
 import type { Resolution } from './debian/packages.ts'
 import { LockFile, lockFileName } from './lock-file.ts'
 

@@ -1,8 +1,8 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
-import { contentKey, locked } from '../harness/cache.ts'
-import { isErrno, messageOf, UsageError } from '../harness/errors.ts'
+import { contentKey, locked } from '../harness/base/cache.ts'
+import { isErrno, messageOf, UsageError } from '../harness/base/errors.ts'
 import type { Package, Resolution } from './debian/packages.ts'
 
 export const lockFileName = 'netlink-vmtest.lock.json'

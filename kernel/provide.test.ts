@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { UsageError } from '../harness/errors.ts'
-import { silentProgress } from '../harness/progress.ts'
+import { UsageError } from '../harness/base/errors.ts'
+import { silentProgress } from '../harness/base/progress.ts'
 import { seriesOf } from './debian/series.ts'
 import { hostLabel, knownLabels, provideKernel } from './provide.ts'
 

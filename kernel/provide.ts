@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { UsageError } from '../harness/errors.ts'
-import type { Progress } from '../harness/progress.ts'
+import { UsageError } from '../harness/base/errors.ts'
+import type { Progress } from '../harness/base/progress.ts'
 import { prebuiltKernel } from './debian/prebuilt.ts'
 import { debianLabels, labelOfRelease, seriesOf } from './debian/series.ts'
 import type { Kernel } from './kernel.ts'

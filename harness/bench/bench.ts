@@ -12,18 +12,19 @@ import { ports } from '../../guest/agent/protocol.ts'
 import { cpioArchive } from '../../images/cpio.ts'
 import { findBusybox } from '../../images/image.ts'
 import { hostLabel } from '../../kernel/provide.ts'
+import { ownFolder } from '../base/own-folder.ts'
+import { consoleProgress, silentProgress } from '../base/progress.ts'
 import { idle, startWatching } from '../fixtures/watching.ts'
 import { Guest, type SavedGuest } from '../guest/guest.ts'
-import type { GuestSource } from '../guest/source.ts'
-import { atLeastOne, listed, npmCommand, temporaryFolder } from '../npm-command.ts'
+import type { GuestSource } from '../pool/guest-source.ts'
 import { vmPool } from '../pool/pool.ts'
-import { prepareKernel } from '../prepare.ts'
-import { consoleProgress, silentProgress } from '../progress.ts'
+import { prepareKernel } from '../prepare/prepare.ts'
+import { checkSettings } from '../prepare/settings.ts'
 import { probeEntries, tryAccelerator } from '../qemu/accelerator.ts'
 import { Qemu } from '../qemu/qemu.ts'
-import { checkSettings } from '../settings.ts'
 import { missingIn, template } from '../template/template.ts'
 import { inTurn, machine, ratio, type Series, series, table, timed } from './measure.ts'
+import { atLeastOne, listed, npmCommand, temporaryFolder } from './npm-command.ts'
 
 const sections: Readonly<Record<string, () => Promise<void>>> = {
   boots,
@@ -56,7 +57,7 @@ const head = machine()
 const progress = consoleProgress()
 const prepared = await prepareKernel(hostLabel(), {
   settings: checkSettings({}),
-  root: path.resolve(import.meta.dirname, '../..'),
+  root: ownFolder,
   progress,
 })
 const { spec, guests } = prepared
@@ -277,9 +278,9 @@ async function watch(): Promise<void> {
 
 /** The front door with everything cached, on the first five suites. */
 async function wholeRun(): Promise<void> {
-  const root = path.resolve(import.meta.dirname, '../..')
   const suites = ['request-ack', 'unicast', 'multicast', 'echo', 'errors'].map(name => `suites/${name}/`)
-  const once = () => timed(() => execa(path.join(root, 'run-vm.sh'), suites, { cwd: root, stdin: 'ignore' }))
+  const once = () =>
+    timed(() => execa(path.join(ownFolder, 'run-vm.sh'), suites, { cwd: ownFolder, stdin: 'ignore' }))
   await once()
   add(...(await inTurn(runs, { './run-vm.sh, everything cached, five suites': once })))
 }
@@ -290,13 +291,12 @@ async function wholeRun(): Promise<void> {
  */
 async function matrix(): Promise<void> {
   const labels = ['debian-6.1', 'debian-5.10', 'debian-6.12', 'debian-7.2', 'debian-7.3']
-  const root = path.resolve(import.meta.dirname, '../..')
   const on =
     (count: number, ...more: string[]) =>
     () =>
       timed(() =>
-        execa(path.join(root, 'run-vm.sh'), ['--kernel', labels.slice(0, count).join(','), ...more], {
-          cwd: root,
+        execa(path.join(ownFolder, 'run-vm.sh'), ['--kernel', labels.slice(0, count).join(','), ...more], {
+          cwd: ownFolder,
           stdin: 'ignore',
         }),
       )
@@ -330,7 +330,7 @@ async function provisioning(): Promise<void> {
   const fetches: number[] = []
   for (let round = 0; round < Math.min(runs, 3); round++) {
     const cache = mkdtempSync(path.join(folder, 'cache-'))
-    const cli = path.resolve(import.meta.dirname, '../cli.ts')
+    const cli = path.join(ownFolder, 'harness/cli.ts')
     const started = performance.now()
     const { stderr } = await execa(process.execPath, [cli, 'build', '--kernel', 'debian-6.12'], {
       env: { XDG_CACHE_HOME: cache, NO_COLOR: '1' },
@@ -356,7 +356,7 @@ async function provisioning(): Promise<void> {
 async function fromSource(): Promise<void> {
   const label = 'minimal-6.12'
   const cache = mkdtempSync(path.join(folder, 'cache-'))
-  const cli = path.resolve(import.meta.dirname, '../cli.ts')
+  const cli = path.join(ownFolder, 'harness/cli.ts')
   const { stderr } = await execa(process.execPath, [cli, 'build', '--kernel', label], {
     env: { XDG_CACHE_HOME: cache, NO_COLOR: '1' },
     stdin: 'ignore',
@@ -370,10 +370,9 @@ async function fromSource(): Promise<void> {
   const cacheHome = process.env.XDG_CACHE_HOME
   process.env.XDG_CACHE_HOME = cache
   try {
-    const root = path.resolve(import.meta.dirname, '../..')
     const { spec } = await prepareKernel(label, {
       settings: checkSettings({}),
-      root,
+      root: ownFolder,
       progress: silentProgress,
     })
     const agents: number[] = []
@@ -397,7 +396,7 @@ async function fromSource(): Promise<void> {
 
 /** The client library beside libmnl in one guest; its table is its own (`npm run bench:netlink` is the same by itself). */
 async function netlink(): Promise<void> {
-  const program = path.resolve(import.meta.dirname, '../../guest/netlink/bench/bench.ts')
+  const program = path.join(ownFolder, 'guest/netlink/bench/bench.ts')
   await execa(process.execPath, ['--expose-gc', program, '--kernel', prepared.kernel.label], {
     stdio: ['ignore', 'inherit', 'inherit'],
   })

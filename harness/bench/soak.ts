@@ -7,10 +7,11 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { execa } from 'execa'
 import { hostLabel } from '../../kernel/provide.ts'
-import { atLeastOne, npmCommand, temporaryFolder } from '../npm-command.ts'
-import { seconds } from '../progress.ts'
+import { ownFolder } from '../base/own-folder.ts'
+import { seconds } from '../base/progress.ts'
 import type { KernelSummary } from '../report/summary.ts'
 import { machine } from './measure.ts'
+import { atLeastOne, npmCommand, temporaryFolder } from './npm-command.ts'
 
 const command = npmCommand('soak', 'Runs the suites again and again: each failure is a false one.')
   .argument('[filters...]', 'only the test files whose path contains one of these')
@@ -22,7 +23,6 @@ const command = npmCommand('soak', 'Runs the suites again and again: each failur
 const positionals = command.args
 const values = command.opts<{ runs: number; kernel: string; shared: boolean; write?: string }>()
 const { runs } = values
-const root = path.resolve(import.meta.dirname, '../..')
 const folder = temporaryFolder('soak')
 const started = performance.now()
 const files = new Map<string, number>()
@@ -58,12 +58,12 @@ async function once(run: number): Promise<void> {
   const { exitCode, stdout, stderr } = await execa(
     process.execPath,
     [
-      path.join(root, 'harness/cli.ts'),
+      path.join(ownFolder, 'harness/cli.ts'),
       ...['--kernel', values.kernel, '--json', json],
       ...(values.shared ? ['--no-isolate'] : []),
       ...positionals,
     ],
-    { cwd: root, reject: false, stdin: 'ignore', env: { NO_COLOR: '1' } },
+    { cwd: ownFolder, reject: false, stdin: 'ignore', env: { NO_COLOR: '1' } },
   )
   if (exitCode === 2) {
     process.stderr.write(`${stderr.trim()}\n`)

@@ -1,4 +1,4 @@
-import { lastLines } from '../process.ts'
+import { lastLines } from '../base/process.ts'
 import type { KernelLog } from './kernel-log.ts'
 
 const LOG_LINES = 40

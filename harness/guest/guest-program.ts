@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { WindowSize } from '../../guest/agent/pipes.ts'
 import type { FromProgram, StartRequest } from '../../guest/agent/protocol.ts'
-import { MachineryError } from '../errors.ts'
+import { MachineryError } from '../base/errors.ts'
 import type { Guest } from './guest.ts'
 import type { Loss } from './loss.ts'
 

@@ -12,8 +12,8 @@ import {
   ports,
   type ToWorker,
 } from '../../guest/agent/protocol.ts'
-import { MachineryError } from '../errors.ts'
-import { lastLines } from '../process.ts'
+import { MachineryError } from '../base/errors.ts'
+import { lastLines } from '../base/process.ts'
 import type { MachineConfig, Ram } from '../qemu/command.ts'
 import { Qemu } from '../qemu/qemu.ts'
 import { KernelLog } from './kernel-log.ts'

@@ -1,10 +1,10 @@
 import path from 'node:path'
 import { expect, test } from 'vitest'
+import { ownFolder } from '../base/own-folder.ts'
 import { inGuest } from './externals.ts'
 
-const project = path.resolve(import.meta.dirname, '../..')
 const distPath = '/elsewhere/node_modules/vitest/dist'
-const options = { distPath, project: { config: { root: project } } }
+const options = { distPath, project: { config: { root: ownFolder } } }
 
 test.each([
   ['vitest', 'file:///guest/node_modules/vitest/dist/index.mjs'],
@@ -13,7 +13,7 @@ test.each([
   ['koffi', 'file:///guest/node_modules/koffi/index.js'],
   ['/node_modules/koffi/index.js', 'file:///guest/node_modules/koffi/index.js'],
   ['/guest/netlink/index.ts', 'file:///guest/packages/x/netlink.mjs'],
-  [path.join(project, 'guest/testing/index.ts'), 'file:///guest/packages/x/testing.mjs'],
+  [path.join(ownFolder, 'guest/testing/index.ts'), 'file:///guest/packages/x/testing.mjs'],
 ])('%s is in the guest', (id, url) => {
   expect(inGuest(id, options, '/guest/packages/x')).toBe(url)
 })

@@ -1,13 +1,12 @@
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { guestPaths } from '../../guest/agent/protocol.ts'
-
-const project = path.resolve(import.meta.dirname, '../..')
+import { ownFolder } from '../base/own-folder.ts'
 
 /** Our own entry points that tests import, and where they are in the package that guests get. */
 const ours: Readonly<Record<string, string>> = {
-  [path.join(project, 'guest/netlink/index.ts')]: 'netlink.mjs',
-  [path.join(project, 'guest/testing/index.ts')]: 'testing.mjs',
+  [path.join(ownFolder, 'guest/netlink/index.ts')]: 'netlink.mjs',
+  [path.join(ownFolder, 'guest/testing/index.ts')]: 'testing.mjs',
 }
 
 /** What tests import from us, for Vite, which does not resolve a package's imports of itself. */

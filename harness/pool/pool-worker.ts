@@ -10,15 +10,15 @@ import type {
   WorkerCall,
   WorkerNote,
 } from '../../guest/agent/protocol.ts'
-import { HarnessError, messageOf } from '../errors.ts'
+import { HarnessError, messageOf } from '../base/errors.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
-import type { GuestSource } from '../guest/source.ts'
 import { evidenceFolder, keepEvidence } from '../verdict/evidence-folder.ts'
 import { type Failure, Judge } from '../verdict/judge.ts'
 import { beginning } from '../verdict/kinds.ts'
 import { inGuest } from './externals.ts'
+import type { GuestSource } from './guest-source.ts'
 import {
   filesOf,
   isRpcRequest,

@@ -1,5 +1,5 @@
 import type { PoolRunnerInitializer } from 'vitest/node'
-import type { GuestSource } from '../guest/source.ts'
+import type { GuestSource } from './guest-source.ts'
 import type { Lanes } from './lanes.ts'
 import { PoolWorkerInGuest } from './pool-worker.ts'
 import { poolName } from './worker-events.ts'

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { WorkerCall } from '../../guest/agent/protocol.ts'
-import { isErrno } from '../errors.ts'
+import { isErrno } from '../base/errors.ts'
 
 /** Does for the worker what Vitest's snapshot client does with files, which are the host's. */
 export async function answerSnapshotCall(call: WorkerCall): Promise<unknown> {

@@ -1,5 +1,5 @@
 import type { PoolOptions, PoolWorker } from 'vitest/node'
-import type { GuestSource } from '../guest/source.ts'
+import type { GuestSource } from './guest-source.ts'
 import type { Lanes, Turn } from './lanes.ts'
 import {
   isRpcRequest,

@@ -1,6 +1,6 @@
 import type { RunnerTask, RunnerTestCase, RunnerTestFile } from 'vitest'
 import type { PoolOptions, PoolWorker } from 'vitest/node'
-import type { GuestSource } from '../guest/source.ts'
+import type { GuestSource } from './guest-source.ts'
 import {
   filesOf,
   isRpcRequest,

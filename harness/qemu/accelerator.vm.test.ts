@@ -5,8 +5,8 @@ import { execa } from 'execa'
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { cpioArchive } from '../../images/cpio.ts'
 import { findBusybox } from '../../images/image.ts'
+import type { Progress } from '../base/progress.ts'
 import { defaultKernel } from '../fixtures/kernel.ts'
-import type { Progress } from '../progress.ts'
 import { chooseAccelerator, probeEntries, tryAccelerator } from './accelerator.ts'
 
 let kernel: string

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { MachineryError } from '../errors.ts'
+import { MachineryError } from '../base/errors.ts'
 import { Monitor } from './monitor.ts'
 import { qemuBinary } from './qemu.ts'
 

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import * as v from 'valibot'
-import { MachineryError } from '../errors.ts'
+import { MachineryError } from '../base/errors.ts'
 
 const message = v.union([
   v.object({ QMP: v.unknown() }),

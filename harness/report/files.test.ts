@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { MachineryError } from '../errors.ts'
+import { MachineryError } from '../base/errors.ts'
 import { completeJson, writeMarkdown } from './files.ts'
 
 function folder(): string {

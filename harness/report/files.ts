@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { MachineryError, messageOf } from '../errors.ts'
+import { MachineryError, messageOf } from '../base/errors.ts'
 import { markdownTable, matrixTable } from './matrix-table.ts'
 import { type KernelSummary, summaryLines } from './summary.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ExitStatus } from '../errors.ts'
+import { ExitStatus } from '../base/errors.ts'
 import { markdownTable, matrixTable, textTable } from './matrix-table.ts'
 import type { KernelSummary } from './summary.ts'
 

@@ -1,5 +1,5 @@
-import { inColumns } from '../columns.ts'
-import { seconds } from '../progress.ts'
+import { inColumns } from '../base/columns.ts'
+import { seconds } from '../base/progress.ts'
 import type { Counts, KernelSummary, SuiteSummary } from './summary.ts'
 
 /** A table of suites and kernels: the header, a row a suite, and a last one with what each kernel came to. */

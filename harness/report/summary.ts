@@ -1,8 +1,8 @@
 import type { TestCase, TestModule, Vitest } from 'vitest/node'
-import { ExitStatus } from '../errors.ts'
-import { isPrepared, type KernelOfRun } from '../matrix.ts'
+import { ExitStatus } from '../base/errors.ts'
+import { seconds } from '../base/progress.ts'
 import { guestLostError, notRunNote } from '../pool/unfinished.ts'
-import { seconds } from '../progress.ts'
+import { isPrepared, type KernelOfRun } from '../prepare/matrix.ts'
 
 /** How many tests ended how. */
 export interface Counts {

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
+import type { Progress } from '../base/progress.ts'
 import { Guest, type GuestSpec } from '../guest/guest.ts'
 import type { KernelLogRecord } from '../guest/kernel-log.ts'
-import type { Progress } from '../progress.ts'
 import { loggedUntilNow } from '../verdict/boot.ts'
 
 /** How often a guest is booted for a clock that can be used. With another run beside it 1 boot in 7 had none (8 of 52). */

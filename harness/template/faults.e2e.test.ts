@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { hostLabel } from '../../kernel/provide.ts'
-import { cacheRoot } from '../cache.ts'
+import { cacheRoot } from '../base/cache.ts'
+import { ownFolder } from '../base/own-folder.ts'
 import { runCli, startCli } from '../fixtures/cli.ts'
 import { qemusOf } from '../fixtures/processes.ts'
 
@@ -66,10 +67,9 @@ test('no room for a template: the run goes on by cold boots, and says so once', 
 test('another checkout of the same files uses the same template', async () => {
   const checkout = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-checkout-'))
   onTestFinished(() => rmSync(checkout, { recursive: true, force: true }))
-  const here = path.resolve(import.meta.dirname, '../..')
   for (const name of ['harness', 'guest', 'kernel', 'images', 'package.json'])
-    cpSync(path.join(here, name), path.join(checkout, name), { recursive: true })
-  symlinkSync(path.join(here, 'node_modules'), path.join(checkout, 'node_modules'))
+    cpSync(path.join(ownFolder, name), path.join(checkout, name), { recursive: true })
+  symlinkSync(path.join(ownFolder, 'node_modules'), path.join(checkout, 'node_modules'))
   const first = await runCli(['passes'], { env: { XDG_CACHE_HOME: cache } })
   expect(builds(first.stderr)).toBe(1)
   const second = await runCli(['passes'], { env: { XDG_CACHE_HOME: cache }, checkout })

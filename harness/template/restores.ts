@@ -1,9 +1,9 @@
-import { MachineryError, messageOf } from '../errors.ts'
+import { MachineryError, messageOf } from '../base/errors.ts'
+import { type Progress, wantsColours } from '../base/progress.ts'
 import { Guest, type GuestSpec } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
-import type { Deadline, GuestSource } from '../guest/source.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
-import { type Progress, wantsColours } from '../progress.ts'
+import type { Deadline, GuestSource } from '../pool/guest-source.ts'
 import { BrokenKernel, bootSplats } from '../verdict/boot.ts'
 import { Decoder } from '../verdict/decode.ts'
 import {

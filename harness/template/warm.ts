@@ -1,8 +1,8 @@
 import { startVitest } from 'vitest/node'
-import { MachineryError } from '../errors.ts'
+import { MachineryError } from '../base/errors.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
-import type { GuestSource } from '../guest/source.ts'
+import type { GuestSource } from '../pool/guest-source.ts'
 import { vmPool } from '../pool/pool.ts'
 
 /** The test of the warm-up file that is to fail. */

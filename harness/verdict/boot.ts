@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { ExitStatus, HarnessError, MachineryError } from '../errors.ts'
+import { ExitStatus, HarnessError, MachineryError } from '../base/errors.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { KernelLogRecord } from '../guest/kernel-log.ts'
 import type { Decoder } from './decode.ts'

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { runTool } from '../process.ts'
+import { runTool } from '../base/process.ts'
 import type { Frame } from './splats.ts'
 
 /** Where the symbols of a kernel and its modules are. */

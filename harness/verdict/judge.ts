@@ -1,4 +1,4 @@
-import { MachineryError } from '../errors.ts'
+import { MachineryError } from '../base/errors.ts'
 import type { KernelLog, KernelLogRecord } from '../guest/kernel-log.ts'
 import type { Decoder } from './decode.ts'
 import { linesOf, linesOfRecord } from './log-text.ts'

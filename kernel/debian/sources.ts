@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { MachineryError } from '../../harness/errors.ts'
-import { runToolOrFail } from '../../harness/process.ts'
+import { MachineryError } from '../../harness/base/errors.ts'
+import { runToolOrFail } from '../../harness/base/process.ts'
 import type { ArchiveName } from './series.ts'
 
 /** Where a part of Debian's archive is had, as this machine's own apt configuration says. */

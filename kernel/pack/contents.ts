@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { cacheRoot } from '../../harness/cache.ts'
+import { cacheRoot } from '../../harness/base/cache.ts'
 import type { KernelDescription } from '../entry.ts'
 import { type Files, filesBelow } from '../files.ts'
 import { filesForModules } from '../for-modules.ts'

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import * as v from 'valibot'
-import { UsageError } from '../../harness/errors.ts'
+import { UsageError } from '../../harness/base/errors.ts'
 import { kernelDescription } from '../entry.ts'
 
 /** The first file of every pack. */

@@ -1,6 +1,6 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { MachineryError } from '../../harness/errors.ts'
+import { MachineryError } from '../../harness/base/errors.ts'
 import { formatOptions, type Option, parseOptions, unmet } from '../options.ts'
 import type { Flavour } from './labels.ts'
 import { makeOrFail } from './make.ts'

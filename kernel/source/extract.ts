@@ -1,7 +1,7 @@
 import { mkdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { MachineryError } from '../../harness/errors.ts'
-import { lastLines, runTool } from '../../harness/process.ts'
+import { MachineryError } from '../../harness/base/errors.ts'
+import { lastLines, runTool } from '../../harness/base/process.ts'
 import { throwIfFull } from '../debian/archive.ts'
 
 /**

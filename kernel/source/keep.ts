@@ -1,6 +1,6 @@
 import { copyFile, mkdir, symlink } from 'node:fs/promises'
 import path from 'node:path'
-import { runToolOrFail } from '../../harness/process.ts'
+import { runToolOrFail } from '../../harness/base/process.ts'
 import { filesBelow } from '../files.ts'
 import { filesForModules } from '../for-modules.ts'
 

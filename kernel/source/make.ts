@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { MachineryError } from '../../harness/errors.ts'
-import { runTool, type ToolResult } from '../../harness/process.ts'
+import { MachineryError } from '../../harness/base/errors.ts'
+import { runTool, type ToolResult } from '../../harness/base/process.ts'
 import { throwIfFull } from '../debian/archive.ts'
 
 /** Longer than any build takes: a debug kernel on one busy core needs half an hour. */

@@ -1,5 +1,5 @@
-import { MachineryError } from '../../harness/errors.ts'
-import { runTool } from '../../harness/process.ts'
+import { MachineryError } from '../../harness/base/errors.ts'
+import { runTool } from '../../harness/base/process.ts'
 
 /** What building a kernel takes beside what building modules does, and Debian's packages that have it. */
 const tools: readonly {

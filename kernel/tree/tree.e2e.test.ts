@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { silentProgress } from '../../harness/progress.ts'
+import { silentProgress } from '../../harness/base/progress.ts'
 import { buildModules } from '../build-modules.ts'
 import type { Kernel } from '../kernel.ts'
 import { hostLabel, provideKernel } from '../provide.ts'

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { createCLI, type parseCLI, startVitest, type Vitest } from 'vitest/node'
-import { messageOf, UsageError } from './errors.ts'
+import { messageOf, UsageError } from '../base/errors.ts'
 
 /** Files that reports are written to beside the one on stdout. */
 export interface ReportFiles {

@@ -1,24 +1,23 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { type DeliveredFile, guestPaths } from '../guest/agent/protocol.ts'
-import { bundleGuestPackage, type GuestPackage } from '../images/guest-runtime.ts'
-import { buildModules } from '../kernel/build-modules.ts'
-import type { Kernel } from '../kernel/kernel.ts'
-import { UsageError } from './errors.ts'
-import type { Progress } from './progress.ts'
+import { type DeliveredFile, guestPaths } from '../../guest/agent/protocol.ts'
+import { bundleGuestPackage, type GuestPackage } from '../../images/guest-runtime.ts'
+import { buildModules } from '../../kernel/build-modules.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { UsageError } from '../base/errors.ts'
+import { ownFolder } from '../base/own-folder.ts'
+import type { Progress } from '../base/progress.ts'
+import type { SymbolFiles } from '../verdict/decode.ts'
 import type { Settings } from './settings.ts'
-import type { SymbolFiles } from './verdict/decode.ts'
-
-const project = path.resolve(import.meta.dirname, '..')
 
 /** The folder of the modules under test: ours where a project has none. */
 export function modulesFolder({ modules }: Settings, root: string): string {
-  return modules === undefined ? path.join(project, 'kernel/modules') : path.resolve(root, modules)
+  return modules === undefined ? path.join(ownFolder, 'kernel/modules') : path.resolve(root, modules)
 }
 
 /** The folders of the client library, the test helpers and the programs. */
 export const packageFolders = ['guest/netlink', 'guest/testing', 'guest/programs'].map(folder =>
-  path.join(project, folder),
+  path.join(ownFolder, folder),
 )
 
 /**

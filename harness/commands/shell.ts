@@ -1,11 +1,11 @@
 import { constants } from 'node:os'
 import path from 'node:path'
 import type { ReadStream, WriteStream } from 'node:tty'
-import { guestPaths } from '../guest/agent/protocol.ts'
+import { guestPaths } from '../../guest/agent/protocol.ts'
+import { GuestProgram } from '../guest/guest-program.ts'
+import type { Settings } from '../prepare/settings.ts'
 import { exec, forwardInput, forwardOutput } from './exec.ts'
-import { GuestProgram } from './guest/guest-program.ts'
 import { type Session, type SessionOptions, statusOf, withSession } from './session.ts'
-import type { Settings } from './settings.ts'
 
 /**
  * A shell in a guest of its own: interactive at a terminal; elsewhere it reads commands from stdin and is done at their

@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { hostLabel } from '../kernel/provide.ts'
-import { runCli } from './fixtures/cli.ts'
+import { hostLabel } from '../../kernel/provide.ts'
+import { runCli } from '../fixtures/cli.ts'
 
 const label = hostLabel()
-const faults = path.resolve(import.meta.dirname, 'fixtures/faults-module')
+const faults = path.resolve(import.meta.dirname, '../fixtures/faults-module')
 
 /** Says in which guest it is, by number of the file. Vitest runs larger files first. */
 function fixture(number: number, body: string): string {

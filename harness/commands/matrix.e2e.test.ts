@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { hostLabel } from '../kernel/provide.ts'
-import { runCli } from './fixtures/cli.ts'
+import { hostLabel } from '../../kernel/provide.ts'
+import { runCli } from '../fixtures/cli.ts'
 
 function temporaryFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-matrix-'))

@@ -5,9 +5,9 @@
 import { writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { HarnessError } from '../errors.ts'
+import { HarnessError } from '../base/errors.ts'
 import { type CliResult, startCli } from '../fixtures/cli.ts'
-import { npmCommand } from '../npm-command.ts'
+import { npmCommand } from './npm-command.ts'
 
 /** A fault and what has to be made of it. */
 export interface Row {
@@ -389,7 +389,7 @@ if (import.meta.main) {
   const page = `# What becomes of what goes wrong
 
 Each row was really made to happen on ${label}, by \`npm run faults\`, which makes this page; the same rows are a test
-(harness/verdict/fault-table.e2e.test.ts). The exit status is that of a run with this fault alone. The time is what the test took from
+(harness/bench/fault-table.e2e.test.ts). The exit status is that of a run with this fault alone. The time is what the test took from
 its beginning to its verdict, where the fault is a test's. Measured on ${os.cpus().length} cores (${os.cpus()[0]?.model.trim()}), load
 ${os.loadavg()[0]?.toFixed(1)}. What freezes is known to after 10 to 13 s: nothing may take longer to answer.
 

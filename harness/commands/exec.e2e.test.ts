@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { hostLabel } from '../kernel/provide.ts'
-import { runCli, startCli } from './fixtures/cli.ts'
-import { qemusOf } from './fixtures/processes.ts'
+import { hostLabel } from '../../kernel/provide.ts'
+import { runCli, startCli } from '../fixtures/cli.ts'
+import { qemusOf } from '../fixtures/processes.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -49,7 +49,7 @@ describe('a command', () => {
     const run = execa(
       process.execPath,
       [
-        path.resolve(import.meta.dirname, 'cli.ts'),
+        path.resolve(import.meta.dirname, '../cli.ts'),
         'exec',
         '--',
         'sh',
@@ -168,7 +168,7 @@ describe('a shell', () => {
   })
 
   test("at a terminal: its size, job control, the shell's exit status", async () => {
-    const cli = path.resolve(import.meta.dirname, 'cli.ts')
+    const cli = path.resolve(import.meta.dirname, '../cli.ts')
     // script gives it a terminal
     const run = execa(
       'script',

@@ -1,9 +1,9 @@
 import path from 'node:path'
-import { packKernel } from '../kernel/pack/write.ts'
-import { prepareKernel, projectKernel } from './prepare.ts'
-import { consoleProgress } from './progress.ts'
-import type { Settings } from './settings.ts'
-import { bytes } from './stock.ts'
+import { packKernel } from '../../kernel/pack/write.ts'
+import { consoleProgress } from '../base/progress.ts'
+import { bytes } from '../base/stock.ts'
+import { prepareKernel, projectKernel } from '../prepare/prepare.ts'
+import type { Settings } from '../prepare/settings.ts'
 
 export interface BuildOptions {
   readonly kernel: string

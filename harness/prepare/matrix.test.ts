@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { UsageError } from './errors.ts'
+import { UsageError } from '../base/errors.ts'
 import { labelsOf } from './matrix.ts'
 import { checkSettings } from './settings.ts'
 

@@ -2,16 +2,16 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
+import { ownFolder } from '../base/own-folder.ts'
 
-const root = path.resolve(import.meta.dirname, '..')
-const { scripts } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+const { scripts } = JSON.parse(readFileSync(path.join(ownFolder, 'package.json'), 'utf8')) as {
   scripts: Record<string, string>
 }
 
 async function call(name: string, ...args: string[]) {
   const [, ...command] = (scripts[name] ?? '').split(' ')
   const { exitCode, stdout, stderr } = await execa(process.execPath, [...command, ...args], {
-    cwd: root,
+    cwd: ownFolder,
     reject: false,
     timeout: 60_000,
   })
@@ -52,11 +52,14 @@ test.each([
 })
 
 test('ended by a signal: its folder goes with it', async () => {
-  const code = `const { npmCommand, temporaryFolder } = await import('./harness/npm-command.ts')
+  const code = `const { npmCommand, temporaryFolder } = await import('./harness/bench/npm-command.ts')
     npmCommand('test', '')
     console.log(temporaryFolder('test'))
     setInterval(() => {}, 1000)`
-  const child = execa(process.execPath, ['--input-type=module', '-e', code], { cwd: root, reject: false })
+  const child = execa(process.execPath, ['--input-type=module', '-e', code], {
+    cwd: ownFolder,
+    reject: false,
+  })
   const folder = await new Promise<string>(resolve =>
     child.stdout.once('data', data => resolve(String(data).trim())),
   )

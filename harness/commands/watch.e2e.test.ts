@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { idle, startWatching } from './fixtures/watching.ts'
+import { idle, startWatching } from '../fixtures/watching.ts'
 
 const suite = (word: string) => `import { expect, test } from 'vitest'
 import { KernelLog, loadModule, unloadModule } from 'netlink-vmtest/testing'

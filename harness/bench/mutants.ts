@@ -5,11 +5,13 @@
 import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { execa } from 'execa'
-import { npmCommand, temporaryFolder } from '../../../harness/npm-command.ts'
-import { type Mutant, mutantsOf } from './table.ts'
+import { type Mutant, mutantsOf } from '../../kernel/modules/mutants/table.ts'
+import { ownFolder } from '../base/own-folder.ts'
+import { npmCommand, temporaryFolder } from './npm-command.ts'
 
-const modules = path.resolve(import.meta.dirname, '..')
-const cli = path.resolve(modules, '../../harness/cli.ts')
+const modules = path.join(ownFolder, 'kernel/modules')
+const patches = path.join(modules, 'mutants')
+const cli = path.join(ownFolder, 'harness/cli.ts')
 /** Milliseconds for one mutant: the build, and its suites until the first failure. */
 const LIMIT = 300_000
 
@@ -36,7 +38,7 @@ const command = npmCommand(
   .parse()
 const positionals = command.args
 const values = command.opts<{ kernel?: string }>()
-const mutants = mutantsOf(readFileSync(path.join(import.meta.dirname, 'README.md'), 'utf8')).filter(
+const mutants = mutantsOf(readFileSync(path.join(patches, 'README.md'), 'utf8')).filter(
   mutant => positionals.length === 0 || positionals.some(name => mutant.name.includes(name)),
 )
 if (mutants.length === 0) command.error(`error: no mutant has a name with ${positionals.join(' or ')} in it`)
@@ -56,7 +58,7 @@ async function judge(mutant: Mutant): Promise<Verdict> {
   try {
     for (const part of ['Kbuild', ...Object.keys(suites)])
       cpSync(path.join(modules, part), path.join(folder, part), { recursive: true })
-    const patch = path.join(import.meta.dirname, `${mutant.name}.patch`)
+    const patch = path.join(patches, `${mutant.name}.patch`)
     await execa('git', ['apply', patch], { cwd: folder, timeout: 10_000 })
     return await run(folder, mutant)
   } catch (error) {

@@ -1,6 +1,6 @@
+import type { Guest } from '../guest/guest.ts'
+import type { Loss } from '../guest/loss.ts'
 import type { Decoder } from '../verdict/decode.ts'
-import type { Guest } from './guest.ts'
-import type { Loss } from './loss.ts'
 
 /** A moment by which something has to be done. */
 export interface Deadline {

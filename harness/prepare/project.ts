@@ -1,9 +1,9 @@
 import type { TestProjectInlineConfiguration } from 'vitest/config'
-import type { GuestSource } from './guest/source.ts'
+import { aliases } from '../pool/externals.ts'
+import type { GuestSource } from '../pool/guest-source.ts'
+import type { Lanes } from '../pool/lanes.ts'
+import { sharingPool, vmPool } from '../pool/pool.ts'
 import { isPrepared, type KernelOfRun } from './matrix.ts'
-import { aliases } from './pool/externals.ts'
-import type { Lanes } from './pool/lanes.ts'
-import { sharingPool, vmPool } from './pool/pool.ts'
 import type { Settings } from './settings.ts'
 
 /** From so many files a lane chooses the next one; those beyond wait in Vitest's queue. */

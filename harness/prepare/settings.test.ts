@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { ExitStatus, UsageError } from './errors.ts'
+import { ExitStatus, UsageError } from '../base/errors.ts'
+import { ownFolder } from '../base/own-folder.ts'
 import { checkSettings, loadSettings, projectRoot, settingsFile } from './settings.ts'
 
 test('every setting has a default', () => {
@@ -67,7 +68,7 @@ test("labels with paths are meant from the project's folder, wherever the comman
 test('the project of a folder is the nearest one upwards, and ours where there is none', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
-  expect(projectRoot(folder)).toBe(path.resolve(import.meta.dirname, '..'))
+  expect(projectRoot(folder)).toBe(ownFolder)
   writeFileSync(path.join(folder, settingsFile), '')
   expect(projectRoot(path.join(folder, 'deep/er'))).toBe(folder)
 })

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { TestSpecification, Vitest } from 'vitest/node'
-import { modulesFolder, packageFolders } from './delivery.ts'
-import { HarnessError, messageOf } from './errors.ts'
-import type { PreparedKernel } from './prepare.ts'
-import type { Settings } from './settings.ts'
+import { HarnessError, messageOf } from '../base/errors.ts'
+import { modulesFolder, packageFolders } from '../prepare/delivery.ts'
+import type { PreparedKernel } from '../prepare/prepare.ts'
+import type { Settings } from '../prepare/settings.ts'
 
 /** A C source, a header, or what Kbuild reads. */
 const moduleSource = /\.[chS]$|(^|\/)(Kbuild|Makefile)$/

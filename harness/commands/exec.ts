@@ -1,9 +1,9 @@
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
-import type { GuestProgram } from './guest/guest-program.ts'
-import { signalStatus } from './process.ts'
+import { signalStatus } from '../base/process.ts'
+import type { GuestProgram } from '../guest/guest-program.ts'
+import type { Settings } from '../prepare/settings.ts'
 import { type SessionOptions, startCommand, statusOf, withSession } from './session.ts'
-import type { Settings } from './settings.ts'
 
 /**
  * Runs a command in a guest of its own, with this process's stdin, stdout and stderr.

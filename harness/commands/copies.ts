@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { type DeliveredFile, guestPaths } from '../guest/agent/protocol.ts'
-import { isElf, isUsualFolder, librariesOf } from '../images/libraries.ts'
-import { nodeBinary } from '../images/node-binary.ts'
-import { messageOf, UsageError } from './errors.ts'
-import type { Guest } from './guest/guest.ts'
-import { runInGuest } from './guest/guest-program.ts'
+import { type DeliveredFile, guestPaths } from '../../guest/agent/protocol.ts'
+import { isElf, isUsualFolder, librariesOf } from '../../images/libraries.ts'
+import { nodeBinary } from '../../images/node-binary.ts'
+import { messageOf, UsageError } from '../base/errors.ts'
+import type { Guest } from '../guest/guest.ts'
+import { runInGuest } from '../guest/guest-program.ts'
 
 /** A file or folder of the host's and where it goes in the guest. */
 export interface Copy {

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import * as v from 'valibot'
-import { messageOf, UsageError } from './errors.ts'
+import { messageOf, UsageError } from '../base/errors.ts'
+import { ownFolder } from '../base/own-folder.ts'
 
 const positive = (what: string) =>
   v.pipe(v.number(), v.integer(), v.minValue(1, `${what} must be at least 1`))
@@ -92,7 +93,7 @@ export const settingsFile = 'netlink-vmtest.config.ts'
 export function projectRoot(folder: string): string {
   for (let at = folder; ; at = path.dirname(at)) {
     if (existsSync(path.join(at, settingsFile))) return at
-    if (at === path.dirname(at)) return path.resolve(import.meta.dirname, '..')
+    if (at === path.dirname(at)) return ownFolder
   }
 }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { exitOnSignals } from './process.ts'
+import { exitOnSignals } from '../base/process.ts'
 
 /**
  * One of the project's own commands beside run-vm.sh, `npm run NAME`: called wrongly, it says why, with status 2. A signal ends

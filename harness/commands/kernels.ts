@@ -1,6 +1,6 @@
-import { knownKernels } from '../kernel/cached.ts'
-import { inColumns } from './columns.ts'
-import { bytes, diskUsage, prune, type StockedEntry, stock } from './stock.ts'
+import { knownKernels } from '../../kernel/cached.ts'
+import { inColumns } from '../base/columns.ts'
+import { bytes, diskUsage, prune, type StockedEntry, stock } from '../base/stock.ts'
 
 /** A label as `kernels` shows it. */
 export interface KernelListing {
