@@ -1,7 +1,8 @@
-import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { guestPaths } from '../guest/agent/protocol.ts'
 import { MachineryError, UsageError } from '../harness/base/errors.ts'
+import { executable, onPath } from '../harness/base/on-path.ts'
 import type { CpioEntry } from './cpio.ts'
 import { isElf, isUsualFolder, librariesOf } from './libraries.ts'
 
@@ -59,23 +60,4 @@ export async function hostPrograms(wanted: readonly string[], folder: string): P
 
 function entry(place: string, file: string): CpioEntry {
   return { type: 'file', path: place.slice(1), mode: 0o755, content: readFileSync(file) }
-}
-
-/** The file of a program by its name; as init has it, /usr/sbin and /sbin count whoever calls. */
-function onPath(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(':').filter(path.isAbsolute), '/usr/sbin', '/sbin']
-  for (const folder of folders) {
-    const file = executable(path.join(folder, name))
-    if (file) return file
-  }
-  return undefined
-}
-
-function executable(file: string): string | undefined {
-  try {
-    accessSync(file, constants.X_OK)
-    return statSync(realpathSync(file)).isFile() ? file : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -14,6 +14,7 @@ export type CacheKind =
   | 'kernels'
   | 'modules'
   | 'images'
+  | 'inputs'
   | 'templates'
   | 'verdicts'
   | 'compiled'

@@ -1,11 +1,22 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { ModuleError, UsageError } from '../harness/base/errors.ts'
-import { type Progress, silentProgress } from '../harness/base/progress.ts'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { ModuleError, UsageError } from '../../harness/base/errors.ts'
+import { type Progress, silentProgress } from '../../harness/base/progress.ts'
+import type { Kernel } from '../kernel.ts'
 import { buildModules } from './build-modules.ts'
-import type { Kernel } from './kernel.ts'
+import { listedIn, makefilesOf } from './files-read.ts'
+import type { ModuleFolder } from './module-sources.ts'
 
 /** A stand-in for a kernel's build, small enough to run in milliseconds: the real make and the real gcc do the rest. */
 const kbuild = `
@@ -69,7 +80,8 @@ function kernel(changes: Partial<Kernel> = {}): Kernel {
   }
 }
 
-const build = (changes?: Partial<Kernel>) => buildModules(kernel(changes), sources, { progress })
+const build = (changes?: Partial<Kernel>, further: Partial<ModuleFolder> = {}) =>
+  buildModules(kernel(changes), { dir: sources, ...further }, { progress })
 
 test('builds every module, by the name the kernel gives it, and writes nothing into the folder', async () => {
   const before = readdirSync(sources, { recursive: true }).sort()
@@ -100,6 +112,90 @@ test('builds once for the same sources, whatever folder they are in, and again f
   write('include/value.h', '#define VALUE 2\n')
   expect((await build()).folder).toBe(first.folder)
   expect(steps).toHaveLength(4)
+})
+
+describe('another build', () => {
+  const flags = '$(CC) -Wall $(ccflags-y) $(KCFLAGS)'
+  const given = (name: string) => write('Kbuild', `obj-m := second.o\nccflags-y := -DGIVEN='"$(${name})"'\n`)
+  const said = async (further?: Partial<ModuleFolder>) => {
+    const { modules } = await build({}, further)
+    return /said:(\w*)/.exec(readFileSync(modules.get('second') as string, 'latin1'))?.[1]
+  }
+  beforeEach(() => {
+    writeFileSync(path.join(root, 'tree/Makefile'), kbuild.replace('$(CC) -Wall $(KCFLAGS)', flags))
+    write('second.c', 'const char *said = "said:" GIVEN;\n')
+  })
+
+  test.each(['make', 'env'])('for a variable that the configuration gives by `%s`', async by => {
+    given('VALUE')
+    expect(await said({ [by]: { VALUE: 'one' } })).toBe('one')
+    expect(await said({ [by]: { VALUE: 'two' } })).toBe('two')
+    expect(await said()).toBe('')
+    expect(steps).toHaveLength(3)
+  })
+
+  test("never for the caller's own variables, which a build does not know", async () => {
+    given('VALUE')
+    vi.stubEnv('VALUE', 'mine')
+    vi.stubEnv('KCFLAGS', '-DGIVEN=wrong')
+    vi.stubEnv('MAKEFLAGS', '-n')
+    expect(await said()).toBe('')
+  })
+
+  test('PWD is the copy that is built, whatever folder the command was run in', async () => {
+    given('PWD')
+    write('Kbuild', 'obj-m := second.o\nccflags-y := -I$(PWD)/include -DGIVEN=\'"a"\'\n')
+    write('second.c', '#include "value.h"\nconst char *said = "said:" GIVEN;\nint v = VALUE;\n')
+    vi.stubEnv('PWD', '/nowhere')
+    expect(await said()).toBe('a')
+  })
+
+  test('for another tool in the place of one', async () => {
+    given('VALUE')
+    await build()
+    mkdirSync(path.join(root, 'bin'))
+    writeFileSync(path.join(root, 'bin/strip'), '#!/bin/sh\nPATH=/usr/bin:/bin exec strip "$@"\n', {
+      mode: 0o755,
+    })
+    vi.stubEnv('PATH', `${path.join(root, 'bin')}:${process.env.PATH}`)
+    await build()
+    expect(steps).toHaveLength(2)
+  })
+
+  test('for a script that may be run now', async () => {
+    given('VALUE')
+    write('script', '')
+    await build()
+    chmodSync(path.join(sources, 'script'), 0o755)
+    await build()
+    expect(steps).toHaveLength(2)
+  })
+
+  test.each(['M', 'CC'])('%s is not for the configuration to set', async name => {
+    await expect(said({ make: { [name]: 'x' } })).rejects.toThrow(`modules.make: ${name} is set by the build`)
+  })
+})
+
+test('of lists of files that were read: what fixdep and make write', () => {
+  const cmd = `savedcmd_x.o := gcc -Wp,-MMD,./.x.o.d -c -o x.o x.c
+
+source_x.o := x.c
+
+deps_x.o := \\
+    $(wildcard include/config/FOO) \\
+  /abs/v.h \\
+  include/w.h
+
+x.o: $(deps_x.o)
+
+$(deps_x.o):
+`
+  expect(listedIn(cmd)).toEqual(['x.c', '/abs/v.h', 'include/w.h'])
+  expect(
+    makefilesOf(
+      "Reading makefiles...\nReading makefile 'Makefile'...\n  Reading makefile '/a/b.mk' (search path) (no ~ expansion)...\n",
+    ),
+  ).toEqual(['Makefile', '/a/b.mk'])
 })
 
 test("a module that does not compile: the compiler's lines, with the user's paths", async () => {
@@ -139,7 +235,7 @@ test.each<[string, () => void, RegExp]>([
 })
 
 test('a file in place of a folder is a wrong command', async () => {
-  const failure = buildModules(kernel(), path.join(sources, 'Kbuild'), { progress })
+  const failure = buildModules(kernel(), { dir: path.join(sources, 'Kbuild') }, { progress })
   await expect(failure).rejects.toThrow(/is a file: name the folder/)
 })
 
