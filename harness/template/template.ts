@@ -87,7 +87,7 @@ function stampOf(file: string): string {
 }
 
 /** Of all that goes into a template. The package is among it, for guests have it loaded; modules and test files are not. */
-async function templateKey({ machine, identity }: GuestSpec, delivery: Delivered): Promise<string> {
+export async function templateKey({ machine, identity }: GuestSpec, delivery: Delivered): Promise<string> {
   const shape = JSON.stringify([machine.accelerator, machine.memory, machine.cpus, machine.parameters ?? []])
   return contentKey([...recipe(), identity, await qemuIdentity(), shape, delivery.package.folder])
 }
