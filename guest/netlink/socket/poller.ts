@@ -6,8 +6,8 @@
  * for as long as anybody waits, need an eventfd to get it back, and cost two thread switches for each event.
  */
 import koffi, { type node } from 'koffi'
+import { readU32, writeU32 } from '../codec/integers.ts'
 import { SystemCallError } from './errors.ts'
-import { readU32, writeU32 } from './integers.ts'
 import { close, epollControl, epollCreate, epollWait, errno } from './libc.ts'
 
 const EPOLL_CLOEXEC = 0o2000000

@@ -23,7 +23,7 @@ import {
   struct,
   traceTo,
   u8,
-} from './index.ts'
+} from '../index.ts'
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const route = { protocol: NETLINK_ROUTE }

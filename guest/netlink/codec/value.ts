@@ -18,7 +18,6 @@ import {
   writeU32,
   writeU64,
 } from './integers.ts'
-import type { AttributeSet } from './schema.ts'
 import { readText } from './text.ts'
 
 /** What can be an attribute's payload. */
@@ -45,10 +44,24 @@ export interface Value<T> {
   readonly exact?: true
 }
 
+/** An attribute of a set: its name, and what it holds. */
+export interface Field {
+  /** Its name in the schema. */
+  readonly name: string
+  /** How its payload is read and written. */
+  readonly value: Value<unknown>
+}
+
+/** The names and values of attributes by their types (nla_type): what a schema's AttributeSet is to those who look up in it. */
+export interface FieldTable {
+  /** The field of an attribute type, undefined for one that is not in the schema. */
+  field(type: number): Field | undefined
+}
+
 /** The attributes inside a value. */
 export interface Nest {
   /** Their schema. */
-  readonly set: AttributeSet
+  readonly set: FieldTable
   /** Bytes of a fixed header before them; 0 without one. */
   readonly skip: number
   /** What is in that header. */

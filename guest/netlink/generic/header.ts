@@ -1,10 +1,10 @@
 /** Generic netlink's own header: struct genlmsghdr of include/uapi/linux/genetlink.h. */
-import { GENL_HDRLEN, NLMSG_HDRLEN } from './constants.ts'
-import { MalformedError } from './errors.ts'
-import { readU16, writeU16 } from './integers.ts'
-import type { Message } from './message.ts'
-import { struct } from './schema.ts'
-import { u8, u16 } from './value.ts'
+import { GENL_HDRLEN, NLMSG_HDRLEN } from '../codec/constants.ts'
+import { MalformedError } from '../codec/errors.ts'
+import { readU16, writeU16 } from '../codec/integers.ts'
+import type { Message } from '../codec/message.ts'
+import { struct } from '../codec/schema.ts'
+import { u8, u16 } from '../codec/value.ts'
 
 /** struct genlmsghdr, for schemas: `payload(genlmsghdr, attributes({ ... }))`. */
 export const genlmsghdr = struct({ command: u8, version: u8, reserved: u16 })

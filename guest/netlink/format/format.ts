@@ -9,8 +9,8 @@
  *         kind: "veth"
  *       99: 01 00 00 00
  */
-import { type Attribute, parseAttributes } from './attribute.ts'
-import { attributePaths } from './attribute-path.ts'
+import { type Attribute, parseAttributes } from '../codec/attribute.ts'
+import { attributePaths } from '../codec/attribute-path.ts'
 import {
   NLA_HDRLEN,
   NLM_F_ACK_TLVS,
@@ -21,15 +21,16 @@ import {
   NLMSG_MIN_TYPE,
   NLMSG_NOOP,
   NLMSG_OVERRUN,
-} from './constants.ts'
-import { errnoName } from './errno.ts'
-import { type ExtendedAck, parseAnswer, parseDone } from './error-message.ts'
-import { type KernelError, MalformedError } from './errors.ts'
-import { align, asBuffer } from './integers.ts'
+} from '../codec/constants.ts'
+import { errnoName } from '../codec/errno.ts'
+import { type ExtendedAck, parseAnswer, parseDone } from '../codec/error-message.ts'
+import { MalformedError } from '../codec/errors.ts'
+import { align, asBuffer } from '../codec/integers.ts'
+import type { KernelError } from '../codec/kernel-error.ts'
+import { Message, parseMessages } from '../codec/message.ts'
+import { ArrayView, type Nest } from '../codec/value.ts'
+import type { TraceEvent } from '../socket/options.ts'
 import { type KnownMessage, knownMessage } from './known-messages.ts'
-import { Message, parseMessages } from './message.ts'
-import type { TraceEvent } from './socket.ts'
-import { ArrayView, type Nest } from './value.ts'
 
 /** What is known of a message. */
 export interface FormatOptions {

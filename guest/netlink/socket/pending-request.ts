@@ -1,8 +1,8 @@
-import { attributePaths, type RequestSchema } from './attribute-path.ts'
-import { NLM_F_ECHO } from './constants.ts'
-import { isAnswer, type KernelAnswer, parseAnswer } from './error-message.ts'
-import { KernelError } from './errors.ts'
-import type { Message } from './message.ts'
+import { attributePaths, type RequestSchema } from '../codec/attribute-path.ts'
+import { NLM_F_ECHO } from '../codec/constants.ts'
+import { isAnswer, type KernelAnswer, parseAnswer } from '../codec/error-message.ts'
+import { KernelError } from '../codec/kernel-error.ts'
+import type { Message } from '../codec/message.ts'
 import { Wait } from './wait.ts'
 
 /** A request that has been sent and not been acknowledged yet, and what came for it so far. */

@@ -1,4 +1,4 @@
-import { Message, parseMessages } from './message.ts'
+import { Message, parseMessages } from '../codec/message.ts'
 
 /** What one send of another's put into the socket: usually one message, in dumps many. */
 export class Datagram {

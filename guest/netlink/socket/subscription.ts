@@ -1,7 +1,8 @@
+import { MalformedError } from '../codec/errors.ts'
+import { align } from '../codec/integers.ts'
+import type { Message } from '../codec/message.ts'
 import type { Datagram } from './datagram.ts'
-import { MalformedError, OverflowError } from './errors.ts'
-import { align } from './integers.ts'
-import type { Message } from './message.ts'
+import { OverflowError } from './errors.ts'
 import type { WaitOptions } from './wait.ts'
 
 /** What a subscription hands out, told apart by `kind`. */

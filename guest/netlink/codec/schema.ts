@@ -7,12 +7,12 @@
  *     const { header, attributes } = address.decode(message) // { family: number, ... }, { local?: string, ... }
  */
 import { Attribute, attr, parseAttributes } from './attribute.ts'
-import { compileStruct, type Field, Sequences } from './compiled.ts'
+import { compileStruct, Sequences } from './compiled.ts'
 import { NLA_F_NESTED, NLA_F_NET_BYTEORDER, NLA_HDRLEN, NLA_TYPE_MASK, NLMSG_HDRLEN } from './constants.ts'
 import { MalformedError } from './errors.ts'
 import { align, asBuffer, readU16 } from './integers.ts'
 import type { Message } from './message.ts'
-import { binary, type Fixed, fixed, type TypeOf, type Value } from './value.ts'
+import { binary, type Field, type FieldTable, type Fixed, fixed, type TypeOf, type Value } from './value.ts'
 
 type Siblings = Readonly<Record<string, unknown>>
 type StructFields = Readonly<Record<string, Fixed<unknown>>>
@@ -91,7 +91,7 @@ export function struct<F extends StructFields>(fields: F): Struct<StructOf<F>> {
 const OFTEN = 32
 
 /** A set of attributes, one level of them. Made by {@link attributes}; `T` is what it is read as. */
-export class AttributeSet<T = unknown> {
+export class AttributeSet<T = unknown> implements FieldTable {
   readonly #fields: AttributeFields
   /** By attribute type, sparse. Made when first needed: importing a family's schemas is to cost little. */
   #byType: Field[] | undefined

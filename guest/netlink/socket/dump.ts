@@ -1,5 +1,5 @@
-import type { Message } from './message.ts'
-import type { RequestOptions } from './socket.ts'
+import type { Message } from '../codec/message.ts'
+import type { RequestOptions } from './request.ts'
 
 /** How a dump waits, and what happens when it is interrupted. The time limit is for each part of it, a datagram. */
 export interface DumpOptions extends RequestOptions {

@@ -2,16 +2,18 @@
  * The families of generic netlink, as the family nlctrl tells them: enum CTRL_CMD_* and CTRL_ATTR_* of
  * include/uapi/linux/genetlink.h; Documentation/netlink/specs/nlctrl.yaml.
  */
-import { parseAttributes } from './attribute.ts'
-import { GENL_ID_CTRL, NETLINK_GENERIC } from './constants.ts'
-import { MalformedError, NetlinkError, OverflowError } from './errors.ts'
-import { genlmsghdr } from './generic.ts'
-import type { Message } from './message.ts'
-import { type AttributePolicy, parsePolicy } from './policy.ts'
-import { attributes, nested, nestedArray, nestedMap, payload } from './schema.ts'
-import { Socket, type SocketOptions } from './socket.ts'
-import { string, u16, u32, type Value } from './value.ts'
-import type { WaitOptions } from './wait.ts'
+import { parseAttributes } from '../codec/attribute.ts'
+import { GENL_ID_CTRL, NETLINK_GENERIC } from '../codec/constants.ts'
+import { MalformedError, NetlinkError } from '../codec/errors.ts'
+import type { Message } from '../codec/message.ts'
+import { type AttributePolicy, parsePolicy } from '../codec/policy.ts'
+import { attributes, nested, nestedArray, nestedMap, payload } from '../codec/schema.ts'
+import { string, u16, u32, type Value } from '../codec/value.ts'
+import { OverflowError } from '../socket/errors.ts'
+import type { SocketOptions } from '../socket/options.ts'
+import { Socket } from '../socket/socket.ts'
+import type { WaitOptions } from '../socket/wait.ts'
+import { genlmsghdr } from './header.ts'
 
 const CTRL_CMD_NEWFAMILY = 1
 const CTRL_CMD_GETFAMILY = 3

@@ -1,7 +1,7 @@
-import type { RequestSchema } from './attribute-path.ts'
-import { NLM_F_DUMP_INTR, NLMSG_DONE } from './constants.ts'
-import { isAnswer, type KernelAnswer, parseAnswer, parseDone } from './error-message.ts'
-import type { Message } from './message.ts'
+import type { RequestSchema } from '../codec/attribute-path.ts'
+import { NLM_F_DUMP_INTR, NLMSG_DONE } from '../codec/constants.ts'
+import { isAnswer, type KernelAnswer, parseAnswer, parseDone } from '../codec/error-message.ts'
+import type { Message } from '../codec/message.ts'
 import { refusal } from './pending-request.ts'
 import { Wait } from './wait.ts'
 

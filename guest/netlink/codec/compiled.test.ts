@@ -157,7 +157,7 @@ describe('what is compiled', () => {
   })
 
   it('nothing where no code can be made: all is read in the general way', () => {
-    const url = new URL('./index.ts', import.meta.url).href
+    const url = new URL('../index.ts', import.meta.url).href
     const program = `
       const { attr, attributes, string, struct, u8, u32 } = await import('${url}')
       const set = attributes({ number: [1, u32], text: [2, string], pair: [3, struct({ a: u8, b: u8 })] })

@@ -5,7 +5,6 @@
  */
 import fc from 'fast-check'
 import { afterAll, beforeAll, it } from 'vitest'
-import { attributePaths } from './attribute-path.ts'
 import {
   type Attribute,
   attr,
@@ -24,7 +23,8 @@ import {
   parsePolicy,
   rtnetlink,
   sockDiag,
-} from './index.ts'
+} from '../index.ts'
+import { attributePaths } from './attribute-path.ts'
 
 const CASES = 100
 const runs = Number(process.env.FUZZ_RUNS ?? 1200)

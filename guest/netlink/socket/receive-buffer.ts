@@ -4,10 +4,10 @@
  * nobody writes to again; what does not is copied together. So nothing is cut short below 4 MiB, nothing is
  * peeked at first, and a small message costs its own size.
  */
-import { NLMSG_ERROR, NLMSG_HDRLEN } from './constants.ts'
+import { NLMSG_ERROR, NLMSG_HDRLEN } from '../codec/constants.ts'
+import { align, isLittleEndian, readS32, readU16, readU32, writeWord } from '../codec/integers.ts'
 import { Datagram } from './datagram.ts'
 import { OverflowError, SystemCallError } from './errors.ts'
-import { align, isLittleEndian, readS32, readU16, readU32, writeWord } from './integers.ts'
 import { addressOf, errno, recvmmsg, recvmsg } from './libc.ts'
 
 const EAGAIN = 11

@@ -1,5 +1,5 @@
 /** The messages that this library has schemas of, by protocol and type. */
-import type { RequestSchema } from './attribute-path.ts'
+import type { RequestSchema } from '../codec/attribute-path.ts'
 import {
   GENL_HDRLEN,
   GENL_ID_CTRL,
@@ -7,13 +7,13 @@ import {
   NETLINK_ROUTE,
   NETLINK_SOCK_DIAG,
   NLMSG_HDRLEN,
-} from './constants.ts'
-import { netlinkSocket, SOCK_DIAG_BY_FAMILY } from './diag/netlink-sockets.ts'
-import { nlctrl } from './generic-families.ts'
-import type { Message } from './message.ts'
-import { address, RTM_GETADDR, RTM_NEWADDR } from './route/address.ts'
-import { link, RTM_GETLINK, RTM_NEWLINK } from './route/link.ts'
-import { RTM_GETROUTE, RTM_NEWROUTE, route } from './route/route.ts'
+} from '../codec/constants.ts'
+import type { Message } from '../codec/message.ts'
+import { netlinkSocket, SOCK_DIAG_BY_FAMILY } from '../diag/netlink-sockets.ts'
+import { nlctrl } from '../generic/families.ts'
+import { address, RTM_GETADDR, RTM_NEWADDR } from '../route/address.ts'
+import { link, RTM_GETLINK, RTM_NEWLINK } from '../route/link.ts'
+import { RTM_GETROUTE, RTM_NEWROUTE, route } from '../route/route.ts'
 
 /** What a message is called, and what is in it. */
 export interface KnownMessage {

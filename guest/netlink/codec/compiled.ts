@@ -8,13 +8,7 @@
 import { Attribute } from './attribute.ts'
 import { NLA_HDRLEN, NLA_TYPE_MASK } from './constants.ts'
 import { align, isLittleEndian, readU16 } from './integers.ts'
-import type { Fixed, Value } from './value.ts'
-
-/** An attribute of a set. */
-export interface Field {
-  readonly name: string
-  readonly value: Value<unknown>
-}
+import type { Field, Fixed, Value } from './value.ts'
 
 type Decoded = Record<string, unknown>
 /** Reads attributes that are laid out as it knows them; undefined for others. */

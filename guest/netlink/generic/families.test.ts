@@ -8,7 +8,7 @@ import {
   NetlinkError,
   nlctrl,
   Socket,
-} from './index.ts'
+} from '../index.ts'
 
 describe('generic netlink families', () => {
   it('nlctrl, which is always there', async () => {

@@ -1,8 +1,8 @@
-import { NLM_F_ECHO } from './constants.ts'
-import { isAnswer, parseAnswer } from './error-message.ts'
-import { type Message, parseMessages } from './message.ts'
+import { NLM_F_ECHO } from '../codec/constants.ts'
+import { isAnswer, parseAnswer } from '../codec/error-message.ts'
+import { type Message, parseMessages } from '../codec/message.ts'
 import { refusal } from './pending-request.ts'
-import type { BatchRequest } from './socket.ts'
+import type { BatchRequest } from './request.ts'
 import { Wait } from './wait.ts'
 
 /** The requests of a batch: one wait for all of them, for a promise each would cost more than the kernel's answer. */

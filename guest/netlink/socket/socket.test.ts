@@ -22,7 +22,7 @@ import {
   Socket,
   SystemCallError,
   TimeoutError,
-} from './index.ts'
+} from '../index.ts'
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const isRoot = process.geteuid?.() === 0
@@ -134,7 +134,7 @@ describe('the kernel’s answers', () => {
 
   it('does not make V8 collect garbage at the first answer, whose buffers are large', async () => {
     const program = `
-      const { Socket } = await import(${JSON.stringify(new URL('./index.ts', import.meta.url).href)})
+      const { Socket } = await import(${JSON.stringify(new URL('../index.ts', import.meta.url).href)})
       const socket = Socket.open(${NETLINK_ROUTE})
       await socket.request({ type: ${NLMSG_NOOP}, flags: ${NLM_F_ACK} }, [])
       await socket.receive({ timeout: 1 }).catch(() => {})
@@ -294,7 +294,7 @@ describe('requests and what else comes', () => {
 })
 
 describe('the process', () => {
-  const entry = new URL('./index.ts', import.meta.url).href
+  const entry = new URL('../index.ts', import.meta.url).href
 
   it('ends when nobody waits, though sockets are open', async () => {
     const { execFile } = await import('node:child_process')

@@ -1,7 +1,7 @@
 /** What a socket can be asked to tell, and where it can be opened. */
 import { closeSync, openSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { attr, NETLINK_ROUTE, NETLINK_USERSOCK, Socket, SystemCallError } from './index.ts'
+import { attr, NETLINK_ROUTE, NETLINK_USERSOCK, Socket, SystemCallError } from '../index.ts'
 import { canMakeNamespaces, TestNamespace } from './test-namespace.ts'
 
 const RTNLGRP_LINK = 1

@@ -29,7 +29,7 @@ import {
   Socket,
   TimeoutError,
   type TraceEvent,
-} from './index.ts'
+} from '../index.ts'
 import { canMakeNamespaces, TestNamespace } from './test-namespace.ts'
 
 const RTM_NEWLINK = 16

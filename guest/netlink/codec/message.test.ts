@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { encodeGenericHeader, parseGenericHeader } from '../generic/header.ts'
 import { type Attribute, attr } from './attribute.ts'
 import { NLM_F_ACK, NLM_F_REQUEST } from './constants.ts'
 import { parseAnswer } from './error-message.ts'
 import { MalformedError } from './errors.ts'
-import { encodeGenericHeader, parseGenericHeader } from './generic.ts'
 import { encodeMessage, Message, parseMessages } from './message.ts'
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')

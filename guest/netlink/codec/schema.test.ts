@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import { attributePaths } from './attribute-path.ts'
 import {
   type Attribute,
   array,
@@ -47,7 +46,8 @@ import {
   u64,
   uint,
   type Value,
-} from './index.ts'
+} from '../index.ts'
+import { attributePaths } from './attribute-path.ts'
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const write = <T>(value: Value<T>, content: T) => value.write(1, content, {}).toString('hex')
