@@ -30,7 +30,7 @@ export { type AttributePolicy, parsePolicy } from './codec/policy.ts'
 export {
   AttributeSet,
   type AttributesOf,
-  type AttributeView,
+  AttributeView,
   attributes,
   headed,
   nested,

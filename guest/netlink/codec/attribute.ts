@@ -23,7 +23,7 @@ import {
   writeU32,
   writeU64,
 } from './integers.ts'
-import { readText } from './text.ts'
+import { hexWords, readText } from './text.ts'
 
 /** An attribute of `length` payload bytes: the header written, the padding zero, the payload the caller's to write. */
 function allocate(type: number, length: number): Buffer {
@@ -131,7 +131,8 @@ export const attr = {
 } as const
 
 /**
- * One attribute of a parsed message: a view, not a copy.
+ * One attribute of a parsed message: a view, not a copy. Attributes are equal, also to whoever compares objects, when type, flags and
+ * payload are, wherever they lie.
  */
 export class Attribute {
   /** nla_type without its flags. */
@@ -140,12 +141,9 @@ export class Attribute {
   readonly isNested: boolean
   /** Whether NLA_F_NET_BYTEORDER is set: the payload says that it is big-endian. */
   readonly isNetByteOrder: boolean
-  /** Where the attribute's header begins in the bytes that were parsed. */
-  readonly offset: number
-  readonly #buffer: Buffer
-  /** Of the payload, in the buffer. */
-  readonly #start: number
-  readonly #end: number
+  /** The payload without its padding: a view. */
+  readonly payload: Buffer
+  readonly #offset: number
 
   /**
    * The bytes from `start` to `end`, which are checked by {@link parseAttributes}, which is what makes attributes. What is parsed
@@ -156,82 +154,89 @@ export class Attribute {
     this.type = rawType & NLA_TYPE_MASK
     this.isNested = (rawType & NLA_F_NESTED) !== 0
     this.isNetByteOrder = (rawType & NLA_F_NET_BYTEORDER) !== 0
-    this.offset = start - base
-    this.#start = start + NLA_HDRLEN
-    this.#buffer = buffer
-    this.#end = end
+    this.payload = buffer.subarray(start + NLA_HDRLEN, end)
+    this.#offset = start - base
+  }
+
+  /** Where the attribute's header begins in the bytes that were parsed. */
+  get offset(): number {
+    return this.#offset
   }
 
   /** Bytes of payload. */
   get length(): number {
-    return this.#end - this.#start
-  }
-
-  /** The payload without its padding: a view. */
-  get payload(): Buffer {
-    return this.#buffer.subarray(this.#start, this.#end)
+    return this.payload.length
   }
 
   /** An unsigned integer of 8 bits. @throws MalformedError for another length than 1 */
   u8(): number {
-    return this.#buffer.readUInt8(this.#checked(1))
+    return this.#checked(1).readUInt8()
   }
   /** An unsigned integer of 16 bits, in this machine's byte order. @throws MalformedError for another length than 2 */
   u16(): number {
-    return readU16(this.#buffer, this.#checked(2))
+    return readU16(this.#checked(2), 0)
   }
   /** An unsigned integer of 32 bits, in this machine's byte order. @throws MalformedError for another length than 4 */
   u32(): number {
-    return readU32(this.#buffer, this.#checked(4))
+    return readU32(this.#checked(4), 0)
   }
   /** An unsigned integer of 64 bits, in this machine's byte order. @throws MalformedError for another length than 8 */
   u64(): bigint {
-    return readU64(this.#buffer, this.#checked(8))
+    return readU64(this.#checked(8), 0)
   }
   /** A signed integer of 8 bits. @throws MalformedError for another length than 1 */
   s8(): number {
-    return this.#buffer.readInt8(this.#checked(1))
+    return this.#checked(1).readInt8()
   }
   /** A signed integer of 16 bits, in this machine's byte order. @throws MalformedError for another length than 2 */
   s16(): number {
-    return readS16(this.#buffer, this.#checked(2))
+    return readS16(this.#checked(2), 0)
   }
   /** A signed integer of 32 bits, in this machine's byte order. @throws MalformedError for another length than 4 */
   s32(): number {
-    return readS32(this.#buffer, this.#checked(4))
+    return readS32(this.#checked(4), 0)
   }
   /** A signed integer of 64 bits, in this machine's byte order. @throws MalformedError for another length than 8 */
   s64(): bigint {
-    return readS64(this.#buffer, this.#checked(8))
+    return readS64(this.#checked(8), 0)
   }
   /** A big-endian unsigned integer of 16 bits. @throws MalformedError for another length than 2 */
   be16(): number {
-    return this.#buffer.readUInt16BE(this.#checked(2))
+    return this.#checked(2).readUInt16BE()
   }
   /** A big-endian unsigned integer of 32 bits. @throws MalformedError for another length than 4 */
   be32(): number {
-    return this.#buffer.readUInt32BE(this.#checked(4))
+    return this.#checked(4).readUInt32BE()
   }
   /** A big-endian unsigned integer of 64 bits. @throws MalformedError for another length than 8 */
   be64(): bigint {
-    return this.#buffer.readBigUInt64BE(this.#checked(8))
+    return this.#checked(8).readBigUInt64BE()
   }
 
   /** UTF-8 up to the first NUL, or to the end where there is none. */
   string(): string {
-    return readText(this.#buffer, this.#start, this.#end)
+    return readText(this.payload, 0, this.payload.length)
   }
 
   /** The attributes inside, whether NLA_F_NESTED is set or not. Offsets count from the payload's first byte. */
   attributes(): Attribute[] {
-    return parseAttributesAt(this.#buffer, this.#start, this.#end, this.#start)
+    return parseAttributesAt(this.payload, 0, this.payload.length, 0)
   }
 
-  /** Where the payload begins, if it is that wide. */
-  #checked(width: number): number {
-    if (this.length !== width)
-      throw new MalformedError(`attribute ${this.type} has ${this.length} bytes, not ${width}`, this.offset)
-    return this.#start
+  /** As diffs, snapshots and JSON show it: bytes in hexadecimal. */
+  toJSON(): object {
+    return { ...this, payload: hexWords(this.payload) }
+  }
+
+  /** The payload, if it is that wide. */
+  #checked(width: number): Buffer {
+    const { payload } = this
+    if (payload.length !== width)
+      throw new MalformedError(
+        `attribute ${this.type} has ${payload.length} bytes, not ${width}`,
+        this.#offset,
+      )
+    return payload
   }
 }
 

@@ -3,6 +3,7 @@ import { type Attribute, parseAttributesAt } from './attribute.ts'
 import { NLMSG_ERROR, NLMSG_HDRLEN } from './constants.ts'
 import { MalformedError } from './errors.ts'
 import { align, asBuffer, fits16, fits32, putU16, putU32, readU16, readU32 } from './integers.ts'
+import { hexWords } from './text.ts'
 
 /** The fields of a struct nlmsghdr that a sender chooses. */
 export interface MessageHeader {
@@ -83,13 +84,23 @@ function write(
   while (offset < end) bytes[offset++] = 0
 }
 
-/** One received message: a view of the datagram it came in, read where it lies. */
+/**
+ * One received message: its header as it was read, and a view of the rest where it lies in its datagram. All of it is in
+ * properties of its own, so that messages which differ in a byte differ to whoever compares or prints objects.
+ */
 export class Message {
-  readonly #buffer: Buffer
-  readonly #start: number
   /** nlmsg_len: header and payload, without padding. */
   readonly length: number
-  #bytes: Buffer | undefined
+  /** nlmsg_type */
+  readonly type: number
+  /** nlmsg_flags */
+  readonly flags: number
+  /** nlmsg_seq */
+  readonly sequence: number
+  /** nlmsg_pid: in an answer the port id of the requester. */
+  readonly portId: number
+  /** All after the header: a view. */
+  readonly payload: Buffer
 
   /**
    * @param bytes at least one header from `start` on; what counts is nlmsg_len
@@ -102,43 +113,25 @@ export class Message {
     const length = readU32(buffer, start)
     if (length < NLMSG_HDRLEN || length > rest)
       throw new MalformedError(`a message of ${length} bytes where ${rest} are left`, 0)
-    this.#buffer = buffer
-    this.#start = start
     this.length = length
+    this.type = readU16(buffer, start + 4)
+    this.flags = readU16(buffer, start + 6)
+    this.sequence = readU32(buffer, start + 8)
+    this.portId = readU32(buffer, start + 12)
+    this.payload = buffer.subarray(start + NLMSG_HDRLEN, start + length)
   }
 
-  /** Header and payload, nlmsg_len bytes: a view, made when it is first asked for. */
+  /** Header and payload, nlmsg_len bytes: a view, made at each call. */
   get bytes(): Buffer {
-    this.#bytes ??= this.#buffer.subarray(this.#start, this.#start + this.length)
-    return this.#bytes
-  }
-
-  /** nlmsg_type */
-  get type(): number {
-    return readU16(this.#buffer, this.#start + 4)
-  }
-  /** nlmsg_flags */
-  get flags(): number {
-    return readU16(this.#buffer, this.#start + 6)
-  }
-  /** nlmsg_seq */
-  get sequence(): number {
-    return readU32(this.#buffer, this.#start + 8)
-  }
-  /** nlmsg_pid: in an answer the port id of the requester. */
-  get portId(): number {
-    return readU32(this.#buffer, this.#start + 12)
-  }
-  /** All after the header: a view. */
-  get payload(): Buffer {
-    return this.bytes.subarray(NLMSG_HDRLEN)
+    const { buffer, byteOffset } = this.payload
+    return Buffer.from(buffer, byteOffset - NLMSG_HDRLEN, this.length)
   }
 
   /** Whether it acknowledges a request: NLMSG_ERROR with no error. Tells without taking the message apart. */
   get isAcknowledgement(): boolean {
     // with the request's header, which both have
     if (this.type !== NLMSG_ERROR || this.length < 2 * NLMSG_HDRLEN + 4) return false
-    return readU32(this.#buffer, this.#start + NLMSG_HDRLEN) === 0
+    return readU32(this.payload, 0) === 0
   }
 
   /**
@@ -147,10 +140,15 @@ export class Message {
    * @throws MalformedError
    */
   attributes(skip = 0): Attribute[] {
-    if (this.length < NLMSG_HDRLEN + skip)
+    const { payload } = this
+    if (payload.length < skip)
       throw new MalformedError(`a payload shorter than its family's header of ${skip} bytes`, NLMSG_HDRLEN)
-    const start = this.#start + NLMSG_HDRLEN + align(skip)
-    return parseAttributesAt(this.#buffer, start, this.#start + this.length, this.#start)
+    return parseAttributesAt(payload, align(skip), payload.length, -NLMSG_HDRLEN)
+  }
+
+  /** As diffs, snapshots and JSON show it: bytes in hexadecimal. */
+  toJSON(): object {
+    return { ...this, payload: hexWords(this.payload) }
   }
 }
 

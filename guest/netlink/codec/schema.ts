@@ -12,6 +12,7 @@ import { NLA_F_NESTED, NLA_F_NET_BYTEORDER, NLA_HDRLEN, NLA_TYPE_MASK, NLMSG_HDR
 import { MalformedError } from './errors.ts'
 import { align, asBuffer, readU16 } from './integers.ts'
 import type { Message } from './message.ts'
+import { hexWords } from './text.ts'
 import { binary, type Field, type FieldTable, type Fixed, fixed, type TypeOf, type Value } from './value.ts'
 
 type Siblings = Readonly<Record<string, unknown>>
@@ -92,19 +93,20 @@ const OFTEN = 32
 
 /** A set of attributes, one level of them. Made by {@link attributes}; `T` is what it is read as. */
 export class AttributeSet<T = unknown> implements FieldTable {
-  readonly #fields: AttributeFields
+  /** The attributes by their names, each its type (nla_type) and its value's type. */
+  readonly fields: AttributeFields
   /** By attribute type, sparse. Made when first needed: importing a family's schemas is to cost little. */
   #byType: Field[] | undefined
   #sequences: Sequences | undefined
 
   constructor(fields: AttributeFields) {
-    this.#fields = fields
+    this.fields = fields
   }
 
   get #types(): Field[] {
     if (this.#byType === undefined) {
       this.#byType = []
-      for (const [name, [type, value]] of Object.entries(this.#fields)) this.#byType[type] = { name, value }
+      for (const [name, [type, value]] of Object.entries(this.fields)) this.#byType[type] = { name, value }
     }
     return this.#byType
   }
@@ -178,7 +180,7 @@ export class AttributeSet<T = unknown> implements FieldTable {
    * @throws MalformedError for bytes that are not attributes
    */
   view(bytes: Uint8Array, start = 0, end = bytes.length): AttributeView<T> {
-    return new AttributeView(this, this.#fields, asBuffer(bytes), start, end)
+    return new AttributeView(this, asBuffer(bytes), start, end)
   }
 
   /**
@@ -190,8 +192,8 @@ export class AttributeSet<T = unknown> implements FieldTable {
     const siblings = values as Siblings
     for (const [name, value] of Object.entries(siblings)) {
       if (value === undefined) continue
-      if (Object.hasOwn(this.#fields, name)) {
-        const field = this.#fields[name]
+      if (Object.hasOwn(this.fields, name)) {
+        const field = this.fields[name]
         if (field !== undefined) parts.push(field[1].write(field[0], value, siblings))
       } else if (name === 'unknown') {
         for (const attribute of value as readonly Attribute[]) parts.push(rewrite(attribute))
@@ -201,22 +203,38 @@ export class AttributeSet<T = unknown> implements FieldTable {
   }
 }
 
-/** Attributes by name, read when they are asked for. Made by {@link AttributeSet.view}. */
+/**
+ * Attributes by name, read when they are asked for. Made by {@link AttributeSet.view}. Views are equal, also to whoever compares
+ * objects, when their bytes and what is read of them are.
+ */
 export class AttributeView<T> {
+  /** The attributes as they lie: a view. */
+  readonly bytes: Buffer
+  /** What {@link decode} reads, or the MalformedError that it throws: for those who compare and print objects. */
+  declare readonly values: T | MalformedError
   readonly #set: AttributeSet<T>
-  readonly #fields: AttributeFields
+  /** What offsets in errors count in, and where the attributes lie in it. */
   readonly #buffer: Buffer
   readonly #start: number
   readonly #end: number
   /** By attribute type, where the last one of it begins, plus one; 0 if there is none. */
   readonly #offsets: number[]
 
-  constructor(set: AttributeSet<T>, fields: AttributeFields, buffer: Buffer, start: number, end: number) {
+  /** A view's own, not its prototype's: only there it is compared and printed. */
+  static readonly #valuesProperty: PropertyDescriptor & ThisType<AttributeView<unknown>> = {
+    enumerable: true,
+    get() {
+      return this.#values()
+    },
+  }
+
+  constructor(set: AttributeSet<T>, buffer: Buffer, start: number, end: number) {
     this.#set = set
-    this.#fields = fields
     this.#buffer = buffer
     this.#start = start
     this.#end = end
+    this.bytes = buffer.subarray(start, end)
+    Object.defineProperty(this, 'values', AttributeView.#valuesProperty)
     // an array: a typed one of this size would have its memory elsewhere, which costs more than all that follows
     const { types } = set
     const offsets: number[] = new Array(types).fill(0)
@@ -241,7 +259,7 @@ export class AttributeView<T> {
 
   /** The attribute's value, undefined if there is none. @throws MalformedError when it is not of its type */
   get<K extends keyof T>(name: K): T[K] | undefined {
-    const field = this.#fields[name as string]
+    const field = this.#set.fields[name as string]
     const offset = this.#offsetOf(name)
     if (field === undefined || offset === undefined) return undefined
     const [, value] = field
@@ -256,8 +274,28 @@ export class AttributeView<T> {
     return this.#set.decode(this.#buffer, this.#start, this.#end)
   }
 
+  /** Read from its own bytes: what an error says is then the same wherever they lie. */
+  #values(): T | MalformedError {
+    try {
+      return this.#set.decode(this.bytes)
+    } catch (error) {
+      if (error instanceof MalformedError) return error
+      throw error
+    }
+  }
+
+  /** As diffs, snapshots and JSON show it: bytes in hexadecimal. */
+  toJSON(): object {
+    return { ...this, bytes: hexWords(this.bytes) }
+  }
+
+  /** Prints the attributes by their names. */
+  [Symbol.for('nodejs.util.inspect.custom')](): unknown {
+    return { values: this.values, bytes: this.bytes }
+  }
+
   #offsetOf(name: keyof T): number | undefined {
-    const field = this.#fields[name as string]
+    const field = this.#set.fields[name as string]
     const found = field === undefined ? 0 : (this.#offsets[field[0]] ?? 0)
     return found === 0 ? undefined : found - 1
   }

@@ -11,3 +11,8 @@ export function readText(buffer: Buffer, start: number, end: number): string {
   }
   return buffer.toString(ascii < 0x80 ? 'latin1' : 'utf8', start, stop)
 }
+
+/** Bytes as hexadecimal words of four, for diffs, snapshots and JSON: on one line, beside the name of what they are. */
+export function hexWords(bytes: Buffer): string {
+  return bytes.toString('hex').replace(/.{8}(?=.)/g, '$& ')
+}

@@ -18,7 +18,7 @@ import {
   writeU32,
   writeU64,
 } from './integers.ts'
-import { readText } from './text.ts'
+import { hexWords, readText } from './text.ts'
 
 /** What can be an attribute's payload. */
 export interface Value<T> {
@@ -332,30 +332,38 @@ export function array<T>(element: Fixed<T>): Value<T[]> {
 
 /** The elements of an array where they lie, read when they are asked for: for long ones, of which few are looked at. */
 export class ArrayView<T> implements Iterable<T> {
+  /** The elements as they lie: a view. */
+  readonly bytes: Buffer
   readonly #element: Fixed<T>
-  readonly #buffer: Buffer
-  readonly #start: number
   /** How many elements there are. */
   readonly length: number
 
   /** `length` elements from `start` on. */
   constructor(element: Fixed<T>, buffer: Buffer, start: number, length: number) {
     this.#element = element
-    this.#buffer = buffer
-    this.#start = start
+    this.bytes = buffer.subarray(start, start + length * element.size)
     this.length = length
   }
 
   /** As Array's, but for negative indices. */
   at(index: number): T | undefined {
     return index >= 0 && index < this.length
-      ? this.#element.get(this.#buffer, this.#start + index * this.#element.size)
+      ? this.#element.get(this.bytes, index * this.#element.size)
       : undefined
   }
 
   *[Symbol.iterator](): Generator<T, void, void> {
-    for (let i = 0; i < this.length; i++)
-      yield this.#element.get(this.#buffer, this.#start + i * this.#element.size)
+    for (let i = 0; i < this.length; i++) yield this.#element.get(this.bytes, i * this.#element.size)
+  }
+
+  /** As diffs, snapshots and JSON show it: bytes in hexadecimal. */
+  toJSON(): object {
+    return { ...this, bytes: hexWords(this.bytes) }
+  }
+
+  /** Prints the elements. */
+  [Symbol.for('nodejs.util.inspect.custom')](): unknown {
+    return [...this]
   }
 }
 

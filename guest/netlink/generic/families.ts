@@ -10,6 +10,7 @@ import { type AttributePolicy, parsePolicy } from '../codec/policy.ts'
 import { attributes, nested, nestedArray, nestedMap, payload } from '../codec/schema.ts'
 import { string, u16, u32, type Value } from '../codec/value.ts'
 import { OverflowError } from '../socket/errors.ts'
+import { nextIdentity } from '../socket/identity.ts'
 import type { SocketOptions } from '../socket/options.ts'
 import { Socket } from '../socket/socket.ts'
 import type { WaitOptions } from '../socket/wait.ts'
@@ -84,6 +85,8 @@ export interface FamilyPolicies {
  *     socket.join(await families.group('ethtool', 'monitor'))
  */
 export class GenericFamilies implements Disposable {
+  /** No other has it, in this process: two are never equal, whoever compares objects. */
+  readonly identity: number = nextIdentity()
   readonly #socket: Socket
   readonly #known = new Map<string, GenericFamily>()
 

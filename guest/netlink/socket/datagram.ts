@@ -1,15 +1,17 @@
 import { Message, parseMessages } from '../codec/message.ts'
+import { hexWords } from '../codec/text.ts'
 
-/** What one send of another's put into the socket: usually one message, in dumps many. */
+/**
+ * What one send of another's put into the socket: usually one message, in dumps many. Datagrams are equal, also to whoever compares
+ * objects, when their bytes and all that is told of them are.
+ */
 export class Datagram {
-  readonly #buffer: Buffer
-  readonly #start: number
-  readonly #end: number
-  #bytes: Buffer | undefined
   /** The sender's port id (nl_pid of the source address): 0 is the kernel. */
   readonly portId: number
   /** nl_groups of the source address: the mask of the group it was multicast to, 0 if unicast or to a group over 32. */
   readonly groups: number
+  /** The bytes as they came: a view that nobody else writes to. To keep it for long, copy it: it holds 128 KiB. */
+  readonly bytes: Buffer
   /** Bytes of the datagram as it was sent: more than `bytes` has if it was cut short, which happens above 4 MiB. */
   readonly length: number
   /**
@@ -32,26 +34,15 @@ export class Datagram {
     start = 0,
     end: number = buffer.length,
   ) {
-    this.#buffer = buffer
-    this.#start = start
-    this.#end = end
     this.portId = portId
     this.groups = groups
     this.length = length
-  }
-
-  /**
-   * The bytes as they came: a view that nobody else writes to, made when it is first asked for. To keep it for long, copy it: it
-   * holds 128 KiB.
-   */
-  get bytes(): Buffer {
-    this.#bytes ??= this.#buffer.subarray(this.#start, this.#end)
-    return this.#bytes
+    this.bytes = buffer.subarray(start, end)
   }
 
   /** Whether `bytes` is less than what was sent. */
   get isTruncated(): boolean {
-    return this.#end - this.#start < this.length
+    return this.bytes.length < this.length
   }
 
   /**
@@ -59,7 +50,7 @@ export class Datagram {
    * @throws MalformedError
    */
   first(): Message {
-    return new Message(this.#buffer, this.#start, this.#end)
+    return new Message(this.bytes)
   }
 
   /**
@@ -67,6 +58,11 @@ export class Datagram {
    * @throws MalformedError
    */
   messages(): Message[] {
-    return parseMessages(this.#buffer, this.#start, this.#end)
+    return parseMessages(this.bytes)
+  }
+
+  /** As diffs, snapshots and JSON show it: bytes in hexadecimal. */
+  toJSON(): object {
+    return { ...this, bytes: hexWords(this.bytes) }
   }
 }

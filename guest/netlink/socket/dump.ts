@@ -1,4 +1,5 @@
 import type { Message } from '../codec/message.ts'
+import { nextIdentity } from './identity.ts'
 import type { RequestOptions } from './request.ts'
 
 /** How a dump waits, and what happens when it is interrupted. The time limit is for each part of it, a datagram. */
@@ -17,6 +18,8 @@ export interface DumpOptions extends RequestOptions {
  * discards the rest.
  */
 export class Dump implements AsyncIterable<Message> {
+  /** No other has it, in this process: two are never equal, whoever compares objects. */
+  readonly identity: number = nextIdentity()
   /** Whether the kernel said, up to now, that what it dumps has changed meanwhile: NLM_F_DUMP_INTR. */
   isInterrupted = false
   /** How often it was started: more than once only with {@link DumpOptions.retries}. */

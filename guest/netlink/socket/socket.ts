@@ -4,6 +4,7 @@ import type { Datagram } from './datagram.ts'
 import { Dump, type DumpOptions } from './dump.ts'
 import { Endpoint, SO_RCVBUF, SO_RCVBUFFORCE, SO_SNDBUF, SO_SNDBUFFORCE } from './endpoint.ts'
 import { ClosedError, DumpInterruptedError } from './errors.ts'
+import { nextIdentity } from './identity.ts'
 import { Inbox } from './inbox.ts'
 import type { Destination, SocketOptions, SocketSwitch, TraceEvent } from './options.ts'
 import { PendingBatch } from './pending-batch.ts'
@@ -26,6 +27,8 @@ const nothing: readonly Uint8Array[] = []
  * {@link receive}, in the order in which it came.
  */
 export class Socket implements Disposable, AsyncDisposable {
+  /** No other has it, in this process: two are never equal, whoever compares objects. */
+  readonly identity: number = nextIdentity()
   /** NETLINK_ROUTE, NETLINK_GENERIC ... */
   readonly protocol: number
   /** Milliseconds that calls wait where they are not told otherwise. */

@@ -3,6 +3,7 @@ import { align } from '../codec/integers.ts'
 import type { Message } from '../codec/message.ts'
 import type { Datagram } from './datagram.ts'
 import { OverflowError } from './errors.ts'
+import { nextIdentity } from './identity.ts'
 import type { WaitOptions } from './wait.ts'
 
 /** What a subscription hands out, told apart by `kind`. */
@@ -37,6 +38,8 @@ interface Receiver {
  * deadline, a signal and closing the socket make {@link next} fail as they do with `receive`, and a later `next` is tried anew.
  */
 export class Subscription implements AsyncIterableIterator<SubscriptionEvent, undefined>, AsyncDisposable {
+  /** No other has it, in this process: two are never equal, whoever compares objects. */
+  readonly identity: number = nextIdentity()
   readonly #receiver: Receiver
   readonly #options: WaitOptions
   readonly #fromKernel: boolean
