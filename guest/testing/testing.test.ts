@@ -13,6 +13,7 @@ import {
   NLM_F_REQUEST,
   Socket,
 } from '../netlink/index.ts'
+import * as testing from './index.ts'
 import {
   acknowledgement,
   asUser,
@@ -40,6 +41,14 @@ const unknown = encodeMessage({ type: 65535, flags: NLM_F_REQUEST, sequence: 8 }
 /** RTM_NEWLINK without anything: for it, rtnetlink wants CAP_NET_ADMIN. */
 const newLink = encodeMessage({ type: 16, flags: NLM_F_REQUEST, sequence: 9 }, Buffer.alloc(16))
 const openRoute = () => Socket.open(NETLINK_ROUTE, { extendedAck: false })
+
+describe('what suites import', () => {
+  it('is for any module: nothing in it belongs to an example', () => {
+    const ofExamples = /example|nle|custom|myvar|variable|^(get|update|reply|notification)$/i
+    expect(Object.keys(testing)).toContain('exchange')
+    expect(Object.keys(testing).filter(name => ofExamples.test(name))).toEqual([])
+  })
+})
 
 describe('heard and exchange', () => {
   it('give all that came, and no more than that', async () => {

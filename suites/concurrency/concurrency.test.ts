@@ -7,20 +7,16 @@ import { OverflowError, type Socket } from 'netlink-vmtest/netlink'
 import {
   drain,
   exchange,
-  GenericExample,
-  get,
   heard,
   inThread,
   loadModule,
-  NETLINK_EXAMPLE,
-  NLEX_GRP_MYVAR,
-  openExample,
   openGeneric,
-  reply,
   unloadModule,
   type WireDatagram,
 } from 'netlink-vmtest/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { GenericExample } from '../support/genlexample.ts'
+import { get, NETLINK_EXAMPLE, NLEX_GRP_MYVAR, openExample, reply } from '../support/nlexample.ts'
 
 const threads = 3
 const updates = 100

@@ -11,16 +11,16 @@ import {
 import {
   acknowledgement,
   exchange,
-  GenericExample,
   heard,
   kernel,
   loadModule,
-  NLE_MYVAR,
   openGeneric,
   refusal,
   unloadModule,
 } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { GenericExample } from '../support/genlexample.ts'
+import { NLE_MYVAR } from '../support/nlexample.ts'
 
 const ACK = NLM_F_ACK
 const values = [0, 1, 0xffffffff, 65536, 0x01020304]
@@ -39,6 +39,25 @@ afterEach(() => a.close())
 
 /** The messages of a datagram. */
 const datagram = (...messages: readonly Uint8Array[]) => Buffer.concat(messages)
+
+describe('what is sent and expected here', () => {
+  it('byte for byte', () => {
+    const example = new GenericExample(32, 9)
+    expect(example.update(5, { sequence: 1 }).toString('hex')).toBe(
+      '1c00000020000100010000000000000000010000' + '0800010005000000',
+    )
+    expect(example.get({ version: 2, reserved: 3 }).toString('hex')).toBe(
+      '1400000020000100000000000000000001020300',
+    )
+    expect(example.reply(5, { portId: 7 }, 1)).toMatchObject({
+      groups: 0,
+      messages: [{ portId: 7, type: 32 }],
+    })
+    expect(example.notification(5, { portId: 7 })).toMatchObject({ groups: 0x100 })
+    expect([example.byMembership, example.byMask]).toEqual([{ memberships: [9] }, { groups: 0x100 }])
+    expect(() => new GenericExample(32, 33).byMask).toThrow('group 33 has no bit in a mask')
+  })
+})
 
 describe('GET before any UPD', () => {
   it('value 0', async () => {

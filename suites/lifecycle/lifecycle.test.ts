@@ -1,20 +1,9 @@
 /** Loading and unloading. Every test leaves the module unloaded. */
 import { readFileSync } from 'node:fs'
 import { NLM_F_ACK, SystemCallError } from 'netlink-vmtest/netlink'
-import {
-  acknowledgement,
-  exchange,
-  get,
-  loadModule,
-  moduleReferences,
-  NETLINK_EXAMPLE,
-  notification,
-  openExample,
-  reply,
-  unloadModule,
-  update,
-} from 'netlink-vmtest/testing'
+import { acknowledgement, exchange, loadModule, moduleReferences, unloadModule } from 'netlink-vmtest/testing'
 import { afterEach, describe, expect, it } from 'vitest'
+import { get, NETLINK_EXAMPLE, notification, openExample, reply, update } from '../support/nlexample.ts'
 
 afterEach(() => {
   for (const name of ['nlexample', 'nlhello']) if (moduleReferences(name) !== undefined) unloadModule(name)
