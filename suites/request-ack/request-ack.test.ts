@@ -169,8 +169,8 @@ describe('no REQUEST flag', () => {
 })
 
 describe('flag 0x100 or 0x8000 on UPD', () => {
-  it.each([0x100, 0x8000])(`flag 0x%x: accepted`, async flag => {
-    const request = update(0x01020304, { flags: ACK | flag, sequence: 16 })
+  it.each(['0x100', '0x8000'])('flag %s: accepted', async flag => {
+    const request = update(0x01020304, { flags: ACK | Number(flag), sequence: 16 })
     expect(await exchange(a, request)).toEqual([acknowledgement(request, a)])
     expect(await exchange(a, get())).toEqual([reply(0x01020304, a)])
   })
