@@ -4,6 +4,7 @@ import {
   encodeGenericHeader,
   encodeMessage,
   GENL_ID_CTRL,
+  KernelError,
   Message,
   NETLINK_USERSOCK,
   Socket,
@@ -63,7 +64,10 @@ describe('resolveFamily', () => {
   it('nlctrl itself, which every kernel has', async () => {
     using socket = openGeneric()
     expect(await resolveFamily(socket, 'nlctrl')).toMatchObject({ id: GENL_ID_CTRL, name: 'nlctrl' })
-    await expect(resolveFamily(socket, 'nosuch')).rejects.toMatchObject({ code: 'ENOENT' })
+    const failure = await resolveFamily(socket, 'nosuch').catch(error => error)
+    expect(failure).toBeInstanceOf(KernelError)
+    expect(failure).toMatchObject({ code: 'ENOENT', name: 'UnknownFamilyError' })
+    expect(failure.message).toMatch(/^ENOENT: there is no generic netlink family 'nosuch', but .*\bnlctrl\b/)
   })
 })
 

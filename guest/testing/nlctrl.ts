@@ -7,6 +7,7 @@ import {
   findAttribute,
   GENL_HDRLEN,
   GENL_ID_CTRL,
+  KernelError,
   type Message,
   NETLINK_GENERIC,
   parseGenericHeader,
@@ -108,15 +109,28 @@ export function parseControl(message: Message): ControlMessage {
   })
 }
 
-/** What nlctrl says about a family. @throws KernelError ENOENT when there is none of that name */
+/** There is no family of that name: ENOENT. Its text says which there are. */
+export class UnknownFamilyError extends KernelError {
+  constructor(family: string, known: readonly string[], { answer }: KernelError) {
+    super(answer)
+    this.message = `${this.code}: there is no generic netlink family '${family}', but ${known.join(', ')}`
+  }
+}
+
+/** What nlctrl says about a family. @throws UnknownFamilyError when there is none of that name */
 export async function resolveFamily(
   socket: Socket,
   name: string,
 ): Promise<ControlMessage & { readonly id: number }> {
-  const replies = await socket.request({ type: GENL_ID_CTRL }, [
-    encodeGenericHeader({ command: CTRL_CMD_GETFAMILY }),
-    attr.string(CTRL_ATTR_FAMILY_NAME, name),
-  ])
+  const type = GENL_ID_CTRL
+  const header = encodeGenericHeader({ command: CTRL_CMD_GETFAMILY })
+  const replies = await socket
+    .request({ type }, [header, attr.string(CTRL_ATTR_FAMILY_NAME, name)])
+    .catch(async (error: unknown) => {
+      if (!(error instanceof KernelError) || error.code !== 'ENOENT') throw error
+      const all = await socket.dump({ type }, [header]).collect()
+      throw new UnknownFamilyError(name, all.map(family => parseControl(family).name ?? '').sort(), error)
+    })
   const [reply] = replies
   const family = reply && parseControl(reply)
   if (family?.id === undefined || replies.length !== 1)
