@@ -9,15 +9,15 @@ import {
   NLM_F_REQUEST,
   Socket,
   type SocketOptions,
-} from '../netlink/index.ts'
+} from 'netlink-vmtest/netlink'
+import { type WireDatagram, wire } from 'netlink-vmtest/testing'
 import {
   NETLINK_EXAMPLE,
   NLE_MYVAR,
   NLEX_GRP_MYVAR,
   NLEX_MSG_GET,
   NLEX_MSG_UPD,
-} from '../programs/nlexample.ts'
-import { type WireDatagram, wire } from './wire.ts'
+} from '../../guest/programs/nlexample.ts'
 
 export { NETLINK_EXAMPLE, NLE_MYVAR, NLEX_GRP_MYVAR, NLEX_MSG_GET, NLEX_MSG_UPD }
 

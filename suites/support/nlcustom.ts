@@ -1,7 +1,7 @@
 /** The contract of the nlcustom module in numbers and messages. */
-import { encodeMessage, NLMSG_DONE, Socket, type SocketOptions } from '../netlink/index.ts'
-import { NETLINK_CUSTOMFAMILY, NETLINK_MYGROUP } from '../programs/nlcustom.ts'
-import { type WireDatagram, wire } from './wire.ts'
+import { encodeMessage, NLMSG_DONE, Socket, type SocketOptions } from 'netlink-vmtest/netlink'
+import { type WireDatagram, wire } from 'netlink-vmtest/testing'
+import { NETLINK_CUSTOMFAMILY, NETLINK_MYGROUP } from '../../guest/programs/nlcustom.ts'
 
 export { NETLINK_CUSTOMFAMILY, NETLINK_MYGROUP }
 

@@ -6,13 +6,11 @@ import {
   attr,
   encodeGenericHeader,
   encodeMessage,
-  GENL_ID_CTRL,
   type GenericHeader,
-  NETLINK_GENERIC,
   NLM_F_REQUEST,
-  Socket,
   type SocketOptions,
-} from '../netlink/index.ts'
+} from 'netlink-vmtest/netlink'
+import { openGeneric, resolveFamily, type WireDatagram, wire } from 'netlink-vmtest/testing'
 import {
   NLE_MYVAR,
   NLEX_CMD_GET,
@@ -20,37 +18,13 @@ import {
   NLEX_FAMILY_NAME,
   NLEX_FAMILY_VERSION,
   NLEX_GRP_MYVAR_NAME,
-} from '../programs/genlexample.ts'
-import { CTRL_ATTR_FAMILY_NAME, CTRL_CMD_GETFAMILY } from '../programs/nlctrl.ts'
-import { type ControlMessage, parseControl } from './nlctrl.ts'
+} from '../../guest/programs/genlexample.ts'
 import type { RequestFields } from './nlexample.ts'
-import { type WireDatagram, wire } from './wire.ts'
 
 export { NLEX_CMD_GET, NLEX_CMD_UPD, NLEX_FAMILY_NAME, NLEX_FAMILY_VERSION, NLEX_GRP_MYVAR_NAME }
 
 /** What a request may have in its two headers. */
 export type GenericFields = RequestFields & Partial<GenericHeader>
-
-/** A socket for generic netlink. Extended acknowledgements are off, as the kernel has it, unless asked for. */
-export function openGeneric(options: SocketOptions = {}): Socket {
-  return Socket.open(NETLINK_GENERIC, { extendedAck: false, ...options })
-}
-
-/** What nlctrl says about a family. @throws KernelError ENOENT when there is none of that name */
-export async function resolveFamily(
-  socket: Socket,
-  name: string,
-): Promise<ControlMessage & { readonly id: number }> {
-  const replies = await socket.request({ type: GENL_ID_CTRL }, [
-    encodeGenericHeader({ command: CTRL_CMD_GETFAMILY }),
-    attr.string(CTRL_ATTR_FAMILY_NAME, name),
-  ])
-  const [reply] = replies
-  const family = reply && parseControl(reply)
-  if (family?.id === undefined || replies.length !== 1)
-    throw new Error(`nlctrl answered with ${replies.length} messages about ${name}, and no family id`)
-  return { ...family, id: family.id }
-}
 
 /** The family as it is numbered in this kernel, while the module is loaded. */
 export class GenericExample {
