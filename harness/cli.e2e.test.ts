@@ -317,14 +317,27 @@ describe('what cannot be done is said in a line or two', () => {
     expect(status).toBe(expected)
   })
 
-  test('no QEMU: exit status 3, and what installs it', async () => {
+  test.each([
+    ['qemu-system-x86_64', 'qemu-system-x86'],
+    ['setpriv', 'util-linux'],
+    ['busybox', 'busybox-static'],
+    ['gcc*', 'gcc'],
+    ['make', 'make'],
+    ['strip', 'binutils'],
+  ])('no %s: exit status 3, and the package that has it', async (tool, debian) => {
     const bin = temporaryFolder()
     for (const folder of ['/usr/bin', '/bin', '/usr/sbin'])
-      execFileSync('sh', ['-c', `cp -sn ${folder}/* ${bin}/ 2>/dev/null; rm -f ${bin}/qemu-system-*`])
-    const { status, stderr } = await runCli(['passes'], { env: { PATH: bin } })
-    expect(stderr).toMatch(/qemu-system-x86_64 is not installed: run \.\/run-vm\.sh/)
+      execFileSync('sh', ['-c', `cp -sn ${folder}/* ${bin}/ 2>/dev/null; rm -f ${bin}/${tool}`])
+    const folder = project({
+      'netlink-vmtest.config.ts': "export default { suites: ['*.test.ts'], modules: 'm' }",
+      'm/Kbuild': 'obj-m := mine.o\n',
+      // one that no cache has
+      'm/mine.c': `#include <linux/module.h>\nMODULE_DESCRIPTION("${bin}");\nMODULE_LICENSE("GPL");\n`,
+    })
+    const { status, stdout, stderr } = await runCli(['passes'], { cwd: folder, env: { PATH: bin } })
+    const words = `error: ${tool.replace('*', '')} is not on the PATH: apt-get install ${debian}`
+    expect([status, stdout, lines(stderr).at(-1)]).toEqual([3, '', words])
     clean(stderr)
-    expect(status).toBe(3)
   })
 
   test('a full disk: exit status 3, and nothing half-made that breaks the next run', async () => {

@@ -5,6 +5,7 @@ import { cached, contentKey } from '../harness/base/cache.ts'
 import { isErrno, MachineryError, ModuleError, messageOf, UsageError } from '../harness/base/errors.ts'
 import { lastLines, runTool, runToolOrFail } from '../harness/base/process.ts'
 import type { Progress } from '../harness/base/progress.ts'
+import { ToolMissing } from '../harness/base/tools.ts'
 import { compilerLines } from './compiler-lines.ts'
 import type { Kernel } from './kernel.ts'
 
@@ -131,13 +132,13 @@ async function findCompiler(config: string): Promise<{ command: string; version:
   const [, made] = /^CONFIG_CC_VERSION_TEXT=".*?gcc-(\d+)\b/m.exec(config) ?? []
   for (const command of made === undefined ? ['gcc'] : [`gcc-${made}`, 'gcc']) {
     const version = await runTool(command, ['--version'], { timeout: 20_000 }).catch(error => {
-      if (error instanceof MachineryError) return undefined
+      if (error instanceof ToolMissing && error.tool === command) return undefined
       throw error
     })
     const [line] = version?.stdout.split('\n') ?? []
     if (version?.exitCode === 0 && line) return { command, version: line }
   }
-  throw new MachineryError('gcc is not installed: run ./run-vm.sh once, which installs what is missing')
+  throw new ToolMissing('gcc')
 }
 
 /** Whether a kernel's own configuration makes its modules come with line tables. */

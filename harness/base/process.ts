@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { execa } from 'execa'
-import { MachineryError } from './errors.ts'
+import { MachineryError, messageOf } from './errors.ts'
+import { requireTool } from './tools.ts'
 
 /**
  * Every child process of the host side is started under `setpriv --pdeathsig`, so that the kernel ends it when
@@ -34,14 +35,16 @@ export interface ToolOptions {
 
 /**
  * Runs a tool to its end and returns how it ended; a non-zero exit is a result, not an error.
- * @throws MachineryError when the tool is not there, was ended by a signal, or ran over its limit.
+ * @throws ToolMissing when the tool is not there; MachineryError when it cannot be started, was ended by a signal, or ran over its limit
  */
 export async function runTool(
   command: string,
   args: readonly string[],
   options: ToolOptions,
 ): Promise<ToolResult> {
+  requireTool(command)
   const [file, argv] = tethered(command, args, 'TERM')
+  requireTool(file)
   const child = execa(file, argv, {
     all: true,
     reject: false,
@@ -54,20 +57,15 @@ export async function runTool(
   })
   if (options.onLine) for await (const line of child.iterable({ from: 'all' })) options.onLine(line)
   const result = await child
-  // setpriv's own exit status for a command that is not there, as a shell's
-  if (result.exitCode === 127)
-    throw new MachineryError(
-      `${command} is not installed: run ./run-vm.sh once, which installs what is missing`,
-    )
   if (options.signal?.aborted) throw options.signal.reason
   if (result.timedOut)
     throw new MachineryError(`${command} did not end within ${options.timeout / 1000} s`, {
       details: result.all,
     })
+  if (result.signal !== undefined)
+    throw new MachineryError(`${command} was ended by ${result.signal}`, { details: result.all })
   if (result.exitCode === undefined)
-    throw new MachineryError(`${command} was ended by ${result.signal ?? 'an unknown cause'}`, {
-      details: result.all,
-    })
+    throw new MachineryError(`cannot start ${command}: ${messageOf(result.cause)}`, { cause: result.cause })
   return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr, all: result.all }
 }
 

@@ -113,7 +113,7 @@ async function templateKey({ machine, identity }: GuestSpec, { packageFolder }: 
   const warmUpFile = readFileSync(path.join(import.meta.dirname, 'warm-up.ts'))
   const shape = JSON.stringify([machine.accelerator, machine.memory, machine.cpus, machine.parameters ?? []])
   const command = readFileSync(path.join(import.meta.dirname, '../qemu/command.ts'))
-  return contentKey([RECIPE, identity, await qemuIdentity(), shape, warmUpFile, command, packageFolder])
+  return contentKey([RECIPE, identity, qemuIdentity(), shape, warmUpFile, command, packageFolder])
 }
 
 async function buildTemplate(
