@@ -9,7 +9,7 @@ import { GuestProgram, type ProgramExit, runInGuest } from '../guest/guest-progr
 import type { Loss } from '../guest/loss.ts'
 import { type PreparedKernel, prepareKernel } from '../prepare/prepare.ts'
 import type { Settings } from '../prepare/settings.ts'
-import { collectCopies, deliverCopies, intoFolders, parseCopy } from './copies.ts'
+import { copyInto, parseCopy } from './copies.ts'
 
 /** The options that `exec` and `shell` have in common. */
 export interface SessionOptions {
@@ -69,9 +69,7 @@ export async function withSession<T>(
       })
     }, PING_EVERY)
     const ready = async () => {
-      const copies = await intoFolders(guest, wanted)
-      const { files, libraryFolders } = await collectCopies(copies)
-      await deliverCopies(guest, files)
+      const { copies, libraryFolders } = await copyInto(guest, wanted, prepared.spec.machine.memory)
       for (const module of modules) await load(guest, module)
       const environment = environmentFor(libraryFolders)
       const places = new Map(
