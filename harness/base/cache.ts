@@ -20,8 +20,16 @@ export type CacheKind =
 
 /** `$XDG_CACHE_HOME/netlink-vmtest`, or the same below `~/.cache`: the one place where anything is kept. */
 export function cacheRoot(): string {
-  const base = process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache')
-  return path.join(base, 'netlink-vmtest')
+  return path.resolve(process.env.XDG_CACHE_HOME || path.join(home(), '.cache'), 'netlink-vmtest')
+}
+
+function home(): string {
+  try {
+    return homedir()
+  } catch (error) {
+    // $HOME is not set, and no user of this number is known: containers.
+    throw new MachineryError('this user has no home folder: set HOME or XDG_CACHE_HOME', { cause: error })
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { execa } from 'execa'
-import { MachineryError, messageOf } from './errors.ts'
+import { ExitStatus, isErrno, MachineryError, messageOf } from './errors.ts'
+import { remedyFor } from './system-errors.ts'
 import { requireTool } from './tools.ts'
 
 /**
@@ -64,8 +65,7 @@ export async function runTool(
     })
   if (result.signal !== undefined)
     throw new MachineryError(`${command} was ended by ${result.signal}`, { details: result.all })
-  if (result.exitCode === undefined)
-    throw new MachineryError(`cannot start ${command}: ${messageOf(result.cause)}`, { cause: result.cause })
+  if (result.exitCode === undefined) throw startFailure(command, result.cause)
   return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr, all: result.all }
 }
 
@@ -83,6 +83,14 @@ export async function runToolOrFail(
   return result
 }
 
+/** What is told of a program that the system did not start, for want of something or because it was asked too much. */
+export function startFailure(command: string, cause: unknown): MachineryError {
+  const remedy = remedyFor(cause)
+  return new MachineryError(`cannot start ${command} (${messageOf(cause)})${remedy ? `: ${remedy}` : ''}`, {
+    cause,
+  })
+}
+
 /** The last `count` lines of a text. */
 export function lastLines(text: string, count: number): string {
   return text.trimEnd().split('\n').slice(-count).join('\n')
@@ -93,11 +101,29 @@ export function lastLines(text: string, count: number): string {
  * make, apt.
  */
 export function exitOnSignals(): void {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const)
     process.once(signal, () => process.exit(signalStatus(signal)))
 }
 
 /** The exit status a shell gives a process ended by `signal`. */
 export function signalStatus(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal]
+}
+
+/** Ends this process when its output goes nowhere, as {@link outputLost} has it. */
+export function exitOnLostOutput(): void {
+  for (const stream of ['stdout', 'stderr'] as const)
+    process[stream].on('error', error => {
+      const { status, line } = outputLost(stream, error)
+      if (stream === 'stdout') process.stderr.write(line)
+      process.exit(status)
+    })
+}
+
+/** What a failed write to stdout or stderr means: the exit status, and a line for who can still read. */
+export function outputLost(stream: 'stdout' | 'stderr', error: Error): { status: number; line: string } {
+  // Nobody reads any more ("| head"): the end, as for any program in a pipeline.
+  if (isErrno(error, 'EPIPE')) return { status: signalStatus('SIGPIPE'), line: '' }
+  const [, words = error.message] = /^[A-Z]+: ([^,]*)/.exec(error.message) ?? []
+  return { status: ExitStatus.machinery, line: `error: cannot write to ${stream}: ${words}\n` }
 }

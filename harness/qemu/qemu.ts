@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Duplex, Readable } from 'node:stream'
 import { MachineryError, messageOf } from '../base/errors.ts'
-import { lastLines, tethered } from '../base/process.ts'
+import { lastLines, startFailure, tethered } from '../base/process.ts'
 import { requireTool } from '../base/tools.ts'
 import { withLimit } from '../base/wait.ts'
 import { type MachineConfig, qemuArguments } from './command.ts'
@@ -112,9 +112,7 @@ export class Qemu {
     })
     await new Promise<void>((resolve, reject) => {
       process.once('spawn', resolve)
-      process.once('error', error =>
-        reject(new MachineryError(`cannot start ${file}: ${error.message}`, { cause: error })),
-      )
+      process.once('error', error => reject(startFailure(qemuBinary, error)))
     })
     const qemu = new Qemu(process, process.pid as number, [qemuBinary, ...args], ports)
     if (state) qemu.#restore(state, FIRST_PORT + ports.length)
