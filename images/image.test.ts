@@ -2,8 +2,8 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { onPath } from '../harness/base/on-path.ts'
 import { silentProgress } from '../harness/base/progress.ts'
+import { findTool } from '../harness/base/tools.ts'
 import { guestImage, type ImageKernel } from './image.ts'
 
 test('every part of an image is part of its name, and the same parts are one image', async () => {
@@ -34,7 +34,7 @@ test('every part of an image is part of its name, and the same parts are one ima
   // This machine's own tools, replaced: a busybox is one more byte.
   const bin = path.join(root, 'bin')
   mkdirSync(bin)
-  copyFileSync(onPath('busybox') ?? '', path.join(bin, 'busybox'))
+  copyFileSync(findTool('busybox') ?? '', path.join(bin, 'busybox'))
   writeFileSync(path.join(bin, 'busybox'), '\0', { flag: 'a' })
   chmodSync(path.join(bin, 'busybox'), 0o755)
   vi.stubEnv('PATH', `${bin}:${process.env.PATH}`)

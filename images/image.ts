@@ -6,8 +6,9 @@ import { contentKey } from '../harness/base/cache.ts'
 import { MachineryError } from '../harness/base/errors.ts'
 import { cachedByInputs } from '../harness/base/inputs.ts'
 import { ownFolder } from '../harness/base/own-folder.ts'
-import { runTool, runToolOrFail } from '../harness/base/process.ts'
+import { runToolOrFail } from '../harness/base/process.ts'
 import type { Progress } from '../harness/base/progress.ts'
+import { requireTool } from '../harness/base/tools.ts'
 import { type CpioEntry, cpioArchive } from './cpio.ts'
 import { bundleGuestRuntime } from './guest-runtime.ts'
 import { type KernelModules, kernelModules, type ModuleSource } from './kernel-modules.ts'
@@ -110,13 +111,10 @@ function sources(): string[] {
 
 /** This machine's busybox, which goes into guests. */
 export async function findBusybox(): Promise<string> {
-  const { stdout } = await runTool('sh', ['-c', 'command -v busybox'], { timeout: 5_000 })
-  const file = stdout.trim()
-  if (!file)
-    throw new MachineryError('busybox is not installed: run ./run-vm.sh once, which installs busybox-static')
+  const file = requireTool('busybox')
   // The guest has no loader for it but node's libraries; a dynamic busybox may want others.
   if (readFileSync(file).includes('/lib64/ld-linux'))
-    throw new MachineryError(`${file} is not statically linked: install the package busybox-static`)
+    throw new MachineryError(`${file} is not statically linked: apt-get install busybox-static`)
   return file
 }
 

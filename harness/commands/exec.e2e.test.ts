@@ -1,6 +1,15 @@
 /** `exec` and `shell` as their users run them. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
@@ -151,6 +160,45 @@ describe('what is copied in runs', () => {
     writeFileSync(script, text, { mode: 0o755 })
     expect(await exec('--copy', script, '--', 'script', 'a')).toEqual({ status: 0, stdout: said, stderr: '' })
   })
+
+  test('a folder as it is: empty folders, links that lead nowhere, modes, names of any bytes', async () => {
+    const tree = path.join(folder, 'tree')
+    mkdirSync(path.join(tree, 'empty'), { recursive: true })
+    chmodSync(path.join(tree, 'empty'), 0o1770)
+    writeFileSync(Buffer.from(`${tree}/\xff`, 'latin1'), 'odd', { mode: 0o600 })
+    for (const [name, target] of [
+      ['dangling', '../nowhere'],
+      ['itself', 'itself'],
+      ['parent', '..'],
+    ] as const)
+      symlinkSync(target, path.join(tree, name))
+    const look =
+      'cd /tmp/t; for f in *; do stat -c "%a %F" "$f"; readlink "$f"; done; cat "$(printf "\\377")"'
+    const { status, stdout, stderr } = await exec('--copy', `${tree}:/tmp/t`, '--', 'sh', '-c', look)
+    const links = ['../nowhere', 'itself', '..'].flatMap(target => ['777 symbolic link', target])
+    expect([status, stderr]).toEqual([0, ''])
+    expect(stdout.split('\n')).toEqual([
+      ...links.slice(0, 2),
+      '1770 directory',
+      ...links.slice(2),
+      '600 regular file',
+      'odd',
+    ])
+  })
+
+  test.each([600_000_000, 2_500_000_000])(
+    '%i bytes into 512 MiB: exit status 2, and what is enough',
+    async size => {
+      const large = path.join(folder, 'large')
+      writeFileSync(large, '')
+      truncateSync(large, size)
+      const { status, stdout, stderr } = await exec('--copy', `${large}:/tmp/`, '--', 'true')
+      expect(stderr).toMatch(
+        /^error: the copies take [\d.]+ [MG]B, and the guest has room for \d+ MB: set vm\.memory to \d+ \(MiB\)$/,
+      )
+      expect([status, stdout]).toEqual([2, ''])
+    },
+  )
 
   test('what is not there: exit status 2', async () => {
     const { status, stderr } = await exec('--copy', 'nosuch', '--', 'true')

@@ -1,6 +1,5 @@
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
-import { signalStatus } from '../base/process.ts'
 import type { GuestProgram } from '../guest/guest-program.ts'
 import type { Settings } from '../prepare/settings.ts'
 import { type SessionOptions, startCommand, statusOf, withSession } from './session.ts'
@@ -28,9 +27,6 @@ export function exec(
 
 /** Writes a program's output to this process's own, at the pace at which that takes it. */
 export function forwardOutput(program: GuestProgram): void {
-  // Nobody reads any more ("| head"): the end, as for any program in a pipeline.
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', () => process.exit(signalStatus('SIGPIPE')))
   program.on('output', (stream, data, taken) => {
     const target: Writable = stream === 'stdout' ? process.stdout : process.stderr
     target.write(data, taken)

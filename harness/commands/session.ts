@@ -10,7 +10,7 @@ import type { Loss } from '../guest/loss.ts'
 import { withModules } from '../prepare/delivery.ts'
 import { type PreparedKernel, prepareKernel } from '../prepare/prepare.ts'
 import type { Settings } from '../prepare/settings.ts'
-import { collectCopies, deliverCopies, intoFolders, parseCopy } from './copies.ts'
+import { copyInto, parseCopy } from './copies.ts'
 
 /** The options that `exec` and `shell` have in common. */
 export interface SessionOptions {
@@ -68,9 +68,7 @@ export async function withSession<T>(
       })
     }, PING_EVERY)
     const ready = async () => {
-      const copies = await intoFolders(guest, wanted)
-      const { files, libraryFolders } = await collectCopies(copies)
-      await deliverCopies(guest, files)
+      const { copies, libraryFolders } = await copyInto(guest, wanted, prepared.spec.machine.memory)
       for (const module of modules) await load(guest, module)
       const environment = environmentFor(libraryFolders)
       const places = new Map(

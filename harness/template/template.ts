@@ -89,7 +89,7 @@ function stampOf(file: string): string {
 /** Of all that goes into a template. The package is among it, for guests have it loaded; modules and test files are not. */
 export async function templateKey({ machine, identity }: GuestSpec, delivery: Delivered): Promise<string> {
   const shape = JSON.stringify([machine.accelerator, machine.memory, machine.cpus, machine.parameters ?? []])
-  return contentKey([...recipe(), identity, await qemuIdentity(), shape, delivery.package.folder])
+  return contentKey([...recipe(), identity, qemuIdentity(), shape, delivery.package.folder])
 }
 
 /** Our own files that decide what is saved: a changed one is another template. */

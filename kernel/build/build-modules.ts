@@ -5,9 +5,9 @@ import path from 'node:path'
 import { contentKey } from '../../harness/base/cache.ts'
 import { MachineryError, ModuleError, UsageError } from '../../harness/base/errors.ts'
 import { cachedByInputs } from '../../harness/base/inputs.ts'
-import { onPath } from '../../harness/base/on-path.ts'
 import { lastLines, runTool, runToolOrFail } from '../../harness/base/process.ts'
 import type { Progress } from '../../harness/base/progress.ts'
+import { findTool, ToolMissing } from '../../harness/base/tools.ts'
 import type { Kernel } from '../kernel.ts'
 import { compilerLines } from './compiler-lines.ts'
 import { filesRead, makefilesOf } from './files-read.ts'
@@ -71,7 +71,7 @@ function sorted(variables: Readonly<Record<string, string>>): [string, string][]
 
 /** Which file a tool is: another one in its place is another build. */
 function toolIdentity(name: string): string {
-  const file = onPath(name)
+  const file = findTool(name)
   if (file === undefined) return `no ${name}`
   const place = realpathSync(file)
   const { size, mtimeMs } = statSync(place)
@@ -91,13 +91,13 @@ async function findCompiler(config: string): Promise<{ command: string; version:
   const [, made] = /^CONFIG_CC_VERSION_TEXT=".*?gcc-(\d+)\b/m.exec(config) ?? []
   for (const command of made === undefined ? ['gcc'] : [`gcc-${made}`, 'gcc']) {
     const version = await runTool(command, ['--version'], { timeout: 20_000 }).catch(error => {
-      if (error instanceof MachineryError) return undefined
+      if (error instanceof ToolMissing && error.tool === command) return undefined
       throw error
     })
     const [line] = version?.stdout.split('\n') ?? []
     if (version?.exitCode === 0 && line) return { command, version: line }
   }
-  throw new MachineryError('gcc is not installed: run ./run-vm.sh once, which installs what is missing')
+  throw new ToolMissing('gcc')
 }
 
 /** Whether a kernel's own configuration makes its modules come with line tables. */
