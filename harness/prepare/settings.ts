@@ -17,6 +17,25 @@ const variables = v.record(
   v.string(),
 )
 
+/** A folder of modules: the name of a Kbuild directory, or what its build needs besides. */
+const moduleFolder = v.union([
+  v.string(),
+  v.strictObject({
+    /** The folder whose Kbuild or Makefile lists the modules. */
+    dir: v.string(),
+    /** Files and folders outside of it that its build reads, below the project's folder too: `['include', '../common']`. */
+    sources: v.optional(v.array(v.string())),
+    /** A shell command that is run before make in the copy that is built, with KERNELDIR and the like: './configure'. */
+    prepare: v.optional(v.string()),
+    /** A target of the folder's own Makefile, which calls the kernel's build itself. Default: kbuild's own `modules`. */
+    target: v.optional(v.string()),
+    /** Variables on make's command line: `{ CONFIG_FOO: 'm' }`. */
+    make: v.optional(variables),
+    /** Environment variables: of the caller's a build knows only PATH and TMPDIR. */
+    env: v.optional(variables),
+  }),
+])
+
 const settingsSchema = v.strictObject({
   /** The kernels that run when the command line names none. Default: the prebuilt one of this machine's Debian release. */
   kernels: v.optional(v.array(v.string())),
@@ -24,16 +43,8 @@ const settingsSchema = v.strictObject({
   matrix: v.optional(v.array(v.string()), ['debian-5.10', 'debian-6.1', 'debian-7.3', 'minimal-6.12']),
   /** Test files, as globs below the project's folder. */
   suites: v.optional(v.array(v.string()), ['suites/**/*.test.ts']),
-  /**
-   * The Kbuild directory of the modules under test, below the project's folder, with the variables that make's command line
-   * and its environment are to have: of the caller's environment it knows only PATH and TMPDIR. Default: our own modules.
-   */
-  modules: v.optional(
-    v.union([
-      v.string(),
-      v.strictObject({ dir: v.string(), make: v.optional(variables), env: v.optional(variables) }),
-    ]),
-  ),
+  /** The folder of the modules under test, below the project's folder, or several in the order of building. Default: our own modules. */
+  modules: v.optional(v.union([moduleFolder, v.array(moduleFolder)])),
   /** A mirror of Debian's archive in place of the one that this machine's apt uses. */
   mirror: v.optional(v.string()),
   vm: v.optional(

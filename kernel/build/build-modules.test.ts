@@ -80,8 +80,11 @@ function kernel(changes: Partial<Kernel> = {}): Kernel {
   }
 }
 
-const build = (changes?: Partial<Kernel>, further: Partial<ModuleFolder> = {}) =>
-  buildModules(kernel(changes), { dir: sources, ...further }, { progress })
+const build = async (changes?: Partial<Kernel>, further: Partial<ModuleFolder> = {}) => {
+  const built = await buildModules(kernel(changes), [{ dir: sources, ...further }], { progress })
+  const modules = new Map([...built].map(([name, { file }]) => [name, file]))
+  return { folder: path.dirname([...modules.values()][0] ?? ''), modules }
+}
 
 test('builds every module, by the name the kernel gives it, and writes nothing into the folder', async () => {
   const before = readdirSync(sources, { recursive: true }).sort()
@@ -235,7 +238,7 @@ test.each<[string, () => void, RegExp]>([
 })
 
 test('a file in place of a folder is a wrong command', async () => {
-  const failure = buildModules(kernel(), { dir: path.join(sources, 'Kbuild') }, { progress })
+  const failure = buildModules(kernel(), [{ dir: path.join(sources, 'Kbuild') }], { progress })
   await expect(failure).rejects.toThrow(/is a file: name the folder/)
 })
 
