@@ -11,6 +11,7 @@ import type {
   WorkerNote,
 } from '../../guest/agent/protocol.ts'
 import { HarnessError, messageOf } from '../base/errors.ts'
+import { longestTimer } from '../base/timers.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
@@ -295,7 +296,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#logStart = sequence
     clearTimeout(this.#stuck)
     // No limit (0) or an unlimited one (Infinity is more than a timer takes) is the test's own wish.
-    if (timeout <= 0 || timeout > 2 ** 31 - 1 - STUCK_AFTER) return
+    if (timeout <= 0 || timeout > longestTimer - STUCK_AFTER) return
     this.#stuck = setTimeout(() => {
       const message = `the test did not give control back within ${(timeout + STUCK_AFTER) / 1000} s (its own limit is ${timeout / 1000} s)`
       this.#guest?.giveUp({ cause: 'worker', message })

@@ -109,9 +109,13 @@ function stampOf(file: string): string {
  * suite builds nothing anew. This project's own package counts: guests have it loaded, and bringing another one along
  * costs every restore 0.35 s under emulation, more in one run than a new template.
  */
-async function templateKey({ machine, identity }: GuestSpec, { packageFolder }: Delivered): Promise<string> {
+async function templateKey(
+  { machine, identity, worker = {} }: GuestSpec,
+  { packageFolder }: Delivered,
+): Promise<string> {
   const warmUpFile = readFileSync(path.join(import.meta.dirname, 'warm-up.ts'))
-  const shape = JSON.stringify([machine.accelerator, machine.memory, machine.cpus, machine.parameters ?? []])
+  const { accelerator, memory, cpus, parameters = [] } = machine
+  const shape = JSON.stringify([accelerator, memory, cpus, parameters, worker])
   const command = readFileSync(path.join(import.meta.dirname, '../qemu/command.ts'))
   return contentKey([RECIPE, identity, await qemuIdentity(), shape, warmUpFile, command, packageFolder])
 }
@@ -130,7 +134,7 @@ async function buildTemplate(
     try {
       update('warm up')
       await guest.deliver(files)
-      const [failure] = await warmUp(guest, packageFolder)
+      const [failure] = await warmUp(guest, packageFolder, spec.worker)
       if (failure !== undefined)
         progress.note(`the template of ${spec.label} is not warm, so that files take longer: ${failure}`)
       // The agent's part of a restore, so that its code is compiled too.
