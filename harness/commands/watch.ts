@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { TestSpecification, Vitest } from 'vitest/node'
 import { HarnessError, messageOf } from '../base/errors.ts'
-import { modulesUnderTest, packageFolders } from '../prepare/delivery.ts'
+import { packageFolders, sourcesUnderTest } from '../prepare/delivery.ts'
 import type { PreparedKernel } from '../prepare/prepare.ts'
 import type { Settings } from '../prepare/settings.ts'
 
@@ -22,7 +22,7 @@ export function watchDelivery(
   settings: Settings,
   root: string,
 ): void {
-  const folders = modulesUnderTest(settings, root).flatMap(({ dir, sources = [] }) => [dir, ...sources])
+  const folders = sourcesUnderTest(settings, root)
   const { watcher } = vitest.vite
   watcher.add([...folders, ...packageFolders])
   const changed = new Set<string>()

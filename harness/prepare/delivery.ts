@@ -20,6 +20,11 @@ export function modulesUnderTest({ modules }: Settings, root: string): ModuleFol
   })
 }
 
+/** The folders and files that the modules under test are built from. */
+export function sourcesUnderTest(settings: Settings, root: string): string[] {
+  return modulesUnderTest(settings, root).flatMap(({ dir, sources = [] }) => [dir, ...sources])
+}
+
 type Modules = NonNullable<Settings['modules']>
 
 function listed(modules: Modules): readonly Exclude<Modules, readonly unknown[]>[] {

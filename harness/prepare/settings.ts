@@ -4,9 +4,18 @@ import { pathToFileURL } from 'node:url'
 import * as v from 'valibot'
 import { messageOf, UsageError } from '../base/errors.ts'
 import { ownFolder } from '../base/own-folder.ts'
+import { longestTimer } from '../base/timers.ts'
 
 const positive = (what: string) =>
-  v.pipe(v.number(), v.integer(), v.minValue(1, `${what} must be at least 1`))
+  v.pipe(v.number(), v.safeInteger(), v.minValue(1, `${what} must be at least 1`))
+/** A time limit of so many units; what no timer can be set for would be over at once. */
+const timeLimit = (what: string, unit = 1) => {
+  const longest = Math.floor(longestTimer / unit)
+  return v.pipe(
+    positive(what),
+    v.maxValue(longest, `${what} must be at most ${longest}: no timer goes further`),
+  )
+}
 
 /** MiB with which guests of Debian's kernels boot: with 384 the kernel cannot unpack its initramfs. */
 export const leastMemory = 416
@@ -58,13 +67,14 @@ const settingsSchema = v.strictObject({
         ),
         512,
       ),
-      cpus: v.optional(positive('vm.cpus'), 1),
+      /** QEMU's machine `pc` has 255 at most. */
+      cpus: v.optional(v.pipe(positive('vm.cpus'), v.maxValue(255, 'vm.cpus must be at most 255')), 1),
       /** 'auto' tries KVM and falls back to software emulation. */
       accelerator: v.optional(v.picklist(['auto', 'kvm', 'tcg']), 'auto'),
       /** What gets a guest of its own: each test file, or each test, for tests that taint or crash the kernel. */
       isolate: v.optional(v.picklist(['file', 'test']), 'file'),
       /** Seconds that a guest may take to boot. */
-      bootLimit: v.optional(positive('vm.bootLimit'), 60),
+      bootLimit: v.optional(timeLimit('vm.bootLimit', 1000), 60),
       /** Kernel parameters beside those that guests need, as a boot loader would give them: `slub_debug=FZP`. */
       parameters: v.optional(
         v.array(v.pipe(v.string(), v.regex(/^\S+$/, 'vm.parameters must each be without spaces'))),
@@ -97,17 +107,20 @@ const settingsSchema = v.strictObject({
    * Milliseconds that a test may take. Software emulation is slow: Vitest's own 5 s is for bare hardware. On kernels with
    * sanitizers some times more (kernel/needs.ts).
    */
-  testTimeout: v.optional(positive('testTimeout'), 30_000),
+  testTimeout: v.optional(timeLimit('testTimeout'), 30_000),
   /** Milliseconds that a test file may take, from when it has its guest. */
-  fileTimeout: v.optional(positive('fileTimeout'), 600_000),
+  fileTimeout: v.optional(timeLimit('fileTimeout'), 600_000),
   /** Milliseconds that all files of a kernel may take. Default: as long as they need. */
-  runTimeout: v.optional(positive('runTimeout')),
+  runTimeout: v.optional(timeLimit('runTimeout')),
 })
 
 /** The configuration of a project, whole, with its defaults. */
 export type Settings = v.InferOutput<typeof settingsSchema>
 /** What a project writes: every part has a default. */
 export type UserSettings = v.InferInput<typeof settingsSchema>
+
+/** How long a configuration may take to load; most are there at once, and some ask somebody. */
+const LOAD_LIMIT = 30_000
 
 export const settingsFile = 'netlink-vmtest.config.ts'
 
@@ -129,23 +142,45 @@ export function defineSettings(settings: UserSettings): UserSettings {
 
 /**
  * The settings of the project in this folder: `netlink-vmtest.config.ts`, or the defaults where there is none.
+ * @param limit milliseconds that it may take to load
  * @throws UsageError that names the setting and what is wrong with it
  */
-export async function loadSettings(root: string): Promise<Settings> {
+export async function loadSettings(root: string, limit = LOAD_LIMIT): Promise<Settings> {
   const file = path.join(root, settingsFile)
   if (!existsSync(file)) return checkSettings({})
-  let loaded: unknown
-  try {
-    loaded = ((await import(pathToFileURL(file).href)) as { default?: unknown }).default
-  } catch (error) {
-    throw new UsageError(`${settingsFile} cannot be loaded: ${messageOf(error)}`, { cause: error })
-  }
-  const settings = checkSettings(loaded)
+  const settings = checkSettings(await settled(exportOf(file), limit))
   const fromHere = (label: string) => labelFrom(root, label)
   return {
     ...settings,
     ...(settings.kernels && { kernels: settings.kernels.map(fromHere) }),
     matrix: settings.matrix.map(fromHere),
+  }
+}
+
+async function exportOf(file: string): Promise<unknown> {
+  try {
+    const loaded = (await import(pathToFileURL(file).href)) as { default?: unknown }
+    return await loaded.default
+  } catch (error) {
+    throw new UsageError(`${settingsFile} cannot be loaded: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** What a configuration comes to, unless it waits for something that will never be, or for too long. */
+async function settled<T>(loading: Promise<T>, limit: number): Promise<T> {
+  const { promise: given, reject } = Promise.withResolvers<never>()
+  const refuse = (why: string) =>
+    reject(new UsageError(`${settingsFile} does not come to an end: ${why}; look at what it awaits`))
+  const timer = setTimeout(refuse, limit, `it took longer than ${limit / 1000} s`)
+  timer.unref()
+  // Nothing is left that could settle it: node would end with status 13.
+  const idle = () => refuse('it waits for what never happens')
+  process.once('beforeExit', idle)
+  try {
+    return await Promise.race([loading, given])
+  } finally {
+    clearTimeout(timer)
+    process.off('beforeExit', idle)
   }
 }
 
@@ -158,6 +193,8 @@ function labelFrom(folder: string, label: string): string {
 
 /** Fills in the defaults, and refuses what is not a setting. */
 export function checkSettings(settings: unknown): Settings {
+  if (Array.isArray(settings))
+    throw new UsageError(`${settingsFile}: its default export must be an object, not a list`)
   const result = v.safeParse(settingsSchema, settings)
   if (result.success) return result.output
   const issue = result.issues[0]
