@@ -108,6 +108,32 @@ describe('modules', () => {
     expect(status).toBe(0)
   })
 
+  test('with parameters, on a kernel with some: values with spaces reach both whole', async () => {
+    const project = path.join(folder, 'project')
+    mkdirSync(path.join(project, 'm'), { recursive: true })
+    writeFileSync(path.join(project, 'm/Kbuild'), 'obj-m := mine.o\n')
+    writeFileSync(
+      path.join(project, 'm/mine.c'),
+      `#include <linux/module.h>
+static int number;
+module_param(number, int, 0444);
+static char *text;
+module_param(text, charp, 0444);
+MODULE_DESCRIPTION("a module with parameters");
+MODULE_LICENSE("GPL");
+`,
+    )
+    writeFileSync(
+      path.join(project, 'netlink-vmtest.config.ts'),
+      `export default { modules: 'm', vm: { parameters: ['dyndbg=file x +p', 'own="a  b"'] } }`,
+    )
+    const module = ['--module', 'mine number=7 text="one two"']
+    const look = "cat /sys/module/mine/parameters/*; grep -o 'dyndbg=.* own=.*' /proc/cmdline"
+    const { status, stdout } = await runCli(['exec', ...module, '--', 'sh', '-c', look], { cwd: project })
+    expect(stdout.split('\n')).toEqual(['7', 'one two', 'dyndbg="file x +p" own="a  b"'])
+    expect(status).toBe(0)
+  })
+
   test("one that does not load: the kernel's own words, exit status 1", async () => {
     const { status, stderr } = await exec('--module', 'nlexample', '--module', 'nlhello', '--', 'true')
     expect(stderr).toContain("Can't create netlink")

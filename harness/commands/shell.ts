@@ -5,7 +5,7 @@ import { guestPaths } from '../../guest/agent/protocol.ts'
 import { GuestProgram } from '../guest/guest-program.ts'
 import type { Settings } from '../prepare/settings.ts'
 import { exec, forwardInput, forwardOutput } from './exec.ts'
-import { type Session, type SessionOptions, statusOf, withSession } from './session.ts'
+import { parseModule, type Session, type SessionOptions, statusOf, withSession } from './session.ts'
 
 /**
  * A shell in a guest of its own: interactive at a terminal; elsewhere it reads commands from stdin and is done at their
@@ -16,7 +16,12 @@ export function shell(options: SessionOptions, settings: Settings, root: string)
   const { stdin, stdout } = process
   if (!stdin.isTTY || !stdout.isTTY) return exec(['sh'], options, settings, root)
   return withSession(options, settings, root, async session => {
-    process.stderr.write(await greeting(session, options.module))
+    process.stderr.write(
+      await greeting(
+        session,
+        options.module.map(text => parseModule(text).name),
+      ),
+    )
     const program = await GuestProgram.start(
       session.guest,
       {
