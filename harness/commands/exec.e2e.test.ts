@@ -34,6 +34,46 @@ describe('a command', () => {
     expect(result).toEqual({ status: 7, stdout: 'out', stderr: 'err' })
   })
 
+  test('stdout and stderr to one place: in the order of writing', async () => {
+    const cli = path.resolve(import.meta.dirname, '../cli.ts')
+    const script = 'for i in $(seq 200); do echo out $i; echo err $i >&2; done'
+    const run = `${process.execPath} ${cli} exec -- sh -c '${script}' 2>&1`
+    const { stdout } = await execa('sh', ['-c', run], { timeout: 60_000 })
+    const numbers = Array.from({ length: 200 }, (_, index) => index + 1)
+    expect(stdout.split('\n')).toEqual(numbers.flatMap(n => [`out ${n}`, `err ${n}`]))
+  })
+
+  test('in the background of a terminal: runs there, and reads what is typed when it is brought to the front', async () => {
+    const cli = `${process.execPath} ${path.resolve(import.meta.dirname, '../cli.ts')} exec --`
+    const pipe = path.join(folder, 'said')
+    execFileSync('mkfifo', [pipe])
+    const asks = "sh -c 'echo ready >&2; read x; echo got $x'"
+    const script = [
+      `${cli} echo ran & wait $!; echo "status $?"`,
+      `${cli} ${asks} 2>${pipe} & read line <${pipe}; echo "in front"; fg`,
+    ].join('\n')
+    const file = path.join(folder, 'jobs')
+    writeFileSync(file, script)
+    const run = execa('script', ['-qefc', `bash -m ${file}`, '/dev/null'], {
+      reject: false,
+      timeout: 100_000,
+      all: true,
+    })
+    let output = ''
+    await new Promise<void>(resolve =>
+      run.all
+        .on('data', data => {
+          output += String(data)
+          if (output.includes('in front')) resolve()
+        })
+        .on('end', resolve),
+    )
+    run.stdin.write('hello\r')
+    await run
+    expect(output).toMatch(/ran\r\n(.*\r\n)*?status 0\r\n/)
+    expect(output).toContain('got hello')
+  })
+
   test('a signal: 128 and its number', async () => {
     expect((await exec('--', 'sh', '-c', 'kill -TERM $$')).status).toBe(143)
   })

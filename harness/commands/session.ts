@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { guestPaths } from '../../guest/agent/protocol.ts'
+import { guestPaths, type StartRequest } from '../../guest/agent/protocol.ts'
 import { hostLabel } from '../../kernel/provide.ts'
 import { ExitStatus, HarnessError, MachineryError, ModuleError, UsageError } from '../base/errors.ts'
 import { consoleProgress } from '../base/progress.ts'
@@ -97,6 +97,7 @@ export async function withSession<T>(
 export async function startCommand(
   session: Session,
   command: readonly string[],
+  { combined }: Pick<StartRequest, 'combined'>,
   prepare: (program: GuestProgram) => void,
 ): Promise<GuestProgram | { readonly status: number; readonly reason: string }> {
   const [name = '', ...args] = command
@@ -105,6 +106,7 @@ export async function startCommand(
     command: [places.get(name) ?? name, ...args],
     folder: guestPaths.home,
     environment,
+    combined,
   }
   try {
     return await GuestProgram.start(guest, request, prepare)

@@ -44,14 +44,20 @@ export function shell(options: SessionOptions, settings: Settings, root: string)
 /** Gives this terminal to the program until it has ended: its own terminal interprets the keys. */
 async function attended(program: GuestProgram, stdin: ReadStream, stdout: WriteStream): Promise<number> {
   const resized = () => program.resize(sizeOf(stdout))
-  stdin.setRawMode(true)
+  let isForeground = false
   stdout.on('resize', resized)
-  forwardInput(stdin, program)
+  forwardInput(stdin, program, now => {
+    isForeground = now
+    if (!now) return
+    // The shell that it was stopped in may have set it back, which Node does not know of.
+    stdin.setRawMode(false)
+    stdin.setRawMode(true)
+  })
   try {
     return statusOf(await program.exited, constants.signals)
   } finally {
     stdout.off('resize', resized)
-    stdin.setRawMode(false)
+    if (isForeground) stdin.setRawMode(false)
   }
 }
 
