@@ -33,5 +33,22 @@ test('one that does not end, or never says it, is named', async () => {
   await expect(RunningProgram.start(sh('echo other >&2; exit 1')).said(/ready/)).rejects.toThrow(
     'it ended with status 1 without saying /ready/: other',
   )
-  await expect(runProgram(['no-such-program'])).rejects.toThrow('ENOENT')
+  await expect(runProgram(['no-such-program'])).rejects.toThrow(
+    'ENOENT: there is no program no-such-program on the PATH',
+  )
+  await expect(runProgram(['./no-such-program'])).rejects.toMatchObject({
+    message: 'ENOENT: there is no program ./no-such-program',
+    code: 'ENOENT',
+  })
+})
+
+test.each([
+  ['a name and its arguments', ['echo', ['x']], '"echo"'],
+  ['a number among its arguments', [['echo', 1]], '["echo",1]'],
+  ['nothing', [[]], '[]'],
+])('called with %s: how it is called, and nothing is run', async (_what, args, shown) => {
+  const run = runProgram as (...args: readonly unknown[]) => Promise<unknown>
+  await expect(run(...args)).rejects.toThrow(
+    `a program and its arguments are one list of texts, runProgram(['modprobe', 'dummy']), not ${shown}`,
+  )
 })

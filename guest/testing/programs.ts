@@ -33,7 +33,7 @@ export class RunningProgram implements Disposable {
   readonly #listeners = new Set<() => void>()
 
   private constructor(command: readonly string[], { limit = LIMIT, user }: ProgramOptions) {
-    const [file = '', ...args] = command
+    const [file, ...args] = checked(command)
     const options: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'] }
     this.#limit = limit
     this.#child = spawn(file, args, user === undefined ? options : { ...options, uid: user, gid: user })
@@ -45,12 +45,15 @@ export class RunningProgram implements Disposable {
       this.#stderr += text
       for (const listener of this.#listeners) listener()
     })
-    this.ended = this.#end(command.join(' '))
+    this.ended = this.#end(command)
     // whoever waits for it is told
     this.ended.catch(() => {})
   }
 
-  /** Starts a program; its name is looked up on the PATH, where the documents' programs are. */
+  /**
+   * Starts a program; its name is looked up on the PATH, where the documents' programs are.
+   * @throws TypeError when the command is no list of texts
+   */
   static start(command: readonly string[], options: ProgramOptions = {}): RunningProgram {
     return new RunningProgram(command, options)
   }
@@ -80,7 +83,7 @@ export class RunningProgram implements Disposable {
     this.#child.kill('SIGKILL')
   }
 
-  async #end(command: string): Promise<ProgramResult> {
+  async #end(command: readonly string[]): Promise<ProgramResult> {
     let late = false
     const timer = setTimeout(() => {
       late = true
@@ -88,12 +91,12 @@ export class RunningProgram implements Disposable {
     }, this.#limit)
     try {
       const status = await new Promise<number>((resolve, reject) => {
-        this.#child.once('error', reject)
+        this.#child.once('error', error => reject(explained(error, command)))
         this.#child.once('close', (code, signal) => resolve(code ?? 128 + numberOf(signal)))
       })
       if (late)
         throw new Error(
-          `${command} did not end within ${this.#limit / 1000} s; until then it said ${JSON.stringify(this.#stdout + this.#stderr)}`,
+          `${command.join(' ')} did not end within ${this.#limit / 1000} s; until then it said ${JSON.stringify(this.#stdout + this.#stderr)}`,
         )
       return { status, stdout: this.#stdout, stderr: this.#stderr }
     } finally {
@@ -102,12 +105,30 @@ export class RunningProgram implements Disposable {
   }
 }
 
-/** Runs a program to its end. */
+/**
+ * Runs a program to its end: `await runProgram(['modprobe', 'dummy'])`.
+ * @throws TypeError when the command is no list of texts, Error when there is no such program, or it does not end in time
+ */
 export async function runProgram(
   command: readonly string[],
   options: ProgramOptions = {},
 ): Promise<ProgramResult> {
   return await RunningProgram.start(command, options).ended
+}
+
+function explained(error: NodeJS.ErrnoException, [name = '']: readonly string[]): Error {
+  if (error.code !== 'ENOENT') return error
+  const missing = `there is no program ${name}${name.includes('/') ? '' : ' on the PATH'}`
+  return Object.assign(new Error(`ENOENT: ${missing}`, { cause: error }), { code: 'ENOENT' })
+}
+
+/** Suites are not checked by a compiler before they run: a name and its arguments apart would start whatever its first letter is. */
+function checked(command: unknown): readonly [string, ...string[]] {
+  if (Array.isArray(command) && command.length > 0 && command.every(part => typeof part === 'string'))
+    return command as [string, ...string[]]
+  throw new TypeError(
+    `a program and its arguments are one list of texts, runProgram(['modprobe', 'dummy']), not ${JSON.stringify(command)}`,
+  )
 }
 
 function numberOf(signal: NodeJS.Signals | null): number {

@@ -15,6 +15,7 @@ export type CacheKind =
   | 'kernels'
   | 'modules'
   | 'images'
+  | 'inputs'
   | 'templates'
   | 'verdicts'
   | 'compiled'

@@ -26,6 +26,8 @@ export interface ToolOptions {
   readonly cwd?: string
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>
+  /** False: `env` is all that the tool sees. */
+  readonly extendEnv?: boolean
   /** Milliseconds until the tool is ended and the call fails; every tool has a limit. */
   readonly timeout: number
   /** Ends the tool and fails the call. */
@@ -53,6 +55,7 @@ export async function runTool(
     timeout: options.timeout,
     // LC_ALL: the messages of apt and gcc are shown, and sometimes looked at.
     env: { LC_ALL: 'C', ...options.env },
+    extendEnv: options.extendEnv ?? true,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   })

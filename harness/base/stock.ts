@@ -11,6 +11,7 @@ export const growing: readonly CacheKind[] = [
   'templates',
   'images',
   'modules',
+  'inputs',
   'kernels',
   'builds',
   'compiled',

@@ -5,6 +5,7 @@ import { consoleProgress } from '../base/progress.ts'
 import { pruneWhenDue } from '../base/stock.ts'
 import type { GuestSource } from '../pool/guest-source.ts'
 import { Lanes } from '../pool/lanes.ts'
+import { withModules } from '../prepare/delivery.ts'
 import { isPrepared, type KernelOfRun, labelsOf, prepareKernels } from '../prepare/matrix.ts'
 import { guestsAtOnce } from '../prepare/prepare.ts'
 import { kernelProject } from '../prepare/project.ts'
@@ -46,9 +47,8 @@ export async function run(
   const startedAt = Date.now()
   const vitestArguments = parseVitestArguments(rest)
   const progress = consoleProgress()
-  const withModules =
-    options.modules === undefined ? settings : { ...settings, modules: path.resolve(options.modules) }
-  const kernels = await prepareKernels(labelsOf(options, settings), { settings: withModules, root, progress })
+  const tested = withModules(settings, options.modules)
+  const kernels = await prepareKernels(labelsOf(options, settings), { settings: tested, root, progress })
   const prepared = kernels.filter(isPrepared)
   const atOnce = guestsAtOnce(Math.max(...prepared.map(({ spec }) => spec.machine.memory)))
   // Vitest's own --isolate=false is the same. `reporter` would take the place of all `reporters`, which have what it names.
@@ -73,7 +73,7 @@ export async function run(
   })
   if (vitest.shouldKeepServer()) {
     // Watch mode: Vitest's own keys and signals end it.
-    watchDelivery(vitest, prepared, withModules, root)
+    watchDelivery(vitest, prepared, tested, root)
     await new Promise<void>(resolve => vitest.onClose(() => resolve()))
     return ExitStatus.passed
   }

@@ -7,6 +7,7 @@ import { evidenceOf } from '../guest/evidence.ts'
 import { AgentError, type Guest } from '../guest/guest.ts'
 import { GuestProgram, type ProgramExit, runInGuest } from '../guest/guest-program.ts'
 import type { Loss } from '../guest/loss.ts'
+import { withModules } from '../prepare/delivery.ts'
 import { type PreparedKernel, prepareKernel } from '../prepare/prepare.ts'
 import type { Settings } from '../prepare/settings.ts'
 import { copyInto, parseCopy } from './copies.ts'
@@ -49,14 +50,12 @@ export async function withSession<T>(
   // stderr is the command's: only what takes long is shown on it.
   const progress = { ...consoleProgress(), note: () => {} }
   const prepared = await prepareKernel(options.kernel ?? settings.kernels?.[0] ?? hostLabel(), {
-    settings:
-      options.modules === undefined ? settings : { ...settings, modules: path.resolve(options.modules) },
+    settings: withModules(settings, options.modules),
     root,
     progress,
   })
-  const { files } = prepared.delivery
   const modules = options.module.map(parseModule).map(({ name, parameters }) => ({
-    file: moduleFile(name, files),
+    file: moduleFile(name, prepared.delivery.modules),
     parameters,
   }))
   const guest = await prepared.guests.acquire()

@@ -66,14 +66,15 @@ function sizeOf({ columns, rows }: WriteStream): { columns: number; rows: number
 }
 
 async function greeting({ prepared }: Session, loaded: readonly string[]): Promise<string> {
-  const { files } = prepared.delivery
-  const named = (folder: string) =>
-    files.filter(file => path.dirname(file.path) === folder).map(file => path.basename(file.path, '.ko'))
-  const others = named(guestPaths.modules).filter(name => !loaded.includes(name))
+  const { moduleNames, package: own } = prepared.delivery
+  const others = moduleNames.filter(name => !loaded.includes(name))
+  const programs = own.files
+    .filter(file => path.dirname(file.path) === guestPaths.programs)
+    .map(file => path.basename(file.path))
   return [
     `${prepared.kernel.label}: Linux ${prepared.kernel.release}. exit or Ctrl-D ends it.`,
     `modules: ${loaded.length > 0 ? `${loaded.join(', ')} loaded` : 'none loaded'}${others.length > 0 ? `; insmod ${guestPaths.modules}/NAME.ko: ${others.join(', ')}` : ''}`,
-    `programs: ${named(guestPaths.programs).join(', ') || 'none'}`,
+    `programs: ${programs.join(', ') || 'none'}`,
     '',
   ].join('\n')
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { TestSpecification, Vitest } from 'vitest/node'
 import { HarnessError, messageOf } from '../base/errors.ts'
-import { modulesFolder, packageFolders } from '../prepare/delivery.ts'
+import { modulesUnderTest, packageFolders } from '../prepare/delivery.ts'
 import type { PreparedKernel } from '../prepare/prepare.ts'
 import type { Settings } from '../prepare/settings.ts'
 
@@ -22,7 +22,7 @@ export function watchDelivery(
   settings: Settings,
   root: string,
 ): void {
-  const modules = modulesFolder(settings, root)
+  const modules = modulesUnderTest(settings, root).dir
   const { watcher } = vitest.vite
   watcher.add([modules, ...packageFolders])
   const changed = new Set<string>()
@@ -56,7 +56,7 @@ export function watchDelivery(
       return
     }
     const all = await vitest.globTestSpecifications()
-    const names = prepared.flatMap(({ delivery }) => delivery.modules)
+    const names = prepared.flatMap(({ delivery }) => delivery.moduleNames)
     const chosen = sources.length < files.length ? all : usersOf(all, modulesOf(sources, modules, names))
     if (chosen.length > 0) await vitest.rerunTestSpecifications(chosen)
   }

@@ -43,8 +43,6 @@ export interface SavedGuest {
   readonly state: string
   /** uname -r */
   readonly release: string
-  /** The files that it already has, by path, with the SHA-256 of their content. */
-  readonly files: Readonly<Record<string, string>>
 }
 
 /** Milliseconds that a restore may take; 0.2 s is usual under software emulation on a busy machine. */

@@ -2,17 +2,26 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type DeliveredFile, guestPaths } from '../../guest/agent/protocol.ts'
 import { bundleGuestPackage, type GuestPackage } from '../../images/guest-runtime.ts'
-import { buildModules } from '../../kernel/build-modules.ts'
+import { buildModules } from '../../kernel/build/build-modules.ts'
+import type { ModuleFolder } from '../../kernel/build/module-sources.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { UsageError } from '../base/errors.ts'
 import { ownFolder } from '../base/own-folder.ts'
 import type { Progress } from '../base/progress.ts'
 import type { SymbolFiles } from '../verdict/decode.ts'
 import type { Settings } from './settings.ts'
 
-/** The folder of the modules under test: ours where a project has none. */
-export function modulesFolder({ modules }: Settings, root: string): string {
-  return modules === undefined ? path.join(ownFolder, 'kernel/modules') : path.resolve(root, modules)
+/** The modules under test: ours where a project has none. */
+export function modulesUnderTest({ modules }: Settings, root: string): ModuleFolder {
+  if (modules === undefined) return { dir: path.join(ownFolder, 'kernel/modules') }
+  const folder = typeof modules === 'string' ? { dir: modules } : modules
+  return { ...folder, dir: path.resolve(root, folder.dir) }
+}
+
+/** The settings with the modules of another folder (--modules), which are built as the project's own are. */
+export function withModules(settings: Settings, dir: string | undefined): Settings {
+  if (dir === undefined) return settings
+  const { modules } = settings
+  return { ...settings, modules: { ...(typeof modules === 'object' && modules), dir: path.resolve(dir) } }
 }
 
 /** The folders of the client library, the test helpers and the programs. */
@@ -26,26 +35,26 @@ export const packageFolders = ['guest/netlink', 'guest/testing', 'guest/programs
  */
 export class Delivery {
   readonly #kernel: Kernel
-  readonly #folder: string
+  readonly #sources: ModuleFolder
   readonly #progress: Progress
   #modules: readonly DeliveredFile[] = []
   #built = ''
   #package: GuestPackage = { folder: '', files: [] }
 
-  constructor(kernel: Kernel, modules: string, progress: Progress) {
+  constructor(kernel: Kernel, modules: ModuleFolder, progress: Progress) {
     this.#kernel = kernel
-    this.#folder = modules
+    this.#sources = modules
     this.#progress = progress
   }
 
-  /** The files as they were built last. */
-  get files(): readonly DeliveredFile[] {
-    return [...this.#package.files, ...this.#modules]
+  /** The client library, the helpers and the programs, as they were bundled last. */
+  get package(): GuestPackage {
+    return this.#package
   }
 
-  /** Where the client library and the helpers lie in the guest. */
-  get packageFolder(): string {
-    return this.#package.folder
+  /** The modules under test, as they were built last. */
+  get modules(): readonly DeliveredFile[] {
+    return this.#modules
   }
 
   /** The modules as they were built, with debug information, and the kernel's own where there is any. */
@@ -60,8 +69,7 @@ export class Delivery {
     }
   }
 
-  /** The names of the modules. */
-  get modules(): string[] {
+  get moduleNames(): string[] {
     return this.#modules.map(({ path: file }) => path.basename(file, '.ko'))
   }
 
@@ -70,8 +78,7 @@ export class Delivery {
    * @throws ModuleError with the compiler's lines; the files stay as they were
    */
   async buildModules(): Promise<void> {
-    if (!existsSync(this.#folder)) throw new UsageError(`there is no module directory ${this.#folder}`)
-    const { folder, modules } = await buildModules(this.#kernel, this.#folder, { progress: this.#progress })
+    const { folder, modules } = await buildModules(this.#kernel, this.#sources, { progress: this.#progress })
     this.#built = folder
     this.#modules = [...modules].map(([name, file]) => ({
       path: `${guestPaths.modules}/${name}.ko`,

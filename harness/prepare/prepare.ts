@@ -13,7 +13,7 @@ import type { Progress } from '../base/progress.ts'
 import type { GuestSpec } from '../guest/guest.ts'
 import { type AcceleratorVerdict, chooseAccelerator, deviceObstacle } from '../qemu/accelerator.ts'
 import { Restores } from '../template/restores.ts'
-import { Delivery, modulesFolder } from './delivery.ts'
+import { Delivery, modulesUnderTest } from './delivery.ts'
 import type { Settings } from './settings.ts'
 
 /**
@@ -83,7 +83,7 @@ export async function projectKernel(
 export async function prepareKernel(label: string, options: PrepareOptions): Promise<PreparedKernel> {
   const { settings, root, progress } = options
   const kernel = await projectKernel(label, options)
-  const delivery = new Delivery(kernel, modulesFolder(settings, root), progress)
+  const delivery = new Delivery(kernel, modulesUnderTest(settings, root), progress)
   // None needs another, and all wait for other programs most of the time.
   const [, , initramfs, accelerator] = await allDone([
     delivery.buildModules(),

@@ -22,6 +22,12 @@ const parameter = v.pipe(
 /** MiB with which guests of Debian's kernels boot: with 384 the kernel cannot unpack its initramfs. */
 export const leastMemory = 416
 
+/** By their names, as make and a shell take them. */
+const variables = v.record(
+  v.pipe(v.string(), v.regex(/^[A-Za-z_]\w*$/, 'must be the name of a variable')),
+  v.string(),
+)
+
 const settingsSchema = v.strictObject({
   /** The kernels that run when the command line names none. Default: the prebuilt one of this machine's Debian release. */
   kernels: v.optional(v.array(v.string())),
@@ -29,8 +35,16 @@ const settingsSchema = v.strictObject({
   matrix: v.optional(v.array(v.string()), ['debian-5.10', 'debian-6.1', 'debian-7.3', 'minimal-6.12']),
   /** Test files, as globs below the project's folder. */
   suites: v.optional(v.array(v.string()), ['suites/**/*.test.ts']),
-  /** The Kbuild directory of the modules under test, below the project's folder. Default: our own modules. */
-  modules: v.optional(v.string()),
+  /**
+   * The Kbuild directory of the modules under test, below the project's folder, with the variables that make's command line
+   * and its environment are to have: of the caller's environment it knows only PATH and TMPDIR. Default: our own modules.
+   */
+  modules: v.optional(
+    v.union([
+      v.string(),
+      v.strictObject({ dir: v.string(), make: v.optional(variables), env: v.optional(variables) }),
+    ]),
+  ),
   /** A mirror of Debian's archive in place of the one that this machine's apt uses. */
   mirror: v.optional(v.string()),
   vm: v.optional(

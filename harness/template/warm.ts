@@ -22,6 +22,8 @@ export async function warmUp(guest: Guest, packageFolder: string): Promise<strin
     {
       root: import.meta.dirname,
       config: false,
+      // Vitest's own, of how long files took: it would lie among our sources.
+      cache: false,
       watch: false,
       include: ['warm-up.ts'],
       reporters: [{}],
