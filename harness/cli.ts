@@ -114,7 +114,12 @@ function inGuest(name: string): Command {
   return program
     .command(name)
     .option('--kernel <label>', 'the kernel (default: the one of this Debian release)')
-    .option('--module <name>', 'load this module first; may be given again, for the next', several, [])
+    .option(
+      '--module <name>',
+      'load this module first, "NAME a=1" with parameters; may be given again, for the next',
+      several,
+      [],
+    )
     .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules, instead of ours')
     .option('--copy <src[:dst]>', 'copy a file or folder into the guest; may be given again', several, [])
 }

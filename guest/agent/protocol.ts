@@ -60,6 +60,8 @@ export interface StartRequest {
   readonly folder: string
   /** Variables beside the agent's own. */
   readonly environment: Readonly<Record<string, string>>
+  /** Whether stdout and stderr are one pipe, all of it `stdout`: what is written to both keeps its order. */
+  readonly combined?: boolean | undefined
   /** Given for a program that is to have a terminal, in place of pipes. */
   readonly terminal?: WindowSize
 }

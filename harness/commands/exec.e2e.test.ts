@@ -34,6 +34,38 @@ describe('a command', () => {
     expect(result).toEqual({ status: 7, stdout: 'out', stderr: 'err' })
   })
 
+  test('stdout and stderr to one place: in the order of writing', async () => {
+    const cli = path.resolve(import.meta.dirname, '../cli.ts')
+    const script = 'for i in $(seq 200); do echo out $i; echo err $i >&2; done'
+    const run = `${process.execPath} ${cli} exec -- sh -c '${script}' 2>&1`
+    const { stdout } = await execa('sh', ['-c', run], { timeout: 60_000 })
+    const numbers = Array.from({ length: 200 }, (_, index) => index + 1)
+    expect(stdout.split('\n')).toEqual(numbers.flatMap(n => [`out ${n}`, `err ${n}`]))
+  })
+
+  test('in the background of a terminal: runs there, and reads what is typed when it is brought to the front', async () => {
+    const cli = `${process.execPath} ${path.resolve(import.meta.dirname, '../cli.ts')} exec --`
+    const pipe = path.join(folder, 'said')
+    execFileSync('mkfifo', [pipe])
+    const asks = "sh -c 'echo ready >&2; read x; echo got $x'"
+    const script = [
+      `${cli} echo ran & wait -f $!; echo "status $?"`,
+      `${cli} ${asks} 2>${pipe} & read line <${pipe}; echo "in front"; fg`,
+    ].join('\n')
+    const file = path.join(folder, 'jobs')
+    writeFileSync(file, script)
+    const run = execa('script', ['-qefc', `bash -m ${file}`, '/dev/null'], {
+      reject: false,
+      timeout: 100_000,
+      all: true,
+    })
+    // Typed before anybody asks: whoever looks at the terminal in the background finds something to read.
+    run.stdin.write('hello\r')
+    const { all: output } = await run
+    expect(output).toMatch(/ran\r\n(.*\r\n)*?status 0\r\n/)
+    expect(output).toContain('got hello')
+  })
+
   test('a signal: 128 and its number', async () => {
     expect((await exec('--', 'sh', '-c', 'kill -TERM $$')).status).toBe(143)
   })
@@ -105,6 +137,32 @@ describe('modules', () => {
       ...['--module', 'genlexample', '--module', 'nlexample', '--', 'sh', '-c', 'lsmod | cut -d" " -f1'],
     )
     expect(stdout.split('\n').slice(1, 3)).toEqual(['nlexample', 'genlexample'])
+    expect(status).toBe(0)
+  })
+
+  test('with parameters, on a kernel with some: values with spaces reach both whole', async () => {
+    const project = path.join(folder, 'project')
+    mkdirSync(path.join(project, 'm'), { recursive: true })
+    writeFileSync(path.join(project, 'm/Kbuild'), 'obj-m := mine.o\n')
+    writeFileSync(
+      path.join(project, 'm/mine.c'),
+      `#include <linux/module.h>
+static int number;
+module_param(number, int, 0444);
+static char *text;
+module_param(text, charp, 0444);
+MODULE_DESCRIPTION("a module with parameters");
+MODULE_LICENSE("GPL");
+`,
+    )
+    writeFileSync(
+      path.join(project, 'netlink-vmtest.config.ts'),
+      `export default { modules: 'm', vm: { parameters: ['dyndbg=file x +p', 'own="a  b"'] } }`,
+    )
+    const module = ['--module', 'mine number=7 text="one two"']
+    const look = "cat /sys/module/mine/parameters/*; grep -o 'dyndbg=.* own=.*' /proc/cmdline"
+    const { status, stdout } = await runCli(['exec', ...module, '--', 'sh', '-c', look], { cwd: project })
+    expect(stdout.split('\n')).toEqual(['7', 'one two', 'dyndbg="file x +p" own="a  b"'])
     expect(status).toBe(0)
   })
 

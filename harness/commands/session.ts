@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { guestPaths } from '../../guest/agent/protocol.ts'
+import { guestPaths, type StartRequest } from '../../guest/agent/protocol.ts'
 import { hostLabel } from '../../kernel/provide.ts'
 import { ExitStatus, HarnessError, MachineryError, ModuleError, UsageError } from '../base/errors.ts'
 import { consoleProgress } from '../base/progress.ts'
@@ -17,7 +17,7 @@ export interface SessionOptions {
   readonly kernel?: string
   /** An out-of-tree Kbuild directory in place of ours. */
   readonly modules?: string
-  /** Names of modules to load, in this order. */
+  /** Modules to load, in this order: names, and parameters after them. */
   readonly module: readonly string[]
   readonly copy: readonly string[]
 }
@@ -54,7 +54,10 @@ export async function withSession<T>(
     root,
     progress,
   })
-  const modules = options.module.map(name => moduleFile(name, prepared.delivery.modules))
+  const modules = options.module.map(parseModule).map(({ name, parameters }) => ({
+    file: moduleFile(name, prepared.delivery.modules),
+    parameters,
+  }))
   const guest = await prepared.guests.acquire()
   try {
     const lost = new Promise<never>((_, reject) => {
@@ -93,6 +96,7 @@ export async function withSession<T>(
 export async function startCommand(
   session: Session,
   command: readonly string[],
+  { combined }: Pick<StartRequest, 'combined'>,
   prepare: (program: GuestProgram) => void,
 ): Promise<GuestProgram | { readonly status: number; readonly reason: string }> {
   const [name = '', ...args] = command
@@ -101,6 +105,7 @@ export async function startCommand(
     command: [places.get(name) ?? name, ...args],
     folder: guestPaths.home,
     environment,
+    combined,
   }
   try {
     return await GuestProgram.start(guest, request, prepare)
@@ -122,6 +127,12 @@ export function statusOf(exit: ProgramExit, signals: Readonly<Record<string, num
   return exit.signal === null ? (exit.code ?? 0) : 128 + (signals[exit.signal] ?? 0)
 }
 
+/** Reads `NAME [PARAMETER=VALUE...]`. */
+export function parseModule(text: string): { name: string; parameters: string } {
+  const [, name = '', parameters = ''] = /^\s*(\S*)\s*(.*?)\s*$/s.exec(text) ?? []
+  return { name, parameters }
+}
+
 function moduleFile(name: string, files: readonly { readonly path: string }[]): string {
   const file = `${guestPaths.modules}/${path.basename(name, '.ko').replaceAll('-', '_')}.ko`
   if (files.some(each => each.path === file)) return file
@@ -131,9 +142,15 @@ function moduleFile(name: string, files: readonly { readonly path: string }[]): 
   throw new UsageError(`there is no module ${name}: choose one of ${known.join(', ')}`)
 }
 
-async function load(guest: Guest, file: string): Promise<void> {
+interface ModuleToLoad {
+  readonly file: string
+  /** As the kernel takes them, empty where there are none. */
+  readonly parameters: string
+}
+
+async function load(guest: Guest, { file, parameters }: ModuleToLoad): Promise<void> {
   const since = guest.log.next
-  const command = ['insmod', file]
+  const command = ['insmod', file, ...(parameters === '' ? [] : [parameters])]
   const { code, output } = await runInGuest(guest, { command, folder: guestPaths.home, environment: {} })
   if (code === 0) return
   // What the kernel said comes on a port of its own, a moment later perhaps: an answered ping is enough for it.

@@ -5,6 +5,7 @@ import * as v from 'valibot'
 import { messageOf, UsageError } from '../base/errors.ts'
 import { ownFolder } from '../base/own-folder.ts'
 import { longestTimer } from '../base/timers.ts'
+import { kernelParameter } from '../qemu/parameters.ts'
 
 const positive = (what: string) =>
   v.pipe(v.number(), v.safeInteger(), v.minValue(1, `${what} must be at least 1`))
@@ -16,6 +17,16 @@ const timeLimit = (what: string, unit = 1) => {
     v.maxValue(longest, `${what} must be at most ${longest}: no timer goes further`),
   )
 }
+
+const parameter = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
+    const made = kernelParameter(value)
+    if ('text' in made) return made.text
+    addIssue({ message: `${JSON.stringify(value)} cannot be passed to a kernel: ${made.refused}` })
+    return NEVER
+  }),
+)
 
 /** MiB with which guests of Debian's kernels boot: with 384 the kernel cannot unpack its initramfs. */
 export const leastMemory = 416
@@ -75,11 +86,8 @@ const settingsSchema = v.strictObject({
       isolate: v.optional(v.picklist(['file', 'test']), 'file'),
       /** Seconds that a guest may take to boot. */
       bootLimit: v.optional(timeLimit('vm.bootLimit', 1000), 60),
-      /** Kernel parameters beside those that guests need, as a boot loader would give them: `slub_debug=FZP`. */
-      parameters: v.optional(
-        v.array(v.pipe(v.string(), v.regex(/^\S+$/, 'vm.parameters must each be without spaces'))),
-        [],
-      ),
+      /** Kernel parameters beside those that guests need: `slub_debug=FZP`, `dyndbg=file nlexample.c +p`. */
+      parameters: v.optional(v.array(parameter), []),
       /** What becomes of a kernel that reports something (WARN, KASAN ...) before any test: nothing runs on it, or all does. */
       bootSplats: v.optional(v.picklist(['fail', 'ignore']), 'fail'),
     }),
