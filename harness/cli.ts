@@ -7,7 +7,7 @@ import { understood } from './base/system-errors.ts'
 import type { BuildOptions } from './commands/build.ts'
 import type { RunOptions } from './commands/run.ts'
 import type { SessionOptions } from './commands/session.ts'
-import { loadSettings, projectRoot } from './prepare/settings.ts'
+import { loadSettings, projectRoot } from './prepare/load-settings.ts'
 
 exitOnSignals()
 exitOnLostOutput()
