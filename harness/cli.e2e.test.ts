@@ -9,7 +9,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { hostLabel } from '../kernel/provide.ts'
 import { ownFolder } from './base/own-folder.ts'
 import { runCli, startCli } from './fixtures/cli.ts'
-import { qemusOf } from './fixtures/processes.ts'
+import { programsWith, qemusOf } from './fixtures/processes.ts'
 
 const label = hostLabel()
 const summary = (counts: string) =>
@@ -220,6 +220,68 @@ describe('nothing outlives a run', () => {
   })
 })
 
+describe('what the machine or its user does', () => {
+  const cli = path.join(ownFolder, 'harness/cli.ts')
+  const kernels = `${process.execPath} ${cli} kernels`
+  /** What bash says of it, which has PIPESTATUS. */
+  const bash = async (script: string, env: NodeJS.ProcessEnv = {}) => {
+    const cwd = path.join(import.meta.dirname, 'fixtures/project')
+    const options = { cwd, env: { NO_COLOR: '1', CI: 'true', VITEST: undefined, ...env } }
+    const { stdout, stderr, exitCode } = await execa('bash', ['-c', script], { ...options, reject: false })
+    return { stdout, stderr, status: exitCode }
+  }
+
+  test('a reader that goes away: 141 as for any program in a pipeline, nothing on stderr, no QEMU left', async () => {
+    const script = `${process.execPath} ${cli} --reporter=verbose passes blocks | head -1; echo "status \${PIPESTATUS[0]}"`
+    const mark = temporaryFolder()
+    const { stdout, stderr } = await bash(script, { MARK: mark })
+    expect(stdout.trim().split('\n').at(-1)).toBe('status 141')
+    expect(stderr).not.toMatch(/EPIPE|\n\s+at |error/i)
+    expect(await bash(`${kernels} | true; echo \${PIPESTATUS[0]}`)).toMatchObject({
+      stderr: '',
+      stdout: '141',
+    })
+    await until('the end of QEMU', () => programsWith(`MARK=${mark}`).length === 0)
+  })
+
+  test.each([
+    ['a full disk', `${kernels} >/dev/full`, /^error: cannot write to stdout: no space left on device$/],
+    [
+      'a folder that is gone',
+      `d=$(mktemp -d); cd $d; rmdir $d; ${kernels}`,
+      /^error: the current folder is gone: cd to one that is there$/,
+    ],
+    [
+      'a user without a home',
+      `unset HOME XDG_CACHE_HOME; exec setpriv --reuid 54321 --clear-groups ${kernels}`,
+      /^error: this user has no home folder: set HOME or XDG_CACHE_HOME$/,
+    ],
+    [
+      'a file in place of the cache',
+      `XDG_CACHE_HOME=/etc/passwd ${process.execPath} ${cli} build --kernel ${label}`,
+      /^error: cannot write below \/etc\/passwd\/netlink-vmtest .*: set XDG_CACHE_HOME/,
+    ],
+    [
+      'too many files open',
+      `ulimit -n 30; ${process.execPath} ${cli} passes`,
+      /^error: .*: raise the number of files that a process may have open \(ulimit -n\)$/,
+    ],
+  ])('%s: one line, exit status 3', async (_what, script, line) => {
+    const { status, stdout, stderr } = await bash(script)
+    expect(stderr.trim().split('\n').at(-1)).toMatch(line)
+    expect(stderr).not.toMatch(/\n\s+at /)
+    expect([status, stdout]).toEqual([3, ''])
+  })
+
+  test('doctor says of a cache and a place for temporary files that cannot be used what they are', async () => {
+    const script = `${process.execPath} ${cli} doctor`
+    const { status, stdout } = await bash(script, { XDG_CACHE_HOME: '/etc/passwd', TMPDIR: '/nowhere' })
+    expect(stdout).toMatch(/^✖ disk +not a directory \(access \/etc\/passwd\/\.\): .*/m)
+    expect(stdout).toMatch(/^✖ mirror +no such file or directory \(mkdtemp \/nowhere\/.*\): .*TMPDIR/m)
+    expect(status).toBe(3)
+  })
+})
+
 describe('modules', () => {
   const kbuild = 'obj-m := broken.o\n'
   const suite = {
@@ -326,14 +388,27 @@ describe('what cannot be done is said in a line or two', () => {
     expect(status).toBe(expected)
   })
 
-  test('no QEMU: exit status 3, and what installs it', async () => {
+  test.each([
+    ['qemu-system-x86_64', 'qemu-system-x86'],
+    ['setpriv', 'util-linux'],
+    ['busybox', 'busybox-static'],
+    ['gcc*', 'gcc'],
+    ['make', 'make'],
+    ['strip', 'binutils'],
+  ])('no %s: exit status 3, and the package that has it', async (tool, debian) => {
     const bin = temporaryFolder()
     for (const folder of ['/usr/bin', '/bin', '/usr/sbin'])
-      execFileSync('sh', ['-c', `cp -sn ${folder}/* ${bin}/ 2>/dev/null; rm -f ${bin}/qemu-system-*`])
-    const { status, stderr } = await runCli(['passes'], { env: { PATH: bin } })
-    expect(stderr).toMatch(/qemu-system-x86_64 is not installed: run \.\/run-vm\.sh/)
+      execFileSync('sh', ['-c', `cp -sn ${folder}/* ${bin}/ 2>/dev/null; rm -f ${bin}/${tool}`])
+    const folder = project({
+      'netlink-vmtest.config.ts': "export default { suites: ['*.test.ts'], modules: 'm' }",
+      'm/Kbuild': 'obj-m := mine.o\n',
+      // one that no cache has
+      'm/mine.c': `#include <linux/module.h>\nMODULE_DESCRIPTION("${bin}");\nMODULE_LICENSE("GPL");\n`,
+    })
+    const { status, stdout, stderr } = await runCli(['passes'], { cwd: folder, env: { PATH: bin } })
+    const words = `error: ${tool.replace('*', '')} is not on the PATH: apt-get install ${debian}`
+    expect([status, stdout, lines(stderr).at(-1)]).toEqual([3, '', words])
     clean(stderr)
-    expect(status).toBe(3)
   })
 
   test('a full disk: exit status 3, and nothing half-made that breaks the next run', async () => {

@@ -1,21 +1,23 @@
 import path from 'node:path'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { cacheRoot, onWait } from './base/cache.ts'
-import { ExitStatus, HarnessError } from './base/errors.ts'
-import { exitOnSignals } from './base/process.ts'
+import { ExitStatus } from './base/errors.ts'
+import { exitOnLostOutput, exitOnSignals } from './base/process.ts'
+import { understood } from './base/system-errors.ts'
 import type { BuildOptions } from './commands/build.ts'
 import type { RunOptions } from './commands/run.ts'
 import type { SessionOptions } from './commands/session.ts'
 import { loadSettings, projectRoot } from './prepare/settings.ts'
 
 exitOnSignals()
+exitOnLostOutput()
+
+// What nobody caught says nothing of the kernels under test: not status 1, which Node would give it.
+process.on('uncaughtException', error => process.exit(report(error)))
 
 // It is this process's (run-vm.sh): what it starts, tests' programs on the host among them, has its own ways.
 if (process.env.NODE_COMPILE_CACHE === path.join(cacheRoot(), 'compiled'))
   delete process.env.NODE_COMPILE_CACHE
-
-// What nobody caught is a bug of ours, and says nothing of the kernels under test: not status 1, which Node would give it.
-process.on('uncaughtException', error => process.exit(report(error)))
 
 onWait(name => void process.stderr.write(`  waiting for another run that is busy with ${name}\n`))
 
@@ -123,7 +125,12 @@ function inGuest(name: string): Command {
   return program
     .command(name)
     .option('--kernel <label>', 'the kernel (default: the one of this Debian release)', once)
-    .option('--module <name>', 'load this module first; may be given again, for the next', several, [])
+    .option(
+      '--module <name>',
+      'load this module first, "NAME a=1" with parameters; may be given again, for the next',
+      several,
+      [],
+    )
     .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules, instead of ours', once)
     .option('--copy <src[:dst]>', 'copy a file or folder into the guest; may be given again', several, [])
 }
@@ -149,6 +156,9 @@ try {
 } catch (error) {
   process.exitCode = report(error)
 }
+// A write that failed is told by then.
+for (const stream of [process.stdout, process.stderr])
+  await new Promise<void>(resolve => stream.write('', () => resolve()))
 // Vitest may leave handles behind that would keep this process alive.
 process.exit()
 
@@ -161,10 +171,12 @@ function amount(text: string): number {
 
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  if (!(error instanceof HarnessError)) {
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
-    return 3
+  const known = understood(error)
+  if (known === undefined) {
+    const stack = error instanceof Error ? error.stack : String(error)
+    process.stderr.write(`${stack}\nerror: this is a bug of netlink-vmtest: report it with the lines above\n`)
+    return ExitStatus.machinery
   }
-  process.stderr.write(`${error.details ? `${error.details}\n` : ''}error: ${error.message}\n`)
-  return error.status
+  process.stderr.write(`${known.details ? `${known.details}\n` : ''}error: ${known.message}\n`)
+  return known.status
 }

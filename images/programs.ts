@@ -1,7 +1,8 @@
-import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { guestPaths } from '../guest/agent/protocol.ts'
-import { MachineryError, UsageError } from '../harness/base/errors.ts'
+import { UsageError } from '../harness/base/errors.ts'
+import { findTool, ToolMissing } from '../harness/base/tools.ts'
 import type { CpioEntry } from './cpio.ts'
 import { isElf, isUsualFolder, librariesOf } from './libraries.ts'
 
@@ -18,22 +19,19 @@ export const shell = `${guestPaths.programs}/dash`
  * Programs of this machine, as an image has them: in the first folder of everybody's PATH, before busybox's applets,
  * with the shared libraries that dynamic ones need.
  * @param wanted beside the usual ones, by their names on the PATH, or as paths from `folder`
- * @throws UsageError that names a program which is not there, or two of one name; MachineryError for a usual one and for libraries
+ * @throws UsageError that names a program which is not there, or two of one name; ToolMissing for a usual one, MachineryError for libraries
  */
 export async function hostPrograms(wanted: readonly string[], folder: string): Promise<CpioEntry[]> {
   // By their names in the guest: a project may have an `ip` of its own in place of the usual one.
   const files = new Map<string, string>()
   for (const name of usual) {
     const file = onPath(name)
-    if (!file)
-      throw new MachineryError(
-        `${name} is not installed: run ./run-vm.sh once, which installs what is missing`,
-      )
+    if (!file) throw new ToolMissing(name)
     files.set(name, file)
   }
   const own = new Map<string, string>()
   for (const name of new Set(wanted)) {
-    const file = name.includes('/') ? executable(path.resolve(folder, name)) : onPath(name)
+    const file = name.includes('/') ? findTool(path.resolve(folder, name)) : onPath(name)
     if (!file) {
       const where = name.includes('/') ? 'no executable file' : "on nobody's PATH on this machine"
       throw new UsageError(`image.programs: ${name} is ${where}: correct its name, or install it`)
@@ -63,19 +61,5 @@ function entry(place: string, file: string): CpioEntry {
 
 /** The file of a program by its name; as init has it, /usr/sbin and /sbin count whoever calls. */
 function onPath(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(':').filter(path.isAbsolute), '/usr/sbin', '/sbin']
-  for (const folder of folders) {
-    const file = executable(path.join(folder, name))
-    if (file) return file
-  }
-  return undefined
-}
-
-function executable(file: string): string | undefined {
-  try {
-    accessSync(file, constants.X_OK)
-    return statSync(realpathSync(file)).isFile() ? file : undefined
-  } catch {
-    return undefined
-  }
+  return findTool(name, ['/usr/sbin', '/sbin'])
 }

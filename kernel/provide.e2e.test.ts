@@ -4,7 +4,7 @@ import path from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { type Progress, silentProgress } from '../harness/base/progress.ts'
 import { startCli } from '../harness/fixtures/cli.ts'
-import { buildModules } from './build-modules.ts'
+import { buildModules } from './build/build-modules.ts'
 import { debianLabels } from './debian/series.ts'
 import { provideKernel } from './provide.ts'
 
@@ -18,9 +18,9 @@ test.each(debianLabels)('%s: fetched, and our modules build for it without a war
   expect(kernel.release).toMatch(`${label.replace('debian-', '')}.`)
   const notes: string[] = []
   const progress: Progress = { step: silentProgress.step, note: line => notes.push(line) }
-  const { modules } = await buildModules(kernel, ours, { progress })
+  const modules = await buildModules(kernel, [{ dir: ours }], { progress })
   expect([...modules.keys()].sort()).toEqual(['genlexample', 'nlcustom', 'nlexample', 'nlhello'])
-  for (const file of modules.values())
+  for (const { file } of modules.values())
     expect(readFileSync(file, 'latin1')).toContain(`vermagic=${kernel.release} `)
   expect(notes).toEqual([])
 })

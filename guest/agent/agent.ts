@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { putCopies } from './copies.ts'
 import { renewKernel } from './identity.ts'
 import { forwardKernelLog, markKernelLog } from './kernel-log.ts'
 import { mountDebugfs } from './leaks.ts'
@@ -32,6 +33,8 @@ async function handle(request: AgentRequest): Promise<void> {
       return endHalfDeadWorker()
     case 'deliver':
       return deliver(request.files)
+    case 'copy':
+      return putCopies(request.entries)
     case 'mark-log':
       return markKernelLog(request.text)
     case 'renew':
@@ -62,8 +65,8 @@ function deliver(files: readonly DeliveredFile[]): void {
   for (const file of files) {
     fs.mkdirSync(path.dirname(file.path), { recursive: true })
     // A new file in place of an old one, which may be running.
-    if (!file.append) fs.rmSync(file.path, { force: true })
-    fs.writeFileSync(file.path, file.content, { mode: file.mode ?? 0o644, flag: 'a' })
+    fs.rmSync(file.path, { force: true })
+    fs.writeFileSync(file.path, file.content, { mode: file.mode ?? 0o644 })
   }
 }
 

@@ -51,19 +51,21 @@ export class Programs {
   }
 }
 
-/** stdin, stdout and stderr as pipes, each apart. */
+/** stdin, stdout and stderr as pipes. */
 async function onPipes(request: StartRequest, send: Send): Promise<Program> {
   const id = request.program
-  const [input, output, errors] = [openPipe(), openPipe(), openPipe()]
+  const [input, output] = [openPipe(), openPipe()]
+  const errors = request.combined ? output : openPipe()
   const child = run(request, [input.readEnd, output.writeEnd, errors.writeEnd])
-  for (const fd of [input.readEnd, output.writeEnd, errors.writeEnd]) fs.closeSync(fd)
+  for (const fd of new Set([input.readEnd, output.writeEnd, errors.writeEnd])) fs.closeSync(fd)
   const stdin = new net.Socket({ fd: input.writeEnd, readable: false, writable: true })
   // EPIPE: it does not want its input, which is its own affair
   stdin.on('error', () => {})
 
   let pending = 0
   let exit: { code: number | null; signal: string | null } | undefined
-  const streams = (['stdout', 'stderr'] as const).map(name => {
+  const names = request.combined ? (['stdout'] as const) : (['stdout', 'stderr'] as const)
+  const streams = names.map(name => {
     const fd = name === 'stdout' ? output.readEnd : errors.readEnd
     const socket = new net.Socket({ fd, readable: true, writable: false })
     const stream = { socket, fd, open: true }

@@ -36,9 +36,20 @@ export interface DeliveredFile {
   readonly content: Uint8Array
   /** Permission bits; 0o644 where not given. */
   readonly mode?: number
-  /** A further part of a file whose earlier ones were delivered before. */
-  readonly append?: boolean
 }
+
+/** What is copied into the guest, or a part of it. Names are bytes, which need not be UTF-8. */
+export type CopiedEntry = { readonly place: Uint8Array } & (
+  | { readonly type: 'folder'; readonly mode: number }
+  | { readonly type: 'link'; readonly target: Uint8Array }
+  /** `append`: a further part of the file that came before. */
+  | {
+      readonly type: 'file'
+      readonly mode: number
+      readonly content: Uint8Array
+      readonly append: boolean
+    }
+)
 
 /** A program for the agent to run. */
 export interface StartRequest {
@@ -49,6 +60,8 @@ export interface StartRequest {
   readonly folder: string
   /** Variables beside the agent's own. */
   readonly environment: Readonly<Record<string, string>>
+  /** Whether stdout and stderr are one pipe, all of it `stdout`: what is written to both keeps its order. */
+  readonly combined?: boolean | undefined
   /** Given for a program that is to have a terminal, in place of pipes. */
   readonly terminal?: WindowSize
 }
@@ -57,6 +70,7 @@ export interface StartRequest {
 export type AgentRequest =
   | { readonly type: 'ping' }
   | { readonly type: 'deliver'; readonly files: readonly DeliveredFile[] }
+  | { readonly type: 'copy'; readonly entries: readonly CopiedEntry[] }
   /** Writes a line into the kernel log: what was logged before it has a lower sequence number. */
   | { readonly type: 'mark-log'; readonly text: string }
   /** Makes a restored guest one of its own: its clock (milliseconds since 1970), its random pool, its files. */

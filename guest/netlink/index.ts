@@ -4,40 +4,20 @@
  * Stands on its own: runs on any 64-bit Linux with Node 22.12 or later and koffi.
  */
 
-export { Attribute, attr, findAttribute, parseAttributes } from './attribute.ts'
-export type { AttributePaths, RequestSchema } from './attribute-path.ts'
-export * from './constants.ts'
-export { Datagram } from './datagram.ts'
-export * as sockDiag from './diag/index.ts'
-export { Dump, type DumpOptions } from './dump.ts'
-export { errnoName, errnoNumber } from './errno.ts'
-export { type ExtendedAck, isAnswer, type KernelAnswer, parseAnswer, parseDone } from './error-message.ts'
+export { Attribute, attr, findAttribute, parseAttributes } from './codec/attribute.ts'
+export type { AttributePaths, RequestSchema } from './codec/attribute-path.ts'
+export * from './codec/constants.ts'
+export { errnoName, errnoNumber } from './codec/errno.ts'
 export {
-  ClosedError,
-  DumpInterruptedError,
-  KernelError,
-  MalformedError,
-  NetlinkError,
-  OverflowError,
-  SystemCallError,
-  TimeoutError,
-} from './errors.ts'
-export {
-  type FormatOptions,
-  formatDatagram,
-  formatError,
-  formatMessage,
-  traceTo,
-} from './format.ts'
-export { encodeGenericHeader, type GenericHeader, genlmsghdr, parseGenericHeader } from './generic.ts'
-export {
-  type FamilyPolicies,
-  GenericFamilies,
-  type GenericFamily,
-  nlctrl,
-} from './generic-families.ts'
-export { ipAddress, parseIPAddress } from './ip-address.ts'
-export { type KnownMessage, knownMessage } from './known-messages.ts'
+  type ExtendedAck,
+  isAnswer,
+  type KernelAnswer,
+  parseAnswer,
+  parseDone,
+} from './codec/error-message.ts'
+export { MalformedError, NetlinkError } from './codec/errors.ts'
+export { ipAddress, parseIPAddress } from './codec/ip-address.ts'
+export { KernelError } from './codec/kernel-error.ts'
 export {
   encodeMessage,
   encodeMessages,
@@ -45,13 +25,12 @@ export {
   type MessageHeader,
   type MessageParts,
   parseMessages,
-} from './message.ts'
-export { type AttributePolicy, parsePolicy } from './policy.ts'
-export * as rtnetlink from './route/index.ts'
+} from './codec/message.ts'
+export { type AttributePolicy, parsePolicy } from './codec/policy.ts'
 export {
   AttributeSet,
   type AttributesOf,
-  type AttributeView,
+  AttributeView,
   attributes,
   headed,
   nested,
@@ -65,17 +44,36 @@ export {
   type StructOf,
   selected,
   struct,
-} from './schema.ts'
+} from './codec/schema.ts'
+export * from './codec/value.ts'
+export * as sockDiag from './diag/index.ts'
 export {
-  type BatchRequest,
-  type Destination,
-  type RequestHeader,
-  type RequestOptions,
-  Socket,
-  type SocketOptions,
-  type SocketSwitch,
-  type TraceEvent,
-} from './socket.ts'
-export { Subscription, type SubscriptionEvent, type SubscriptionOptions } from './subscription.ts'
-export * from './value.ts'
-export type { WaitOptions } from './wait.ts'
+  type FormatOptions,
+  formatDatagram,
+  formatError,
+  formatMessage,
+  traceTo,
+} from './format/format.ts'
+export { type KnownMessage, knownMessage } from './format/known-messages.ts'
+export {
+  type FamilyPolicies,
+  GenericFamilies,
+  type GenericFamily,
+  nlctrl,
+} from './generic/families.ts'
+export { encodeGenericHeader, type GenericHeader, genlmsghdr, parseGenericHeader } from './generic/header.ts'
+export * as rtnetlink from './route/index.ts'
+export { Datagram } from './socket/datagram.ts'
+export { Dump, type DumpOptions } from './socket/dump.ts'
+export {
+  ClosedError,
+  DumpInterruptedError,
+  OverflowError,
+  SystemCallError,
+  TimeoutError,
+} from './socket/errors.ts'
+export type { Destination, SocketOptions, SocketSwitch, TraceEvent } from './socket/options.ts'
+export type { BatchRequest, RequestHeader, RequestOptions } from './socket/request.ts'
+export { Socket } from './socket/socket.ts'
+export { Subscription, type SubscriptionEvent, type SubscriptionOptions } from './socket/subscription.ts'
+export type { WaitOptions } from './socket/wait.ts'

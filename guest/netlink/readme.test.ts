@@ -7,7 +7,7 @@ import path from 'node:path'
 import { format } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import * as library from './index.ts'
-import { canMakeNamespaces, TestNamespace } from './test-namespace.ts'
+import { canMakeNamespaces, TestNamespace } from './socket/test-namespace.ts'
 
 const readme = readFileSync(new URL('./README.md', import.meta.url), 'utf8')
 const examples = [...readme.matchAll(/^## (.+)$|^```ts\n([\s\S]*?)^```$/gm)]

@@ -3,15 +3,12 @@
  * comparison of all that came. Users write their own suites with them.
  */
 export { drain, exchange, heard, heardUntilMarker, transcript } from './exchange.ts'
-export * from './genlexample.ts'
 export { kernel } from './kernel.ts'
 export { KernelLog, type LogRecord } from './kernel-log.ts'
 export { type Senders, type SlabGrowth, slabGrowth, slabGrowthBy } from './memory.ts'
 export { loadModule, ModuleError, moduleReferences, unloadModule } from './modules.ts'
 export { hasUserNamespaces, NetworkNamespace, sendFromUserNamespace } from './namespaces.ts'
 export * from './nlctrl.ts'
-export * from './nlcustom.ts'
-export * from './nlexample.ts'
 export { type ProgramOptions, type ProgramResult, RunningProgram, runProgram } from './programs.ts'
 export { expectSplat, type SplatKind } from './splats.ts'
 export { inThread } from './threads.ts'

@@ -1,10 +1,13 @@
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { SystemCallError } from '../netlink/index.ts'
 import { KernelLog } from './kernel-log.ts'
 import { deleteModule, finitModule } from './system-call.ts'
 
 const O_NONBLOCK = 0o4000
+const loaded = '/sys/module'
+/** Kept from before the tests, which may leave nothing of their environment. */
+const { NETLINK_VMTEST_MODULES } = process.env
 
 /** A module could not be loaded or unloaded. */
 export class ModuleError extends Error {
@@ -15,9 +18,9 @@ export class ModuleError extends Error {
   /** What the kernel logged meanwhile, a line each. */
   readonly log: readonly string[]
 
-  constructor(module: string, cause: SystemCallError, log: readonly string[]) {
-    super([`${module}: ${cause.message}`, ...log].join('\n  '), { cause })
-    this.code = cause.code
+  constructor(message: string, code: string, log: readonly string[] = [], options: ErrorOptions = {}) {
+    super([message, ...log].join('\n  '), options)
+    this.code = code
     this.log = log
   }
 }
@@ -26,15 +29,15 @@ export class ModuleError extends Error {
  * Loads a module under test, by finit_module(2).
  * @param name without .ko, with - or _; the file is looked up in the folder that NETLINK_VMTEST_MODULES names
  * @param parameters 'name=value name=value'
- * @throws ModuleError EEXIST when it is loaded already, or what its init function returned
+ * @throws ModuleError EEXIST when it is loaded already, ENOENT when there is none of that name, or what its init function returned
  */
 export function loadModule(name: string, parameters = ''): void {
-  const folder = process.env.NETLINK_VMTEST_MODULES
+  const folder = process.env.NETLINK_VMTEST_MODULES ?? NETLINK_VMTEST_MODULES
   if (!folder)
     throw new Error('NETLINK_VMTEST_MODULES is not set: modules are loaded in the guest only (./run-vm.sh)')
-  const fd = openSync(path.join(folder, `${canonical(name)}.ko`), 'r')
+  const fd = openModule(folder, name)
   try {
-    explained(name, () => finitModule(fd, parameters))
+    explained(name, loading, () => finitModule(fd, parameters))
   } finally {
     closeSync(fd)
   }
@@ -46,12 +49,16 @@ export function loadModule(name: string, parameters = ''): void {
  */
 export function unloadModule(name: string): void {
   // as rmmod does: without it the call waits until nobody uses the module
-  explained(name, () => deleteModule(canonical(name), O_NONBLOCK))
+  explained(name, unloading, () => deleteModule(canonical(name), O_NONBLOCK))
 }
 
-/** Whether a module is loaded, and if so, how many references to it there are. */
+/**
+ * Whether a module is loaded, and if so, how many references to it there are.
+ * @throws Error where nobody can know: without /sys
+ */
 export function moduleReferences(name: string): number | undefined {
-  const file = `/sys/module/${canonical(name)}/refcnt`
+  if (!existsSync(loaded)) throw new Error(`whether ${name} is loaded is not known: there is no ${loaded}`)
+  const file = `${loaded}/${canonical(name)}/refcnt`
   return existsSync(file) ? Number(readFileSync(file, 'utf8')) : undefined
 }
 
@@ -60,16 +67,46 @@ function canonical(name: string): string {
   return name.replaceAll('-', '_')
 }
 
-function explained(name: string, call: () => void): void {
+function openModule(folder: string, name: string): number {
+  try {
+    return openSync(path.join(folder, `${canonical(name)}.ko`), 'r')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    const known = (existsSync(folder) ? readdirSync(folder) : [])
+      .filter(file => file.endsWith('.ko'))
+      .map(file => path.basename(file, '.ko'))
+    throw new ModuleError(
+      `${name}: there is no such module under test, but ${known.sort().join(', ') || 'none at all'}; ` +
+        "modprobe loads the kernel's own",
+      'ENOENT',
+    )
+  }
+}
+
+/** What errnos mean here. */
+const loading: Readonly<Record<string, string>> = {
+  EEXIST: 'it is loaded already',
+  ENOEXEC: 'it is no module, or none for this kernel',
+}
+const unloading: Readonly<Record<string, string>> = {
+  ENOENT: 'it is not loaded',
+  EAGAIN: 'it is in use',
+  EBUSY: 'it has an init function and no exit function, or is being loaded or unloaded',
+}
+
+function explained(name: string, meanings: Readonly<Record<string, string>>, call: () => void): void {
   using log = KernelLog.fromNow()
   try {
     call()
   } catch (error) {
     if (!(error instanceof SystemCallError)) throw error
+    const { code, message } = error
+    const meaning = meanings[code]
     throw new ModuleError(
-      name,
-      error,
+      `${name}: ${message}${meaning === undefined ? '' : `: ${meaning}`}`,
+      code,
       log.read().map(record => record.text),
+      { cause: error },
     )
   }
 }

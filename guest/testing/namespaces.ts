@@ -11,23 +11,39 @@ const LIMIT = 20_000
 /** Whether the kernel was built with user namespaces. */
 export const hasUserNamespaces = existsSync('/proc/self/ns/user')
 
-/** A network namespace of its own, which lives as long as this and the sockets opened in it. */
+/**
+ * A network namespace of its own, which lives as long as this and the sockets opened in it.
+ *
+ *     using elsewhere = new NetworkNamespace()
+ *     await rtnetlink.changeLink(socket, 'v1', { netNsFd: elsewhere.fd })
+ *     using there = Socket.open(NETLINK_ROUTE, { namespace: elsewhere.fd })
+ */
 export class NetworkNamespace implements Disposable {
-  readonly #fd: number
+  #fd: number | undefined
 
   /** @throws SystemCallError EPERM without CAP_SYS_ADMIN, EINVAL for a kernel without network namespaces */
   constructor() {
-    const home = openOwn()
-    try {
+    this.#fd = atHome(() => {
       unshare(CLONE_NEWNET)
-      try {
-        this.#fd = openOwn()
-      } finally {
-        setns(home, CLONE_NEWNET)
-      }
-    } finally {
-      closeSync(home)
-    }
+      return openOwn()
+    })
+  }
+
+  /**
+   * A descriptor of it, as IFLA_NET_NS_FD, setns(2) and `Socket.open()` take one. It is closed with this.
+   * @throws Error when it was disposed of
+   */
+  get fd(): number {
+    if (this.#fd === undefined) throw new Error('this network namespace was disposed of')
+    return this.#fd
+  }
+
+  /**
+   * Its path for programs: `nsenter --net=PATH`. It is there as long as this.
+   * @throws Error when it was disposed of
+   */
+  get path(): string {
+    return `/proc/${process.pid}/fd/${this.fd}`
   }
 
   /**
@@ -37,21 +53,30 @@ export class NetworkNamespace implements Disposable {
    */
   run<T>(action: () => T): T {
     refuseAsync(action)
-    const home = openOwn()
-    try {
-      setns(this.#fd, CLONE_NEWNET)
-      try {
-        return action()
-      } finally {
-        setns(home, CLONE_NEWNET)
-      }
-    } finally {
-      closeSync(home)
-    }
+    const { fd } = this
+    return atHome(() => {
+      setns(fd, CLONE_NEWNET)
+      return action()
+    })
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#fd)
+    if (this.#fd !== undefined) closeSync(this.#fd)
+    this.#fd = undefined
+  }
+}
+
+/** Runs `action`, and goes back to the namespace where it began. */
+function atHome<T>(action: () => T): T {
+  const home = openOwn()
+  try {
+    try {
+      return action()
+    } finally {
+      setns(home, CLONE_NEWNET)
+    }
+  } finally {
+    closeSync(home)
   }
 }
 

@@ -4,6 +4,7 @@ import {
   encodeGenericHeader,
   encodeMessage,
   GENL_ID_CTRL,
+  KernelError,
   Message,
   NETLINK_USERSOCK,
   Socket,
@@ -11,7 +12,6 @@ import {
 import {
   CTRL_CMD_GETPOLICY,
   CTRL_CMD_NEWFAMILY,
-  GenericExample,
   heardUntilMarker,
   openGeneric,
   parseControl,
@@ -64,23 +64,10 @@ describe('resolveFamily', () => {
   it('nlctrl itself, which every kernel has', async () => {
     using socket = openGeneric()
     expect(await resolveFamily(socket, 'nlctrl')).toMatchObject({ id: GENL_ID_CTRL, name: 'nlctrl' })
-    await expect(resolveFamily(socket, 'nosuch')).rejects.toMatchObject({ code: 'ENOENT' })
-  })
-})
-
-describe('GenericExample', () => {
-  it('makes requests and what they should be answered', () => {
-    const nlex = new GenericExample(32, 9)
-    expect(nlex.update(5, { sequence: 1 }).toString('hex')).toBe(
-      '1c00000020000100010000000000000000010000' + '0800010005000000',
-    )
-    expect(nlex.get({ version: 2, reserved: 3 }).toString('hex')).toBe(
-      '1400000020000100000000000000000001020300',
-    )
-    expect(nlex.reply(5, { portId: 7 }, 1)).toMatchObject({ groups: 0, messages: [{ portId: 7, type: 32 }] })
-    expect(nlex.notification(5, { portId: 7 })).toMatchObject({ groups: 0x100 })
-    expect([nlex.byMembership, nlex.byMask]).toEqual([{ memberships: [9] }, { groups: 0x100 }])
-    expect(() => new GenericExample(32, 33).byMask).toThrow('group 33 has no bit in a mask')
+    const failure = await resolveFamily(socket, 'nosuch').catch(error => error)
+    expect(failure).toBeInstanceOf(KernelError)
+    expect(failure).toMatchObject({ code: 'ENOENT', name: 'UnknownFamilyError' })
+    expect(failure.message).toMatch(/^ENOENT: there is no generic netlink family 'nosuch', but .*\bnlctrl\b/)
   })
 })
 

@@ -1,11 +1,19 @@
+/** Generic netlink: sockets, and what nlctrl, the family that knows all others, says of a family. */
 import {
   type Attribute,
   type AttributePolicy,
+  attr,
+  encodeGenericHeader,
   findAttribute,
   GENL_HDRLEN,
+  GENL_ID_CTRL,
+  KernelError,
   type Message,
+  NETLINK_GENERIC,
   parseGenericHeader,
   parsePolicy,
+  Socket,
+  type SocketOptions,
 } from '../netlink/index.ts'
 import {
   CTRL_ATTR_FAMILY_ID,
@@ -21,9 +29,22 @@ import {
   CTRL_ATTR_OPS,
   CTRL_ATTR_POLICY,
   CTRL_ATTR_VERSION,
+  CTRL_CMD_GETFAMILY,
 } from '../programs/nlctrl.ts'
 
-export * from '../programs/nlctrl.ts'
+export {
+  CTRL_CMD_DELFAMILY,
+  CTRL_CMD_DELMCAST_GRP,
+  CTRL_CMD_GETFAMILY,
+  CTRL_CMD_GETPOLICY,
+  CTRL_CMD_NEWFAMILY,
+  CTRL_CMD_NEWMCAST_GRP,
+} from '../programs/nlctrl.ts'
+
+/** A socket for generic netlink. Extended acknowledgements are off, as the kernel has it, unless asked for. */
+export function openGeneric(options: SocketOptions = {}): Socket {
+  return Socket.open(NETLINK_GENERIC, { extendedAck: false, ...options })
+}
 
 /** What a message of nlctrl says. What it does not say is not there. */
 export interface ControlMessage {
@@ -86,6 +107,35 @@ export function parseControl(message: Message): ControlMessage {
       byType(list, each => byType(each, attribute => parsePolicy(attribute.attributes()))),
     ),
   })
+}
+
+/** There is no family of that name: ENOENT. Its text says which there are. */
+export class UnknownFamilyError extends KernelError {
+  constructor(family: string, known: readonly string[], { answer }: KernelError) {
+    super(answer)
+    this.message = `${this.code}: there is no generic netlink family '${family}', but ${known.join(', ')}`
+  }
+}
+
+/** What nlctrl says about a family. @throws UnknownFamilyError when there is none of that name */
+export async function resolveFamily(
+  socket: Socket,
+  name: string,
+): Promise<ControlMessage & { readonly id: number }> {
+  const type = GENL_ID_CTRL
+  const header = encodeGenericHeader({ command: CTRL_CMD_GETFAMILY })
+  const replies = await socket
+    .request({ type }, [header, attr.string(CTRL_ATTR_FAMILY_NAME, name)])
+    .catch(async (error: unknown) => {
+      if (!(error instanceof KernelError) || error.code !== 'ENOENT') throw error
+      const all = await socket.dump({ type }, [header]).collect()
+      throw new UnknownFamilyError(name, all.map(family => parseControl(family).name ?? '').sort(), error)
+    })
+  const [reply] = replies
+  const family = reply && parseControl(reply)
+  if (family?.id === undefined || replies.length !== 1)
+    throw new Error(`nlctrl answered with ${replies.length} messages about ${name}, and no family id`)
+  return { ...family, id: family.id }
 }
 
 function byType<T>(nest: Attribute, read: (attribute: Attribute) => T): Record<number, T> {

@@ -1,5 +1,14 @@
 /** The helpers on the host's own kernel: with NETLINK_ROUTE in the place of a module's protocol. */
-import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -11,8 +20,10 @@ import {
   NETLINK_USERSOCK,
   NLM_F_ACK,
   NLM_F_REQUEST,
+  rtnetlink,
   Socket,
 } from '../netlink/index.ts'
+import * as testing from './index.ts'
 import {
   acknowledgement,
   asUser,
@@ -39,7 +50,23 @@ const noop = encodeMessage({ type: 1, flags: NLM_F_REQUEST | NLM_F_ACK, sequence
 const unknown = encodeMessage({ type: 65535, flags: NLM_F_REQUEST, sequence: 8 }, attr.u8(1, 1))
 /** RTM_NEWLINK without anything: for it, rtnetlink wants CAP_NET_ADMIN. */
 const newLink = encodeMessage({ type: 16, flags: NLM_F_REQUEST, sequence: 9 }, Buffer.alloc(16))
+const failureOf = (call: () => void): Error => {
+  try {
+    call()
+  } catch (error) {
+    if (error instanceof Error) return error
+  }
+  throw new Error('it did not fail')
+}
 const openRoute = () => Socket.open(NETLINK_ROUTE, { extendedAck: false })
+
+describe('what suites import', () => {
+  it('is for any module: nothing in it belongs to an example', () => {
+    const ofExamples = /example|nle|custom|myvar|variable|^(get|update|reply|notification)$/i
+    expect(Object.keys(testing)).toContain('exchange')
+    expect(Object.keys(testing).filter(name => ofExamples.test(name))).toEqual([])
+  })
+})
 
 describe('heard and exchange', () => {
   it('give all that came, and no more than that', async () => {
@@ -143,6 +170,21 @@ describe('loadModule', () => {
     writeFileSync(path.join(folder, 'no_module.ko'), 'nothing that a kernel would load')
     for (const name of ['no-module', 'no_module']) expect(() => loadModule(name)).toThrow(ModuleError)
   })
+
+  it('names the modules that there are when there is none of that name', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'modules-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    vi.stubEnv('NETLINK_VMTEST_MODULES', folder)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    expect(() => loadModule('typo')).toThrow('typo: there is no such module under test, but none at all')
+    for (const file of ['two.ko', 'one.ko', 'one.txt']) writeFileSync(path.join(folder, file), '')
+    const failure = failureOf(() => loadModule('typo'))
+    expect(failure).toBeInstanceOf(ModuleError)
+    expect(failure).toMatchObject({ code: 'ENOENT', log: [] })
+    expect(failure.message).toBe(
+      "typo: there is no such module under test, but one, two; modprobe loads the kernel's own",
+    )
+  })
 })
 
 describe.runIf(isRoot)('asUser', () => {
@@ -197,6 +239,31 @@ describe.runIf(isRoot)('NetworkNamespace', () => {
     expect(here.portId).toBe(there.portId)
     expect(() => elsewhere.run(async () => {})).toThrow(TypeError)
   })
+
+  it('has a descriptor by which links are moved there, and a path for programs', async () => {
+    using here = new NetworkNamespace()
+    using there = new NetworkNamespace()
+    using socket = Socket.open(NETLINK_ROUTE, { namespace: here.fd })
+    using other = Socket.open(NETLINK_ROUTE, { namespace: there.path })
+    await rtnetlink.createLink(socket, {
+      ifname: 'a',
+      linkinfo: { kind: 'veth', data: { peer: { attributes: { ifname: 'b' } } } },
+    })
+    await rtnetlink.changeLink(socket, 'b', { netNsFd: there.fd })
+    const names = async (of: Socket) => (await rtnetlink.getLinks(of)).map(link => link.attributes.ifname)
+    expect(await names(socket)).toEqual(['lo', 'a'])
+    expect(await names(other)).toEqual(['lo', 'b'])
+  })
+
+  it('is nothing any more once it was disposed of, and can be so twice', () => {
+    const elsewhere = new NetworkNamespace()
+    elsewhere[Symbol.dispose]()
+    elsewhere[Symbol.dispose]()
+    const disposed = 'this network namespace was disposed of'
+    expect(() => elsewhere.fd).toThrow(disposed)
+    expect(() => elsewhere.path).toThrow(disposed)
+    expect(() => elsewhere.run(() => {})).toThrow(disposed)
+  })
 })
 
 describe.runIf(isRoot && hasUserNamespaces)('sendFromUserNamespace', () => {
@@ -212,6 +279,25 @@ describe.runIf(isRoot)('KernelLog', () => {
     using log = KernelLog.fromNow()
     writeFileSync('/dev/kmsg', '<14>from user space\n')
     expect(log.read().filter(record => record.text.includes('from user space'))).toEqual([])
+  })
+
+  it('does not read from what has the descriptor of an earlier one by now', () => {
+    KernelLog.fromNow()[Symbol.dispose]()
+    const folder = mkdtempSync(path.join(tmpdir(), 'kernel-log-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const other = path.join(folder, 'other')
+    writeFileSync(other, '6,1,1,-;no record of the kernel\n')
+    const kept = readdirSync('/proc/self/fd').filter(
+      fd => existsSync(`/proc/self/fd/${fd}`) && readlinkSync(`/proc/self/fd/${fd}`) === '/dev/kmsg',
+    )
+    expect(kept.length).toBeGreaterThan(0)
+    for (const fd of kept) closeSync(Number(fd))
+    const others = kept.map(() => openSync(other, 'r+'))
+    onTestFinished(() => others.forEach(fd => void closeSync(fd)))
+    using log = KernelLog.fromNow()
+    expect(log.read()).toEqual([])
+    writeFileSync(other, '6,1,1,-;no record of the kernel\n')
+    expect(log.read()).toEqual([])
   })
 })
 

@@ -5,6 +5,7 @@ import { homedir } from 'node:os'
 import path from 'node:path'
 import { lock } from 'proper-lockfile'
 import { isErrno, MachineryError, messageOf } from './errors.ts'
+import { isLeased, lease } from './leases.ts'
 
 /** What the cache holds; each kind has a folder of its own, named so. */
 export type CacheKind =
@@ -14,14 +15,23 @@ export type CacheKind =
   | 'kernels'
   | 'modules'
   | 'images'
+  | 'inputs'
   | 'templates'
   | 'verdicts'
   | 'compiled'
 
 /** `$XDG_CACHE_HOME/netlink-vmtest`, or the same below `~/.cache`: the one place where anything is kept. */
 export function cacheRoot(): string {
-  const base = process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache')
-  return path.join(base, 'netlink-vmtest')
+  return path.resolve(process.env.XDG_CACHE_HOME || path.join(home(), '.cache'), 'netlink-vmtest')
+}
+
+function home(): string {
+  try {
+    return homedir()
+  } catch (error) {
+    // $HOME is not set, and no user of this number is known: containers.
+    throw new MachineryError('this user has no home folder: set HOME or XDG_CACHE_HOME', { cause: error })
+  }
 }
 
 /**
@@ -40,7 +50,8 @@ export function contentKey(parts: Iterable<string | Uint8Array>): string {
 /**
  * The folder of a cache entry, made by `build` where it is not there. `build` fills an empty folder that becomes the
  * entry by one rename after it has returned: an entry that exists is whole, whenever and however a run was
- * ended. Two processes (or two calls) that want the same entry wait for one build, then both use it.
+ * ended. Two processes (or two calls) that want the same entry wait for one build, then both use it. This process
+ * uses it from now on: nobody prunes it.
  *
  * @param limit milliseconds to wait for another process's build
  */
@@ -51,6 +62,8 @@ export async function cached(
   { limit = 3_600_000 }: { limit?: number } = {},
 ): Promise<string> {
   const entry = path.join(cacheRoot(), kind, key)
+  // Before the look: whoever prunes looks at leases after the entry is gone.
+  lease(cacheRoot(), lockOf(kind, key))
   if (existsSync(entry)) {
     await touch(entry)
     return entry
@@ -97,11 +110,23 @@ export async function discard(kind: CacheKind, key: string): Promise<void> {
   await locked(lockOf(kind, key), () => remove(kind, key))
 }
 
-/** Removes an entry unless a process is at work on it. @returns whether it was removed */
+/** Removes an entry unless a living process is at work on it, or uses it. @returns whether it was removed */
 export async function discardIdle(kind: CacheKind, key: string): Promise<boolean> {
+  const name = lockOf(kind, key)
+  const isInUse = () => isLeased(cacheRoot(), name)
+  if (isInUse()) return false
   try {
-    await locked(lockOf(kind, key), () => remove(kind, key), { limit: 0 })
-    return true
+    // A draft that nobody uses has at most the lock of a process that was killed.
+    const limit = kind === 'drafts' ? STALE + 1_000 : 0
+    return await lockedAlone(
+      name,
+      async () => {
+        if (kind !== 'drafts') return await removeUnless(isInUse, kind, key)
+        await remove(kind, key)
+        return true
+      },
+      { limit },
+    )
   } catch (error) {
     if (error instanceof LockHeld) return false
     throw error
@@ -111,6 +136,25 @@ export async function discardIdle(kind: CacheKind, key: string): Promise<boolean
 /** What is locked while an entry is made or removed. A draft is of the entry whose lock it is named after. */
 function lockOf(kind: CacheKind, key: string): string {
   return kind === 'drafts' ? key : `${kind}-${key}`
+}
+
+/** Takes an entry away, and gives it back where somebody has begun to use it in the meantime. */
+async function removeUnless(isInUse: () => boolean, kind: CacheKind, key: string): Promise<boolean> {
+  const entry = path.join(cacheRoot(), kind, key)
+  const drafts = path.join(cacheRoot(), 'drafts', lockOf(kind, key))
+  const away = path.join(drafts, randomUUID())
+  await mkdir(drafts, { recursive: true })
+  try {
+    await rename(entry, away)
+    if (!isInUse()) return true
+    await rename(away, entry)
+    return false
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false // another run has just removed it
+    throw explained(error)
+  } finally {
+    await rm(drafts, { recursive: true, force: true })
+  }
 }
 
 async function remove(kind: CacheKind, key: string): Promise<void> {
@@ -132,6 +176,20 @@ class LockHeld extends MachineryError {}
  * @throws MachineryError when the lock is not had within `limit` milliseconds, or the cache cannot be written
  */
 export async function locked<T>(
+  name: string,
+  work: (lock: Lock) => Promise<T>,
+  options: { limit?: number } = {},
+): Promise<T> {
+  // What is locked is in use as well, also by a holder that was stopped.
+  const end = lease(cacheRoot(), name)
+  try {
+    return await lockedAlone(name, work, options)
+  } finally {
+    end()
+  }
+}
+
+async function lockedAlone<T>(
   name: string,
   work: (lock: Lock) => Promise<T>,
   { limit = 3_600_000 }: { limit?: number } = {},

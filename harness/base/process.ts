@@ -1,6 +1,8 @@
 import { constants } from 'node:os'
 import { execa } from 'execa'
-import { MachineryError } from './errors.ts'
+import { ExitStatus, isErrno, MachineryError, messageOf } from './errors.ts'
+import { remedyFor } from './system-errors.ts'
+import { requireTool } from './tools.ts'
 
 /**
  * Every child process of the host side is started under `setpriv --pdeathsig`, so that the kernel ends it when
@@ -24,6 +26,8 @@ export interface ToolOptions {
   readonly cwd?: string
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>
+  /** False: `env` is all that the tool sees. */
+  readonly extendEnv?: boolean
   /** Milliseconds until the tool is ended and the call fails; every tool has a limit. */
   readonly timeout: number
   /** Ends the tool and fails the call. */
@@ -34,14 +38,16 @@ export interface ToolOptions {
 
 /**
  * Runs a tool to its end and returns how it ended; a non-zero exit is a result, not an error.
- * @throws MachineryError when the tool is not there, was ended by a signal, or ran over its limit.
+ * @throws ToolMissing when the tool is not there; MachineryError when it cannot be started, was ended by a signal, or ran over its limit
  */
 export async function runTool(
   command: string,
   args: readonly string[],
   options: ToolOptions,
 ): Promise<ToolResult> {
+  requireTool(command)
   const [file, argv] = tethered(command, args, 'TERM')
+  requireTool(file)
   const child = execa(file, argv, {
     all: true,
     reject: false,
@@ -49,25 +55,20 @@ export async function runTool(
     timeout: options.timeout,
     // LC_ALL: the messages of apt and gcc are shown, and sometimes looked at.
     env: { LC_ALL: 'C', ...options.env },
+    extendEnv: options.extendEnv ?? true,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   })
   if (options.onLine) for await (const line of child.iterable({ from: 'all' })) options.onLine(line)
   const result = await child
-  // setpriv's own exit status for a command that is not there, as a shell's
-  if (result.exitCode === 127)
-    throw new MachineryError(
-      `${command} is not installed: run ./run-vm.sh once, which installs what is missing`,
-    )
   if (options.signal?.aborted) throw options.signal.reason
   if (result.timedOut)
     throw new MachineryError(`${command} did not end within ${options.timeout / 1000} s`, {
       details: result.all,
     })
-  if (result.exitCode === undefined)
-    throw new MachineryError(`${command} was ended by ${result.signal ?? 'an unknown cause'}`, {
-      details: result.all,
-    })
+  if (result.signal !== undefined)
+    throw new MachineryError(`${command} was ended by ${result.signal}`, { details: result.all })
+  if (result.exitCode === undefined) throw startFailure(command, result.cause)
   return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr, all: result.all }
 }
 
@@ -85,6 +86,14 @@ export async function runToolOrFail(
   return result
 }
 
+/** What is told of a program that the system did not start, for want of something or because it was asked too much. */
+export function startFailure(command: string, cause: unknown): MachineryError {
+  const remedy = remedyFor(cause)
+  return new MachineryError(`cannot start ${command} (${messageOf(cause)})${remedy ? `: ${remedy}` : ''}`, {
+    cause,
+  })
+}
+
 /** The last `count` lines of a text. */
 export function lastLines(text: string, count: number): string {
   return text.trimEnd().split('\n').slice(-count).join('\n')
@@ -95,11 +104,29 @@ export function lastLines(text: string, count: number): string {
  * make, apt.
  */
 export function exitOnSignals(): void {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const)
     process.once(signal, () => process.exit(signalStatus(signal)))
 }
 
 /** The exit status a shell gives a process ended by `signal`. */
 export function signalStatus(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal]
+}
+
+/** Ends this process when its output goes nowhere, as {@link outputLost} has it. */
+export function exitOnLostOutput(): void {
+  for (const stream of ['stdout', 'stderr'] as const)
+    process[stream].on('error', error => {
+      const { status, line } = outputLost(stream, error)
+      if (stream === 'stdout') process.stderr.write(line)
+      process.exit(status)
+    })
+}
+
+/** What a failed write to stdout or stderr means: the exit status, and a line for who can still read. */
+export function outputLost(stream: 'stdout' | 'stderr', error: Error): { status: number; line: string } {
+  // Nobody reads any more ("| head"): the end, as for any program in a pipeline.
+  if (isErrno(error, 'EPIPE')) return { status: signalStatus('SIGPIPE'), line: '' }
+  const [, words = error.message] = /^[A-Z]+: ([^,]*)/.exec(error.message) ?? []
+  return { status: ExitStatus.machinery, line: `error: cannot write to ${stream}: ${words}\n` }
 }

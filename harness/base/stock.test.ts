@@ -1,8 +1,10 @@
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { execa } from 'execa'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { cacheRoot, locked } from './cache.ts'
+import { cached, cacheRoot, locked } from './cache.ts'
 import { diskUsage, growing, overdue, prune, pruneWhenDue, type StockedEntry, stock } from './stock.ts'
 
 const entry = (
@@ -64,7 +66,7 @@ test('entries are found with their size, age and label, and removed', async () =
     ['debian-6.1', 12288],
     ['debian-6.1', 12288],
   ])
-  const removed = await prune({ age: 5 * 86_400_000, size: 1e9 })
+  const { removed } = await prune({ age: 5 * 86_400_000, size: 1e9 })
   expect(keys(removed)).toEqual(['a'])
   expect(keys(stock())).toEqual(['b'])
 })
@@ -83,7 +85,7 @@ test('what ended builds have left goes as well, and never what a build is at wor
     mkdirSync(made, { recursive: true })
     utimesSync(made, old, old)
   }
-  const removed = await locked('builds-busy', () =>
+  const { removed } = await locked('builds-busy', () =>
     locked('kernels-busy', () => prune({ age: 0, size: 0 }, growing)),
   )
   expect(keys(removed).toSorted()).toEqual(['ended', 'kernels-ended'])
@@ -115,3 +117,65 @@ test('pruning is done after something was added, after other limits, and once a 
   utimesSync(path.join(cacheRoot(), 'pruned'), yesterday, yesterday)
   expect(keys(await pruneWhenDue({ ...limits, size: 0 }, now))).toEqual(['fourth'])
 })
+
+/** A process that does something with the cache, and says so, until it is ended. */
+async function user(work: string) {
+  const script = `
+    import { cached } from ${JSON.stringify(path.join(import.meta.dirname, 'cache.ts'))}
+    import { writeFileSync } from 'node:fs'
+    const building = async folder => {
+      writeFileSync(folder + '/half', '')
+      console.log('ready')
+      await new Promise(resolve => setTimeout(resolve, 60_000))
+    }
+    ${work}`
+  const child = execa(process.execPath, ['--input-type=module', '-e', script], { reject: false })
+  await once(child.stdout, 'data')
+  return { child }
+}
+
+test('what living processes use or build stays, whatever the limits, and also where they are stopped; what killed ones had goes', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'stock-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  vi.stubEnv('XDG_CACHE_HOME', folder)
+  for (const key of ['used', 'idle']) mkdirSync(path.join(cacheRoot(), 'kernels', key), { recursive: true })
+  for (const key of ['used', 'idle'])
+    utimesSync(path.join(cacheRoot(), 'kernels', key), new Date(0), new Date(0))
+  const { child } = await user(`
+    await cached('kernels', 'used', async () => {})
+    await cached('templates', 'k', building)`)
+  const limits = { age: 0, size: 0 }
+  const first = await prune(limits, growing)
+  expect(keys(first.removed)).toEqual(['idle'])
+  expect(keys(first.spared).toSorted()).toEqual(['templates-k', 'used'])
+
+  child.kill('SIGSTOP')
+  // Had when the lock of the stopped holder counts as stale.
+  await locked('templates-k', async () => {})
+  expect(keys((await prune(limits, growing)).removed)).toEqual([])
+
+  child.kill('SIGKILL')
+  await child
+  expect(keys((await prune(limits, growing)).removed).toSorted()).toEqual(['templates-k', 'used'])
+  expect(stock()).toEqual([])
+}, 60_000)
+
+test.each(['SIGTERM', 'SIGKILL'] as const)(
+  "a draft of a build that %s ended goes at the next run's end",
+  async signal => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'stock-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    vi.stubEnv('XDG_CACHE_HOME', folder)
+    const limits = { age: 1e12, size: 1e12 }
+    mkdirSync(cacheRoot(), { recursive: true })
+    expect(await pruneWhenDue(limits, Date.now())).toEqual([])
+    const { child } = await user("await cached('templates', 'k', building)")
+    await cached('images', 'other', async () => {})
+    expect(keys(await pruneWhenDue(limits, Date.now()))).toEqual([])
+    child.kill(signal)
+    await child
+    expect(keys(await pruneWhenDue(limits, Date.now()))).toEqual(['templates-k'])
+    expect(keys(stock())).toEqual(['other'])
+  },
+  60_000,
+)

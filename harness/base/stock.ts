@@ -11,6 +11,7 @@ export const growing: readonly CacheKind[] = [
   'templates',
   'images',
   'modules',
+  'inputs',
   'kernels',
   'builds',
   'compiled',
@@ -84,16 +85,29 @@ export function overdue(
     })
 }
 
-/** Removes what is overdue and nobody is at work on. @returns what was removed */
+/** What became of what had to go. */
+export interface Pruned {
+  readonly removed: readonly StockedEntry[]
+  /** Living processes use them. */
+  readonly spared: readonly StockedEntry[]
+}
+
+/** Removes what is overdue and nobody uses, and what builds that were ended have left: no later one goes on with it. */
 export async function prune(
   limits: PruneLimits,
   kinds: readonly CacheKind[] = prunable,
   since?: number,
-): Promise<StockedEntry[]> {
+): Promise<Pruned> {
+  const [drafts = [], others = []] = [true, false].map(isDraft =>
+    stock(kinds).filter(({ kind }) => (kind === 'drafts') === isDraft),
+  )
   const removed: StockedEntry[] = []
-  for (const entry of overdue(stock(kinds), limits, Date.now(), since))
-    if (await discardIdle(entry.kind, entry.key)) removed.push(entry)
-  return removed
+  const spared: StockedEntry[] = []
+  for (const entry of [...drafts, ...overdue(others, limits, Date.now(), since)]) {
+    const isGone = await discardIdle(entry.kind, entry.key)
+    ;(isGone ? removed : spared).push(entry)
+  }
+  return { removed, spared }
 }
 
 const DAY = 86_400_000
@@ -103,9 +117,9 @@ const DAY = 86_400_000
  * Adding up what some hundred thousand files take is 0.4 s, a third of a short run.
  * @param since when the run began: what was used after it stays
  */
-export async function pruneWhenDue(limits: PruneLimits, since: number): Promise<StockedEntry[]> {
+export async function pruneWhenDue(limits: PruneLimits, since: number): Promise<readonly StockedEntry[]> {
   if (!isPruningDue(limits)) return []
-  const removed = await prune(limits, growing, since)
+  const { removed } = await prune(limits, growing, since)
   const stamp = stampFile()
   writeFileSync(stamp, JSON.stringify(limits))
   // What came during this run was not looked at.
@@ -119,8 +133,11 @@ const stampFile = () => path.join(cacheRoot(), 'pruned')
 function isPruningDue(limits: PruneLimits): boolean {
   const pruned = changed(stampFile())
   if (pruned === undefined || Date.now() - pruned > DAY) return true
-  // An entry is added by a rename, which changes the folder.
-  if (growing.some(kind => (changed(path.join(cacheRoot(), kind)) ?? 0) > pruned)) return true
+  // A build that was ended may have left something at any time.
+  if (entriesOf(path.join(cacheRoot(), 'drafts')).length > 0) return true
+  // An entry is added by a rename, which changes the folder; that of drafts changes by what is removed, too.
+  const kinds = growing.filter(kind => kind !== 'drafts')
+  if (kinds.some(kind => (changed(path.join(cacheRoot(), kind)) ?? 0) > pruned)) return true
   return readFileSync(stampFile(), 'utf8') !== JSON.stringify(limits)
 }
 

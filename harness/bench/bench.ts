@@ -22,7 +22,7 @@ import { prepareKernel } from '../prepare/prepare.ts'
 import { checkSettings } from '../prepare/settings.ts'
 import { probeEntries, tryAccelerator } from '../qemu/accelerator.ts'
 import { Qemu } from '../qemu/qemu.ts'
-import { missingIn, template } from '../template/template.ts'
+import { template } from '../template/template.ts'
 import { inTurn, machine, ratio, type Series, series, table, timed } from './measure.ts'
 import { atLeastOne, listed, npmCommand, temporaryFolder } from './npm-command.ts'
 
@@ -69,7 +69,7 @@ const coldBoots: GuestSource = {
   acquire: () => Guest.boot(spec),
   release: guest => guest.end(),
   onLoss: () => {},
-  packageFolder: prepared.delivery.packageFolder,
+  packageFolder: prepared.delivery.package.folder,
   colours: true,
 }
 const add = (...more: Series[]) => {
@@ -119,7 +119,7 @@ async function restores(): Promise<void> {
   const [bare, ours] = await inTurn(Math.max(runs, 20), {
     'bare QEMU: restore to the first answer': () => bareRestore(saved),
     'restore to the first result (own clock, randomness, files)': async () => {
-      const guest = await Guest.restore(spec, saved, missingIn(saved, prepared.delivery.files))
+      const guest = await Guest.restore(spec, saved, prepared.delivery.modules)
       await guest.end()
       return guest.startTime
     },

@@ -167,7 +167,7 @@ export const rows: readonly Row[] = [
     fault: 'atomic_timer',
     what: 'msleep() in a timer',
     verdict:
-      /KernelSplat: atomic: BUG: scheduling while atomic|GuestLost: (kernel panic|the guest froze|triple fault)/,
+      /KernelSplat: atomic: BUG: scheduling while atomic|GuestLost: (kernel panic|the guest froze|the guest reset itself)/,
   },
   lost(
     'stack-overflow',
@@ -187,7 +187,18 @@ export const rows: readonly Row[] = [
     'a stack pointer of 0',
     /GuestLost: kernel panic: [\s\S]*double fault: /,
   ),
-  lost('triple-fault', 'triple_fault', 'an interrupt without a table', /GuestLost: triple fault/),
+  lost(
+    'triple-fault',
+    'triple_fault',
+    'an interrupt without a table',
+    /GuestLost: the guest reset itself \(a triple fault or an emergency restart\)/,
+  ),
+  lost(
+    'emergency-restart',
+    'emergency_restart',
+    'emergency_restart()',
+    /GuestLost: the guest reset itself \(a triple fault or an emergency restart\)/,
+  ),
   lost(
     'soft-lockup',
     'soft_lockup',
@@ -403,7 +414,7 @@ ${debugged ? `What only debug kernels see, on ${debugLabel}:\n\n${faultTable(deb
 | QEMU is stopped | GuestLost: QEMU answers neither for the guest nor for itself | 3 |
 | the file system of the templates is full | the guest is booted instead of restored; \`no space left\` where that fails too | 0 or 3 |
 | no memory for a guest | \`a guest needs ... MiB of memory\` | 3 |
-| no QEMU | \`qemu-system-x86_64 is not installed\` | 3 |
+| no QEMU | \`qemu-system-x86_64 is not on the PATH\` | 3 |
 `
   if (values.write === undefined) process.stdout.write(page)
   else writeFileSync(values.write, page)

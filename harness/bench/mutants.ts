@@ -19,9 +19,9 @@ const LIMIT = 300_000
 const suites: Readonly<Record<string, readonly string[]>> = {
   nlexample: [
     ...['request-ack', 'unicast', 'multicast', 'echo', 'errors', 'attributes', 'batches', 'privileges'],
-    ...['namespaces', 'overflow', 'lifecycle/lifecycle', 'leaks/leaks'],
+    ...['namespaces', 'overflow', 'lifecycle/lifecycle', 'concurrency', 'leaks/leaks'],
   ],
-  genlexample: ['generic', 'lifecycle/genlexample', 'leaks/others'],
+  genlexample: ['generic', 'lifecycle/genlexample', 'concurrency', 'leaks/others'],
   nlhello: ['hello', 'lifecycle/buses', 'lifecycle/lifecycle'],
   nlcustom: ['custom-family', 'lifecycle/buses', 'leaks/others'],
 }

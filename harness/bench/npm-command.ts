@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { exitOnSignals } from '../base/process.ts'
+import { exitOnLostOutput, exitOnSignals } from '../base/process.ts'
 
 /**
  * One of the project's own commands beside run-vm.sh, `npm run NAME`: called wrongly, it says why, with status 2. A signal ends
@@ -10,6 +10,7 @@ import { exitOnSignals } from '../base/process.ts'
  */
 export function npmCommand(name: string, description: string): Command {
   exitOnSignals()
+  exitOnLostOutput()
   return new Command(`npm run ${name} --`)
     .description(description)
     .showHelpAfterError('(--help shows what there is)')

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -14,6 +14,7 @@ import { messageOf } from '../base/errors.ts'
 import { lastLines, runTool } from '../base/process.ts'
 import { silentProgress } from '../base/progress.ts'
 import { bytes } from '../base/stock.ts'
+import { understood } from '../base/system-errors.ts'
 import { availableMemory, guestsAtOnce } from '../prepare/prepare.ts'
 import { projectRoot, type Settings } from '../prepare/settings.ts'
 import { chooseAccelerator } from '../qemu/accelerator.ts'
@@ -69,7 +70,7 @@ async function checked(name: string, look: () => Promise<Result>): Promise<Findi
   try {
     return { name, ...(await look()) }
   } catch (error) {
-    return { name, verdict: 'problem', detail: messageOf(error) }
+    return { name, verdict: 'problem', detail: understood(error)?.message ?? messageOf(error) }
   }
 }
 
@@ -118,6 +119,8 @@ function memory({ vm }: Settings): Result {
 async function disk(): Promise<Result> {
   let folder = cacheRoot()
   while (!existsSync(folder)) folder = path.dirname(folder)
+  // Names a file as well: nothing can be made below that.
+  accessSync(`${folder}/.`, constants.W_OK)
   const { bavail, bsize } = await statfs(folder)
   const free = bavail * bsize
   return free < DISK_WANTED

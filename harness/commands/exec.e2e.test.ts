@@ -1,6 +1,15 @@
 /** `exec` and `shell` as their users run them. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
@@ -23,6 +32,38 @@ describe('a command', () => {
   test('stdout and stderr apart, nothing but its own on them, its exit status', async () => {
     const result = await exec('--', 'sh', '-c', 'echo out; echo err >/dev/stderr; exit 7')
     expect(result).toEqual({ status: 7, stdout: 'out', stderr: 'err' })
+  })
+
+  test('stdout and stderr to one place: in the order of writing', async () => {
+    const cli = path.resolve(import.meta.dirname, '../cli.ts')
+    const script = 'for i in $(seq 200); do echo out $i; echo err $i >&2; done'
+    const run = `${process.execPath} ${cli} exec -- sh -c '${script}' 2>&1`
+    const { stdout } = await execa('sh', ['-c', run], { timeout: 60_000 })
+    const numbers = Array.from({ length: 200 }, (_, index) => index + 1)
+    expect(stdout.split('\n')).toEqual(numbers.flatMap(n => [`out ${n}`, `err ${n}`]))
+  })
+
+  test('in the background of a terminal: runs there, and reads what is typed when it is brought to the front', async () => {
+    const cli = `${process.execPath} ${path.resolve(import.meta.dirname, '../cli.ts')} exec --`
+    const pipe = path.join(folder, 'said')
+    execFileSync('mkfifo', [pipe])
+    const asks = "sh -c 'echo ready >&2; read x; echo got $x'"
+    const script = [
+      `${cli} echo ran & wait -f $!; echo "status $?"`,
+      `${cli} ${asks} 2>${pipe} & read line <${pipe}; echo "in front"; fg`,
+    ].join('\n')
+    const file = path.join(folder, 'jobs')
+    writeFileSync(file, script)
+    const run = execa('script', ['-qefc', `bash -m ${file}`, '/dev/null'], {
+      reject: false,
+      timeout: 100_000,
+      all: true,
+    })
+    // Typed before anybody asks: whoever looks at the terminal in the background finds something to read.
+    run.stdin.write('hello\r')
+    const { all: output } = await run
+    expect(output).toMatch(/ran\r\n(.*\r\n)*?status 0\r\n/)
+    expect(output).toContain('got hello')
   })
 
   test('a signal: 128 and its number', async () => {
@@ -99,6 +140,32 @@ describe('modules', () => {
     expect(status).toBe(0)
   })
 
+  test('with parameters, on a kernel with some: values with spaces reach both whole', async () => {
+    const project = path.join(folder, 'project')
+    mkdirSync(path.join(project, 'm'), { recursive: true })
+    writeFileSync(path.join(project, 'm/Kbuild'), 'obj-m := mine.o\n')
+    writeFileSync(
+      path.join(project, 'm/mine.c'),
+      `#include <linux/module.h>
+static int number;
+module_param(number, int, 0444);
+static char *text;
+module_param(text, charp, 0444);
+MODULE_DESCRIPTION("a module with parameters");
+MODULE_LICENSE("GPL");
+`,
+    )
+    writeFileSync(
+      path.join(project, 'netlink-vmtest.config.ts'),
+      `export default { modules: 'm', vm: { parameters: ['dyndbg=file x +p', 'own="a  b"'] } }`,
+    )
+    const module = ['--module', 'mine number=7 text="one two"']
+    const look = "cat /sys/module/mine/parameters/*; grep -o 'dyndbg=.* own=.*' /proc/cmdline"
+    const { status, stdout } = await runCli(['exec', ...module, '--', 'sh', '-c', look], { cwd: project })
+    expect(stdout.split('\n')).toEqual(['7', 'one two', 'dyndbg="file x +p" own="a  b"'])
+    expect(status).toBe(0)
+  })
+
   test("one that does not load: the kernel's own words, exit status 1", async () => {
     const { status, stderr } = await exec('--module', 'nlexample', '--module', 'nlhello', '--', 'true')
     expect(stderr).toContain("Can't create netlink")
@@ -151,6 +218,45 @@ describe('what is copied in runs', () => {
     writeFileSync(script, text, { mode: 0o755 })
     expect(await exec('--copy', script, '--', 'script', 'a')).toEqual({ status: 0, stdout: said, stderr: '' })
   })
+
+  test('a folder as it is: empty folders, links that lead nowhere, modes, names of any bytes', async () => {
+    const tree = path.join(folder, 'tree')
+    mkdirSync(path.join(tree, 'empty'), { recursive: true })
+    chmodSync(path.join(tree, 'empty'), 0o1770)
+    writeFileSync(Buffer.from(`${tree}/\xff`, 'latin1'), 'odd', { mode: 0o600 })
+    for (const [name, target] of [
+      ['dangling', '../nowhere'],
+      ['itself', 'itself'],
+      ['parent', '..'],
+    ] as const)
+      symlinkSync(target, path.join(tree, name))
+    const look =
+      'cd /tmp/t; for f in *; do stat -c "%a %F" "$f"; readlink "$f"; done; cat "$(printf "\\377")"'
+    const { status, stdout, stderr } = await exec('--copy', `${tree}:/tmp/t`, '--', 'sh', '-c', look)
+    const links = ['../nowhere', 'itself', '..'].flatMap(target => ['777 symbolic link', target])
+    expect([status, stderr]).toEqual([0, ''])
+    expect(stdout.split('\n')).toEqual([
+      ...links.slice(0, 2),
+      '1770 directory',
+      ...links.slice(2),
+      '600 regular file',
+      'odd',
+    ])
+  })
+
+  test.each([600_000_000, 2_500_000_000])(
+    '%i bytes into 512 MiB: exit status 2, and what is enough',
+    async size => {
+      const large = path.join(folder, 'large')
+      writeFileSync(large, '')
+      truncateSync(large, size)
+      const { status, stdout, stderr } = await exec('--copy', `${large}:/tmp/`, '--', 'true')
+      expect(stderr).toMatch(
+        /^error: the copies take [\d.]+ [MG]B, and the guest has room for \d+ MB: set vm\.memory to \d+ \(MiB\)$/,
+      )
+      expect([status, stdout]).toEqual([2, ''])
+    },
+  )
 
   test('what is not there: exit status 2', async () => {
     const { status, stderr } = await exec('--copy', 'nosuch', '--', 'true')

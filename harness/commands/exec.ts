@@ -1,9 +1,10 @@
+import { fstatSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
-import { signalStatus } from '../base/process.ts'
 import type { GuestProgram } from '../guest/guest-program.ts'
 import type { Settings } from '../prepare/settings.ts'
 import { type SessionOptions, startCommand, statusOf, withSession } from './session.ts'
+import { followForeground } from './terminal.ts'
 
 /**
  * Runs a command in a guest of its own, with this process's stdin, stdout and stderr.
@@ -16,7 +17,7 @@ export function exec(
   root: string,
 ): Promise<number> {
   return withSession(options, settings, root, async session => {
-    const program = await startCommand(session, command, forwardOutput)
+    const program = await startCommand(session, command, { combined: isOneOutput() }, forwardOutput)
     if ('reason' in program) {
       process.stderr.write(`error: ${program.reason}\n`)
       return program.status
@@ -26,28 +27,51 @@ export function exec(
   })
 }
 
+/** Whether stdout and stderr are one (`2>&1`, a terminal): only then is there an order to keep. */
+function isOneOutput(): boolean {
+  const [out, err] = [fstatSync(1), fstatSync(2)]
+  return out.dev === err.dev && out.ino === err.ino
+}
+
 /** Writes a program's output to this process's own, at the pace at which that takes it. */
 export function forwardOutput(program: GuestProgram): void {
-  // Nobody reads any more ("| head"): the end, as for any program in a pipeline.
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', () => process.exit(signalStatus('SIGPIPE')))
   program.on('output', (stream, data, taken) => {
     const target: Writable = stream === 'stdout' ? process.stdout : process.stderr
     target.write(data, taken)
   })
 }
 
-/** Hands on what comes in, at the pace at which the program reads, and its end. */
-export function forwardInput(input: Readable, program: GuestProgram): void {
+/**
+ * Hands on what comes in, at the pace at which the program reads, and its end. A terminal is read in the foreground only.
+ * @param onForeground called when this process has the terminal (again), or has it no more
+ */
+export function forwardInput(
+  input: Readable & { readonly isTTY?: boolean },
+  program: GuestProgram,
+  onForeground: (isForeground: boolean) => void = () => {},
+): void {
+  let mayRead = true
+  const flow = () => (mayRead && program.hasRoom ? input.resume() : input.pause())
+  // Not until it is known whose the terminal is.
+  input.pause()
   input.on('data', (data: Buffer) => {
     program.write(data)
-    if (!program.hasRoom) input.pause()
+    flow()
   })
-  program.on('input-taken', () => {
-    if (program.hasRoom) input.resume()
-  })
+  program.on('input-taken', flow)
   input.on('end', () => program.endInput())
   // EIO of a terminal that is gone
   input.on('error', () => program.endInput())
-  program.exited.finally(() => input.destroy()).catch(() => {})
+  const follow = (isForeground: boolean) => {
+    mayRead = isForeground
+    onForeground(isForeground)
+    flow()
+  }
+  const end = input.isTTY ? followForeground(follow) : follow(true)
+  program.exited
+    .finally(() => {
+      end?.()
+      input.destroy()
+    })
+    .catch(() => {})
 }

@@ -42,10 +42,10 @@ export function kernelsTable(listings: readonly KernelListing[]): string {
 
 /** Removes what was not used for so many days, and what does not fit into so many GB. */
 export async function pruneKernels(days: number, gigabytes: number): Promise<string> {
-  const removed = await prune({ age: days * 86_400_000, size: gigabytes * 1e9 })
-  return removed.length === 0
-    ? 'nothing to remove'
-    : `removed ${removed.length} entries, ${bytes(total(removed))}`
+  const { removed, spared } = await prune({ age: days * 86_400_000, size: gigabytes * 1e9 })
+  const done =
+    removed.length === 0 ? 'nothing to remove' : `removed ${removed.length} entries, ${bytes(total(removed))}`
+  return spared.length === 0 ? done : `${done}; ${spared.length} are in use and stay, ${bytes(total(spared))}`
 }
 
 function total(entries: readonly StockedEntry[]): number {

@@ -8,7 +8,7 @@ import { consoleProgress } from '../base/progress.ts'
 import { pruneWhenDue } from '../base/stock.ts'
 import type { GuestSource } from '../pool/guest-source.ts'
 import { Lanes } from '../pool/lanes.ts'
-import { modulesFolder, packageFolders } from '../prepare/delivery.ts'
+import { packageFolders, sourcesUnderTest, withModules } from '../prepare/delivery.ts'
 import { isPrepared, type KernelOfRun, labelsOf, prepareKernels } from '../prepare/matrix.ts'
 import { guestsAtOnce } from '../prepare/prepare.ts'
 import { kernelProject } from '../prepare/project.ts'
@@ -46,12 +46,11 @@ export async function run(
   checkReports(given, options)
   await checkWorkerArguments(execArgv)
   const progress = consoleProgress()
-  const withModules =
-    options.modules === undefined ? settings : { ...settings, modules: path.resolve(options.modules) }
+  const tested = withModules(settings, options.modules)
   const { globals, disableConsoleIntercept, maxConcurrency } = project
   const worker = { execArgv, settings: { globals, disableConsoleIntercept, maxConcurrency } }
   const kernels = await prepareKernels(labelsOf(options, settings), {
-    settings: withModules,
+    settings: tested,
     root,
     progress,
     worker,
@@ -74,7 +73,7 @@ export async function run(
     root,
     config: false,
     watch: watch && once !== true,
-    ...(vitestOptions.changed === undefined ? {} : { forceRerunTriggers: beyondImports(withModules, root) }),
+    ...(vitestOptions.changed === undefined ? {} : { forceRerunTriggers: beyondImports(tested, root) }),
     projects: kernels.map(kernel => kernelProject(kernel, plan)),
     reporters: [...reporters(given, options), foresight(kernels, shared)],
     ...outputFiles(given),
@@ -83,7 +82,7 @@ export async function run(
   const failedByVitest = process.exitCode !== undefined && process.exitCode !== 0
   if (vitest.shouldKeepServer()) {
     // Watch mode: Vitest's own keys and signals end it.
-    watchDelivery(vitest, prepared, withModules, root)
+    watchDelivery(vitest, prepared, tested, root)
     await new Promise<void>(resolve => vitest.onClose(() => resolve()))
     return ExitStatus.passed
   }
@@ -113,7 +112,7 @@ async function pruneStock({ cache }: Settings, since: number): Promise<void> {
 
 /** What test files depend on without importing it: --changed runs them all when it has changed. */
 function beyondImports(settings: Settings, root: string): string[] {
-  const folders = [modulesFolder(settings, root), ...packageFolders]
+  const folders = [...sourcesUnderTest(settings, root), ...packageFolders]
   const files = [settingsFile, lockFileName].map(name => path.join(root, name))
   return [
     ...configDefaults.forceRerunTriggers,

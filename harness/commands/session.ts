@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { guestPaths } from '../../guest/agent/protocol.ts'
+import { guestPaths, type StartRequest } from '../../guest/agent/protocol.ts'
 import { hostLabel } from '../../kernel/provide.ts'
 import { ExitStatus, HarnessError, MachineryError, ModuleError, UsageError } from '../base/errors.ts'
 import { consoleProgress } from '../base/progress.ts'
@@ -7,16 +7,17 @@ import { evidenceOf } from '../guest/evidence.ts'
 import { AgentError, type Guest } from '../guest/guest.ts'
 import { GuestProgram, type ProgramExit, runInGuest } from '../guest/guest-program.ts'
 import type { Loss } from '../guest/loss.ts'
+import { withModules } from '../prepare/delivery.ts'
 import { type PreparedKernel, prepareKernel } from '../prepare/prepare.ts'
 import type { Settings } from '../prepare/settings.ts'
-import { collectCopies, deliverCopies, intoFolders, parseCopy } from './copies.ts'
+import { copyInto, parseCopy } from './copies.ts'
 
 /** The options that `exec` and `shell` have in common. */
 export interface SessionOptions {
   readonly kernel?: string
   /** An out-of-tree Kbuild directory in place of ours. */
   readonly modules?: string
-  /** Names of modules to load, in this order. */
+  /** Modules to load, in this order: names, and parameters after them. */
   readonly module: readonly string[]
   readonly copy: readonly string[]
 }
@@ -49,13 +50,14 @@ export async function withSession<T>(
   // stderr is the command's: only what takes long is shown on it.
   const progress = { ...consoleProgress(), note: () => {} }
   const prepared = await prepareKernel(options.kernel ?? settings.kernels?.[0] ?? hostLabel(), {
-    settings:
-      options.modules === undefined ? settings : { ...settings, modules: path.resolve(options.modules) },
+    settings: withModules(settings, options.modules),
     root,
     progress,
   })
-  const { files } = prepared.delivery
-  const modules = options.module.map(name => moduleFile(name, files))
+  const modules = options.module.map(parseModule).map(({ name, parameters }) => ({
+    file: moduleFile(name, prepared.delivery.modules),
+    parameters,
+  }))
   const guest = await prepared.guests.acquire()
   try {
     const lost = new Promise<never>((_, reject) => {
@@ -69,9 +71,7 @@ export async function withSession<T>(
       })
     }, PING_EVERY)
     const ready = async () => {
-      const copies = await intoFolders(guest, wanted)
-      const { files, libraryFolders } = await collectCopies(copies)
-      await deliverCopies(guest, files)
+      const { copies, libraryFolders } = await copyInto(guest, wanted, prepared.spec.machine.memory)
       for (const module of modules) await load(guest, module)
       const environment = environmentFor(libraryFolders)
       const places = new Map(
@@ -96,6 +96,7 @@ export async function withSession<T>(
 export async function startCommand(
   session: Session,
   command: readonly string[],
+  { combined }: Pick<StartRequest, 'combined'>,
   prepare: (program: GuestProgram) => void,
 ): Promise<GuestProgram | { readonly status: number; readonly reason: string }> {
   const [name = '', ...args] = command
@@ -104,6 +105,7 @@ export async function startCommand(
     command: [places.get(name) ?? name, ...args],
     folder: guestPaths.home,
     environment,
+    combined,
   }
   try {
     return await GuestProgram.start(guest, request, prepare)
@@ -125,6 +127,12 @@ export function statusOf(exit: ProgramExit, signals: Readonly<Record<string, num
   return exit.signal === null ? (exit.code ?? 0) : 128 + (signals[exit.signal] ?? 0)
 }
 
+/** Reads `NAME [PARAMETER=VALUE...]`. */
+export function parseModule(text: string): { name: string; parameters: string } {
+  const [, name = '', parameters = ''] = /^\s*(\S*)\s*(.*?)\s*$/s.exec(text) ?? []
+  return { name, parameters }
+}
+
 function moduleFile(name: string, files: readonly { readonly path: string }[]): string {
   const file = `${guestPaths.modules}/${path.basename(name, '.ko').replaceAll('-', '_')}.ko`
   if (files.some(each => each.path === file)) return file
@@ -134,9 +142,15 @@ function moduleFile(name: string, files: readonly { readonly path: string }[]): 
   throw new UsageError(`there is no module ${name}: choose one of ${known.join(', ')}`)
 }
 
-async function load(guest: Guest, file: string): Promise<void> {
+interface ModuleToLoad {
+  readonly file: string
+  /** As the kernel takes them, empty where there are none. */
+  readonly parameters: string
+}
+
+async function load(guest: Guest, { file, parameters }: ModuleToLoad): Promise<void> {
   const since = guest.log.next
-  const command = ['insmod', file]
+  const command = ['insmod', file, ...(parameters === '' ? [] : [parameters])]
   const { code, output } = await runInGuest(guest, { command, folder: guestPaths.home, environment: {} })
   if (code === 0) return
   // What the kernel said comes on a port of its own, a moment later perhaps: an answered ping is enough for it.

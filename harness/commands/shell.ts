@@ -5,7 +5,7 @@ import { guestPaths } from '../../guest/agent/protocol.ts'
 import { GuestProgram } from '../guest/guest-program.ts'
 import type { Settings } from '../prepare/settings.ts'
 import { exec, forwardInput, forwardOutput } from './exec.ts'
-import { type Session, type SessionOptions, statusOf, withSession } from './session.ts'
+import { parseModule, type Session, type SessionOptions, statusOf, withSession } from './session.ts'
 
 /**
  * A shell in a guest of its own: interactive at a terminal; elsewhere it reads commands from stdin and is done at their
@@ -16,7 +16,12 @@ export function shell(options: SessionOptions, settings: Settings, root: string)
   const { stdin, stdout } = process
   if (!stdin.isTTY || !stdout.isTTY) return exec(['sh'], options, settings, root)
   return withSession(options, settings, root, async session => {
-    process.stderr.write(await greeting(session, options.module))
+    process.stderr.write(
+      await greeting(
+        session,
+        options.module.map(text => parseModule(text).name),
+      ),
+    )
     const program = await GuestProgram.start(
       session.guest,
       {
@@ -39,14 +44,20 @@ export function shell(options: SessionOptions, settings: Settings, root: string)
 /** Gives this terminal to the program until it has ended: its own terminal interprets the keys. */
 async function attended(program: GuestProgram, stdin: ReadStream, stdout: WriteStream): Promise<number> {
   const resized = () => program.resize(sizeOf(stdout))
-  stdin.setRawMode(true)
+  let isForeground = false
   stdout.on('resize', resized)
-  forwardInput(stdin, program)
+  forwardInput(stdin, program, now => {
+    isForeground = now
+    if (!now) return
+    // The shell that it was stopped in may have set it back, which Node does not know of.
+    stdin.setRawMode(false)
+    stdin.setRawMode(true)
+  })
   try {
     return statusOf(await program.exited, constants.signals)
   } finally {
     stdout.off('resize', resized)
-    stdin.setRawMode(false)
+    if (isForeground) stdin.setRawMode(false)
   }
 }
 
@@ -55,14 +66,15 @@ function sizeOf({ columns, rows }: WriteStream): { columns: number; rows: number
 }
 
 async function greeting({ prepared }: Session, loaded: readonly string[]): Promise<string> {
-  const { files } = prepared.delivery
-  const named = (folder: string) =>
-    files.filter(file => path.dirname(file.path) === folder).map(file => path.basename(file.path, '.ko'))
-  const others = named(guestPaths.modules).filter(name => !loaded.includes(name))
+  const { moduleNames, package: own } = prepared.delivery
+  const others = moduleNames.filter(name => !loaded.includes(name))
+  const programs = own.files
+    .filter(file => path.dirname(file.path) === guestPaths.programs)
+    .map(file => path.basename(file.path))
   return [
     `${prepared.kernel.label}: Linux ${prepared.kernel.release}. exit or Ctrl-D ends it.`,
     `modules: ${loaded.length > 0 ? `${loaded.join(', ')} loaded` : 'none loaded'}${others.length > 0 ? `; insmod ${guestPaths.modules}/NAME.ko: ${others.join(', ')}` : ''}`,
-    `programs: ${named(guestPaths.programs).join(', ') || 'none'}`,
+    `programs: ${programs.join(', ') || 'none'}`,
     '',
   ].join('\n')
 }

@@ -52,8 +52,6 @@ export interface SavedGuest {
   readonly state: string
   /** uname -r */
   readonly release: string
-  /** The files that it already has, by path, with the SHA-256 of their content. */
-  readonly files: Readonly<Record<string, string>>
 }
 
 /** Milliseconds that a restore may take; 0.2 s is usual under software emulation on a busy machine. */
@@ -68,8 +66,13 @@ const WORKER_LOG_LIMIT = 3_000
 export class AgentError extends MachineryError {
   readonly code: string | undefined
 
-  constructor(message: string, code: string | undefined) {
-    super(`the guest's agent failed: ${message}`)
+  /** @param text what it said: a message, and for what is no system call's error the stack below it */
+  constructor(text: string, code: string | undefined) {
+    const [message = '', ...stack] = text.split('\n')
+    super(
+      `the guest's agent failed: ${message}`,
+      code === undefined && stack.length > 0 ? { details: stack.join('\n') } : {},
+    )
     this.code = code
   }
 }

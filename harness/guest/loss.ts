@@ -2,7 +2,7 @@ import type { QemuExit } from '../qemu/qemu.ts'
 
 /**
  * Why a guest is no longer there.
- * - panic, reset (a triple fault, a reboot), power-off, memory (it ran out of it): the kernel's doing, and so the module's or
+ * - panic, reset (a triple fault, an emergency restart, a reboot), power-off, memory (it ran out of it): the kernel's doing, and so the module's or
  *   the test's
  * - worker: the test worker ended, or is stuck
  * - frozen: nothing in the guest answers any more
@@ -36,12 +36,12 @@ export function lossOf(exit: QemuExit, console: string): Loss {
     const killed = outOfMemory(console)
     return killed ?? { cause: 'reset', message: `the guest's agent ended with status ${agent[1]}` }
   }
-  // What the kernel says when it is asked to; a triple fault says nothing.
+  // What the kernel says when it is asked to; neither a triple fault nor emergency_restart() says anything.
   if (/reboot: Power down/.test(console) || exit.description.includes('powered off'))
     return { cause: 'power-off', message: 'the guest powered off' }
   if (/reboot: Restarting system|sysrq: Resetting/.test(console))
     return { cause: 'reset', message: 'the guest rebooted' }
-  return { cause: 'reset', message: 'triple fault: the guest reset itself without a word' }
+  return { cause: 'reset', message: 'the guest reset itself (a triple fault or an emergency restart)' }
 }
 
 /** What the end of the test worker means; `log` is the kernel log of its time. */

@@ -1,17 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RunnerTask, RunnerTestFile } from 'vitest'
-import { generateFileHash, type PoolOptions, type PoolWorker } from 'vitest/node'
-import type {
-  FromWorker,
-  TestOutcome,
-  TestStarted,
-  WorkerCall,
-  WorkerNote,
-} from '../../guest/agent/protocol.ts'
+import type { PoolOptions, PoolWorker } from 'vitest/node'
+import type { FromWorker, TestStarted, WorkerCall, WorkerNote } from '../../guest/agent/protocol.ts'
 import { HarnessError, messageOf } from '../base/errors.ts'
-import { longestTimer } from '../base/timers.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
@@ -19,29 +10,23 @@ import { evidenceFolder, keepEvidence } from '../verdict/evidence-folder.ts'
 import { type Failure, Judge } from '../verdict/judge.ts'
 import { beginning } from '../verdict/kinds.ts'
 import { inGuest } from './externals.ts'
+import { FileRecord } from './file-record.ts'
 import type { GuestSource } from './guest-source.ts'
 import {
-  filesOf,
   isRpcRequest,
   isWorkerRequest,
   isWorkerResponse,
   type RpcRequest,
   type RpcResponse,
-  type TaskEventPack,
-  type TaskPack,
   type WorkerRequest,
   type WorkerResponse,
   workerResponse,
 } from './messages.ts'
 import { answerSnapshotCall } from './snapshots.ts'
-import { type Interruption, lostError, reportUnfinished } from './unfinished.ts'
-import { poolName, WorkerEvents } from './worker-events.ts'
+import type { Interruption } from './unfinished.ts'
+import { Watchdog } from './watchdog.ts'
+import { WorkerEvents } from './worker-events.ts'
 
-/** How often a guest at work is asked whether it lives, and how long it may take to answer. */
-const PING_EVERY = 3_000
-const PING_LIMIT = 10_000
-/** How long after its own time limit a test may still keep its event loop to itself. */
-const STUCK_AFTER = 10_000
 /** How long it may take to find a lost kernel's last words in the sources. */
 const DECODING_LIMIT = 3_000
 /** How long the kernel log's end may take to arrive when a file has ended. */
@@ -64,23 +49,16 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #interruption: Interruption | undefined
   /** What Vitest has asked for and not been told to be done. */
   #request: WorkerRequest | undefined
-  readonly #files = new Map<string, RunnerTestFile>()
-  readonly #lastEvents = new Map<string, string>()
-  readonly #results = new Map<string, TaskPack>()
-  readonly #outcomes = new Map<string, TestOutcome>()
-  #running: string | undefined
-  #runningSince = 0
+  #record: FileRecord
   /** The one test that is to run, where each has a guest of its own. */
   #only: string | undefined
-  #marks: { readonly sequence: number; readonly test: string; readonly what: 'begins' | 'ends' }[] = []
   /** The first kernel log record of the running test's time, or of the file's. */
   #logStart = 0
   /** The first kernel log record of the file's time. */
   #fileStart = 0
   /** The file leaves another kernel than it found, rightly: it has reported what a test expects, or has a module more. */
   #disturbed = false
-  #stuck: NodeJS.Timeout | undefined
-  #pings: NodeJS.Timeout | undefined
+  #watchdog: Watchdog | undefined
   #deadline: NodeJS.Timeout | undefined
   /** Another file may have the guest: it was in use, all in it passed, and neither test nor kernel said anything of a fault. */
   #reusable = false
@@ -90,6 +68,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     super()
     this.#options = options
     this.#source = source
+    this.#record = new FileRecord(options.project.config)
   }
 
   /** Never rejects: a guest that cannot be had is reported on the file that wanted it, as is one that dies later. */
@@ -102,6 +81,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       const guest = await this.#source.acquire()
       if (this.#stopped) return await this.#source.release(guest)
       this.#guest = guest
+      this.#watchdog = new Watchdog(guest)
       this.#judge = new Judge(guest.log, this.#source.decoder)
       guest.on('worker', message => this.#fromWorker(message))
       guest.on('output', (stream, data) => this.#print(stream, data))
@@ -128,7 +108,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   async stop(): Promise<void> {
     clearTimeout(this.#deadline)
-    this.#settle()
+    this.#watchdog?.stop()
     this.#judge?.close()
     if (this.#stopped) return
     this.#stopped = true
@@ -148,21 +128,11 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #requested(request: WorkerRequest): void {
     this.#request = request
     if (request.type !== 'run' && request.type !== 'collect') return
-    this.#files.clear()
-    this.#lastEvents.clear()
-    this.#results.clear()
-    this.#outcomes.clear()
-    this.#running = undefined
-    this.#marks = []
+    this.#record = new FileRecord(this.#options.project.config)
     this.#only = request.context?.files?.[0]?.testIds?.[0]
     this.#disturbed = false
     this.#logStart = this.#guest?.log.next ?? 0
-    this.#pings ??= setInterval(() => {
-      const guest = this.#guest
-      guest?.ping(PING_LIMIT).catch(() => {
-        guest.giveUpFrozen(`the guest froze: nothing in it has answered for ${PING_LIMIT / 1000} s`)
-      })
-    }, PING_EVERY)
+    this.#watchdog?.start()
   }
 
   #fromWorker(message: FromWorker): void {
@@ -183,9 +153,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   #noted(note: WorkerNote): void {
     if (note.method === 'test-started') return this.#testStarted(note)
-    this.#marks.push({ ...note, what: 'ends' })
+    this.#record.testMarkedAsEnded(note.test, note.sequence)
     this.#judge?.testEndedInPeace(note.test)
-    this.#testEnded(note.test, note.outcome)
+    this.#record.testEnded(note.test, note.outcome)
+    this.#watchdog?.testEnded()
   }
 
   async #answerCall(call: WorkerCall): Promise<unknown> {
@@ -196,9 +167,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         this.#disturbed ||= call.expected.length > 0
         return this.#named((await this.#judge?.attemptEnded(call.test, call.sequence, call.expected)) ?? [])
       case 'test-ended': {
-        this.#marks.push({ ...call, what: 'ends' })
+        this.#record.testMarkedAsEnded(call.test, call.sequence)
         const failures = this.#named((await this.#judge?.testEnded(call.test, call.sequence)) ?? [])
-        this.#testEnded(call.test, withFailures(call.outcome, failures))
+        this.#record.testEnded(call.test, call.outcome, failures)
+        this.#watchdog?.testEnded()
         return failures
       }
       case 'file-ended':
@@ -224,7 +196,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         this.#guest?.sendToWorker({ type: 'vitest', message: answer })
         return
       }
-      this.#remember(message)
+      this.#record.remember(message)
     } else if (isWorkerResponse(message) && message.type === 'testfileFinished') {
       const answered = () => this.#answered(message)
       return void this.#judgeTheRest().then(answered, answered) // rejects when the guest is lost meanwhile
@@ -237,9 +209,9 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (this.#interruption) return
     this.#request = undefined
     if (response.type === 'testfileFinished') {
-      this.#settle()
+      this.#watchdog?.stop()
       this.#keepEvidence()
-      this.#reusable = response.error === undefined && this.#allWell()
+      this.#reusable = response.error === undefined && !this.#disturbed && this.#record.allWell
     }
     this.emit(response)
   }
@@ -255,58 +227,15 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     await guest.ask({ type: 'mark-log', text: mark })
     const sequence = await guest.log.arrival(mark, LAST_RECORD_LIMIT)
     const failures = this.#named((await this.#judge?.fileEnded(sequence ?? guest.log.next)) ?? [])
-    const file = [...this.#files.values()].at(-1)
-    if (failures.length === 0 || !file) return
-    const failed = this.#failed(file, failures)
-    this.#results.set(file.id, failed)
-    this.#emitCall('onTaskUpdate', [[failed], []])
-  }
-
-  /** Whether the guest can be taken for one in which nothing happened: no failure, not even one that a retry made good. */
-  #allWell(): boolean {
-    if (this.#disturbed) return false
-    const results = [...this.#results.values()].map(([, result]) => result)
-    return (
-      results.every(result => result?.state !== 'fail' && !result?.errors?.length && !result?.retryCount) &&
-      [...this.#files.values()].every(file => this.#lastEvents.get(file.id) === 'suite-finished')
-    )
-  }
-
-  /** A file's result, which Vitest has been told already, made a failure. */
-  #failed(file: RunnerTestFile, failures: readonly { name: string; message: string }[]): TaskPack {
-    const [, result, meta] = this.#results.get(file.id) ?? [file.id, undefined, file.meta]
-    const errors = [...(result?.errors ?? []), ...failures.map(failure => ({ ...failure, stack: '' }))]
-    return [file.id, { ...result, state: 'fail', errors }, meta]
-  }
-
-  /** What a report for a lost guest will be made from. */
-  #remember(request: RpcRequest): void {
-    for (const file of filesOf(request)) this.#files.set(file.id, file)
-    if (request.m !== 'onTaskUpdate') return
-    const [packs, events] = request.a as [TaskPack[], TaskEventPack[]]
-    for (const pack of packs) this.#results.set(pack[0], pack)
-    for (const [id, event] of events) this.#lastEvents.set(id, event)
+    const failed = failures.length > 0 ? this.#record.fileFailed(failures) : undefined
+    if (failed) this.#emitCall('onTaskUpdate', [[failed], []])
   }
 
   #testStarted({ test, timeout, sequence }: TestStarted): void {
-    this.#marks.push({ sequence, test, what: 'begins' })
+    this.#record.testStarted(test, sequence)
     this.#judge?.testStarted(test, sequence)
-    this.#running = test
-    this.#runningSince = Date.now()
+    this.#watchdog?.testStarted(timeout)
     this.#logStart = sequence
-    clearTimeout(this.#stuck)
-    // No limit (0) or an unlimited one (Infinity is more than a timer takes) is the test's own wish.
-    if (timeout <= 0 || timeout > longestTimer - STUCK_AFTER) return
-    this.#stuck = setTimeout(() => {
-      const message = `the test did not give control back within ${(timeout + STUCK_AFTER) / 1000} s (its own limit is ${timeout / 1000} s)`
-      this.#guest?.giveUp({ cause: 'worker', message })
-    }, timeout + STUCK_AFTER)
-  }
-
-  #testEnded(test: string, outcome: TestOutcome | undefined): void {
-    if (outcome) this.#outcomes.set(test, outcome)
-    if (this.#running === test) this.#running = undefined
-    clearTimeout(this.#stuck)
   }
 
   async #lost(loss: Loss): Promise<void> {
@@ -327,7 +256,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #interrupt(interruption: Interruption): void {
     if (this.#interruption) return
     this.#interruption = interruption
-    this.#settle()
+    this.#watchdog?.stop()
     if (this.#request) this.#answerForTheDead(this.#request)
   }
 
@@ -343,25 +272,11 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   /** Tells Vitest the results of the files that the guest did not finish; `#finish` follows when it has taken them. */
   #reportFiles(request: WorkerRequest): void {
     if (!this.#interruption) return
-    const known = new Set([...this.#files.values()].map(file => file.filepath))
     for (const { filepath } of request.context?.files ?? []) {
-      if (known.has(filepath)) continue
-      const file = this.#emptyFile(filepath)
-      this.#files.set(file.id, file)
-      this.#emitCall('onCollected', [[file]])
+      const file = this.#record.addUnheard(filepath)
+      if (file) this.#emitCall('onCollected', [[file]])
     }
-    const seen = {
-      files: this.#files.values(),
-      lastEvents: this.#lastEvents,
-      outcomes: this.#outcomes,
-      running: this.#running,
-      since: this.#runningSince,
-    }
-    const [packs, events] = reportUnfinished(seen, this.#interruption)
-    // Lost when all had ended, before it was let go.
-    const last = [...this.#files.values()].at(-1)
-    const late = packs.length === 0 && last ? [this.#failed(last, [lostError(this.#interruption)])] : []
-    this.#emitCall('onTaskUpdate', [[...packs, ...late], events], LAST_WORDS)
+    this.#emitCall('onTaskUpdate', this.#record.unfinished(this.#interruption), LAST_WORDS)
   }
 
   #finish(): void {
@@ -379,9 +294,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   }
 
   #whereKept(): string {
-    const file = [...this.#files.values()].at(-1)
-    if (!this.#guest || !this.#source.identity || !file) return ''
-    const name = path.relative(this.#options.project.config.root, file.filepath)
+    const { name } = this.#record
+    if (!this.#guest || !this.#source.identity || name === undefined) return ''
     return `evidence: ${evidenceFolder(this.#guest.label, name, this.#only)}`
   }
 
@@ -389,26 +303,18 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #keepEvidence(): void {
     const guest = this.#guest
     const { identity } = this.#source
-    const file = [...this.#files.values()].at(-1)
-    const { config } = this.#options.project
-    const failed = [...this.#results.values()]
-      .filter(([, result]) => result?.state === 'fail')
-      .map(([id]) => id)
-    if (this.#interruption && this.#running) failed.push(this.#running)
-    if (!guest || !identity || !file || (failed.length === 0 && !this.#interruption)) return
-    const tests = new Map(namesOf(file))
+    const { name } = this.#record
+    if (!guest || !identity || name === undefined) return
+    const interrupted = this.#interruption !== undefined
+    if (!this.#record.hasFailed && !interrupted) return
     try {
-      const name = path.relative(config.root, file.filepath)
-      const folder = keepEvidence(config.root, name, {
+      const folder = keepEvidence(this.#options.project.config.root, name, {
         guest,
         only: this.#only,
         identity,
         since: this.#fileStart,
-        marks: this.#marks.map(({ sequence, test, what }) => ({
-          sequence,
-          text: `${tests.get(test) ?? test}: ${what}`,
-        })),
-        failed: failed.flatMap(id => tests.get(id) ?? []),
+        marks: this.#record.marks,
+        failed: this.#record.failedTests(interrupted),
       })
       process.stderr.write(`  evidence of ${name} (${guest.label}): ${folder}\n`)
     } catch (error) {
@@ -421,26 +327,6 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.emit(request)
   }
 
-  /** A file of which the guest has said nothing: as Vitest's createFileTask makes it. */
-  #emptyFile(filepath: string): RunnerTestFile {
-    const { config } = this.#options.project
-    const name = path.relative(config.root, filepath)
-    const file = {
-      id: generateFileHash(name, config.name),
-      name,
-      fullName: name,
-      type: 'suite',
-      mode: 'run',
-      filepath,
-      tasks: [],
-      meta: {},
-      projectName: config.name,
-      pool: poolName,
-    } as unknown as RunnerTestFile
-    file.file = file
-    return file
-  }
-
   /** Vitest leaves it to each worker to see whether colours are wanted; ours cannot see the terminal. */
   #coloured(message: unknown): unknown {
     if (!isWorkerRequest(message) || message.type !== 'start') return message
@@ -449,13 +335,6 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       ...message,
       context: { ...context, config: { ...context?.config, disableColors: !this.#source.colours } },
     }
-  }
-
-  /** Stops watching: nothing runs any more. */
-  #settle(): void {
-    clearInterval(this.#pings)
-    clearTimeout(this.#stuck)
-    this.#pings = undefined
   }
 
   #variables(): Record<string, string> {
@@ -470,21 +349,4 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const { logger } = this.#options.project.vitest
     ;(stream === 'stdout' ? logger.outputStream : logger.errorStream).write(data)
   }
-}
-
-/** The tests of a file, by their ids, named as reports name them. */
-function namesOf(task: RunnerTask, before = ''): [id: string, name: string][] {
-  const name = 'filepath' in task ? '' : `${before}${task.name}`
-  if (task.type === 'test') return [[task.id, name]]
-  return task.tasks.flatMap(child => namesOf(child, name && `${name} > `))
-}
-
-/** A test's outcome as it will be when its worker has been told of these failures. */
-function withFailures(
-  outcome: TestOutcome | undefined,
-  failures: readonly Failure[],
-): TestOutcome | undefined {
-  if (failures.length === 0) return outcome
-  const errors = [...(outcome?.errors ?? []), ...failures.map(failure => ({ ...failure, stack: '' }))]
-  return { ...outcome, state: 'fail', errors }
 }

@@ -1,18 +1,42 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type DeliveredFile, guestPaths } from '../../guest/agent/protocol.ts'
 import { bundleGuestPackage, type GuestPackage } from '../../images/guest-runtime.ts'
-import { buildModules } from '../../kernel/build-modules.ts'
+import { type BuiltModules, buildModules } from '../../kernel/build/build-modules.ts'
+import type { ModuleFolder } from '../../kernel/build/module-sources.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { UsageError } from '../base/errors.ts'
 import { ownFolder } from '../base/own-folder.ts'
 import type { Progress } from '../base/progress.ts'
 import type { SymbolFiles } from '../verdict/decode.ts'
 import type { Settings } from './settings.ts'
 
-/** The folder of the modules under test: ours where a project has none. */
-export function modulesFolder({ modules }: Settings, root: string): string {
-  return modules === undefined ? path.join(ownFolder, 'kernel/modules') : path.resolve(root, modules)
+/** The folders of the modules under test: ours where a project has none. */
+export function modulesUnderTest({ modules }: Settings, root: string): ModuleFolder[] {
+  if (modules === undefined) return [{ dir: path.join(ownFolder, 'kernel/modules') }]
+  return listed(modules).map(each => {
+    const folder = typeof each === 'string' ? { dir: each } : each
+    const sources = folder.sources?.map(source => path.resolve(root, source))
+    return { ...folder, dir: path.resolve(root, folder.dir), sources }
+  })
+}
+
+/** The folders and files that the modules under test are built from. */
+export function sourcesUnderTest(settings: Settings, root: string): string[] {
+  return modulesUnderTest(settings, root).flatMap(({ dir, sources = [] }) => [dir, ...sources])
+}
+
+type Modules = NonNullable<Settings['modules']>
+
+function listed(modules: Modules): readonly Exclude<Modules, readonly unknown[]>[] {
+  return Array.isArray(modules) ? modules : [modules]
+}
+
+/** The settings with the modules of another folder (--modules); a project's only one is replaced by it, and built like it. */
+export function withModules(settings: Settings, dir: string | undefined): Settings {
+  if (dir === undefined) return settings
+  const [own, ...more] = listed(settings.modules ?? [])
+  const like = typeof own === 'object' && more.length === 0 ? own : {}
+  return { ...settings, modules: { ...like, dir: path.resolve(dir) } }
 }
 
 /** The folders of the client library, the test helpers and the programs. */
@@ -26,42 +50,37 @@ export const packageFolders = ['guest/netlink', 'guest/testing', 'guest/programs
  */
 export class Delivery {
   readonly #kernel: Kernel
-  readonly #folder: string
+  readonly #folders: readonly ModuleFolder[]
   readonly #progress: Progress
   #modules: readonly DeliveredFile[] = []
-  #built = ''
+  #built: BuiltModules = new Map()
   #package: GuestPackage = { folder: '', files: [] }
 
-  constructor(kernel: Kernel, modules: string, progress: Progress) {
+  constructor(kernel: Kernel, folders: readonly ModuleFolder[], progress: Progress) {
     this.#kernel = kernel
-    this.#folder = modules
+    this.#folders = folders
     this.#progress = progress
   }
 
-  /** The files as they were built last. */
-  get files(): readonly DeliveredFile[] {
-    return [...this.#package.files, ...this.#modules]
+  /** The client library, the helpers and the programs, as they were bundled last. */
+  get package(): GuestPackage {
+    return this.#package
   }
 
-  /** Where the client library and the helpers lie in the guest. */
-  get packageFolder(): string {
-    return this.#package.folder
+  /** The modules under test, as they were built last. */
+  get modules(): readonly DeliveredFile[] {
+    return this.#modules
   }
 
   /** The modules as they were built, with debug information, and the kernel's own where there is any. */
   get symbols(): SymbolFiles {
     return {
-      // Kbuild keeps a '-' in a file's name that the kernel makes a '_'.
-      module: name =>
-        [name, name.replaceAll('_', '-')]
-          .map(name => path.join(this.#built, 'debug', `${name}.ko`))
-          .find(existsSync),
+      module: name => this.#built.get(name)?.debug,
       vmlinux: this.#kernel.vmlinux,
     }
   }
 
-  /** The names of the modules. */
-  get modules(): string[] {
+  get moduleNames(): string[] {
     return this.#modules.map(({ path: file }) => path.basename(file, '.ko'))
   }
 
@@ -70,10 +89,8 @@ export class Delivery {
    * @throws ModuleError with the compiler's lines; the files stay as they were
    */
   async buildModules(): Promise<void> {
-    if (!existsSync(this.#folder)) throw new UsageError(`there is no module directory ${this.#folder}`)
-    const { folder, modules } = await buildModules(this.#kernel, this.#folder, { progress: this.#progress })
-    this.#built = folder
-    this.#modules = [...modules].map(([name, file]) => ({
+    this.#built = await buildModules(this.#kernel, this.#folders, { progress: this.#progress })
+    this.#modules = [...this.#built].map(([name, { file }]) => ({
       path: `${guestPaths.modules}/${name}.ko`,
       content: readFileSync(file),
     }))

@@ -14,7 +14,7 @@ import { slowed } from '../base/timers.ts'
 import type { GuestSpec, WorkerSettings } from '../guest/guest.ts'
 import { type AcceleratorVerdict, chooseAccelerator, deviceObstacle } from '../qemu/accelerator.ts'
 import { Restores } from '../template/restores.ts'
-import { Delivery, modulesFolder } from './delivery.ts'
+import { Delivery, modulesUnderTest } from './delivery.ts'
 import type { Settings } from './settings.ts'
 import { onCommandLine } from './worker-arguments.ts'
 
@@ -87,7 +87,7 @@ export async function projectKernel(
 export async function prepareKernel(label: string, options: PrepareOptions): Promise<PreparedKernel> {
   const { settings, root, progress } = options
   const kernel = await projectKernel(label, options)
-  const delivery = new Delivery(kernel, modulesFolder(settings, root), progress)
+  const delivery = new Delivery(kernel, modulesUnderTest(settings, root), progress)
   // None needs another, and all wait for other programs most of the time.
   const [, , initramfs, accelerator] = await allDone([
     delivery.buildModules(),

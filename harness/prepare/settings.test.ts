@@ -23,6 +23,7 @@ test('every setting has a default', () => {
 test.each([
   [{ vm: { memory: 64 } }, 'vm.memory', 'at least 416'],
   [{ vm: { accelerator: 'xen' } }, 'vm.accelerator', 'xen'],
+  [{ vm: { parameters: ['quiet', 'a="b" c"'] } }, 'vm.parameters.1', '"a=\\"b\\" c\\"" cannot be passed'],
   [{ kernel: 'debian-6.1' }, 'kernel', ''],
   ['debian-6.1', settingsFile, 'Object'],
   [[], settingsFile, 'not a list'],
@@ -44,6 +45,11 @@ test.each([
   expect((error as UsageError).message).toContain(name)
   expect((error as UsageError).message).toContain(why)
   expect((error as UsageError).status).toBe(ExitStatus.usage)
+})
+
+test('kernel parameters with spaces are quoted as the kernel wants it', () => {
+  const { vm } = checkSettings({ vm: { parameters: ['quiet', 'dyndbg=file x +p'] } })
+  expect(vm.parameters).toEqual(['quiet', 'dyndbg="file x +p"'])
 })
 
 test("a project's file is read; one that cannot be is named", async () => {

@@ -5,6 +5,7 @@ import * as v from 'valibot'
 import { messageOf, UsageError } from '../base/errors.ts'
 import { ownFolder } from '../base/own-folder.ts'
 import { longestTimer } from '../base/timers.ts'
+import { kernelParameter } from '../qemu/parameters.ts'
 
 const positive = (what: string) =>
   v.pipe(v.number(), v.safeInteger(), v.minValue(1, `${what} must be at least 1`))
@@ -17,8 +18,43 @@ const timeLimit = (what: string, unit = 1) => {
   )
 }
 
+const parameter = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
+    const made = kernelParameter(value)
+    if ('text' in made) return made.text
+    addIssue({ message: `${JSON.stringify(value)} cannot be passed to a kernel: ${made.refused}` })
+    return NEVER
+  }),
+)
+
 /** MiB with which guests of Debian's kernels boot: with 384 the kernel cannot unpack its initramfs. */
 export const leastMemory = 416
+
+/** By their names, as make and a shell take them. */
+const variables = v.record(
+  v.pipe(v.string(), v.regex(/^[A-Za-z_]\w*$/, 'must be the name of a variable')),
+  v.string(),
+)
+
+/** A folder of modules: the name of a Kbuild directory, or what its build needs besides. */
+const moduleFolder = v.union([
+  v.string(),
+  v.strictObject({
+    /** The folder whose Kbuild or Makefile lists the modules. */
+    dir: v.string(),
+    /** Files and folders outside of it that its build reads, below the project's folder too: `['include', '../common']`. */
+    sources: v.optional(v.array(v.string())),
+    /** A shell command that is run before make in the copy that is built, with KERNELDIR and the like: './configure'. */
+    prepare: v.optional(v.string()),
+    /** A target of the folder's own Makefile, which calls the kernel's build itself. Default: kbuild's own `modules`. */
+    target: v.optional(v.string()),
+    /** Variables on make's command line: `{ CONFIG_FOO: 'm' }`. */
+    make: v.optional(variables),
+    /** Environment variables: of the caller's a build knows only PATH and TMPDIR. */
+    env: v.optional(variables),
+  }),
+])
 
 const settingsSchema = v.strictObject({
   /** The kernels that run when the command line names none. Default: the prebuilt one of this machine's Debian release. */
@@ -27,8 +63,8 @@ const settingsSchema = v.strictObject({
   matrix: v.optional(v.array(v.string()), ['debian-5.10', 'debian-6.1', 'debian-7.3', 'minimal-6.12']),
   /** Test files, as globs below the project's folder. */
   suites: v.optional(v.array(v.string()), ['suites/**/*.test.ts']),
-  /** The Kbuild directory of the modules under test, below the project's folder. Default: our own modules. */
-  modules: v.optional(v.string()),
+  /** The folder of the modules under test, below the project's folder, or several in the order of building. Default: our own modules. */
+  modules: v.optional(v.union([moduleFolder, v.array(moduleFolder)])),
   /** A mirror of Debian's archive in place of the one that this machine's apt uses. */
   mirror: v.optional(v.string()),
   vm: v.optional(
@@ -50,11 +86,8 @@ const settingsSchema = v.strictObject({
       isolate: v.optional(v.picklist(['file', 'test']), 'file'),
       /** Seconds that a guest may take to boot. */
       bootLimit: v.optional(timeLimit('vm.bootLimit', 1000), 60),
-      /** Kernel parameters beside those that guests need, as a boot loader would give them: `slub_debug=FZP`. */
-      parameters: v.optional(
-        v.array(v.pipe(v.string(), v.regex(/^\S+$/, 'vm.parameters must each be without spaces'))),
-        [],
-      ),
+      /** Kernel parameters beside those that guests need: `slub_debug=FZP`, `dyndbg=file nlexample.c +p`. */
+      parameters: v.optional(v.array(parameter), []),
       /** What becomes of a kernel that reports something (WARN, KASAN ...) before any test: nothing runs on it, or all does. */
       bootSplats: v.optional(v.picklist(['fail', 'ignore']), 'fail'),
     }),

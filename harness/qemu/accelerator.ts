@@ -52,7 +52,7 @@ export async function chooseAccelerator({
   const obstacle = deviceObstacle(device)
   if (obstacle) return { accelerator: 'tcg', reason: obstacle }
   const identity = statSync(kernel)
-  const key = contentKey([TRIAL, release(), await qemuIdentity(), `${identity.size} ${identity.mtimeMs}`])
+  const key = contentKey([TRIAL, release(), qemuIdentity(), `${identity.size} ${identity.mtimeMs}`])
   const folder = await cached('verdicts', key, async folder => {
     const initramfs = path.join(folder, 'probe.cpio')
     writeFileSync(initramfs, cpioArchive(probeEntries(busybox)))

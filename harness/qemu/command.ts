@@ -1,3 +1,5 @@
+import { requireLength } from './parameters.ts'
+
 /** How QEMU runs the guest's code: on the processor, or by software emulation. */
 export type Accelerator = 'kvm' | 'tcg'
 
@@ -44,7 +46,7 @@ export function qemuArguments(config: MachineConfig): string[] {
     ...['-smp', String(config.cpus), '-m', `${config.memory}M`],
     ...['-object', memoryBackend(config.ram ?? { type: 'anonymous' }, config.memory)],
     ...['-kernel', config.kernel, '-initrd', config.initramfs],
-    ...['-append', kernelParameters(config).join(' ')],
+    ...['-append', requireLength(kernelParameters(config).join(' '))],
     ...socket('monitor', config.monitor),
     ...['-mon', 'chardev=monitor,mode=control'],
     ...socket('console', config.console),

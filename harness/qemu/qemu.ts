@@ -1,32 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Duplex, Readable } from 'node:stream'
 import { MachineryError, messageOf } from '../base/errors.ts'
-import { lastLines, runToolOrFail, tethered } from '../base/process.ts'
+import { lastLines, startFailure, tethered } from '../base/process.ts'
+import { requireTool } from '../base/tools.ts'
 import { withLimit } from '../base/wait.ts'
 import { type MachineConfig, qemuArguments } from './command.ts'
 import { Monitor } from './monitor.ts'
 
 export const qemuBinary = 'qemu-system-x86_64'
 
-let identity: Promise<string> | undefined
-
 /** What tells one QEMU from another: the file, its size and its date (asking for the version would start it). */
-export function qemuIdentity(): Promise<string> {
-  identity ??= (async () => {
-    const { stdout } = await runToolOrFail(
-      'sh',
-      ['-c', `f=$(command -v ${qemuBinary}) && stat -L -c '%n %s %Y' "$f"`],
-      {
-        timeout: 5_000,
-      },
-    ).catch(() => {
-      throw new MachineryError(`${qemuBinary} is not installed: run ./run-vm.sh once, which installs it`)
-    })
-    return stdout.trim()
-  })()
-  return identity
+export function qemuIdentity(): string {
+  const file = requireTool(qemuBinary)
+  const { size, mtimeMs } = statSync(file)
+  return `${file} ${size} ${Math.floor(mtimeMs / 1000)}`
 }
 
 /** How much of a console is kept: enough for every report, and a flood does not fill our memory. */
@@ -114,6 +103,7 @@ export class Qemu {
       incoming: from !== undefined,
     })
     const [file, argv] = tethered(qemuBinary, args)
+    for (const tool of [qemuBinary, file]) requireTool(tool)
     const state = from === undefined ? undefined : await readFile(from)
     // node makes each 'pipe' a pair of connected UNIX sockets, which is what QEMU wants to inherit
     const pipes = ['pipe', 'pipe', 'pipe', ...ports.map(() => 'pipe' as const)] as const
@@ -122,9 +112,7 @@ export class Qemu {
     })
     await new Promise<void>((resolve, reject) => {
       process.once('spawn', resolve)
-      process.once('error', error =>
-        reject(new MachineryError(`cannot start ${file}: ${error.message}`, { cause: error })),
-      )
+      process.once('error', error => reject(startFailure(qemuBinary, error)))
     })
     const qemu = new Qemu(process, process.pid as number, [qemuBinary, ...args], ports)
     if (state) qemu.#restore(state, FIRST_PORT + ports.length)
@@ -200,11 +188,6 @@ export class Qemu {
     if (this.#killed) return { by: 'us', description: 'ended by the harness' }
     if (signal)
       return { by: 'other', description: describeSignal(signal, this.#stderr, this.#reasonOf(signal)) }
-    if (code === 127)
-      return {
-        by: 'other',
-        description: `${qemuBinary} is not installed: run ./run-vm.sh once, which installs it`,
-      }
     if (code !== 0)
       return {
         by: 'other',

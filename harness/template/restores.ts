@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { MachineryError, messageOf } from '../base/errors.ts'
 import { type Progress, wantsColours } from '../base/progress.ts'
 import { Guest, type GuestSpec } from '../guest/guest.ts'
@@ -6,15 +7,7 @@ import { GuestStatistics } from '../guest/statistics.ts'
 import type { Deadline, GuestSource } from '../pool/guest-source.ts'
 import { BrokenKernel, bootSplats } from '../verdict/boot.ts'
 import { Decoder } from '../verdict/decode.ts'
-import {
-  type Delivered,
-  describeFiles,
-  discardTemplate,
-  isCurrent,
-  missingIn,
-  type Template,
-  template,
-} from './template.ts'
+import { type Delivered, discardTemplate, type Template, template } from './template.ts'
 
 /**
  * Guests that are restored from their kernel's template, each a private copy of it. Where a template cannot be used the
@@ -28,6 +21,8 @@ export class Restores implements GuestSource {
   readonly #delivery: Delivered
   readonly #progress: Progress
   #saved: Template | undefined
+  /** The package that guests of the template have. */
+  #savedPackage = ''
   #rebuilt: Promise<void> | undefined
   #spare: Promise<Guest> | undefined
   /** Guests that have served a file and can serve another, where files share them. */
@@ -50,6 +45,7 @@ export class Restores implements GuestSource {
    */
   async prepare(): Promise<void> {
     try {
+      this.#savedPackage = this.#delivery.package.folder
       this.#saved = await template(this.#spec, this.#delivery, this.#progress)
       this.#refuse(this.#saved.bootSplats)
     } catch (error) {
@@ -127,7 +123,7 @@ export class Restores implements GuestSource {
   }
 
   get packageFolder(): string {
-    return this.#delivery.packageFolder
+    return this.#delivery.package.folder
   }
 
   get identity(): Readonly<Record<string, unknown>> {
@@ -137,7 +133,7 @@ export class Restores implements GuestSource {
       accelerator: machine.accelerator,
       memory: machine.memory,
       cpus: machine.cpus,
-      modules: describeFiles(this.#delivery.files.filter(({ path }) => path.endsWith('.ko'))),
+      modules: Object.fromEntries(this.#delivery.modules.map(file => [file.path, sha256(file.content)])),
       package: this.packageFolder,
     }
   }
@@ -187,7 +183,7 @@ export class Restores implements GuestSource {
   async #boot(): Promise<Guest> {
     const guest = await Guest.boot(this.#spec)
     try {
-      await guest.deliver(this.#delivery.files)
+      await guest.deliver([...this.#delivery.package.files, ...this.#delivery.modules])
       this.#refuse(await bootSplats(guest, this.decoder))
     } catch (error) {
       await guest.end()
@@ -221,15 +217,11 @@ export class Restores implements GuestSource {
   }
 
   async #restore(): Promise<Guest> {
-    for (let attempt = 0; this.#saved && attempt < 3; attempt++) {
-      const saved = this.#saved
-      const guest = await Guest.restore(this.#spec, saved, missingIn(saved, this.#delivery.files))
-      if (isCurrent(saved)) return guest
-      // What the guest has, modules above all, is then not what that template's manifest says.
-      await guest.end()
-      this.#saved = await template(this.#spec, this.#delivery, this.#progress)
-    }
-    throw new MachineryError(this.#saved ? 'other runs keep replacing it' : 'there is no template')
+    if (!this.#saved) throw new MachineryError('there is no template')
+    const { package: own, modules } = this.#delivery
+    // In watch mode the package changes under way.
+    const files = own.folder === this.#savedPackage ? modules : [...own.files, ...modules]
+    return await Guest.restore(this.#spec, this.#saved, files)
   }
 
   async #rebuild(error: unknown): Promise<void> {
@@ -246,4 +238,8 @@ export class Restores implements GuestSource {
       `no template for ${this.#spec.label} (${messageOf(error)}): each file gets a cold boot`,
     )
   }
+}
+
+function sha256(content: Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex')
 }

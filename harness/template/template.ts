@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, readFileSync, statSync } from 'node:fs'
+import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -10,6 +10,7 @@ import { withCore } from '../base/cores.ts'
 import { isErrno, MachineryError } from '../base/errors.ts'
 import type { Progress } from '../base/progress.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
+import { runInGuest } from '../guest/guest-program.ts'
 import { qemuIdentity } from '../qemu/qemu.ts'
 import { bootSplats } from '../verdict/boot.ts'
 import { Decoder, type SymbolFiles } from '../verdict/decode.ts'
@@ -17,23 +18,27 @@ import { bootWithClock } from './clock.ts'
 import { warmUp } from './warm.ts'
 
 const SAVE_LIMIT = 60_000
-/** Changes when what is saved does, for the same kernel and image. */
-const RECIPE = '7'
+/** What a restored guest is given, in number and size. */
+const likeModulesFolder = '/run/warm-up'
+const likeModules = [0, 1, 2, 3].map(each => ({
+  path: `${likeModulesFolder}/${each}`,
+  content: Buffer.alloc(10_000, 1),
+}))
 
 const fileSchema = v.object({ size: v.number(), modified: v.number(), sha256: v.string() })
 const manifestSchema = v.object({
   release: v.string(),
   ram: fileSchema,
   state: fileSchema,
-  files: v.record(v.string(), v.string()),
   bootSplats: v.array(v.string()),
 })
 
 /** What guests are given beside their image. */
 export interface Delivered {
-  readonly files: readonly DeliveredFile[]
-  /** Where this project's own package lies among them. */
-  readonly packageFolder: string
+  /** This project's own package, which a template has: its folder is named after its content. */
+  readonly package: { readonly folder: string; readonly files: readonly DeliveredFile[] }
+  /** The modules under test, which no template has: each guest gets those of its own run. */
+  readonly modules: readonly DeliveredFile[]
   /** Where the symbols of the kernel and of the modules among them are. */
   readonly symbols: SymbolFiles
 }
@@ -44,25 +49,6 @@ export interface Template extends SavedGuest {
   readonly stamp: string
   /** What the kernel reported of itself before it was saved. */
   readonly bootSplats: readonly string[]
-}
-
-const digests = new WeakMap<DeliveredFile, string>()
-
-/** The SHA-256 of a file's content, computed once. */
-function digestOf(file: DeliveredFile): string {
-  const known = digests.get(file) ?? createHash('sha256').update(file.content).digest('hex')
-  digests.set(file, known)
-  return known
-}
-
-/** SHA-256 of these files, by their paths in the guest. */
-export function describeFiles(files: readonly DeliveredFile[]): Record<string, string> {
-  return Object.fromEntries(files.map(file => [file.path, digestOf(file)]))
-}
-
-/** The files that guests of a template do not have yet, or have differently. */
-export function missingIn(saved: SavedGuest, files: readonly DeliveredFile[]): DeliveredFile[] {
-  return files.filter(file => saved.files[file.path] !== digestOf(file))
 }
 
 /**
@@ -90,12 +76,8 @@ export async function discardTemplate(
   if (isCurrent(template)) await discard('templates', await templateKey(spec, delivery))
 }
 
-/**
- * Whether the files of a template are still those that were looked at. Other runs may remove it (it did not restore for
- * them, or has to make room) and make one of the same key, in which guests have *their* modules: asked after a restore, this tells
- * which of them was restored.
- */
-export function isCurrent({ ram, stamp }: Template): boolean {
+/** Whether the files of a template are still those that were looked at: another run may have made it anew since. */
+function isCurrent({ ram, stamp }: Template): boolean {
   return stampOf(ram) === stamp
 }
 
@@ -104,25 +86,28 @@ function stampOf(file: string): string {
   return `${status?.ino} ${status?.mtimeNs}`
 }
 
-/**
- * Of all that goes into a template but the modules, which are brought along where they differ: editing a module or a
- * suite builds nothing anew. This project's own package counts: guests have it loaded, and bringing another one along
- * costs every restore 0.35 s under emulation, more in one run than a new template.
- */
-async function templateKey(
+/** Of all that goes into a template. The package is among it, for guests have it loaded; modules and test files are not. */
+export async function templateKey(
   { machine, identity, worker = {} }: GuestSpec,
-  { packageFolder }: Delivered,
+  delivery: Delivered,
 ): Promise<string> {
-  const warmUpFile = readFileSync(path.join(import.meta.dirname, 'warm-up.ts'))
   const { accelerator, memory, cpus, parameters = [] } = machine
   const shape = JSON.stringify([accelerator, memory, cpus, parameters, worker])
-  const command = readFileSync(path.join(import.meta.dirname, '../qemu/command.ts'))
-  return contentKey([RECIPE, identity, await qemuIdentity(), shape, warmUpFile, command, packageFolder])
+  return contentKey([...recipe(), identity, qemuIdentity(), shape, delivery.package.folder])
+}
+
+/** Our own files that decide what is saved: a changed one is another template. */
+function recipe(): string[] {
+  const here = readdirSync(import.meta.dirname).filter(name => /^[\w-]+\.[jt]s$/.test(name))
+  return [...here.sort(), '../qemu/command.ts'].flatMap(name => [
+    name,
+    readFileSync(path.join(import.meta.dirname, name), 'utf8'),
+  ])
 }
 
 async function buildTemplate(
   spec: GuestSpec,
-  { files, packageFolder, symbols }: Delivered,
+  { package: own, symbols }: Delivered,
   folder: string,
   progress: Progress,
 ): Promise<void> {
@@ -133,13 +118,13 @@ async function buildTemplate(
     const guest = await bootWithClock(spec, ram, progress)
     try {
       update('warm up')
-      await guest.deliver(files)
-      const [failure] = await warmUp(guest, packageFolder, spec.worker)
+      await guest.deliver(own.files)
+      const [failure] = await warmUp(guest, own.folder, spec.worker)
       if (failure !== undefined)
         progress.note(`the template of ${spec.label} is not warm, so that files take longer: ${failure}`)
-      // The agent's part of a restore, so that its code is compiled too.
-      for (let round = 0; round < 3; round++)
-        await guest.renew([{ path: '/tmp/warm-up', content: Buffer.alloc(1) }])
+      // The agent's part of a restore, so that its code is compiled too. Nothing of it stays.
+      for (let round = 0; round < 3; round++) await guest.renew(likeModules)
+      await runInGuest(guest, { command: ['rm', '-r', likeModulesFolder], folder: '/', environment: {} })
       const splats = await bootSplats(guest, new Decoder(symbols))
       update('save')
       await guest.qemu.save(state, SAVE_LIMIT)
@@ -150,7 +135,6 @@ async function buildTemplate(
         release,
         ram: await describeFile(ram),
         state: await describeFile(state),
-        files: describeFiles(files),
         bootSplats: splats,
       }
       await writeFile(path.join(folder, 'manifest.json'), JSON.stringify(manifest))
@@ -166,11 +150,11 @@ async function buildTemplate(
 function savedGuest(folder: string): Template {
   const ram = path.join(folder, 'ram')
   const stamp = stampOf(ram)
-  const { release, files, bootSplats } = v.parse(
+  const { release, bootSplats } = v.parse(
     manifestSchema,
     JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')),
   )
-  const saved = { ram, state: path.join(folder, 'state'), release, files, stamp, bootSplats }
+  const saved = { ram, state: path.join(folder, 'state'), release, stamp, bootSplats }
   // The manifest was read between two looks at the same RAM file, so it is of that one.
   return isCurrent(saved) ? saved : savedGuest(folder)
 }

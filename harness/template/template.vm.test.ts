@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { guestPaths } from '../../guest/agent/protocol.ts'
 import { cacheRoot } from '../base/cache.ts'
 import type { Progress } from '../base/progress.ts'
 import { defaultKernel } from '../fixtures/kernel.ts'
@@ -18,7 +19,7 @@ import { firstQemu, killFirstQemu, qemusOf } from '../fixtures/processes.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
 import { runInGuest } from '../guest/guest-program.ts'
 import { Restores } from './restores.ts'
-import { type Delivered, discardTemplate, template } from './template.ts'
+import { type Delivered, template } from './template.ts'
 
 /** A kernel spec of these tests' own, so that what they damage is nobody else's template. */
 let spec: GuestSpec
@@ -90,8 +91,7 @@ test('files that are newer but the same are not built again', async () => {
 })
 
 test('a template whose warm-up fails is used, and that it is slower is said', async () => {
-  const { files, symbols } = delivery
-  const nowhere = { files, symbols, packageFolder: '/nowhere' }
+  const nowhere: Delivered = { ...delivered(delivery), package: { folder: '/nowhere', files: [] } }
   const cold = await template(spec, nowhere, progress)
   onTestFinished(() => rmSync(path.dirname(cold.ram), { recursive: true, force: true }))
   expect(notes).toEqual([
@@ -152,32 +152,19 @@ describe('a source of guests', () => {
     expect(notes[0]).toMatch(/no template for .* \(no space left.*\): each file gets a cold boot/)
   })
 
-  test('a template that another run has replaced is not taken for the one that was looked at', async () => {
-    const module = '/run/netlink-vmtest/modules/replaced'
-    const { files, packageFolder, symbols } = delivery
-    const having = (content: string): Delivered => ({
-      packageFolder,
-      symbols,
-      files: [...files, { path: module, content: Buffer.from(content) }],
-    })
-    const [ours, theirs] = [having('ours'), having('theirs')]
-    const own = { ...spec, identity: `${spec.identity} replaced` }
-    const source = new Restores(own, ours, progress)
-    await source.prepare()
-    // Another run finds that it does not restore, and makes one of the same key with its own modules.
-    await discardTemplate(own, theirs, await template(own, theirs, progress))
-    const replacement = await template(own, theirs, progress)
-    onTestFinished(() => rmSync(path.dirname(replacement.ram), { recursive: true }))
-
-    const guest = await source.acquire()
-    const { output } = await runInGuest(guest, {
-      command: ['cat', module],
-      folder: '/',
-      environment: {},
-    })
-    expect(output).toBe('ours')
-    await source.release(guest)
-    await source.close()
+  test('guests of one template have the modules of their own run only', async () => {
+    for (const name of ['first', 'second']) {
+      const modules = [{ path: `${guestPaths.modules}/${name}.ko`, content: Buffer.from(name) }]
+      const source = new Restores(spec, { ...delivered(delivery), modules }, progress)
+      await source.prepare()
+      const guest = await source.acquire()
+      const command = ['sh', '-c', `cd ${guestPaths.modules} && ls && cat *`]
+      const { output } = await runInGuest(guest, { command, folder: '/', environment: {} })
+      expect(output).toBe(`${name}.ko\n${name}`)
+      await source.release(guest)
+      await source.close()
+    }
+    expect(built()).toBe(false)
   })
 
   test('does not go on with a kernel that does not boot at all', async () => {
@@ -216,6 +203,11 @@ describe('a source of guests', () => {
     expect(notes).toEqual([])
   })
 })
+
+/** A copy whose parts can be replaced: those of a Delivery are getters. */
+function delivered({ package: own, modules, symbols }: Delivered): Delivered {
+  return { package: own, modules, symbols }
+}
 
 function manifest(): string {
   return path.join(path.dirname(saved.ram), 'manifest.json')

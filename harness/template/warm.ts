@@ -28,6 +28,8 @@ export async function warmUp(
       ...Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)),
       root: import.meta.dirname,
       config: false,
+      // Vitest's own, of how long files took: it would lie among our sources.
+      cache: false,
       watch: false,
       include: ['warm-up.ts'],
       reporters: [{}],

@@ -52,7 +52,8 @@ export function keepEvidence(root: string, file: string, evidence: Evidence): st
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   writeFileSync(path.join(root, top, '.gitignore'), '*\n')
-  const write = (name: string, content: string) => writeFileSync(path.join(folder, name), content)
+  const write = (name: string, content: string, mode = 0o666) =>
+    writeFileSync(path.join(folder, name), content, { mode })
   write('console.log', plainConsole(guest.qemu.console))
   write('kernel.log', markedLog(guest, marks, since))
   write(
@@ -63,6 +64,7 @@ export function keepEvidence(root: string, file: string, evidence: Evidence): st
   write(
     'rerun.sh',
     `#!/bin/sh\n# Runs just this file again, on the same kernel.\ncd ${quoted(process.cwd())} || exit\n${rerun(guest.label, file)}\n`,
+    0o777,
   )
   return relative
 }

@@ -1,5 +1,5 @@
 /** That Vitest takes the kernel's reports for what they are: failures. Which report gets which verdict: fault-table.e2e.test.ts. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -51,6 +51,7 @@ test("what a failed file's guest said is kept, in a folder that is named, and ca
     modules: { '/run/netlink-vmtest/modules/faults.ko': expect.stringMatching(/^[\da-f]{64}$/) },
   })
   expect(read('qemu.txt')).toMatch(/^qemu-system-x86_64 .*-kernel /)
+  expect(statSync(path.join(cwd, folder, 'rerun.sh')).mode & 0o100).toBe(0o100)
   expect(read('rerun.sh')).toContain(`run-vm.sh --kernel ${hostLabel()} lost-panic.fixture.ts`)
   expect(existsSync(path.join(cwd, '.netlink-vmtest/.gitignore'))).toBe(true)
 })

@@ -2,6 +2,7 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { MachineryError } from '../../harness/base/errors.ts'
 import { lastLines, runTool } from '../../harness/base/process.ts'
+import { requireTool } from '../../harness/base/tools.ts'
 import { throwIfFull } from '../debian/archive.ts'
 
 /**
@@ -47,6 +48,7 @@ export async function extractSource(deb: string, series: string, tree: string): 
   await mkdir(partial, { recursive: true })
   const inner = `./usr/src/linux-source-${series}.tar.xz`
   const top = `linux-source-${series}`
+  for (const tool of ['dpkg-deb', 'tar', 'xz']) requireTool(tool)
   const result = await runTool(
     'bash',
     [

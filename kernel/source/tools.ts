@@ -1,5 +1,6 @@
 import { MachineryError } from '../../harness/base/errors.ts'
 import { runTool } from '../../harness/base/process.ts'
+import { packageOf } from '../../harness/base/tools.ts'
 
 /** What building a kernel takes beside what building modules does, and Debian's packages that have it. */
 const tools: readonly {
@@ -7,13 +8,11 @@ const tools: readonly {
   readonly debian: string
   readonly check: readonly string[]
 }[] = [
-  { name: 'gcc', debian: 'gcc', check: ['gcc', '--version'] },
-  { name: 'make', debian: 'make', check: ['make', '--version'] },
-  { name: 'flex', debian: 'flex', check: ['flex', '--version'] },
-  { name: 'bison', debian: 'bison', check: ['bison', '--version'] },
-  { name: 'bc', debian: 'bc', check: ['bc', '--version'] },
-  { name: 'perl', debian: 'perl', check: ['perl', '-e', '1'] },
-  { name: 'xz', debian: 'xz-utils', check: ['xz', '--version'] },
+  ...['gcc', 'make', 'flex', 'bison', 'bc', 'perl', 'xz'].map(name => ({
+    name,
+    debian: packageOf(name) ?? name,
+    check: [name, '--version'],
+  })),
   // objtool reads object files with it.
   {
     name: "libelf's headers",

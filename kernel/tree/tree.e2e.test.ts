@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { silentProgress } from '../../harness/base/progress.ts'
-import { buildModules } from '../build-modules.ts'
+import { buildModules } from '../build/build-modules.ts'
 import type { Kernel } from '../kernel.ts'
 import { hostLabel, provideKernel } from '../provide.ts'
 
@@ -59,9 +59,9 @@ test('modules build against a tree, in which nothing is written', async () => {
   const before = state(root)
   const kernel = await provideKernel(`tree:${tree}`, { progress: silentProgress })
   const ours = path.join(import.meta.dirname, '../modules')
-  const { modules } = await buildModules(kernel, ours, { progress: silentProgress })
+  const modules = await buildModules(kernel, [{ dir: ours }], { progress: silentProgress })
   expect([...modules.keys()].sort()).toEqual(['genlexample', 'nlcustom', 'nlexample', 'nlhello'])
-  for (const file of modules.values())
+  for (const { file } of modules.values())
     expect(readFileSync(file, 'latin1')).toContain(`vermagic=${kernel.release} `)
   expect(state(root)).toEqual(before)
 }, 300_000)

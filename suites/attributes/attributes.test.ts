@@ -1,20 +1,8 @@
 /** Attributes that are accepted though they are unusual; those that are refused are in suites/errors. */
 import { attr, NLA_F_NET_BYTEORDER, NLM_F_ACK, type Socket } from 'netlink-vmtest/netlink'
-import {
-  acknowledgement,
-  exchange,
-  get,
-  heard,
-  loadModule,
-  NLE_MYVAR,
-  notification,
-  openExample,
-  refusal,
-  reply,
-  unloadModule,
-  update,
-} from 'netlink-vmtest/testing'
+import { acknowledgement, exchange, heard, loadModule, refusal, unloadModule } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { get, NLE_MYVAR, notification, openExample, reply, update } from '../support/nlexample.ts'
 
 const ACK = NLM_F_ACK
 

@@ -1,19 +1,8 @@
 /** Several messages in a datagram, and datagrams that do not end where their messages do. */
 import { NLM_F_ACK, NLM_F_ECHO, type Socket } from 'netlink-vmtest/netlink'
-import {
-  acknowledgement,
-  exchange,
-  get,
-  heard,
-  loadModule,
-  notification,
-  openExample,
-  refusal,
-  reply,
-  unloadModule,
-  update,
-} from 'netlink-vmtest/testing'
+import { acknowledgement, exchange, heard, loadModule, refusal, unloadModule } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { get, notification, openExample, reply, update } from '../support/nlexample.ts'
 
 const ACK = NLM_F_ACK
 

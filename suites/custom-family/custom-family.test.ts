@@ -2,23 +2,25 @@
 import { encodeMessage, NLM_F_ACK, NLM_F_REQUEST, OverflowError, type Socket } from 'netlink-vmtest/netlink'
 import {
   asUser,
+  drain,
+  heardUntilMarker,
+  KernelLog,
+  loadModule,
+  NetworkNamespace,
+  nobody,
+  transcript,
+  unloadModule,
+} from 'netlink-vmtest/testing'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import {
   customAnswer,
   customAnswerBytes,
   customMask,
   customTold,
   customToldBytes,
-  drain,
-  heardUntilMarker,
-  KernelLog,
-  loadModule,
   NETLINK_MYGROUP,
-  NetworkNamespace,
-  nobody,
   openCustom,
-  transcript,
-  unloadModule,
-} from 'netlink-vmtest/testing'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+} from '../support/nlcustom.ts'
 
 const byMembership = { memberships: [NETLINK_MYGROUP] }
 const byMask = { groups: customMask }

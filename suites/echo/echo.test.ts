@@ -1,21 +1,16 @@
 /** NLM_F_ECHO: the requester gets a copy of the notification that its update causes. */
 import { NLM_F_ACK, NLM_F_ECHO, type Socket } from 'netlink-vmtest/netlink'
+import { acknowledgement, exchange, heard, loadModule, refusal, unloadModule } from 'netlink-vmtest/testing'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
-  acknowledgement,
-  exchange,
   get,
-  heard,
-  loadModule,
   NLE_MYVAR,
   NLEX_MSG_UPD,
   notification,
   openExample,
-  refusal,
   reply,
-  unloadModule,
   update,
-} from 'netlink-vmtest/testing'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+} from '../support/nlexample.ts'
 
 const ECHO = NLM_F_ECHO
 const ACK = NLM_F_ACK

@@ -11,19 +11,14 @@ import {
 import {
   acknowledgement,
   exchange,
-  get,
   heard,
   loadModule,
-  NLE_MYVAR,
-  notification,
-  openExample,
   type Reason,
   refusal,
-  reply,
   unloadModule,
-  update,
 } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { get, NLE_MYVAR, notification, openExample, reply, update } from '../support/nlexample.ts'
 
 const ACK = NLM_F_ACK
 /** The value that no refused request may change. */

@@ -9,16 +9,16 @@ import {
 } from 'netlink-vmtest/netlink'
 import {
   exchange,
-  GenericExample,
   heard,
   loadModule,
-  NLE_MYVAR,
   openGeneric,
   type Reason,
   refusal,
   unloadModule,
 } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { GenericExample } from '../support/genlexample.ts'
+import { NLE_MYVAR } from '../support/nlexample.ts'
 
 /** The value that no refused request may change. */
 const kept = 0x01020304

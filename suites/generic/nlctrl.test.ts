@@ -13,8 +13,6 @@ import {
 } from 'netlink-vmtest/netlink'
 import {
   type ControlMessage,
-  CTRL_ATTR_FAMILY_ID,
-  CTRL_ATTR_FAMILY_NAME,
   CTRL_CMD_DELFAMILY,
   CTRL_CMD_DELMCAST_GRP,
   CTRL_CMD_GETFAMILY,
@@ -24,13 +22,14 @@ import {
   heard,
   loadModule,
   moduleReferences,
-  NLEX_FAMILY_NAME,
   openGeneric,
   parseControl,
   resolveFamily,
   unloadModule,
 } from 'netlink-vmtest/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME } from '../../guest/programs/nlctrl.ts'
+import { NLEX_FAMILY_NAME } from '../support/genlexample.ts'
 
 let a: Socket
 beforeEach(() => {

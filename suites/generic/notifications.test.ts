@@ -5,10 +5,8 @@ import {
   acknowledgementBytes,
   drain,
   exchange,
-  GenericExample,
   heard,
   loadModule,
-  NLE_MYVAR,
   openGeneric,
   refusal,
   transcript,
@@ -16,6 +14,8 @@ import {
   wire,
 } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { GenericExample } from '../support/genlexample.ts'
+import { NLE_MYVAR } from '../support/nlexample.ts'
 
 const ACK = NLM_F_ACK
 

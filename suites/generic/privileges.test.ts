@@ -5,12 +5,10 @@ import {
   asUser,
   CAP_NET_ADMIN,
   exchange,
-  GenericExample,
   hasUserNamespaces,
   heard,
   loadModule,
   NetworkNamespace,
-  NLEX_FAMILY_NAME,
   nobody,
   openGeneric,
   refusal,
@@ -20,6 +18,7 @@ import {
   withoutCapability,
 } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { GenericExample, NLEX_FAMILY_NAME } from '../support/genlexample.ts'
 
 const ACK = NLM_F_ACK
 

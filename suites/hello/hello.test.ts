@@ -6,13 +6,13 @@ import {
   KernelLog,
   loadModule,
   moduleReferences,
-  NETLINK_EXAMPLE,
   NetworkNamespace,
   nobody,
   slabGrowthBy,
   unloadModule,
 } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { NETLINK_EXAMPLE } from '../support/nlexample.ts'
 
 const open = () => Socket.open(NETLINK_EXAMPLE)
 /** A message that asks for all that can be asked for. */

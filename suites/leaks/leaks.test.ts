@@ -2,18 +2,16 @@
 import { attr, NLM_F_ACK, NLM_F_ECHO } from 'netlink-vmtest/netlink'
 import {
   asUser,
-  get,
   kernel,
   loadModule,
   moduleReferences,
   nobody,
-  openExample,
   slabGrowth,
   slabGrowthBy,
   unloadModule,
-  update,
 } from 'netlink-vmtest/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { get, openExample, update } from '../support/nlexample.ts'
 
 beforeAll(() => loadModule('nlexample'))
 afterAll(() => unloadModule('nlexample'))

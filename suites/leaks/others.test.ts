@@ -1,15 +1,9 @@
 /** A thousand messages of each kind to genlexample and nlcustom, after which the kernel has as much in its slab caches as before. */
 import { attr, NLM_F_ACK, NLM_F_DUMP } from 'netlink-vmtest/netlink'
-import {
-  GenericExample,
-  loadModule,
-  moduleReferences,
-  openCustom,
-  openGeneric,
-  slabGrowthBy,
-  unloadModule,
-} from 'netlink-vmtest/testing'
+import { loadModule, moduleReferences, openGeneric, slabGrowthBy, unloadModule } from 'netlink-vmtest/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { GenericExample } from '../support/genlexample.ts'
+import { openCustom } from '../support/nlcustom.ts'
 
 describe('genlexample: slab caches do not grow', () => {
   let nlex: GenericExample

@@ -2,16 +2,15 @@
 import { readFileSync } from 'node:fs'
 import { Socket } from 'netlink-vmtest/netlink'
 import {
-  customAnswer,
   heardUntilMarker,
   KernelLog,
   loadModule,
   moduleReferences,
-  NETLINK_CUSTOMFAMILY,
-  NETLINK_EXAMPLE,
   unloadModule,
 } from 'netlink-vmtest/testing'
 import { afterEach, describe, expect, it } from 'vitest'
+import { customAnswer, NETLINK_CUSTOMFAMILY } from '../support/nlcustom.ts'
+import { NETLINK_EXAMPLE } from '../support/nlexample.ts'
 
 const modules = [
   ['nlhello', NETLINK_EXAMPLE, 'Hello world', []],

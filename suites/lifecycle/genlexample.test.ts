@@ -3,16 +3,15 @@ import { NLM_F_ACK } from 'netlink-vmtest/netlink'
 import {
   acknowledgement,
   exchange,
-  GenericExample,
   loadModule,
   moduleReferences,
-  NLEX_FAMILY_NAME,
   openGeneric,
   refusal,
   resolveFamily,
   unloadModule,
 } from 'netlink-vmtest/testing'
 import { afterEach, describe, expect, it } from 'vitest'
+import { GenericExample, NLEX_FAMILY_NAME } from '../support/genlexample.ts'
 
 afterEach(() => {
   for (const name of ['genlexample', 'nlexample', 'nlcustom'])

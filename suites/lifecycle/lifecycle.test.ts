@@ -1,20 +1,9 @@
 /** Loading and unloading. Every test leaves the module unloaded. */
 import { readFileSync } from 'node:fs'
 import { NLM_F_ACK, SystemCallError } from 'netlink-vmtest/netlink'
-import {
-  acknowledgement,
-  exchange,
-  get,
-  loadModule,
-  moduleReferences,
-  NETLINK_EXAMPLE,
-  notification,
-  openExample,
-  reply,
-  unloadModule,
-  update,
-} from 'netlink-vmtest/testing'
+import { acknowledgement, exchange, loadModule, moduleReferences, unloadModule } from 'netlink-vmtest/testing'
 import { afterEach, describe, expect, it } from 'vitest'
+import { get, NETLINK_EXAMPLE, notification, openExample, reply, update } from '../support/nlexample.ts'
 
 afterEach(() => {
   for (const name of ['nlexample', 'nlhello']) if (moduleReferences(name) !== undefined) unloadModule(name)
@@ -48,6 +37,7 @@ describe('rmmod with a socket open', () => {
     loadModule('nlexample')
     const socket = openExample(options)
     expect(() => unloadModule('nlexample')).toThrow(expect.objectContaining({ code: 'EAGAIN' }))
+    expect(() => unloadModule('nlexample')).toThrow('nlexample: delete_module: EAGAIN: it is in use')
     const request = update(1, { flags: NLM_F_ACK, sequence: 1 })
     const expected = [acknowledgement(request, socket)]
     if ('groups' in options || 'memberships' in options) expected.unshift(notification(1, socket, 1))
@@ -66,6 +56,7 @@ describe('load twice', () => {
       using a = openExample()
       a.send(update(0x01020304))
       expect(() => loadModule('nlexample')).toThrow(expect.objectContaining({ code: 'EEXIST' }))
+      expect(() => loadModule('nlexample')).toThrow(/^nlexample: finit_module: EEXIST: it is loaded already/)
       expect(await exchange(a, get())).toEqual([reply(0x01020304, a)])
     }
     unloadModule('nlexample')
@@ -89,6 +80,15 @@ describe('bus taken by the other module', () => {
     // and then it is free
     loadModule(second)
     unloadModule(second)
+  })
+})
+
+describe('a module that is not there', () => {
+  it('is named, with those that are', () => {
+    expect(() => loadModule('nlexampel')).toThrow(
+      /^nlexampel: there is no such module under test, but .*\bnlexample\b/,
+    )
+    expect(() => unloadModule('nlexampel')).toThrow('nlexampel: delete_module: ENOENT: it is not loaded')
   })
 })
 

@@ -1,20 +1,25 @@
 /** Notifications of updates, to subscribers by membership and by bind mask. */
-import { attr, NLM_F_ACK, type Socket, SystemCallError } from 'netlink-vmtest/netlink'
+import {
+  attr,
+  encodeMessage,
+  NLM_F_ACK,
+  NLM_F_REQUEST,
+  Socket,
+  SystemCallError,
+} from 'netlink-vmtest/netlink'
 import {
   acknowledgement,
+  asUser,
   exchange,
-  get,
   heard,
   loadModule,
-  notification,
-  openExample,
+  nobody,
   refusal,
-  reply,
   unloadModule,
-  update,
   wire,
 } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { get, notification, openExample, reply, update } from '../support/nlexample.ts'
 
 const ACK = NLM_F_ACK
 const values = [0, 1, 0xffffffff, 65536, 0x01020304]
@@ -204,5 +209,22 @@ describe('groups', () => {
     using all = openExample({ groups: 0xffffffff })
     a.send(update(7, { sequence: 4 }))
     expect(await heard(all)).toEqual([notification(7, a, 4)])
+  })
+})
+
+describe('the helpers, as the README shows them', () => {
+  it('a request is acknowledged and told; without privileges it is refused', async () => {
+    using a = Socket.open(21)
+    using subscriber = Socket.open(21, { memberships: [1] })
+    const value = attr.u32(1, 42)
+    const request = encodeMessage({ type: 16, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 1 }, value)
+
+    // All that came for it, and nothing else: an expected silence is an empty list, and nobody sleeps.
+    expect(await exchange(a, request)).toEqual([acknowledgement(request, a)])
+    const told = encodeMessage({ type: 16, sequence: 1, portId: a.portId }, value)
+    expect(await heard(subscriber)).toEqual([wire(told, { groups: 1 })])
+
+    asUser(nobody, () => a.send(request))
+    expect(await heard(a)).toEqual([refusal(request, a, 'EPERM')])
   })
 })

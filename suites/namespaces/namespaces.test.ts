@@ -3,17 +3,13 @@ import { type Datagram, NLM_F_ACK, type Socket } from 'netlink-vmtest/netlink'
 import {
   acknowledgement,
   exchange,
-  get,
   heard,
   loadModule,
   NetworkNamespace,
-  notification,
-  openExample,
-  reply,
   unloadModule,
-  update,
 } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { get, notification, openExample, reply, update } from '../support/nlexample.ts'
 
 let elsewhere: NetworkNamespace
 let a: Socket

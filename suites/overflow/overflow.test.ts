@@ -4,18 +4,13 @@ import {
   acknowledgementBytes,
   drain,
   exchange,
-  get,
   heard,
   loadModule,
-  notification,
-  openExample,
-  reply,
   transcript,
   unloadModule,
-  update,
-  variableBytes,
 } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { get, notification, openExample, reply, update, variableBytes } from '../support/nlexample.ts'
 
 const count = 400
 const receiveBuffer = 4096

@@ -5,20 +5,17 @@ import {
   asUser,
   CAP_NET_ADMIN,
   exchange,
-  get,
   hasUserNamespaces,
   heard,
   loadModule,
   nobody,
-  openExample,
   refusal,
-  reply,
   sendFromUserNamespace,
   unloadModule,
-  update,
   withoutCapability,
 } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { get, openExample, reply, update } from '../support/nlexample.ts'
 
 const ACK = NLM_F_ACK
 /** The value that nobody may change. */

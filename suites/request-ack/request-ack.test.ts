@@ -1,20 +1,8 @@
 /** Requests that set the variable or do nothing, and their acknowledgements. */
 import { encodeMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, type Socket } from 'netlink-vmtest/netlink'
-import {
-  acknowledgement,
-  exchange,
-  get,
-  heard,
-  loadModule,
-  NLEX_MSG_GET,
-  NLEX_MSG_UPD,
-  openExample,
-  refusal,
-  reply,
-  unloadModule,
-  update,
-} from 'netlink-vmtest/testing'
+import { acknowledgement, exchange, heard, loadModule, refusal, unloadModule } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { get, NLEX_MSG_GET, NLEX_MSG_UPD, openExample, reply, update } from '../support/nlexample.ts'
 
 const ACK = NLM_F_ACK
 /** Values that show a wrong width, byte order or sign. */
@@ -181,8 +169,8 @@ describe('no REQUEST flag', () => {
 })
 
 describe('flag 0x100 or 0x8000 on UPD', () => {
-  it.each([0x100, 0x8000])(`flag 0x%x: accepted`, async flag => {
-    const request = update(0x01020304, { flags: ACK | flag, sequence: 16 })
+  it.each(['0x100', '0x8000'])('flag %s: accepted', async flag => {
+    const request = update(0x01020304, { flags: ACK | Number(flag), sequence: 16 })
     expect(await exchange(a, request)).toEqual([acknowledgement(request, a)])
     expect(await exchange(a, get())).toEqual([reply(0x01020304, a)])
   })

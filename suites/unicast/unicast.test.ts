@@ -1,18 +1,8 @@
 /** GET and its reply, which goes to the asking socket alone. */
 import { attr, NLM_F_ACK, type Socket } from 'netlink-vmtest/netlink'
-import {
-  acknowledgement,
-  exchange,
-  get,
-  heard,
-  loadModule,
-  NLE_MYVAR,
-  openExample,
-  reply,
-  unloadModule,
-  update,
-} from 'netlink-vmtest/testing'
+import { acknowledgement, exchange, heard, loadModule, unloadModule } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { get, NLE_MYVAR, openExample, reply, update } from '../support/nlexample.ts'
 
 let a: Socket
 beforeAll(() => loadModule('nlexample'))

@@ -10,7 +10,7 @@ import {
   rtnetlink,
   Socket,
 } from '../index.ts'
-import { sendto } from '../libc.ts'
+import { sendto } from '../socket/libc.ts'
 
 /** Nanoseconds of the clock, and of this thread's work: the second is what neighbours on a busy machine do not spoil. */
 export interface Times {

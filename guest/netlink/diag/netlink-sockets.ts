@@ -2,10 +2,11 @@
  * The netlink sockets of the network namespace, as the kernel sees them: include/uapi/linux/netlink_diag.h, on sockets of
  * NETLINK_SOCK_DIAG. The kernel loads the module netlink_diag, if it has it.
  */
-import type { DumpOptions } from '../dump.ts'
-import { attributes, payload, struct } from '../schema.ts'
-import type { Socket } from '../socket.ts'
-import { array, bytes, pad, u8, u32 } from '../value.ts'
+
+import { attributes, payload, struct } from '../codec/schema.ts'
+import { array, bytes, pad, u8, u32 } from '../codec/value.ts'
+import type { DumpOptions } from '../socket/dump.ts'
+import type { Socket } from '../socket/socket.ts'
 
 /** nlmsg_type of requests and of answers. */
 export const SOCK_DIAG_BY_FAMILY = 20

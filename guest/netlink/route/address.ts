@@ -2,13 +2,13 @@
  * IP addresses of links: struct ifaddrmsg and IFA_* of include/uapi/linux/if_addr.h;
  * Documentation/netlink/specs/rt-addr.yaml. Attributes have the kernel's names without their prefix.
  */
-import { NLM_F_CREATE, NLM_F_EXCL } from '../constants.ts'
-import type { DumpOptions } from '../dump.ts'
-import { ipAddress, parseIPAddress } from '../ip-address.ts'
-import { attributes, type PayloadInput, payload, struct } from '../schema.ts'
-import type { Socket } from '../socket.ts'
-import { s32, string, type TypeOf, u8, u32 } from '../value.ts'
-import type { WaitOptions } from '../wait.ts'
+import { NLM_F_CREATE, NLM_F_EXCL } from '../codec/constants.ts'
+import { ipAddress, parseIPAddress } from '../codec/ip-address.ts'
+import { attributes, type PayloadInput, payload, struct } from '../codec/schema.ts'
+import { s32, string, type TypeOf, u8, u32 } from '../codec/value.ts'
+import type { DumpOptions } from '../socket/dump.ts'
+import type { Socket } from '../socket/socket.ts'
+import type { WaitOptions } from '../socket/wait.ts'
 
 /** nlmsg_type: creates or changes an address; also that one was, and the answer to a request for one. */
 export const RTM_NEWADDR = 20

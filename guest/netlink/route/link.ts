@@ -2,11 +2,17 @@
  * Network devices, as rtnetlink calls them links: struct ifinfomsg and IFLA_* of include/uapi/linux/if_link.h;
  * Documentation/netlink/specs/rt-link.yaml. Attributes have the kernel's names without their prefix.
  */
-import { NLM_F_CREATE, NLM_F_EXCL } from '../constants.ts'
-import type { DumpOptions } from '../dump.ts'
-import { MalformedError } from '../errors.ts'
-import { attributes, headed, nested, type PayloadContent, payload, selected, struct } from '../schema.ts'
-import type { Socket } from '../socket.ts'
+import { NLM_F_CREATE, NLM_F_EXCL } from '../codec/constants.ts'
+import { MalformedError } from '../codec/errors.ts'
+import {
+  attributes,
+  headed,
+  nested,
+  type PayloadContent,
+  payload,
+  selected,
+  struct,
+} from '../codec/schema.ts'
 import {
   arrayView,
   be16,
@@ -22,8 +28,10 @@ import {
   u16,
   u32,
   u64,
-} from '../value.ts'
-import type { WaitOptions } from '../wait.ts'
+} from '../codec/value.ts'
+import type { DumpOptions } from '../socket/dump.ts'
+import type { Socket } from '../socket/socket.ts'
+import type { WaitOptions } from '../socket/wait.ts'
 
 /** nlmsg_type: creates or changes a link; also that one was, and the answer to a request for one. */
 export const RTM_NEWLINK = 16

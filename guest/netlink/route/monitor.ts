@@ -1,9 +1,10 @@
 /** Changes of links, addresses and routes as they happen: the groups RTNLGRP_* of include/uapi/linux/rtnetlink.h. */
-import type { Datagram } from '../datagram.ts'
-import type { OverflowError } from '../errors.ts'
-import type { Message } from '../message.ts'
-import type { Socket } from '../socket.ts'
-import type { WaitOptions } from '../wait.ts'
+
+import type { Message } from '../codec/message.ts'
+import type { Datagram } from '../socket/datagram.ts'
+import type { OverflowError } from '../socket/errors.ts'
+import type { Socket } from '../socket/socket.ts'
+import type { WaitOptions } from '../socket/wait.ts'
 import { type Address, address, RTM_DELADDR, RTM_NEWADDR } from './address.ts'
 import { type Link, link, RTM_DELLINK, RTM_NEWLINK } from './link.ts'
 import { type Route, RTM_DELROUTE, RTM_NEWROUTE, route } from './route.ts'

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { attr, NETLINK_ROUTE, NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, rtnetlink, Socket } from '../index.ts'
-import { canMakeNamespaces, TestNamespace } from '../test-namespace.ts'
+import { canMakeNamespaces, TestNamespace } from '../socket/test-namespace.ts'
 
 const {
   addAddress,

@@ -2,16 +2,16 @@
  * Routes: struct rtmsg and RTA_* of include/uapi/linux/rtnetlink.h; Documentation/netlink/specs/rt-route.yaml. Attributes have
  * the kernel's names without their prefix.
  */
-import { attr } from '../attribute.ts'
-import { NLM_F_CREATE, NLM_F_EXCL } from '../constants.ts'
-import type { DumpOptions } from '../dump.ts'
-import { MalformedError } from '../errors.ts'
-import { align } from '../integers.ts'
-import { ipAddress, parseIPAddress } from '../ip-address.ts'
-import { attributes, nested, type PayloadInput, payload, struct } from '../schema.ts'
-import type { Socket } from '../socket.ts'
-import { be16, binary, named, padding, s32, type TypeOf, u8, u16, u32, type Value } from '../value.ts'
-import type { WaitOptions } from '../wait.ts'
+import { attr } from '../codec/attribute.ts'
+import { NLM_F_CREATE, NLM_F_EXCL } from '../codec/constants.ts'
+import { MalformedError } from '../codec/errors.ts'
+import { align } from '../codec/integers.ts'
+import { ipAddress, parseIPAddress } from '../codec/ip-address.ts'
+import { attributes, nested, type PayloadInput, payload, struct } from '../codec/schema.ts'
+import { be16, binary, named, padding, s32, type TypeOf, u8, u16, u32, type Value } from '../codec/value.ts'
+import type { DumpOptions } from '../socket/dump.ts'
+import type { Socket } from '../socket/socket.ts'
+import type { WaitOptions } from '../socket/wait.ts'
 
 /** nlmsg_type: creates or changes a route; also that one was, and the answer to a request for one. */
 export const RTM_NEWROUTE = 24

@@ -1,0 +1,44 @@
+/** Generic netlink's own header: struct genlmsghdr of include/uapi/linux/genetlink.h. */
+import { GENL_HDRLEN, NLMSG_HDRLEN } from '../codec/constants.ts'
+import { MalformedError } from '../codec/errors.ts'
+import { readU16, writeU16 } from '../codec/integers.ts'
+import type { Message } from '../codec/message.ts'
+import { struct } from '../codec/schema.ts'
+import { u8, u16 } from '../codec/value.ts'
+
+/** struct genlmsghdr, for schemas: `payload(genlmsghdr, attributes({ ... }))`. */
+export const genlmsghdr = struct({ command: u8, version: u8, reserved: u16 })
+
+/** The fields of a struct genlmsghdr. */
+export interface GenericHeader {
+  /** cmd: the family's command */
+  readonly command: number
+  /** The family's version, 1 by default, which is what nearly all have. */
+  readonly version?: number
+  /** To be 0; kernels from 6.1 on refuse others where the family checks strictly. */
+  readonly reserved?: number
+}
+
+/** The four bytes between the message's header and the attributes: the first part of a generic netlink message. */
+export function encodeGenericHeader({ command, version = 1, reserved = 0 }: GenericHeader): Buffer {
+  const bytes = Buffer.allocUnsafe(GENL_HDRLEN)
+  bytes.writeUInt8(command, 0)
+  bytes.writeUInt8(version, 1)
+  writeU16(bytes, reserved, 2)
+  return bytes
+}
+
+/**
+ * The generic netlink header of a message. Its attributes are `message.attributes(GENL_HDRLEN)`.
+ * @throws MalformedError when the payload is shorter
+ */
+export function parseGenericHeader(message: Message): Required<GenericHeader> {
+  const { bytes } = message
+  if (bytes.length < NLMSG_HDRLEN + GENL_HDRLEN)
+    throw new MalformedError('a payload shorter than a genlmsghdr', NLMSG_HDRLEN)
+  return {
+    command: bytes.readUInt8(NLMSG_HDRLEN),
+    version: bytes.readUInt8(NLMSG_HDRLEN + 1),
+    reserved: readU16(bytes, NLMSG_HDRLEN + 2),
+  }
+}

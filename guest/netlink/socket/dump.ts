@@ -1,0 +1,44 @@
+import type { Message } from '../codec/message.ts'
+import { nextIdentity } from './identity.ts'
+import type { RequestOptions } from './request.ts'
+
+/** How a dump waits, and what happens when it is interrupted. The time limit is for each part of it, a datagram. */
+export interface DumpOptions extends RequestOptions {
+  /**
+   * How often to start again when the kernel says that what it dumped changed meanwhile (NLM_F_DUMP_INTR), so that messages may be
+   * missing or doubled: then messages are handed out only when a dump was complete, and a DumpInterruptedError says that
+   * none was. 0 if not given: messages are handed out as they come, and {@link Dump.isInterrupted} tells.
+   */
+  readonly retries?: number
+}
+
+/**
+ * A dump: the messages of a request with NLM_F_DUMP, to be iterated once or collected once. Nothing is sent before that.
+ * The kernel makes them as they are taken, so that a large dump is never in memory as a whole; leaving the loop early
+ * discards the rest.
+ */
+export class Dump implements AsyncIterable<Message> {
+  /** No other has it, in this process: two are never equal, whoever compares objects. */
+  readonly identity: number = nextIdentity()
+  /** Whether the kernel said, up to now, that what it dumps has changed meanwhile: NLM_F_DUMP_INTR. */
+  isInterrupted = false
+  /** How often it was started: more than once only with {@link DumpOptions.retries}. */
+  attempts = 0
+  readonly #parts: AsyncGenerator<Message[], void, void>
+
+  /** `run` yields the messages of a datagram at a time; {@link Socket.dump} provides it. */
+  constructor(run: (dump: Dump) => AsyncGenerator<Message[], void, void>) {
+    this.#parts = run(this)
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, void> {
+    for await (const part of this.#parts) yield* part
+  }
+
+  /** All messages, in their order. */
+  async collect(): Promise<Message[]> {
+    const messages: Message[] = []
+    for await (const part of this.#parts) for (const message of part) messages.push(message)
+    return messages
+  }
+}

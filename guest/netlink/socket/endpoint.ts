@@ -1,0 +1,146 @@
+/** The kernel's side of a socket: its descriptor, address, memberships and options, and what is sent by it. */
+import { readU32, writeU16, writeU32 } from '../codec/integers.ts'
+import { ClosedError, SystemCallError } from './errors.ts'
+import * as libc from './libc.ts'
+import { inNamespace } from './namespace.ts'
+import { type Destination, type SocketSwitch, switches } from './options.ts'
+
+const AF_NETLINK = 16
+const SOCK_RAW = 3
+const SOCK_CLOEXEC = 0o2000000
+const MSG_DONTWAIT = 0x40
+const SOL_SOCKET = 1
+const SOL_NETLINK = 270
+const EINTR = 4
+
+const NETLINK_ADD_MEMBERSHIP = 1
+const NETLINK_DROP_MEMBERSHIP = 2
+const NETLINK_LIST_MEMBERSHIPS = 9
+
+/** Options of SOL_SOCKET. */
+export const SO_SNDBUF = 7
+export const SO_RCVBUF = 8
+export const SO_SNDBUFFORCE = 32
+export const SO_RCVBUFFORCE = 33
+
+// Laid out once and written for each call, which is done with them when it returns.
+const kernelAddress = sockaddr()
+const address = sockaddr()
+const value = Buffer.alloc(4)
+const length = Buffer.alloc(4)
+
+export class Endpoint {
+  #fd: number
+  #portId = 0
+
+  /** @throws SystemCallError EPROTONOSUPPORT, and EPERM for another namespace */
+  constructor(protocol: number, namespace: string | number | undefined) {
+    const open = () => {
+      const fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)
+      check('socket', fd)
+      return fd
+    }
+    this.#fd = namespace === undefined ? open() : inNamespace(namespace, open)
+  }
+
+  /** @throws ClosedError */
+  get fd(): number {
+    if (this.#fd === -1) throw new ClosedError()
+    return this.#fd
+  }
+
+  get portId(): number {
+    return this.#portId
+  }
+
+  get isClosed(): boolean {
+    return this.#fd === -1
+  }
+
+  bind(portId: number, groups: number): void {
+    const { fd } = this
+    writeU32(address, portId, 4)
+    writeU32(address, groups, 8)
+    check('bind', libc.bind(fd, address, address.length))
+    writeU32(length, address.length, 0)
+    check('getsockname', libc.getsockname(fd, address, length))
+    this.#portId = readU32(address, 4)
+  }
+
+  join(group: number): void {
+    this.#setOption(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+  }
+
+  leave(group: number): void {
+    this.#setOption(SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group)
+  }
+
+  memberships(): number[] {
+    const { fd } = this
+    // the kernel says how much there is, and writes only what fits
+    writeU32(length, 0, 0)
+    check('getsockopt', libc.getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, value, length))
+    const mask = Buffer.alloc(Math.ceil(readU32(length, 0) / 4) * 4)
+    writeU32(length, mask.length, 0)
+    check('getsockopt', libc.getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, mask, length))
+    const groups: number[] = []
+    for (let bit = 0; bit < mask.length * 8; bit++)
+      if ((readU32(mask, (bit >>> 5) * 4) >>> (bit & 31)) & 1) groups.push(bit + 1)
+    return groups
+  }
+
+  set(name: SocketSwitch, on: boolean): void {
+    this.#setOption(SOL_NETLINK, switches[name], on ? 1 : 0)
+  }
+
+  /** An option of SOL_SOCKET. */
+  getBuffer(option: number): number {
+    const { fd } = this
+    writeU32(length, value.length, 0)
+    check('getsockopt', libc.getsockopt(fd, SOL_SOCKET, option, value, length))
+    return readU32(value, 0)
+  }
+
+  setBuffer(option: number, bytes: number): void {
+    this.#setOption(SOL_SOCKET, option, bytes)
+  }
+
+  send(bytes: Uint8Array, to: Destination | null | undefined): void {
+    let target: Buffer | null = kernelAddress
+    if (to === null) target = null
+    else if (to !== undefined) {
+      writeU32(address, to.portId ?? 0, 4)
+      writeU32(address, to.groups ?? 0, 8)
+      target = address
+    }
+    const { fd } = this
+    for (;;) {
+      const sent = libc.sendto(fd, bytes, bytes.length, MSG_DONTWAIT, target, target === null ? 0 : 12)
+      if (sent !== -1) return
+      const error = libc.errno()
+      if (error !== EINTR) throw new SystemCallError('sendto', error)
+    }
+  }
+
+  close(): void {
+    libc.close(this.#fd)
+    this.#fd = -1
+  }
+
+  #setOption(level: number, option: number, setting: number): void {
+    const { fd } = this
+    writeU32(value, setting, 0)
+    check('setsockopt', libc.setsockopt(fd, level, option, value, value.length))
+  }
+}
+
+/** struct sockaddr_nl: of the kernel. */
+function sockaddr(): Buffer {
+  const bytes = Buffer.alloc(12)
+  writeU16(bytes, AF_NETLINK, 0)
+  return bytes
+}
+
+function check(syscall: string, result: number): void {
+  if (result === -1) throw new SystemCallError(syscall, libc.errno())
+}

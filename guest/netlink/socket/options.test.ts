@@ -1,0 +1,95 @@
+/** What a socket can be asked to tell, and where it can be opened. */
+import { closeSync, openSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { attr, NETLINK_ROUTE, NETLINK_USERSOCK, Socket, SystemCallError } from '../index.ts'
+import { canMakeNamespaces, TestNamespace } from './test-namespace.ts'
+
+const RTNLGRP_LINK = 1
+const RTM_NEWLINK = 16
+const RTM_NEWNSID = 88
+const isRoot = process.geteuid?.() === 0
+
+describe('memberships', () => {
+  it('none', () => {
+    using socket = Socket.open(NETLINK_ROUTE)
+    expect(socket.memberships()).toEqual([])
+  })
+
+  it('by mask, at opening and later, above 32 as well; left again', () => {
+    using socket = Socket.open(NETLINK_ROUTE, { groups: 0b101, memberships: [32, 33] })
+    expect(socket.memberships()).toEqual([1, 3, 32, 33])
+    socket.join(9)
+    socket.leave(33)
+    expect(socket.memberships()).toEqual([1, 3, 9, 32])
+  })
+})
+
+describe('NETLINK_PKTINFO', () => {
+  it.runIf(isRoot)('tells the group, and what is none', async () => {
+    using sender = Socket.open(NETLINK_USERSOCK)
+    using plain = Socket.open(NETLINK_USERSOCK, { memberships: [7] })
+    using telling = Socket.open(NETLINK_USERSOCK, { memberships: [7], packetInfo: true })
+    sender.send(Buffer.from('all'), { groups: 1 << 6, portId: sender.portId })
+    expect((await plain.receive()).group).toBeUndefined()
+    expect((await telling.receive()).group).toBe(7)
+    sender.send(Buffer.from('one'), { portId: telling.portId })
+    expect(await telling.receive()).toMatchObject({ group: 0, namespaceId: undefined })
+    telling.set('packetInfo', false)
+    sender.send(Buffer.from('one'), { portId: telling.portId })
+    expect((await telling.receive()).group).toBeUndefined()
+  })
+})
+
+describe.runIf(canMakeNamespaces)('network namespaces', () => {
+  const links = (namespace: number | string) => Socket.open(NETLINK_ROUTE, { namespace })
+
+  it('a socket is opened in another one, and this thread stays where it is', async () => {
+    using elsewhere = new TestNamespace()
+    for (const namespace of [elsewhere.fd, elsewhere.path]) {
+      // a port id is unique in its namespace: taken here, free there
+      using here = Socket.open(NETLINK_ROUTE)
+      using there = Socket.open(NETLINK_ROUTE, { namespace, portId: here.portId })
+      expect(() => Socket.open(NETLINK_ROUTE, { namespace, portId: here.portId })).toThrow('bind: EADDRINUSE')
+      using back = Socket.open(NETLINK_USERSOCK)
+      using neighbour = Socket.open(NETLINK_USERSOCK)
+      neighbour.send(Buffer.from('here'), { portId: back.portId })
+      expect((await back.receive()).bytes.toString()).toBe('here')
+      expect(there.isClosed).toBe(false)
+    }
+  })
+
+  it('says what is wrong', () => {
+    expect(() => links('/nowhere')).toThrow(expect.objectContaining({ code: 'ENOENT' }))
+    expect(() => links('/dev/null')).toThrow('setns: EINVAL')
+    const other = openSync('/proc/self/ns/uts', 'r')
+    expect(() => links(other)).toThrow(SystemCallError)
+    closeSync(other)
+  })
+
+  it('NETLINK_LISTEN_ALL_NSID: multicasts of others, each with its id', async () => {
+    using home = new TestNamespace()
+    using other = new TestNamespace()
+    using here = links(home.fd)
+    using there = links(other.fd)
+    const group = { memberships: [RTNLGRP_LINK] }
+    using all = Socket.open(NETLINK_ROUTE, {
+      namespace: home.fd,
+      ...group,
+      listenAllNamespaces: true,
+      packetInfo: true,
+    })
+    // struct rtgenmsg; NETNSA_NSID and NETNSA_FD of include/uapi/linux/net_namespace.h
+    const id = [Buffer.alloc(4), attr.s32(1, 77), attr.u32(3, other.fd)]
+    await here.request({ type: RTM_NEWNSID }, id)
+
+    // struct ifinfomsg: the loopback device, IFF_UP and its mask
+    const up = Buffer.alloc(16)
+    up.writeInt32LE(1, 4)
+    up.writeUInt32LE(1, 8)
+    up.writeUInt32LE(1, 12)
+    await there.request({ type: RTM_NEWLINK }, [up])
+    expect(await all.receive()).toMatchObject({ namespaceId: 77, group: RTNLGRP_LINK })
+    await here.request({ type: RTM_NEWLINK }, [up])
+    expect(await all.receive()).toMatchObject({ namespaceId: undefined, group: RTNLGRP_LINK })
+  })
+})

@@ -1,0 +1,80 @@
+import type { RequestSchema } from '../codec/attribute-path.ts'
+import { NLM_F_DUMP_INTR, NLMSG_DONE } from '../codec/constants.ts'
+import { isAnswer, type KernelAnswer, parseAnswer, parseDone } from '../codec/error-message.ts'
+import type { Message } from '../codec/message.ts'
+import { refusal } from './pending-request.ts'
+import { Wait } from './wait.ts'
+
+/** A dump that the kernel is in the middle of: what came and was not taken yet, and how it ended. */
+export class PendingDump {
+  readonly sequence: number
+  /** Whether any message so far had NLM_F_DUMP_INTR. */
+  isInterrupted = false
+  readonly #request: Buffer
+  readonly #schema: RequestSchema | undefined
+  #messages: Message[] = []
+  #isDone = false
+  #error: unknown
+  #wait: Wait<void> | undefined
+
+  constructor(sequence: number, request: Buffer, schema: RequestSchema | undefined) {
+    this.sequence = sequence
+    this.#request = request
+    this.#schema = schema
+  }
+
+  /** Nothing more will come. */
+  get isDone(): boolean {
+    return this.#isDone
+  }
+
+  /** Whether somebody waits for more. */
+  get isAwaited(): boolean {
+    return this.#wait !== undefined
+  }
+
+  /** Notifications with a dump's sequence number there are none of. */
+  wantsEcho(): boolean {
+    return false
+  }
+
+  take(message: Message): void {
+    if ((message.flags & NLM_F_DUMP_INTR) !== 0) this.isInterrupted = true
+    try {
+      if (message.type === NLMSG_DONE) this.#end(parseDone(message, this.#request))
+      else if (isAnswer(message)) this.#end(parseAnswer(message))
+      else this.#messages.push(message)
+      this.#wait?.resolve()
+    } catch (error) {
+      this.reject(error)
+    }
+  }
+
+  /** Ends it for who waits for it now or later. The kernel may still go on with it. */
+  reject(error: unknown): void {
+    this.#error ??= error
+    this.#wait?.reject(error)
+  }
+
+  /** Takes what has come, and throws why nothing more will come. */
+  drain(): Message[] {
+    if (this.#error !== undefined) throw this.#error
+    const messages = this.#messages
+    this.#messages = []
+    return messages
+  }
+
+  /** A wait for more; undefined if {@link drain} has something to return or to throw. */
+  more(): Wait<void> | undefined {
+    if (this.#messages.length > 0 || this.#isDone || this.#error !== undefined) return undefined
+    this.#wait = new Wait(() => {
+      this.#wait = undefined
+    })
+    return this.#wait
+  }
+
+  #end(answer: KernelAnswer): void {
+    this.#isDone = true
+    if (answer.errno !== 0) this.#error = refusal(answer, this.#request, this.#schema)
+  }
+}

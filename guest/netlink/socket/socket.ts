@@ -1,0 +1,373 @@
+import { NETLINK_USERSOCK, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../codec/constants.ts'
+import { encodeMessage, encodeMessages, type Message } from '../codec/message.ts'
+import type { Datagram } from './datagram.ts'
+import { Dump, type DumpOptions } from './dump.ts'
+import { Endpoint, SO_RCVBUF, SO_RCVBUFFORCE, SO_SNDBUF, SO_SNDBUFFORCE } from './endpoint.ts'
+import { ClosedError, DumpInterruptedError } from './errors.ts'
+import { nextIdentity } from './identity.ts'
+import { Inbox } from './inbox.ts'
+import type { Destination, SocketOptions, SocketSwitch, TraceEvent } from './options.ts'
+import { PendingBatch } from './pending-batch.ts'
+import { PendingDump } from './pending-dump.ts'
+import { PendingRequest } from './pending-request.ts'
+import type { BatchRequest, RequestHeader, RequestOptions } from './request.ts'
+import { Subscription, type SubscriptionOptions } from './subscription.ts'
+import { Wait, type WaitOptions } from './wait.ts'
+
+const DEFAULT_TIMEOUT = 5000
+const nothing: readonly Uint8Array[] = []
+
+/**
+ * A netlink socket: netlink(7).
+ *
+ * Sending never blocks: the kernel handles a request before send returns, and so its answer is taken without waiting;
+ * whatever really waits has a deadline. Several calls may wait at the same time, and {@link close} ends them all.
+ *
+ * Of what arrives, messages that answer a {@link request} go to it, by their sequence number; all else goes to
+ * {@link receive}, in the order in which it came.
+ */
+export class Socket implements Disposable, AsyncDisposable {
+  /** No other has it, in this process: two are never equal, whoever compares objects. */
+  readonly identity: number = nextIdentity()
+  /** NETLINK_ROUTE, NETLINK_GENERIC ... */
+  readonly protocol: number
+  /** Milliseconds that calls wait where they are not told otherwise. */
+  timeout: number
+  readonly #endpoint: Endpoint
+  readonly #inbox: Inbox
+  readonly #trace: ((event: TraceEvent) => void) | undefined
+  #sequence = 0
+  /** The kernel does one at a time for a socket (EBUSY); the others wait for their turn. */
+  #dump: PendingDump | undefined
+  readonly #dumpTurns = new Set<Wait<void>>()
+
+  private constructor(protocol: number, options: SocketOptions) {
+    this.protocol = protocol
+    this.timeout = options.timeout ?? DEFAULT_TIMEOUT
+    this.#endpoint = new Endpoint(protocol, options.namespace)
+    this.#trace = options.trace
+    this.#inbox = new Inbox(this.#endpoint, options.trace)
+  }
+
+  /**
+   * Opens and binds a socket.
+   * @param protocol NETLINK_ROUTE, NETLINK_GENERIC ... : the third argument of socket(2)
+   * @throws SystemCallError EPROTONOSUPPORT where the kernel has no such protocol, EADDRINUSE for a port id that is
+   * taken, EPERM for groups that need privileges and for other namespaces
+   */
+  static open(protocol: number, options: SocketOptions = {}): Socket {
+    const socket = new Socket(protocol, options)
+    try {
+      if (options.extendedAck ?? true) socket.set('extendedAck', true)
+      if (options.capAck) socket.set('capAck', true)
+      if (options.strictCheck) socket.set('strictCheck', true)
+      if (options.noEnobufs) socket.set('noEnobufs', true)
+      if (options.packetInfo) socket.set('packetInfo', true)
+      if (options.listenAllNamespaces) socket.set('listenAllNamespaces', true)
+      if (options.receiveBuffer !== undefined) socket.setReceiveBuffer(options.receiveBuffer)
+      if (options.sendBuffer !== undefined) socket.setSendBuffer(options.sendBuffer)
+      socket.bind(options)
+      for (const group of options.memberships ?? []) socket.join(group)
+    } catch (error) {
+      socket.close()
+      throw error
+    }
+    return socket
+  }
+
+  /** The descriptor, to hand to a child process for instance; it remains the socket's own. */
+  get fd(): number {
+    return this.#endpoint.fd
+  }
+
+  /** The port id it is bound to: its address, unique in its protocol and network namespace. */
+  get portId(): number {
+    return this.#endpoint.portId
+  }
+
+  /** Whether it has been closed: all but {@link close} then throws a ClosedError. */
+  get isClosed(): boolean {
+    return this.#endpoint.isClosed
+  }
+
+  /**
+   * bind(2), which {@link open} has done once: again to join other groups by mask; those not in it are left.
+   * @throws SystemCallError EINVAL for another port id than it has
+   */
+  bind(options: Pick<SocketOptions, 'portId' | 'groups'> = {}): void {
+    this.#endpoint.bind(options.portId ?? this.portId, options.groups ?? 0)
+  }
+
+  /** NETLINK_ADD_MEMBERSHIP. @throws SystemCallError EINVAL for a group that the protocol does not have, EPERM */
+  join(group: number): void {
+    this.#endpoint.join(group)
+  }
+
+  /** NETLINK_DROP_MEMBERSHIP. */
+  leave(group: number): void {
+    this.#endpoint.leave(group)
+  }
+
+  /** NETLINK_LIST_MEMBERSHIPS: the groups it is in, however joined, in ascending order. */
+  memberships(): number[] {
+    return this.#endpoint.memberships()
+  }
+
+  /** Turns one of the kernel's options for netlink sockets on or off. */
+  set(name: SocketSwitch, on: boolean): void {
+    this.#endpoint.set(name, on)
+  }
+
+  /** Bytes of SO_RCVBUF as the kernel counts them, twice what was asked for. */
+  get receiveBuffer(): number {
+    return this.#endpoint.getBuffer(SO_RCVBUF)
+  }
+
+  /** `force` passes the system's limit (net.core.rmem_max), with CAP_NET_ADMIN. */
+  setReceiveBuffer(bytes: number, { force = false }: { force?: boolean } = {}): void {
+    this.#endpoint.setBuffer(force ? SO_RCVBUFFORCE : SO_RCVBUF, bytes)
+  }
+
+  /** Bytes of SO_SNDBUF as the kernel counts them; no datagram can be larger. */
+  get sendBuffer(): number {
+    return this.#endpoint.getBuffer(SO_SNDBUF)
+  }
+
+  /** `force` passes the system's limit (net.core.wmem_max), with CAP_NET_ADMIN. */
+  setSendBuffer(bytes: number, { force = false }: { force?: boolean } = {}): void {
+    this.#endpoint.setBuffer(force ? SO_SNDBUFFORCE : SO_SNDBUF, bytes)
+  }
+
+  /**
+   * Sends bytes as they are, as one datagram. When it returns, the kernel has handled the messages in it.
+   * @param to the kernel if not given; null gives no address at all, as send(2) and write(2) do, which makes a
+   * difference to the kernel's checks of privileges (netlink_capable())
+   * @throws SystemCallError ECONNREFUSED where nobody has the port id, EMSGSIZE, EPERM; EAGAIN where another process's
+   * receive buffer is full
+   */
+  send(bytes: Uint8Array, to?: Destination | null): void {
+    // who is told of what is sent is told only of what could be
+    if (this.isClosed) throw new ClosedError()
+    this.#trace?.({ direction: 'sent', bytes, portId: to?.portId ?? 0 })
+    this.#endpoint.send(bytes, to)
+  }
+
+  /**
+   * The next datagram that is no answer to a {@link request}. What is there already is taken at once; only else it waits.
+   * @throws TimeoutError, ClosedError, the signal's reason
+   * @throws OverflowError when messages were lost; the next call goes on with what there is
+   */
+  async receive(options: WaitOptions = {}): Promise<Datagram> {
+    return await this.#inbox.receive(options, this.timeout)
+  }
+
+  /**
+   * The next datagram that is no answer to a {@link request} if it is there already, else undefined. Never waits.
+   * @throws OverflowError, ClosedError
+   */
+  receiveNow(): Datagram | undefined {
+    return this.#inbox.receiveNow()
+  }
+
+  /**
+   * Datagrams that are there already and no answers to a {@link request}, several for one system call; none if there are none. Never waits.
+   * @throws OverflowError, ClosedError
+   */
+  receiveReady(): Datagram[] {
+    return this.#inbox.receiveReady()
+  }
+
+  /** The next sequence number: from 1 on, never 0, which notifications of the kernel's own often have. */
+  nextSequence(): number {
+    this.#sequence = this.#sequence === 0xffffffff ? 1 : this.#sequence + 1
+    return this.#sequence
+  }
+
+  /**
+   * Sends one request and collects the replies to it until the kernel's acknowledgement, which is asked for and is not
+   * among them. With NLM_F_ECHO the copy of the notification is a reply.
+   * @param parts what follows the header: a family's own header, attributes made by `attr`
+   * @throws KernelError when the kernel refuses it
+   * @throws OverflowError when the receive buffer overflowed meanwhile, so that the answer may be lost
+   * @throws SystemCallError of sending, TimeoutError, ClosedError, MalformedError, the signal's reason
+   */
+  async request(
+    header: RequestHeader,
+    parts: readonly Uint8Array[] = [],
+    options: RequestOptions = {},
+  ): Promise<Message[]> {
+    options.signal?.throwIfAborted()
+    const flags = (header.flags ?? 0) | NLM_F_REQUEST | NLM_F_ACK
+    const sequence = this.nextSequence()
+    const bytes = encodeMessage({ type: header.type, flags, sequence, portId: this.portId }, ...parts)
+    const pending = new PendingRequest(flags, bytes, options.schema, () =>
+      this.#inbox.removeRequest(sequence),
+    )
+    this.send(bytes)
+    this.#inbox.addRequest(sequence, pending)
+    this.#inbox.pump()
+    this.#arm(pending, `answer to the request of type ${header.type}, sequence number ${sequence},`, options)
+    const outcome = pending.outcome()
+    return outcome instanceof Promise ? await outcome : outcome
+  }
+
+  /**
+   * Sends several requests in one datagram, which the kernel handles in their order, one after the other, whether those before
+   * succeeded or not.
+   * @returns a result for each, in their order: its replies, or the reason why it failed, as {@link request} would throw it
+   * @throws SystemCallError of sending: EMSGSIZE where all together are larger than the send buffer. Answers to some
+   * hundreds of requests fill a receive buffer of the usual size: then the results of those without an answer are OverflowErrors
+   * @throws the signal's reason, if it is aborted already
+   */
+  async batch(
+    requests: readonly BatchRequest[],
+    options: WaitOptions = {},
+  ): Promise<PromiseSettledResult<Message[]>[]> {
+    options.signal?.throwIfAborted()
+    if (requests.length === 0) return []
+    const sequences: number[] = []
+    const { portId } = this
+    const messages = requests.map(({ type, flags = 0, parts = nothing }) => {
+      const sequence = this.nextSequence()
+      sequences.push(sequence)
+      return { type, flags: flags | NLM_F_REQUEST | NLM_F_ACK, sequence, portId, parts }
+    })
+    const datagram = encodeMessages(messages)
+    this.send(datagram)
+    const pending: PendingBatch = new PendingBatch(requests, sequences, datagram, () =>
+      this.#inbox.removeBatch(pending),
+    )
+    this.#inbox.addBatch(pending)
+    this.#inbox.pump()
+    this.#arm(pending, `answers to a batch of ${requests.length} requests`, options)
+    return await pending.results()
+  }
+
+  /**
+   * A dump: the messages that answer a request with NLM_F_DUMP. It is sent when the result is iterated or collected, after the
+   * socket's other dumps have ended. Iterating throws what {@link request} throws, and DumpInterruptedError.
+   *
+   *     for await (const message of socket.dump({ type: RTM_GETLINK }, [ifinfomsg])) ...
+   *
+   * A family that knows no dumps and answers with one message and an acknowledgement is no problem.
+   */
+  dump(header: RequestHeader, parts: readonly Uint8Array[] = [], options: DumpOptions = {}): Dump {
+    return new Dump(dump => this.#runDump(dump, header, parts, options))
+  }
+
+  /**
+   * Subscribes to what comes without being asked for: joins the groups at once, and reads as the result is iterated. One at a time on a
+   * socket, and not together with {@link receive}: what one takes, the other does not see. Requests go on as ever.
+   * @throws SystemCallError of joining, EPERM for instance
+   */
+  subscribe(options: SubscriptionOptions = {}): Subscription {
+    const before = new Set(this.memberships())
+    const joined = (options.groups ?? []).filter(group => !before.has(group))
+    for (const group of joined) this.join(group)
+    const fromKernel = options.fromKernel ?? this.protocol !== NETLINK_USERSOCK
+    return new Subscription(this, options, fromKernel, unread => {
+      if (this.isClosed) return
+      this.#inbox.unread(unread)
+      for (const group of joined) this.leave(group)
+    })
+  }
+
+  /** Closes it, at any time: what still waits fails with a ClosedError. Closing twice is no error. */
+  close(): void {
+    if (this.isClosed) return
+    this.#inbox.close()
+    this.#endpoint.close()
+    this.#dump = undefined
+    for (const wait of [...this.#dumpTurns]) wait.reject(new ClosedError())
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close()
+  }
+
+  /** Lets a wait that has to wait do so. */
+  #arm<T>(wait: Wait<T>, awaited: string, options: WaitOptions): void {
+    this.#inbox.arm(wait, awaited, options, this.timeout)
+  }
+
+  /** The messages of a dump, a datagram at a time; the next is read only when it is asked for. */
+  async *#runDump(
+    dump: Dump,
+    header: RequestHeader,
+    parts: readonly Uint8Array[],
+    options: DumpOptions,
+  ): AsyncGenerator<Message[], void, void> {
+    const { retries = 0 } = options
+    for (;;) {
+      options.signal?.throwIfAborted()
+      await this.#takeDumpTurn(options)
+      const pending = this.#startDump(header, parts, options.schema)
+      dump.attempts++
+      dump.isInterrupted = false
+      const withheld: Message[] = []
+      try {
+        while (!pending.isDone) {
+          const more = pending.more()
+          if (more !== undefined) {
+            this.#inbox.pump()
+            this.#arm(more, `part of the dump of type ${header.type}`, options)
+            await more.outcome()
+          }
+          const messages = pending.drain()
+          dump.isInterrupted = pending.isInterrupted
+          if (retries > 0) withheld.push(...messages)
+          else if (messages.length > 0) yield messages
+          // the kernel answers at once, so that no wait would notice
+          options.signal?.throwIfAborted()
+        }
+        // the error that came with the end
+        pending.drain()
+      } finally {
+        this.#endDump(pending)
+      }
+      if (retries === 0) return
+      if (!dump.isInterrupted) {
+        yield withheld
+        return
+      }
+      if (dump.attempts > retries) throw new DumpInterruptedError(dump.attempts)
+    }
+  }
+
+  async #takeDumpTurn(options: WaitOptions): Promise<void> {
+    while (this.#dump !== undefined) {
+      const turn: Wait<void> = new Wait(() => this.#dumpTurns.delete(turn))
+      this.#dumpTurns.add(turn)
+      this.#arm(turn, 'end of the dump before', options)
+      await turn.outcome()
+    }
+  }
+
+  #startDump(
+    header: RequestHeader,
+    parts: readonly Uint8Array[],
+    schema: RequestOptions['schema'],
+  ): PendingDump {
+    // the acknowledgement is the end where a family knows no dumps: those that do send none
+    const flags = (header.flags ?? 0) | NLM_F_REQUEST | NLM_F_DUMP | NLM_F_ACK
+    const sequence = this.nextSequence()
+    const bytes = encodeMessage({ type: header.type, flags, sequence, portId: this.portId }, ...parts)
+    this.send(bytes)
+    const pending = new PendingDump(sequence, bytes, schema)
+    this.#dump = pending
+    this.#inbox.addDump(pending)
+    return pending
+  }
+
+  #endDump(pending: PendingDump): void {
+    this.#inbox.discard(pending)
+    this.#inbox.removeDump(pending)
+    if (this.#dump === pending) this.#dump = undefined
+    const [next] = this.#dumpTurns
+    next?.resolve()
+  }
+}

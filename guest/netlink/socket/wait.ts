@@ -1,0 +1,82 @@
+import { clearTimeout, setTimeout } from 'node:timers'
+import { TimeoutError } from './errors.ts'
+import { hold, release } from './poller.ts'
+
+/** How long a call may wait, and what ends it. */
+export interface WaitOptions {
+  /** Milliseconds until the call fails with a TimeoutError; by default the socket's. Infinity waits for ever. */
+  readonly timeout?: number
+  /** Ends the wait: the call fails with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+/** setTimeout's limit: anything above fires at once. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
+/**
+ * One value that is to come: settled once, by whichever is first of the value, an error, the deadline and the signal.
+ * One that is settled before {@link arm} costs neither a timer nor a listener, and one whose {@link outcome} is taken then
+ * no promise either.
+ */
+export class Wait<T> {
+  readonly #onEnd: () => void
+  #isSettled = false
+  #value: T | undefined
+  #error: { readonly reason: unknown } | undefined
+  #promise: PromiseWithResolvers<T> | undefined
+  #disarm: (() => void) | undefined
+
+  /** `onEnd` is called once, when it is settled in whatever way. */
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd
+  }
+
+  /** The value, or a promise of it as long as it is not settled. @throws what it was rejected with */
+  outcome(): T | Promise<T> {
+    if (this.#error !== undefined) throw this.#error.reason
+    if (this.#isSettled) return this.#value as T
+    this.#promise ??= Promise.withResolvers<T>()
+    return this.#promise.promise
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled
+  }
+
+  resolve(value: T): void {
+    if (!this.#end()) return
+    this.#value = value
+    this.#promise?.resolve(value)
+  }
+
+  reject(reason: unknown): void {
+    if (!this.#end()) return
+    this.#error = { reason }
+    this.#promise?.reject(reason)
+  }
+
+  /** Starts the clock and keeps the process alive; `awaited` names the value in the TimeoutError's text. */
+  arm(awaited: string, timeout: number, signal: AbortSignal | undefined): void {
+    const expire = () => this.reject(new TimeoutError(awaited, timeout))
+    const abort = () => this.reject(signal?.reason)
+    if (signal?.aborted) abort()
+    else if (timeout <= 0) expire()
+    if (this.#isSettled) return
+    const timer = timeout === Infinity ? undefined : setTimeout(expire, Math.min(timeout, LONGEST_TIMER))
+    signal?.addEventListener('abort', abort, { once: true })
+    hold()
+    this.#disarm = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
+      release()
+    }
+  }
+
+  #end(): boolean {
+    if (this.#isSettled) return false
+    this.#isSettled = true
+    this.#disarm?.()
+    this.#onEnd()
+    return true
+  }
+}

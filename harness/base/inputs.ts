@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { cp, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type CacheKind, cached, cacheRoot, contentKey, discard } from './cache.ts'
+import { isErrno, MachineryError } from './errors.ts'
+
+/** So often something is made anew because a file that it is made from changed meanwhile. */
+const ATTEMPTS = 3
+
+/** The longest between two ticks of a kernel's clock, milliseconds. */
+const TICK = 10
+
+/** Where an entry says what it was made from, in the order in which its key has it. */
+const listFile = 'inputs.json'
+
+/**
+ * As {@link cached}, for what is made from files that only the making tells: headers that a compiler found, packages that
+ * a bundler followed. An entry is one of the content of all these files; a file that comes or goes counts too.
+ * @param key all that is known beforehand
+ * @param make fills the folder; the answer is the paths of the other files that were read
+ * @param base what these paths are relative to, where they are
+ * @throws MachineryError where these files keep changing while they are read
+ */
+export async function cachedByInputs(
+  kind: CacheKind,
+  key: string,
+  make: (folder: string) => Promise<Iterable<string>>,
+  base = '/',
+): Promise<string> {
+  for (;;) {
+    const known = await knownInputs(kind, key)
+    const keyed = await keyOf(key, known, base)
+    const entry = await cached(kind, keyed, async folder => {
+      const inputs = await makeUndisturbed(folder, make, base)
+      await writeFile(path.join(folder, listFile), JSON.stringify(inputs))
+    })
+    try {
+      const inputs = JSON.parse(await readFile(path.join(entry, listFile), 'utf8')) as string[]
+      if (inputs.join('\n') === known.join('\n')) return entry
+      // Made under the content of other files than it is made from: it gets its right name.
+      const renamed = await cached(kind, await keyOf(key, inputs, base), folder => copy(entry, folder))
+      await remember(kind, key, inputs)
+      await discard(kind, keyed)
+      return renamed
+    } catch (error) {
+      // Another process has just given it its right name.
+      if (!isErrno(error, 'ENOENT')) throw error
+    }
+  }
+}
+
+/** @returns the files that it was made from, of which none has changed while it was */
+async function makeUndisturbed(
+  folder: string,
+  make: (folder: string) => Promise<Iterable<string>>,
+  base: string,
+): Promise<string[]> {
+  for (let attempt = 1; ; attempt++) {
+    // File systems take the time of the last tick: what changed just before is told from what changes now.
+    await sleep(2 * TICK)
+    const began = Date.now() - TICK
+    const inputs = [...new Set(await make(folder))].sort()
+    const changed = await firstChanged(
+      inputs.map(file => path.resolve(base, file)),
+      began,
+    )
+    if (changed === undefined) return inputs
+    if (attempt === ATTEMPTS)
+      throw new MachineryError(
+        `${changed} changes again and again while it is read: wait until it is written`,
+      )
+    await rm(folder, { recursive: true })
+    await mkdir(folder)
+  }
+}
+
+async function firstChanged(files: readonly string[], since: number): Promise<string | undefined> {
+  for (const file of files) {
+    const status = await stat(file).catch(() => undefined)
+    // A time to come is another machine's clock.
+    if (status === undefined || (status.ctimeMs >= since && status.ctimeMs <= Date.now())) return file
+  }
+  return undefined
+}
+
+async function keyOf(key: string, inputs: readonly string[], base: string): Promise<string> {
+  const contents = await Promise.all(inputs.map(async file => [file, await digest(path.resolve(base, file))]))
+  return contentKey([key, ...contents.flat()])
+}
+
+/** Of a file's content; a word where it is not there. */
+async function digest(file: string): Promise<string> {
+  try {
+    return createHash('sha256')
+      .update(await readFile(file))
+      .digest('hex')
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return 'not there'
+    throw error
+  }
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  await cp(from, to, { recursive: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE })
+}
+
+function listOf(kind: CacheKind, key: string): string {
+  return path.join(cacheRoot(), 'inputs', `${kind}-${key}`)
+}
+
+/** The files that an entry of this key was last made from; none where there was no such entry yet. */
+async function knownInputs(kind: CacheKind, key: string): Promise<string[]> {
+  const folder = listOf(kind, key)
+  try {
+    const list = JSON.parse(await readFile(path.join(folder, listFile), 'utf8')) as string[]
+    await utimes(folder, new Date(), new Date())
+    return list
+  } catch {
+    return []
+  }
+}
+
+async function remember(kind: CacheKind, key: string, inputs: readonly string[]): Promise<void> {
+  const folder = listOf(kind, key)
+  const draft = path.join(folder, `${process.pid}.draft`)
+  await mkdir(folder, { recursive: true })
+  await writeFile(draft, JSON.stringify(inputs))
+  await rename(draft, path.join(folder, listFile))
+}

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { requireRoom, type Surroundings } from './room.ts'
+
+const MB = 1e6
+const around: Surroundings = {
+  memory: 300 * MB,
+  places: new Map([
+    ['/root/a', { isFolder: false, system: 'root', room: 150 * MB }],
+    ['/tmp/b', { isFolder: true, system: 'tmp', room: 200 * MB }],
+    ['/', { isFolder: true, system: 'root', room: 150 * MB }],
+  ]),
+}
+const file = (place: string, size: number) => ({ place: Buffer.from(place), size: size * MB })
+const refused =
+  (...files: ReturnType<typeof file>[]) =>
+  () =>
+    requireRoom(files, around, 512)
+
+test('what fits is let through', () => {
+  expect(refused(file('/root/a', 150))).not.toThrow()
+  expect(refused(file('/root/a', 60), file('/tmp/b/x', 200))).not.toThrow()
+})
+
+test('what does not fit into its file system, or the memory, is told with what is enough', () => {
+  expect(refused(file('/root/a', 151))).toThrow(
+    'the copies take 151 MB, and the guest has room for 150 MB: set vm.memory to 576 (MiB)',
+  )
+  // a library, which is none of the places
+  expect(refused(file('/root/a', 149), file('/usr/lib/x.so', 2))).toThrow('take 151 MB')
+  expect(refused(file('/tmp/b/x', 199), file('/root/a', 149))).toThrow(
+    'take 348 MB, and the guest has room for 266 MB',
+  )
+  expect(refused(file('/root/a', 2e3))).toThrow('set vm.memory to')
+})

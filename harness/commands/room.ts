@@ -1,0 +1,85 @@
+import { guestPaths } from '../../guest/agent/protocol.ts'
+import { UsageError } from '../base/errors.ts'
+import { bytes } from '../base/stock.ts'
+import type { Guest } from '../guest/guest.ts'
+import { runInGuest } from '../guest/guest-program.ts'
+
+/** For each place: whether it is a folder, its file system and how much room that has; and how much memory there is. */
+const lookAround = `
+grep MemAvailable /proc/meminfo
+for place; do
+	[ -d "$place" ] && kind=folder || kind=none
+	while [ ! -d "$place" ]; do place=$(dirname -- "$place"); done
+	echo "$kind $(stat -c %d "$place") $(stat -f -c '%a %S' "$place")"
+done`
+
+/** What the guest has at some places, and room for. */
+export interface Surroundings {
+  /** Bytes. */
+  readonly memory: number
+  /** By place. */
+  readonly places: ReadonlyMap<
+    string,
+    { readonly isFolder: boolean; readonly system: string; readonly room: number }
+  >
+}
+
+/** Asks the guest what it has at some places, and at its root. */
+export async function surroundings(guest: Guest, wanted: readonly string[]): Promise<Surroundings> {
+  const places = [...wanted, '/']
+  const command = ['sh', '-c', lookAround, 'sh', ...places]
+  const { output } = await runInGuest(guest, { command, folder: guestPaths.home, environment: {} })
+  const [memory = '', ...lines] = output.trim().split('\n')
+  const found = lines.map(line => {
+    const [kind, system = '', blocks, size] = line.split(' ')
+    return { isFolder: kind === 'folder', system, room: Number(blocks) * Number(size) }
+  })
+  return {
+    memory: Number(/\d+/.exec(memory)?.[0]) * 1024,
+    places: new Map(
+      places.map((place, index) => [place, found[index] ?? { isFolder: false, system: '', room: 0 }]),
+    ),
+  }
+}
+
+/** Memory that the guest needs besides, for what is under way to it and for the command. */
+const RESERVE = 32 * 1024 ** 2
+
+/**
+ * Refuses what does not fit, before any of it is read: files in a guest are in its memory.
+ * @param memory MiB that the guest has in all
+ * @throws UsageError that says how much is needed
+ */
+export function requireRoom(
+  files: readonly { readonly place: Buffer; readonly size: number }[],
+  around: Surroundings,
+  memory: number,
+): void {
+  const needed = new Map<string, { size: number; room: number }>([
+    ['memory', { size: 0, room: around.memory - RESERVE }],
+  ])
+  const add = (key: string, room: number, size: number) => {
+    const sum = needed.get(key)?.size ?? 0
+    needed.set(key, { size: sum + size, room })
+  }
+  for (const { place, size } of files) {
+    add('memory', around.memory - RESERVE, size)
+    const { system, room } = systemOf(place.toString(), around)
+    add(system, room, size)
+  }
+  for (const { size, room } of needed.values()) {
+    if (size <= room) continue
+    // A file system in memory may have half of it.
+    const enough = Math.ceil((memory + (2 * (size - room)) / 1024 ** 2) / 64) * 64
+    throw new UsageError(
+      `the copies take ${bytes(size)}, and the guest has room for ${bytes(Math.max(0, room))}: set vm.memory to ${enough} (MiB)`,
+    )
+  }
+}
+
+/** The file system that a place is in: that of the nearest place that was asked for. */
+function systemOf(place: string, { places }: Surroundings): { system: string; room: number } {
+  const within = (folder: string) => place === folder || place.startsWith(folder === '/' ? '/' : `${folder}/`)
+  const known = [...places].filter(([folder]) => within(folder)).toSorted(([a], [b]) => b.length - a.length)
+  return known[0]?.[1] ?? { system: '', room: Number.POSITIVE_INFINITY }
+}

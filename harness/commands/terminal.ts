@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs'
+
+/** Milliseconds between two looks, in the background: a shell's `fg` tells a job nothing that was running. */
+const LOOK = 250
+
+/**
+ * Follows whether this process may read from its terminal and set its modes: who does so in the background is stopped, with
+ * all of its process group (SIGTTIN, SIGTTOU), QEMU too.
+ * @param listener called at once, at each change, and in the foreground also when the process goes on after it was stopped:
+ *   the shell has set the terminal meanwhile
+ * @returns ends it
+ */
+export function followForeground(listener: (isForeground: boolean) => void): () => void {
+  let before: boolean | undefined
+  const look = (hasContinued: boolean) => {
+    const now = isForeground(readFileSync('/proc/self/stat', 'utf8'))
+    if (now !== before || (now && hasContinued)) listener(now)
+    before = now
+  }
+  const onContinue = () => look(true)
+  process.on('SIGCONT', onContinue)
+  const looks = setInterval(() => before || look(false), LOOK)
+  look(false)
+  return () => {
+    clearInterval(looks)
+    process.off('SIGCONT', onContinue)
+  }
+}
+
+/** @param stat the text of proc(5)'s stat: fields 5 (process group) and 8 (that of the terminal's foreground, -1 without one) */
+export function isForeground(stat: string): boolean {
+  const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(') ') + 2).split(' ')
+  return foreground === '-1' || foreground === group
+}

@@ -1,0 +1,170 @@
+import path from 'node:path'
+import type { RunnerTask, RunnerTestFile } from 'vitest'
+import { generateFileHash } from 'vitest/node'
+import type { TestOutcome } from '../../guest/agent/protocol.ts'
+import type { Failure } from '../verdict/judge.ts'
+import { filesOf, type RpcRequest, type TaskEventPack, type TaskPack } from './messages.ts'
+import { type Interruption, lostError, reportUnfinished } from './unfinished.ts'
+import { poolName } from './worker-events.ts'
+
+/** What of a Vitest project decides how it names a file. */
+export interface FileNaming {
+  readonly root: string
+  readonly name: string
+}
+
+/** What is known of the files that one request runs: what Vitest was told of them, and what it will be. */
+export class FileRecord {
+  readonly #naming: FileNaming
+  readonly #files = new Map<string, RunnerTestFile>()
+  readonly #lastEvents = new Map<string, string>()
+  readonly #results = new Map<string, TaskPack>()
+  readonly #outcomes = new Map<string, TestOutcome>()
+  readonly #marks: { readonly sequence: number; readonly test: string; readonly what: 'begins' | 'ends' }[] =
+    []
+  #running: string | undefined
+  #runningSince = 0
+
+  constructor(naming: FileNaming) {
+    this.#naming = naming
+  }
+
+  /** The file, once its worker has named it. */
+  get file(): RunnerTestFile | undefined {
+    return [...this.#files.values()].at(-1)
+  }
+
+  /** The file's name, from the project's root. */
+  get name(): string | undefined {
+    return this.file && path.relative(this.#naming.root, this.file.filepath)
+  }
+
+  /** Takes note of what the worker tells Vitest. */
+  remember(request: RpcRequest): void {
+    for (const file of filesOf(request)) this.#files.set(file.id, file)
+    if (request.m !== 'onTaskUpdate') return
+    const [packs, events] = request.a as [TaskPack[], TaskEventPack[]]
+    for (const pack of packs) this.#results.set(pack[0], pack)
+    for (const [id, event] of events) this.#lastEvents.set(id, event)
+  }
+
+  /** @param sequence the first kernel log record of the test's time */
+  testStarted(test: string, sequence: number): void {
+    this.#marks.push({ sequence, test, what: 'begins' })
+    this.#running = test
+    this.#runningSince = Date.now()
+  }
+
+  /** @param sequence the first kernel log record after the test's time */
+  testMarkedAsEnded(test: string, sequence: number): void {
+    this.#marks.push({ sequence, test, what: 'ends' })
+  }
+
+  testEnded(test: string, outcome: TestOutcome | undefined, failures: readonly Failure[] = []): void {
+    const judged = withFailures(outcome, failures)
+    if (judged) this.#outcomes.set(test, judged)
+    if (this.#running === test) this.#running = undefined
+  }
+
+  /** Whether nothing happened that a guest remembers: no failure, not even one that a retry made good, and all came to their ends. */
+  get allWell(): boolean {
+    const results = [...this.#results.values()].map(([, result]) => result)
+    return (
+      results.every(result => result?.state !== 'fail' && !result?.errors?.length && !result?.retryCount) &&
+      [...this.#files.values()].every(file => this.#lastEvents.get(file.id) === 'suite-finished')
+    )
+  }
+
+  /** The file's result, which Vitest has been told already, made a failure; undefined where no file is known. */
+  fileFailed(failures: readonly { name: string; message: string }[]): TaskPack | undefined {
+    const { file } = this
+    if (!file) return undefined
+    const [, result, meta] = this.#results.get(file.id) ?? [file.id, undefined, file.meta]
+    const errors = [...(result?.errors ?? []), ...failures.map(failure => ({ ...failure, stack: '' }))]
+    const pack: TaskPack = [file.id, { ...result, state: 'fail', errors }, meta]
+    this.#results.set(file.id, pack)
+    return pack
+  }
+
+  /** Adds a file of which the guest has said nothing, as Vitest's createFileTask makes it; undefined where it is known. */
+  addUnheard(filepath: string): RunnerTestFile | undefined {
+    if ([...this.#files.values()].some(file => file.filepath === filepath)) return undefined
+    const name = path.relative(this.#naming.root, filepath)
+    const file = {
+      id: generateFileHash(name, this.#naming.name),
+      name,
+      fullName: name,
+      type: 'suite',
+      mode: 'run',
+      filepath,
+      tasks: [],
+      meta: {},
+      projectName: this.#naming.name,
+      pool: poolName,
+    } as unknown as RunnerTestFile
+    file.file = file
+    this.#files.set(file.id, file)
+    return file
+  }
+
+  /** What Vitest has to be told so that nothing stays open when the guest is gone. */
+  unfinished(interruption: Interruption): [TaskPack[], TaskEventPack[]] {
+    const seen = {
+      files: this.#files.values(),
+      lastEvents: this.#lastEvents,
+      outcomes: this.#outcomes,
+      running: this.#running,
+      since: this.#runningSince,
+    }
+    const [packs, events] = reportUnfinished(seen, interruption)
+    if (packs.length > 0) return [packs, events]
+    // Lost when all had ended, before it was let go.
+    const late = this.fileFailed([lostError(interruption)])
+    return [late ? [late] : [], events]
+  }
+
+  /** The names of tests that failed, the one that an interruption met among them. */
+  failedTests(interrupted: boolean): string[] {
+    const names = this.#names()
+    const failed = [...this.#results.values()]
+      .filter(([, result]) => result?.state === 'fail')
+      .map(([id]) => id)
+    if (interrupted && this.#running) failed.push(this.#running)
+    return failed.flatMap(id => names.get(id) ?? [])
+  }
+
+  /** Whether the file or a test of it has failed. */
+  get hasFailed(): boolean {
+    return [...this.#results.values()].some(([, result]) => result?.state === 'fail')
+  }
+
+  /** The beginnings and ends of tests, for the kernel log that is kept. */
+  get marks(): { readonly sequence: number; readonly text: string }[] {
+    const names = this.#names()
+    return this.#marks.map(({ sequence, test, what }) => ({
+      sequence,
+      text: `${names.get(test) ?? test}: ${what}`,
+    }))
+  }
+
+  #names(): Map<string, string> {
+    return new Map(this.file ? namesOf(this.file) : [])
+  }
+}
+
+/** The tests of a file, by their ids, named as reports name them. */
+function namesOf(task: RunnerTask, before = ''): [id: string, name: string][] {
+  const name = 'filepath' in task ? '' : `${before}${task.name}`
+  if (task.type === 'test') return [[task.id, name]]
+  return task.tasks.flatMap(child => namesOf(child, name && `${name} > `))
+}
+
+/** A test's outcome as it will be when its worker has been told of these failures. */
+function withFailures(
+  outcome: TestOutcome | undefined,
+  failures: readonly Failure[],
+): TestOutcome | undefined {
+  if (failures.length === 0) return outcome
+  const errors = [...(outcome?.errors ?? []), ...failures.map(failure => ({ ...failure, stack: '' }))]
+  return { ...outcome, state: 'fail', errors }
+}

@@ -1,0 +1,43 @@
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { silentProgress } from '../harness/base/progress.ts'
+import { findTool } from '../harness/base/tools.ts'
+import { guestImage, type ImageKernel } from './image.ts'
+
+test('every part of an image is part of its name, and the same parts are one image', async () => {
+  const root = mkdtempSync(path.join(tmpdir(), 'image-'))
+  onTestFinished(() => rmSync(root, { recursive: true }))
+  vi.stubEnv('XDG_CACHE_HOME', root)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const kernel: ImageKernel = {
+    id: 'kernel',
+    label: 'test',
+    release: '6.1.0-test',
+    moduleTree: undefined,
+    build: { output: root },
+  }
+  const tool = path.join(root, 'tool')
+  writeFileSync(tool, '#!/bin/sh\n', { mode: 0o755 })
+  const image = (changes: Partial<ImageKernel> = {}, modules: string[] = [], programs: string[] = []) =>
+    guestImage({ ...kernel, ...changes }, { modules, programs, folder: root }, silentProgress)
+
+  const plain = await image()
+  const withTool = await image({}, [], ['./tool'])
+  writeFileSync(tool, '#!/bin/sh\n# changed\n')
+  const changed = await image({}, [], ['./tool'])
+  const images = [plain, withTool, changed, await image({ id: 'other' }), await image({}, ['bridge'])]
+  expect(await image({}, [], ['./tool'])).toBe(changed)
+  expect(await image()).toBe(plain)
+
+  // This machine's own tools, replaced: a busybox is one more byte.
+  const bin = path.join(root, 'bin')
+  mkdirSync(bin)
+  copyFileSync(findTool('busybox') ?? '', path.join(bin, 'busybox'))
+  writeFileSync(path.join(bin, 'busybox'), '\0', { flag: 'a' })
+  chmodSync(path.join(bin, 'busybox'), 0o755)
+  vi.stubEnv('PATH', `${bin}:${process.env.PATH}`)
+  images.push(await image())
+  expect(new Set(images).size).toBe(6)
+})

@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { contentKey } from '../../harness/base/cache.ts'
+import { UsageError } from '../../harness/base/errors.ts'
+import { cachedByInputs } from '../../harness/base/inputs.ts'
+import type { Progress } from '../../harness/base/progress.ts'
+import type { Kernel } from '../kernel.ts'
+import { debugFolder, linesOfBuild, logFile, makeModules, symbolsFile } from './make.ts'
+import { type ModuleFolder, readSources, shown, type Variables } from './module-sources.ts'
+import { findToolchain } from './toolchain.ts'
+
+/** A module that was built, by the paths of its files; they lie in a cache entry of that very content. */
+export interface BuiltModule {
+  /** Without debug information. */
+  readonly file: string
+  readonly debug: string
+}
+
+/** By their names as the kernel has them (`-` is `_` there). */
+export type BuiltModules = ReadonlyMap<string, BuiltModule>
+
+/** Changes when what is done with the same sources does. */
+const recipe = '6'
+
+/** Variables of make's command line that are ours. */
+const reserved = ['M', 'O', 'CC', 'ARCH', 'KBUILD_OUTPUT', 'KBUILD_EXTMOD', 'KBUILD_EXTRA_SYMBOLS']
+
+/**
+ * Builds folders of modules for exactly `kernel`, one after the other: each sees the symbols that those before it export. The
+ * sources are copied first: nothing is written into the folders, which may be read-only or in use by a build for another
+ * kernel. Make runs in the copy, and knows of the caller's environment only PATH and TMPDIR. What is built is kept by the
+ * content of every file that went into it.
+ * @throws UsageError when one is no folder of modules; ModuleError, with the compiler's lines, when it does not compile
+ */
+export async function buildModules(
+  kernel: Kernel,
+  folders: readonly ModuleFolder[],
+  { progress }: { progress: Progress },
+): Promise<BuiltModules> {
+  const modules = new Map<string, BuiltModule>()
+  const from = new Map<string, string>()
+  const symbols: string[] = []
+  for (const folder of folders) {
+    const entry = await buildFolder(kernel, folder, symbols, progress)
+    for (const name of (await readdir(entry)).filter(name => name.endsWith('.ko'))) {
+      const module = path.basename(name, '.ko').replaceAll('-', '_')
+      const other = from.get(module)
+      if (other !== undefined)
+        throw new UsageError(`${other} and ${shown(folder.dir)} both build a module ${module}: leave one out`)
+      from.set(module, shown(folder.dir))
+      modules.set(module, { file: path.join(entry, name), debug: path.join(entry, debugFolder, name) })
+    }
+    const exported = path.join(entry, symbolsFile)
+    if (existsSync(exported)) symbols.push(exported)
+  }
+  return modules
+}
+
+/** @returns the cache entry */
+async function buildFolder(
+  kernel: Kernel,
+  folder: ModuleFolder,
+  symbols: readonly string[],
+  progress: Progress,
+): Promise<string> {
+  const { make = {}, env = {}, target = '', prepare = '' } = folder
+  const ours = reserved.find(name => Object.hasOwn(make, name))
+  if (ours !== undefined)
+    throw new UsageError(`modules.make: ${ours} is set by the build itself: leave it out`)
+  const sources = await readSources(folder)
+  const config = await readFile(kernel.config, 'utf8')
+  const { compiler, identity } = await findToolchain(config)
+  const lineTables = /^CONFIG_DEBUG_INFO=y$/m.test(config)
+  const key = contentKey([
+    recipe,
+    kernel.id,
+    ...identity,
+    JSON.stringify([kernel.build.variables, sorted(make), sorted(env), target, prepare, sources.dir]),
+    ...(await Promise.all(symbols.map(file => readFile(file)))),
+    ...sources.files.flatMap(it => [it.name, String(it.mode), it.content]),
+  ])
+  const entry = await cachedByInputs('modules', key, draft =>
+    progress.step(`build ${shown(folder.dir)} for ${kernel.release}`, () =>
+      makeModules({ kernel, compiler, folder, sources, symbols, lineTables }, draft),
+    ),
+  )
+  // Whoever builds it next is warned as well, though the compiler is not run.
+  const log = await readFile(path.join(entry, logFile), 'utf8')
+  for (const line of linesOfBuild(log, sources, folder)) progress.note(line)
+  return entry
+}
+
+function sorted(variables: Variables): [string, string][] {
+  return Object.entries(variables).sort(([a], [b]) => (a < b ? -1 : 1))
+}

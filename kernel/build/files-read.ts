@@ -1,0 +1,50 @@
+import { existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { cacheRoot } from '../../harness/base/cache.ts'
+
+/** The folders of a build. */
+interface BuildFolders {
+  /** All that the build itself has made. */
+  readonly draft: string
+  /** The modules' folder in the copy of the sources. */
+  readonly work: string
+  /** The kernel's, which make runs in: up to 6.12 the second, from 6.13 on the copy (scripts/Makefile.build). */
+  readonly source: string
+  readonly output: string
+}
+
+/**
+ * The files that a build has read outside its copy of the sources, absolute, by kbuild's own lists (`.NAME.o.cmd`, which
+ * scripts/basic/fixdep.c writes from gcc's) and of these makefiles. Those of a kernel in the cache do not count: they never change.
+ */
+export async function filesRead(folders: BuildFolders, makefiles: readonly string[]): Promise<string[]> {
+  const { draft, work, source, output } = folders
+  const found = new Set(makefiles)
+  for (const name of await readdir(draft, { recursive: true })) {
+    if (!/(^|\/)\.[^/]*\.cmd$/.test(name)) continue
+    for (const file of listedIn(await readFile(path.join(draft, name), 'utf8'))) found.add(file)
+  }
+  const kernels = path.join(cacheRoot(), 'kernels')
+  const absolute = [...found].flatMap(
+    file =>
+      [output, work, source].map(folder => path.resolve(folder, file)).find(place => existsSync(place)) ?? [],
+  )
+  return [...new Set(absolute)].filter(file => !isBelow(draft, file) && !isBelow(kernels, file))
+}
+
+/** The files that a `.cmd` names: `source_X := FILE`, and the lines of `deps_X := \`. */
+export function listedIn(cmd: string): string[] {
+  const sources = [...cmd.matchAll(/^source_\S+ := (\S+)$/gm)].map(match => match[1] as string)
+  const dependencies = [...cmd.matchAll(/^ {2}([^\s$]+)(?: \\)?$/gm)].map(match => match[1] as string)
+  return [...sources, ...dependencies]
+}
+
+/** The makefiles that `make --debug=verbose` says it reads. */
+export function makefilesOf(output: string): string[] {
+  return [...output.matchAll(/^ *Reading makefile '([^']+)'/gm)].map(match => match[1] as string)
+}
+
+function isBelow(folder: string, file: string): boolean {
+  return file.startsWith(`${folder}${path.sep}`)
+}

@@ -1,0 +1,61 @@
+/** Equal means equal, also in a guest's worker: messages that differ in a byte are unequal to whoever compares them. */
+import assert from 'node:assert'
+import { inspect } from 'node:util'
+import {
+  attr,
+  attributes,
+  Datagram,
+  encodeMessage,
+  KernelError,
+  Message,
+  NETLINK_ROUTE,
+  parseAttributes,
+  rtnetlink,
+  Socket,
+  string,
+} from 'netlink-vmtest/netlink'
+import { expect, it, vi } from 'vitest'
+
+const hello = encodeMessage({ type: 30 }, attr.string(1, 'hello'))
+const other = encodeMessage({ type: 30 }, attr.string(1, 'other'))
+const schema = attributes({ name: [1, string] })
+
+it.each<[string, (bytes: Buffer) => object]>([
+  ['a message', bytes => new Message(bytes)],
+  ['attributes', bytes => parseAttributes(bytes, 16)],
+  ['a datagram', bytes => new Datagram(bytes, 0, 0, bytes.length)],
+  ['a view', bytes => schema.view(bytes, 16)],
+])('%s', (_what, read) => {
+  const [a, same, different] = [read(hello), read(Buffer.from(hello)), read(other)]
+  const called = vi.fn()
+  called(a)
+
+  expect(a).toEqual(same)
+  expect(a).toStrictEqual(same)
+  expect(a).toMatchObject(same)
+  expect(called.mock.calls).toEqual([[same]])
+  assert.deepStrictEqual(a, same)
+
+  expect(a).not.toEqual(different)
+  expect(a).not.toStrictEqual(different)
+  expect(a).not.toMatchObject(different)
+  expect(called.mock.calls).not.toEqual([[different]])
+  assert.notDeepStrictEqual(a, different)
+  expect(inspect(a)).not.toBe(inspect(different))
+})
+
+it('what the kernel sends', async () => {
+  using socket = Socket.open(NETLINK_ROUTE)
+  const get = (index: number) =>
+    socket.request({ type: rtnetlink.RTM_GETLINK }, rtnetlink.link.encode({ header: { index } }))
+  const [first] = await get(1)
+  const [again] = await get(1)
+  // each carries the sequence number of its request
+  expect(first).not.toEqual(again)
+  expect(first?.payload).toEqual(again?.payload)
+  expect({ ...first, sequence: 0 }).toEqual({ ...again, sequence: 0 })
+  const [missing, gone] = await Promise.all([9998, 9999].map(index => get(index).catch(reason => reason)))
+  expect(missing).toBeInstanceOf(KernelError)
+  expect(missing.message).toBe(gone.message)
+  expect(missing).not.toEqual(gone)
+})
