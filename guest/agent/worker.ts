@@ -162,7 +162,7 @@ function announceTests(prototype: TestRunner): void {
 const LONGEST_TIMER = 2 ** 31 - 1
 let bounded: typeof setTimeout | undefined
 
-/** Lets the timers by which Vitest (5.1.1) limits tests and hooks be as long as anybody likes: they are those it keeps for itself. */
+/** Bounds the timers that Vitest (5.1.1) keeps for itself, by which it limits tests and hooks. */
 function boundTimers(): void {
   const key = Object.getOwnPropertySymbols(globalThis).find(
     ({ description }) => description === 'vitest:SAFE_TIMERS',

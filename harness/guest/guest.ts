@@ -19,7 +19,7 @@ import { Qemu } from '../qemu/qemu.ts'
 import { KernelLog } from './kernel-log.ts'
 import { type Loss, lossOf, workerLoss } from './loss.ts'
 
-/** Settings of Vitest's that a test worker takes at its first file, once for all: a template's worker has them from its warm-up. */
+/** Settings of Vitest's that a test worker takes at its first file once for all: a template's at its warm-up. */
 export interface WorkerSettings {
   readonly globals?: boolean | undefined
   readonly disableConsoleIntercept?: boolean | undefined
