@@ -329,11 +329,20 @@ describe('what cannot be done is said in a line or two', () => {
 
   test.each([
     ['an unknown label', ['--kernel', 'debian-1.2'], /unknown kernel debian-1\.2: .*debian-6\.1/],
-    ['an unknown option', ['--bogus'], /Unknown option `--bogus`/],
+    [
+      'an unknown option',
+      ['--bogus'],
+      /Unknown option `--bogus` \(neither ours nor Vitest's; .* lists ours\)/,
+    ],
     [
       'an option that would run tests on this machine',
       ['passes', '--pool=forks'],
       /--pool has no place here: tests run in guests/,
+    ],
+    [
+      'a report whose kind is open',
+      ['passes', '--outputFile', 'x', '--junit', 'y'],
+      /--outputFile FILE leaves open whose file it is/,
     ],
     ['a value that Vitest refuses', ['passes', '--shard=5/2'], /Vitest refuses that: .*shard/],
     ['a reporter that is none', ['passes', '--reporter=nope'], /Vitest refuses that: .*nope/],

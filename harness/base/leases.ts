@@ -40,10 +40,16 @@ export function isLeased(root: string, name: string): boolean {
 }
 
 function begin(file: string): Map<string, number> {
+  if (uses.size === 0) {
+    process.once('exit', () => {
+      for (const each of uses.keys()) rmSync(each, { force: true })
+    })
+    setInterval(() => {
+      for (const each of uses.keys()) sign(each)
+    }, SIGN).unref()
+  }
   const own = new Map<string, number>()
   uses.set(file, own)
-  process.once('exit', () => rmSync(file, { force: true }))
-  setInterval(sign, SIGN, file).unref()
   for (const other of list(path.dirname(file))) if (!isAlive(other)) rmSync(other, { force: true })
   return own
 }
