@@ -18,9 +18,9 @@ test.each(debianLabels)('%s: fetched, and our modules build for it without a war
   expect(kernel.release).toMatch(`${label.replace('debian-', '')}.`)
   const notes: string[] = []
   const progress: Progress = { step: silentProgress.step, note: line => notes.push(line) }
-  const { modules } = await buildModules(kernel, { dir: ours }, { progress })
+  const modules = await buildModules(kernel, [{ dir: ours }], { progress })
   expect([...modules.keys()].sort()).toEqual(['genlexample', 'nlcustom', 'nlexample', 'nlhello'])
-  for (const file of modules.values())
+  for (const { file } of modules.values())
     expect(readFileSync(file, 'latin1')).toContain(`vermagic=${kernel.release} `)
   expect(notes).toEqual([])
 })

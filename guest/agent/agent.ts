@@ -104,10 +104,12 @@ function startWorker(): void {
   }
   // Colours are decided when the worker loads, before the host has said what it wants: on here, and switched off by
   // Vitest's own start message (config.disableColors) where they are not wanted.
-  const flags = [nodeFlags, workerFlags].flatMap(name => process.env[name]?.split(',').filter(Boolean) ?? [])
+  const flags = [nodeFlags, workerFlags].flatMap(
+    name => process.env[name]?.split(',').filter(Boolean).map(decodeURIComponent) ?? [],
+  )
   const worker = spawn(
     process.execPath,
-    [...flags, '--experimental-import-meta-resolve', '--no-warnings', workerFile],
+    ['--experimental-import-meta-resolve', '--no-warnings', ...flags, workerFile],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: '/tmp',

@@ -27,7 +27,7 @@ export const guestPaths = {
  */
 export const nodeFlags = 'NETLINK_VMTEST_NODE_FLAGS'
 
-/** Those that the test worker has beside them. */
+/** Those that the test worker has beside them, each encoded as a part of an address is: they may have commas and spaces. */
 export const workerFlags = 'NETLINK_VMTEST_WORKER_FLAGS'
 
 /** A file to be put into the guest. */

@@ -77,15 +77,20 @@ async function tell(note: WorkerNote): Promise<void> {
 const snapshotEnvironment: SnapshotEnvironment = {
   getVersion: () => '1',
   getHeader: () => '// Vitest Snapshot v1, https://vitest.dev/guide/snapshot.html',
-  resolvePath: file =>
-    (globalThis as unknown as VitestGlobal).__vitest_worker__.rpc.resolveSnapshotPath(file),
+  resolvePath: file => vitestWorker().rpc.resolveSnapshotPath(file),
   resolveRawPath: async (test, raw) => (await call({ method: 'snapshot-raw-path', test, raw })) as string,
   readSnapshotFile: async path => (await call({ method: 'snapshot-read', path })) as string | null,
   saveSnapshotFile: async (path, content) => void (await call({ method: 'snapshot-write', path, content })),
   removeSnapshotFile: async path => void (await call({ method: 'snapshot-remove', path })),
 }
-interface VitestGlobal {
-  __vitest_worker__: { rpc: { resolveSnapshotPath(file: string): Promise<string> } }
+
+/** The state that Vitest keeps for all of its parts. */
+function vitestWorker() {
+  return (globalThis as unknown as { __vitest_worker__: VitestWorker }).__vitest_worker__
+}
+interface VitestWorker {
+  readonly rpc: { resolveSnapshotPath(file: string): Promise<string> }
+  readonly moduleExecutionInfo?: Map<string, unknown>
 }
 
 /**
@@ -96,7 +101,13 @@ interface VitestGlobal {
  * the log, were 7.
  */
 function announceTests(prototype: TestRunner): void {
-  const { onBeforeTryTask, onAfterRetryTask, onAfterRunTask, onAfterRunSuite } = prototype
+  const { onCollectStart, onBeforeTryTask, onAfterRetryTask, onAfterRunTask, onAfterRunSuite } = prototype
+  prototype.onCollectStart = function (this: TestRunner, file) {
+    boundTimers()
+    // What the warm-up, or another file in this guest, has imported is not this file's.
+    vitestWorker().moduleExecutionInfo?.clear()
+    onCollectStart?.call(this, file)
+  }
   prototype.onBeforeTryTask = async function (this: TestRunner, test, ...rest) {
     const sequence = log.next
     running.set(test.id, { from: sequence, expected: [] })
@@ -145,6 +156,23 @@ function announceTests(prototype: TestRunner): void {
     if ((failures as FoundFailure[]).length > 0 && suite.result)
       fail(suite.result, failures as FoundFailure[])
   }
+}
+
+/** The longest time that node's timers know, in milliseconds: one that is longer is over at once. */
+const LONGEST_TIMER = 2 ** 31 - 1
+let bounded: typeof setTimeout | undefined
+
+/** Lets the timers by which Vitest (5.1.1) limits tests and hooks be as long as anybody likes: they are those it keeps for itself. */
+function boundTimers(): void {
+  const key = Object.getOwnPropertySymbols(globalThis).find(
+    ({ description }) => description === 'vitest:SAFE_TIMERS',
+  )
+  const timers = key && (globalThis as unknown as Record<symbol, { setTimeout: typeof setTimeout }>)[key]
+  if (!timers || timers.setTimeout === bounded) return
+  const { setTimeout: kept } = timers
+  bounded = ((callback: () => void, delay?: number, ...args: []) =>
+    kept(callback, Math.min(delay ?? 0, LONGEST_TIMER), ...args)) as typeof setTimeout
+  timers.setTimeout = bounded
 }
 
 /** Milliseconds, 0 for no limit. */

@@ -8,7 +8,11 @@ import {
   Socket,
   TimeoutError,
 } from '../netlink/index.ts'
-import { acknowledgementBytes, type WireDatagram, wire } from './wire.ts'
+import { requireBuiltIns } from './built-ins.ts'
+import { acknowledgementBytes, received, type WireDatagram } from './wire.ts'
+
+/** Kept from before the tests. */
+const { stringify } = JSON
 
 /** Sequence numbers of markers, out of the way of those that tests choose. */
 let marker = 0xfeed0000
@@ -22,6 +26,7 @@ let marker = 0xfeed0000
  * For protocols whose kernel side goes through netlink_rcv_skb(), as nearly all do.
  */
 export async function heard(socket: Socket): Promise<WireDatagram[]> {
+  requireBuiltIns()
   const request = encodeMessage({
     type: NLMSG_NOOP,
     flags: NLM_F_REQUEST | NLM_F_ACK,
@@ -37,6 +42,7 @@ export async function heard(socket: Socket): Promise<WireDatagram[]> {
  * socket of ours, which has to be in the same network namespace.
  */
 export async function heardUntilMarker(socket: Socket): Promise<WireDatagram[]> {
+  requireBuiltIns()
   using neighbour = Socket.open(socket.protocol)
   const end = encodeMessage({ type: NLMSG_NOOP, sequence: marker++ })
   neighbour.send(end, { portId: socket.portId })
@@ -56,10 +62,10 @@ async function heardUpTo(
       next = await socket.receive()
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error
-      throw new Error(`${missing}; until then came ${JSON.stringify(datagrams, null, 2)}`, { cause: error })
+      throw new Error(`${missing}; until then came ${stringify(datagrams, null, 2)}`, { cause: error })
     }
     if (next.portId === end.portId && next.bytes.equals(end.bytes)) return datagrams
-    datagrams.push(wire(next))
+    datagrams.push(received(next))
   }
 }
 
@@ -68,6 +74,7 @@ async function heardUpTo(
  * `expect(await exchange(socket, request)).toEqual([acknowledgement(request, socket)])` says that this came and nothing else.
  */
 export async function exchange(socket: Socket, ...datagrams: readonly Uint8Array[]): Promise<WireDatagram[]> {
+  requireBuiltIns()
   for (const datagram of datagrams) socket.send(datagram)
   return await heard(socket)
 }
@@ -77,6 +84,7 @@ export async function exchange(socket: Socket, ...datagrams: readonly Uint8Array
  * were lost. What a request causes is there when its send has returned.
  */
 export function drain(socket: Socket): (Datagram | OverflowError)[] {
+  requireBuiltIns()
   const events: (Datagram | OverflowError)[] = []
   for (;;) {
     try {
@@ -98,6 +106,7 @@ export function transcript(
   events: readonly (Datagram | OverflowError | Buffer)[],
   { groups = 0 }: { groups?: number } = {},
 ): string {
+  requireBuiltIns()
   const line = (from: number, mask: number, bytes: Buffer) => `${from} ${mask} ${bytes.toString('hex')}`
   return events
     .map(event => {

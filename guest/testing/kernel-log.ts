@@ -1,7 +1,8 @@
-import { constants, openSync } from 'node:fs'
+import { constants, fstatSync, openSync } from 'node:fs'
 import { constants as os } from 'node:os'
 import koffi from 'koffi'
 import { SystemCallError } from '../netlink/index.ts'
+import { requireBuiltIns } from './built-ins.ts'
 
 /** The kernel writes no longer records (CONSOLE_EXT_LOG_MAX). */
 const LONGEST_RECORD = 8192
@@ -28,6 +29,25 @@ const readNow = libc.func('int read(int, void *, size_t)') as (
  * a fifth of all that QEMU ran.
  */
 const spare: number[] = []
+
+/** /dev/kmsg: Documentation/admin-guide/devices.txt. */
+const KMSG = (1 << 8) | 11
+
+/** One that a test has closed may be anything by now. */
+function takeSpare(): number | undefined {
+  for (;;) {
+    const fd = spare.pop()
+    if (fd === undefined || isKernelLog(fd)) return fd
+  }
+}
+
+function isKernelLog(fd: number): boolean {
+  try {
+    return fstatSync(fd).rdev === KMSG
+  } catch {
+    return false
+  }
+}
 
 /**
  * What a kernel says of itself at any time, above all on a slow machine whose clock jumps; the first time that anybody sends
@@ -58,7 +78,7 @@ export class KernelLog implements Disposable {
 
   /** Records from now on. */
   static fromNow(): KernelLog {
-    const used = spare.pop()
+    const used = takeSpare()
     const log = new KernelLog(used ?? openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK))
     log.#skip(used === undefined ? 0 : FEW)
     return log
@@ -70,6 +90,7 @@ export class KernelLog implements Disposable {
    * @throws Error when records were overwritten before they were read
    */
   read(): LogRecord[] {
+    requireBuiltIns()
     const records: LogRecord[] = []
     for (;;) {
       const record = this.#next()

@@ -1,6 +1,7 @@
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import type { Socket } from '../netlink/index.ts'
+import { requireBuiltIns } from './built-ins.ts'
 import { kernel } from './kernel.ts'
 import { discardReceived } from './system-call.ts'
 
@@ -22,10 +23,12 @@ export type SlabGrowth = Readonly<Record<string, number>>
  * @throws Error where the kernel does not tell (without CONFIG_SLUB_DEBUG)
  */
 export async function slabGrowth(work: () => void | Promise<void>, rounds = 5): Promise<SlabGrowth> {
+  requireBuiltIns()
   if (kernel.hasKmemleak) {
     await work()
     return {}
   }
+  slabs.forgetClosed()
   /** Those that have not had a quiet round, each by how much it grew at least in a round that it grew in. */
   let suspects: ReadonlyMap<string, number> | undefined
   for (let round = 0; round < rounds && suspects?.size !== 0; round++) {
@@ -94,7 +97,7 @@ class SlabCaches {
    * What shrinks each, by its name. Open all the time: what the kernel allocates for an open file of sysfs is among what is counted,
    * and freed late.
    */
-  readonly #shrink = new Map<string, number>()
+  readonly #shrink = new Map<string, OpenFile>()
 
   /** @throws Error where the kernel does not tell */
   objectsInUse(): Map<string, number> {
@@ -103,17 +106,19 @@ class SlabCaches {
       const known = inUse()
       const fresh = [...known.keys()].filter(cache => cache !== PAGES && !this.#shrink.has(cache))
       if (fresh.length === 0) return known
-      for (const cache of fresh) this.#shrink.set(cache, openSync(`/sys/kernel/slab/${cache}/shrink`, 'w'))
+      for (const cache of fresh) this.#shrink.set(cache, new OpenFile(`/sys/kernel/slab/${cache}/shrink`))
     } catch (error) {
-      throw new Error('this kernel does not tell what its slab caches hold: it needs CONFIG_SLUB_DEBUG=y', {
-        cause: error,
-      })
+      const { message } = error as Error
+      throw new Error(
+        `what the kernel's slab caches hold is not told (${message}): it takes CONFIG_SLUB_DEBUG=y, /proc and /sys`,
+        { cause: error },
+      )
     }
     return this.objectsInUse()
   }
 
   #shrinkAll(): void {
-    for (const [cache, fd] of this.#shrink) {
+    for (const [cache, { fd }] of this.#shrink) {
       try {
         writeSync(fd, YES)
       } catch (error) {
@@ -123,6 +128,11 @@ class SlabCaches {
         this.#shrink.delete(cache)
       }
     }
+  }
+
+  /** A test may have closed what it does not know, and opened others by the same numbers. */
+  forgetClosed(): void {
+    for (const [cache, file] of this.#shrink) if (!file.isOpen) this.#shrink.delete(cache)
   }
 
   /**
@@ -146,6 +156,31 @@ class SlabCaches {
       cache !== PAGES && readFileSync(`/sys/kernel/slab/${cache}/reclaim_account`, 'utf8').startsWith('1')
     )
   }
+}
+
+/** A file by its descriptor, which others can close. */
+class OpenFile {
+  readonly fd: number
+  readonly #identity: string
+
+  constructor(path: string) {
+    this.fd = openSync(path, 'w')
+    this.#identity = identityOf(this.fd)
+  }
+
+  /** Whether the descriptor still is of that file. */
+  get isOpen(): boolean {
+    try {
+      return identityOf(this.fd) === this.#identity
+    } catch {
+      return false
+    }
+  }
+}
+
+function identityOf(fd: number): string {
+  const { dev, ino } = fstatSync(fd)
+  return `${dev} ${ino}`
 }
 
 const slabs = new SlabCaches()

@@ -5,6 +5,9 @@ import { KernelLog } from './kernel-log.ts'
 import { deleteModule, finitModule } from './system-call.ts'
 
 const O_NONBLOCK = 0o4000
+const loaded = '/sys/module'
+/** Kept from before the tests, which may leave nothing of their environment. */
+const { NETLINK_VMTEST_MODULES } = process.env
 
 /** A module could not be loaded or unloaded. */
 export class ModuleError extends Error {
@@ -29,7 +32,7 @@ export class ModuleError extends Error {
  * @throws ModuleError EEXIST when it is loaded already, ENOENT when there is none of that name, or what its init function returned
  */
 export function loadModule(name: string, parameters = ''): void {
-  const folder = process.env.NETLINK_VMTEST_MODULES
+  const folder = process.env.NETLINK_VMTEST_MODULES ?? NETLINK_VMTEST_MODULES
   if (!folder)
     throw new Error('NETLINK_VMTEST_MODULES is not set: modules are loaded in the guest only (./run-vm.sh)')
   const fd = openModule(folder, name)
@@ -49,9 +52,13 @@ export function unloadModule(name: string): void {
   explained(name, unloading, () => deleteModule(canonical(name), O_NONBLOCK))
 }
 
-/** Whether a module is loaded, and if so, how many references to it there are. */
+/**
+ * Whether a module is loaded, and if so, how many references to it there are.
+ * @throws Error where nobody can know: without /sys
+ */
 export function moduleReferences(name: string): number | undefined {
-  const file = `/sys/module/${canonical(name)}/refcnt`
+  if (!existsSync(loaded)) throw new Error(`whether ${name} is loaded is not known: there is no ${loaded}`)
+  const file = `${loaded}/${canonical(name)}/refcnt`
   return existsSync(file) ? Number(readFileSync(file, 'utf8')) : undefined
 }
 

@@ -42,6 +42,23 @@ test('one that does not end, or never says it, is named', async () => {
   })
 })
 
+test('what keeps its output open is not waited for longer than that', async () => {
+  await expect(runProgram(sh('echo on; sleep 1000 & wait'), { limit: 100 })).rejects.toThrow(
+    'did not end within 0.1 s; until then it said "on\\n"',
+  )
+  await expect(runProgram(sh('echo off; sleep 1000 &'), { limit: 500 })).rejects.toThrow(
+    'ended, but what it had started did not, within 0.5 s; until then it said "off\\n"',
+  )
+})
+
+test('disposing of one ends it with what it has started', async () => {
+  const program = RunningProgram.start(sh('sleep 1000 & echo ready; wait'))
+  await program.said(/ready/)
+  program[Symbol.dispose]()
+  // its output ends when nobody has it any more
+  expect(await program.ended).toMatchObject({ status: 137 })
+})
+
 test.each([
   ['a name and its arguments', ['echo', ['x']], '"echo"'],
   ['a number among its arguments', [['echo', 1]], '["echo",1]'],

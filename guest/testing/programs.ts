@@ -1,5 +1,12 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { clearTimeout, setTimeout } from 'node:timers'
+import { requireBuiltIns } from './built-ins.ts'
+
+/** Kept from before the tests, which may leave nothing of their environment. */
+const { PATH } = process.env
+const { kill, nextTick } = process
+const { stringify } = JSON
 
 /** How a program ended and what it said. */
 export interface ProgramResult {
@@ -22,19 +29,29 @@ export interface ProgramOptions {
   readonly user?: number
 }
 
-/** A program in the background, of which more is to be heard. Disposing of it ends it. */
+/** A program in the background, of which more is to be heard. Disposing of it ends it, with what it has started. */
 export class RunningProgram implements Disposable {
   /** Resolves when it has ended; rejects when it did not in time. */
   readonly ended: Promise<ProgramResult>
   readonly #child: ChildProcess
   readonly #limit: number
+  #isClosed = false
   #stdout = ''
   #stderr = ''
   readonly #listeners = new Set<() => void>()
 
   private constructor(command: readonly string[], { limit = LIMIT, user }: ProgramOptions) {
+    requireBuiltIns()
+    if (process.nextTick !== nextTick)
+      throw new Error(
+        "process.nextTick is fake, and node's streams need it: leave it out of toFake to run programs",
+      )
     const [file, ...args] = checked(command)
-    const options: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'] }
+    const options: SpawnOptions = {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH, ...process.env },
+      detached: true,
+    }
     this.#limit = limit
     this.#child = spawn(file, args, user === undefined ? options : { ...options, uid: user, gid: user })
     this.#child.stdout?.setEncoding('utf8').on('data', text => {
@@ -80,27 +97,42 @@ export class RunningProgram implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#child.kill('SIGKILL')
+    this.#kill()
   }
 
   async #end(command: readonly string[]): Promise<ProgramResult> {
-    let late = false
+    const { promise, resolve, reject } = Promise.withResolvers<ProgramResult>()
+    // not at its close: there is none as long as anything has its pipes
     const timer = setTimeout(() => {
-      late = true
-      this.#child.kill('SIGKILL')
+      const { exitCode, stdout, stderr } = this.#child
+      const what = exitCode === null ? 'did not end' : 'ended, but what it had started did not,'
+      const soFar = stringify(this.#stdout + this.#stderr)
+      this.#kill()
+      for (const stream of [stdout, stderr]) stream?.destroy()
+      reject(
+        new Error(`${command.join(' ')} ${what} within ${this.#limit / 1000} s; until then it said ${soFar}`),
+      )
     }, this.#limit)
+    this.#child.once('error', error => reject(explained(error, command)))
+    this.#child.once('close', (code, signal) => {
+      this.#isClosed = true
+      resolve({ status: code ?? 128 + numberOf(signal), stdout: this.#stdout, stderr: this.#stderr })
+    })
     try {
-      const status = await new Promise<number>((resolve, reject) => {
-        this.#child.once('error', error => reject(explained(error, command)))
-        this.#child.once('close', (code, signal) => resolve(code ?? 128 + numberOf(signal)))
-      })
-      if (late)
-        throw new Error(
-          `${command.join(' ')} did not end within ${this.#limit / 1000} s; until then it said ${JSON.stringify(this.#stdout + this.#stderr)}`,
-        )
-      return { status, stdout: this.#stdout, stderr: this.#stderr }
+      return await promise
     } finally {
       clearTimeout(timer)
+    }
+  }
+
+  /** Ends it and what it has started, which is all of its process group. */
+  #kill(): void {
+    const { pid } = this.#child
+    if (pid === undefined || this.#isClosed) return
+    try {
+      kill(-pid, 'SIGKILL')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
     }
   }
 }
@@ -127,7 +159,7 @@ function checked(command: unknown): readonly [string, ...string[]] {
   if (Array.isArray(command) && command.length > 0 && command.every(part => typeof part === 'string'))
     return command as [string, ...string[]]
   throw new TypeError(
-    `a program and its arguments are one list of texts, runProgram(['modprobe', 'dummy']), not ${JSON.stringify(command)}`,
+    `a program and its arguments are one list of texts, runProgram(['modprobe', 'dummy']), not ${stringify(command)}`,
   )
 }
 

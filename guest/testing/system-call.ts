@@ -66,8 +66,10 @@ const withMessages = libc.func('long syscall(long, long, void *, long, long, voi
   timeout: null,
 ) => number
 
+/** Kept from before the tests. */
+const { arch } = process
+
 function numberOf(name: SystemCall): number {
-  const { arch } = process
   if (arch !== 'x64' && arch !== 'arm64')
     throw new Error(`the number of ${name} on ${arch} is not known here`)
   return numbers[arch][name]

@@ -1,5 +1,14 @@
 /** The helpers on the host's own kernel: with NETLINK_ROUTE in the place of a module's protocol. */
-import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -270,6 +279,25 @@ describe.runIf(isRoot)('KernelLog', () => {
     using log = KernelLog.fromNow()
     writeFileSync('/dev/kmsg', '<14>from user space\n')
     expect(log.read().filter(record => record.text.includes('from user space'))).toEqual([])
+  })
+
+  it('does not read from what has the descriptor of an earlier one by now', () => {
+    KernelLog.fromNow()[Symbol.dispose]()
+    const folder = mkdtempSync(path.join(tmpdir(), 'kernel-log-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const other = path.join(folder, 'other')
+    writeFileSync(other, '6,1,1,-;no record of the kernel\n')
+    const kept = readdirSync('/proc/self/fd').filter(
+      fd => existsSync(`/proc/self/fd/${fd}`) && readlinkSync(`/proc/self/fd/${fd}`) === '/dev/kmsg',
+    )
+    expect(kept.length).toBeGreaterThan(0)
+    for (const fd of kept) closeSync(Number(fd))
+    const others = kept.map(() => openSync(other, 'r+'))
+    onTestFinished(() => others.forEach(fd => void closeSync(fd)))
+    using log = KernelLog.fromNow()
+    expect(log.read()).toEqual([])
+    writeFileSync(other, '6,1,1,-;no record of the kernel\n')
+    expect(log.read()).toEqual([])
   })
 })
 

@@ -1,4 +1,5 @@
 import { getRandomValues } from 'node:crypto'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { xoroshiro128plus } from '../agent/xoroshiro128plus.ts'
 

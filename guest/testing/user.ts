@@ -1,5 +1,8 @@
 import { changeEffectiveCapabilities, setEffectiveGroup, setEffectiveUser } from './system-call.ts'
 
+/** Kept from before the tests. */
+const { getegid, geteuid } = process
+
 /** The user without privileges, as uid and gid. */
 export const nobody = 65534
 
@@ -20,8 +23,8 @@ export function asUser<T>(
   { capabilities = [] }: { capabilities?: readonly number[] } = {},
 ): T {
   refuseAsync(action)
-  const user = process.geteuid?.() ?? 0
-  const group = process.getegid?.() ?? 0
+  const user = geteuid?.() ?? 0
+  const group = getegid?.() ?? 0
   setEffectiveGroup(uid)
   try {
     setEffectiveUser(uid)

@@ -42,7 +42,7 @@ export function isLeased(root: string, name: string): boolean {
 function begin(file: string): Map<string, number> {
   if (uses.size === 0) {
     process.once('exit', () => {
-      for (const each of uses.keys()) rmSync(each, { force: true })
+      for (const each of uses.keys()) remove(each)
     })
     setInterval(() => {
       for (const each of uses.keys()) sign(each)
@@ -50,7 +50,7 @@ function begin(file: string): Map<string, number> {
   }
   const own = new Map<string, number>()
   uses.set(file, own)
-  for (const other of list(path.dirname(file))) if (!isAlive(other)) rmSync(other, { force: true })
+  for (const other of list(path.dirname(file))) if (!isAlive(other)) remove(other)
   return own
 }
 
@@ -67,6 +67,15 @@ function change(file: string, own: Map<string, number>, name: string, by: 1 | -1
     renameSync(`${file}.new`, file)
   } catch {
     // A cache that cannot be written to loses nothing either.
+  }
+}
+
+/** What cannot be removed counts for nothing either, when its process is gone. */
+function remove(file: string): void {
+  try {
+    rmSync(file, { force: true })
+  } catch {
+    // a cache that cannot be written to, or is none (ENOTDIR)
   }
 }
 

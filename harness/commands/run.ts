@@ -1,25 +1,24 @@
 import path from 'node:path'
+import { configDefaults } from 'vitest/config'
 import type { Reporter, Vitest } from 'vitest/node'
+import { lockFileName } from '../../kernel/lock-file.ts'
 import { ExitStatus, UsageError } from '../base/errors.ts'
+import { literally } from '../base/globs.ts'
 import { consoleProgress } from '../base/progress.ts'
 import { pruneWhenDue } from '../base/stock.ts'
 import type { GuestSource } from '../pool/guest-source.ts'
 import { Lanes } from '../pool/lanes.ts'
-import { withModules } from '../prepare/delivery.ts'
+import { packageFolders, sourcesUnderTest, withModules } from '../prepare/delivery.ts'
 import { isPrepared, type KernelOfRun, labelsOf, prepareKernels } from '../prepare/matrix.ts'
 import { guestsAtOnce } from '../prepare/prepare.ts'
 import { kernelProject } from '../prepare/project.ts'
-import type { Settings } from '../prepare/settings.ts'
-import { completeJson, writeMarkdown } from '../report/files.ts'
+import { type Settings, settingsFile } from '../prepare/settings.ts'
+import { checkWorkerArguments } from '../prepare/worker-arguments.ts'
+import { completeJson, requireWritten, writeMarkdown } from '../report/files.ts'
 import { matrixTable, textTable } from '../report/matrix-table.ts'
 import { exitStatusOf, summarize, summaryLines } from '../report/summary.ts'
-import {
-  outputFiles,
-  parseVitestArguments,
-  type ReportFiles,
-  reporters,
-  startReport,
-} from './vitest-command.ts'
+import { checkReports, outputFiles, type ReportFiles, reporters } from './reports.ts'
+import { parseVitestArguments, startReport } from './vitest-command.ts'
 import { watchDelivery } from './watch.ts'
 
 /** The options of `run` that are ours; all others are Vitest's. */
@@ -27,8 +26,6 @@ export interface RunOptions extends ReportFiles {
   readonly kernel?: string
   readonly matrix?: boolean
   readonly modules?: string
-  /** A file for the table of suites and kernels. */
-  readonly markdown?: string
   /** False: files of a kernel share guests. */
   readonly isolate?: boolean
 }
@@ -45,32 +42,44 @@ export async function run(
 ): Promise<ExitStatus> {
   const started = performance.now()
   const startedAt = Date.now()
-  const vitestArguments = parseVitestArguments(rest)
+  const { filters, run: given, project, execArgv } = parseVitestArguments(rest)
+  checkReports(given, options)
+  await checkWorkerArguments(execArgv)
   const progress = consoleProgress()
   const tested = withModules(settings, options.modules)
-  const kernels = await prepareKernels(labelsOf(options, settings), { settings: tested, root, progress })
+  const { globals, disableConsoleIntercept, maxConcurrency } = project
+  const worker = { execArgv, settings: { globals, disableConsoleIntercept, maxConcurrency } }
+  const kernels = await prepareKernels(labelsOf(options, settings), {
+    settings: tested,
+    root,
+    progress,
+    worker,
+  })
   const prepared = kernels.filter(isPrepared)
   const atOnce = guestsAtOnce(Math.max(...prepared.map(({ spec }) => spec.machine.memory)))
   // Vitest's own --isolate=false is the same. `reporter` would take the place of all `reporters`, which have what it names.
-  const { isolate = options.isolate ?? true, reporter: _, ...vitestOptions } = vitestArguments.options
+  const { isolate = options.isolate ?? true, reporter: _, watch = false, run: once, ...vitestOptions } = given
   // Where each test has a guest of its own, it is because they break kernels.
   const shared = !isolate && settings.vm.isolate === 'file'
   // How many workers Vitest is to have is then what the lanes are; a number that somebody gives it holds by itself.
-  const lanes = shared
-    ? new Lanes<GuestSource>(vitestOptions.maxWorkers === undefined ? atOnce : Number.POSITIVE_INFINITY)
-    : undefined
+  const limited = vitestOptions.maxWorkers !== undefined || vitestOptions.fileParallelism === false
+  const lanes = shared ? new Lanes<GuestSource>(limited ? Number.POSITIVE_INFINITY : atOnce) : undefined
   // While Vitest starts.
   for (const { guests } of prepared.slice(0, shared ? atOnce : 1)) guests.restoreFirst()
 
-  const vitest = await startReport(vitestArguments.filters, {
+  const plan = { settings, root, options: project, atOnce, lanes }
+  const vitest = await startReport(filters, {
     ...vitestOptions,
     root,
     config: false,
-    watch: vitestOptions.watch ?? false,
-    projects: kernels.map(kernel => kernelProject(kernel, settings, root, atOnce, lanes)),
-    reporters: [...reporters(vitestArguments.options, options), foresight(kernels, shared)],
-    ...outputFiles(vitestOptions, options),
+    watch: watch && once !== true,
+    ...(vitestOptions.changed === undefined ? {} : { forceRerunTriggers: beyondImports(tested, root) }),
+    projects: kernels.map(kernel => kernelProject(kernel, plan)),
+    reporters: [...reporters(given, options), foresight(kernels, shared)],
+    ...outputFiles(given),
   })
+  // Beside tests it fails a run for what its reporters find: leaks, imports that take too long, a file they cannot write.
+  const failedByVitest = process.exitCode !== undefined && process.exitCode !== 0
   if (vitest.shouldKeepServer()) {
     // Watch mode: Vitest's own keys and signals end it.
     watchDelivery(vitest, prepared, tested, root)
@@ -81,19 +90,35 @@ export async function run(
   await vitest.close()
   await Promise.all(prepared.map(({ guests }) => guests.close()))
   await pruneStock(settings, startedAt)
-  refuseEmptyRun(vitest, rest)
+  const nothing = nothingRan(vitest, rest)
+  if (nothing !== undefined && !vitest.config.passWithNoTests) throw new UsageError(nothing)
   const total = performance.now() - started
   if (summaries.length > 1) process.stdout.write(`${textTable(matrixTable(summaries))}\n\n`)
   process.stdout.write(`${summaryLines(summaries, total).join('\n')}\n`)
+  // Asked for by name (--passWithNoTests, --changed): it passes, and does not look as if something had.
+  if (nothing !== undefined) progress.note(`nothing ran: ${nothing}`)
   // A file that cannot be written costs nobody the result.
+  if (options.junit !== undefined) requireWritten(path.resolve(options.junit), startedAt)
   if (options.json !== undefined) completeJson(path.resolve(options.json), summaries)
   if (options.markdown !== undefined) writeMarkdown(path.resolve(options.markdown), summaries, total)
-  return exitStatusOf(vitest, summaries)
+  const status = exitStatusOf(vitest, summaries)
+  return status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
 }
 
 /** Keeps the cache within its limits; what this run used stays. A cache that cannot be tidied is no reason to fail. */
 async function pruneStock({ cache }: Settings, since: number): Promise<void> {
   await pruneWhenDue({ age: cache.days * 86_400_000, size: cache.gigabytes * 1e9 }, since).catch(() => {})
+}
+
+/** What every test file depends on without importing it, so that --changed runs them all when it has changed. */
+function beyondImports(settings: Settings, root: string): string[] {
+  const folders = [...sourcesUnderTest(settings, root), ...packageFolders]
+  const files = [settingsFile, lockFileName].map(name => path.join(root, name))
+  return [
+    ...configDefaults.forceRerunTriggers,
+    ...files.map(literally),
+    ...folders.map(folder => `${literally(folder)}/**`),
+  ]
 }
 
 /** Tells each kernel's guests how many files are about to run, and whether they share them. */
@@ -106,14 +131,21 @@ function foresight(kernels: readonly KernelOfRun[], shared: boolean): Reporter {
   }
 }
 
-/** A run in which nothing ran must not look like one that passed. */
-function refuseEmptyRun(vitest: Vitest, rest: readonly string[]): void {
+/**
+ * Why nothing ran, which must not look like a run that passed; undefined where something did.
+ * @throws UsageError where Vitest could not even look for files
+ */
+function nothingRan(vitest: Vitest, rest: readonly string[]): string | undefined {
   const asked = rest.length > 0 ? ` (asked for: ${rest.join(' ')})` : ''
-  if (vitest.state.getTestModules().length === 0 && vitest.state.getUnhandledErrors().length > 0)
+  const modules = vitest.state.getTestModules()
+  const unhandled = vitest.state.getUnhandledErrors().length
+  if (modules.length === 0 && unhandled > 0)
     throw new UsageError(`Vitest could not run that${asked}: see above`)
-  if (vitest.state.getTestModules().length === 0) throw new UsageError(`no test file matches${asked}`)
-  const tests = vitest.state.getTestModules().flatMap(module => [...module.children.allTests()])
-  const errors = vitest.state.getUnhandledErrors().length + vitest.state.getFailedFilepaths().length
-  if (errors === 0 && vitest.config.testNamePattern && tests.every(test => test.result().state === 'skipped'))
-    throw new UsageError(`no test's name matches${asked}`)
+  if (modules.length === 0) return `no test file matches${asked}`
+  const tests = modules.flatMap(module => [...module.children.allTests()])
+  const errors = unhandled + vitest.state.getFailedFilepaths().length
+  const { testNamePattern } = vitest.config
+  if (errors === 0 && testNamePattern && tests.every(test => test.result().state === 'skipped'))
+    return `no test's name matches${asked}`
+  return undefined
 }

@@ -1,89 +1,166 @@
+import { existsSync, statSync } from 'node:fs'
 import path from 'node:path'
+import * as v from 'valibot'
 import { createCLI, type parseCLI, startVitest, type Vitest } from 'vitest/node'
 import { messageOf, UsageError } from '../base/errors.ts'
-
-/** Files that reports are written to beside the one on stdout. */
-export interface ReportFiles {
-  readonly junit?: string
-  readonly json?: string
-}
+import type { ProjectOptions } from '../prepare/project.ts'
+import { additions, decisionOn, type Taker } from './vitest-options.ts'
 
 export type VitestOptions = ReturnType<typeof parseCLI>['options']
+export type Reporters = Extract<NonNullable<VitestOptions['reporters']>, unknown[]>
 
-/** Options of Vitest's that would run tests elsewhere than in guests, on this very machine, or that guests do not have. */
-const notHere: Readonly<Record<string, string>> = {
-  pool: 'tests run in guests',
-  environment: 'tests run in guests, in node',
-  browser: 'tests run in guests, in node',
-  typecheck: 'tests run in guests; run the compiler by itself',
-  coverage: 'there is none of code in guests',
-  project: 'a project is a kernel; choose with --kernel',
-  config: 'settings are in netlink-vmtest.config.ts',
-  root: 'the project is the folder of netlink-vmtest.config.ts',
-  standalone: 'there is nothing to run then',
+/** What somebody wants of Vitest. */
+export interface VitestCall {
+  readonly filters: string[]
+  /** For Vitest itself, which hands on what is its projects'. */
+  readonly run: VitestOptions
+  /** For the project of each kernel. */
+  readonly project: ProjectOptions
+  /** Node's arguments for test workers. */
+  readonly execArgv: readonly string[]
 }
 
-/** Filters and options as Vitest's own command line reads them. */
-export function parseVitestArguments(rest: readonly string[]): { filters: string[]; options: VitestOptions } {
-  const parsed = parseByVitest(rest)
-  const elsewhere = Object.keys(parsed.options).find(name => Object.hasOwn(notHere, name))
-  if (elsewhere) throw new UsageError(`--${elsewhere} has no place here: ${notHere[elsewhere]}`)
-  return parsed
+/**
+ * Filters and options as Vitest's own command line reads them, and the few options that are only ours.
+ * @throws UsageError for one that is unknown or has no place here, or a value that is none
+ */
+export function parseVitestArguments(rest: readonly string[]): VitestCall {
+  const { env, others } = takeVariables(rest)
+  const { filters, options } = parseByVitest(others.map(inCamelCase))
+  const taken: Record<Taker, Record<string, unknown>> = { run: {}, kernel: {}, worker: {} }
+  for (const { names, value } of leavesOf(options)) {
+    const name = names.join('.')
+    const decision = decisionOn(name)
+    if (!decision) throw unknownOption(`Unknown option \`--${name}\``)
+    if ('refused' in decision) throw new UsageError(`--${name} has no place here: ${decision.refused}`)
+    if ('group' in decision)
+      throw new UsageError(`--${name} is a group: name an option of it, as ${decision.group}`)
+    const result = v.safeParse(decision.value, value)
+    if (!result.success) throw new UsageError(`--${name}: ${result.issues[0].message}, not ${String(value)}`)
+    put(taken[decision.takenBy], names, result.output)
+  }
+  const { execArgv, ...worker } = taken.worker
+  return {
+    filters,
+    // As on Vitest's own command line: a filter may end in the number of a line.
+    run: filters.some(filter => /:\d+$/.test(filter))
+      ? { includeTaskLocation: true, ...taken.run }
+      : taken.run,
+    project: withPaths({ ...taken.kernel, ...worker, ...(Object.keys(env).length > 0 ? { env } : {}) }),
+    execArgv: (execArgv as string[] | undefined) ?? [],
+  }
 }
 
-function parseByVitest(rest: readonly string[]): { filters: string[]; options: VitestOptions } {
+function parseByVitest(rest: readonly string[]): { filters: string[]; options: Record<string, unknown> } {
   try {
     const cli = createCLI()
+    // Neither --help nor --version is Vitest's to answer.
+    cli.showHelpOnExit = false
+    cli.showVersionOnExit = false
+    for (const [name, decision] of Object.entries(additions)) {
+      const isFlag = !('value' in decision) || v.is(decision.value, true)
+      cli.option(isFlag ? `--${name}` : `--${name} <value>`, '')
+    }
     // `run` is named so that a filter is never taken for one of Vitest's other commands.
     const { args, options } = cli.parse(['node', 'vitest', 'run', ...rest], { run: false })
     // parse() checks nothing when it is not to run the command.
     cli.matchedCommand?.checkUnknownOptions()
     cli.matchedCommand?.checkOptionValue()
-    return { filters: [...args], options: options as VitestOptions }
+    const { '--': more = [], ...given } = options
+    for (const { name, names, negated } of cli.globalCommand.options) {
+      for (const short of names) if (short !== name) delete given[short]
+      // What is only there to be negated is true by itself.
+      if (negated && given[name] === true) delete given[name]
+    }
+    if (given.color === false && !rest.includes('--no-color')) throw new Error('colours go by --no-color')
+    return { filters: [...args, ...more], options: given }
   } catch (error) {
-    throw new UsageError(
-      `${messageOf(error)} (neither ours nor Vitest's; ./run-vm.sh run --help lists ours)`,
-      {
-        cause: error,
-      },
-    )
+    throw unknownOption(messageOf(error), error)
   }
 }
 
-/** Vitest's reporters: those asked for, and its own two for files. */
-export function reporters(given: VitestOptions, { junit, json }: ReportFiles): Reporters {
-  const asked = given.reporters ?? given.reporter ?? ['default']
-  const list = Array.isArray(asked) ? asked : [asked]
-  return [
-    ...list,
-    ...(junit === undefined ? [] : [['junit', namesWithKernel] as Reporters[number]]),
-    ...(json === undefined ? [] : ['json']),
-  ]
+function unknownOption(message: string, cause?: unknown): UsageError {
+  return new UsageError(`${message} (neither ours nor Vitest's; ./run-vm.sh run --help lists ours)`, {
+    cause,
+  })
 }
 
-/** A JUnit report has no projects: the kernel is part of the names, or those of two kernels could not be told apart. */
-const namesWithKernel = {
-  suiteNameTemplate: '{displayName} {filename}',
-  classnameTemplate: '{displayName} {filename}',
+/**
+ * An option's name as Vitest lists it. Vitest takes `--log-heap-usage` too, but not for a flag: it would take the filter that
+ * follows for its value; and of `--expect.require-assertions` it would take nothing.
+ */
+function inCamelCase(argument: string): string {
+  return argument.replace(
+    /^(--(?:no-)?)([a-z][\w.-]*)/i,
+    (_, dashes: string, name: string) =>
+      dashes + name.replace(/-(\w)/g, (_dash, letter: string) => letter.toUpperCase()),
+  )
 }
 
-export type Reporters = Extract<NonNullable<VitestOptions['reporters']>, unknown[]>
-
-/** Where reporters write to: as Vitest was told, and our own two. */
-export function outputFiles(
-  { outputFile }: VitestOptions,
-  { junit, json }: ReportFiles,
-): Pick<VitestOptions, 'outputFile'> {
-  const ours = {
-    ...(junit === undefined ? {} : { junit: path.resolve(junit) }),
-    ...(json === undefined ? {} : { json: path.resolve(json) }),
+/**
+ * Takes out `--env NAME=VALUE` and `--env.NAME VALUE`, each also with `=` in place of the space: as texts, where Vitest's parser
+ * would make numbers of them.
+ */
+function takeVariables(rest: readonly string[]): { env: Record<string, string>; others: string[] } {
+  const env: Record<string, string> = {}
+  const others: string[] = []
+  for (let index = 0; index < rest.length; index++) {
+    const argument = rest[index] ?? ''
+    if (argument === '--') return { env, others: [...others, ...rest.slice(index)] }
+    const [matched, name, value] = /^--env(?:\.([^=]*))?(?:=(.*))?$/s.exec(argument) ?? []
+    if (matched === undefined) {
+      others.push(argument)
+      continue
+    }
+    const given = value ?? rest[++index]
+    const assignment = name === undefined ? given : `${name}=${given ?? ''}`
+    const [valid, variable = '', content = ''] = /^([A-Za-z_]\w*)=(.*)$/s.exec(assignment ?? '') ?? []
+    if (given === undefined || valid === undefined)
+      throw new UsageError(`--env takes NAME=VALUE, not ${assignment ?? 'nothing'}`)
+    env[variable] = content
   }
-  if (Object.keys(ours).length === 0) return outputFile === undefined ? {} : { outputFile }
-  if (typeof outputFile === 'string')
-    throw new UsageError(
-      '--outputFile FILE leaves open whose file it is beside --junit and --json: use --outputFile.NAME',
-    )
-  return { outputFile: { ...outputFile, ...ours } }
+  return { env, others }
+}
+
+/** Each value that options have, however deep, with the names on the way to it. */
+function leavesOf(
+  options: Record<string, unknown>,
+  above: readonly string[] = [],
+): { names: readonly string[]; value: unknown }[] {
+  return Object.entries(options).flatMap(([name, value]) => {
+    const names = [...above, name]
+    return isPlain(value) && Object.keys(value).length > 0 ? leavesOf(value, names) : [{ names, value }]
+  })
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+}
+
+function put(
+  target: Record<string, unknown>,
+  [name = '', ...below]: readonly string[],
+  value: unknown,
+): void {
+  if (below.length === 0) target[name] = value
+  else {
+    const inner = isPlain(target[name]) ? target[name] : {}
+    target[name] = inner
+    put(inner, below, value)
+  }
+}
+
+/** With paths from where the command is run. */
+function withPaths(options: ProjectOptions): ProjectOptions {
+  const { dir, diff } = options
+  if (dir !== undefined && !statSync(dir, { throwIfNoEntry: false })?.isDirectory())
+    throw new UsageError(`--dir: there is no folder ${dir}`)
+  if (typeof diff === 'string' && !existsSync(diff)) throw new UsageError(`--diff: there is no file ${diff}`)
+  return {
+    ...options,
+    ...(dir === undefined ? {} : { dir: path.resolve(dir) }),
+    ...(typeof diff === 'string' ? { diff: path.resolve(diff) } : {}),
+  }
 }
 
 /**

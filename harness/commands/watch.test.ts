@@ -14,5 +14,5 @@ test.each([
   [['/m/Kbuild'], names],
   [['/m/shared.h', '/m/nlhello.c'], names],
 ])('%j belongs to %j', (sources, expected) => {
-  expect(modulesOf(sources, '/m', names)).toEqual(expected)
+  expect(modulesOf(sources, ['/m'], names)).toEqual(expected)
 })

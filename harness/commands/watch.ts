@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { TestSpecification, Vitest } from 'vitest/node'
 import { HarnessError, messageOf } from '../base/errors.ts'
-import { modulesUnderTest, packageFolders } from '../prepare/delivery.ts'
+import { packageFolders, sourcesUnderTest } from '../prepare/delivery.ts'
 import type { PreparedKernel } from '../prepare/prepare.ts'
 import type { Settings } from '../prepare/settings.ts'
 
@@ -22,17 +22,16 @@ export function watchDelivery(
   settings: Settings,
   root: string,
 ): void {
-  const modules = modulesUnderTest(settings, root).dir
+  const folders = sourcesUnderTest(settings, root)
   const { watcher } = vitest.vite
-  watcher.add([modules, ...packageFolders])
+  watcher.add([...folders, ...packageFolders])
   const changed = new Set<string>()
   let timer: NodeJS.Timeout | undefined
   let working = Promise.resolve()
 
   watcher.on('all', (_event, file) => {
-    const within = (folder: string) => file.startsWith(`${folder}${path.sep}`)
-    const isModule = within(modules) && moduleSource.test(file)
-    if (!isModule && !(packageFolders.some(within) && !file.endsWith('.test.ts'))) return
+    const isModule = isWithin(folders, file) && moduleSource.test(file)
+    if (!isModule && !(isWithin(packageFolders, file) && !file.endsWith('.test.ts'))) return
     changed.add(file)
     clearTimeout(timer)
     timer = setTimeout(() => {
@@ -43,7 +42,7 @@ export function watchDelivery(
   })
 
   async function rerun(files: readonly string[]): Promise<void> {
-    const sources = files.filter(file => file.startsWith(`${modules}${path.sep}`))
+    const sources = files.filter(file => isWithin(folders, file))
     try {
       for (const { delivery, guests } of prepared) {
         if (sources.length > 0) await delivery.buildModules()
@@ -57,21 +56,26 @@ export function watchDelivery(
     }
     const all = await vitest.globTestSpecifications()
     const names = prepared.flatMap(({ delivery }) => delivery.moduleNames)
-    const chosen = sources.length < files.length ? all : usersOf(all, modulesOf(sources, modules, names))
+    const chosen = sources.length < files.length ? all : usersOf(all, modulesOf(sources, folders, names))
     if (chosen.length > 0) await vitest.rerunTestSpecifications(chosen)
   }
+}
+
+function isWithin(folders: readonly string[], file: string): boolean {
+  return folders.some(folder => file === folder || file.startsWith(`${folder}${path.sep}`))
 }
 
 /** The modules that these sources belong to, by folder or file name; all of them where a source is none's alone. */
 export function modulesOf(
   sources: readonly string[],
-  folder: string,
+  folders: readonly string[],
   names: readonly string[],
 ): readonly string[] {
   const found = new Set<string>()
   for (const source of sources) {
+    const folder = folders.find(each => isWithin([each], source))
     const parts = path
-      .relative(folder, source)
+      .relative(folder ?? '', source)
       .replace(/\.\w+$/, '')
       .split(path.sep)
     const own = names.filter(name => parts.includes(name))

@@ -19,6 +19,13 @@ import { Qemu } from '../qemu/qemu.ts'
 import { KernelLog } from './kernel-log.ts'
 import { type Loss, lossOf, workerLoss } from './loss.ts'
 
+/** Settings of Vitest's that a test worker takes at its first file, once for all: a template's worker has them from its warm-up. */
+export interface WorkerSettings {
+  readonly globals?: boolean | undefined
+  readonly disableConsoleIntercept?: boolean | undefined
+  readonly maxConcurrency?: number | undefined
+}
+
 /** What a guest is booted from. */
 export interface GuestSpec {
   /** The kernel's label, for messages. */
@@ -29,6 +36,8 @@ export interface GuestSpec {
   >
   /** A key of the kernel and the initramfs, wherever their files lie. */
   readonly identity: string
+  /** What its test worker is to have taken, where it differs from what Vitest has by itself. */
+  readonly worker?: WorkerSettings
   /** Milliseconds that a guest may take from QEMU's start to a loaded test worker. */
   readonly bootLimit: number
   /** Whether a kernel may report of itself what it likes while it boots. */

@@ -1,3 +1,4 @@
+import { longestTimer } from '../base/timers.ts'
 import type { Guest } from '../guest/guest.ts'
 
 /** How often a guest at work is asked whether it lives, and how long it may take to answer. */
@@ -29,7 +30,7 @@ export class Watchdog {
   testStarted(timeout: number): void {
     clearTimeout(this.#stuck)
     // No limit (0) or an unlimited one (Infinity is more than a timer takes) is the test's own wish.
-    if (timeout <= 0 || timeout > 2 ** 31 - 1 - STUCK_AFTER) return
+    if (timeout <= 0 || timeout > longestTimer - STUCK_AFTER) return
     this.#stuck = setTimeout(() => {
       const message = `the test did not give control back within ${(timeout + STUCK_AFTER) / 1000} s (its own limit is ${timeout / 1000} s)`
       this.#guest.giveUp({ cause: 'worker', message })

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type DeliveredFile, guestPaths } from '../../guest/agent/protocol.ts'
 import { bundleGuestPackage, type GuestPackage } from '../../images/guest-runtime.ts'
-import { buildModules } from '../../kernel/build/build-modules.ts'
+import { type BuiltModules, buildModules } from '../../kernel/build/build-modules.ts'
 import type { ModuleFolder } from '../../kernel/build/module-sources.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { ownFolder } from '../base/own-folder.ts'
@@ -10,18 +10,33 @@ import type { Progress } from '../base/progress.ts'
 import type { SymbolFiles } from '../verdict/decode.ts'
 import type { Settings } from './settings.ts'
 
-/** The modules under test: ours where a project has none. */
-export function modulesUnderTest({ modules }: Settings, root: string): ModuleFolder {
-  if (modules === undefined) return { dir: path.join(ownFolder, 'kernel/modules') }
-  const folder = typeof modules === 'string' ? { dir: modules } : modules
-  return { ...folder, dir: path.resolve(root, folder.dir) }
+/** The folders of the modules under test: ours where a project has none. */
+export function modulesUnderTest({ modules }: Settings, root: string): ModuleFolder[] {
+  if (modules === undefined) return [{ dir: path.join(ownFolder, 'kernel/modules') }]
+  return listed(modules).map(each => {
+    const folder = typeof each === 'string' ? { dir: each } : each
+    const sources = folder.sources?.map(source => path.resolve(root, source))
+    return { ...folder, dir: path.resolve(root, folder.dir), sources }
+  })
 }
 
-/** The settings with the modules of another folder (--modules), which are built as the project's own are. */
+/** The folders and files that the modules under test are built from. */
+export function sourcesUnderTest(settings: Settings, root: string): string[] {
+  return modulesUnderTest(settings, root).flatMap(({ dir, sources = [] }) => [dir, ...sources])
+}
+
+type Modules = NonNullable<Settings['modules']>
+
+function listed(modules: Modules): readonly Exclude<Modules, readonly unknown[]>[] {
+  return Array.isArray(modules) ? modules : [modules]
+}
+
+/** The settings with the modules of another folder (--modules); a project's only one is replaced by it, and built like it. */
 export function withModules(settings: Settings, dir: string | undefined): Settings {
   if (dir === undefined) return settings
-  const { modules } = settings
-  return { ...settings, modules: { ...(typeof modules === 'object' && modules), dir: path.resolve(dir) } }
+  const [own, ...more] = listed(settings.modules ?? [])
+  const like = typeof own === 'object' && more.length === 0 ? own : {}
+  return { ...settings, modules: { ...like, dir: path.resolve(dir) } }
 }
 
 /** The folders of the client library, the test helpers and the programs. */
@@ -35,15 +50,15 @@ export const packageFolders = ['guest/netlink', 'guest/testing', 'guest/programs
  */
 export class Delivery {
   readonly #kernel: Kernel
-  readonly #sources: ModuleFolder
+  readonly #folders: readonly ModuleFolder[]
   readonly #progress: Progress
   #modules: readonly DeliveredFile[] = []
-  #built = ''
+  #built: BuiltModules = new Map()
   #package: GuestPackage = { folder: '', files: [] }
 
-  constructor(kernel: Kernel, modules: ModuleFolder, progress: Progress) {
+  constructor(kernel: Kernel, folders: readonly ModuleFolder[], progress: Progress) {
     this.#kernel = kernel
-    this.#sources = modules
+    this.#folders = folders
     this.#progress = progress
   }
 
@@ -60,11 +75,7 @@ export class Delivery {
   /** The modules as they were built, with debug information, and the kernel's own where there is any. */
   get symbols(): SymbolFiles {
     return {
-      // Kbuild keeps a '-' in a file's name that the kernel makes a '_'.
-      module: name =>
-        [name, name.replaceAll('_', '-')]
-          .map(name => path.join(this.#built, 'debug', `${name}.ko`))
-          .find(existsSync),
+      module: name => this.#built.get(name)?.debug,
       vmlinux: this.#kernel.vmlinux,
     }
   }
@@ -78,9 +89,8 @@ export class Delivery {
    * @throws ModuleError with the compiler's lines; the files stay as they were
    */
   async buildModules(): Promise<void> {
-    const { folder, modules } = await buildModules(this.#kernel, this.#sources, { progress: this.#progress })
-    this.#built = folder
-    this.#modules = [...modules].map(([name, file]) => ({
+    this.#built = await buildModules(this.#kernel, this.#folders, { progress: this.#progress })
+    this.#modules = [...this.#built].map(([name, { file }]) => ({
       path: `${guestPaths.modules}/${name}.ko`,
       content: readFileSync(file),
     }))

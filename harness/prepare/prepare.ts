@@ -10,11 +10,13 @@ import { needsOf } from '../../kernel/needs.ts'
 import { provideKernel } from '../../kernel/provide.ts'
 import { MachineryError } from '../base/errors.ts'
 import type { Progress } from '../base/progress.ts'
-import type { GuestSpec } from '../guest/guest.ts'
+import { slowed } from '../base/timers.ts'
+import type { GuestSpec, WorkerSettings } from '../guest/guest.ts'
 import { type AcceleratorVerdict, chooseAccelerator, deviceObstacle } from '../qemu/accelerator.ts'
 import { Restores } from '../template/restores.ts'
 import { Delivery, modulesUnderTest } from './delivery.ts'
 import type { Settings } from './settings.ts'
+import { onCommandLine } from './worker-arguments.ts'
 
 /**
  * Machine code that V8 makes has to be translated once more by QEMU, which pays only for what runs very often: with
@@ -63,6 +65,8 @@ export interface PrepareOptions {
   readonly progress: Progress
   /** Takes the newest version that a label can stand for, in place of the one that the lock file names. */
   readonly update?: boolean | undefined
+  /** What test workers have beside what they always have: arguments of Node's, and settings of Vitest's. */
+  readonly worker?: { readonly execArgv: readonly string[]; readonly settings: WorkerSettings } | undefined
   /** Makes the package that tests import in guests, where several kernels share one. */
   readonly bundle?: (() => Promise<GuestPackage>) | undefined
 }
@@ -94,6 +98,9 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
   const needs = needsOf(readFileSync(kernel.config, 'utf8'))
   const memory = Math.max(settings.vm.memory, needs.memory)
   requireMemory(memory)
+  const { execArgv = [], settings: workerSettings = {} } = options.worker ?? {}
+  const emulated = accelerator.accelerator === 'tcg'
+  const ofWorkers = [...(emulated ? workerFlagsForEmulation : []), ...execArgv]
   const spec: GuestSpec = {
     label,
     identity: `${kernel.id} ${path.basename(path.dirname(initramfs))}`,
@@ -102,21 +109,18 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
       kernel: kernel.image,
       initramfs,
       parameters: [
-        ...(accelerator.accelerator === 'tcg'
-          ? [
-              `${nodeFlags}=${flagsForEmulation.join(',')}`,
-              `${workerFlags}=${workerFlagsForEmulation.join(',')}`,
-            ]
-          : []),
+        ...(emulated ? [`${nodeFlags}=${flagsForEmulation.join(',')}`] : []),
+        ...(ofWorkers.length > 0 ? [`${workerFlags}=${onCommandLine(ofWorkers)}`] : []),
         ...needs.parameters,
         ...settings.vm.parameters,
       ],
       memory,
       cpus: settings.vm.cpus,
     },
+    worker: workerSettings,
     bootLimit: Math.max(settings.vm.bootLimit, needs.bootLimit) * 1000,
     bootSplats: settings.vm.bootSplats,
-    limits: { file: settings.fileTimeout * needs.slowness, run: settings.runTimeout },
+    limits: { file: slowed(settings.fileTimeout, needs.slowness), run: settings.runTimeout },
   }
   const guests = new Restores(spec, delivery, progress)
   await guests.prepare()

@@ -1,4 +1,8 @@
-import type { TestProjectInlineConfiguration } from 'vitest/config'
+import { globSync } from 'node:fs'
+import path from 'node:path'
+import { configDefaults, type TestProjectInlineConfiguration } from 'vitest/config'
+import { literally } from '../base/globs.ts'
+import { slowed } from '../base/timers.ts'
 import { aliases } from '../pool/externals.ts'
 import type { GuestSource } from '../pool/guest-source.ts'
 import type { Lanes } from '../pool/lanes.ts'
@@ -9,30 +13,43 @@ import type { Settings } from './settings.ts'
 /** From so many files a lane chooses the next one; those beyond wait in Vitest's queue. */
 const FILES_IN_VIEW = 1_000
 
-/**
- * The Vitest project of one kernel: the same test files for each, in guests that run it.
- * @param atOnce guests at the same time, of whatever kernels
- * @param lanes of files that share guests
- */
+/** Vitest's settings of a project, as far as a command line has them; `dir` is absolute, `exclude` from the current folder. */
+export type ProjectOptions = Omit<NonNullable<TestProjectInlineConfiguration['test']>, 'pool'>
+
+/** What all kernels' projects have in common. */
+export interface ProjectPlan {
+  readonly settings: Settings
+  /** The project's folder. */
+  readonly root: string
+  /** What was asked for beside the settings, which it overrides. */
+  readonly options: ProjectOptions
+  /** Guests at the same time, of whatever kernels. */
+  readonly atOnce: number
+  /** Of files that share guests. */
+  readonly lanes?: Lanes<GuestSource> | undefined
+}
+
+/** The Vitest project of one kernel: the same test files for each, in guests that run it. */
 export function kernelProject(
   kernel: KernelOfRun,
-  settings: Settings,
-  root: string,
-  atOnce: number,
-  lanes?: Lanes<GuestSource>,
+  { settings, root, options, atOnce, lanes }: ProjectPlan,
 ): TestProjectInlineConfiguration {
   const { label, guests } = kernel
-  const testTimeout = settings.testTimeout * (isPrepared(kernel) ? kernel.slowness : 1)
+  const slowness = isPrepared(kernel) ? kernel.slowness : 1
+  const { testTimeout = settings.testTimeout, dir, exclude = [], ...others } = options
+  const { hookTimeout = testTimeout } = options
   return {
     extends: false,
     root,
     resolve: { alias: { ...aliases } },
     test: {
+      ...others,
       name: label,
-      include: settings.suites,
+      include: dir === undefined ? settings.suites : suitesBelow(dir, settings.suites, root),
+      exclude: [...configDefaults.exclude, ...exclude.flatMap(glob => fromRoot(glob, root))],
       pool: lanes ? sharingPool(guests, lanes) : vmPool(guests, settings.vm.isolate),
-      testTimeout,
-      hookTimeout: testTimeout,
+      testTimeout: slowed(testTimeout, slowness),
+      hookTimeout: slowed(hookTimeout, slowness),
       // Each file has a worker of its own, so that a guest that is lost takes no other file with it. Whether workers take over
       // each other's guests (--no-isolate) is between them and where they get their guests from.
       isolate: true,
@@ -45,4 +62,16 @@ export function kernelProject(
       server: { deps: { inline: true } },
     },
   }
+}
+
+/** The suites below a folder, as globs that match them alone. Vitest's own `dir` would be where the globs start. */
+function suitesBelow(folder: string, globs: readonly string[], root: string): string[] {
+  return globSync([...globs], { cwd: root })
+    .filter(file => !path.relative(folder, path.join(root, file)).startsWith('..'))
+    .map(literally)
+}
+
+/** A glob of the command line's as Vitest reads it, from the project's folder: as it is, and from where the command is run. */
+function fromRoot(glob: string, root: string): string[] {
+  return [...new Set([glob, path.relative(root, path.resolve(glob))])]
 }

@@ -26,6 +26,13 @@ test.each([
   [{ vm: { parameters: ['quiet', 'a="b" c"'] } }, 'vm.parameters.1', '"a=\\"b\\" c\\"" cannot be passed'],
   [{ kernel: 'debian-6.1' }, 'kernel', ''],
   ['debian-6.1', settingsFile, 'Object'],
+  [[], settingsFile, 'not a list'],
+  [{ testTimeout: 3e9 }, 'testTimeout', 'at most 2147483647: no timer goes further'],
+  [{ fileTimeout: 2 ** 31 }, 'fileTimeout', 'at most 2147483647'],
+  [{ runTimeout: 1e300 }, 'runTimeout', ''],
+  [{ fileTimeout: Number.POSITIVE_INFINITY }, 'fileTimeout', ''],
+  [{ vm: { bootLimit: 2_147_484 } }, 'vm.bootLimit', 'at most 2147483'],
+  [{ vm: { cpus: 256 } }, 'vm.cpus', 'at most 255'],
 ])('%j is refused by name', (settings, name, why) => {
   const error = (() => {
     try {
@@ -55,6 +62,28 @@ test("a project's file is read; one that cannot be is named", async () => {
   onTestFinished(() => rmSync(broken, { recursive: true }))
   writeFileSync(path.join(broken, settingsFile), 'export default {')
   await expect(loadSettings(broken)).rejects.toThrow(/netlink-vmtest.config.ts cannot be loaded/)
+})
+
+test.each([
+  ['a promise of settings', 'export default Promise.resolve({ testTimeout: 1234 })', undefined],
+  [
+    'a promise that fails',
+    "export default Promise.reject(new Error('not today'))",
+    /cannot be loaded: not today/,
+  ],
+  ['a promise of nothing', 'export default new Promise(() => {})', /does not come to an end: it took longer/],
+  [
+    'an await of nothing',
+    'await new Promise(() => {})',
+    /does not come to an end: it took longer than 0.05 s/,
+  ],
+])('%s', async (_what, source, refused) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(path.join(folder, settingsFile), source)
+  const loading = loadSettings(folder, refused?.source.includes('longer') ? 50 : undefined)
+  if (refused) await expect(loading).rejects.toThrow(refused)
+  else expect((await loading).testTimeout).toBe(1234)
 })
 
 test("labels with paths are meant from the project's folder, wherever the command is run", async () => {

@@ -4,10 +4,19 @@ import { pathToFileURL } from 'node:url'
 import * as v from 'valibot'
 import { messageOf, UsageError } from '../base/errors.ts'
 import { ownFolder } from '../base/own-folder.ts'
+import { longestTimer } from '../base/timers.ts'
 import { kernelParameter } from '../qemu/parameters.ts'
 
 const positive = (what: string) =>
-  v.pipe(v.number(), v.integer(), v.minValue(1, `${what} must be at least 1`))
+  v.pipe(v.number(), v.safeInteger(), v.minValue(1, `${what} must be at least 1`))
+/** A time limit of so many units; what no timer can be set for would be over at once. */
+const timeLimit = (what: string, unit = 1) => {
+  const longest = Math.floor(longestTimer / unit)
+  return v.pipe(
+    positive(what),
+    v.maxValue(longest, `${what} must be at most ${longest}: no timer goes further`),
+  )
+}
 
 const parameter = v.pipe(
   v.string(),
@@ -28,6 +37,25 @@ const variables = v.record(
   v.string(),
 )
 
+/** A folder of modules: the name of a Kbuild directory, or what its build needs besides. */
+const moduleFolder = v.union([
+  v.string(),
+  v.strictObject({
+    /** The folder whose Kbuild or Makefile lists the modules. */
+    dir: v.string(),
+    /** Files and folders outside of it that its build reads, below the project's folder too: `['include', '../common']`. */
+    sources: v.optional(v.array(v.string())),
+    /** A shell command that is run before make in the copy that is built, with KERNELDIR and the like: './configure'. */
+    prepare: v.optional(v.string()),
+    /** A target of the folder's own Makefile, which calls the kernel's build itself. Default: kbuild's own `modules`. */
+    target: v.optional(v.string()),
+    /** Variables on make's command line: `{ CONFIG_FOO: 'm' }`. */
+    make: v.optional(variables),
+    /** Environment variables: of the caller's a build knows only PATH and TMPDIR. */
+    env: v.optional(variables),
+  }),
+])
+
 const settingsSchema = v.strictObject({
   /** The kernels that run when the command line names none. Default: the prebuilt one of this machine's Debian release. */
   kernels: v.optional(v.array(v.string())),
@@ -35,16 +63,8 @@ const settingsSchema = v.strictObject({
   matrix: v.optional(v.array(v.string()), ['debian-5.10', 'debian-6.1', 'debian-7.3', 'minimal-6.12']),
   /** Test files, as globs below the project's folder. */
   suites: v.optional(v.array(v.string()), ['suites/**/*.test.ts']),
-  /**
-   * The Kbuild directory of the modules under test, below the project's folder, with the variables that make's command line
-   * and its environment are to have: of the caller's environment it knows only PATH and TMPDIR. Default: our own modules.
-   */
-  modules: v.optional(
-    v.union([
-      v.string(),
-      v.strictObject({ dir: v.string(), make: v.optional(variables), env: v.optional(variables) }),
-    ]),
-  ),
+  /** The folder of the modules under test, below the project's folder, or several in the order of building. Default: our own modules. */
+  modules: v.optional(v.union([moduleFolder, v.array(moduleFolder)])),
   /** A mirror of Debian's archive in place of the one that this machine's apt uses. */
   mirror: v.optional(v.string()),
   vm: v.optional(
@@ -58,13 +78,14 @@ const settingsSchema = v.strictObject({
         ),
         512,
       ),
-      cpus: v.optional(positive('vm.cpus'), 1),
+      /** QEMU's machine `pc` has 255 at most. */
+      cpus: v.optional(v.pipe(positive('vm.cpus'), v.maxValue(255, 'vm.cpus must be at most 255')), 1),
       /** 'auto' tries KVM and falls back to software emulation. */
       accelerator: v.optional(v.picklist(['auto', 'kvm', 'tcg']), 'auto'),
       /** What gets a guest of its own: each test file, or each test, for tests that taint or crash the kernel. */
       isolate: v.optional(v.picklist(['file', 'test']), 'file'),
       /** Seconds that a guest may take to boot. */
-      bootLimit: v.optional(positive('vm.bootLimit'), 60),
+      bootLimit: v.optional(timeLimit('vm.bootLimit', 1000), 60),
       /** Kernel parameters beside those that guests need: `slub_debug=FZP`, `dyndbg=file nlexample.c +p`. */
       parameters: v.optional(v.array(parameter), []),
       /** What becomes of a kernel that reports something (WARN, KASAN ...) before any test: nothing runs on it, or all does. */
@@ -94,17 +115,20 @@ const settingsSchema = v.strictObject({
    * Milliseconds that a test may take. Software emulation is slow: Vitest's own 5 s is for bare hardware. On kernels with
    * sanitizers some times more (kernel/needs.ts).
    */
-  testTimeout: v.optional(positive('testTimeout'), 30_000),
+  testTimeout: v.optional(timeLimit('testTimeout'), 30_000),
   /** Milliseconds that a test file may take, from when it has its guest. */
-  fileTimeout: v.optional(positive('fileTimeout'), 600_000),
+  fileTimeout: v.optional(timeLimit('fileTimeout'), 600_000),
   /** Milliseconds that all files of a kernel may take. Default: as long as they need. */
-  runTimeout: v.optional(positive('runTimeout')),
+  runTimeout: v.optional(timeLimit('runTimeout')),
 })
 
 /** The configuration of a project, whole, with its defaults. */
 export type Settings = v.InferOutput<typeof settingsSchema>
 /** What a project writes: every part has a default. */
 export type UserSettings = v.InferInput<typeof settingsSchema>
+
+/** How long a configuration may take to load; most are there at once, and some ask somebody. */
+const LOAD_LIMIT = 30_000
 
 export const settingsFile = 'netlink-vmtest.config.ts'
 
@@ -126,23 +150,45 @@ export function defineSettings(settings: UserSettings): UserSettings {
 
 /**
  * The settings of the project in this folder: `netlink-vmtest.config.ts`, or the defaults where there is none.
+ * @param limit milliseconds that it may take to load
  * @throws UsageError that names the setting and what is wrong with it
  */
-export async function loadSettings(root: string): Promise<Settings> {
+export async function loadSettings(root: string, limit = LOAD_LIMIT): Promise<Settings> {
   const file = path.join(root, settingsFile)
   if (!existsSync(file)) return checkSettings({})
-  let loaded: unknown
-  try {
-    loaded = ((await import(pathToFileURL(file).href)) as { default?: unknown }).default
-  } catch (error) {
-    throw new UsageError(`${settingsFile} cannot be loaded: ${messageOf(error)}`, { cause: error })
-  }
-  const settings = checkSettings(loaded)
+  const settings = checkSettings(await settled(exportOf(file), limit))
   const fromHere = (label: string) => labelFrom(root, label)
   return {
     ...settings,
     ...(settings.kernels && { kernels: settings.kernels.map(fromHere) }),
     matrix: settings.matrix.map(fromHere),
+  }
+}
+
+async function exportOf(file: string): Promise<unknown> {
+  try {
+    const loaded = (await import(pathToFileURL(file).href)) as { default?: unknown }
+    return await loaded.default
+  } catch (error) {
+    throw new UsageError(`${settingsFile} cannot be loaded: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** What a configuration comes to, unless it waits for something that will never be, or for too long. */
+async function settled<T>(loading: Promise<T>, limit: number): Promise<T> {
+  const { promise: given, reject } = Promise.withResolvers<never>()
+  const refuse = (why: string) =>
+    reject(new UsageError(`${settingsFile} does not come to an end: ${why}; look at what it awaits`))
+  const timer = setTimeout(refuse, limit, `it took longer than ${limit / 1000} s`)
+  timer.unref()
+  // Nothing is left that could settle it: node would end with status 13.
+  const idle = () => refuse('it waits for what never happens')
+  process.once('beforeExit', idle)
+  try {
+    return await Promise.race([loading, given])
+  } finally {
+    clearTimeout(timer)
+    process.off('beforeExit', idle)
   }
 }
 
@@ -155,6 +201,8 @@ function labelFrom(folder: string, label: string): string {
 
 /** Fills in the defaults, and refuses what is not a setting. */
 export function checkSettings(settings: unknown): Settings {
+  if (Array.isArray(settings))
+    throw new UsageError(`${settingsFile}: its default export must be an object, not a list`)
   const result = v.safeParse(settingsSchema, settings)
   if (result.success) return result.output
   const issue = result.issues[0]

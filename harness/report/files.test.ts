@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { MachineryError } from '../base/errors.ts'
-import { completeJson, writeMarkdown } from './files.ts'
+import { MachineryError, UsageError } from '../base/errors.ts'
+import { completeJson, requireWritable, requireWritten, writeMarkdown } from './files.ts'
 
 function folder(): string {
   const made = mkdtempSync(path.join(tmpdir(), 'report-'))
@@ -31,4 +32,41 @@ test('one that cannot be written is named', () => {
   const cannot = `cannot write the report ${below}`
   expect(() => writeMarkdown(below, [], 0)).toThrow(cannot)
   expect(() => completeJson(below, [])).toThrow(MachineryError)
+})
+
+test('whether one can be written is seen before, and leaves nothing', () => {
+  const place = folder()
+  const fresh = path.join(place, 'new/report')
+  requireWritable(fresh)
+  expect(existsSync(fresh)).toBe(false)
+  writeFileSync(path.join(place, 'file'), '')
+  for (const [file, why] of [
+    [place, 'it is a folder'],
+    [path.join(place, 'file/report'), 'ENOTDIR|EEXIST'],
+    ['/dev/full', 'ENOSPC'],
+    ['/proc/report', 'ENOENT'],
+  ] as const) {
+    expect(() => requireWritable(file), file).toThrow(UsageError)
+    expect(() => requireWritable(file), file).toThrow(
+      new RegExp(`^cannot write the report ${file}: .*(${why})`),
+    )
+  }
+})
+
+test('a pipe that nobody reads yet keeps nobody waiting', () => {
+  const pipe = path.join(folder(), 'pipe')
+  execFileSync('mkfifo', [pipe])
+  requireWritable(pipe)
+})
+
+test('one that Vitest has not written is named', () => {
+  const file = path.join(folder(), 'report')
+  const cannot = `cannot write the report ${file}`
+  expect(() => requireWritten(file, 0)).toThrow(cannot)
+  writeFileSync(file, '')
+  expect(() => requireWritten(file, 0)).toThrow(cannot)
+  writeFileSync(file, 'of the last run')
+  utimesSync(file, 1, 1)
+  expect(() => requireWritten(file, 10_000)).toThrow(cannot)
+  requireWritten(file, 500)
 })

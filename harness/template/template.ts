@@ -87,8 +87,12 @@ function stampOf(file: string): string {
 }
 
 /** Of all that goes into a template. The package is among it, for guests have it loaded; modules and test files are not. */
-export async function templateKey({ machine, identity }: GuestSpec, delivery: Delivered): Promise<string> {
-  const shape = JSON.stringify([machine.accelerator, machine.memory, machine.cpus, machine.parameters ?? []])
+export async function templateKey(
+  { machine, identity, worker = {} }: GuestSpec,
+  delivery: Delivered,
+): Promise<string> {
+  const { accelerator, memory, cpus, parameters = [] } = machine
+  const shape = JSON.stringify([accelerator, memory, cpus, parameters, worker])
   return contentKey([...recipe(), identity, qemuIdentity(), shape, delivery.package.folder])
 }
 
@@ -115,7 +119,7 @@ async function buildTemplate(
     try {
       update('warm up')
       await guest.deliver(own.files)
-      const [failure] = await warmUp(guest, own.folder)
+      const [failure] = await warmUp(guest, own.folder, spec.worker)
       if (failure !== undefined)
         progress.note(`the template of ${spec.label} is not warm, so that files take longer: ${failure}`)
       // The agent's part of a restore, so that its code is compiled too. Nothing of it stays.

@@ -1,6 +1,6 @@
 import { startVitest } from 'vitest/node'
 import { MachineryError } from '../base/errors.ts'
-import type { Guest } from '../guest/guest.ts'
+import type { Guest, WorkerSettings } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { GuestSource } from '../pool/guest-source.ts'
 import { vmPool } from '../pool/pool.ts'
@@ -14,12 +14,18 @@ const failsOnPurpose = 'another failure'
  * @returns what failed of it that should not have, "test: message": the guest is colder than it could be
  * @throws MachineryError when the guest is lost, or nothing ran
  */
-export async function warmUp(guest: Guest, packageFolder: string): Promise<string[]> {
+export async function warmUp(
+  guest: Guest,
+  packageFolder: string,
+  settings: WorkerSettings = {},
+): Promise<string[]> {
   const source = new OneGuest(guest, packageFolder)
   const exitCode = process.exitCode
   const vitest = await startVitest(
     [],
     {
+      // Those that are not given would take the place of Vitest's own.
+      ...Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)),
       root: import.meta.dirname,
       config: false,
       // Vitest's own, of how long files took: it would lie among our sources.

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -47,8 +47,8 @@ describe.each(['debian-6.1', 'debian-7.3'])('%s', label => {
   /** What the module says of itself that it was built with. */
   const told = async (more: Partial<ModuleFolder> = {}) => {
     const kernel = await provideKernel(label, { progress: silentProgress })
-    const { modules } = await buildModules(kernel, { dir, ...more }, { progress: silentProgress })
-    const module = readFileSync(modules.get('told') as string, 'latin1')
+    const modules = await buildModules(kernel, [{ dir, ...more }], { progress: silentProgress })
+    const module = readFileSync(modules.get('told')?.file as string, 'latin1')
     return /\btold=([^\0]*)/.exec(module)?.[1]
   }
 
@@ -63,4 +63,84 @@ describe.each(['debian-6.1', 'debian-7.3'])('%s', label => {
     const given = { env: { FROM_ENVIRONMENT: 'given' } }
     expect(await told(given)).toBe('changed inside remade given')
   })
+
+  test('folders that use each other, as repositories have them: shared headers, configure, a Makefile of their own', async () => {
+    const kernel = await provideKernel(label, { progress: silentProgress })
+    const project = path.join(root, 'project')
+    for (const [name, content] of Object.entries(repository)) {
+      mkdirSync(path.dirname(path.join(project, name)), { recursive: true })
+      writeFileSync(path.join(project, name), content, { mode: name.endsWith('configure') ? 0o755 : 0o644 })
+    }
+    symlinkSync('../shared', path.join(project, 'core/linked'))
+    const notes: string[] = []
+    const built = await buildModules(
+      kernel,
+      [
+        { dir: path.join(project, 'core'), sources: [path.join(project, 'include')] },
+        {
+          dir: path.join(project, 'user'),
+          prepare: './configure',
+          target: 'all',
+          make: { CONFIG_USER: 'm', ANSWER: '$(KVER)' },
+        },
+      ],
+      { progress: { ...silentProgress, note: line => notes.push(line) } },
+    )
+    expect(notes).toEqual([])
+    expect([...built.keys()]).toEqual(['core', 'user'])
+    const user = readFileSync(built.get('user')?.file ?? '', 'latin1')
+    expect(user).toContain(`vermagic=${kernel.release} `)
+    expect(user).toContain('depends=core\0')
+    expect(user).toContain(`told=configured for ${kernel.release}, ${kernel.release}\0`)
+    expect(existsSync(path.join(project, 'user/generated.h'))).toBe(false)
+  })
 })
+
+/** Two modules as public repositories have them. */
+const repository = {
+  'include/answer.h': 'int core_answer(void);\n',
+  'shared/value.h': '#define VALUE 42\n',
+  'core/Kbuild': 'obj-m := core.o\n',
+  'core/core.c': `#include <linux/module.h>
+#include "../include/answer.h"
+#include "linked/value.h"
+int core_answer(void)
+{
+	return VALUE;
+}
+EXPORT_SYMBOL_GPL(core_answer);
+MODULE_DESCRIPTION("Core");
+MODULE_LICENSE("GPL");
+`,
+  'user/configure': `#!/bin/sh
+test -e "$KERNELDIR/include/linux/netlink.h" && test -e "$KERNELDIR/include/generated/autoconf.h" &&
+	echo "#define CONFIGURED \\"configured for $KVER\\"" >generated.h
+`,
+  'user/Makefile': `ifneq ($(KERNELRELEASE),)
+include $(src)/sources.mk
+else
+KDIR := /lib/modules/$(shell uname -r)/build
+all:
+	$(MAKE) -C $(KDIR) M=$(PWD) EXTRA='"$(ANSWER)"' modules
+clean:
+	$(MAKE) -C $(KDIR) M=$(PWD) clean
+endif
+`,
+  'user/sources.mk': "obj-$(CONFIG_USER) := user.o\nccflags-y := -DEXTRA='$(EXTRA)' -I$(src)\n",
+  'user/user.c': `#include <linux/module.h>
+#include "generated.h"
+int core_answer(void);
+static int __init start(void)
+{
+	return core_answer() == 42 ? 0 : -EINVAL;
+}
+static void __exit stop(void)
+{
+}
+module_init(start);
+module_exit(stop);
+MODULE_DESCRIPTION("User");
+MODULE_LICENSE("GPL");
+MODULE_INFO(told, CONFIGURED ", " EXTRA);
+`,
+}

@@ -80,8 +80,11 @@ function kernel(changes: Partial<Kernel> = {}): Kernel {
   }
 }
 
-const build = (changes?: Partial<Kernel>, further: Partial<ModuleFolder> = {}) =>
-  buildModules(kernel(changes), { dir: sources, ...further }, { progress })
+const build = async (changes?: Partial<Kernel>, further: Partial<ModuleFolder> = {}) => {
+  const built = await buildModules(kernel(changes), [{ dir: sources, ...further }], { progress })
+  const modules = new Map([...built].map(([name, { file }]) => [name, file]))
+  return { folder: path.dirname([...modules.values()][0] ?? ''), modules }
+}
 
 test('builds every module, by the name the kernel gives it, and writes nothing into the folder', async () => {
   const before = readdirSync(sources, { recursive: true }).sort()
@@ -235,8 +238,17 @@ test.each<[string, () => void, RegExp]>([
 })
 
 test('a file in place of a folder is a wrong command', async () => {
-  const failure = buildModules(kernel(), { dir: path.join(sources, 'Kbuild') }, { progress })
+  const failure = buildModules(kernel(), [{ dir: path.join(sources, 'Kbuild') }], { progress })
   await expect(failure).rejects.toThrow(/is a file: name the folder/)
+})
+
+test('two folders with one module, and a target without a Makefile, are a wrong command', async () => {
+  const twice = buildModules(kernel(), [{ dir: sources }, { dir: sources }], { progress })
+  await expect(twice).rejects.toThrow(/my modules both build a module (first_one|second): leave one out$/)
+  rmSync(path.join(sources, 'Kbuild'))
+  await expect(build({}, { target: 'all' })).rejects.toThrow(
+    /my modules has no Makefile, and so no target all$/,
+  )
 })
 
 test('a read-only folder will do', async () => {

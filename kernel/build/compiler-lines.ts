@@ -21,16 +21,24 @@ const noise = [
  *   ones
  * @param sources the files that were compiled, relative as well
  * @param shownAs the user's name of the folder
+ * @param dir where make ran below it: from 6.13 on, paths are relative to that
  */
-export function compilerLines(output: string, sources: readonly string[], shownAs: string): string[] {
+export function compilerLines(
+  output: string,
+  sources: readonly string[],
+  shownAs: string,
+  dir = '',
+): string[] {
   const known = new Set(sources)
+  const placeOf = (file: string) => [file, path.join(dir, file)].find(place => known.has(place))
   return output
     .split('\n')
     .filter(line => !noise.some(it => it.test(line)))
     .map(line => {
       const [, lead = '', file = ''] = /^(In file included from | {17}from )?([^\s:]+):/.exec(line) ?? []
-      return known.has(file)
-        ? `${lead}${path.join(shownAs, file)}${line.slice(lead.length + file.length)}`
-        : line
+      const place = placeOf(file)
+      return place === undefined
+        ? line
+        : `${lead}${path.join(shownAs, place)}${line.slice(lead.length + file.length)}`
     })
 }

@@ -5,7 +5,9 @@ import { cacheRoot } from '../../harness/base/cache.ts'
 
 /** The folders of a build. */
 interface BuildFolders {
-  /** The copy of the sources. */
+  /** All that the build itself has made. */
+  readonly draft: string
+  /** The modules' folder in the copy of the sources. */
   readonly work: string
   /** The kernel's, which make runs in: up to 6.12 the second, from 6.13 on the copy (scripts/Makefile.build). */
   readonly source: string
@@ -17,18 +19,18 @@ interface BuildFolders {
  * scripts/basic/fixdep.c writes from gcc's) and of these makefiles. Those of a kernel in the cache do not count: they never change.
  */
 export async function filesRead(folders: BuildFolders, makefiles: readonly string[]): Promise<string[]> {
-  const { work, source, output } = folders
+  const { draft, work, source, output } = folders
   const found = new Set(makefiles)
-  for (const name of await readdir(work, { recursive: true })) {
+  for (const name of await readdir(draft, { recursive: true })) {
     if (!/(^|\/)\.[^/]*\.cmd$/.test(name)) continue
-    for (const file of listedIn(await readFile(path.join(work, name), 'utf8'))) found.add(file)
+    for (const file of listedIn(await readFile(path.join(draft, name), 'utf8'))) found.add(file)
   }
   const kernels = path.join(cacheRoot(), 'kernels')
   const absolute = [...found].flatMap(
     file =>
       [output, work, source].map(folder => path.resolve(folder, file)).find(place => existsSync(place)) ?? [],
   )
-  return [...new Set(absolute)].filter(file => !isBelow(work, file) && !isBelow(kernels, file))
+  return [...new Set(absolute)].filter(file => !isBelow(draft, file) && !isBelow(kernels, file))
 }
 
 /** The files that a `.cmd` names: `source_X := FILE`, and the lines of `deps_X := \`. */

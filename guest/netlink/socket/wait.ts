@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from 'node:timers'
 import { TimeoutError } from './errors.ts'
 import { hold, release } from './poller.ts'
 

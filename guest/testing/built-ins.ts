@@ -1,0 +1,74 @@
+/**
+ * What the helpers and the client library work by, and tests can replace. An answer that comes by what a test has put there is none:
+ * with an Array.prototype.push that does nothing every exchange would be a silence.
+ */
+
+const iteratorOf = (iterable: Iterable<unknown>): object => Object.getPrototypeOf(iterable[Symbol.iterator]())
+
+/** Where they are, as tests name it, and which of what is there is used. */
+const used: readonly (readonly [string, object, readonly PropertyKey[]])[] = [
+  ['globalThis', globalThis, ['Array', 'Buffer', 'Map', 'Number', 'Object', 'Promise', 'Set', 'String']],
+  ['Array', Array, ['from', 'isArray']],
+  [
+    'Array.prototype',
+    Array.prototype,
+    [
+      'every',
+      'filter',
+      'find',
+      'flatMap',
+      'join',
+      'map',
+      'push',
+      'shift',
+      'slice',
+      'some',
+      'sort',
+      Symbol.iterator,
+    ],
+  ],
+  ["array iterators' prototype", iteratorOf([]), ['next']],
+  ['Buffer', Buffer, ['alloc', 'concat', 'from', 'isBuffer']],
+  ['Buffer.prototype', Buffer.prototype, ['equals', 'subarray', 'toString', 'readUInt32LE', 'writeInt32LE']],
+  ["typed arrays' prototype", Object.getPrototypeOf(Uint8Array.prototype), ['every', 'set']],
+  ['Map.prototype', Map.prototype, ['clear', 'delete', 'get', 'has', 'set', Symbol.iterator]],
+  ["map iterators' prototype", iteratorOf(new Map()), ['next']],
+  ['Object', Object, ['entries', 'freeze', 'fromEntries']],
+  ['Promise', Promise, ['race', 'withResolvers']],
+  ['Promise.prototype', Promise.prototype, ['catch', 'then']],
+  ['RegExp.prototype', RegExp.prototype, ['exec', 'test', Symbol.matchAll, Symbol.replace, Symbol.search]],
+  ['Set.prototype', Set.prototype, ['add', 'delete', 'has', Symbol.iterator]],
+  ["set iterators' prototype", iteratorOf(new Set()), ['next']],
+  ['String.prototype', String.prototype, ['matchAll', 'replace', 'search', 'startsWith']],
+]
+
+interface BuiltIn {
+  readonly place: string
+  readonly holder: Readonly<Record<PropertyKey, unknown>>
+  readonly key: PropertyKey
+  readonly value: unknown
+}
+
+/** As they were when this was loaded: before any test. */
+const builtIns = used.flatMap(([place, holder, keys]) =>
+  keys.map((key): BuiltIn => {
+    const properties = holder as Readonly<Record<PropertyKey, unknown>>
+    return { place, holder: properties, key, value: properties[key] }
+  }),
+)
+const { length } = builtIns
+
+/**
+ * To be called before anything is found out by them.
+ * @throws Error that names what a test has replaced
+ */
+export function requireBuiltIns(): void {
+  // no iterator and no method: they may be what was replaced
+  for (let i = 0; i < length; i++) {
+    const { place, holder, key, value } = builtIns[i] as BuiltIn
+    if (holder[key] !== value)
+      throw new Error(
+        `${place} has another ${typeof key === 'symbol' ? key.description : key} than before the tests, and nothing can be found out without: put it back first`,
+      )
+  }
+}

@@ -1,0 +1,57 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { checkReports, outputFiles, reporters } from './reports.ts'
+
+function folder(): string {
+  const made = mkdtempSync(path.join(tmpdir(), 'reports-'))
+  onTestFinished(() => rmSync(made, { recursive: true }))
+  return made
+}
+
+test('two reports at one place are refused, whatever they are', () => {
+  const file = path.join(folder(), 'report')
+  const again = path.join(path.dirname(file), 'x', '..', 'report')
+  const both = (a: string, b: string) => `${a} and ${b} would both write`
+  expect(() => checkReports({}, { junit: file, json: again })).toThrow(both('--junit', '--json'))
+  expect(() => checkReports({}, { json: file, markdown: file })).toThrow(both('--json', '--markdown'))
+  expect(() => checkReports({ reporter: ['blob'], outputFile: { blob: file } }, { junit: file })).toThrow(
+    both('--junit', '--outputFile.blob'),
+  )
+  expect(() => checkReports({ reporter: ['json', 'junit'], outputFile: file }, {})).toThrow(
+    both('--reporter json', '--reporter junit'),
+  )
+})
+
+test('a file that no reporter writes is refused', () => {
+  const file = path.join(folder(), 'report')
+  expect(() => checkReports({ outputFile: file }, {})).toThrow('--outputFile: no reporter that writes a file')
+  expect(() => checkReports({ reporter: ['dot'], outputFile: { json: file } }, {})).toThrow(
+    '--outputFile.json: no reporter json that writes a file is asked for',
+  )
+})
+
+test('each place is looked at, and what was there stays', () => {
+  const place = folder()
+  const file = path.join(place, 'report')
+  writeFileSync(file, 'of the last run')
+  checkReports({ reporter: ['json'], outputFile: { json: file } }, { markdown: path.join(place, 'new.md') })
+  expect(readFileSync(file, 'utf8')).toBe('of the last run')
+  for (const option of ['junit', 'json', 'markdown'])
+    expect(() => checkReports({}, { [option]: place })).toThrow(
+      `cannot write the report ${place}: it is a folder`,
+    )
+  expect(() => checkReports({ reporter: ['junit'], outputFile: place }, {})).toThrow('it is a folder')
+})
+
+test("files are named from where the command is run, and only ours have the kernel's name in them", () => {
+  const given = { reporter: ['./own.ts', 'junit'], outputFile: { junit: 'a.xml' } }
+  expect(outputFiles(given)).toEqual({ outputFile: { junit: path.resolve('a.xml') } })
+  expect(reporters(given, { junit: 'b.xml', json: 'c.json' })).toEqual([
+    path.resolve('own.ts'),
+    'junit',
+    ['junit', expect.objectContaining({ outputFile: path.resolve('b.xml') })],
+    ['json', { outputFile: path.resolve('c.json') }],
+  ])
+})

@@ -1,0 +1,88 @@
+import path from 'node:path'
+import { ReportersMap } from 'vitest/node'
+import { UsageError } from '../base/errors.ts'
+import { requireWritable } from '../report/files.ts'
+import type { Reporters, VitestOptions } from './vitest-command.ts'
+
+/** Files that reports are written to beside the one on stdout, as they were named. */
+export interface ReportFiles {
+  readonly junit?: string
+  readonly json?: string
+  /** The table of suites and kernels. */
+  readonly markdown?: string
+}
+
+/** A JUnit report has no projects: the kernel is part of the names, or those of two kernels could not be told apart. */
+const namesWithKernel = {
+  suiteNameTemplate: '{displayName} {filename}',
+  classnameTemplate: '{displayName} {filename}',
+}
+
+/** Vitest's reporters: those asked for, and its own two for files. */
+export function reporters(given: VitestOptions, { junit, json }: ReportFiles): Reporters {
+  return [
+    ...asked(given),
+    ...(junit === undefined
+      ? []
+      : [['junit', { ...namesWithKernel, outputFile: path.resolve(junit) }] as Reporters[number]]),
+    ...(json === undefined ? [] : [['json', { outputFile: path.resolve(json) }] as Reporters[number]]),
+  ]
+}
+
+/** Where Vitest's reporters write to, from where the command is run. */
+export function outputFiles({ outputFile }: VitestOptions): Pick<VitestOptions, 'outputFile'> {
+  if (outputFile === undefined) return {}
+  if (typeof outputFile === 'string') return { outputFile: path.resolve(outputFile) }
+  return {
+    outputFile: Object.fromEntries(
+      Object.entries(outputFile).map(([name, file]) => [name, path.resolve(String(file))]),
+    ),
+  }
+}
+
+/**
+ * Looks at the places of all reports before anything runs for them.
+ * @throws UsageError for one that cannot be written, that nothing writes to, or that two would
+ */
+export function checkReports(given: VitestOptions, { junit, json, markdown }: ReportFiles): void {
+  const places = new Map<string, string>()
+  for (const [option, file] of [
+    ...Object.entries({ '--junit': junit, '--json': json, '--markdown': markdown }),
+    ...outputOptions(given),
+  ]) {
+    if (file === undefined) continue
+    const place = path.resolve(file)
+    const other = places.get(place)
+    if (other !== undefined) throw new UsageError(`${other} and ${option} would both write ${file}`)
+    places.set(place, option)
+    requireWritable(file)
+  }
+}
+
+/** Vitest's reporters that write a file (5.1.1: those that read outputFile); one that is not Vitest's own may do so. */
+const writers = new Set(['blob', 'json', 'junit'])
+
+/** --outputFile, for each reporter that follows it. */
+function outputOptions(given: VitestOptions): [option: string, file: string][] {
+  const names = asked(given).flatMap(reporter => (typeof reporter === 'string' ? [reporter] : []))
+  const writing = names.filter(name => writers.has(name) || !Object.hasOwn(ReportersMap, name))
+  const { outputFile } = given
+  if (typeof outputFile === 'string') {
+    if (writing.length === 0)
+      throw new UsageError(
+        `--outputFile: no reporter that writes a file is asked for: add --reporter ${[...writers].join(', or ')}`,
+      )
+    return writing.map(name => [`--reporter ${name}`, outputFile])
+  }
+  return Object.entries(outputFile ?? {}).map(([name, file]) => {
+    if (!writing.includes(name))
+      throw new UsageError(`--outputFile.${name}: no reporter ${name} that writes a file is asked for`)
+    return [`--outputFile.${name}`, String(file)]
+  })
+}
+
+/** The reporters that were named, as Vitest takes them: a path from where the command is run. */
+function asked({ reporter }: VitestOptions): Reporters {
+  const names = reporter === undefined ? ['default'] : [reporter].flat()
+  return names.map(name => (/^\.\.?\//.test(name) ? path.resolve(name) : name))
+}

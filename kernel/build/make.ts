@@ -1,0 +1,176 @@
+import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import path from 'node:path'
+import { MachineryError, ModuleError, UsageError } from '../../harness/base/errors.ts'
+import { lastLines, runTool, runToolOrFail, type ToolResult } from '../../harness/base/process.ts'
+import type { Kernel } from '../kernel.ts'
+import { compilerLines } from './compiler-lines.ts'
+import { filesRead, makefilesOf } from './files-read.ts'
+import { folderNames, makeKernelFolder, releaseNames } from './kernel-folder.ts'
+import { type ModuleFolder, type Sources, shown, type Variables } from './module-sources.ts'
+
+/** Milliseconds for a build's commands, each. */
+const LIMIT = 600_000
+
+/** A build of a folder's modules for a kernel. */
+export interface Build {
+  readonly kernel: Kernel
+  readonly compiler: string
+  readonly folder: ModuleFolder
+  readonly sources: Sources
+  /** Module.symvers of the folders that were built before. */
+  readonly symbols: readonly string[]
+  /** Whether the kernel's own configuration makes its modules come with line tables. */
+  readonly lineTables: boolean
+}
+
+/** The names of what a build leaves in its folder. */
+export const logFile = 'build.log'
+export const symbolsFile = 'Module.symvers'
+export const debugFolder = 'debug'
+
+/**
+ * Builds into `draft`: the .ko files, below `debug` the same with debug information, make's output, and the symbols that
+ * they export.
+ * @returns the files that were read beside the sources and the kernel's own
+ */
+export async function makeModules(build: Build, draft: string): Promise<string[]> {
+  const { kernel, folder, sources } = build
+  const copy = path.join(draft, 'build')
+  if (/[\s:]/.test(copy))
+    throw new MachineryError(
+      `the kernel's build cannot work below ${draft}, for the blank or colon in the path: set XDG_CACHE_HOME to one without`,
+    )
+  for (const { name, content, mode } of sources.files) {
+    const file = path.join(copy, name)
+    await mkdir(path.dirname(file), { recursive: true })
+    await writeFile(file, content, { mode: mode | 0o600 })
+  }
+  const work = path.join(copy, sources.dir)
+  const commands = commandsOf(build, copy, work, path.join(draft, 'kernel'))
+  const called = { source: kernel.build.source, output: kernel.build.output, variables: commands.variables }
+  if (folder.prepare !== undefined || folder.target !== undefined)
+    await makeKernelFolder(path.join(draft, 'kernel'), called)
+  const said = (output: string) => output.replaceAll(`${copy}/`, '').replaceAll(copy, '.')
+  const linesOf = (log: string) => linesOfBuild(log, sources, folder)
+
+  if (folder.prepare !== undefined) {
+    const { exitCode, all } = await commands.run('sh', ['-c', folder.prepare])
+    if (exitCode !== 0)
+      throw new ModuleError(
+        `${shown(folder.dir)}: modules.prepare failed with status ${exitCode} for ${kernel.release}`,
+        { details: lastLines(said(all), 20) },
+      )
+  }
+  // One target's messages together, though several are compiled at a time.
+  const made = await commands.make('--output-sync=target', `-j${availableParallelism()}`)
+  const log = said(made.all)
+  if (made.exitCode !== 0)
+    throw new ModuleError(`${shown(folder.dir)} does not build for ${kernel.release}`, {
+      details: linesOf(log).join('\n') || lastLines(log, 20),
+    })
+  const files = await readdir(copy, { recursive: true })
+  const built = files.filter(name => name.endsWith('.ko')).sort()
+  if (built.length === 0) throw new UsageError(nothingBuilt(folder, sources))
+  await mkdir(path.join(draft, debugFolder))
+  for (const name of built) {
+    const debug = path.join(draft, debugFolder, path.basename(name))
+    await copyFile(path.join(copy, name), debug)
+    const bare = path.join(draft, path.basename(name))
+    // Debug information is ten times the module, and would be copied into the guest for every test file.
+    await runToolOrFail('strip', ['--strip-debug', '-o', bare, debug], { timeout: 60_000 })
+  }
+  const [symbols] = files.filter(name => path.basename(name) === symbolsFile)
+  if (symbols !== undefined) await copyFile(path.join(copy, symbols), path.join(draft, symbolsFile))
+  await writeFile(path.join(draft, logFile), log)
+
+  const makefiles = makefilesOf((await commands.make('--dry-run', '--debug=verbose')).all)
+  const inputs = await filesRead({ draft, work, ...called }, makefiles)
+  for (const done of ['build', 'kernel']) await rm(path.join(draft, done), { recursive: true, force: true })
+  return inputs
+}
+
+/** The compiler's and modpost's own lines in what a build has said. */
+export function linesOfBuild(log: string, { files, root, dir }: Sources, folder: ModuleFolder): string[] {
+  const shownAs = dir === '' ? shown(folder.dir) : shown(root)
+  return compilerLines(
+    log,
+    files.map(it => it.name),
+    shownAs,
+    dir,
+  )
+}
+
+interface Commands {
+  /** Of the kernel's own build, NAME=VALUE. */
+  readonly variables: readonly string[]
+  run(command: string, args: readonly string[]): Promise<ToolResult>
+  make(...options: string[]): Promise<ToolResult>
+}
+
+function commandsOf(build: Build, copy: string, work: string, kernelFolder: string): Commands {
+  const { kernel, compiler, folder, symbols, lineTables } = build
+  const { source, output } = kernel.build
+  const { KCFLAGS, ...make } = folder.make ?? {}
+  const isFlags = (variable: string) => variable.startsWith('KCFLAGS=')
+  const flags = [
+    ...kernel.build.variables.filter(isFlags).map(it => it.slice('KCFLAGS='.length)),
+    // So that the same sources give the same module, whatever folder they were in.
+    `-ffile-prefix-map=${copy}/=`,
+    // What a splat's addresses are looked up in; it changes no code, and guests get the modules without.
+    ...(lineTables ? [] : ['-g']),
+    ...(KCFLAGS === undefined ? [] : [KCFLAGS]),
+  ].join(' ')
+  const variables = [
+    `CC=${compiler}`,
+    ...kernel.build.variables.filter(it => !isFlags(it)),
+    ...(symbols.length > 0 ? [`KBUILD_EXTRA_SYMBOLS=${symbols.join(' ')}`] : []),
+    `KCFLAGS=${flags}`,
+  ]
+  const own = Object.entries(make).map(([name, value]) => `${name}=${value}`)
+  // For makefiles and scripts of people's own.
+  const names: Variables = Object.fromEntries([
+    ...folderNames.map(name => [name, kernelFolder]),
+    ...releaseNames.map(name => [name, kernel.release]),
+  ])
+  const hasOwn = folder.prepare !== undefined || folder.target !== undefined
+  // PWD: `-I$(PWD)/include` is a common idiom.
+  const env = { ...environment(), ...(hasOwn && { ...names, CC: compiler }), ...folder.env, PWD: work }
+  const run = (command: string, args: readonly string[]) =>
+    runTool(command, args, { timeout: LIMIT, cwd: work, env, extendEnv: false })
+  const { target } = folder
+  const what =
+    target === undefined
+      ? ['-C', source, `O=${output}`, `M=${work}`, ...variables, ...own, 'modules']
+      : // What its recipes say of themselves is no warning.
+        [
+          '--silent',
+          ...Object.entries(names).map(([name, value]) => `${name}=${value}`),
+          ...own,
+          ...target.split(/\s+/),
+        ]
+  return {
+    variables,
+    run,
+    make: (...options) => run('make', ['--no-print-directory', ...options, ...what]),
+  }
+}
+
+/** What of the caller's environment a build may know. */
+function environment(): Record<string, string> {
+  const { PATH = '/usr/bin:/bin', TMPDIR } = process.env
+  return { PATH, ARCH: 'x86', LC_ALL: 'C', ...(TMPDIR !== undefined && { TMPDIR }) }
+}
+
+/** Why there is no module, as far as its makefiles tell. */
+function nothingBuilt({ dir, make = {}, target }: ModuleFolder, sources: Sources): string {
+  if (target !== undefined) return `${shown(dir)}: make ${target} builds no module`
+  const makefiles = sources.files.filter(({ name }) => /(^|\/)(Kbuild|Makefile)$/.test(name))
+  const options = makefiles.flatMap(({ content }) =>
+    [...String(content).matchAll(/\bobj-\$[({](\w+)[)}]/g)].map(match => match[1] as string),
+  )
+  const unset = [...new Set(options)].filter(name => !Object.hasOwn(make, name))
+  if (unset.length > 0)
+    return `${shown(dir)} builds no module: obj-$(${unset[0]}) is not set. Set it by modules.make: { ${unset[0]}: 'm' }`
+  return `${shown(dir)} builds no module: its Kbuild or Makefile needs a line like obj-m += name.o`
+}
