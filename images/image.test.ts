@@ -4,7 +4,7 @@ import path from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { silentProgress } from '../harness/base/progress.ts'
 import { findTool } from '../harness/base/tools.ts'
-import { guestImage, type ImageKernel } from './image.ts'
+import { findBusybox, guestImage, type ImageKernel } from './image.ts'
 
 test('every part of an image is part of its name, and the same parts are one image', async () => {
   const root = mkdtempSync(path.join(tmpdir(), 'image-'))
@@ -40,4 +40,15 @@ test('every part of an image is part of its name, and the same parts are one ima
   vi.stubEnv('PATH', `${bin}:${process.env.PATH}`)
   images.push(await image())
   expect(new Set(images).size).toBe(6)
+})
+
+test('a busybox that the guest has no loader for is refused', async () => {
+  const bin = mkdtempSync(path.join(tmpdir(), 'image-'))
+  onTestFinished(() => rmSync(bin, { recursive: true }))
+  copyFileSync('/bin/true', path.join(bin, 'busybox'))
+  vi.stubEnv('PATH', bin)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  await expect(findBusybox()).rejects.toThrow(
+    `${bin}/busybox is not statically linked: apt-get install busybox-static`,
+  )
 })

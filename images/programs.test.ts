@@ -43,7 +43,7 @@ test('a program that is not there is named', async () => {
   const project = folder()
   writeFileSync(path.join(project, 'data'), '')
   await expect(hostPrograms(['nosuch-program'], project)).rejects.toThrow(
-    "image.programs: nosuch-program is on nobody's PATH on this machine",
+    "image.programs: nosuch-program is on nobody's PATH on this machine: correct its name, or install it",
   )
   for (const name of ['./data', './nowhere', `${project}/`])
     await expect(hostPrograms([name], project)).rejects.toThrow(

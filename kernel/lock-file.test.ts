@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
@@ -122,4 +122,10 @@ test.each([
   await expect(reading).rejects.toThrow(UsageError)
   await expect(reading).rejects.toThrow(message)
   await expect(reading).rejects.toThrow(path.join(folder, lockFileName))
+})
+
+test('a folder in place of it is named', async () => {
+  mkdirSync(path.join(folder, lockFileName))
+  const reading = new LockFile(folder).read('debian-6.1')
+  await expect(reading).rejects.toThrow(`cannot read ${path.join(folder, lockFileName)}: EISDIR`)
 })

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -54,4 +55,8 @@ test('files of processes that are gone are cleared away by the next one', () => 
 test('where nothing can be written nothing fails', () => {
   writeFileSync(path.join(root, 'file'), '')
   expect(() => lease(path.join(root, 'file'), 'a')()).not.toThrow()
+  const ends = `
+    import { lease } from ${JSON.stringify(path.join(import.meta.dirname, 'leases.ts'))}
+    lease(${JSON.stringify(path.join(root, 'file'))}, 'a')`
+  expect(spawnSync(process.execPath, ['--input-type=module', '-e', ends])).toMatchObject({ status: 0 })
 })

@@ -40,14 +40,17 @@ export function isLeased(root: string, name: string): boolean {
 }
 
 function begin(file: string): Map<string, number> {
-  const own = new Map<string, number>()
-  if (uses.size === 0)
+  if (uses.size === 0) {
     process.once('exit', () => {
-      for (const each of uses.keys()) rmSync(each, { force: true })
+      for (const each of uses.keys()) remove(each)
     })
+    setInterval(() => {
+      for (const each of uses.keys()) sign(each)
+    }, SIGN).unref()
+  }
+  const own = new Map<string, number>()
   uses.set(file, own)
-  setInterval(sign, SIGN, file).unref()
-  for (const other of list(path.dirname(file))) if (!isAlive(other)) rmSync(other, { force: true })
+  for (const other of list(path.dirname(file))) if (!isAlive(other)) remove(other)
   return own
 }
 
@@ -64,6 +67,15 @@ function change(file: string, own: Map<string, number>, name: string, by: 1 | -1
     renameSync(`${file}.new`, file)
   } catch {
     // A cache that cannot be written to loses nothing either.
+  }
+}
+
+/** What cannot be removed counts for nothing either, when its process is gone. */
+function remove(file: string): void {
+  try {
+    rmSync(file, { force: true })
+  } catch {
+    // a cache that cannot be written to, or is none (ENOTDIR)
   }
 }
 

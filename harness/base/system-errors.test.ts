@@ -35,6 +35,14 @@ test.each([
     'too many open files (open /a b): raise the number of files that a process may have open (ulimit -n)',
   ],
   [
+    Object.assign(new Error(", Unknown error: Read-only file system '/a'"), {
+      code: 'EROFS',
+      syscall: 'rm',
+      path: '/a',
+    }),
+    'Read-only file system (rm /a): use another place, or mount it for writing',
+  ],
+  [
     Object.assign(new Error('spawn setpriv EAGAIN'), { code: 'EAGAIN', syscall: 'spawn setpriv' }),
     'EAGAIN (spawn setpriv): end something, or raise the number of processes that a user may have (ulimit -u)',
   ],

@@ -55,8 +55,8 @@ export function understood(error: unknown): HarnessError | undefined {
     return new MachineryError('the current folder is gone: cd to one that is there', { cause: error })
   const remedy = remedies[error.code]
   if (remedy === undefined) return undefined
-  // "ENOSPC: no space left on device, write '/a'" is Node's
-  const [, words = error.code] = /^[A-Z]+: ([^,]*)/.exec(error.message) ?? []
+  // "ENOSPC: no space left on device, write '/a'" is Node's; of rmSync (24.21) ", Unknown error: Read-only file system '/a'"
+  const [, words = error.code] = /^(?:[A-Z]+|, Unknown error): ([^,']*[^,' ])/.exec(error.message) ?? []
   const things = [error.syscall, error.path, error.dest].filter(Boolean).map(oneLine)
   const elsewhere = variableFor(error)
   return new MachineryError(

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { ExitStatus } from './errors.ts'
 import { ownFolder } from './own-folder.ts'
-import { runTool } from './process.ts'
+import { runTool, runToolOrFail } from './process.ts'
 import { findTool, packageOf, requireTool, ToolMissing } from './tools.ts'
 
 afterEach(() => void vi.unstubAllEnvs())
@@ -52,6 +52,21 @@ test('a status of 127 is the own of a tool that is there', async () => {
 test('a tool that cannot be started says why', async () => {
   const args = ['x'.repeat(200_000)]
   await expect(runTool('sh', args, { timeout: 10_000 })).rejects.toThrow(/^cannot start sh \(.*E2BIG\)/)
+})
+
+test('a tool that a signal ends, and one that fails where it must not, are told with what they said', async () => {
+  await expect(
+    runTool('sh', ['-c', 'echo last words; kill -9 $$'], { timeout: 10_000 }),
+  ).rejects.toMatchObject({
+    message: 'sh was ended by SIGKILL',
+    details: 'last words',
+  })
+  await expect(runToolOrFail('sh', ['-c', 'echo no >&2; exit 3'], { timeout: 10_000 })).rejects.toMatchObject(
+    {
+      message: 'sh failed with status 3',
+      details: 'no',
+    },
+  )
 })
 
 test('of every tool that is run here the package is known', () => {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { AgentRequest } from '../../guest/agent/protocol.ts'
-import type { Guest } from '../guest/guest.ts'
+import { AgentError, type Guest } from '../guest/guest.ts'
 import { collectCopies, deliverCopies, parseCopy } from './copies.ts'
 
 function folder(): string {
@@ -135,4 +135,19 @@ test('a file that says it is empty and is not is copied whole', async () => {
   const [request] = await sent('/proc/version')
   const [entry] = request?.entries ?? []
   expect(entry?.type === 'file' && Buffer.from(entry.content).toString()).toContain('Linux version')
+})
+
+test('what the guest has no room for, or cannot put there, is told with its place', async () => {
+  const source = folder()
+  writeFileSync(path.join(source, 'f'), 'f')
+  const { items } = await collectCopies([{ source: path.join(source, 'f'), place }])
+  const refuses = (text: string, code: string | undefined) =>
+    deliverCopies({ ask: () => Promise.reject(new AgentError(text, code)) } as unknown as Guest, items)
+  await expect(refuses('Error: x: ENOSPC: no space', 'ENOSPC')).rejects.toThrow(
+    'cannot copy to /tmp/x: there is no room for it in the guest: raise vm.memory',
+  )
+  await expect(refuses('/tmp/x: EISDIR: is a directory', 'EISDIR')).rejects.toThrow(
+    "cannot copy to /tmp/x: the guest's agent failed: /tmp/x: EISDIR: is a directory",
+  )
+  await expect(refuses('TypeError: a bug\n    at x', undefined)).rejects.toThrow(AgentError)
 })

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { PoolOptions, PoolWorker } from 'vitest/node'
 import type { FromWorker, TestStarted, WorkerCall, WorkerNote } from '../../guest/agent/protocol.ts'
 import { HarnessError, messageOf } from '../base/errors.ts'
+import { understood } from '../base/system-errors.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
@@ -318,7 +319,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       })
       process.stderr.write(`  evidence of ${name} (${guest.label}): ${folder}\n`)
     } catch (error) {
-      process.stderr.write(`  no evidence could be kept: ${messageOf(error)}\n`)
+      process.stderr.write(`  no evidence could be kept: ${understood(error)?.message ?? messageOf(error)}\n`)
     }
   }
 

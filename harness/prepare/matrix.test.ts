@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { UsageError } from '../base/errors.ts'
-import { labelsOf } from './matrix.ts'
+import { silentProgress } from '../base/progress.ts'
+import { labelsOf, prepareKernels } from './matrix.ts'
 import { checkSettings } from './settings.ts'
 
 test('the kernels of a run: those of --kernel, of --matrix, or of the configuration, each once', () => {
@@ -20,4 +21,19 @@ test('none at all is said to be wrong, with where, and so is what contradicts it
   ] as const
   for (const [options, message] of none)
     expect(() => labelsOf(options, settings)).toThrow(new UsageError(message))
+})
+
+test('where no kernel can be had each says why; one reason for all is said once', async () => {
+  const options = { settings: checkSettings({}), root: '/', progress: silentProgress }
+  const failure = prepareKernels(['debian-1.0', 'pack:/nowhere'], options)
+  await expect(failure).rejects.toMatchObject({
+    message: 'no kernel could be made ready',
+    details: expect.stringMatching(
+      /^debian-1\.0: unknown kernel .*\npack:\/nowhere: there is no pack \/nowhere$/,
+    ),
+    status: 2,
+  })
+  await expect(prepareKernels(['pack:/nowhere', 'pack:/nowhere'], options)).rejects.toThrow(
+    'there is no pack /nowhere',
+  )
 })

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { bundleGuestPackage } from '../../images/guest-runtime.ts'
 import { hostLabel } from '../../kernel/provide.ts'
 import { HarnessError, UsageError } from '../base/errors.ts'
+import { understood } from '../base/system-errors.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
 import type { GuestSource } from '../pool/guest-source.ts'
 import { type PreparedKernel, type PrepareOptions, prepareKernel } from './prepare.ts'
@@ -79,15 +80,16 @@ export async function prepareKernels(
 }
 
 function unprepared(label: string, error: unknown): UnpreparedKernel {
-  if (!(error instanceof HarnessError)) throw error
+  const known = understood(error)
+  if (known === undefined) throw error
   return {
     label,
-    error,
+    error: known,
     guests: {
       statistics: new GuestStatistics(),
       packageFolder: '',
       colours: false,
-      acquire: () => Promise.reject(error),
+      acquire: () => Promise.reject(known),
       release: () => Promise.resolve(),
       onLoss: () => {},
     },

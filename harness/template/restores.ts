@@ -217,7 +217,7 @@ export class Restores implements GuestSource {
   }
 
   async #restore(): Promise<Guest> {
-    if (!this.#saved) throw new MachineryError('there is no template')
+    if (!this.#saved) throw new MachineryError(`there is no template of ${this.#spec.label}`)
     const { package: own, modules } = this.#delivery
     // In watch mode the package changes under way.
     const files = own.folder === this.#savedPackage ? modules : [...own.files, ...modules]

@@ -38,7 +38,7 @@ export class BrokenKernel extends HarnessError {
     const more = splats.length > 1 ? ` and ${splats.length - 1} more` : ''
     super(
       ExitStatus.failed,
-      `${label} is broken before any test begins, it reported while it booted: ${title}${more}\nMend it, or set vm.bootSplats to 'ignore'`,
+      `${label} is broken before any test begins, mend it or set vm.bootSplats to 'ignore': it reported while it booted: ${title}${more}`,
       { details: splats.join('\n\n') },
     )
   }

@@ -242,6 +242,15 @@ test('a file in place of a folder is a wrong command', async () => {
   await expect(failure).rejects.toThrow(/is a file: name the folder/)
 })
 
+test('two folders with one module, and a target without a Makefile, are a wrong command', async () => {
+  const twice = buildModules(kernel(), [{ dir: sources }, { dir: sources }], { progress })
+  await expect(twice).rejects.toThrow(/my modules both build a module (first_one|second): leave one out$/)
+  rmSync(path.join(sources, 'Kbuild'))
+  await expect(build({}, { target: 'all' })).rejects.toThrow(
+    /my modules has no Makefile, and so no target all$/,
+  )
+})
+
 test('a read-only folder will do', async () => {
   chmodSync(sources, 0o555)
   await expect(build()).resolves.toBeDefined()

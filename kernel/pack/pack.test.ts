@@ -393,6 +393,11 @@ describe('refused, with the reason, and nothing is left of it:', () => {
   test.each([
     ['no file', () => path.join(root, 'gone'), /there is no pack .*gone/],
     ['a folder', () => root, /is a folder, not a pack/],
+    [
+      'a name that is too long',
+      () => path.join(root, 'x'.repeat(300)),
+      /^cannot read the pack .*: ENAMETOOLONG/,
+    ],
   ])('%s', async (_what, file, message) => {
     const unpacking = packedKernel('pack:x', file(), progress)
     await expect(unpacking).rejects.toThrow(UsageError)

@@ -190,13 +190,29 @@ test.each<[string, () => void, RegExp]>([
   ['no image', remove('arch'), /has no arch\/x86\/boot\/bzImage: it is not built, .* run make bzImage/],
   ['no symbols', remove('Module.symvers'), /has no Module\.symvers: .* run make modules there/],
   ['no modpost', remove('scripts'), /has no scripts\/mod\/modpost: .* make modules_prepare/],
-  ['no objtool', config(options('CONFIG_OBJTOOL=y')), /no tools\/objtool\/objtool/],
+  [
+    'no objtool',
+    config(options('CONFIG_OBJTOOL=y')),
+    /has no tools\/objtool\/objtool: run make modules_prepare/,
+  ],
   [
     'another image',
     () => write('arch/x86/boot/bzImage', bzImage('6.11.0')),
     /bzImage is Linux 6\.11\.0, and the tree is of 6\.12\.1-mine/,
   ],
-  ['no image but something', () => write('arch/x86/boot/bzImage', 'x'), /bzImage is no bzImage/],
+  [
+    'no image but something',
+    () => write('arch/x86/boot/bzImage', 'x'),
+    /bzImage is no bzImage: run make there/,
+  ],
+  [
+    'a folder in place of the configuration',
+    () => {
+      remove('.config')()
+      mkdirSync(path.join(tree, '.config'))
+    },
+    /^cannot read .*\/\.config/,
+  ],
   [
     'a configuration that was changed since',
     () => write('.config', options('CONFIG_VETH=y')),
