@@ -1,6 +1,6 @@
 /**
- * What the helpers and the client library work by, and tests can replace. An answer that comes by what a test has put there is none:
- * with an Array.prototype.push that does nothing every exchange would be a silence.
+ * What the helpers and the client library work by, and tests can replace. An answer that comes by what a test
+ * has put there is none: with an Array.prototype.push that does nothing every exchange would be a silence.
  */
 
 const iteratorOf = (iterable: Iterable<unknown>): object => Object.getPrototypeOf(iterable[Symbol.iterator]())

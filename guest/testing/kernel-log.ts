@@ -16,7 +16,9 @@ const lseek = libc.func('int64_t lseek(int, int64_t, int)') as (
   offset: number,
   whence: number,
 ) => number
-/** Not fs.readSync: an exception for each time that there is no more takes half a millisecond under emulation. */
+/**
+ * Not fs.readSync: an exception for each time that there is no more takes half a millisecond under emulation.
+ */
 const readNow = libc.func('int read(int, void *, size_t)') as (
   fd: number,
   bytes: Buffer,
@@ -24,9 +26,10 @@ const readNow = libc.func('int read(int, void *, size_t)') as (
 ) => number
 
 /**
- * Descriptors that were used, and stay where they came to. The next log goes on from there: to find the end of the log 5.10 counts all
- * the records that there are (prb_next_seq() of kernel/printk/printk_ringbuffer.c), 37,000 for each of the 400 logs of all suites,
- * a fifth of all that QEMU ran.
+ * Descriptors that were used, and stay where they came to. The next log goes on from there: to find the end
+ * of the log 5.10 counts all the records that there are (prb_next_seq() of
+ * kernel/printk/printk_ringbuffer.c), 37,000 for each of the 400 logs of all suites, a fifth of all that QEMU
+ * ran.
  */
 const spare: number[] = []
 
@@ -50,8 +53,8 @@ function isKernelLog(fd: number): boolean {
 }
 
 /**
- * What a kernel says of itself at any time, above all on a slow machine whose clock jumps; the first time that anybody sends
- * nothing at all is among it.
+ * What a kernel says of itself at any time, above all on a slow machine whose clock jumps; the first time
+ * that anybody sends nothing at all is among it.
  */
 const chatter =
   /^(random: |clocksource: |hrtimer: interrupt took |perf: interrupt took |workqueue: .* hogged CPU |sched: RT throttling |Zero length message leads to an empty skb$)/
@@ -65,8 +68,8 @@ export interface LogRecord {
 }
 
 /**
- * The kernel log from a moment on: Documentation/ABI/testing/dev-kmsg. printk() has put a record there when it
- * returns, so what a request logs can be read as soon as it has been sent.
+ * The kernel log from a moment on: Documentation/ABI/testing/dev-kmsg. printk() has put a record there when
+ * it returns, so what a request logs can be read as soon as it has been sent.
  */
 export class KernelLog implements Disposable {
   #fd: number | undefined
@@ -85,8 +88,8 @@ export class KernelLog implements Disposable {
   }
 
   /**
-   * What the kernel logged since it was asked last. What user space wrote into the log is left out, and what the kernel says
-   * of itself at any time.
+   * What the kernel logged since it was asked last. What user space wrote into the log is left out, and what
+   * the kernel says of itself at any time.
    * @throws Error when records were overwritten before they were read
    */
   read(): LogRecord[] {

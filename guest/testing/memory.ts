@@ -6,19 +6,22 @@ import { kernel } from './kernel.ts'
 import { discardReceived } from './system-call.ts'
 
 /**
- * By how many objects each slab cache has grown, by its name: `{ 'kmalloc-32': 1024 }`. `pages` are those of all caches that
- * cannot be reclaimed, and of what kmalloc() allocates by the page because it is larger than any cache's objects.
+ * By how many objects each slab cache has grown, by its name: `{ 'kmalloc-32': 1024 }`. `pages` are those of
+ * all caches that cannot be reclaimed, and of what kmalloc() allocates by the page because it is larger than
+ * any cache's objects.
  */
 export type SlabGrowth = Readonly<Record<string, number>>
 
 /**
- * By how many objects the kernel's slab caches grow in a round of `work`, if by more than a few: `{}` where nothing is left of it.
- * For each cache it is the least of several rounds, because what leaks grows in every one, and what the rest of the system
- * does meanwhile does not. Nothing further is done once each cache has had a quiet round; one in which it shrank is not quiet,
- * for that may have hidden a leak. Memory that the kernel takes back when it needs it (inodes, say) does not count.
+ * By how many objects the kernel's slab caches grow in a round of `work`, if by more than a few: `{}` where
+ * nothing is left of it. For each cache it is the least of several rounds, because what leaks grows in every
+ * one, and what the rest of the system does meanwhile does not. Nothing further is done once each cache has
+ * had a quiet round; one in which it shrank is not quiet, for that may have hidden a leak. Memory that the
+ * kernel takes back when it needs it (inodes, say) does not count.
  *
- * On kernels with kmemleak `work` runs once and the answer is `{}`: each single object that nothing points to any more fails the
- * file at its end, and those kernels are slow. What grows and is still pointed to, other kernels find.
+ * On kernels with kmemleak `work` runs once and the answer is `{}`: each single object that nothing points to
+ * any more fails the file at its end, and those kernels are slow. What grows and is still pointed to, other
+ * kernels find.
  *
  * @throws Error where the kernel does not tell (without CONFIG_SLUB_DEBUG)
  */
@@ -50,7 +53,10 @@ export async function slabGrowth(work: () => void | Promise<void>, rounds = 5): 
   )
 }
 
-/** Objects that a cache may have more of and nothing leaks: a few that others allocate, and what a CPU has at hand (28, on 7.3). */
+/**
+ * Objects that a cache may have more of and nothing leaks: a few that others allocate, and what a CPU has at
+ * hand (28, on 7.3).
+ */
 const NOISE = 32
 /** How often what grew is looked at, and the milliseconds between: grace periods end in some tens of them. */
 const LOOKS = 5
@@ -88,14 +94,14 @@ export async function slabGrowthBy(
 }
 
 /**
- * The caches of the kernel's slab allocator. It counts as in use what a CPU keeps at hand for its next allocations, up to 512
- * objects of a cache (of 8 bytes); shrinking a cache gives that back, so that what is counted then is exact but for what has been
- * allocated since.
+ * The caches of the kernel's slab allocator. It counts as in use what a CPU keeps at hand for its next
+ * allocations, up to 512 objects of a cache (of 8 bytes); shrinking a cache gives that back, so that what is
+ * counted then is exact but for what has been allocated since.
  */
 class SlabCaches {
   /**
-   * What shrinks each, by its name. Open all the time: what the kernel allocates for an open file of sysfs is among what is counted,
-   * and freed late.
+   * What shrinks each, by its name. Open all the time: what the kernel allocates for an open file of sysfs is
+   * among what is counted, and freed late.
    */
   readonly #shrink = new Map<string, OpenFile>()
 
@@ -136,8 +142,9 @@ class SlabCaches {
   }
 
   /**
-   * The caches that have grown or shrunk by more than {@link NOISE}, each by how many objects. What grew is looked at again for a
-   * while: much of what is freed (credentials, open files) is so after a grace period of RCU, of whose end there is no news.
+   * The caches that have grown or shrunk by more than {@link NOISE}, each by how many objects. What grew is
+   * looked at again for a while: much of what is freed (credentials, open files) is so after a grace period
+   * of RCU, of whose end there is no news.
    */
   async changesSince(before: ReadonlyMap<string, number>): Promise<Map<string, number>> {
     for (let look = 1; ; look++) {
@@ -186,13 +193,16 @@ function identityOf(fd: number): string {
 const slabs = new SlabCaches()
 
 /**
- * '1', at a length that the kernel keeps among its objects of 128 bytes: for one byte it would take one of 8, of which a slab
- * has 512, all of them counted as in use as soon as one is.
+ * '1', at a length that the kernel keeps among its objects of 128 bytes: for one byte it would take one of 8,
+ * of which a slab has 512, all of them counted as in use as soon as one is.
  */
 const YES = Buffer.alloc(120, '1')
 const PAGES = 'pages'
 
-/** The first two columns of /proc/slabinfo (mm/slab_common.c): name and active_objs. Two caches may have the same name. */
+/**
+ * The first two columns of /proc/slabinfo (mm/slab_common.c): name and active_objs. Two caches may have the
+ * same name.
+ */
 function inUse(): Map<string, number> {
   const caches = new Map<string, number>()
   for (const [, cache = '', objects] of readFileSync('/proc/slabinfo', 'utf8').matchAll(

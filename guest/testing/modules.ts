@@ -29,7 +29,8 @@ export class ModuleError extends Error {
  * Loads a module under test, by finit_module(2).
  * @param name without .ko, with - or _; the file is looked up in the folder that NETLINK_VMTEST_MODULES names
  * @param parameters 'name=value name=value'
- * @throws ModuleError EEXIST when it is loaded already, ENOENT when there is none of that name, or what its init function returned
+ * @throws ModuleError EEXIST when it is loaded already, ENOENT when there is none of that name, or what its
+ * init function returned
  */
 export function loadModule(name: string, parameters = ''): void {
   const folder = process.env.NETLINK_VMTEST_MODULES ?? NETLINK_VMTEST_MODULES

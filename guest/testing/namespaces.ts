@@ -5,7 +5,9 @@ import { setns, unshare } from './system-call.ts'
 import { CAP_NET_ADMIN, refuseAsync } from './user.ts'
 
 const CLONE_NEWNET = 0x40000000
-/** Milliseconds that the child may take: this thread waits for it, so that no test's own limit would end it. */
+/**
+ * Milliseconds that the child may take: this thread waits for it, so that no test's own limit would end it.
+ */
 const LIMIT = 20_000
 
 /** Whether the kernel was built with user namespaces. */
@@ -47,8 +49,8 @@ export class NetworkNamespace implements Disposable {
   }
 
   /**
-   * Runs `action` in it: sockets opened there belong to it for good. Only the calling thread is there, and only until
-   * `action` returns.
+   * Runs `action` in it: sockets opened there belong to it for good. Only the calling thread is there, and
+   * only until `action` returns.
    * @throws TypeError for an async function: from its first await on it would be outside
    */
   run<T>(action: () => T): T {
@@ -86,9 +88,9 @@ function openOwn(): number {
 }
 
 /**
- * Sends bytes to the kernel on `socket` from a user namespace in which the sender has all capabilities, and none
- * outside. No process with more than one thread can enter a user namespace, so a child does it: a shell that inherits
- * the socket and writes to it. Answers come to `socket` as ever.
+ * Sends bytes to the kernel on `socket` from a user namespace in which the sender has all capabilities, and
+ * none outside. No process with more than one thread can enter a user namespace, so a child does it: a shell
+ * that inherits the socket and writes to it. Answers come to `socket` as ever.
  */
 export function sendFromUserNamespace(socket: Socket, bytes: Uint8Array): void {
   const { status, stdout, stderr, error } = spawnSync(

@@ -41,7 +41,9 @@ export {
   CTRL_CMD_NEWMCAST_GRP,
 } from '../programs/nlctrl.ts'
 
-/** A socket for generic netlink. Extended acknowledgements are off, as the kernel has it, unless asked for. */
+/**
+ * A socket for generic netlink. Extended acknowledgements are off, as the kernel has it, unless asked for.
+ */
 export function openGeneric(options: SocketOptions = {}): Socket {
   return Socket.open(NETLINK_GENERIC, { extendedAck: false, ...options })
 }
@@ -64,7 +66,10 @@ export interface ControlMessage {
   readonly operations?: readonly { readonly id: number; readonly flags: number }[]
   /** Group numbers by name. */
   readonly groups?: Readonly<Record<string, number>>
-  /** In a policy dump: the policy that a command goes by, for its kinds of requests (CTRL_ATTR_POLICY_DO is 1). */
+  /**
+   * In a policy dump: the policy that a command goes by, for its kinds of requests (CTRL_ATTR_POLICY_DO is
+   * 1).
+   */
   readonly commandPolicies?: Readonly<Record<number, Readonly<Record<number, number>>>>
   /** In a policy dump: attributes by policy and type. */
   readonly policies?: Readonly<Record<number, Readonly<Record<number, AttributePolicy>>>>

@@ -18,7 +18,10 @@ export interface ProgramResult {
   readonly stderr: string
 }
 
-/** Milliseconds that a program may take where the call does not say otherwise: starting node takes a second in a slow guest. */
+/**
+ * Milliseconds that a program may take where the call does not say otherwise: starting node takes a second in
+ * a slow guest.
+ */
 const LIMIT = 60_000
 
 /** How a program is run. */
@@ -29,7 +32,10 @@ export interface ProgramOptions {
   readonly user?: number
 }
 
-/** A program in the background, of which more is to be heard. Disposing of it ends it, with what it has started. */
+/**
+ * A program in the background, of which more is to be heard. Disposing of it ends it, with what it has
+ * started.
+ */
 export class RunningProgram implements Disposable {
   /** Resolves when it has ended; rejects when it did not in time. */
   readonly ended: Promise<ProgramResult>
@@ -76,7 +82,8 @@ export class RunningProgram implements Disposable {
   }
 
   /**
-   * Waits until it has said something that matches, on stdout or stderr: that it listens, before others change things.
+   * Waits until it has said something that matches, on stdout or stderr: that it listens, before others
+   * change things.
    * @throws Error when it ends without, or does not in time
    */
   async said(pattern: RegExp): Promise<void> {
@@ -139,7 +146,8 @@ export class RunningProgram implements Disposable {
 
 /**
  * Runs a program to its end: `await runProgram(['modprobe', 'dummy'])`.
- * @throws TypeError when the command is no list of texts, Error when there is no such program, or it does not end in time
+ * @throws TypeError when the command is no list of texts, Error when there is no such program, or it does not
+ * end in time
  */
 export async function runProgram(
   command: readonly string[],
@@ -154,7 +162,10 @@ function explained(error: NodeJS.ErrnoException, [name = '']: readonly string[])
   return Object.assign(new Error(`ENOENT: ${missing}`, { cause: error }), { code: 'ENOENT' })
 }
 
-/** Suites are not checked by a compiler before they run: a name and its arguments apart would start whatever its first letter is. */
+/**
+ * Suites are not checked by a compiler before they run: a name and its arguments apart would start whatever
+ * its first letter is.
+ */
 function checked(command: unknown): readonly [string, ...string[]] {
   if (Array.isArray(command) && command.length > 0 && command.every(part => typeof part === 'string'))
     return command as [string, ...string[]]

@@ -16,7 +16,9 @@ import {
 } from '../netlink/index.ts'
 import { requireBuiltIns } from './built-ins.ts'
 
-/** One message: its header and, as hex, its payload; of an NLMSG_ERROR also what it says. Nothing is left out. */
+/**
+ * One message: its header and, as hex, its payload; of an NLMSG_ERROR also what it says. Nothing is left out.
+ */
 export interface WireMessage {
   /** nlmsg_len: bytes of header and payload. */
   readonly length: number
@@ -49,8 +51,8 @@ export interface WireDatagram {
 }
 
 /**
- * A datagram as a value to compare: one that was received, or one that should be, made of its bytes and of where it
- * comes from (by default from the kernel, to nobody else).
+ * A datagram as a value to compare: one that was received, or one that should be, made of its bytes and of
+ * where it comes from (by default from the kernel, to nobody else).
  */
 export function wire(
   datagram: Datagram | Uint8Array,
@@ -80,9 +82,9 @@ export function received(datagram: Datagram): WireDatagram {
 }
 
 /**
- * What was made last, by all that it was made of. What comes is mostly what was expected: that the two are then one object, which a
- * comparison need not look into, saves a twenty-fifth of all that QEMU runs for the suites. Frozen, or who changes the one would change
- * the other.
+ * What was made last, by all that it was made of. What comes is mostly what was expected: that the two are
+ * then one object, which a comparison need not look into, saves a twenty-fifth of all that QEMU runs for the
+ * suites. Frozen, or who changes the one would change the other.
  */
 const recent = new Map<string, WireDatagram>()
 const RECENT = 64
@@ -185,7 +187,8 @@ export interface Reason {
 
 /**
  * The refusal of a request: the whole request comes back, or only its header with NETLINK_CAP_ACK, and with
- * NETLINK_EXT_ACK the reason, in the order in which netlink_ack() and net/netlink/policy.c of all kernels write it.
+ * NETLINK_EXT_ACK the reason, in the order in which netlink_ack() and net/netlink/policy.c of all kernels
+ * write it.
  */
 export function refusal(
   request: Uint8Array,

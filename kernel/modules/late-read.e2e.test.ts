@@ -1,4 +1,7 @@
-/** An implementation that reads the variable when it tells of it is right, whatever other senders do meanwhile: the suites pass. */
+/**
+ * An implementation that reads the variable when it tells of it is right, whatever other senders do
+ * meanwhile: the suites pass.
+ */
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { runCli } from '../../harness/fixtures/cli.ts'

@@ -1,4 +1,7 @@
-/** What becomes part of a kernel is under its licence, and says so in its first lines: Documentation/process/license-rules.rst. */
+/**
+ * What becomes part of a kernel is under its licence, and says so in its first lines:
+ * Documentation/process/license-rules.rst.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'

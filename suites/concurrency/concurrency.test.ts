@@ -1,6 +1,7 @@
 /**
- * Many sockets, in threads of their own, updating, reading and listening at once: the order of each sender is kept,
- * nothing is lost below the buffer's limit, nobody sees a value that was overwritten, and the last one is one that somebody set last.
+ * Many sockets, in threads of their own, updating, reading and listening at once: the order of each sender is
+ * kept, nothing is lost below the buffer's limit, nobody sees a value that was overwritten, and the last one
+ * is one that somebody set last.
  */
 import * as netlink from 'netlink-vmtest/netlink'
 import { OverflowError, type Socket } from 'netlink-vmtest/netlink'
@@ -36,7 +37,10 @@ interface Target {
   /** Which of the threads it is, and how often it is to do it. */
   readonly thread: number
   readonly count: number
-  /** One number that counts up: what was counted before something began, and after it ended, tells what came first. */
+  /**
+   * One number that counts up: what was counted before something began, and after it ended, tells what came
+   * first.
+   */
   readonly clock: Int32Array
 }
 
@@ -101,8 +105,9 @@ async function readAll(
 }
 
 /**
- * All at once, from the value 0 on: what the subscribers hear and the readers read is checked against what the updaters did. A
- * notification may have the value of a later update than its own: listing 5 reads the variable when it makes the message.
+ * All at once, from the value 0 on: what the subscribers hear and the readers read is checked against what
+ * the updaters did. A notification may have the value of a later update than its own: listing 5 reads the
+ * variable when it makes the message.
  */
 async function allAtOnce(
   target: Omit<Target, 'thread' | 'count' | 'clock'>,

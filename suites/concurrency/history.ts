@@ -12,8 +12,8 @@ export interface Update extends Interval {
 }
 
 /**
- * Why a value cannot have been read in that time; undefined if it can. It is of an update that had begun by the end of it, and no
- * other update came wholly after that one and before it was read.
+ * Why a value cannot have been read in that time; undefined if it can. It is of an update that had begun by
+ * the end of it, and no other update came wholly after that one and before it was read.
  * @param own the update that the reading is part of: a notification has its value or a later one
  */
 export function impossible(

@@ -1,6 +1,6 @@
 /**
- * The contract of the genlexample module in numbers and messages: the same variable as nlexample's, by a generic netlink
- * family whose numbers differ from kernel to kernel.
+ * The contract of the genlexample module in numbers and messages: the same variable as nlexample's, by a
+ * generic netlink family whose numbers differ from kernel to kernel.
  */
 import {
   attr,

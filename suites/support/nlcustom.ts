@@ -5,7 +5,10 @@ import { NETLINK_CUSTOMFAMILY, NETLINK_MYGROUP } from '../../guest/programs/nlcu
 
 export { NETLINK_CUSTOMFAMILY, NETLINK_MYGROUP }
 
-/** A socket on the module's protocol. Extended acknowledgements are off, as the kernel has it, unless asked for. */
+/**
+ * A socket on the module's protocol. Extended acknowledgements are off, as the kernel has it, unless asked
+ * for.
+ */
 export function openCustom(options: SocketOptions = {}): Socket {
   return Socket.open(NETLINK_CUSTOMFAMILY, { extendedAck: false, ...options })
 }

@@ -1,6 +1,6 @@
 /**
- * The contract of the nlexample module in numbers and messages: a variable of 32 bits on a netlink protocol ("bus") of
- * its own, after Neira Ayuso's listing 2.
+ * The contract of the nlexample module in numbers and messages: a variable of 32 bits on a netlink protocol
+ * ("bus") of its own, after Neira Ayuso's listing 2.
  */
 import {
   attr,
@@ -24,7 +24,10 @@ export { NETLINK_EXAMPLE, NLE_MYVAR, NLEX_GRP_MYVAR, NLEX_MSG_GET, NLEX_MSG_UPD 
 /** What a request may have in its header besides NLM_F_REQUEST, which is always set. */
 export type RequestFields = Omit<MessageHeader, 'type'>
 
-/** A socket on the module's protocol. Extended acknowledgements are off, as the kernel has it, unless asked for. */
+/**
+ * A socket on the module's protocol. Extended acknowledgements are off, as the kernel has it, unless asked
+ * for.
+ */
 export function openExample(options: SocketOptions = {}): Socket {
   return Socket.open(NETLINK_EXAMPLE, { extendedAck: false, ...options })
 }
