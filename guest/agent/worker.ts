@@ -25,6 +25,7 @@ import {
   type WorkerCall,
   type WorkerNote,
 } from './protocol.ts'
+import { longestTimer } from './timers.ts'
 
 type Listener = (message: unknown) => void
 type WorkerState = Parameters<typeof runBaseTests>[1]
@@ -161,8 +162,6 @@ function announceTests(prototype: TestRunner): void {
   }
 }
 
-/** The longest time that node's timers know, in milliseconds: one that is longer is over at once. */
-const LONGEST_TIMER = 2 ** 31 - 1
 let bounded: typeof setTimeout | undefined
 
 /** Bounds the timers that Vitest (5.1.1) keeps for itself, by which it limits tests and hooks. */
@@ -174,7 +173,7 @@ function boundTimers(): void {
   if (!timers || timers.setTimeout === bounded) return
   const { setTimeout: kept } = timers
   bounded = ((callback: () => void, delay?: number, ...args: []) =>
-    kept(callback, Math.min(delay ?? 0, LONGEST_TIMER), ...args)) as typeof setTimeout
+    kept(callback, Math.min(delay ?? 0, longestTimer), ...args)) as typeof setTimeout
   timers.setTimeout = bounded
 }
 

@@ -69,3 +69,7 @@ test.each([
     `a program and its arguments are one list of texts, runProgram(['modprobe', 'dummy']), not ${shown}`,
   )
 })
+
+test('a limit longer than any timer is none', async () => {
+  expect((await runProgram(sh('sleep 0.1; exit 3'), { limit: 3e9 })).status).toBe(3)
+})

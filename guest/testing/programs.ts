@@ -1,6 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { clearTimeout, setTimeout } from 'node:timers'
+import { longestTimer } from '../agent/timers.ts'
 import { requireBuiltIns } from './built-ins.ts'
 
 /** Kept from before the tests, which may leave nothing of their environment. */
@@ -110,16 +111,21 @@ export class RunningProgram implements Disposable {
   async #end(command: readonly string[]): Promise<ProgramResult> {
     const { promise, resolve, reject } = Promise.withResolvers<ProgramResult>()
     // not at its close: there is none as long as anything has its pipes
-    const timer = setTimeout(() => {
-      const { exitCode, stdout, stderr } = this.#child
-      const what = exitCode === null ? 'did not end' : 'ended, but what it had started did not,'
-      const soFar = stringify(this.#stdout + this.#stderr)
-      this.#kill()
-      for (const stream of [stdout, stderr]) stream?.destroy()
-      reject(
-        new Error(`${command.join(' ')} ${what} within ${this.#limit / 1000} s; until then it said ${soFar}`),
-      )
-    }, this.#limit)
+    const timer = setTimeout(
+      () => {
+        const { exitCode, stdout, stderr } = this.#child
+        const what = exitCode === null ? 'did not end' : 'ended, but what it had started did not,'
+        const soFar = stringify(this.#stdout + this.#stderr)
+        this.#kill()
+        for (const stream of [stdout, stderr]) stream?.destroy()
+        reject(
+          new Error(
+            `${command.join(' ')} ${what} within ${this.#limit / 1000} s; until then it said ${soFar}`,
+          ),
+        )
+      },
+      Math.min(this.#limit, longestTimer),
+    )
     this.#child.once('error', error => reject(explained(error, command)))
     this.#child.once('close', (code, signal) => {
       this.#isClosed = true

@@ -18,3 +18,7 @@ test('what it throws comes back, and so does its not ending', async () => {
     inThread(0, () => new Promise(() => setTimeout(() => {}, 60_000)), { limit: 50 }),
   ).rejects.toThrow('the thread did not end within 0.05 s')
 })
+
+test('a limit longer than any timer is none', async () => {
+  expect(await inThread(2, (_, input) => input, { limit: 3e9 })).toBe(2)
+})

@@ -1,6 +1,7 @@
 import { getRandomValues } from 'node:crypto'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
+import { longestTimer } from '../agent/timers.ts'
 import { xoroshiro128plus } from '../agent/xoroshiro128plus.ts'
 
 /** The client library, as a thread gets it. */
@@ -52,7 +53,8 @@ export async function inThread<Input, Output>(
   let timer: NodeJS.Timeout | undefined
   try {
     const answer = await new Promise<Answer<Output>>((resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`the thread did not end within ${limit / 1000} s`)), limit)
+      const late = () => reject(new Error(`the thread did not end within ${limit / 1000} s`))
+      timer = setTimeout(late, Math.min(limit, longestTimer))
       thread.once('message', resolve)
       thread.once('error', reject)
       thread.once('exit', () => reject(new Error('the thread ended without a result')))

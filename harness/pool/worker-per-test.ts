@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { RunnerTask, RunnerTestCase, RunnerTestFile } from 'vitest'
 import type { PoolOptions, PoolWorker } from 'vitest/node'
 import type { GuestSource } from './guest-source.ts'
@@ -74,7 +75,10 @@ export class PoolWorkerPerTest extends WorkerEvents implements PoolWorker {
 
   async #runTests(file: RunnerTestFile, request: WorkerRequest): Promise<void> {
     this.#update([], [[file.id, 'suite-prepare', undefined]])
-    for (const test of allTests(file).filter(wanted)) {
+    const { sequence } = this.#options.project.config
+    const { seed } = this.#options.project.vitest.config.sequence
+    const tests = allTests(file).filter(wanted)
+    for (const test of sequence.shuffle ? shuffled(tests, seed) : tests) {
       if (this.#stopping) return
       const files = request.context?.files?.map(each =>
         each.filepath === file.filepath ? { ...each, testIds: [test.id] } : each,
@@ -142,6 +146,14 @@ export class PoolWorkerPerTest extends WorkerEvents implements PoolWorker {
 
 function allTests(task: RunnerTask): RunnerTestCase[] {
   return task.type === 'test' ? [task] : task.tasks.flatMap(allTests)
+}
+
+/** Tests in an order that follows from the seed alone (--sequence.shuffle): in a guest of its own a worker shuffles none. */
+export function shuffled<T extends { readonly id: string }>(tests: readonly T[], seed: number): T[] {
+  const places = new Map(
+    tests.map(test => [test, createHash('sha1').update(`${seed} ${test.id}`).digest('hex')]),
+  )
+  return tests.toSorted((a, b) => ((places.get(a) ?? '') < (places.get(b) ?? '') ? -1 : 1))
 }
 
 /** Whether a collected test is to run. */

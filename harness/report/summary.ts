@@ -60,7 +60,7 @@ function summarizeSuite(module: TestModule): SuiteSummary {
   return {
     suite: module.relativeModuleId,
     ...count([module]),
-    ok: module.ok(),
+    ok: isOk(module),
     duration: module.diagnostic().duration,
   }
 }
@@ -104,9 +104,14 @@ export function exitStatusOf(vitest: Vitest, summaries: readonly KernelSummary[]
   return ExitStatus.passed
 }
 
+/** Whether all went well in a file, also in one that did not come to its end (--bail). */
+function isOk(module: TestModule): boolean {
+  return module.ok() && [...module.children.allTests()].every(test => test.ok())
+}
+
 /** 3 where every failure was the machinery's. */
 function statusOf(modules: readonly TestModule[], { guests }: KernelOfRun): ExitStatus {
-  if (modules.every(module => module.ok())) return ExitStatus.passed
+  if (modules.every(isOk)) return ExitStatus.passed
   const failures = modules
     .flatMap(module => [module, ...module.children.allTests()])
     .filter(entity => errorsOf(entity).length > 0)

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+import type { TestModule, Vitest } from 'vitest/node'
+import { ExitStatus } from '../base/errors.ts'
+import { GuestStatistics } from '../guest/statistics.ts'
+import type { KernelOfRun } from '../prepare/matrix.ts'
+import { summarize } from './summary.ts'
+
+const kernel = {
+  label: 'debian-6.1',
+  kernel: { release: '6.1.0', origin: '' },
+  guests: { statistics: new GuestStatistics() },
+} as unknown as KernelOfRun
+
+/** A file that Vitest has not told the end of, as after --bail, with tests of these states. */
+function unfinished(...states: readonly ('passed' | 'failed')[]): TestModule {
+  const tests = states.map(state => ({
+    type: 'test',
+    ok: () => state !== 'failed',
+    result: () => ({ state, errors: state === 'failed' ? [{ name: 'AssertionError' }] : undefined }),
+  }))
+  return {
+    type: 'module',
+    project: { name: kernel.label },
+    relativeModuleId: 'a.test.ts',
+    children: { allTests: () => tests },
+    ok: () => true,
+    errors: () => [],
+    diagnostic: () => ({ duration: 1 }),
+  } as unknown as TestModule
+}
+
+const summaryOf = (module: TestModule) =>
+  summarize({ state: { getTestModules: () => [module] } } as unknown as Vitest, kernel)
+
+test('a file with a failed test has failed, whether or not it came to its end', () => {
+  const { status, suites, failed } = summaryOf(unfinished('passed', 'failed'))
+  expect({ status, failed, ok: suites[0]?.ok }).toEqual({ status: ExitStatus.failed, failed: 1, ok: false })
+  expect(summaryOf(unfinished('passed')).status).toBe(ExitStatus.passed)
+})
