@@ -36,7 +36,8 @@ test('what users or machines do is told by errors that the command line knows, n
     `not a snapshot call: ${gap}`,
     'no 64-bit ELF file',
     'colours go by --no-color',
-    ...['it is a folder', 'no space is left there', 'nothing was written'],
+    `--${gap} takes no value, not ${gap}`,
+    ...['it is a folder', 'it is no regular file', 'no space is left there', 'nothing was written'],
     undefined, // xz's own words
   ]
   const bare = sites.filter(isBare).map(({ place, texts: [text] }) => ({ place, text }))
