@@ -62,23 +62,7 @@ export async function kernelModules(kernel: ModuleSource, wanted: readonly strin
       `image.modules: ${kernel.label} (${kernel.release}) has no module ${missing}, neither to load nor built in`,
     )
 
-  const modules = new Map<string, Module>()
-  const add = async (name: string): Promise<Module | undefined> => {
-    const file = files.get(name)
-    const added = modules.get(name)
-    if (file === undefined || kernel.moduleTree === undefined || added) return added
-    const content = await readModule(path.join(kernel.moduleTree, file))
-    const info = infoOf(file, content)
-    const needs = new Set<string>()
-    for (const need of (info.get('depends') ?? []).flatMap(list => list.split(',')).filter(Boolean)) {
-      for (const further of (await add(canonical(need)))?.needs ?? []) needs.add(further)
-      if (files.has(canonical(need))) needs.add(canonical(need))
-    }
-    const place = file.replace(/\.ko\.\w+$/, '.ko')
-    const module = { place, content, aliases: info.get('alias') ?? [], needs: [...needs] }
-    modules.set(name, module)
-    return module
-  }
+  const { modules, add } = collector(kernel.moduleTree, files)
   const needed = new Set<string>()
   for (const name of drivers) {
     for (const place of placesOf([...((await add(name))?.needs ?? []), name], modules)) needed.add(place)
@@ -95,6 +79,102 @@ export async function kernelModules(kernel: ModuleSource, wanted: readonly strin
     ],
     drivers: [...needed],
   }
+}
+
+/** A module that is not the kernel's own, where it lies in guests. */
+export interface ForeignModule {
+  /** An absolute path. */
+  readonly place: string
+  readonly content: Buffer
+}
+
+/** What modprobe has to know of modules that are not the kernel's own. */
+export interface ModuleIndex {
+  /** Lines for modules.dep and modules.alias, to stand before the kernel's. */
+  readonly dependencies: string
+  readonly aliases: string
+  /** The kernel's own modules that they need, by paths below `lib/modules/RELEASE`. */
+  readonly inTree: readonly { readonly path: string; readonly content: Buffer }[]
+  /** By its name, the places of all that must be loaded before a module, in this order. */
+  readonly needs: ReadonlyMap<string, readonly string[]>
+  /** By its name, what a module needs and nobody has. */
+  readonly missing: ReadonlyMap<string, readonly string[]>
+}
+
+/**
+ * What modules that were built for a kernel need, and which names they answer to: modpost has written both into them.
+ * @param foreign by their names as the kernel has them
+ */
+export async function moduleIndex(
+  kernel: Pick<ModuleSource, 'moduleTree'>,
+  foreign: ReadonlyMap<string, ForeignModule>,
+): Promise<ModuleIndex> {
+  const files = new Map(moduleFiles(kernel.moduleTree))
+  // One of the same name takes the place of the kernel's.
+  for (const name of foreign.keys()) files.delete(name)
+  const { modules, add, missing } = collector(kernel.moduleTree, files, foreign)
+  for (const name of foreign.keys()) await add(name)
+  const own = new Map([...modules].filter(([name]) => foreign.has(name)))
+  const inTree = [...modules].filter(([name]) => !foreign.has(name)).map(([, module]) => module)
+  return {
+    dependencies: dependencyLines(modules),
+    aliases: aliasLines(modules),
+    inTree: inTree.map(({ place, content }) => ({ path: place, content })),
+    needs: new Map([...own].map(([name, { needs }]) => [name, placesOf(needs, modules)])),
+    missing,
+  }
+}
+
+/**
+ * One of the kernel's own modules with what it needs, in the order of loading, by paths below `lib/modules/RELEASE`; none where it
+ * is built in.
+ * @returns undefined where the kernel does not have it
+ */
+export async function treeModule(
+  kernel: ModuleSource,
+  name: string,
+): Promise<readonly { readonly path: string; readonly content: Buffer }[] | undefined> {
+  const { modules, add } = collector(kernel.moduleTree, moduleFiles(kernel.moduleTree))
+  const module = await add(canonical(name))
+  if (!module) return isIn(builtInList(kernel), name) ? [] : undefined
+  return [...module.needs, canonical(name)].flatMap(each => {
+    const { place, content } = modules.get(each) ?? module
+    return { path: place, content }
+  })
+}
+
+/** Collects modules with what they need: the kernel's own by their files, and foreign ones. */
+function collector(
+  moduleTree: string | undefined,
+  files: ReadonlyMap<string, string>,
+  foreign: ReadonlyMap<string, ForeignModule> = new Map(),
+) {
+  const modules = new Map<string, Module>()
+  const missing = new Map<string, string[]>()
+  const read = async (name: string): Promise<ForeignModule | undefined> => {
+    const file = files.get(name)
+    if (file === undefined || moduleTree === undefined) return foreign.get(name)
+    const content = await readModule(path.join(moduleTree, file))
+    return { place: file.replace(/\.ko\.\w+$/, '.ko'), content }
+  }
+  const add = async (name: string): Promise<Module | undefined> => {
+    const added = modules.get(name)
+    if (added) return added
+    const found = await read(name)
+    if (!found) return undefined
+    const info = infoOf(found.place, found.content)
+    const needs = new Set<string>()
+    for (const need of (info.get('depends') ?? []).flatMap(list => list.split(',')).filter(Boolean)) {
+      const module = await add(canonical(need))
+      for (const further of module?.needs ?? []) needs.add(further)
+      if (module) needs.add(canonical(need))
+      else missing.set(name, [...(missing.get(name) ?? []), need])
+    }
+    const module = { ...found, aliases: info.get('alias') ?? [], needs: [...needs] }
+    modules.set(name, module)
+    return module
+  }
+  return { modules, add, missing }
 }
 
 /** File and module names differ in these two; the kernel always says _. */

@@ -66,9 +66,10 @@ port.listen(message => {
 function deliver(files: readonly DeliveredFile[]): void {
   for (const file of files) {
     fs.mkdirSync(path.dirname(file.path), { recursive: true })
+    const rest = file.prepend && fs.existsSync(file.path) ? fs.readFileSync(file.path) : Buffer.alloc(0)
     // A new file in place of an old one, which may be running.
     fs.rmSync(file.path, { force: true })
-    fs.writeFileSync(file.path, file.content, { mode: file.mode ?? 0o644 })
+    fs.writeFileSync(file.path, Buffer.concat([file.content, rest]), { mode: file.mode ?? 0o644 })
   }
 }
 

@@ -46,6 +46,8 @@ export interface DeliveredFile {
   readonly content: Uint8Array
   /** Permission bits; 0o644 where not given. */
   readonly mode?: number
+  /** Whether it is to stand before what the file has, instead of taking its place. */
+  readonly prepend?: boolean
 }
 
 /** What is copied into the guest, or a part of it. Names are bytes, which need not be UTF-8. */

@@ -1,4 +1,5 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { SystemCallError } from '../netlink/index.ts'
 import { KernelLog } from './kernel-log.ts'
@@ -26,7 +27,8 @@ export class ModuleError extends Error {
 }
 
 /**
- * Loads a module under test, by finit_module(2).
+ * Loads a module under test, by finit_module(2), and before it what it needs, as modprobe does: others under test, and the
+ * kernel's own.
  * @param name without .ko, with - or _; the file is looked up in the folder that NETLINK_VMTEST_MODULES names
  * @param parameters 'name=value name=value'
  * @throws ModuleError EEXIST when it is loaded already, ENOENT when there is none of that name, or what its
@@ -38,7 +40,33 @@ export function loadModule(name: string, parameters = ''): void {
     throw new Error('NETLINK_VMTEST_MODULES is not set: modules are loaded in the guest only (./run-vm.sh)')
   const fd = openModule(folder, name)
   try {
+    for (const needed of neededBy(path.join(folder, `${canonical(name)}.ko`))) loadNeeded(needed)
     explained(name, loading, () => finitModule(fd, parameters))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** The files of the modules that one needs, in the order of loading: modules.dep has what is loaded first last. */
+function neededBy(file: string): string[] {
+  const tree = `/lib/modules/${os.release()}`
+  if (!existsSync(`${tree}/modules.dep`)) return []
+  const lines = readFileSync(`${tree}/modules.dep`, 'utf8').split('\n')
+  const [, needs = ''] = lines.find(line => line.startsWith(`${file}:`))?.split(':') ?? []
+  return needs
+    .split(' ')
+    .filter(Boolean)
+    .map(place => path.resolve(tree, place))
+    .reverse()
+}
+
+/** Loads a module that another one needs, where it is not loaded yet. */
+function loadNeeded(file: string): void {
+  const name = canonical(path.basename(file, '.ko'))
+  if (existsSync(`/sys/module/${name}/initstate`)) return
+  const fd = openSync(file, 'r')
+  try {
+    explained(name, loading, () => finitModule(fd, ''))
   } finally {
     closeSync(fd)
   }

@@ -1,13 +1,13 @@
 import path from 'node:path'
 import { guestPaths, type StartRequest } from '../../guest/agent/protocol.ts'
 import { hostLabel } from '../../kernel/provide.ts'
-import { ExitStatus, HarnessError, MachineryError, ModuleError, UsageError } from '../base/errors.ts'
+import { ExitStatus, HarnessError, MachineryError, ModuleError } from '../base/errors.ts'
 import { consoleProgress } from '../base/progress.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import { AgentError, type Guest } from '../guest/guest.ts'
 import { GuestProgram, type ProgramExit, runInGuest } from '../guest/guest-program.ts'
 import type { Loss } from '../guest/loss.ts'
-import { withModules } from '../prepare/delivery.ts'
+import { type Loading, withModules } from '../prepare/delivery.ts'
 import { type PreparedKernel, prepareKernel } from '../prepare/prepare.ts'
 import type { Settings } from '../prepare/settings.ts'
 import { copyInto, parseCopy } from './copies.ts'
@@ -54,10 +54,12 @@ export async function withSession<T>(
     root,
     progress,
   })
-  const modules = options.module.map(parseModule).map(({ name, parameters }) => ({
-    file: moduleFile(name, prepared.delivery.modules),
-    parameters,
-  }))
+  const modules = await Promise.all(
+    options.module.map(parseModule).map(async ({ name, parameters }) => ({
+      ...(await prepared.delivery.loading(name)),
+      parameters,
+    })),
+  )
   const guest = await prepared.guests.acquire()
   try {
     const lost = new Promise<never>((_, reject) => {
@@ -72,7 +74,8 @@ export async function withSession<T>(
     }, PING_EVERY)
     const ready = async () => {
       const { copies, libraryFolders } = await copyInto(guest, wanted, prepared.spec.machine.memory)
-      for (const module of modules) await load(guest, module)
+      const loaded = new Set<string>()
+      for (const module of modules) await load(guest, module, loaded)
       const environment = environmentFor(libraryFolders)
       const places = new Map(
         copies.flatMap(({ source, place }) => [
@@ -133,26 +136,32 @@ export function parseModule(text: string): { name: string; parameters: string } 
   return { name, parameters }
 }
 
-function moduleFile(name: string, files: readonly { readonly path: string }[]): string {
-  const file = `${guestPaths.modules}/${path.basename(name, '.ko').replaceAll('-', '_')}.ko`
-  if (files.some(each => each.path === file)) return file
-  const known = files
-    .filter(each => path.dirname(each.path) === guestPaths.modules)
-    .map(each => path.basename(each.path, '.ko'))
-  throw new UsageError(`there is no module ${name}: choose one of ${known.join(', ')}`)
-}
-
-interface ModuleToLoad {
-  readonly file: string
+interface ModuleToLoad extends Loading {
   /** As the kernel takes them, empty where there are none. */
   readonly parameters: string
 }
 
-async function load(guest: Guest, { file, parameters }: ModuleToLoad): Promise<void> {
+/** @param loaded the files of all that were loaded before, to which these are added */
+async function load(
+  guest: Guest,
+  { files, order, parameters }: ModuleToLoad,
+  loaded: Set<string>,
+): Promise<void> {
+  await guest.deliver(files)
+  const own = order.at(-1)
+  for (const file of order) {
+    if (file !== own && loaded.has(file)) continue
+    await insert(guest, file, file === own ? parameters : '', file !== own)
+    loaded.add(file)
+  }
+}
+
+/** @param needed whether another module needs it, and it may be there already */
+async function insert(guest: Guest, file: string, parameters: string, needed: boolean): Promise<void> {
   const since = guest.log.next
   const command = ['insmod', file, ...(parameters === '' ? [] : [parameters])]
   const { code, output } = await runInGuest(guest, { command, folder: guestPaths.home, environment: {} })
-  if (code === 0) return
+  if (code === 0 || (needed && /File exists/.test(output))) return
   // What the kernel said comes on a port of its own, a moment later perhaps: an answered ping is enough for it.
   await guest.ping(PING_LIMIT)
   const details = [output.trim(), guest.log.since(since, 20)].filter(Boolean).join('\n')

@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type DeliveredFile, guestPaths } from '../../guest/agent/protocol.ts'
 import { bundleGuestPackage, type GuestPackage } from '../../images/guest-runtime.ts'
+import { type ModuleIndex, moduleIndex, treeModule } from '../../images/kernel-modules.ts'
 import { type BuiltModules, buildModules } from '../../kernel/build/build-modules.ts'
 import type { ModuleFolder } from '../../kernel/build/module-sources.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import { UsageError } from '../base/errors.ts'
 import { ownFolder } from '../base/own-folder.ts'
 import type { Progress } from '../base/progress.ts'
 import type { SymbolFiles } from '../verdict/decode.ts'
@@ -18,6 +20,19 @@ export function modulesUnderTest({ modules }: Settings, root: string): ModuleFol
     const sources = folder.sources?.map(source => path.resolve(root, source))
     return { ...folder, dir: path.resolve(root, folder.dir), sources }
   })
+}
+
+/** What a module takes to be loaded. */
+export interface Loading {
+  /** What the guest does not have yet. */
+  readonly files: readonly DeliveredFile[]
+  /** The paths of the modules, in this order. */
+  readonly order: readonly string[]
+}
+
+/** Where a module under test lies in guests. */
+function placeOf(name: string): string {
+  return `${guestPaths.modules}/${name}.ko`
 }
 
 /** The folders and files that the modules under test are built from. */
@@ -54,6 +69,8 @@ export class Delivery {
   readonly #progress: Progress
   #modules: readonly DeliveredFile[] = []
   #built: BuiltModules = new Map()
+  /** By module, the places of those that must be loaded before. */
+  #needs: ModuleIndex['needs'] = new Map()
   #package: GuestPackage = { folder: '', files: [] }
 
   constructor(kernel: Kernel, folders: readonly ModuleFolder[], progress: Progress) {
@@ -67,9 +84,31 @@ export class Delivery {
     return this.#package
   }
 
-  /** The modules under test, as they were built last. */
+  /** The modules under test, as they were built last, with what they need and what modprobe has to know of them. */
   get modules(): readonly DeliveredFile[] {
     return this.#modules
+  }
+
+  /**
+   * What has to be loaded for a module, itself the last one: one under test, or one of the kernel's own, which is brought along.
+   * @throws UsageError that names those under test
+   */
+  async loading(name: string): Promise<Loading> {
+    const module = path.basename(name, '.ko').replaceAll('-', '_')
+    const inGuest = (place: string) => path.resolve(this.#treeInGuest, place)
+    const needs = this.#needs.get(module)
+    if (needs) return { files: [], order: [...needs.map(inGuest), placeOf(module)] }
+    const own = await treeModule(this.#kernel, module)
+    if (own) {
+      const files = own.map(({ path, content }) => ({ path: inGuest(path), content }))
+      return { files, order: files.map(({ path }) => path) }
+    }
+    const { label } = this.#kernel
+    throw new UsageError(`there is no module ${name}: ${this.#underTest}, and ${label} has none of that name`)
+  }
+
+  get #underTest(): string {
+    return this.moduleNames.length > 0 ? `choose one of ${this.moduleNames.join(', ')}` : 'none is under test'
   }
 
   /** The modules as they were built, with debug information, and the kernel's own where there is any. */
@@ -81,7 +120,7 @@ export class Delivery {
   }
 
   get moduleNames(): string[] {
-    return this.#modules.map(({ path: file }) => path.basename(file, '.ko'))
+    return [...this.#built.keys()]
   }
 
   /**
@@ -90,10 +129,30 @@ export class Delivery {
    */
   async buildModules(): Promise<void> {
     this.#built = await buildModules(this.#kernel, this.#folders, { progress: this.#progress })
-    this.#modules = [...this.#built].map(([name, { file }]) => ({
-      path: `${guestPaths.modules}/${name}.ko`,
-      content: readFileSync(file),
-    }))
+    const modules = new Map(
+      [...this.#built].map(([name, { file }]) => [
+        name,
+        { place: placeOf(name), content: readFileSync(file) },
+      ]),
+    )
+    const { dependencies, aliases, inTree, needs, missing } = await moduleIndex(this.#kernel, modules)
+    for (const [name, needed] of missing)
+      this.#progress.note(
+        `${name} needs ${needed.join(', ')}, which ${this.#kernel.label} does not have: it will not load there`,
+      )
+    const tree = this.#treeInGuest
+    this.#needs = needs
+    this.#modules = [
+      ...[...modules.values()].map(({ place, content }) => ({ path: place, content })),
+      ...inTree.map(({ path: file, content }) => ({ path: `${tree}/${file}`, content })),
+      { path: `${tree}/modules.dep`, content: Buffer.from(dependencies), prepend: true },
+      { path: `${tree}/modules.alias`, content: Buffer.from(aliases), prepend: true },
+    ].filter(({ content }) => content.length > 0)
+  }
+
+  /** Where modprobe looks in guests. */
+  get #treeInGuest(): string {
+    return `/lib/modules/${this.#kernel.release}`
   }
 
   /** @param bundle makes the package, where it is not made for this kernel alone */

@@ -1,0 +1,118 @@
+/** Modules with what they need: siblings under test and the kernel's own, by --module, loadModule, modprobe and the kernel itself. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { hostLabel } from '../../kernel/provide.ts'
+import { runCli } from '../fixtures/cli.ts'
+
+let project: string
+const files = {
+  'netlink-vmtest.config.ts': `import { defineConfig } from 'netlink-vmtest/config'
+export default defineConfig({ modules: ['base', 'upper'], suites: ['*.test.ts'] })
+`,
+  'base/Kbuild': 'obj-m := base.o\n',
+  'base/base.c': `#include <linux/module.h>
+int base_answer(void)
+{
+	return 42;
+}
+EXPORT_SYMBOL_GPL(base_answer);
+MODULE_DESCRIPTION("Base");
+MODULE_LICENSE("GPL");
+`,
+  'upper/Kbuild': 'obj-m := upper.o\n',
+  'upper/upper.c': `#include <linux/module.h>
+#include <net/rtnetlink.h>
+#include <net/udp_tunnel.h>
+int base_answer(void);
+static int wanted = 42;
+module_param(wanted, int, 0444);
+static int __init start(void)
+{
+	pr_debug("%p\\n", udp_tunnel_sock_release);
+	return base_answer() == wanted ? 0 : -EDOM;
+}
+static void __exit stop(void)
+{
+}
+module_init(start);
+module_exit(stop);
+MODULE_ALIAS_RTNL_LINK("upper");
+MODULE_DESCRIPTION("Upper");
+MODULE_LICENSE("GPL");
+`,
+  'upper.test.ts': `import { loadModule, moduleReferences, unloadModule } from 'netlink-vmtest/testing'
+import { expect, test } from 'vitest'
+
+test('with what it needs', () => {
+  loadModule('upper')
+  expect(moduleReferences('base')).toBe(1)
+  expect(moduleReferences('udp_tunnel')).toBe(1)
+  unloadModule('upper')
+  expect(moduleReferences('base')).toBe(0)
+  expect(() => loadModule('upper', 'wanted=1')).toThrow(expect.objectContaining({ code: 'EDOM' }))
+  unloadModule('base')
+})
+`,
+}
+
+beforeAll(() => {
+  project = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-modules-'))
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(project, name)), { recursive: true })
+    writeFileSync(path.join(project, name), content)
+  }
+})
+afterAll(() => rmSync(project, { recursive: true }))
+
+const exec = (modules: string[], script: string) =>
+  runCli(
+    [
+      'exec',
+      '--kernel',
+      hostLabel(),
+      ...modules.flatMap(name => ['--module', name]),
+      '--',
+      'sh',
+      '-c',
+      script,
+    ],
+    { cwd: project },
+  )
+
+test('--module loads what a module needs before it, one of the kernel’s own as well, with parameters', async () => {
+  const loaded = 'lsmod | cut -d" " -f1 | sort | tr "\\n" " "; cat /sys/module/upper/parameters/wanted'
+  const { status, stdout } = await exec(['upper wanted=42', 'x_tables'], loaded)
+  expect(stdout).toMatch(/\bbase .*\budp_tunnel upper .*\bx_tables .*42$/)
+  expect(status).toBe(0)
+})
+
+test('a module that does not load by its parameters, and one that there is not, are named', async () => {
+  expect(await exec(['upper wanted=1'], 'true')).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/error: upper does not load$/),
+  })
+  expect(await exec(['uper'], 'true')).toMatchObject({
+    status: 2,
+    stderr: expect.stringMatching(
+      /there is no module uper: choose one of base, upper, and debian-\S+ has none/,
+    ),
+  })
+})
+
+test('modprobe and the kernel itself find modules under test, by their names and aliases', async () => {
+  const { stdout } = await exec(
+    [],
+    `modprobe upper && lsmod | grep -c -E '^(upper|base|udp_tunnel) '
+     rmmod upper base
+     ip link add x type upper 2>/dev/null; lsmod | grep -c -E '^(upper|base) '`,
+  )
+  expect(stdout).toBe('3\n2')
+})
+
+test('loadModule does as modprobe does', async () => {
+  const { status, stdout } = await runCli(['--kernel', hostLabel()], { cwd: project })
+  expect(stdout).toMatch(/tests 1 passed, 0 failed/)
+  expect(status).toBe(0)
+})
