@@ -13,6 +13,7 @@ import {
   KernelError,
   Message,
   NETLINK_GENERIC,
+  NETLINK_NETFILTER,
   NETLINK_ROUTE,
   NETLINK_USERSOCK,
   NLM_F_ACK,
@@ -298,6 +299,24 @@ describe('a batch', () => {
     // a receiver is told as well; after that all is as before
     await expect(socket.receive()).rejects.toThrow(OverflowError)
     expect(await socket.request({ type: NLMSG_NOOP })).toEqual([])
+  })
+
+  it.runIf(canMakeNamespaces)('of nfnetlink: BEGIN and END are not waited for', async () => {
+    using namespace = new TestNamespace()
+    using socket = Socket.open(NETLINK_NETFILTER, { namespace: namespace.fd })
+    // struct nfgenmsg: the resource is NFNL_SUBSYS_NFTABLES; NFT_MSG_NEWTABLE
+    const mark = [Buffer.from([0, 0, 0, 10])]
+    const table = {
+      type: 0xa00,
+      flags: NLM_F_CREATE,
+      parts: [Buffer.from([2, 0, 0, 0]), attr.string(1, 'vmtest')],
+    }
+    const results = await socket.batch([{ type: 16, parts: mark }, table, { type: 17, parts: mark }])
+    // a kernel without nf_tables refuses BEGIN
+    const refused = { status: 'rejected', reason: { code: 'EOPNOTSUPP' } }
+    if (results[0]?.status === 'rejected') expect(results).toMatchObject([refused, refused, refused])
+    else expect(results).toEqual(Array(3).fill({ status: 'fulfilled', value: [] }))
+    expect(socket.receiveNow()).toBeUndefined()
   })
 
   it('is not sent when the signal is aborted already', async () => {
