@@ -79,14 +79,13 @@ async function run(folder: string, { module }: Mutant): Promise<Verdict> {
     reject: false,
     timeout: LIMIT,
   })
-  if (exitCode === 0) return { missed: 'every test passed' }
   if (exitCode === 2) {
     process.stderr.write(`${stderr.trim()}\n`)
     process.exit(2)
   }
-  const foundBy = existsSync(json)
-    ? firstFailure(JSON.parse(readFileSync(json, 'utf8')) as Report)
-    : undefined
+  const report = existsSync(json) ? (JSON.parse(readFileSync(json, 'utf8')) as Report) : undefined
+  if (exitCode === 0) return { missed: `exit status 0: ${countsOf(report)}` }
+  const foundBy = report && firstFailure(report)
   return foundBy === undefined
     ? { missed: `exit status ${exitCode}, and no test failed: ${stderr.trim().slice(-500)}` }
     : { foundBy }
@@ -104,6 +103,14 @@ interface Report {
       readonly failureMessages?: readonly string[]
     }[]
   }[]
+}
+
+/** '479 passed', or '3 passed, 476 pending' where a run ended before its end and does not say so. */
+function countsOf(report: Report | undefined): string {
+  const counts = new Map<string, number>()
+  for (const { status } of report?.testResults.flatMap(file => file.assertionResults) ?? [])
+    counts.set(status, (counts.get(status) ?? 0) + 1)
+  return [...counts].map(([status, count]) => `${count} ${status}`).join(', ') || 'no test ran'
 }
 
 function firstFailure({ testResults }: Report): string | undefined {
