@@ -7,7 +7,7 @@ import { understood } from './base/system-errors.ts'
 import type { BuildOptions } from './commands/build.ts'
 import type { RunOptions } from './commands/run.ts'
 import type { SessionOptions } from './commands/session.ts'
-import { loadSettings, projectRoot } from './prepare/settings.ts'
+import { loadSettings, projectRoot } from './prepare/load-settings.ts'
 
 exitOnSignals()
 exitOnLostOutput()
@@ -20,6 +20,12 @@ if (process.env.NODE_COMPILE_CACHE === path.join(cacheRoot(), 'compiled'))
   delete process.env.NODE_COMPILE_CACHE
 
 onWait(name => void process.stderr.write(`  waiting for another run that is busy with ${name}\n`))
+
+/** A value that is given once: of two, one would be ignored. */
+function once(value: string, earlier: string | undefined): string {
+  if (earlier !== undefined) throw new InvalidArgumentError(`It was given before, as ${earlier}.`)
+  return value
+}
 
 const root = projectRoot(process.cwd())
 const program = new Command('run-vm.sh')
@@ -36,12 +42,17 @@ program
   .option(
     '--kernel <labels>',
     'kernels to run on, separated by commas (default: the one of this Debian release)',
+    once,
   )
   .option('--matrix', "run on the configuration's list of kernels")
-  .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules to test, instead of ours')
-  .option('--junit <file>', 'write a JUnit report')
-  .option('--json <file>', 'write a JSON report')
-  .option('--markdown <file>', 'write the table of suites and kernels as Markdown')
+  .option(
+    '--modules <dir>',
+    'an out-of-tree Kbuild directory with the modules to test, instead of ours',
+    once,
+  )
+  .option('--junit <file>', 'write a JUnit report', once)
+  .option('--json <file>', 'write a JSON report', once)
+  .option('--markdown <file>', 'write the table of suites and kernels as Markdown', once)
   .option(
     '--no-isolate',
     'let test files of a kernel share guests, one after the other, for as long as all is well in them',
@@ -56,8 +67,8 @@ program
 program
   .command('build')
   .description('provide a kernel, its modules and its image, and run nothing')
-  .requiredOption('--kernel <label>', 'the kernel')
-  .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules, instead of ours')
+  .requiredOption('--kernel <label>', 'the kernel', once)
+  .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules, instead of ours', once)
   .option('--update', 'take the newest version there is, and write that into the lock file')
   .addOption(
     new Option(
@@ -113,14 +124,14 @@ const several = (value: string, earlier: string[]) => [...earlier, value]
 function inGuest(name: string): Command {
   return program
     .command(name)
-    .option('--kernel <label>', 'the kernel (default: the one of this Debian release)')
+    .option('--kernel <label>', 'the kernel (default: the one of this Debian release)', once)
     .option(
       '--module <name>',
       'load this module first, "NAME a=1" with parameters; may be given again, for the next',
       several,
       [],
     )
-    .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules, instead of ours')
+    .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules, instead of ours', once)
     .option('--copy <src[:dst]>', 'copy a file or folder into the guest; may be given again', several, [])
 }
 

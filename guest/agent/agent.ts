@@ -10,6 +10,7 @@ import { putCopies } from './copies.ts'
 import { renewKernel } from './identity.ts'
 import { forwardKernelLog, markKernelLog } from './kernel-log.ts'
 import { mountDebugfs } from './leaks.ts'
+import { Outputs } from './outputs.ts'
 import { Port } from './port.ts'
 import { Programs } from './programs.ts'
 import {
@@ -25,7 +26,8 @@ import {
 
 const port = await Port.open(ports.agent)
 const send = (message: FromAgent) => port.send(message)
-const programs = new Programs(send)
+const outputs = await Outputs.open()
+const programs = new Programs(outputs, send)
 
 async function handle(request: AgentRequest): Promise<void> {
   switch (request.type) {
@@ -90,18 +92,7 @@ function endHalfDeadWorker(): void {
   }
 }
 
-/** Milliseconds that the worker's last output may take after its end. */
-const LINGER = 500
-
 function startWorker(): void {
-  let hasEnded = false
-  const ended = (code: number | null, signal: string | null) => {
-    if (hasEnded) return
-    hasEnded = true
-    const mark = `netlink-vmtest: the test worker ended: ${signal ?? code}`
-    markKernelLog(mark)
-    send({ type: 'worker-exit', code, signal, mark })
-  }
   // Colours are decided when the worker loads, before the host has said what it wants: on here, and switched off by
   // Vitest's own start message (config.disableColors) where they are not wanted.
   const flags = [nodeFlags, workerFlags].flatMap(
@@ -111,21 +102,22 @@ function startWorker(): void {
     process.execPath,
     ['--experimental-import-meta-resolve', '--no-warnings', ...flags, workerFile],
     {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', outputs.stdout, outputs.stderr],
       cwd: '/tmp',
       env: { ...process.env, HOME: '/tmp', FORCE_COLOR: '1', TEST: 'true', VITEST: 'true', NODE_ENV: 'test' },
     },
   )
   workerPid = worker.pid
-  worker.stdout.on('data', data => send({ type: 'worker-output', stream: 'stdout', data }))
-  worker.stderr.on('data', data => send({ type: 'worker-output', stream: 'stderr', data }))
+  const ended = (code: number | null, signal: string | null) => {
+    const mark = `netlink-vmtest: the test worker ended: ${signal ?? code}`
+    markKernelLog(mark)
+    void outputs.end().then(() => send({ type: 'worker-exit', code, signal, mark }))
+  }
   worker.on('error', error => {
-    send({ type: 'worker-output', stream: 'stderr', data: Buffer.from(`${error.message}\n`) })
+    fs.writeSync(outputs.stderr, `${error.message}\n`)
     ended(null, null)
   })
-  worker.on('close', ended)
-  // A process that it leaves behind may keep its pipes open for ever.
-  worker.on('exit', (code, signal) => setTimeout(ended, LINGER, code, signal))
+  worker.on('exit', ended)
 }
 
 const workerFile = path.join(guestPaths.packages, 'vitest/dist/worker.mjs')

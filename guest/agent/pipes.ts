@@ -8,7 +8,6 @@ const ioctl = libc.func('int ioctl(int fd, unsigned long request, void *argument
 
 const O_CLOEXEC = 0o2000000
 // asm-generic/ioctls.h
-const FIONREAD = 0x541b
 const TIOCSWINSZ = 0x5414
 const TIOCSPTLCK = 0x40045431
 const TIOCGPTN = 0x80045430
@@ -24,12 +23,6 @@ export function openPipe(): { readonly readEnd: number; readonly writeEnd: numbe
   const ends = Buffer.alloc(8)
   if (pipe2(ends, O_CLOEXEC) !== 0) throw new Error(`pipe2 failed with errno ${koffi.errno()}`)
   return { readEnd: ends.readInt32LE(0), writeEnd: ends.readInt32LE(4) }
-}
-
-/** How many bytes can be read at once. */
-export function available(fd: number): number {
-  const count = Buffer.alloc(4)
-  return ioctl(fd, FIONREAD, count) === 0 ? count.readInt32LE(0) : 0
 }
 
 /** A pseudo-terminal: pty(7). Who has opened it closes both ends. */

@@ -21,15 +21,20 @@ export class Port {
     this.#fd = fd
   }
 
+  /** Opens the port of this name. */
+  static async open(name: string): Promise<Port> {
+    return new Port(fs.openSync(await Port.find(name), 'r+'))
+  }
+
   /**
-   * Opens the port of this name. The driver announces ports from a work queue, a moment after it was loaded, and
+   * The device of the port of this name. The driver announces ports from a work queue, a moment after it was loaded, and
    * announces nothing that a process could wait for without udev: hence the short polls.
    */
-  static async open(name: string): Promise<Port> {
+  static async find(name: string): Promise<string> {
     const limit = Date.now() + LIMIT
     for (;;) {
       const device = find(name)
-      if (device) return new Port(fs.openSync(device, 'r+'))
+      if (device) return device
       if (Date.now() > limit) throw new Error(`no virtio-serial port named ${name} within ${LIMIT / 1000} s`)
       await sleep(2)
     }

@@ -2,13 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import net from 'node:net'
-import { available, openPipe, openTerminal, resize, type WindowSize } from './pipes.ts'
+import type { Outputs } from './outputs.ts'
+import { openPipe, openTerminal, resize, type WindowSize } from './pipes.ts'
 import type { FromAgent, StartRequest } from './protocol.ts'
 
-/**
- * Bytes of output that may be under way to the host. A program that writes faster than the host takes it waits in its
- * own write(), as at a slow terminal: nothing is lost, and other messages find the port free.
- */
+/** Bytes of a terminal's output that may be under way to the host. A program that writes faster waits in its own write(). */
 const WINDOW = 512 * 1024
 
 /** Milliseconds to wait for the rest of a terminal's output when a process in the background keeps it open. */
@@ -28,20 +26,25 @@ interface Program {
 /** All of them, by the numbers that the host gave them. */
 export class Programs {
   readonly #running = new Map<number, Program>()
+  readonly #outputs: Outputs
   readonly #send: Send
 
-  constructor(send: Send) {
+  constructor(outputs: Outputs, send: Send) {
+    this.#outputs = outputs
     this.#send = send
   }
 
   /** Resolves when the program runs. @throws Error with the `code` of the failed system call */
   async start(request: StartRequest): Promise<void> {
-    const start = request.terminal === undefined ? onPipes : onTerminal
     const id = request.program
-    const program = await start(request, message => {
+    const send = (message: FromAgent) => {
       if (message.type === 'program-exit') this.#running.delete(id)
       this.#send(message)
-    })
+    }
+    const program =
+      request.terminal === undefined
+        ? await onPipes(request, this.#outputs, send)
+        : await onTerminal(request, send)
     this.#running.set(id, program)
   }
 
@@ -52,56 +55,24 @@ export class Programs {
 }
 
 /** stdin, stdout and stderr as pipes. */
-async function onPipes(request: StartRequest, send: Send): Promise<Program> {
+async function onPipes(request: StartRequest, outputs: Outputs, send: Send): Promise<Program> {
   const id = request.program
-  const [input, output] = [openPipe(), openPipe()]
-  const errors = request.combined ? output : openPipe()
-  const child = run(request, [input.readEnd, output.writeEnd, errors.writeEnd])
-  for (const fd of new Set([input.readEnd, output.writeEnd, errors.writeEnd])) fs.closeSync(fd)
+  const input = openPipe()
+  const errors = request.combined ? outputs.stdout : outputs.stderr
+  const child = run(request, [input.readEnd, outputs.stdout, errors])
+  fs.closeSync(input.readEnd)
   const stdin = new net.Socket({ fd: input.writeEnd, readable: false, writable: true })
   // EPIPE: it does not want its input, which is its own affair
   stdin.on('error', () => {})
-
-  let pending = 0
-  let exit: { code: number | null; signal: string | null } | undefined
-  const names = request.combined ? (['stdout'] as const) : (['stdout', 'stderr'] as const)
-  const streams = names.map(name => {
-    const fd = name === 'stdout' ? output.readEnd : errors.readEnd
-    const socket = new net.Socket({ fd, readable: true, writable: false })
-    const stream = { socket, fd, open: true }
-    socket.on('data', data => {
-      pending += data.length
-      send({ type: 'program-output', program: id, stream: name, data })
-      if (pending > WINDOW) for (const each of streams) each.socket.pause()
-      finish()
-    })
-    const closed = () => {
-      stream.open = false
-      finish()
-    }
-    socket.on('end', closed)
-    socket.on('error', closed)
-    return stream
-  })
-  // Not until its pipes are closed: a process that it leaves in the background may keep them. What it wrote itself
-  // is in them when it has exited.
-  const finish = () => {
-    if (!exit) return
-    if (streams.some(({ socket, fd, open }) => open && (socket.readableLength > 0 || available(fd) > 0)))
-      return
-    stdin.destroy()
-    for (const { socket } of streams) socket.removeAllListeners('data').destroy()
-    send({ type: 'program-exit', program: id, ...exit })
-    exit = undefined
-  }
+  // A process that it leaves in the background may go on writing. What it wrote itself is in the pipes when it has exited.
   child.once('exit', (code, signal) => {
-    exit = { code, signal }
-    finish()
+    stdin.destroy()
+    void outputs.end().then(() => send({ type: 'program-exit', program: id, code, signal }))
   })
   try {
     await started(child)
   } catch (error) {
-    for (const { socket } of [{ socket: stdin }, ...streams]) socket.destroy()
+    stdin.destroy()
     throw error
   }
   return {
@@ -111,10 +82,7 @@ async function onPipes(request: StartRequest, send: Send): Promise<Program> {
       else taken()
     },
     endInput: () => stdin.end(),
-    taken: bytes => {
-      pending -= bytes
-      if (pending <= WINDOW) for (const { socket, open } of streams) if (open) socket.resume()
-    },
+    taken: () => {},
     resize: () => {},
   }
 }
@@ -141,7 +109,6 @@ async function onTerminal(request: StartRequest, send: Send): Promise<Program> {
       send({
         type: 'program-output',
         program: id,
-        stream: 'stdout',
         data: Buffer.from(buffer.subarray(0, count)),
       })
       next()

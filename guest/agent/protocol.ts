@@ -5,8 +5,18 @@ import type { WindowSize } from './pipes.ts'
  * - `agent`: the host and the guest's agent: life signs, files, programs, the worker's end
  * - `worker`: Vitest's pool and the test worker, which opens the port itself: no relay, no copy in between
  * - `kmsg`: the kernel log, one way, so that a flood of log lines cannot hide a result
+ * - `stdout`, `stderr`: what the test worker and programs write to theirs, as it is, with marks at their ends
  */
-export const ports = { agent: 'agent', worker: 'worker', kmsg: 'kmsg' } as const
+export const ports = {
+  agent: 'agent',
+  worker: 'worker',
+  kmsg: 'kmsg',
+  stdout: 'stdout',
+  stderr: 'stderr',
+} as const
+
+/** Stands in stdout and stderr where a program has ended, and the test worker. */
+export const endOfOutput = '\0netlink-vmtest: end of output 9f3b6d2e58c14a07\x01'
 
 /** Where things lie in the guest. */
 export const guestPaths = {
@@ -27,7 +37,7 @@ export const guestPaths = {
  */
 export const nodeFlags = 'NETLINK_VMTEST_NODE_FLAGS'
 
-/** Those that the test worker has beside them, each encoded as a part of an address is: they may have commas and spaces. */
+/** Those that the test worker has beside them, each as encodeURIComponent makes it. */
 export const workerFlags = 'NETLINK_VMTEST_WORKER_FLAGS'
 
 /** A file to be put into the guest. */
@@ -83,7 +93,7 @@ export type AgentRequest =
   | StartRequest
   /** Bytes for a program's stdin, or its end. */
   | { readonly type: 'input'; readonly program: number; readonly data?: Uint8Array }
-  /** So much of a program's output has gone where it belongs: as much again may come. */
+  /** So much of what a program wrote to its terminal has gone where it belongs: as much again may come. */
   | { readonly type: 'output-taken'; readonly program: number; readonly bytes: number }
   | { readonly type: 'resize'; readonly program: number; readonly size: WindowSize }
 
@@ -97,8 +107,7 @@ export type FromAgent =
   /** `code` is the errno's name, where a system call failed. */
   | { readonly type: 'done'; readonly id: number; readonly error?: string; readonly code?: string }
   | FromProgram
-  | { readonly type: 'worker-output'; readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }
-  /** `mark`: a line in the kernel log that was written after it. */
+  /** `mark`: a line in the kernel log that was written after it. Its output ends with a mark, too. */
   | {
       readonly type: 'worker-exit'
       readonly code: number | null
@@ -108,15 +117,11 @@ export type FromAgent =
 
 /** What the agent says of a program that it runs. */
 export type FromProgram =
-  | {
-      readonly type: 'program-output'
-      readonly program: number
-      readonly stream: 'stdout' | 'stderr'
-      readonly data: Uint8Array
-    }
+  /** What it writes to its terminal; what it writes to pipes comes by the ports for that. */
+  | { readonly type: 'program-output'; readonly program: number; readonly data: Uint8Array }
   /** The program's stdin has room for as much again. */
   | { readonly type: 'program-input-taken'; readonly program: number; readonly bytes: number }
-  /** After all of its output. */
+  /** After all of its output on a terminal; that on pipes ends with marks. */
   | {
       readonly type: 'program-exit'
       readonly program: number
@@ -140,7 +145,24 @@ export type ToWorker =
     }
   | { readonly type: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: string }
 
+/** What a test prints by its console, which the host has when the call returns. */
+export type ConsoleOutput =
+  | {
+      readonly type: 'console'
+      readonly stream: 'stdout' | 'stderr'
+      readonly content: string
+      /** The test or suite that runs; the file's name where none does. */
+      readonly task: string
+      /** Milliseconds since 1970. */
+      readonly time: number
+      /** Where it was called, where that is wanted (printConsoleTrace). */
+      readonly origin?: string
+    }
+  /** What was printed so far belongs together. */
+  | { readonly type: 'console-pause' }
+
 export type FromWorker =
+  | ConsoleOutput
   /** Loaded, and listening for `start`. */
   | { readonly type: 'ready' }
   | { readonly type: 'vitest'; readonly message: unknown }

@@ -8,6 +8,8 @@ import { readFileSync } from 'node:fs'
 import { TestRunner } from 'vitest'
 import type { SnapshotEnvironment } from 'vitest/runtime'
 import { init, runBaseTests, setupEnvironment } from 'vitest/worker'
+import { createTestConsole, type PrintingState } from './console.ts'
+import { endAtOnce } from './exit.ts'
 import { encodePlainFrame } from './frames.ts'
 import { KernelLogPosition } from './kernel-log.ts'
 import { type Holdings, leftBehind, lostMemory, takeStock } from './leaks.ts'
@@ -31,12 +33,14 @@ type TestError = NonNullable<NonNullable<Test['result']>['errors']>[number]
 type Test = Parameters<NonNullable<TestRunner['onAfterRunTask']>>[0]
 
 const port = await Port.open(ports.worker)
+endAtOnce()
 const exit = process.exit.bind(process)
 const listeners = new Set<Listener>()
 const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
 let lastCall = 0
 
 const send = (message: FromWorker) => port.send(message)
+const sendPlain = (message: FromWorker) => port.send(message, encodePlainFrame)
 const vitestListener = (listener: Listener) => {
   // A worker that is started again (a template's, after its warm-up) gets a new RPC client; the old one is done.
   // The first listener is the worker's own, which takes `start`.
@@ -69,8 +73,7 @@ let taken = 0
 /** Tells the host something that it then knows, even if the guest dies at the next instruction. */
 async function tell(note: WorkerNote): Promise<void> {
   if (port.sent - taken > UNDER_WAY) return void (await call(note))
-  const message: FromWorker = { type: 'note', ...note }
-  port.send(message, encodePlainFrame)
+  sendPlain({ type: 'note', ...note })
 }
 
 /** Snapshot files are the host's: the guest has no file system that outlives it. */
@@ -162,7 +165,7 @@ function announceTests(prototype: TestRunner): void {
 const LONGEST_TIMER = 2 ** 31 - 1
 let bounded: typeof setTimeout | undefined
 
-/** Lets the timers by which Vitest (5.1.1) limits tests and hooks be as long as anybody likes: they are those it keeps for itself. */
+/** Bounds the timers that Vitest (5.1.1) keeps for itself, by which it limits tests and hooks. */
 function boundTimers(): void {
   const key = Object.getOwnPropertySymbols(globalThis).find(
     ({ description }) => description === 'vitest:SAFE_TIMERS',
@@ -249,6 +252,11 @@ function outcomeOf(test: Test): TestOutcome | undefined {
 
 async function run(method: 'run' | 'collect', state: WorkerState, traces: Traces): Promise<void> {
   state.config.snapshotOptions.snapshotEnvironment = snapshotEnvironment
+  if (!state.config.disableConsoleIntercept) {
+    globalThis.console = createTestConsole(state as PrintingState, sendPlain)
+    // Ours in place of Vitest's.
+    state.config.disableConsoleIntercept = true
+  }
   running.clear()
   stock = takeStock()
   if (method === 'run') send({ type: 'file-started', sequence: log.next, taint: readTaint() })

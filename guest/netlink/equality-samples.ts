@@ -29,6 +29,7 @@ import {
   string,
   struct,
   TimeoutError,
+  UnmatchedError,
   u8,
   u16,
   u32,
@@ -209,6 +210,14 @@ export const samples: Readonly<Record<string, Sample>> = {
   DumpInterruptedError: {
     make: [() => new DumpInterruptedError(1), () => new DumpInterruptedError(2)],
     names: ['attempts'],
+  },
+  UnmatchedError: {
+    make: [
+      () => new UnmatchedError([message(encodeMessage(header))], 1, '1'),
+      () => new UnmatchedError([message(encodeMessage({ ...header, sequence: 8 }))], 1, '1'),
+      () => new UnmatchedError([message(encodeMessage({ ...header, type: 31 }))], 1, '1'),
+    ],
+    names: ['seq 7', 'seq 8'],
   },
   MalformedError: {
     make: [

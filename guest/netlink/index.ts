@@ -71,6 +71,7 @@ export {
   OverflowError,
   SystemCallError,
   TimeoutError,
+  UnmatchedError,
 } from './socket/errors.ts'
 export type { Destination, SocketOptions, SocketSwitch, TraceEvent } from './socket/options.ts'
 export type { BatchRequest, RequestHeader, RequestOptions } from './socket/request.ts'

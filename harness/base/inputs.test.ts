@@ -56,6 +56,17 @@ test('another set of files is another entry, though the first files are as they 
   expect(out(await build(a, b))).toBe('a2,b2')
 })
 
+test('versions that are made from different files and used in turn are each made once', async () => {
+  const c = path.join(root, 'c.h')
+  writeFileSync(c, 'c1')
+  const versions = [[a], [a, b], [a, c]]
+  for (const files of [...versions, ...versions]) {
+    writeFileSync(a, files.join())
+    expect(out(await build(...files))).toBe(files.map(file => readFileSync(file, 'utf8')).join())
+  }
+  expect(made).toBe(3)
+})
+
 test('a file that is gone counts', async () => {
   await build(a, b)
   rmSync(b)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { cp, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,6 +11,9 @@ const ATTEMPTS = 3
 
 /** The longest between two ticks of a kernel's clock, milliseconds. */
 const TICK = 10
+
+/** So many lists of files are known of a key: versions of ours, or of a module, that are used in turn. */
+const MOST_LISTS = 8
 
 /** Where an entry says what it was made from, in the order in which its key has it. */
 const listFile = 'inputs.json'
@@ -30,18 +33,24 @@ export async function cachedByInputs(
   base = '/',
 ): Promise<string> {
   for (;;) {
-    const known = await knownInputs(kind, key)
-    const keyed = await keyOf(key, known, base)
+    const lists = await knownInputs(kind, key)
+    const keys = await Promise.all(lists.map(inputs => keyOf(key, inputs, base)))
+    const found = keys.findIndex(each => existsSync(path.join(cacheRoot(), kind, each)))
+    // Where none of the lists is right the first one says at least what it may be.
+    const [known = [], keyed = await keyOf(key, [], base)] = [
+      lists[Math.max(found, 0)],
+      keys[Math.max(found, 0)],
+    ]
     const entry = await cached(kind, keyed, async folder => {
       const inputs = await makeUndisturbed(folder, make, base)
       await writeFile(path.join(folder, listFile), JSON.stringify(inputs))
     })
     try {
       const inputs = JSON.parse(await readFile(path.join(entry, listFile), 'utf8')) as string[]
-      if (inputs.join('\n') === known.join('\n')) return entry
+      if (isSame(inputs, known)) return entry
       // Made under the content of other files than it is made from: it gets its right name.
       const renamed = await cached(kind, await keyOf(key, inputs, base), folder => copy(entry, folder))
-      await remember(kind, key, inputs)
+      await remember(kind, key, [inputs, ...lists.filter(list => !isSame(list, inputs))].slice(0, MOST_LISTS))
       await discard(kind, keyed)
       return renamed
     } catch (error) {
@@ -49,6 +58,10 @@ export async function cachedByInputs(
       if (!isErrno(error, 'ENOENT')) throw error
     }
   }
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.join('\n') === b.join('\n')
 }
 
 /** @returns the files that it was made from, of which none has changed while it was */
@@ -110,22 +123,22 @@ function listOf(kind: CacheKind, key: string): string {
   return path.join(cacheRoot(), 'inputs', `${kind}-${key}`)
 }
 
-/** The files that an entry of this key was last made from; none where there was no such entry yet. */
-async function knownInputs(kind: CacheKind, key: string): Promise<string[]> {
+/** The lists of files that entries of this key were made from, the last one first. */
+async function knownInputs(kind: CacheKind, key: string): Promise<string[][]> {
   const folder = listOf(kind, key)
   try {
-    const list = JSON.parse(await readFile(path.join(folder, listFile), 'utf8')) as string[]
+    const lists = JSON.parse(await readFile(path.join(folder, listFile), 'utf8')) as string[][]
     await utimes(folder, new Date(), new Date())
-    return list
+    return lists
   } catch {
     return []
   }
 }
 
-async function remember(kind: CacheKind, key: string, inputs: readonly string[]): Promise<void> {
+async function remember(kind: CacheKind, key: string, lists: readonly string[][]): Promise<void> {
   const folder = listOf(kind, key)
   const draft = path.join(folder, `${process.pid}.draft`)
   await mkdir(folder, { recursive: true })
-  await writeFile(draft, JSON.stringify(inputs))
+  await writeFile(draft, JSON.stringify(lists))
   await rename(draft, path.join(folder, listFile))
 }

@@ -12,7 +12,7 @@ export interface ReportFiles {
   readonly markdown?: string
 }
 
-/** A JUnit report has no projects: the kernel is part of the names, or those of two kernels could not be told apart. */
+/** A JUnit report has no projects: kernels are told apart by the names. */
 const namesWithKernel = {
   suiteNameTemplate: '{displayName} {filename}',
   classnameTemplate: '{displayName} {filename}',
@@ -55,11 +55,12 @@ export function checkReports(given: VitestOptions, { junit, json, markdown }: Re
     const other = places.get(place)
     if (other !== undefined) throw new UsageError(`${other} and ${option} would both write ${file}`)
     places.set(place, option)
-    requireWritable(file)
+    // The kernels are added to Vitest's.
+    requireWritable(file, option === '--json')
   }
 }
 
-/** Vitest's reporters that write a file (5.1.1: those that read outputFile); one that is not Vitest's own may do so. */
+/** Vitest's reporters that write a file (5.1.1: those that read outputFile); others than Vitest's may do so. */
 const writers = new Set(['blob', 'json', 'junit'])
 
 /** --outputFile, for each reporter that follows it. */
@@ -70,7 +71,7 @@ function outputOptions(given: VitestOptions): [option: string, file: string][] {
   if (typeof outputFile === 'string') {
     if (writing.length === 0)
       throw new UsageError(
-        `--outputFile: no reporter that writes a file is asked for: add --reporter ${[...writers].join(', or ')}`,
+        `--outputFile: no reporter that writes a file is asked for: add one of ${[...writers].join(', ')}`,
       )
     return writing.map(name => [`--reporter ${name}`, outputFile])
   }

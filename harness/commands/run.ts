@@ -78,7 +78,7 @@ export async function run(
     reporters: [...reporters(given, options), foresight(kernels, shared)],
     ...outputFiles(given),
   })
-  // Beside tests it fails a run for what its reporters find: leaks, imports that take too long, a file they cannot write.
+  // Beside failed tests: for imports that take too long, for a reporter that fails.
   const failedByVitest = process.exitCode !== undefined && process.exitCode !== 0
   if (vitest.shouldKeepServer()) {
     // Watch mode: Vitest's own keys and signals end it.
@@ -110,7 +110,7 @@ async function pruneStock({ cache }: Settings, since: number): Promise<void> {
   await pruneWhenDue({ age: cache.days * 86_400_000, size: cache.gigabytes * 1e9 }, since).catch(() => {})
 }
 
-/** What every test file depends on without importing it, so that --changed runs them all when it has changed. */
+/** What test files depend on without importing it: --changed runs them all when it has changed. */
 function beyondImports(settings: Settings, root: string): string[] {
   const folders = [...sourcesUnderTest(settings, root), ...packageFolders]
   const files = [settingsFile, lockFileName].map(name => path.join(root, name))

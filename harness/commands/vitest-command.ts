@@ -61,6 +61,7 @@ function parseByVitest(rest: readonly string[]): { filters: string[]; options: R
       const isFlag = !('value' in decision) || v.is(decision.value, true)
       cli.option(isFlag ? `--${name}` : `--${name} <value>`, '')
     }
+    refuseValuesOfFlags(cli, rest)
     // `run` is named so that a filter is never taken for one of Vitest's other commands.
     const { args, options } = cli.parse(['node', 'vitest', 'run', ...rest], { run: false })
     // parse() checks nothing when it is not to run the command.
@@ -79,6 +80,17 @@ function parseByVitest(rest: readonly string[]): { filters: string[]; options: R
   }
 }
 
+/** Vitest's parser would take the value for a filter. */
+function refuseValuesOfFlags({ globalCommand }: ReturnType<typeof createCLI>, rest: readonly string[]): void {
+  const flags = new Set(globalCommand.options.flatMap(({ isBoolean, names }) => (isBoolean ? names : [])))
+  for (const argument of rest) {
+    if (argument === '--') return
+    const [matched, name = '', value = ''] = /^--?([^-=][^=]*)=(.*)$/s.exec(argument) ?? []
+    if (matched && flags.has(name) && !/^(true|false)$/.test(value))
+      throw new Error(`--${name} takes no value, not ${value}`)
+  }
+}
+
 function unknownOption(message: string, cause?: unknown): UsageError {
   return new UsageError(`${message} (neither ours nor Vitest's; ./run-vm.sh run --help lists ours)`, {
     cause,
@@ -86,8 +98,8 @@ function unknownOption(message: string, cause?: unknown): UsageError {
 }
 
 /**
- * An option's name as Vitest lists it. Vitest takes `--log-heap-usage` too, but not for a flag: it would take the filter that
- * follows for its value; and of `--expect.require-assertions` it would take nothing.
+ * An option's name as Vitest lists it. Of `--log-heap-usage` Vitest takes the filter that follows for a value,
+ * and of `--expect.require-assertions` nothing.
  */
 function inCamelCase(argument: string): string {
   return argument.replace(
@@ -98,8 +110,8 @@ function inCamelCase(argument: string): string {
 }
 
 /**
- * Takes out `--env NAME=VALUE` and `--env.NAME VALUE`, each also with `=` in place of the space: as texts, where Vitest's parser
- * would make numbers of them.
+ * Takes out `--env NAME=VALUE` and `--env.NAME VALUE`, each also with `=` in place of the space.
+ * Vitest's parser would make numbers of 007 and 1e3.
  */
 function takeVariables(rest: readonly string[]): { env: Record<string, string>; others: string[] } {
   const env: Record<string, string> = {}

@@ -4,8 +4,8 @@ import { longestTimer } from '../base/timers.ts'
 /**
  * What becomes of an option of Vitest's:
  * - `run`: Vitest's own process does it, and hands on to the kernels' projects what is theirs
- * - `kernel`: a setting of each kernel's project, which Vitest's command line would not reach (projects extend nothing)
- * - `worker`: the same, of those that a test worker takes once in its life, so that templates are made with them
+ * - `kernel`: a setting of each kernel's project, which Vitest's command line does not reach by itself
+ * - `worker`: one that a test worker takes once in its life, so that templates are made with it
  * - `refused`: it has no place here, and why, nor have the options below it
  * - `group`: it is a name for the options below it, one of which is given as an example
  */
@@ -52,12 +52,13 @@ const configuration = refused('settings are in netlink-vmtest.config.ts')
 const noPage = refused('there is no page to show')
 const noDebugger = refused('no debugger reaches a guest')
 const noCode = refused('transformed code goes through a port of the guest, and not through files')
+const noTags = refused('netlink-vmtest.config.ts has no tags; -t chooses tests by their names')
 const noRecords = refused('records of what files import know nothing of kernel modules; --changed asks git')
 const group = (example: string): Decision => ({ group: example })
 
 /**
- * Every option of Vitest's command line (vitest 5.1.1, as `createCLI` lists them), by its name there. Those below one that is
- * refused are refused with it: `coverage.include` with `coverage`.
+ * Every option of Vitest's command line (vitest 5.1.1, as `createCLI` lists them), by its name there.
+ * Those below one that is refused are refused with it: `coverage.include` with `coverage`.
  */
 export const decisions: Readonly<Record<string, Decision>> = {
   allowOnly: run(flag),
@@ -130,7 +131,7 @@ export const decisions: Readonly<Record<string, Decision>> = {
   inspectBrk: noDebugger,
   isolate: run(flag),
   lastFailed: run(flag),
-  listTags: refused('it runs nothing'),
+  listTags: noTags,
   logHeapUsage: run(flag),
   maxConcurrency: worker(atLeastOne),
   maxWorkers: run(v.union([atLeastOne, v.pipe(v.string(), v.regex(/^\d+%$/, numberOrShare))], numberOrShare)),
@@ -165,7 +166,7 @@ export const decisions: Readonly<Record<string, Decision>> = {
   slowTestThreshold: run(milliseconds),
   standalone: refused('there is nothing to run then'),
   strictTags: kernel(flag),
-  tagsFilter: run(texts),
+  tagsFilter: noTags,
   teardownTimeout: run(milliseconds),
   testNamePattern: run(text),
   testTimeout: kernel(milliseconds),
@@ -177,7 +178,7 @@ export const decisions: Readonly<Record<string, Decision>> = {
   watch: run(flag),
 }
 
-/** Settings of Vitest's that its command line has no option for, and ours has. `env` is read apart: its values are texts. */
+/** Settings of Vitest's that have an option here alone, as `env` has. */
 export const additions: Readonly<Record<string, Decision>> = {
   chaiConfig: group('--chaiConfig.truncateThreshold'),
   'chaiConfig.includeStack': kernel(flag),
@@ -193,7 +194,7 @@ export const additions: Readonly<Record<string, Decision>> = {
 /** Options with names of the user's own below them: `--outputFile.junit`. */
 const named = new Set(['outputFile'])
 
-/** The decision on an option, by its own name or by what it is part of; undefined where nobody has decided. */
+/** The decision on an option, by its name or by what it is part of; undefined where nobody has decided. */
 export function decisionOn(name: string): Decision | undefined {
   const all = { ...decisions, ...additions }
   if (Object.hasOwn(all, name)) return all[name]

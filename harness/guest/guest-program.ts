@@ -13,6 +13,8 @@ export interface ProgramExit {
 
 /** Bytes of input that may be under way to a program that does not read. */
 const WINDOW = 256 * 1024
+/** Bytes of output that may be under way to who takes it. */
+const OUTPUT_WINDOW = 512 * 1024
 /** The most in one message, so that life signs get in between. */
 const PIECE = 64 * 1024
 
@@ -23,26 +25,30 @@ interface ProgramEvents {
 
 let lastProgram = 0
 
-/** A program that the agent runs in a guest. Its output has to be taken, piece by piece, or it waits. */
+/** A program that the agent runs in a guest, one at a time. Its output has to be taken, piece by piece, or it waits. */
 export class GuestProgram extends EventEmitter<ProgramEvents> {
   /** Rejects when the guest is lost; resolves after all output. */
   readonly exited: Promise<ProgramExit>
   readonly #guest: Guest
   readonly #id = ++lastProgram
   readonly #exit = Promise.withResolvers<ProgramExit>()
+  readonly #hasTerminal: boolean
   #hasExited = false
   #pending = 0
+  #outputPending = 0
 
-  private constructor(guest: Guest) {
+  private constructor(guest: Guest, hasTerminal: boolean) {
     super()
     this.#guest = guest
+    this.#hasTerminal = hasTerminal
     this.exited = this.#exit.promise
     const from = (message: FromProgram) => {
       if (message.program === this.#id) this.#from(message)
     }
     const lost = (loss: Loss) => this.#exit.reject(new MachineryError(loss.message))
-    guest.on('program', from).on('lost', lost)
-    const done = () => void guest.off('program', from).off('lost', lost)
+    const output = (stream: 'stdout' | 'stderr', data: Buffer) => this.#output(stream, data)
+    guest.on('program', from).on('program-output', output).on('lost', lost)
+    const done = () => void guest.off('program', from).off('program-output', output).off('lost', lost)
     this.exited.then(done, done)
   }
 
@@ -55,7 +61,7 @@ export class GuestProgram extends EventEmitter<ProgramEvents> {
     request: Omit<StartRequest, 'type' | 'program'>,
     prepare: (program: GuestProgram) => void,
   ): Promise<GuestProgram> {
-    const program = new GuestProgram(guest)
+    const program = new GuestProgram(guest, request.terminal !== undefined)
     prepare(program)
     await guest.ask({ type: 'start', program: program.#id, ...request })
     return program
@@ -85,7 +91,7 @@ export class GuestProgram extends EventEmitter<ProgramEvents> {
       case 'program-output': {
         const data = Buffer.from(message.data)
         const taken = () => this.#tell({ type: 'output-taken', program: this.#id, bytes: data.length })
-        this.emit('output', message.stream, data, taken)
+        this.emit('output', 'stdout', data, taken)
         return
       }
       case 'program-input-taken':
@@ -94,8 +100,24 @@ export class GuestProgram extends EventEmitter<ProgramEvents> {
         return
       case 'program-exit':
         this.#hasExited = true
-        this.#exit.resolve({ code: message.code, signal: message.signal })
+        void this.#ended().then(() => this.#exit.resolve({ code: message.code, signal: message.signal }))
     }
+  }
+
+  /** Resolves when all has come that it wrote to its pipes. */
+  async #ended(): Promise<void> {
+    const { stdout, stderr } = this.#guest.outputs
+    if (!this.#hasTerminal) await Promise.all([stdout.ended(), stderr.ended()])
+  }
+
+  #output(stream: 'stdout' | 'stderr', data: Buffer): void {
+    const outputs = Object.values(this.#guest.outputs)
+    this.#outputPending += data.length
+    if (this.#outputPending > OUTPUT_WINDOW) for (const each of outputs) each.pause()
+    this.emit('output', stream, data, () => {
+      this.#outputPending -= data.length
+      if (this.#outputPending <= OUTPUT_WINDOW) for (const each of outputs) each.resume()
+    })
   }
 
   /** What cannot be told to a guest that is gone, or to a program that has ended, need not be. */

@@ -16,10 +16,11 @@ import { MachineryError } from '../base/errors.ts'
 import { lastLines } from '../base/process.ts'
 import type { MachineConfig, Ram } from '../qemu/command.ts'
 import { Qemu } from '../qemu/qemu.ts'
+import { GuestOutput } from './guest-output.ts'
 import { KernelLog } from './kernel-log.ts'
 import { type Loss, lossOf, workerLoss } from './loss.ts'
 
-/** Settings of Vitest's that a test worker takes at its first file, once for all: a template's worker has them from its warm-up. */
+/** Settings of Vitest's that a test worker takes at its first file once for all: a template's at its warm-up. */
 export interface WorkerSettings {
   readonly globals?: boolean | undefined
   readonly disableConsoleIntercept?: boolean | undefined
@@ -61,6 +62,8 @@ const RESTORE_LIMIT = 15_000
 const MONITOR_LIMIT = 2_000
 const NMI_LIMIT = 1_500
 const WORKER_LOG_LIMIT = 3_000
+/** How long it may take the agent to say how a worker ended whose port is closed. */
+const WORKER_END_LIMIT = 1_000
 
 /** The agent could not do what it was asked; `code` is an errno's name where a system call was the reason. */
 export class AgentError extends MachineryError {
@@ -82,6 +85,8 @@ interface GuestEvents {
   worker: [FromWorker]
   /** What the worker wrote to its own stdout and stderr. */
   output: [stream: 'stdout' | 'stderr', data: Buffer]
+  /** What a program writes to its pipes, in place of `output`, while somebody listens. */
+  'program-output': [stream: 'stdout' | 'stderr', data: Buffer]
   /** What the agent says of a program that runs for us. */
   program: [FromProgram]
   /** The guest or its worker is gone; said once, and nothing comes after it. */
@@ -103,6 +108,8 @@ export class Guest extends EventEmitter<GuestEvents> {
   readonly id = randomUUID()
   readonly qemu: Qemu
   readonly log = new KernelLog()
+  /** What its programs write. */
+  readonly outputs: Readonly<Record<'stdout' | 'stderr', GuestOutput>>
   /** uname -r, as the guest's kernel says it. */
   release = ''
   /** Milliseconds from QEMU's start until the guest was ready: its test worker loaded, or its restore complete. */
@@ -112,6 +119,8 @@ export class Guest extends EventEmitter<GuestEvents> {
   #loss: Loss | undefined
   /** What it is being given up for: what QEMU says on the way is no news. */
   #frozen: Loss | undefined
+  #workerEnded = false
+  #agentIsThere = false
   readonly #waiting = new Map<number, Waiting>()
   #lastRequest = 0
 
@@ -120,8 +129,18 @@ export class Guest extends EventEmitter<GuestEvents> {
     this.label = label
     this.qemu = qemu
     this.#port(ports.kmsg).on('data', (bytes: Buffer) => this.log.push(bytes))
+    const output = (stream: 'stdout' | 'stderr') =>
+      new GuestOutput(this.#port(ports[stream]), data => {
+        const event = this.listenerCount('program-output') > 0 ? 'program-output' : 'output'
+        this.emit(event, stream, data)
+      })
+    this.outputs = { stdout: output('stdout'), stderr: output('stderr') }
     this.#decode(ports.agent, message => this.#fromAgent(message as FromAgent))
     this.#decode(ports.worker, message => this.emit('worker', message as FromWorker))
+    qemu.monitor.on('VSERPORT_CHANGE', ({ id, open }) => {
+      if (id === ports.agent) this.#agentIsThere = open === true
+      if (id === ports.worker && open === false) void this.#workerHungUp()
+    })
     qemu.exited.then(exit => this.#lose(this.#frozen ?? lossOf(exit, qemu.console)))
   }
 
@@ -297,12 +316,10 @@ export class Guest extends EventEmitter<GuestEvents> {
         else waiting?.reject(new AgentError(message.error, message.code))
         return
       }
-      case 'worker-output':
-        this.emit('output', message.stream, Buffer.from(message.data))
-        return
       case 'worker-exit':
+        this.#workerEnded = true
         // What the kernel said of it comes on another port, and what the worker said before on its own: read, but not yet heard.
-        void this.log.arrival(message.mark, WORKER_LOG_LIMIT).then(async () => {
+        void this.#workerSaidAll(message.mark).then(async () => {
           await immediate()
           const log = this.log.records.map(({ text }) => text).join('\n')
           this.#lose(workerLoss(message, log))
@@ -311,6 +328,23 @@ export class Guest extends EventEmitter<GuestEvents> {
       default:
         this.emit('program', message)
     }
+  }
+
+  async #workerSaidAll(mark: string): Promise<void> {
+    const { stdout, stderr } = this.outputs
+    const written = Promise.all([stdout.ended(), stderr.ended()])
+    await Promise.all([
+      this.log.arrival(mark, WORKER_LOG_LIMIT),
+      Promise.race([written, sleep(WORKER_LOG_LIMIT)]),
+    ])
+  }
+
+  /** The worker's port is closed: it has ended, which the agent tells in more words, or can say nothing any more. */
+  async #workerHungUp(): Promise<void> {
+    await sleep(WORKER_END_LIMIT)
+    const message = 'the test worker closed its connection to the harness, or became another program'
+    // A kernel that shuts down closes all ports, and says so in its own way.
+    if (this.#agentIsThere && !this.#loss && !this.#workerEnded) this.giveUp({ cause: 'worker', message })
   }
 
   #request(request: AgentRequest, limit: number): Promise<void> {

@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PoolOptions, PoolWorker } from 'vitest/node'
-import type { FromWorker, TestStarted, WorkerCall, WorkerNote } from '../../guest/agent/protocol.ts'
+import type {
+  FromWorker,
+  TestOutcome,
+  TestStarted,
+  WorkerCall,
+  WorkerNote,
+} from '../../guest/agent/protocol.ts'
 import { HarnessError, messageOf } from '../base/errors.ts'
 import { understood } from '../base/system-errors.ts'
 import { evidenceOf } from '../guest/evidence.ts'
@@ -23,6 +29,7 @@ import {
   type WorkerResponse,
   workerResponse,
 } from './messages.ts'
+import { TestOutput } from './output.ts'
 import { answerSnapshotCall } from './snapshots.ts'
 import type { Interruption } from './unfinished.ts'
 import { Watchdog } from './watchdog.ts'
@@ -51,6 +58,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   /** What Vitest has asked for and not been told to be done. */
   #request: WorkerRequest | undefined
   #record: FileRecord
+  #output: TestOutput
   /** The one test that is to run, where each has a guest of its own. */
   #only: string | undefined
   /** The first kernel log record of the running test's time, or of the file's. */
@@ -70,6 +78,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#options = options
     this.#source = source
     this.#record = new FileRecord(options.project.config)
+    this.#output = this.#newOutput()
   }
 
   /** Never rejects: a guest that cannot be had is reported on the file that wanted it, as is one that dies later. */
@@ -85,7 +94,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       this.#watchdog = new Watchdog(guest)
       this.#judge = new Judge(guest.log, this.#source.decoder)
       guest.on('worker', message => this.#fromWorker(message))
-      guest.on('output', (stream, data) => this.#print(stream, data))
+      guest.on('output', (stream, data) => this.#output.raw(stream, data))
       guest.on('lost', loss => this.#lost(loss))
       if (guest.loss) return this.#lost(guest.loss)
       guest.sendToWorker({
@@ -130,6 +139,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#request = request
     if (request.type !== 'run' && request.type !== 'collect') return
     this.#record = new FileRecord(this.#options.project.config)
+    this.#output = this.#newOutput()
     this.#only = request.context?.files?.[0]?.testIds?.[0]
     this.#disturbed = false
     this.#logStart = this.#guest?.log.next ?? 0
@@ -138,6 +148,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   #fromWorker(message: FromWorker): void {
     if (message.type === 'vitest') return this.#fromVitestWorker(message.message)
+    if (message.type === 'console' || message.type === 'console-pause') return this.#output.console(message)
     if (message.type === 'file-started') return this.#fileStarted(message.sequence, message.taint)
     if (message.type === 'note') return this.#noted(message)
     if (message.type !== 'call') return
@@ -156,8 +167,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (note.method === 'test-started') return this.#testStarted(note)
     this.#record.testMarkedAsEnded(note.test, note.sequence)
     this.#judge?.testEndedInPeace(note.test)
-    this.#record.testEnded(note.test, note.outcome)
-    this.#watchdog?.testEnded()
+    this.#testEnded(note.test, note.outcome)
   }
 
   async #answerCall(call: WorkerCall): Promise<unknown> {
@@ -170,8 +180,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       case 'test-ended': {
         this.#record.testMarkedAsEnded(call.test, call.sequence)
         const failures = this.#named((await this.#judge?.testEnded(call.test, call.sequence)) ?? [])
-        this.#record.testEnded(call.test, call.outcome, failures)
-        this.#watchdog?.testEnded()
+        this.#testEnded(call.test, call.outcome, failures)
         return failures
       }
       case 'file-ended':
@@ -207,9 +216,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   #answered(response: WorkerResponse): void {
     // A guest that was lost meanwhile is reported on its own; Vitest must not be answered twice.
-    if (this.#interruption) return
+    if (this.#interruption || this.#guest?.loss) return
     this.#request = undefined
     if (response.type === 'testfileFinished') {
+      this.#output.next()
       this.#watchdog?.stop()
       this.#keepEvidence()
       this.#reusable = response.error === undefined && !this.#disturbed && this.#record.allWell
@@ -232,7 +242,14 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (failed) this.#emitCall('onTaskUpdate', [[failed], []])
   }
 
+  #testEnded(test: string, outcome: TestOutcome | undefined, failures: readonly Failure[] = []): void {
+    this.#output.next()
+    this.#record.testEnded(test, outcome, failures)
+    this.#watchdog?.testEnded()
+  }
+
   #testStarted({ test, timeout, sequence }: TestStarted): void {
+    this.#output.next()
     this.#record.testStarted(test, sequence)
     this.#judge?.testStarted(test, sequence)
     this.#watchdog?.testStarted(timeout)
@@ -256,6 +273,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   #interrupt(interruption: Interruption): void {
     if (this.#interruption) return
+    this.#output.next()
     this.#interruption = interruption
     this.#watchdog?.stop()
     if (this.#request) this.#answerForTheDead(this.#request)
@@ -315,6 +333,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         identity,
         since: this.#fileStart,
         marks: this.#record.marks,
+        output: this.#output.kept,
         failed: this.#record.failedTests(interrupted),
       })
       process.stderr.write(`  evidence of ${name} (${guest.label}): ${folder}\n`)
@@ -346,8 +365,11 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     )
   }
 
-  #print(stream: 'stdout' | 'stderr', data: Buffer): void {
+  #newOutput(): TestOutput {
     const { logger } = this.#options.project.vitest
-    ;(stream === 'stdout' ? logger.outputStream : logger.errorStream).write(data)
+    return new TestOutput({
+      console: log => this.#emitCall('onUserConsoleLog', [log]),
+      raw: (stream, data) => (stream === 'stdout' ? logger.outputStream : logger.errorStream).write(data),
+    })
   }
 }

@@ -13,7 +13,7 @@ import type { Settings } from './settings.ts'
 /** From so many files a lane chooses the next one; those beyond wait in Vitest's queue. */
 const FILES_IN_VIEW = 1_000
 
-/** Vitest's settings of a project, as far as a command line has them; `dir` is absolute, `exclude` from the current folder. */
+/** Vitest's settings of a project, as a command line has them: `dir` absolute, `exclude` as it is written. */
 export type ProjectOptions = Omit<NonNullable<TestProjectInlineConfiguration['test']>, 'pool'>
 
 /** What all kernels' projects have in common. */
@@ -36,8 +36,8 @@ export function kernelProject(
 ): TestProjectInlineConfiguration {
   const { label, guests } = kernel
   const slowness = isPrepared(kernel) ? kernel.slowness : 1
-  const { testTimeout = settings.testTimeout, dir, exclude = [], ...others } = options
-  const { hookTimeout = testTimeout } = options
+  const { dir, exclude = [], ...others } = options
+  const { testTimeout = settings.testTimeout, hookTimeout = settings.testTimeout } = options
   return {
     extends: false,
     root,
@@ -64,14 +64,14 @@ export function kernelProject(
   }
 }
 
-/** The suites below a folder, as globs that match them alone. Vitest's own `dir` would be where the globs start. */
+/** The suites below a folder, as globs that match them alone; from Vitest's own `dir` the globs would start. */
 function suitesBelow(folder: string, globs: readonly string[], root: string): string[] {
   return globSync([...globs], { cwd: root })
     .filter(file => !path.relative(folder, path.join(root, file)).startsWith('..'))
     .map(literally)
 }
 
-/** A glob of the command line's as Vitest reads it, from the project's folder: as it is, and from where the command is run. */
+/** A glob from the project's folder, and from where the command is run: as Vitest reads it. */
 function fromRoot(glob: string, root: string): string[] {
   return [...new Set([glob, path.relative(root, path.resolve(glob))])]
 }

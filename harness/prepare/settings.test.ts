@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { execa } from 'execa'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { ExitStatus, UsageError } from '../base/errors.ts'
 import { ownFolder } from '../base/own-folder.ts'
-import { checkSettings, loadSettings, projectRoot, settingsFile } from './settings.ts'
+import { loadSettings, projectRoot } from './load-settings.ts'
+import { checkSettings, settingsFile } from './settings.ts'
 
 test('every setting has a default', () => {
   const settings = checkSettings({})
@@ -32,6 +34,11 @@ test.each([
   [{ runTimeout: 1e300 }, 'runTimeout', ''],
   [{ fileTimeout: Number.POSITIVE_INFINITY }, 'fileTimeout', ''],
   [{ vm: { bootLimit: 2_147_484 } }, 'vm.bootLimit', 'at most 2147483'],
+  [{ vm: { memroy: 512 } }, 'vm.memroy', 'there is no such setting: did you mean memory?'],
+  [{ pool: 'forks' }, 'pool', 'there is no such setting: choose one of kernels, matrix, suites'],
+  [{ modules: { dir: 'src', makes: {} } }, 'modules.makes', 'did you mean make?'],
+  [{ modules: ['a', { dir: 'src', make: { 'a-b': '1' } }] }, 'modules.1.make.a-b', 'the name of a variable'],
+  [{ modules: { dir: 5 } }, 'modules.dir', 'Expected string but received 5'],
   [{ vm: { cpus: 256 } }, 'vm.cpus', 'at most 255'],
 ])('%j is refused by name', (settings, name, why) => {
   const error = (() => {
@@ -84,6 +91,75 @@ test.each([
   const loading = loadSettings(folder, refused?.source.includes('longer') ? 50 : undefined)
   if (refused) await expect(loading).rejects.toThrow(refused)
   else expect((await loading).testTimeout).toBe(1234)
+})
+
+describe('what Node does not load by itself, tsx does', () => {
+  test.each<[string, Record<string, string>]>([
+    ['an enum', { [settingsFile]: 'enum Limit { test = 1234 }\nexport default { testTimeout: Limit.test }' }],
+    [
+      'an import without an extension',
+      {
+        [settingsFile]: "import { testTimeout } from './limits'\nexport default { testTimeout }",
+        'limits.ts': 'export const testTimeout: number = 1234',
+      },
+    ],
+    [
+      "paths of the project's tsconfig.json",
+      {
+        [settingsFile]: "import { testTimeout } from '@/limits'\nexport default { testTimeout }",
+        'src/limits.ts': 'export const testTimeout: number = 1234',
+        'tsconfig.json': '{ "compilerOptions": { "paths": { "@/*": ["./src/*"] } } }',
+      },
+    ],
+    [
+      'ES modules in a package of CommonJS',
+      {
+        [settingsFile]: "import { testTimeout } from './limits.ts'\nexport default { testTimeout }",
+        'limits.ts': 'export const testTimeout: number = 1234',
+        'package.json': '{ "type": "commonjs" }',
+      },
+    ],
+    [
+      'netlink-vmtest/config, which need not be installed',
+      {
+        [settingsFile]:
+          "import { defineConfig } from 'netlink-vmtest/config'\nexport default defineConfig({ testTimeout: 1234 })",
+      },
+    ],
+    ['a function', { [settingsFile]: 'export default async () => ({ testTimeout: 1234 })' }],
+  ])('%s', async (_what, files) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    for (const [name, content] of Object.entries(files)) {
+      mkdirSync(path.dirname(path.join(folder, name)), { recursive: true })
+      writeFileSync(path.join(folder, name), content)
+    }
+    // In a process of its own: Vitest has loaders of its own.
+    const module = path.join(import.meta.dirname, 'load-settings.ts')
+    const code = `const { loadSettings } = await import(${JSON.stringify(module)})
+      console.log((await loadSettings(${JSON.stringify(folder)})).testTimeout)`
+    const { all } = await execa(process.execPath, ['--input-type=module', '-e', code], {
+      all: true,
+      reject: false,
+      cwd: folder,
+      timeout: 30_000,
+    })
+    expect(all).toBe('1234')
+  })
+
+  test.each([
+    ['what is missing', "import './nowhere.ts'\nexport default {}", /cannot be loaded: .*nowhere/],
+    ['what it throws', "throw new Error('not today')", /cannot be loaded: not today$/],
+    ['what is no TypeScript', 'export default {', /cannot be loaded: /],
+  ])('%s is told in a line', async (_what, source, message) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    writeFileSync(path.join(folder, settingsFile), source)
+    const error = await loadSettings(folder).catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(UsageError)
+    expect((error as UsageError).message).toMatch(message)
+    expect((error as UsageError).message).not.toContain('\n')
+  })
 })
 
 test("labels with paths are meant from the project's folder, wherever the command is run", async () => {

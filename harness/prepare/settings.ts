@@ -1,9 +1,6 @@
-import { existsSync } from 'node:fs'
-import path from 'node:path'
-import { pathToFileURL } from 'node:url'
 import * as v from 'valibot'
-import { messageOf, UsageError } from '../base/errors.ts'
-import { ownFolder } from '../base/own-folder.ts'
+import { UsageError } from '../base/errors.ts'
+import { nearest } from '../base/nearest.ts'
 import { longestTimer } from '../base/timers.ts'
 import { kernelParameter } from '../qemu/parameters.ts'
 
@@ -127,76 +124,11 @@ export type Settings = v.InferOutput<typeof settingsSchema>
 /** What a project writes: every part has a default. */
 export type UserSettings = v.InferInput<typeof settingsSchema>
 
-/** How long a configuration may take to load; most are there at once, and some ask somebody. */
-const LOAD_LIMIT = 30_000
-
 export const settingsFile = 'netlink-vmtest.config.ts'
 
-/**
- * The project that a folder belongs to: the nearest folder upwards with a `netlink-vmtest.config.ts`, else this
- * project itself, with the example modules and their suites.
- */
-export function projectRoot(folder: string): string {
-  for (let at = folder; ; at = path.dirname(at)) {
-    if (existsSync(path.join(at, settingsFile))) return at
-    if (at === path.dirname(at)) return ownFolder
-  }
-}
-
 /** For `netlink-vmtest.config.ts`: gives the settings their type. */
-export function defineSettings(settings: UserSettings): UserSettings {
+export function defineConfig(settings: UserSettings): UserSettings {
   return settings
-}
-
-/**
- * The settings of the project in this folder: `netlink-vmtest.config.ts`, or the defaults where there is none.
- * @param limit milliseconds that it may take to load
- * @throws UsageError that names the setting and what is wrong with it
- */
-export async function loadSettings(root: string, limit = LOAD_LIMIT): Promise<Settings> {
-  const file = path.join(root, settingsFile)
-  if (!existsSync(file)) return checkSettings({})
-  const settings = checkSettings(await settled(exportOf(file), limit))
-  const fromHere = (label: string) => labelFrom(root, label)
-  return {
-    ...settings,
-    ...(settings.kernels && { kernels: settings.kernels.map(fromHere) }),
-    matrix: settings.matrix.map(fromHere),
-  }
-}
-
-async function exportOf(file: string): Promise<unknown> {
-  try {
-    const loaded = (await import(pathToFileURL(file).href)) as { default?: unknown }
-    return await loaded.default
-  } catch (error) {
-    throw new UsageError(`${settingsFile} cannot be loaded: ${messageOf(error)}`, { cause: error })
-  }
-}
-
-/** What a configuration comes to, unless it waits for something that will never be, or for too long. */
-async function settled<T>(loading: Promise<T>, limit: number): Promise<T> {
-  const { promise: given, reject } = Promise.withResolvers<never>()
-  const refuse = (why: string) =>
-    reject(new UsageError(`${settingsFile} does not come to an end: ${why}; look at what it awaits`))
-  const timer = setTimeout(refuse, limit, `it took longer than ${limit / 1000} s`)
-  timer.unref()
-  // Nothing is left that could settle it: node would end with status 13.
-  const idle = () => refuse('it waits for what never happens')
-  process.once('beforeExit', idle)
-  try {
-    return await Promise.race([loading, given])
-  } finally {
-    clearTimeout(timer)
-    process.off('beforeExit', idle)
-  }
-}
-
-/** A label whose path, if it has one, is meant from `folder`, as it is written from the current one. */
-function labelFrom(folder: string, label: string): string {
-  const [, kind, file] = /^(tree|pack):(.+)$/s.exec(label) ?? []
-  if (kind === undefined || file === undefined || path.isAbsolute(file)) return label
-  return `${kind}:${path.relative('', path.resolve(folder, file)) || '.'}`
 }
 
 /** Fills in the defaults, and refuses what is not a setting. */
@@ -205,7 +137,47 @@ export function checkSettings(settings: unknown): Settings {
     throw new UsageError(`${settingsFile}: its default export must be an object, not a list`)
   const result = v.safeParse(settingsSchema, settings)
   if (result.success) return result.output
-  const issue = result.issues[0]
-  const where = v.getDotPath(issue)
-  throw new UsageError(`${settingsFile}: ${where ? `${where}: ` : ''}${issue.message}`)
+  const { issue, path } = innermost(result.issues[0])
+  throw new UsageError(
+    `${settingsFile}: ${path.length > 0 ? `${path.join('.')}: ` : ''}${reason(issue, path)}`,
+  )
+}
+
+type Issue = v.BaseIssue<unknown>
+/** What is wrong, and where: the keys from the whole. */
+type Located = { readonly issue: Issue; readonly path: readonly string[] }
+
+/** Of what can be one thing or another, what is wrong with the one that it was meant to be: where the most of it is right. */
+function innermost(issue: Issue, above: readonly string[] = []): Located {
+  const path = [...above, ...(issue.path ?? []).map(({ key }) => String(key))]
+  const deeper = (issue.issues ?? []).map(each => innermost(each, path))
+  const [deepest] = deeper.sort((a, b) => b.path.length - a.path.length)
+  return deepest && deepest.path.length > path.length ? deepest : { issue, path }
+}
+
+function reason(issue: Issue, path: readonly string[]): string {
+  if (issue.type !== 'strict_object' || issue.expected !== 'never') return issue.message
+  const known = knownKeys(path.slice(0, -1))
+  const likely = nearest(path.at(-1) ?? '', known)
+  return `there is no such setting: ${likely ? `did you mean ${likely}?` : `choose one of ${known.join(', ')}`}`
+}
+
+/** The keys of the object at this place. */
+function knownKeys(path: readonly string[]): string[] {
+  let schema: unknown = settingsSchema
+  for (const key of path) schema = objectIn(schema)?.entries[key] ?? schema
+  return Object.keys(objectIn(schema)?.entries ?? {})
+}
+
+/** The object that a schema describes, behind what makes it optional, one of several, or a list. */
+function objectIn(schema: unknown): { readonly entries: Readonly<Record<string, unknown>> } | undefined {
+  if (typeof schema !== 'object' || schema === null) return undefined
+  if ('entries' in schema) return schema as ReturnType<typeof objectIn>
+  const further = schema as {
+    readonly wrapped?: unknown
+    readonly item?: unknown
+    readonly options?: unknown
+  }
+  const options = Array.isArray(further.options) ? further.options : []
+  return [further.wrapped, further.item, ...options].map(objectIn).find(Boolean)
 }

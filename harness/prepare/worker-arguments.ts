@@ -4,7 +4,7 @@ import { runTool } from '../base/process.ts'
 
 /** How long node may take to look at its arguments. */
 const LOOK_LIMIT = 30_000
-/** Bytes that arguments may have on a kernel's command line, which has 2048 in all (x86: COMMAND_LINE_SIZE). */
+/** Bytes that they may take of a kernel's command line, which has 2048 (x86: COMMAND_LINE_SIZE). */
 const ROOM = 1024
 
 /** Arguments with which node would run something else than the test worker, or wait for somebody. */
@@ -16,7 +16,7 @@ const notForWorkers: readonly [RegExp, why: string][] = [
   ],
   [/^--inspect/, 'no debugger reaches a guest'],
   [
-    /^(-[ehipsvc]$|--(eval|print|check|interactive|test|watch|run|help|version|v8-options|completion-bash|build-snapshot|prof-process))/,
+    /^(-[ehipsvc]$|--(eval|print|check|interactive|test|watch|run|help|version|v8-options|build-snapshot|prof-process))/,
     'the test worker would not run',
   ],
 ]

@@ -25,8 +25,8 @@ test('every port is a descriptor that QEMU inherits', () => {
   ])
   expect(values(args, '-device')).toEqual([
     'virtio-serial-pci,ioeventfd=off,max_ports=3,vectors=9',
-    'virtserialport,chardev=agent,name=agent',
-    'virtserialport,chardev=worker,name=worker',
+    'virtserialport,chardev=agent,name=agent,id=agent',
+    'virtserialport,chardev=worker,name=worker,id=worker',
   ])
 })
 

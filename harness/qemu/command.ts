@@ -37,7 +37,8 @@ export interface MachineConfig {
  */
 export function qemuArguments(config: MachineConfig): string[] {
   return [
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    // A guest that resets or powers off stands still: what it has sent is still to be read.
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-no-shutdown'],
     ...[
       '-machine',
       `pc,accel=${config.accelerator},usb=off,vmport=off,smbus=off,hpet=off,memory-backend=ram`,
@@ -54,7 +55,7 @@ export function qemuArguments(config: MachineConfig): string[] {
     ...['-device', serialController(Object.keys(config.ports).length)],
     ...Object.entries(config.ports).flatMap(([name, fd]) => [
       ...socket(name, fd),
-      ...['-device', `virtserialport,chardev=${name},name=${name}`],
+      ...['-device', `virtserialport,chardev=${name},name=${name},id=${name}`],
     ]),
     ...(config.incoming ? ['-incoming', 'defer'] : []),
   ]
@@ -74,7 +75,7 @@ const machineParameters = [
   'quiet',
   // Some 30,000 records until one is overwritten, so that a module that prints for each message outruns nobody (8 MiB).
   'log_buf_len=2M',
-  // A panic resets at once (-no-reboot makes QEMU end), by the triple fault that needs no device:
+  // A panic resets at once (-no-reboot makes that an end), by the triple fault that needs no device:
   // kernels without ACPI have no power-off.
   'panic=-1',
   'reboot=t',

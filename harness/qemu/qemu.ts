@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Duplex, Readable } from 'node:stream'
+import { setImmediate as immediate } from 'node:timers/promises'
 import { MachineryError, messageOf } from '../base/errors.ts'
 import { lastLines, startFailure, tethered } from '../base/process.ts'
 import { requireTool } from '../base/tools.ts'
@@ -20,6 +21,9 @@ export function qemuIdentity(): string {
 
 /** How much of a console is kept: enough for every report, and a flood does not fill our memory. */
 const CONSOLE_LIMIT = 256 * 1024
+
+/** Milliseconds that a machine which stands still may take to hand over what it has sent. */
+const DRAIN_LIMIT = 3_000
 
 /** Bytes a second; QEMU's default is meant for networks. */
 const UNLIMITED = 10 * 1024 ** 3
@@ -57,7 +61,10 @@ export class Qemu {
   #stderr = ''
   #killed = false
   #trouble: string | undefined
+  /** Why the machine stands still for good. */
   #guestEnd: string | undefined
+  /** Bytes that have come from the guest. */
+  #received = 0
   readonly #hostKills = hostKills()
 
   private constructor(
@@ -72,13 +79,18 @@ export class Qemu {
     const stream = (fd: number) => process.stdio[fd] as Duplex
     this.monitor = new Monitor(stream(MONITOR))
     this.monitor.on('SHUTDOWN', data => {
-      if (data.guest === true) this.#guestEnd = String(data.reason)
+      this.#guestEnd = data.guest === true ? String(data.reason) : 'host'
+      void this.#endStopped()
     })
     this.ports = Object.fromEntries(portNames.map((name, index) => [name, stream(FIRST_PORT + index)]))
     // A socket to a QEMU that is gone gives EPIPE or ECONNRESET; that it is gone is told by `exited`.
-    for (const port of Object.values(this.ports)) port.on('error', () => {})
     const console = stream(CONSOLE)
-    console.on('error', () => {})
+    for (const each of [...Object.values(this.ports), console])
+      each
+        .on('error', () => {})
+        .on('data', (data: Buffer) => {
+          this.#received += data.length
+        })
     console.on('data', (data: Buffer) => {
       this.#console = (this.#console + data.toString('utf8')).slice(-CONSOLE_LIMIT)
     })
@@ -176,6 +188,26 @@ export class Qemu {
     stream.end(state)
   }
 
+  /**
+   * Ends a machine that stands still when all that the guest had sent has been read: what the sockets had no room for QEMU
+   * passes on from the guest's memory.
+   */
+  async #endStopped(): Promise<void> {
+    const limit = performance.now() + DRAIN_LIMIT
+    try {
+      // QEMU answers from the same loop as it writes: when twice nothing came before an answer there is no more.
+      for (let quiet = 0; quiet < 2 && performance.now() < limit; ) {
+        const before = this.#received
+        await this.monitor.execute('query-status', {}, DRAIN_LIMIT)
+        await immediate()
+        quiet = this.#received === before ? quiet + 1 : 0
+      }
+    } catch {
+      // It answers no more, or is gone.
+    }
+    this.#process.kill('SIGKILL')
+  }
+
   /** Why the host's kernel sends QEMU a signal, where it can be known. */
   #reasonOf(signal: NodeJS.Signals): string {
     if (signal === 'SIGBUS') return ': the file system is full that its guest has its memory in'
@@ -186,9 +218,9 @@ export class Qemu {
   #exit(code: number | null, signal: NodeJS.Signals | null): QemuExit {
     if (this.#trouble) return { by: 'other', description: this.#trouble }
     if (this.#killed) return { by: 'us', description: 'ended by the harness' }
-    if (signal)
+    if (signal && this.#guestEnd === undefined)
       return { by: 'other', description: describeSignal(signal, this.#stderr, this.#reasonOf(signal)) }
-    if (code !== 0)
+    if (code !== 0 && this.#guestEnd === undefined)
       return {
         by: 'other',
         description: `QEMU ended with status ${code}: ${oneLine(lastLines(this.#stderr, 3)) || 'it gave no reason'}`,

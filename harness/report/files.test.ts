@@ -57,6 +57,7 @@ test('a pipe that nobody reads yet keeps nobody waiting', () => {
   const pipe = path.join(folder(), 'pipe')
   execFileSync('mkfifo', [pipe])
   requireWritable(pipe)
+  expect(() => requireWritable(pipe, true)).toThrow('it is no regular file')
 })
 
 test('one that Vitest has not written is named', () => {

@@ -15,14 +15,16 @@ import { markdownTable, matrixTable } from './matrix-table.ts'
 import { type KernelSummary, summaryLines } from './summary.ts'
 
 /**
- * Looks whether a report can be written, before anything runs for it; its folder is made where it is not there.
+ * Looks whether a report can be written, before anything runs for it; its folder is made if need be.
+ * @param again whether it is read and written once more, which a pipe or device is not for
  * @throws UsageError that names the report and what is in its way
  */
-export function requireWritable(file: string): void {
+export function requireWritable(file: string, again = false): void {
   try {
     mkdirSync(path.dirname(file), { recursive: true })
     const before = statSync(file, { throwIfNoEntry: false })
     if (before?.isDirectory()) throw new Error('it is a folder')
+    if (again && before && !before.isFile()) throw new Error('it is no regular file')
     // Opening one would wait for its reader.
     if (before?.isFIFO()) return
     const { blocks, bfree } = statfsSync(path.dirname(file))

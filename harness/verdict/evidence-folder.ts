@@ -34,6 +34,8 @@ export interface Evidence {
   readonly since: number
   /** Beginnings and ends of tests. */
   readonly marks: readonly Mark[]
+  /** What its tests printed. */
+  readonly output: string
   /** The id of the one test that ran, where each has a guest of its own. */
   readonly only: string | undefined
   /** Names of the tests that failed. */
@@ -41,12 +43,12 @@ export interface Evidence {
 }
 
 /**
- * Keeps what is known of a guest in which a file failed: console, kernel log with the tests' beginnings and ends, what kernel and
- * modules they were, QEMU's command line, how to run just that again. What an earlier run left there is replaced.
+ * Keeps what is known of a guest in which a file failed: console, kernel log with the tests' beginnings and ends, what they printed, what
+ * kernel and modules they were, QEMU's command line, how to run just that again. What an earlier run left there is replaced.
  * @returns the folder, relative to `root`
  */
 export function keepEvidence(root: string, file: string, evidence: Evidence): string {
-  const { guest, identity, marks, failed, only, since } = evidence
+  const { guest, identity, marks, failed, only, output, since } = evidence
   const relative = evidenceFolder(guest.label, file, only)
   const folder = path.join(root, relative)
   rmSync(folder, { recursive: true, force: true })
@@ -56,6 +58,7 @@ export function keepEvidence(root: string, file: string, evidence: Evidence): st
     writeFileSync(path.join(folder, name), content, { mode })
   write('console.log', plainConsole(guest.qemu.console))
   write('kernel.log', markedLog(guest, marks, since))
+  if (output) write('output.log', output)
   write(
     'identity.json',
     `${JSON.stringify({ label: guest.label, release: guest.release, ...identity, failed }, null, 2)}\n`,

@@ -115,6 +115,7 @@ describe('values that do not fit', () => {
     ['type 65536', () => attr.flag(65536)],
   ])('%s', (_name, encode) => {
     expect(encode).toThrow(RangeError)
+    expect(encode).toThrow(/^attribute \d+/)
   })
 })
 

@@ -6,10 +6,11 @@
  * a nested attribute is made of such parts, among which any bytes may stand that are made otherwise.
  */
 import { NLA_F_NESTED, NLA_F_NET_BYTEORDER, NLA_HDRLEN, NLA_TYPE_MASK } from './constants.ts'
-import { MalformedError } from './errors.ts'
+import { MalformedError, named } from './errors.ts'
 import {
   align,
   asBuffer,
+  fits16,
   readS16,
   readS32,
   readS64,
@@ -23,11 +24,19 @@ import {
   writeU32,
   writeU64,
 } from './integers.ts'
-import { hexWords, readText } from './text.ts'
+import { bytesOfText, hexWords, readText } from './text.ts'
+
+/** What nla_len can say. */
+const LONGEST = 0xffff
 
 /** An attribute of `length` payload bytes: the header written, the padding zero, the payload the caller's to write. */
 function allocate(type: number, length: number): Buffer {
   const total = NLA_HDRLEN + length
+  if (total > LONGEST)
+    throw new RangeError(
+      `attribute ${type & NLA_TYPE_MASK}: ${length} bytes where there is room for ${LONGEST - NLA_HDRLEN}`,
+    )
+  if (!fits16(type)) throw new RangeError(`attribute ${type}: no type of 16 bits`)
   const bytes = Buffer.allocUnsafe(align(total))
   writeU16(bytes, total, 0)
   writeU16(bytes, type, 2)
@@ -43,75 +52,122 @@ export const attr = {
   /** An unsigned integer of 8 bits: NLA_U8. */
   u8(type: number, value: number): Buffer {
     const bytes = allocate(type, 1)
-    bytes.writeUInt8(value, NLA_HDRLEN)
+    try {
+      bytes.writeUInt8(value, NLA_HDRLEN)
+    } catch (error) {
+      throw named(error, `attribute ${type} (u8)`)
+    }
     return bytes
   },
   /** An unsigned integer of 16 bits, in this machine's byte order: NLA_U16. */
   u16(type: number, value: number): Buffer {
     const bytes = allocate(type, 2)
-    writeU16(bytes, value, NLA_HDRLEN)
+    try {
+      writeU16(bytes, value, NLA_HDRLEN)
+    } catch (error) {
+      throw named(error, `attribute ${type} (u16)`)
+    }
     return bytes
   },
   /** An unsigned integer of 32 bits, in this machine's byte order: NLA_U32. */
   u32(type: number, value: number): Buffer {
     const bytes = allocate(type, 4)
-    writeU32(bytes, value, NLA_HDRLEN)
+    try {
+      writeU32(bytes, value, NLA_HDRLEN)
+    } catch (error) {
+      throw named(error, `attribute ${type} (u32)`)
+    }
     return bytes
   },
   /** An unsigned integer of 64 bits, in this machine's byte order: NLA_U64. */
   u64(type: number, value: bigint): Buffer {
     const bytes = allocate(type, 8)
-    writeU64(bytes, value, NLA_HDRLEN)
+    try {
+      writeU64(bytes, value, NLA_HDRLEN)
+    } catch (error) {
+      throw named(error, `attribute ${type} (u64)`)
+    }
     return bytes
   },
   /** A signed integer of 8 bits: NLA_S8. */
   s8(type: number, value: number): Buffer {
     const bytes = allocate(type, 1)
-    bytes.writeInt8(value, NLA_HDRLEN)
+    try {
+      bytes.writeInt8(value, NLA_HDRLEN)
+    } catch (error) {
+      throw named(error, `attribute ${type} (s8)`)
+    }
     return bytes
   },
   /** A signed integer of 16 bits, in this machine's byte order: NLA_S16. */
   s16(type: number, value: number): Buffer {
     const bytes = allocate(type, 2)
-    writeS16(bytes, value, NLA_HDRLEN)
+    try {
+      writeS16(bytes, value, NLA_HDRLEN)
+    } catch (error) {
+      throw named(error, `attribute ${type} (s16)`)
+    }
     return bytes
   },
   /** A signed integer of 32 bits, in this machine's byte order: NLA_S32. */
   s32(type: number, value: number): Buffer {
     const bytes = allocate(type, 4)
-    writeS32(bytes, value, NLA_HDRLEN)
+    try {
+      writeS32(bytes, value, NLA_HDRLEN)
+    } catch (error) {
+      throw named(error, `attribute ${type} (s32)`)
+    }
     return bytes
   },
   /** A signed integer of 64 bits, in this machine's byte order: NLA_S64. */
   s64(type: number, value: bigint): Buffer {
     const bytes = allocate(type, 8)
-    writeS64(bytes, value, NLA_HDRLEN)
+    try {
+      writeS64(bytes, value, NLA_HDRLEN)
+    } catch (error) {
+      throw named(error, `attribute ${type} (s64)`)
+    }
     return bytes
   },
   /** Big-endian, as ports and addresses are. The flag NLA_F_NET_BYTEORDER is not set by itself: few families use it. */
   be16(type: number, value: number): Buffer {
     const bytes = allocate(type, 2)
-    bytes.writeUInt16BE(value, NLA_HDRLEN)
+    try {
+      bytes.writeUInt16BE(value, NLA_HDRLEN)
+    } catch (error) {
+      throw named(error, `attribute ${type} (be16)`)
+    }
     return bytes
   },
   /** Big-endian. */
   be32(type: number, value: number): Buffer {
     const bytes = allocate(type, 4)
-    bytes.writeUInt32BE(value, NLA_HDRLEN)
+    try {
+      bytes.writeUInt32BE(value, NLA_HDRLEN)
+    } catch (error) {
+      throw named(error, `attribute ${type} (be32)`)
+    }
     return bytes
   },
   /** Big-endian. */
   be64(type: number, value: bigint): Buffer {
     const bytes = allocate(type, 8)
-    bytes.writeBigUInt64BE(value, NLA_HDRLEN)
+    try {
+      bytes.writeBigUInt64BE(value, NLA_HDRLEN)
+    } catch (error) {
+      throw named(error, `attribute ${type} (be64)`)
+    }
     return bytes
   },
-  /** UTF-8 and a terminating NUL, which the kernel's NLA_NUL_STRING wants and its NLA_STRING allows. */
+  /**
+   * UTF-8 and a terminating NUL, which the kernel's NLA_NUL_STRING wants and its NLA_STRING allows. Lone surrogates from U+DC80 to U+DCFF
+   * are the bytes 0x80 to 0xff, as reading gives them for what is no UTF-8.
+   */
   string(type: number, text: string): Buffer {
-    const length = Buffer.byteLength(text)
-    const bytes = allocate(type, length + 1)
-    bytes.write(text, NLA_HDRLEN, 'utf8')
-    bytes[NLA_HDRLEN + length] = 0
+    const content = bytesOfText(text)
+    const bytes = allocate(type, content.length + 1)
+    bytes.set(content, NLA_HDRLEN)
+    bytes[NLA_HDRLEN + content.length] = 0
     return bytes
   },
   /** Bytes as they are: NLA_BINARY, or a struct. */
@@ -213,7 +269,7 @@ export class Attribute {
     return this.#checked(8).readBigUInt64BE()
   }
 
-  /** UTF-8 up to the first NUL, or to the end where there is none. */
+  /** UTF-8 up to the first NUL, or to the end where there is none; other bytes as lone surrogates, see `attr.string`. */
   string(): string {
     return readText(this.payload, 0, this.payload.length)
   }

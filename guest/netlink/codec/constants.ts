@@ -7,8 +7,20 @@ export const NETLINK_ROUTE = 0
 export const NETLINK_USERSOCK = 2
 /** What the kernel knows of sockets: sock_diag(7). */
 export const NETLINK_SOCK_DIAG = 4
+/** IPsec: policies and states. */
+export const NETLINK_XFRM = 6
+/** What happens to the policy of SELinux. */
+export const NETLINK_SELINUX = 7
+/** Audit. */
+export const NETLINK_AUDIT = 9
+/** nfnetlink: nftables, conntrack, queues; changes come in batches. */
+export const NETLINK_NETFILTER = 12
+/** Devices come and go: text, not messages. */
+export const NETLINK_KOBJECT_UEVENT = 15
 /** The families that have names in place of a protocol of their own: linux/genetlink.h. */
 export const NETLINK_GENERIC = 16
+/** Algorithms of the kernel's crypto API. */
+export const NETLINK_CRYPTO = 21
 
 // nlmsg_flags
 /** To the kernel: without it a message is passed over. */

@@ -41,7 +41,7 @@ export interface ExtendedAck {
 export interface KernelAnswer {
   /** 0 for an acknowledgement, else the errno, positive. */
   readonly errno: number
-  /** The request as it is echoed: its header (16 bytes) if `isCapped`, else all of it. A view. */
+  /** The request as it is echoed: its header (16 bytes) if `isCapped`, or nothing where that is left out too, else all of it. A view. */
   readonly request: Buffer
   /** NLM_F_CAPPED: the request's payload was left out, as in all acknowledgements and with NETLINK_CAP_ACK. */
   readonly isCapped: boolean
@@ -64,17 +64,19 @@ export function parseAnswer(message: Message): KernelAnswer {
   const { bytes, flags } = message
   if (!isAnswer(message)) throw new MalformedError(`a message of type ${message.type}, not NLMSG_ERROR`, 4)
   const start = NLMSG_HDRLEN + ERROR_LENGTH
-  if (bytes.length < start + NLMSG_HDRLEN)
+  // kernels before 2.4 and some processes leave the request out, its header too
+  const isBare = bytes.length === start
+  if (bytes.length < start + NLMSG_HDRLEN && !isBare)
     throw new MalformedError(`an NLMSG_ERROR of ${bytes.length} bytes`, 0)
 
   const error = readS32(bytes, NLMSG_HDRLEN)
   if (error > 0) throw new MalformedError(`an NLMSG_ERROR with the positive error ${error}`, NLMSG_HDRLEN)
 
   // An acknowledgement has only the header, also from kernels that do not say NLM_F_CAPPED then (before 4.12).
-  const isCapped = (flags & NLM_F_CAPPED) !== 0
-  const echoed = isCapped || error === 0 ? NLMSG_HDRLEN : readU32(bytes, start)
+  const isCapped = (flags & NLM_F_CAPPED) !== 0 || isBare
+  const echoed = isBare ? 0 : isCapped || error === 0 ? NLMSG_HDRLEN : readU32(bytes, start)
   const end = start + echoed
-  if (echoed < NLMSG_HDRLEN || end > bytes.length)
+  if ((echoed < NLMSG_HDRLEN && !isBare) || end > bytes.length)
     throw new MalformedError(
       `an NLMSG_ERROR of ${bytes.length} bytes about a request of ${echoed} bytes`,
       start,

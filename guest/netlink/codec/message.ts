@@ -129,8 +129,9 @@ export class Message {
 
   /** Whether it acknowledges a request: NLMSG_ERROR with no error. Tells without taking the message apart. */
   get isAcknowledgement(): boolean {
-    // with the request's header, which both have
-    if (this.type !== NLMSG_ERROR || this.length < 2 * NLMSG_HDRLEN + 4) return false
+    // with the request's header, or nothing
+    const { length } = this.payload
+    if (this.type !== NLMSG_ERROR || (length !== 4 && length < 4 + NLMSG_HDRLEN)) return false
     return readU32(this.payload, 0) === 0
   }
 

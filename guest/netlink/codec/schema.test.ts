@@ -121,6 +121,49 @@ describe('values against bytes written out by hand', () => {
   ])('does not fit: %s', (_name, encode) => expect(encode).toThrow(RangeError))
 })
 
+describe('what does not fit is named', () => {
+  const inner = attributes({ id: [1, u16], name: [2, string], list: [3, array(u8)] })
+  const schema = payload(
+    struct({ family: u8, index: u32 }),
+    attributes({
+      mtu: [1, u32],
+      info: [2, nested(inner)],
+      groups: [3, nestedArray(nested(inner))],
+      pair: [4, struct({ a: u8, b: u8 })],
+      bits: [5, times(2, u8)],
+    }),
+  )
+  const long = 'x'.repeat(65532)
+  it.each<[string, Parameters<typeof schema.encode>[0], string]>([
+    ['a number', { attributes: { mtu: -1 } }, 'mtu: attribute 1 (u32): '],
+    ['in a nest', { attributes: { info: { id: 65536 } } }, 'info.id: attribute 1 (u16): '],
+    [
+      'a long text',
+      { attributes: { info: { name: long } } },
+      'info.name: attribute 2: 65533 bytes where there is room for 65531',
+    ],
+    ['in an array', { attributes: { groups: [{}, { id: -1 }] } }, 'groups[1].id: attribute 1 (u16): '],
+    [
+      'a nest that is too long',
+      { attributes: { groups: Array(4).fill({ name: 'x'.repeat(20000) }) } },
+      'groups: attribute 3: ',
+    ],
+    ['in a struct', { attributes: { pair: { a: 1, b: 256 } } }, 'pair.b: u8: '],
+    ['an array in a struct', { attributes: { bits: [1] } }, 'bits: attribute 5 (u8[2]): 1 elements'],
+    ['in the header', { header: { family: 300 } }, 'header.family: u8: '],
+  ])('%s', (_name, content, words) => {
+    const error = (() => {
+      try {
+        return schema.encode(content)
+      } catch (reason) {
+        return reason
+      }
+    })()
+    expect(error).toBeInstanceOf(RangeError)
+    expect(`${error}`).toContain(`RangeError: ${words}`)
+  })
+})
+
 describe('IP addresses', () => {
   it.each([
     ['::', '00'.repeat(16)],

@@ -9,7 +9,7 @@
 import { Attribute, attr, parseAttributes } from './attribute.ts'
 import { compileStruct, Sequences } from './compiled.ts'
 import { NLA_F_NESTED, NLA_F_NET_BYTEORDER, NLA_HDRLEN, NLA_TYPE_MASK, NLMSG_HDRLEN } from './constants.ts'
-import { MalformedError } from './errors.ts'
+import { inside, MalformedError } from './errors.ts'
 import { align, asBuffer, readU16 } from './integers.ts'
 import type { Message } from './message.ts'
 import { hexWords } from './text.ts'
@@ -73,7 +73,11 @@ export function struct<F extends StructFields>(fields: F): Struct<StructOf<F>> {
     (buffer, start) => get(buffer, start),
     (buffer, values: Siblings, start) => {
       for (const { name, value, offset } of shown)
-        if (values[name] !== undefined) value.put(buffer, values[name], start + offset)
+        try {
+          if (values[name] !== undefined) value.put(buffer, values[name], start + offset)
+        } catch (error) {
+          throw inside(error, name, value.kind)
+        }
     },
   )
   return {
@@ -194,7 +198,7 @@ export class AttributeSet<T = unknown> implements FieldTable {
       if (value === undefined) continue
       if (Object.hasOwn(this.fields, name)) {
         const field = this.fields[name]
-        if (field !== undefined) parts.push(field[1].write(field[0], value, siblings))
+        if (field !== undefined) parts.push(writeField(name, field, value, siblings))
       } else if (name === 'unknown') {
         for (const attribute of value as readonly Attribute[]) parts.push(rewrite(attribute))
       } else throw new TypeError(`the schema has no attribute ${name}`)
@@ -320,6 +324,19 @@ function readField(
   else result[name] = read
 }
 
+function writeField(
+  name: string,
+  [type, value]: readonly [type: number, value: Value<unknown>],
+  content: unknown,
+  siblings: Siblings,
+): Buffer {
+  try {
+    return value.write(type, content, siblings)
+  } catch (error) {
+    throw inside(error, name, `attribute ${type} (${value.kind})`)
+  }
+}
+
 /** The value of the attribute from `offset` to `end`. */
 function readValue(
   name: string,
@@ -359,7 +376,8 @@ export function nestedArray<T>(element: Value<T>): Value<T[]> {
   return {
     kind: `array of ${element.kind}`,
     read: (buffer, start, end) => readElements(element, buffer, start, end).map(([, value]) => value),
-    write: (type, values) => attr.nested(type, ...values.map((value, i) => element.write(i + 1, value, {}))),
+    write: (type, values) =>
+      attr.nested(type, ...values.map((value, i) => writeElement(element, i, i + 1, value))),
     ...indexedNest(element),
   }
 }
@@ -370,8 +388,16 @@ export function nestedMap<T>(element: Value<T>): Value<Map<number, T>> {
     kind: `map of ${element.kind}`,
     read: (buffer, start, end) => new Map(readElements(element, buffer, start, end)),
     write: (type, values) =>
-      attr.nested(type, ...[...values].map(([key, value]) => element.write(key, value, {}))),
+      attr.nested(type, ...[...values].map(([key, value], i) => writeElement(element, i, key, value))),
     ...indexedNest(element),
+  }
+}
+
+function writeElement<T>(element: Value<T>, index: number, type: number, value: T): Buffer {
+  try {
+    return element.write(type, value, {})
+  } catch (error) {
+    throw inside(error, `[${index}]`, `attribute ${type} (${element.kind})`)
   }
 }
 
@@ -457,7 +483,11 @@ export class Payload<H = unknown, A = unknown> {
   encode({ header, attributes }: PayloadInput<H, A> = {}): Buffer[] {
     const fixedPart = Buffer.alloc(align(this.header.size))
     // a struct writes those fields that are there
-    if (header !== undefined) this.header.put(fixedPart, header as H, 0)
+    try {
+      if (header !== undefined) this.header.put(fixedPart, header as H, 0)
+    } catch (error) {
+      throw inside(error, 'header', this.header.kind)
+    }
     return attributes === undefined ? [fixedPart] : [fixedPart, this.attributes.encode(attributes)]
   }
 

@@ -1,4 +1,12 @@
-/** Text in UTF-8 from `start` up to the first NUL, or to `end` where there is none. */
+/**
+ * Texts, which are UTF-8 mostly. But names, of interfaces for instance, may hold any bytes: a byte that is no UTF-8 is a lone surrogate
+ * from U+DC80 on in JavaScript's text, as Python's `surrogateescape` has it, and is written as that byte again.
+ */
+import { isUtf8 } from 'node:buffer'
+
+const ESCAPES = 0xdc00
+
+/** Text from `start` up to the first NUL, or to `end` where there is none. */
 export function readText(buffer: Buffer, start: number, end: number): string {
   // short texts, as names are: cheaper by hand than by a search through what may be a large buffer
   let stop = start
@@ -9,10 +17,41 @@ export function readText(buffer: Buffer, start: number, end: number): string {
     ascii |= byte
     stop++
   }
-  return buffer.toString(ascii < 0x80 ? 'latin1' : 'utf8', start, stop)
+  if (ascii < 0x80) return buffer.toString('latin1', start, stop)
+  const bytes = buffer.subarray(start, stop)
+  return isUtf8(bytes) ? bytes.toString('utf8') : escapeBytes(bytes)
 }
 
 /** Bytes as hexadecimal words of four, for diffs, snapshots and JSON: on one line, beside the name of what they are. */
 export function hexWords(bytes: Buffer): string {
   return bytes.toString('hex').replace(/.{8}(?=.)/g, '$& ')
+}
+
+/** The bytes of a text. @throws RangeError for a lone surrogate that stands for no byte */
+export function bytesOfText(text: string): Buffer {
+  if (text.isWellFormed()) return Buffer.from(text, 'utf8')
+  const parts: Buffer[] = []
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0
+    if (character.isWellFormed()) parts.push(Buffer.from(character, 'utf8'))
+    else if (code >= ESCAPES + 0x80 && code <= ESCAPES + 0xff) parts.push(Buffer.of(code - ESCAPES))
+    else throw new RangeError(`a text with the lone surrogate U+${code.toString(16).toUpperCase()}`)
+  }
+  return Buffer.concat(parts)
+}
+
+/** The longest runs of UTF-8, and each byte between as a surrogate of its own. */
+function escapeBytes(bytes: Buffer): string {
+  let text = ''
+  for (let at = 0; at < bytes.length; ) {
+    const length = [1, 2, 3, 4].find(
+      count => at + count <= bytes.length && isUtf8(bytes.subarray(at, at + count)),
+    )
+    text +=
+      length === undefined
+        ? String.fromCharCode(ESCAPES + (bytes[at] ?? 0))
+        : bytes.toString('utf8', at, at + length)
+    at += length ?? 1
+  }
+  return text
 }

@@ -61,6 +61,14 @@ export class Datagram {
     return parseMessages(this.bytes)
   }
 
+  /** Some of it, as if that had come alone. */
+  part(start: number, end: number): Datagram {
+    const part = new Datagram(this.bytes, this.portId, this.groups, end - start, start, end)
+    part.group = this.group
+    part.namespaceId = this.namespaceId
+    return part
+  }
+
   /** As diffs, snapshots and JSON show it: bytes in hexadecimal. */
   toJSON(): object {
     return { ...this, bytes: hexWords(this.bytes) }

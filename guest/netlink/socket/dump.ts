@@ -1,8 +1,10 @@
+import { NetlinkError } from '../codec/errors.ts'
 import type { Message } from '../codec/message.ts'
 import { nextIdentity } from './identity.ts'
 import type { RequestOptions } from './request.ts'
 
-/** How a dump waits, and what happens when it is interrupted. The time limit is for each part of it, a datagram. */
+/** How a dump waits, and what happens when it is interrupted. The time limit is for each attempt as a whole; what its reader does between
+ * its parts does not count. */
 export interface DumpOptions extends RequestOptions {
   /**
    * How often to start again when the kernel says that what it dumped changed meanwhile (NLM_F_DUMP_INTR), so that messages may be
@@ -15,7 +17,7 @@ export interface DumpOptions extends RequestOptions {
 /**
  * A dump: the messages of a request with NLM_F_DUMP, to be iterated once or collected once. Nothing is sent before that.
  * The kernel makes them as they are taken, so that a large dump is never in memory as a whole; leaving the loop early
- * discards the rest.
+ * discards the rest, which throws a TimeoutError where that does not end.
  */
 export class Dump implements AsyncIterable<Message> {
   /** No other has it, in this process: two are never equal, whoever compares objects. */
@@ -25,20 +27,32 @@ export class Dump implements AsyncIterable<Message> {
   /** How often it was started: more than once only with {@link DumpOptions.retries}. */
   attempts = 0
   readonly #parts: AsyncGenerator<Message[], void, void>
+  #isTaken = false
 
   /** `run` yields the messages of a datagram at a time; {@link Socket.dump} provides it. */
   constructor(run: (dump: Dump) => AsyncGenerator<Message[], void, void>) {
     this.#parts = run(this)
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, void> {
-    for await (const part of this.#parts) yield* part
+  [Symbol.asyncIterator](): AsyncGenerator<Message, void, void> {
+    return this.#iterate(this.#take())
+  }
+
+  async *#iterate(parts: AsyncIterable<Message[]>): AsyncGenerator<Message, void, void> {
+    for await (const part of parts) yield* part
+  }
+
+  /** What one reader takes, another would not see. */
+  #take(): AsyncIterable<Message[]> {
+    if (this.#isTaken) throw new NetlinkError('a dump is read once: make another by socket.dump()')
+    this.#isTaken = true
+    return this.#parts
   }
 
   /** All messages, in their order. */
   async collect(): Promise<Message[]> {
     const messages: Message[] = []
-    for await (const part of this.#parts) for (const message of part) messages.push(message)
+    for await (const part of this.#take()) for (const message of part) messages.push(message)
     return messages
   }
 }

@@ -1,4 +1,5 @@
 /** The kernel's side of a socket: its descriptor, address, memberships and options, and what is sent by it. */
+import { NetlinkError } from '../codec/errors.ts'
 import { readU32, writeU16, writeU32 } from '../codec/integers.ts'
 import { ClosedError, SystemCallError } from './errors.ts'
 import * as libc from './libc.ts'
@@ -16,6 +17,9 @@ const EINTR = 4
 const NETLINK_ADD_MEMBERSHIP = 1
 const NETLINK_DROP_MEMBERSHIP = 2
 const NETLINK_LIST_MEMBERSHIPS = 9
+
+/** Groups that a datagram's source address tells (nl_groups). */
+const MASKED_GROUPS = 32
 
 /** Options of SOL_SOCKET. */
 export const SO_SNDBUF = 7
@@ -68,6 +72,8 @@ export class Endpoint {
   }
 
   join(group: number): void {
+    // by which alone it is known that something was sent to it
+    if (group > MASKED_GROUPS) this.#setOption(SOL_NETLINK, switches.packetInfo, 1)
     this.#setOption(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
   }
 
@@ -89,7 +95,14 @@ export class Endpoint {
     return groups
   }
 
+  /** @throws NetlinkError for NETLINK_PKTINFO off in a group that only this tells */
   set(name: SocketSwitch, on: boolean): void {
+    const group =
+      name === 'packetInfo' && !on ? this.memberships().find(each => each > MASKED_GROUPS) : undefined
+    if (group !== undefined)
+      throw new NetlinkError(
+        `NETLINK_PKTINFO stays on: without it nothing tells that a datagram was sent to group ${group}; leave that first`,
+      )
     this.#setOption(SOL_NETLINK, switches[name], on ? 1 : 0)
   }
 

@@ -1,6 +1,7 @@
 /** What goes wrong with a socket, rather than with bytes. */
 import { errnoName } from '../codec/errno.ts'
 import { NetlinkError } from '../codec/errors.ts'
+import type { Message } from '../codec/message.ts'
 
 /** A system call failed. */
 export class SystemCallError extends NetlinkError {
@@ -51,8 +52,9 @@ export class TimeoutError extends NetlinkError {
   /** Milliseconds that were waited. */
   readonly timeout: number
 
-  constructor(awaited: string, timeout: number) {
-    super(`no ${awaited} within ${timeout} ms`)
+  /** @param besides what came instead, if anything did */
+  constructor(awaited: string, timeout: number, besides = '') {
+    super(`no ${awaited} within ${timeout} ms${besides === '' ? '' : `: ${besides}`}`)
     this.timeout = timeout
   }
 }
@@ -61,5 +63,25 @@ export class TimeoutError extends NetlinkError {
 export class ClosedError extends NetlinkError {
   constructor() {
     super('the socket is closed')
+  }
+}
+
+/**
+ * A request was acknowledged, but the kernel sent what answers no request of the socket's: with another sequence number or port id. Only
+ * on sockets that nobody has received, subscribed or sent by hand on: there it goes to who receives.
+ */
+export class UnmatchedError extends NetlinkError {
+  /** How many came. */
+  readonly count: number
+  /** The first of them. */
+  readonly messages: readonly Message[]
+
+  /** @param wanted the sequence number, or numbers, that an answer would have had */
+  constructor(messages: readonly Message[], count: number, wanted: string) {
+    const sequences = messages.slice(0, 3).map(({ sequence }) => sequence)
+    const seen = `seq ${sequences.join(', ')}${count > sequences.length ? ' ...' : ''}, wanted ${wanted}`
+    super(`${count} message${count === 1 ? '' : 's'} matched no request (${seen})`)
+    this.count = count
+    this.messages = messages
   }
 }

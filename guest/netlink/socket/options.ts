@@ -34,7 +34,10 @@ export interface SocketOptions {
   readonly strictCheck?: boolean
   /** NETLINK_NO_ENOBUFS: lost messages are not reported. */
   readonly noEnobufs?: boolean
-  /** NETLINK_PKTINFO: each datagram says which group it was sent to ({@link Datagram.group}). */
+  /**
+   * NETLINK_PKTINFO: each datagram says which group it was sent to ({@link Datagram.group}). It is on also once the socket has joined a
+   * group over 32, of which nothing else tells.
+   */
   readonly packetInfo?: boolean
   /**
    * NETLINK_LISTEN_ALL_NSID: multicasts of all network namespaces that have an id in the socket's own, each saying which

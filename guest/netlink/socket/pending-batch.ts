@@ -1,37 +1,54 @@
 import { NLM_F_ECHO } from '../codec/constants.ts'
 import { isAnswer, parseAnswer } from '../codec/error-message.ts'
+import type { MalformedError } from '../codec/errors.ts'
 import { type Message, parseMessages } from '../codec/message.ts'
+import type { Datagram } from './datagram.ts'
 import { refusal } from './pending-request.ts'
 import type { BatchRequest } from './request.ts'
+import { Unmatched } from './unmatched.ts'
 import { Wait } from './wait.ts'
+
+/** A request of a batch as it was sent. */
+export interface SentRequest {
+  readonly request: BatchRequest
+  readonly sequence: number
+  /** Whether the kernel acknowledges it: else it is done when the others are. */
+  readonly isAcknowledged: boolean
+}
 
 /** The requests of a batch: one wait for all of them, for a promise each would cost more than the kernel's answer. */
 export class PendingBatch extends Wait<void> {
-  readonly #requests: readonly BatchRequest[]
-  readonly #sequences: readonly number[]
+  readonly #requests: readonly SentRequest[]
   readonly #datagram: Buffer
   /** Of those that have any. */
   readonly #replies = new Map<number, Message[]>()
   readonly #results: (PromiseSettledResult<Message[]> | undefined)[]
   #unanswered: number
+  #unmatched: Unmatched | undefined
 
   /**
-   * @param sequences of the requests, in their order
+   * @param requests in their order
    * @param datagram all of them as they were sent
    * @param onEnd called once, when nothing more is to come for any
    */
-  constructor(
-    requests: readonly BatchRequest[],
-    sequences: readonly number[],
-    datagram: Buffer,
-    onEnd: () => void,
-  ) {
+  constructor(requests: readonly SentRequest[], datagram: Buffer, onEnd: () => void) {
     super(onEnd)
     this.#requests = requests
-    this.#sequences = sequences
     this.#datagram = datagram
     this.#results = requests.map(() => undefined)
-    this.#unanswered = requests.length
+    this.#unanswered = requests.filter(({ isAcknowledged }) => isAcknowledged).length
+  }
+
+  /** Sequence numbers of those that wait for their answers. */
+  get unanswered(): number[] {
+    return this.#requests
+      .filter(({ isAcknowledged }, i) => isAcknowledged && this.#results[i] === undefined)
+      .map(({ sequence }) => sequence)
+  }
+
+  /** What came and answers nothing, in words. */
+  get besides(): string {
+    return this.#unmatched?.error(this.#wanted).message ?? ''
   }
 
   /** Whether the request of that number is one of these, and has no answer yet. */
@@ -41,7 +58,7 @@ export class PendingBatch extends Wait<void> {
   }
 
   wantsEcho(sequence: number): boolean {
-    return ((this.#requests[this.#indexOf(sequence)]?.flags ?? 0) & NLM_F_ECHO) !== 0
+    return ((this.#requests[this.#indexOf(sequence)]?.request.flags ?? 0) & NLM_F_ECHO) !== 0
   }
 
   take(message: Message): void {
@@ -60,6 +77,19 @@ export class PendingBatch extends Wait<void> {
     else replies.push(message)
   }
 
+  /** What has come for the request of that number is no message. */
+  takeMalformed(sequence: number, error: MalformedError): void {
+    const index = this.#indexOf(sequence)
+    if (index !== -1 && this.#results[index] === undefined)
+      this.#end(index, { status: 'rejected', reason: error })
+  }
+
+  /** Something came that answers nothing. */
+  note(datagram: Datagram): void {
+    this.#unmatched ??= new Unmatched()
+    this.#unmatched.add(datagram)
+  }
+
   /** The request of that number has been done. False if it is none of these, or has its answer already. */
   acknowledge(sequence: number): boolean {
     const index = this.#indexOf(sequence)
@@ -68,34 +98,56 @@ export class PendingBatch extends Wait<void> {
     return true
   }
 
+  /** Settles it if there is nothing to wait for. */
+  endIfDone(): void {
+    if (this.#unanswered === 0) this.resolve()
+  }
+
   #end(index: number, result: PromiseSettledResult<Message[]>): void {
     this.#results[index] = result
-    if (--this.#unanswered === 0) this.resolve()
+    if (this.#requests[index]?.isAcknowledged) this.#unanswered--
+    // the kernel has gone no further (nfnetlink_rcv_batch() of net/netfilter/nfnetlink.c)
+    else if (result.status === 'rejected') this.reject(result.reason)
+    this.endIfDone()
   }
 
   /** The results, when it has been resolved or rejected: those without an answer failed for the reason that it ended. */
   async results(): Promise<PromiseSettledResult<Message[]>[]> {
-    let reason: unknown
+    let failed: { readonly reason: unknown } | undefined
     try {
       await this.outcome()
-    } catch (error) {
-      reason = error
+      if (this.#unmatched) failed = { reason: this.#unmatched.error(this.#wanted) }
+    } catch (reason) {
+      failed = { reason }
     }
-    return this.#results.map(result => result ?? { status: 'rejected', reason })
+    return this.#results.map((result, i) => {
+      if (failed !== undefined && (result === undefined || this.#unmatched)) {
+        if (result?.status !== 'rejected') return { status: 'rejected', reason: failed.reason }
+      }
+      return result ?? { status: 'fulfilled', value: this.#replies.get(i) ?? [] }
+    })
+  }
+
+  get #wanted(): string {
+    const [first, last] = [this.#requests[0]?.sequence, this.#requests.at(-1)?.sequence]
+    return first === last ? `${first}` : `${first} to ${last}`
   }
 
   #reason(message: Message, index: number): unknown {
     try {
       const request = parseMessages(this.#datagram)[index]
-      return refusal(parseAnswer(message), request?.bytes ?? this.#datagram, this.#requests[index]?.schema)
+      const schema = this.#requests[index]?.request.schema
+      return refusal(parseAnswer(message), request?.bytes ?? this.#datagram, schema)
     } catch (error) {
       return error
     }
   }
 
   #indexOf(sequence: number): number {
-    const index = sequence - (this.#sequences[0] ?? 0)
+    const index = sequence - (this.#requests[0]?.sequence ?? 0)
     // sequence numbers begin again at 1
-    return this.#sequences[index] === sequence ? index : this.#sequences.indexOf(sequence)
+    return this.#requests[index]?.sequence === sequence
+      ? index
+      : this.#requests.findIndex(request => request.sequence === sequence)
   }
 }

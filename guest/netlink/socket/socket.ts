@@ -1,18 +1,25 @@
-import { NETLINK_USERSOCK, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../codec/constants.ts'
+import {
+  NETLINK_NETFILTER,
+  NETLINK_USERSOCK,
+  NLM_F_ACK,
+  NLM_F_REQUEST,
+  NLMSG_MIN_TYPE,
+} from '../codec/constants.ts'
 import { encodeMessage, encodeMessages, type Message } from '../codec/message.ts'
 import type { Datagram } from './datagram.ts'
 import { Dump, type DumpOptions } from './dump.ts'
+import { runDump } from './dump-run.ts'
 import { Endpoint, SO_RCVBUF, SO_RCVBUFFORCE, SO_SNDBUF, SO_SNDBUFFORCE } from './endpoint.ts'
-import { ClosedError, DumpInterruptedError } from './errors.ts'
+import { ClosedError, TimeoutError } from './errors.ts'
+import { isTurnDue, turn } from './fairness.ts'
 import { nextIdentity } from './identity.ts'
 import { Inbox } from './inbox.ts'
 import type { Destination, SocketOptions, SocketSwitch, TraceEvent } from './options.ts'
-import { PendingBatch } from './pending-batch.ts'
-import { PendingDump } from './pending-dump.ts'
+import { PendingBatch, type SentRequest } from './pending-batch.ts'
 import { PendingRequest } from './pending-request.ts'
 import type { BatchRequest, RequestHeader, RequestOptions } from './request.ts'
 import { Subscription, type SubscriptionOptions } from './subscription.ts'
-import { Wait, type WaitOptions } from './wait.ts'
+import type { WaitOptions } from './wait.ts'
 
 const DEFAULT_TIMEOUT = 5000
 const nothing: readonly Uint8Array[] = []
@@ -24,7 +31,7 @@ const nothing: readonly Uint8Array[] = []
  * whatever really waits has a deadline. Several calls may wait at the same time, and {@link close} ends them all.
  *
  * Of what arrives, messages that answer a {@link request} go to it, by their sequence number; all else goes to
- * {@link receive}, in the order in which it came.
+ * {@link receive}, in the order in which it came. All the rules are in inbox.ts.
  */
 export class Socket implements Disposable, AsyncDisposable {
   /** No other has it, in this process: two are never equal, whoever compares objects. */
@@ -37,9 +44,6 @@ export class Socket implements Disposable, AsyncDisposable {
   readonly #inbox: Inbox
   readonly #trace: ((event: TraceEvent) => void) | undefined
   #sequence = 0
-  /** The kernel does one at a time for a socket (EBUSY); the others wait for their turn. */
-  #dump: PendingDump | undefined
-  readonly #dumpTurns = new Set<Wait<void>>()
 
   private constructor(protocol: number, options: SocketOptions) {
     this.protocol = protocol
@@ -83,6 +87,14 @@ export class Socket implements Disposable, AsyncDisposable {
   /** The port id it is bound to: its address, unique in its protocol and network namespace. */
   get portId(): number {
     return this.#endpoint.portId
+  }
+
+  /**
+   * Answers that came after what they answer had ended, by its limit or signal for instance: they are passed over, for whoever receives
+   * would take them for something else. A trace shows them.
+   */
+  get lateAnswers(): number {
+    return this.#inbox.lateAnswers
   }
 
   /** Whether it has been closed: all but {@link close} then throws a ClosedError. */
@@ -146,10 +158,9 @@ export class Socket implements Disposable, AsyncDisposable {
    * receive buffer is full
    */
   send(bytes: Uint8Array, to?: Destination | null): void {
-    // who is told of what is sent is told only of what could be
-    if (this.isClosed) throw new ClosedError()
-    this.#trace?.({ direction: 'sent', bytes, portId: to?.portId ?? 0 })
-    this.#endpoint.send(bytes, to)
+    // the answers are for who receives
+    this.#inbox.listen()
+    this.#transmit(bytes, to)
   }
 
   /**
@@ -158,6 +169,7 @@ export class Socket implements Disposable, AsyncDisposable {
    * @throws OverflowError when messages were lost; the next call goes on with what there is
    */
   async receive(options: WaitOptions = {}): Promise<Datagram> {
+    this.#inbox.startReading(undefined)
     return await this.#inbox.receive(options, this.timeout)
   }
 
@@ -166,6 +178,7 @@ export class Socket implements Disposable, AsyncDisposable {
    * @throws OverflowError, ClosedError
    */
   receiveNow(): Datagram | undefined {
+    this.#inbox.startReading(undefined)
     return this.#inbox.receiveNow()
   }
 
@@ -174,6 +187,7 @@ export class Socket implements Disposable, AsyncDisposable {
    * @throws OverflowError, ClosedError
    */
   receiveReady(): Datagram[] {
+    this.#inbox.startReading(undefined)
     return this.#inbox.receiveReady()
   }
 
@@ -189,7 +203,8 @@ export class Socket implements Disposable, AsyncDisposable {
    * @param parts what follows the header: a family's own header, attributes made by `attr`
    * @throws KernelError when the kernel refuses it
    * @throws OverflowError when the receive buffer overflowed meanwhile, so that the answer may be lost
-   * @throws SystemCallError of sending, TimeoutError, ClosedError, MalformedError, the signal's reason
+   * @throws MalformedError for an answer that is no message, UnmatchedError when messages came that answer nothing
+   * @throws SystemCallError of sending, TimeoutError, ClosedError, the signal's reason
    */
   async request(
     header: RequestHeader,
@@ -198,22 +213,26 @@ export class Socket implements Disposable, AsyncDisposable {
   ): Promise<Message[]> {
     options.signal?.throwIfAborted()
     const flags = (header.flags ?? 0) | NLM_F_REQUEST | NLM_F_ACK
-    const sequence = this.nextSequence()
-    const bytes = encodeMessage({ type: header.type, flags, sequence, portId: this.portId }, ...parts)
-    const pending = new PendingRequest(flags, bytes, options.schema, () =>
-      this.#inbox.removeRequest(sequence),
+    const { sequence, bytes } = this.#sendRequest({ type: header.type, flags }, parts)
+    const pending: PendingRequest = new PendingRequest(sequence, flags, bytes, options.schema, () =>
+      this.#inbox.removeRequest(pending),
     )
-    this.send(bytes)
-    this.#inbox.addRequest(sequence, pending)
+    this.#inbox.addRequest(pending)
     this.#inbox.pump()
-    this.#arm(pending, `answer to the request of type ${header.type}, sequence number ${sequence},`, options)
+    if (!pending.isSettled) {
+      const awaited = `answer to the request of type ${header.type}, sequence number ${sequence},`
+      const expired = (limit: number) => new TimeoutError(awaited, limit, pending.besides)
+      this.#inbox.arm(pending, expired, options, this.timeout)
+    }
+    if (isTurnDue()) await turn()
     const outcome = pending.outcome()
     return outcome instanceof Promise ? await outcome : outcome
   }
 
   /**
    * Sends several requests in one datagram, which the kernel handles in their order, one after the other, whether those before
-   * succeeded or not.
+   * succeeded or not. Of nfnetlink's batches (NETLINK_NETFILTER) all between NFNL_MSG_BATCH_BEGIN and END succeeds or none, and those two
+   * are not acknowledged: they have no replies when the others are done.
    * @returns a result for each, in their order: its replies, or the reason why it failed, as {@link request} would throw it
    * @throws SystemCallError of sending: EMSGSIZE where all together are larger than the send buffer. Answers to some
    * hundreds of requests fill a receive buffer of the usual size: then the results of those without an answer are OverflowErrors
@@ -225,21 +244,31 @@ export class Socket implements Disposable, AsyncDisposable {
   ): Promise<PromiseSettledResult<Message[]>[]> {
     options.signal?.throwIfAborted()
     if (requests.length === 0) return []
-    const sequences: number[] = []
-    const { portId } = this
-    const messages = requests.map(({ type, flags = 0, parts = nothing }) => {
+    const { portId, protocol } = this
+    const sent: SentRequest[] = []
+    const messages = requests.map(request => {
+      const { type, flags = 0, parts = nothing } = request
       const sequence = this.nextSequence()
-      sequences.push(sequence)
-      return { type, flags: flags | NLM_F_REQUEST | NLM_F_ACK, sequence, portId, parts }
+      const isAcknowledged = !isBatchMark(protocol, type)
+      sent.push({ request, sequence, isAcknowledged })
+      return {
+        type,
+        flags: flags | NLM_F_REQUEST | (isAcknowledged ? NLM_F_ACK : 0),
+        sequence,
+        portId,
+        parts,
+      }
     })
     const datagram = encodeMessages(messages)
-    this.send(datagram)
-    const pending: PendingBatch = new PendingBatch(requests, sequences, datagram, () =>
-      this.#inbox.removeBatch(pending),
-    )
+    this.#transmit(datagram)
+    const pending: PendingBatch = new PendingBatch(sent, datagram, () => this.#inbox.removeBatch(pending))
     this.#inbox.addBatch(pending)
     this.#inbox.pump()
-    this.#arm(pending, `answers to a batch of ${requests.length} requests`, options)
+    pending.endIfDone()
+    const awaited = `answers to a batch of ${requests.length} requests`
+    const expired = (limit: number) => new TimeoutError(awaited, limit, pending.besides)
+    this.#inbox.arm(pending, expired, options, this.timeout)
+    if (isTurnDue()) await turn()
     return await pending.results()
   }
 
@@ -252,12 +281,21 @@ export class Socket implements Disposable, AsyncDisposable {
    * A family that knows no dumps and answers with one message and an acknowledgement is no problem.
    */
   dump(header: RequestHeader, parts: readonly Uint8Array[] = [], options: DumpOptions = {}): Dump {
-    return new Dump(dump => this.#runDump(dump, header, parts, options))
+    const socket = this
+    const side = {
+      inbox: this.#inbox,
+      get timeout() {
+        return socket.timeout
+      },
+      send: (sent: RequestHeader) => this.#sendRequest(sent, parts),
+    }
+    return new Dump(dump => runDump(dump, side, header, options))
   }
 
   /**
-   * Subscribes to what comes without being asked for: joins the groups at once, and reads as the result is iterated. One at a time on a
-   * socket, and not together with {@link receive}: what one takes, the other does not see. Requests go on as ever.
+   * Subscribes to what comes without being asked for: joins the groups at once, and reads as the result is iterated. From its first
+   * event on until it ends, or until waiting for one fails, it alone reads: {@link receive} and other subscriptions throw. Requests go on
+   * as ever.
    * @throws SystemCallError of joining, EPERM for instance
    */
   subscribe(options: SubscriptionOptions = {}): Subscription {
@@ -265,9 +303,17 @@ export class Socket implements Disposable, AsyncDisposable {
     const joined = (options.groups ?? []).filter(group => !before.has(group))
     for (const group of joined) this.join(group)
     const fromKernel = options.fromKernel ?? this.protocol !== NETLINK_USERSOCK
-    return new Subscription(this, options, fromKernel, unread => {
+    const inbox = this.#inbox
+    inbox.listen()
+    const receiver = {
+      start: (reader: object) => inbox.startReading(reader),
+      stop: (reader: object) => inbox.stopReading(reader),
+      receive: (waiting: WaitOptions) => inbox.receive(waiting, this.timeout),
+      receiveReady: () => inbox.receiveReady(),
+    }
+    return new Subscription(receiver, options, fromKernel, unread => {
       if (this.isClosed) return
-      this.#inbox.unread(unread)
+      inbox.unread(unread)
       for (const group of joined) this.leave(group)
     })
   }
@@ -277,8 +323,6 @@ export class Socket implements Disposable, AsyncDisposable {
     if (this.isClosed) return
     this.#inbox.close()
     this.#endpoint.close()
-    this.#dump = undefined
-    for (const wait of [...this.#dumpTurns]) wait.reject(new ClosedError())
   }
 
   [Symbol.dispose](): void {
@@ -289,85 +333,26 @@ export class Socket implements Disposable, AsyncDisposable {
     this.close()
   }
 
-  /** Lets a wait that has to wait do so. */
-  #arm<T>(wait: Wait<T>, awaited: string, options: WaitOptions): void {
-    this.#inbox.arm(wait, awaited, options, this.timeout)
-  }
-
-  /** The messages of a dump, a datagram at a time; the next is read only when it is asked for. */
-  async *#runDump(
-    dump: Dump,
-    header: RequestHeader,
+  /** A request with the next sequence number. */
+  #sendRequest(
+    { type, flags = 0 }: RequestHeader,
     parts: readonly Uint8Array[],
-    options: DumpOptions,
-  ): AsyncGenerator<Message[], void, void> {
-    const { retries = 0 } = options
-    for (;;) {
-      options.signal?.throwIfAborted()
-      await this.#takeDumpTurn(options)
-      const pending = this.#startDump(header, parts, options.schema)
-      dump.attempts++
-      dump.isInterrupted = false
-      const withheld: Message[] = []
-      try {
-        while (!pending.isDone) {
-          const more = pending.more()
-          if (more !== undefined) {
-            this.#inbox.pump()
-            this.#arm(more, `part of the dump of type ${header.type}`, options)
-            await more.outcome()
-          }
-          const messages = pending.drain()
-          dump.isInterrupted = pending.isInterrupted
-          if (retries > 0) withheld.push(...messages)
-          else if (messages.length > 0) yield messages
-          // the kernel answers at once, so that no wait would notice
-          options.signal?.throwIfAborted()
-        }
-        // the error that came with the end
-        pending.drain()
-      } finally {
-        this.#endDump(pending)
-      }
-      if (retries === 0) return
-      if (!dump.isInterrupted) {
-        yield withheld
-        return
-      }
-      if (dump.attempts > retries) throw new DumpInterruptedError(dump.attempts)
-    }
-  }
-
-  async #takeDumpTurn(options: WaitOptions): Promise<void> {
-    while (this.#dump !== undefined) {
-      const turn: Wait<void> = new Wait(() => this.#dumpTurns.delete(turn))
-      this.#dumpTurns.add(turn)
-      this.#arm(turn, 'end of the dump before', options)
-      await turn.outcome()
-    }
-  }
-
-  #startDump(
-    header: RequestHeader,
-    parts: readonly Uint8Array[],
-    schema: RequestOptions['schema'],
-  ): PendingDump {
-    // the acknowledgement is the end where a family knows no dumps: those that do send none
-    const flags = (header.flags ?? 0) | NLM_F_REQUEST | NLM_F_DUMP | NLM_F_ACK
+  ): { readonly sequence: number; readonly bytes: Buffer } {
     const sequence = this.nextSequence()
-    const bytes = encodeMessage({ type: header.type, flags, sequence, portId: this.portId }, ...parts)
-    this.send(bytes)
-    const pending = new PendingDump(sequence, bytes, schema)
-    this.#dump = pending
-    this.#inbox.addDump(pending)
-    return pending
+    const bytes = encodeMessage({ type, flags, sequence, portId: this.portId }, ...parts)
+    this.#transmit(bytes)
+    return { sequence, bytes }
   }
 
-  #endDump(pending: PendingDump): void {
-    this.#inbox.discard(pending)
-    this.#inbox.removeDump(pending)
-    if (this.#dump === pending) this.#dump = undefined
-    const [next] = this.#dumpTurns
-    next?.resolve()
+  #transmit(bytes: Uint8Array, to?: Destination | null): void {
+    // who is told of what is sent is told only of what could be
+    if (this.isClosed) throw new ClosedError()
+    this.#trace?.({ direction: 'sent', bytes, portId: to?.portId ?? 0 })
+    this.#endpoint.send(bytes, to)
   }
+}
+
+/** NFNL_MSG_BATCH_BEGIN and END of include/uapi/linux/netfilter/nfnetlink.h: no kernel before 6.10 acknowledges them. */
+function isBatchMark(protocol: number, type: number): boolean {
+  return protocol === NETLINK_NETFILTER && (type === NLMSG_MIN_TYPE || type === NLMSG_MIN_TYPE + 1)
 }

@@ -3,6 +3,7 @@ import { align } from '../codec/integers.ts'
 import type { Message } from '../codec/message.ts'
 import type { Datagram } from './datagram.ts'
 import { OverflowError } from './errors.ts'
+import { isTurnDue, SMALL, turn } from './fairness.ts'
 import { nextIdentity } from './identity.ts'
 import type { WaitOptions } from './wait.ts'
 
@@ -28,6 +29,9 @@ export interface SubscriptionOptions extends WaitOptions {
 
 /** The parts of a socket that a subscription needs. */
 interface Receiver {
+  /** @throws NetlinkError when another reads */
+  start(reader: object): void
+  stop(reader: object): void
   receive(options: WaitOptions): Promise<Datagram>
   receiveReady(): Datagram[]
 }
@@ -51,6 +55,10 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
   #messages: Message[] = []
   #position = 0
   #isEnded = false
+  /** Ends the wait of a call when the subscription ends. */
+  readonly #end = new AbortController()
+  /** The last of the calls that wait. */
+  #last: Promise<unknown> | undefined
 
   /** {@link Socket.subscribe} makes it. */
   constructor(
@@ -65,22 +73,53 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
     this.#onEnd = onEnd
   }
 
-  /** What is there already is taken without waiting; one `next` at a time. */
+  /** What is there already is taken without waiting. */
   next(): Promise<IteratorResult<SubscriptionEvent, undefined>> {
     // an async function for each message would cost as much as all else
-    const value = this.#isEnded || this.#options.signal?.aborted ? undefined : this.#takeReady()
-    return value === undefined ? this.#receive() : Promise.resolve({ done: false, value })
+    const isFree = this.#last === undefined && !this.#isEnded && !this.#options.signal?.aborted
+    // also where there is always more without waiting
+    const isDue = isTurnDue(SMALL)
+    const value = isFree && !isDue ? this.#takeReady() : undefined
+    return value === undefined ? this.#queue(isDue) : Promise.resolve({ done: false, value })
   }
 
-  async #receive(): Promise<IteratorResult<SubscriptionEvent, undefined>> {
+  /** One after the other, in the order of the calls. */
+  #queue(isDue: boolean): Promise<IteratorResult<SubscriptionEvent, undefined>> {
+    const before = this.#last
+    const next = before === undefined ? this.#receive(isDue) : before.then(() => this.#receive(isDue))
+    const last: Promise<unknown> = next
+      .catch(() => {})
+      .then(() => {
+        if (this.#last === last) this.#last = undefined
+      })
+    this.#last = last
+    return next
+  }
+
+  async #receive(isDue: boolean): Promise<IteratorResult<SubscriptionEvent, undefined>> {
+    if (this.#isEnded) return { done: true, value: undefined }
+    this.#receiver.start(this)
+    try {
+      if (isDue) await turn()
+      return await this.#receiveNext()
+    } catch (error) {
+      this.#receiver.stop(this)
+      throw error
+    }
+  }
+
+  async #receiveNext(): Promise<IteratorResult<SubscriptionEvent, undefined>> {
     while (!this.#isEnded) {
-      // also where there is always more without waiting
       this.#options.signal?.throwIfAborted()
       try {
         if (this.#nextDatagram >= this.#datagrams.length) {
           this.#datagrams = this.#receiver.receiveReady()
           this.#nextDatagram = 0
-          if (this.#datagrams.length === 0) this.#datagrams = [await this.#receiver.receive(this.#options)]
+          if (this.#datagrams.length === 0) {
+            const datagram = await this.#wait()
+            if (datagram === undefined) break
+            this.#datagrams = [datagram]
+          }
         }
       } catch (error) {
         if (!(error instanceof OverflowError)) throw error
@@ -90,6 +129,20 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
       if (value !== undefined) return { done: false, value }
     }
     return { done: true, value: undefined }
+  }
+
+  /** The next datagram; undefined when it has been ended meanwhile, and then the datagram is others'. */
+  async #wait(): Promise<Datagram | undefined> {
+    const { signal: own } = this.#end
+    const signal = this.#options.signal ? AbortSignal.any([own, this.#options.signal]) : own
+    try {
+      const datagram = await this.#receiver.receive({ ...this.#options, signal })
+      if (!this.#isEnded) return datagram
+      this.#onEnd([datagram])
+    } catch (error) {
+      if (error !== own.reason) throw error
+    }
+    return undefined
   }
 
   /** Of the messages of a datagram the next, else the first event of the next datagram, if it has one. */
@@ -118,10 +171,20 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
   async return(): Promise<IteratorResult<SubscriptionEvent, undefined>> {
     if (!this.#isEnded) {
       this.#isEnded = true
+      this.#receiver.stop(this)
+      this.#end.abort()
+      this.#onEnd([...this.#unreadPart(), ...this.#datagrams.slice(this.#nextDatagram)])
       this.#messages = []
-      this.#onEnd(this.#datagrams.slice(this.#nextDatagram))
     }
     return { done: true, value: undefined }
+  }
+
+  /** Of the datagram that is read now the messages that were not handed out. */
+  #unreadPart(): Datagram[] {
+    if (this.#datagram === undefined || this.#position >= this.#messages.length) return []
+    const read = this.#messages.slice(0, this.#position)
+    const start = read.reduce((sum, { length }) => sum + align(length), 0)
+    return [this.#datagram.part(start, this.#datagram.bytes.length)]
   }
 
   [Symbol.asyncIterator](): this {

@@ -1,5 +1,6 @@
+// kept before a test can replace them
 import { clearTimeout, setTimeout } from 'node:timers'
-import { TimeoutError } from './errors.ts'
+import type { TimeoutError } from './errors.ts'
 import { hold, release } from './poller.ts'
 
 /** How long a call may wait, and what ends it. */
@@ -55,9 +56,9 @@ export class Wait<T> {
     this.#promise?.reject(reason)
   }
 
-  /** Starts the clock and keeps the process alive; `awaited` names the value in the TimeoutError's text. */
-  arm(awaited: string, timeout: number, signal: AbortSignal | undefined): void {
-    const expire = () => this.reject(new TimeoutError(awaited, timeout))
+  /** Starts the clock and keeps the process alive; `expired` makes what it is rejected with at its deadline. */
+  arm(expired: () => TimeoutError, timeout: number, signal: AbortSignal | undefined): void {
+    const expire = () => this.reject(expired())
     const abort = () => this.reject(signal?.reason)
     if (signal?.aborted) abort()
     else if (timeout <= 0) expire()

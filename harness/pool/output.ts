@@ -1,0 +1,154 @@
+import type { ConsoleOutput } from '../../guest/agent/protocol.ts'
+
+/** What Vitest is told of a test's console (UserConsoleLog of vitest 5.1.1). */
+export interface ConsoleLog {
+  readonly type: 'stdout' | 'stderr'
+  readonly content: string
+  readonly taskId: string
+  readonly time: number
+  /** How many calls it is of. */
+  readonly size: number
+  readonly origin?: string
+}
+
+/** Bytes that are shown of what one test prints, and of its end where there is more. */
+const SHOWN = 1024 * 1024
+const SHOWN_OF_END = 64 * 1024
+/** The same for what is kept of a file. */
+const KEPT = 4 * SHOWN
+
+/** The beginning of what goes through it, and at last its end; how much is missing between them is said. */
+export class BoundedOutput {
+  #room: number
+  #end: Buffer[] = []
+  #endLength = 0
+  #missing = 0
+
+  /** @param limit bytes of the beginning */
+  constructor(limit: number) {
+    this.#room = limit
+  }
+
+  /** @returns as much of it as is shown now */
+  take(data: Buffer): Buffer {
+    const shown = data.subarray(0, this.#room)
+    this.#room -= shown.length
+    if (shown.length < data.length) this.#keepEnd(data.subarray(shown.length))
+    return shown
+  }
+
+  /** What is shown at last; empty where all has been shown. */
+  rest(): Buffer {
+    const end = Buffer.concat(this.#end)
+    if (this.#missing === 0) return end
+    const note = `\n... ${(this.#missing / 1e6).toFixed(1)} MB of output are not shown ...\n`
+    return Buffer.concat([Buffer.from(note), end])
+  }
+
+  #keepEnd(data: Buffer): void {
+    this.#end.push(Buffer.from(data))
+    this.#endLength += data.length
+    if (this.#endLength <= 2 * SHOWN_OF_END) return
+    const all = Buffer.concat(this.#end)
+    this.#missing += all.length - SHOWN_OF_END
+    this.#end = [Buffer.from(all.subarray(-SHOWN_OF_END))]
+    this.#endLength = SHOWN_OF_END
+  }
+}
+
+type Stream = 'stdout' | 'stderr'
+
+/** Calls of a test's console that belong together. */
+interface Block {
+  readonly task: string
+  readonly stream: Stream
+  readonly time: number
+  readonly origin: string | undefined
+  content: string
+  size: number
+}
+
+/** Where it goes. */
+export interface OutputTarget {
+  console(log: ConsoleLog): void
+  /** What the worker's process and its children wrote themselves. */
+  raw(stream: Stream, data: Buffer): void
+}
+
+/** What the tests of a file print, in bounds: a test that floods neither fills our memory nor hides what others say. */
+export class TestOutput {
+  readonly #target: OutputTarget
+  readonly #blocks = new Map<string, Block>()
+  /** By stream, and by the console's task or the process itself. */
+  readonly #bounds = new Map<string, { readonly bound: BoundedOutput; show(rest: Buffer): void }>()
+  readonly #kept: Buffer[] = []
+  readonly #keptBound = new BoundedOutput(KEPT)
+
+  constructor(target: OutputTarget) {
+    this.#target = target
+  }
+
+  /** All of it, as it is kept with a file's evidence. */
+  get kept(): string {
+    return Buffer.concat([...this.#kept, this.#keptBound.rest()]).toString()
+  }
+
+  /** Takes what a console printed, or that it paused. */
+  console(output: ConsoleOutput): void {
+    if (output.type === 'console-pause') return this.#endBlocks()
+    const { task, stream, time, origin } = output
+    const whole = Buffer.from(output.content)
+    const show = (rest: Buffer) =>
+      this.#target.console({ type: stream, content: rest.toString(), taskId: task, time, size: 1 })
+    const shown = this.#take(`${stream} ${task}`, whole, show)
+    if (shown.length === 0 && whole.length > 0) return
+    const content = shown.length === whole.length ? output.content : shown.toString()
+    const key = `${stream} ${task}`
+    const block = this.#blocks.get(key)
+    if (block && origin === undefined) {
+      block.content += content
+      block.size++
+    } else {
+      if (block) this.#endBlocks()
+      this.#blocks.set(key, { task, stream, time, origin, content, size: 1 })
+    }
+  }
+
+  /** Takes what the worker's process or one of its children wrote. */
+  raw(stream: Stream, data: Buffer): void {
+    const shown = this.#take(stream, data, rest => this.#target.raw(stream, rest))
+    if (shown.length > 0) this.#target.raw(stream, shown)
+  }
+
+  /** A test begins or ends, or all: what comes next has bounds of its own. */
+  next(): void {
+    this.#endBlocks()
+    for (const { bound, show } of this.#bounds.values()) {
+      const rest = bound.rest()
+      if (rest.length > 0) show(rest)
+    }
+    this.#bounds.clear()
+  }
+
+  #take(key: string, data: Buffer, show: (rest: Buffer) => void): Buffer {
+    const kept = this.#keptBound.take(data)
+    if (kept.length > 0) this.#kept.push(kept)
+    const bound = this.#bounds.get(key)?.bound ?? new BoundedOutput(SHOWN)
+    this.#bounds.set(key, { bound, show })
+    return bound.take(data)
+  }
+
+  #endBlocks(): void {
+    const blocks = [...this.#blocks.values()].sort((a, b) => a.time - b.time)
+    this.#blocks.clear()
+    for (const { task, stream, time, origin, content, size } of blocks)
+      this.#target.console({
+        type: stream,
+        content,
+        taskId: task,
+        time,
+        size,
+        ...(origin === undefined ? {} : { origin }),
+      })
+  }
+}

@@ -1,0 +1,145 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { type ResolveHookSync, registerHooks } from 'node:module'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { isErrno, messageOf, UsageError } from '../base/errors.ts'
+import { ownFolder } from '../base/own-folder.ts'
+import { checkSettings, type Settings, settingsFile } from './settings.ts'
+
+/** How long a configuration may take to load; most are there at once, and some ask somebody. */
+const LOAD_LIMIT = 30_000
+
+/**
+ * The project that a folder belongs to: the nearest folder upwards with a `netlink-vmtest.config.ts`, else this
+ * project itself, with the example modules and their suites.
+ */
+export function projectRoot(folder: string): string {
+  for (let at = folder; ; at = path.dirname(at)) {
+    if (existsSync(path.join(at, settingsFile))) return at
+    if (at === path.dirname(at)) return ownFolder
+  }
+}
+
+/**
+ * The settings of the project in this folder: `netlink-vmtest.config.ts`, or the defaults where there is none.
+ * @param limit milliseconds that it may take to load
+ * @throws UsageError that names the setting and what is wrong with it
+ */
+export async function loadSettings(root: string, limit = LOAD_LIMIT): Promise<Settings> {
+  const file = path.join(root, settingsFile)
+  if (!existsSync(file)) return checkSettings({})
+  const settings = checkSettings(await settled(exportOf(file), limit))
+  const fromHere = (label: string) => labelFrom(root, label)
+  return {
+    ...settings,
+    ...(settings.kernels && { kernels: settings.kernels.map(fromHere) }),
+    matrix: settings.matrix.map(fromHere),
+  }
+}
+
+/** The file's default export, or what it returns where it is a function. */
+async function exportOf(file: string): Promise<unknown> {
+  const module = await evaluated(file)
+  try {
+    const exported = await module.default
+    return typeof exported === 'function' ? await exported() : exported
+  } catch (error) {
+    throw notLoaded(error)
+  }
+}
+
+/**
+ * Node strips types by itself, and costs nothing. tsx is for what it does not do: enums, imports without an extension,
+ * `paths` of a tsconfig.json, ES modules where package.json says commonjs.
+ */
+async function evaluated(file: string): Promise<{ default?: unknown }> {
+  const url = pathToFileURL(file).href
+  const own = registerHooks({ resolve: ownPackage })
+  try {
+    // Node warns of an ES module there before it gives up.
+    if (!isCommonJs(file)) return await import(url)
+  } catch (error) {
+    if (!isShortOfTypeScript(error)) throw notLoaded(error)
+  } finally {
+    own.deregister()
+  }
+  return await evaluatedByTsx(url)
+}
+
+async function evaluatedByTsx(url: string): Promise<{ default?: unknown }> {
+  const own = registerHooks({ resolve: ownPackage })
+  try {
+    const { tsImport } = await import('tsx/esm/api')
+    const loaded = (await tsImport(url, import.meta.url)) as { default?: unknown }
+    // Where package.json does not say module, it makes CommonJS of the file, exports and all.
+    return isCompiledModule(loaded.default) ? loaded.default : loaded
+  } catch (error) {
+    throw notLoaded(error)
+  } finally {
+    own.deregister()
+  }
+}
+
+function isCompiledModule(exported: unknown): exported is { default?: unknown } {
+  return typeof exported === 'object' && exported !== null && '__esModule' in exported
+}
+
+/** Whether the nearest package.json says that its files are CommonJS. */
+function isCommonJs(file: string): boolean {
+  for (let folder = path.dirname(file); ; folder = path.dirname(folder)) {
+    try {
+      const { type } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as {
+        type?: unknown
+      }
+      return type === 'commonjs'
+    } catch {
+      if (folder === path.dirname(folder)) return false
+    }
+  }
+}
+
+/** Whether Node gave up where a compiler would not. */
+function isShortOfTypeScript(error: unknown): boolean {
+  if (error instanceof SyntaxError) return true
+  const falls = ['ERR_MODULE_NOT_FOUND', 'ERR_UNSUPPORTED_DIR_IMPORT', 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX']
+  return falls.some(code => isErrno(error, code))
+}
+
+/** `netlink-vmtest/config` is this package, also where the project has not installed it. */
+const ownPackage: ResolveHookSync = (specifier, context, next) => {
+  const url = specifier === 'netlink-vmtest/config' ? new URL('settings.ts', import.meta.url).href : undefined
+  return url === undefined ? next(specifier, context) : { url, shortCircuit: true }
+}
+
+function notLoaded(error: unknown): UsageError {
+  return new UsageError(`${settingsFile} cannot be loaded: ${firstLine(messageOf(error))}`, { cause: error })
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? text
+}
+
+/** What a configuration comes to, unless it waits for something that will never be, or for too long. */
+async function settled<T>(loading: Promise<T>, limit: number): Promise<T> {
+  const { promise: given, reject } = Promise.withResolvers<never>()
+  const refuse = (why: string) =>
+    reject(new UsageError(`${settingsFile} does not come to an end: ${why}; look at what it awaits`))
+  const timer = setTimeout(refuse, limit, `it took longer than ${limit / 1000} s`)
+  timer.unref()
+  // Nothing is left that could settle it: node would end with status 13.
+  const idle = () => refuse('it waits for what never happens')
+  process.once('beforeExit', idle)
+  try {
+    return await Promise.race([loading, given])
+  } finally {
+    clearTimeout(timer)
+    process.off('beforeExit', idle)
+  }
+}
+
+/** A label whose path, if it has one, is meant from `folder`, as it is written from the current one. */
+function labelFrom(folder: string, label: string): string {
+  const [, kind, file] = /^(tree|pack):(.+)$/s.exec(label) ?? []
+  if (kind === undefined || file === undefined || path.isAbsolute(file)) return label
+  return `${kind}:${path.relative('', path.resolve(folder, file)) || '.'}`
+}
