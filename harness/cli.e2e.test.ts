@@ -342,11 +342,6 @@ describe('what cannot be done is said in a line or two', () => {
       ['passes', '--pool=forks'],
       /--pool has no place here: tests run in guests/,
     ],
-    [
-      'a report whose kind is open',
-      ['passes', '--outputFile', 'x', '--junit', 'y'],
-      /--outputFile FILE leaves open whose file it is/,
-    ],
     ['a value that Vitest refuses', ['passes', '--shard=5/2'], /Vitest refuses that: .*shard/],
     ['a reporter that is none', ['passes', '--reporter=nope'], /Vitest refuses that: .*nope/],
     ['a file filter that matches nothing', ['no-such-file'], /no test file matches.*no-such-file/],

@@ -1,11 +1,20 @@
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
 import fc from 'fast-check'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { cached, cacheRoot, contentKey, discard, locked, onWait } from './cache.ts'
+import { cached, cacheRoot, contentKey, discard, discardIdle, locked, onWait } from './cache.ts'
 import { ExitStatus, HarnessError } from './errors.ts'
 
 beforeEach(() => {
@@ -151,4 +160,19 @@ test('a cache that cannot be made says where and what to do', async () => {
   const error = await cached('images', 'k', async () => {}).catch((error: unknown) => error)
   expect(error).toBeInstanceOf(HarnessError)
   expect((error as HarnessError).message).toContain('XDG_CACHE_HOME')
+})
+
+test('a draft whose build ends well while one waits for its lock was not removed', async () => {
+  const draft = path.join(cacheRoot(), 'drafts/images-k')
+  mkdirSync(draft, { recursive: true })
+  // The lock of a process that says nothing of what it uses.
+  const lock = path.join(cacheRoot(), 'locks/images-k.lock')
+  mkdirSync(lock, { recursive: true })
+  const discarding = discardIdle('drafts', 'images-k')
+  renameSync(draft, path.join(cacheRoot(), 'made'))
+  rmSync(lock, { recursive: true })
+  expect(await discarding).toBe(false)
+  mkdirSync(draft)
+  expect(await discardIdle('drafts', 'images-k')).toBe(true)
+  expect(existsSync(draft)).toBe(false)
 })

@@ -122,8 +122,10 @@ export async function discardIdle(kind: CacheKind, key: string): Promise<boolean
       name,
       async () => {
         if (kind !== 'drafts') return await removeUnless(isInUse, kind, key)
+        // Its build may have ended well meanwhile.
+        const isThere = existsSync(path.join(cacheRoot(), kind, key))
         await remove(kind, key)
-        return true
+        return isThere
       },
       { limit },
     )

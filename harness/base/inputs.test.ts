@@ -92,3 +92,13 @@ test('several at once, of which none knows the files yet', async () => {
   expect(new Set(folders).size).toBe(1)
   expect(out(folders[0] as string)).toBe('a1,b1')
 })
+
+test.each(['["a list of another version"]', 'no JSON'])('a damaged cache (%s) is made anew', async damage => {
+  const cache = path.join(root, 'cache/netlink-vmtest')
+  const first = await build(a)
+  const [list = ''] = readdirSync(path.join(cache, 'inputs'))
+  writeFileSync(path.join(cache, 'inputs', list, 'inputs.json'), damage)
+  expect(out(await build(a))).toBe('a1')
+  writeFileSync(path.join(first, 'inputs.json'), damage === 'no JSON' ? damage : '{}')
+  expect(out(await build(a))).toBe('a1')
+})

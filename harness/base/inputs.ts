@@ -3,6 +3,7 @@ import { constants, existsSync } from 'node:fs'
 import { cp, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import * as v from 'valibot'
 import { type CacheKind, cached, cacheRoot, contentKey, discard } from './cache.ts'
 import { isErrno, MachineryError } from './errors.ts'
 
@@ -17,6 +18,7 @@ const MOST_LISTS = 8
 
 /** Where an entry says what it was made from, in the order in which its key has it. */
 const listFile = 'inputs.json'
+const listSchema = v.array(v.string())
 
 /**
  * As {@link cached}, for what is made from files that only the making tells: headers that a compiler found, packages that
@@ -46,7 +48,7 @@ export async function cachedByInputs(
       await writeFile(path.join(folder, listFile), JSON.stringify(inputs))
     })
     try {
-      const inputs = JSON.parse(await readFile(path.join(entry, listFile), 'utf8')) as string[]
+      const inputs = v.parse(listSchema, JSON.parse(await readFile(path.join(entry, listFile), 'utf8')))
       if (isSame(inputs, known)) return entry
       // Made under the content of other files than it is made from: it gets its right name.
       const renamed = await cached(kind, await keyOf(key, inputs, base), folder => copy(entry, folder))
@@ -54,8 +56,9 @@ export async function cachedByInputs(
       await discard(kind, keyed)
       return renamed
     } catch (error) {
-      // Another process has just given it its right name.
-      if (!isErrno(error, 'ENOENT')) throw error
+      if (error instanceof SyntaxError || v.isValiError(error)) await discard(kind, keyed)
+      // Else another process has just given it its right name.
+      else if (!isErrno(error, 'ENOENT')) throw error
     }
   }
 }
@@ -127,11 +130,14 @@ function listOf(kind: CacheKind, key: string): string {
 async function knownInputs(kind: CacheKind, key: string): Promise<string[][]> {
   const folder = listOf(kind, key)
   try {
-    const lists = JSON.parse(await readFile(path.join(folder, listFile), 'utf8')) as string[][]
+    const lists = v.parse(
+      v.array(listSchema),
+      JSON.parse(await readFile(path.join(folder, listFile), 'utf8')),
+    )
     await utimes(folder, new Date(), new Date())
     return lists
   } catch {
-    return []
+    return [] // none yet, or damaged or another version's
   }
 }
 

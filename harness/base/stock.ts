@@ -1,4 +1,12 @@
-import { type Dirent, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  type Dirent,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { type CacheKind, cacheRoot, discardIdle } from './cache.ts'
 import { isErrno } from './errors.ts'
@@ -104,8 +112,8 @@ export async function prune(
   const removed: StockedEntry[] = []
   const spared: StockedEntry[] = []
   for (const entry of [...drafts, ...overdue(others, limits, Date.now(), since)]) {
-    const isGone = await discardIdle(entry.kind, entry.key)
-    ;(isGone ? removed : spared).push(entry)
+    if (await discardIdle(entry.kind, entry.key)) removed.push(entry)
+    else if (existsSync(entry.folder)) spared.push(entry)
   }
   return { removed, spared }
 }
