@@ -10,7 +10,8 @@ import { putCopies } from './copies.ts'
 import { renewKernel } from './identity.ts'
 import { forwardKernelLog, markKernelLog } from './kernel-log.ts'
 import { mountDebugfs } from './leaks.ts'
-import { Outputs } from './outputs.ts'
+import { keepMounts } from './mounts.ts'
+import { keepNothingBack, Outputs } from './outputs.ts'
 import { Port } from './port.ts'
 import { Programs } from './programs.ts'
 import {
@@ -23,13 +24,15 @@ import {
   type ToAgent,
   workerFlags,
 } from './protocol.ts'
+import { fileBegins, fileEnds } from './stock.ts'
+import { stateOf } from './worker-state.ts'
 
 const port = await Port.open(ports.agent)
 const send = (message: FromAgent) => port.send(message)
 const outputs = await Outputs.open()
 const programs = new Programs(outputs, send)
 
-async function handle(request: AgentRequest): Promise<void> {
+async function handle(request: AgentRequest): Promise<unknown> {
   switch (request.type) {
     case 'ping':
       return endHalfDeadWorker()
@@ -42,6 +45,12 @@ async function handle(request: AgentRequest): Promise<void> {
     case 'renew':
       renewKernel(request.time, request.entropy)
       return deliver(request.files)
+    case 'file-begins':
+      return fileBegins(workerPid ?? 0)
+    case 'file-ends':
+      return await fileEnds(workerPid ?? 0)
+    case 'worker-state':
+      return stateOf(workerPid ?? 0)
     case 'start':
       return await programs.start(request)
     case 'input': {
@@ -58,7 +67,7 @@ async function handle(request: AgentRequest): Promise<void> {
 port.listen(message => {
   const { id, request } = message as ToAgent
   handle(request).then(
-    () => send({ type: 'done', id }),
+    value => send({ type: 'done', id, value }),
     error => send({ type: 'done', id, error: String(error?.stack ?? error), ...codeOf(error) }),
   )
 })
@@ -123,6 +132,8 @@ function startWorker(): void {
 
 const workerFile = path.join(guestPaths.packages, 'vitest/dist/worker.mjs')
 mountDebugfs()
+keepNothingBack()
 startWorker()
+keepMounts()
 forwardKernelLog(await Port.open(ports.kmsg))
 send({ type: 'hello', release: os.release(), node: process.version })

@@ -158,6 +158,11 @@ export class KernelLogPosition {
   /** The last record in which a report may begin, or which was not looked at. */
   #suspect = -1
 
+  /** What {@link lookFor} was told. */
+  get beginning(): string {
+    return this.#beginning.source
+  }
+
   /** Says what lines the kernel's reports begin with, as the source of a regular expression. */
   lookFor(beginning: string): void {
     if (beginning === this.#beginning.source) return

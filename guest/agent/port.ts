@@ -3,6 +3,9 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeFrame, FrameDecoder } from './frames.ts'
 
+// As they were before a test replaced them.
+const { read, writeSync } = fs
+
 const CLASS = '/sys/class/virtio-ports'
 const LIMIT = 20_000
 
@@ -46,7 +49,7 @@ export class Port {
   }
 
   sendBytes(bytes: Uint8Array): void {
-    for (let offset = 0; offset < bytes.length; ) offset += fs.writeSync(this.#fd, bytes, offset)
+    for (let offset = 0; offset < bytes.length; ) offset += writeSync(this.#fd, bytes, offset)
     this.#sent += bytes.length
   }
 
@@ -59,7 +62,7 @@ export class Port {
   listen(onMessage: (message: unknown) => void): void {
     const decoder = new FrameDecoder(onMessage)
     const buffer = Buffer.allocUnsafeSlow(256 * 1024)
-    const next = () => fs.read(this.#fd, buffer, 0, buffer.length, null, arrived)
+    const next = () => read(this.#fd, buffer, 0, buffer.length, null, arrived)
     const arrived = (error: NodeJS.ErrnoException | null, count: number) => {
       if (error) throw error
       // 0 bytes: nobody is connected on the host's side, or, for a moment after a restore, not yet again. Never

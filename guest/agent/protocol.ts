@@ -92,12 +92,44 @@ export type AgentRequest =
       readonly entropy: Uint8Array
       readonly files: readonly DeliveredFile[]
     }
+  /** A test file begins, and has ended: answered by {@link FileBegun} and {@link FileEnded}. */
+  | { readonly type: 'file-begins' }
+  | { readonly type: 'file-ends' }
+  /** What the test worker does: answered by a {@link WorkerState}. */
+  | { readonly type: 'worker-state' }
   | StartRequest
   /** Bytes for a program's stdin, or its end. */
   | { readonly type: 'input'; readonly program: number; readonly data?: Uint8Array }
   /** So much of what a program wrote to its terminal has gone where it belongs: as much again may come. */
   | { readonly type: 'output-taken'; readonly program: number; readonly bytes: number }
   | { readonly type: 'resize'; readonly program: number; readonly size: WindowSize }
+
+/** The number of the next kernel log record, and /proc/sys/kernel/tainted. */
+export interface FileBegun {
+  readonly sequence: number
+  readonly taint: number
+}
+
+/**
+ * `leaks`: what the file left behind, a line each; `loaded`: modules under test that it loaded and did not unload, which is no fault
+ * where a guest is its own; `memory`: what kmemleak says.
+ */
+export interface FileEnded extends FileBegun {
+  readonly leaks: readonly string[]
+  readonly loaded: readonly string[]
+  readonly memory: string
+  /** The test worker, or the machine's clock, is not as it was: nobody else should have this guest. */
+  readonly changed: boolean
+}
+
+export interface WorkerState {
+  /** Of its main thread, as ps shows it: R, S, D, T, Z. */
+  readonly state: string
+  /** Of its main thread in the kernel, as /proc/PID/stack has it. */
+  readonly stack: string
+  /** Milliseconds for which processors have worked since the guest was booted. */
+  readonly busy: number
+}
 
 export interface ToAgent {
   readonly id: number
@@ -107,7 +139,13 @@ export interface ToAgent {
 export type FromAgent =
   | { readonly type: 'hello'; readonly release: string; readonly node: string }
   /** `code` is the errno's name, where a system call failed. */
-  | { readonly type: 'done'; readonly id: number; readonly error?: string; readonly code?: string }
+  | {
+      readonly type: 'done'
+      readonly id: number
+      readonly value?: unknown
+      readonly error?: string
+      readonly code?: string
+    }
   | FromProgram
   /** `mark`: a line in the kernel log that was written after it. Its output ends with a mark, too. */
   | {
@@ -168,8 +206,6 @@ export type FromWorker =
   /** Loaded, and listening for `start`. */
   | { readonly type: 'ready' }
   | { readonly type: 'vitest'; readonly message: unknown }
-  /** A file begins: the number of the next kernel log record, and /proc/sys/kernel/tainted. */
-  | { readonly type: 'file-started'; readonly sequence: number; readonly taint: number }
   /** A call that waits for an `answer`. */
   | ({ readonly type: 'call'; readonly id: number } & WorkerCall)
   /** One that does not; as JSON. */
@@ -230,18 +266,8 @@ export type WorkerCall =
       readonly expected: readonly ExpectedSplat[]
     }
   | TestEnded
-  /**
-   * `leaks`: what the file left behind, a line each; `loaded`: modules under test that it loaded and did not unload, which is no
-   * fault where a guest is its own; `memory`: what kmemleak says.
-   */
-  | {
-      readonly method: 'file-ended'
-      readonly sequence: number
-      readonly taint: number
-      readonly leaks: readonly string[]
-      readonly loaded: readonly string[]
-      readonly memory: string
-    }
+  /** What the kernel said meanwhile, and what is left behind, the host asks the agent. */
+  | { readonly method: 'file-ended'; readonly replaced: readonly string[] }
   | { readonly method: 'snapshot-raw-path'; readonly test: string; readonly raw: string }
   | { readonly method: 'snapshot-read'; readonly path: string }
   | { readonly method: 'snapshot-write'; readonly path: string; readonly content: string }

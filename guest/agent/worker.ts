@@ -4,15 +4,15 @@
  * methods of TestRunner, and the snapshot environment.
  */
 
-import { readFileSync } from 'node:fs'
-import { TestRunner } from 'vitest'
+import { isDeepStrictEqual } from 'node:util'
+import { TestRunner, vi } from 'vitest'
 import type { SnapshotEnvironment } from 'vitest/runtime'
 import { init, runBaseTests, setupEnvironment } from 'vitest/worker'
 import { createTestConsole, type PrintingState } from './console.ts'
 import { endAtOnce } from './exit.ts'
 import { encodePlainFrame } from './frames.ts'
+import { restoreEnvironment, restoreLanguage } from './intrinsics.ts'
 import { KernelLogPosition } from './kernel-log.ts'
-import { type Holdings, leftBehind, lostMemory, takeStock } from './leaks.ts'
 import { Port } from './port.ts'
 import { renewProcess } from './process-identity.ts'
 import {
@@ -35,7 +35,6 @@ type Test = Parameters<NonNullable<TestRunner['onAfterRunTask']>>[0]
 
 const port = await Port.open(ports.worker)
 endAtOnce()
-const exit = process.exit.bind(process)
 const listeners = new Set<Listener>()
 const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
 let lastCall = 0
@@ -90,7 +89,10 @@ const snapshotEnvironment: SnapshotEnvironment = {
 
 /** The state that Vitest keeps for all of its parts. */
 function vitestWorker() {
-  return (globalThis as unknown as { __vitest_worker__: VitestWorker }).__vitest_worker__
+  return (globalThis as unknown as VitestGlobal).__vitest_worker__
+}
+interface VitestGlobal {
+  __vitest_worker__: VitestWorker
 }
 interface VitestWorker {
   readonly rpc: { resolveSnapshotPath(file: string): Promise<string> }
@@ -104,7 +106,7 @@ interface VitestWorker {
  * is nothing to wait for: of the 9 ms that a short test of a module that prints took under emulation, the answers, which come behind
  * the log, were 7.
  */
-function announceTests(prototype: TestRunner): void {
+function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<void> }): void {
   const { onCollectStart, onBeforeTryTask, onAfterRetryTask, onAfterRunTask, onAfterRunSuite } = prototype
   prototype.onCollectStart = function (this: TestRunner, file) {
     boundTimers()
@@ -112,8 +114,19 @@ function announceTests(prototype: TestRunner): void {
     vitestWorker().moduleExecutionInfo?.clear()
     onCollectStart?.call(this, file)
   }
+  prototype.runTask = async function (this: TestRunner, test) {
+    let error: unknown
+    try {
+      await TestRunner.getTestFn(test)?.()
+    } catch (thrown) {
+      error = thrown
+    }
+    const names = restoreLanguage()
+    if (names.length > 0) throw brokenBy(names, error)
+    if (error !== undefined) throw error
+  }
   prototype.onBeforeTryTask = async function (this: TestRunner, test, ...rest) {
-    const sequence = log.next
+    const sequence = logPosition()
     running.set(test.id, { from: sequence, expected: [] })
     await tell({
       method: 'test-started',
@@ -125,7 +138,7 @@ function announceTests(prototype: TestRunner): void {
   }
   prototype.onAfterRetryTask = async function (this: TestRunner, test, ...rest) {
     await onAfterRetryTask?.call(this, test, ...rest)
-    const sequence = log.next
+    const sequence = logPosition()
     const state = running.get(test.id)
     if (!state || (!log.mayHoldReport(state.from) && state.expected.length === 0)) return
     const { expected } = state
@@ -136,27 +149,19 @@ function announceTests(prototype: TestRunner): void {
   prototype.onAfterRunTask = async function (this: TestRunner, test) {
     const state = running.get(test.id)
     running.delete(test.id)
-    const sequence = log.next
+    const sequence = logPosition()
     const ended = { method: 'test-ended', test: test.id, outcome: outcomeOf(test), sequence } as const
     if (state && !log.mayHoldReport(state.from)) await tell(ended)
     else failTest(test, (await call(ended)) as FoundFailure[])
     await onAfterRunTask?.call(this, test)
   }
   prototype.onAfterRunSuite = async function (this: TestRunner, suite) {
+    const broken = restoreLanguage()
+    if (broken.length > 0 && suite.result) fail(suite.result, [brokenBy(broken)])
+    const replaced = 'filepath' in suite ? restoreWorker() : []
     await onAfterRunSuite?.call(this, suite)
     if (!('filepath' in suite) || suite.mode === 'skip') return
-    const left = takeStock()
-    const leaks = stock ? leftBehind(stock, left) : []
-    const loaded = [...left.modules.keys()].filter(name => !stock?.modules.has(name))
-    const memory = await lostMemory()
-    const failures = await call({
-      method: 'file-ended',
-      sequence: log.next,
-      taint: readTaint(),
-      leaks,
-      loaded,
-      memory,
-    })
+    const failures = await call({ method: 'file-ended', replaced })
     if ((failures as FoundFailure[]).length > 0 && suite.result)
       fail(suite.result, failures as FoundFailure[])
   }
@@ -177,6 +182,41 @@ function boundTimers(): void {
   timers.setTimeout = bounded
 }
 
+/** The number that the next kernel log record will have. A worker whose descriptor is gone opens another, and has all judged. */
+function logPosition(): number {
+  try {
+    return log.next
+  } catch {
+    const { beginning } = log
+    log = new KernelLogPosition()
+    log.lookFor(beginning)
+    return log.next
+  }
+}
+
+/** Puts back all that a file may have replaced, fake timers first. @returns the names of what it was */
+function restoreWorker(): string[] {
+  if (globalThis.console === testConsole) globalThis.console = console
+  const names = restoreEnvironment()
+  // Puts back what it found, which may have been a test's.
+  vi.useRealTimers()
+  restoreEnvironment()
+  const state = globalThis as unknown as Partial<VitestGlobal>
+  if (vitestState) state.__vitest_worker__ ??= vitestState
+  if (!isDeepStrictEqual({ ...process.env }, variables)) names.push('process.env')
+  return names
+}
+
+/** What a test did that cannot go on: those who run tests need what it replaced. */
+function brokenBy(names: readonly string[], thrown?: unknown): Error {
+  const error = new Error(
+    `${names.slice(0, 5).join(', ')}${names.length > 5 ? ' and others' : ''}: replaced, and not put back. What runs the tests needs it: it was put back`,
+    ...(thrown === undefined ? [] : [{ cause: thrown }]),
+  )
+  error.name = 'WorkerBroken'
+  return error
+}
+
 /** Milliseconds, 0 for no limit. */
 function limitOf(test: Test): number {
   const { timeout = 0 } = test as { timeout?: number }
@@ -185,11 +225,17 @@ function limitOf(test: Test): number {
 
 /** The tests that run, with the number of the first kernel log record of their time to be judged, and what they expect in it. */
 const running = new Map<string, { from: number; readonly expected: ExpectedSplat[] }>()
-const log = new KernelLogPosition()
+let log = new KernelLogPosition()
 /** The guest that this process is in: of a template's, another one at its next file. */
 let guest: string | undefined
-/** What there was when the file began. */
-let stock: Holdings | undefined
+
+const { console } = globalThis
+/** What tests have in its place. */
+let testConsole: Console | undefined
+/** Variables of the environment when the file began. */
+let variables: NodeJS.ProcessEnv = {}
+/** Vitest's own, which tests can reach as a global. */
+let vitestState: VitestWorker | undefined
 
 /** For expectSplat() of netlink-vmtest/testing, which is a package of its own. */
 Object.defineProperty(globalThis, Symbol.for('netlink-vmtest.expect-splat'), {
@@ -200,10 +246,6 @@ Object.defineProperty(globalThis, Symbol.for('netlink-vmtest.expect-splat'), {
     state.expected.push(expected)
   },
 })
-
-function readTaint(): number {
-  return Number(readFileSync('/proc/sys/kernel/tainted', 'utf8'))
-}
 
 /**
  * Neither a skip nor `test.fails` excuses what the kernel reported, and another try would be one of a kernel that has broken.
@@ -252,18 +294,19 @@ function outcomeOf(test: Test): TestOutcome | undefined {
 async function run(method: 'run' | 'collect', state: WorkerState, traces: Traces): Promise<void> {
   state.config.snapshotOptions.snapshotEnvironment = snapshotEnvironment
   if (!state.config.disableConsoleIntercept) {
-    globalThis.console = createTestConsole(state as PrintingState, sendPlain)
+    testConsole = createTestConsole(state as PrintingState, sendPlain)
+    globalThis.console = testConsole
     // Ours in place of Vitest's.
     state.config.disableConsoleIntercept = true
   }
   running.clear()
-  stock = takeStock()
-  if (method === 'run') send({ type: 'file-started', sequence: log.next, taint: readTaint() })
+  variables = { ...process.env }
+  vitestState = state as unknown as VitestWorker
   try {
     await runBaseTests(method, state, traces)
   } finally {
-    // Vitest replaces it by a function that throws, for tests; the next file finds the real one.
-    process.exit = exit
+    restoreLanguage()
+    restoreWorker()
   }
 }
 

@@ -6,11 +6,14 @@ import { encodeFrame, FrameDecoder } from '../../guest/agent/frames.ts'
 import {
   type AgentRequest,
   type DeliveredFile,
+  type FileBegun,
+  type FileEnded,
   type FromAgent,
   type FromProgram,
   type FromWorker,
   ports,
   type ToWorker,
+  type WorkerState,
 } from '../../guest/agent/protocol.ts'
 import { MachineryError } from '../base/errors.ts'
 import { lastLines } from '../base/process.ts'
@@ -62,6 +65,8 @@ const RESTORE_LIMIT = 15_000
 const MONITOR_LIMIT = 2_000
 const NMI_LIMIT = 1_500
 const WORKER_LOG_LIMIT = 3_000
+/** Milliseconds that a look at what a file leaves behind may take: kmemleak scans all memory twice. */
+const FILE_END_LIMIT = 120_000
 /** How long it may take the agent to say how a worker ended whose port is closed. */
 const WORKER_END_LIMIT = 1_000
 
@@ -94,7 +99,7 @@ interface GuestEvents {
 }
 
 interface Waiting {
-  readonly resolve: () => void
+  readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
 }
 
@@ -190,8 +195,8 @@ export class Guest extends EventEmitter<GuestEvents> {
   }
 
   /** Gives the guest this moment's time, randomness that no other guest has, and files. */
-  renew(files: readonly DeliveredFile[] = []): Promise<void> {
-    return this.#request({ type: 'renew', time: Date.now(), entropy: randomBytes(64), files }, RESTORE_LIMIT)
+  async renew(files: readonly DeliveredFile[] = []): Promise<void> {
+    await this.#request({ type: 'renew', time: Date.now(), entropy: randomBytes(64), files }, RESTORE_LIMIT)
   }
 
   /** Why the guest is gone, once it is. */
@@ -210,11 +215,26 @@ export class Guest extends EventEmitter<GuestEvents> {
   }
 
   /**
-   * Asks the agent, and resolves when it has done it.
+   * Asks the agent, and resolves to its answer when it has done it.
    * @throws AgentError when it could not
    */
-  ask(request: AgentRequest, limit = 30_000): Promise<void> {
+  ask(request: AgentRequest, limit = 30_000): Promise<unknown> {
     return this.#request(request, limit)
+  }
+
+  /** A file begins: what there is now is not its own. */
+  async fileBegins(): Promise<FileBegun> {
+    return (await this.ask({ type: 'file-begins' })) as FileBegun
+  }
+
+  /** A file has ended: what it leaves behind. */
+  async fileEnds(): Promise<FileEnded> {
+    return (await this.ask({ type: 'file-ends' }, FILE_END_LIMIT)) as FileEnded
+  }
+
+  /** What the test worker does now. */
+  async workerState(): Promise<WorkerState> {
+    return (await this.ask({ type: 'worker-state' }, MONITOR_LIMIT)) as WorkerState
   }
 
   sendToWorker(message: ToWorker): void {
@@ -312,7 +332,7 @@ export class Guest extends EventEmitter<GuestEvents> {
       case 'done': {
         const waiting = this.#waiting.get(message.id)
         this.#waiting.delete(message.id)
-        if (message.error === undefined) waiting?.resolve()
+        if (message.error === undefined) waiting?.resolve(message.value)
         else waiting?.reject(new AgentError(message.error, message.code))
         return
       }
@@ -347,7 +367,7 @@ export class Guest extends EventEmitter<GuestEvents> {
     if (this.#agentIsThere && !this.#loss && !this.#workerEnded) this.giveUp({ cause: 'worker', message })
   }
 
-  #request(request: AgentRequest, limit: number): Promise<void> {
+  #request(request: AgentRequest, limit: number): Promise<unknown> {
     if (this.#loss)
       return Promise.reject(new MachineryError(`the guest ${this.label} is gone: ${this.#loss.message}`))
     return new Promise((resolve, reject) => {
@@ -357,9 +377,9 @@ export class Guest extends EventEmitter<GuestEvents> {
         reject(new MachineryError(`the guest ${this.label} did not answer within ${limit / 1000} s`))
       }, limit)
       this.#waiting.set(id, {
-        resolve: () => {
+        resolve: value => {
           clearTimeout(timer)
-          resolve()
+          resolve(value)
         },
         reject: error => {
           clearTimeout(timer)

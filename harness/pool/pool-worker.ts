@@ -113,6 +113,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (isWorkerRequest(message)) this.#requested(message)
     else if ((message as RpcResponse | undefined)?.i === LAST_WORDS) this.#finish()
     if (this.#interruption) return this.#answerForTheDead(message)
+    if (isWorkerRequest(message) && message.type === 'run') return void this.#run(message)
     this.#guest?.sendToWorker({ type: 'vitest', message: this.#coloured(message) })
   }
 
@@ -149,7 +150,6 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #fromWorker(message: FromWorker): void {
     if (message.type === 'vitest') return this.#fromVitestWorker(message.message)
     if (message.type === 'console' || message.type === 'console-pause') return this.#output.console(message)
-    if (message.type === 'file-started') return this.#fileStarted(message.sequence, message.taint)
     if (message.type === 'note') return this.#noted(message)
     if (message.type !== 'call') return
     this.#answerCall(message).then(
@@ -158,9 +158,25 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     )
   }
 
-  #fileStarted(sequence: number, taint: number): void {
-    this.#fileStart = sequence
-    this.#judge?.fileStarted(sequence, taint)
+  /** Hands a file on when it is known what there was before it. */
+  async #run(request: WorkerRequest): Promise<void> {
+    const guest = this.#guest
+    if (!guest) return
+    try {
+      const { sequence, taint } = await guest.fileBegins()
+      this.#fileStart = sequence
+      this.#judge?.fileStarted(sequence, taint)
+      guest.sendToWorker({ type: 'vitest', message: request })
+    } catch (error) {
+      guest.giveUp({ cause: 'machinery', message: messageOf(error) }) // nothing, where it is lost already
+    }
+  }
+
+  async #fileEnded(replaced: readonly string[]): Promise<Failure[]> {
+    const ended = await this.#guest?.fileEnds()
+    if (!ended) return []
+    this.#disturbed ||= ended.loaded.length > 0 || ended.changed || replaced.length > 0
+    return this.#named((await this.#judge?.fileEnded(ended.sequence, ended)) ?? [])
   }
 
   #noted(note: WorkerNote): void {
@@ -184,8 +200,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         return failures
       }
       case 'file-ended':
-        this.#disturbed ||= call.loaded.length > 0
-        return this.#named((await this.#judge?.fileEnded(call.sequence, call)) ?? [])
+        return await this.#fileEnded(call.replaced)
       default:
         return await answerSnapshotCall(call)
     }
@@ -217,14 +232,29 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #answered(response: WorkerResponse): void {
     // A guest that was lost meanwhile is reported on its own; Vitest must not be answered twice.
     if (this.#interruption || this.#guest?.loss) return
-    this.#request = undefined
     if (response.type === 'testfileFinished') {
       this.#output.next()
+      if (response.error !== undefined) this.#workerBroke(response.error)
       this.#watchdog?.stop()
       this.#keepEvidence()
       this.#reusable = response.error === undefined && !this.#disturbed && this.#record.allWell
     }
-    this.emit(response)
+    this.#request = undefined
+    // What it could not tear down concerns nobody but the next file, which gets another guest.
+    if (response.type === 'stopped' && response.error !== undefined) this.#reusable = false
+    this.emit(response.type === 'started' ? response : workerResponse(response.type))
+  }
+
+  /** The worker could not finish the file: its failure, by its name, and not one that nobody has caught. */
+  #workerBroke(error: unknown): void {
+    const { message } = (error ?? {}) as { message?: unknown }
+    const failure = {
+      name: 'WorkerBroken',
+      message: `the test worker could not finish the file, after what its tests have done to it: ${String(message ?? error)}`,
+    }
+    this.#addUnheardFiles(this.#request)
+    const failed = this.#record.fileFailed([failure])
+    if (failed) this.#emitCall('onTaskUpdate', [[failed], [[failed[0], 'suite-finished', undefined]]])
   }
 
   /**
@@ -291,11 +321,15 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   /** Tells Vitest the results of the files that the guest did not finish; `#finish` follows when it has taken them. */
   #reportFiles(request: WorkerRequest): void {
     if (!this.#interruption) return
-    for (const { filepath } of request.context?.files ?? []) {
+    this.#addUnheardFiles(request)
+    this.#emitCall('onTaskUpdate', this.#record.unfinished(this.#interruption), LAST_WORDS)
+  }
+
+  #addUnheardFiles(request: WorkerRequest | undefined): void {
+    for (const { filepath } of request?.context?.files ?? []) {
       const file = this.#record.addUnheard(filepath)
       if (file) this.#emitCall('onCollected', [[file]])
     }
-    this.#emitCall('onTaskUpdate', this.#record.unfinished(this.#interruption), LAST_WORDS)
   }
 
   #finish(): void {

@@ -12,7 +12,7 @@ const LOG_LIMIT = 15_000
 
 /** A guest as far as its log is concerned. */
 type Logging = Pick<Guest, 'label' | 'log'> & {
-  ask(request: { type: 'mark-log'; text: string }): Promise<void>
+  ask(request: { type: 'mark-log'; text: string }): Promise<unknown>
 }
 
 /** All that a kernel has logged until now, which has arrived. */

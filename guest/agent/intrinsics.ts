@@ -1,0 +1,131 @@
+/**
+ * What the test worker cannot do without, as it was before any test ran. A test may replace it for its own time; what it does not put
+ * back is put back for it.
+ */
+
+/** An object, and which of its properties are looked at. */
+interface Watched {
+  readonly name: string
+  readonly object: object
+  readonly keys: readonly PropertyKey[]
+}
+
+interface Kept {
+  readonly name: string
+  readonly object: object
+  readonly key: PropertyKey
+  readonly descriptor: PropertyDescriptor
+  /** What is behind the descriptor: node has `process` and `Buffer` as accessors. */
+  readonly value: unknown
+}
+
+const { getOwnPropertyDescriptor, defineProperty } = Object
+const { ownKeys, apply } = Reflect
+const { push } = Array.prototype
+
+const globals = [
+  ...[
+    'Array',
+    'Boolean',
+    'Error',
+    'Function',
+    'JSON',
+    'Map',
+    'Number',
+    'Object',
+    'Promise',
+    'Proxy',
+    'Reflect',
+  ],
+  ...['RegExp', 'Set', 'String', 'Symbol', 'WeakMap', 'WeakSet', 'Uint8Array', 'Buffer', 'TypeError'],
+]
+
+/** Objects whose functions Vitest and the worker call between tests. */
+const language: readonly Watched[] = [
+  { name: 'globalThis', object: globalThis, keys: globals },
+  ...[Array, Map, Set, Promise, Function, RegExp, WeakMap, WeakSet].map(type => ({
+    name: `${type.name}.prototype`,
+    object: type.prototype as object,
+    keys: ownKeys(type.prototype),
+  })),
+  ...[Array, Object, Promise].map(type => ({
+    name: type.name,
+    object: type,
+    keys: ownKeys(type).filter(
+      key => typeof (type as unknown as Record<PropertyKey, unknown>)[key] === 'function',
+    ),
+  })),
+  { name: 'String.prototype', object: String.prototype, keys: ownKeys(String.prototype) },
+  { name: 'JSON', object: JSON, keys: ['parse', 'stringify'] },
+  { name: 'Reflect', object: Reflect, keys: ownKeys(Reflect) },
+  { name: 'Buffer', object: Buffer, keys: ['from', 'alloc', 'allocUnsafe', 'concat', 'byteLength'] },
+]
+
+/** What tests replace for a file's time with good reason, and leave so: fake timers, mocks. */
+const environment: readonly Watched[] = [
+  {
+    name: 'globalThis',
+    object: globalThis,
+    keys: [
+      ...['process', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'Date'],
+      ...['clearImmediate', 'console', 'queueMicrotask', 'performance', 'structuredClone'],
+    ],
+  },
+  {
+    name: 'process',
+    object: process,
+    keys: [
+      ...['nextTick', 'hrtime', 'memoryUsage', 'cwd', 'exit', 'emit', 'on', 'off', 'listeners', 'env'],
+      ...['emitWarning', 'uptime', 'stdout', 'stderr'],
+    ],
+  },
+]
+
+const kept = { language: keep(language), environment: keep(environment) }
+
+function keep(watched: readonly Watched[]): readonly Kept[] {
+  return watched.flatMap(({ name, object, keys }) =>
+    keys.flatMap(key => {
+      const descriptor = getOwnPropertyDescriptor(object, key)
+      return descriptor ? [{ name, object, key, descriptor, value: heldBy(object, descriptor) }] : []
+    }),
+  )
+}
+
+/** Of accessors only globals are read: others compute, and those of Function.prototype throw. */
+function heldBy(object: object, { value, get, set }: PropertyDescriptor): unknown {
+  return get && set && object === globalThis ? apply(get, object, []) : value
+}
+
+/**
+ * Puts back what a test has replaced of the language itself.
+ * @returns the names of what that was: "Map.prototype.get"
+ */
+export function restoreLanguage(): string[] {
+  return restore(kept.language)
+}
+
+/** Puts back timers, clock, process and the like at a file's end. @returns the names of what was replaced */
+export function restoreEnvironment(): string[] {
+  return restore(kept.environment)
+}
+
+/** By nothing that it restores. */
+function restore(all: readonly Kept[]): string[] {
+  const names: string[] = []
+  for (let index = 0; index < all.length; index++) {
+    const { name, object, key, descriptor, value } = all[index] as Kept
+    const now = getOwnPropertyDescriptor(object, key)
+    if (now?.get === descriptor.get && now !== undefined && heldBy(object, now) === value) continue
+    // A spy that calls through does no harm, and is its test's own to put back.
+    if (typeof now?.value === 'function' && '_isMockFunction' in now.value && all === kept.language) continue
+    apply(push, names, [`${name}.${typeof key === 'symbol' ? 'Symbol' : key}`])
+    try {
+      defineProperty(object, key, descriptor)
+      if (descriptor.set && object === globalThis) apply(descriptor.set, object, [value])
+    } catch {
+      // It was made so that nothing can put it back.
+    }
+  }
+  return names
+}

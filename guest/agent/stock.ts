@@ -1,0 +1,65 @@
+/** What the agent finds at the beginning and the end of a file: from outside the test worker, where no test has been. */
+import { readFileSync, readlinkSync } from 'node:fs'
+import { KernelLogPosition } from './kernel-log.ts'
+import { type Holdings, leftBehind, lostMemory, takeStock } from './leaks.ts'
+import type { FileBegun, FileEnded } from './protocol.ts'
+
+/** What of a process decides what it can do, and is handed on to what runs in it next. */
+const ofStatus = /^(Uid|Gid|Groups|Umask|SigBlk|CapInh|CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):.*$/gm
+const places = [
+  'cwd',
+  'root',
+  ...['mnt', 'net', 'user', 'uts', 'ipc', 'pid', 'cgroup'].map(name => `ns/${name}`),
+]
+
+const log = new KernelLogPosition()
+/** What there was when the file began. */
+let stock: Holdings | undefined
+let condition = ''
+
+/** @param worker the test worker's process */
+export function fileBegins(worker: number): FileBegun {
+  stock = takeStock()
+  condition = conditionOf(worker)
+  return { sequence: log.next, taint: readTaint() }
+}
+
+export async function fileEnds(worker: number): Promise<FileEnded> {
+  const left = takeStock()
+  const memory = await lostMemory()
+  return {
+    sequence: log.next,
+    taint: readTaint(),
+    leaks: stock ? leftBehind(stock, left) : [],
+    loaded: [...left.modules.keys()].filter(name => !stock?.modules.has(name)),
+    memory,
+    changed: conditionOf(worker) !== condition,
+  }
+}
+
+/** User, limits, mounts, namespaces and folders of a process, and how the clock is set, as text that can be compared. */
+function conditionOf(pid: number): string {
+  const read = (name: string) => readFileSync(`/proc/${pid}/${name}`, 'utf8')
+  // Seconds since 1970 when the machine was booted.
+  const boot = Math.round((Date.now() - Number(process.hrtime.bigint() / 1_000_000n)) / 10_000)
+  return [
+    ...(read('status').match(ofStatus) ?? []),
+    read('limits'),
+    read('mountinfo'),
+    ...places.map(place => readlinkIfThere(`/proc/${pid}/${place}`)),
+    String(boot),
+  ].join('\n')
+}
+
+/** A kernel may have no such namespaces. */
+function readlinkIfThere(file: string): string {
+  try {
+    return readlinkSync(file)
+  } catch {
+    return ''
+  }
+}
+
+function readTaint(): number {
+  return Number(readFileSync('/proc/sys/kernel/tainted', 'utf8'))
+}

@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs'
+import type { WorkerState } from './protocol.ts'
+
+/** What a process does, as the kernel tells of its main thread and of all that run. */
+export function stateOf(pid: number): WorkerState {
+  const [, state = '?'] = /\) (\S)/.exec(read(`/proc/${pid}/stat`)) ?? []
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] =
+    read('/proc/stat').split('\n', 1)[0]?.split(/\s+/).slice(1).map(Number) ?? []
+  return { state, stack: read(`/proc/${pid}/stack`), busy: (user + nice + system + irq + softirq) * 10 }
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
