@@ -7,6 +7,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { putCopies } from './copies.ts'
+import { endAtOnce } from './exit.ts'
 import { renewKernel } from './identity.ts'
 import { forwardKernelLog, markKernelLog } from './kernel-log.ts'
 import { mountDebugfs } from './leaks.ts'
@@ -28,10 +29,12 @@ import { fileBegins, fileEnds } from './stock.ts'
 import { stateOf } from './worker-state.ts'
 
 const port = await Port.open(ports.agent)
+endAtOnce()
 const send = (message: FromAgent) => port.send(message)
 const outputs = await Outputs.open()
 const programs = new Programs(outputs, send)
 
+/** @returns what the host is answered with, of data that can be sent */
 async function handle(request: AgentRequest): Promise<unknown> {
   switch (request.type) {
     case 'ping':
@@ -55,7 +58,9 @@ async function handle(request: AgentRequest): Promise<unknown> {
       return await programs.start(request)
     case 'input': {
       const program = programs.get(request.program)
-      return request.data ? program?.write(request.data) : program?.endInput()
+      if (request.data) program?.write(request.data)
+      else program?.endInput()
+      return
     }
     case 'output-taken':
       return programs.get(request.program)?.taken(request.bytes)
