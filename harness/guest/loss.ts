@@ -23,6 +23,8 @@ export interface Loss {
     | 'ended'
   /** In words, for the report. */
   readonly message: string
+  /** Where in the kernel the test worker was, as /proc/PID/stack has it. */
+  readonly stack?: string
 }
 
 /** What the end of QEMU means, by how it ended and what the console showed last. */

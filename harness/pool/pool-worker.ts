@@ -16,6 +16,7 @@ import type { Loss } from '../guest/loss.ts'
 import { evidenceFolder, keepEvidence } from '../verdict/evidence-folder.ts'
 import { type Failure, Judge } from '../verdict/judge.ts'
 import { beginning } from '../verdict/kinds.ts'
+import { describeStack } from '../verdict/report.ts'
 import { inGuest } from './externals.ts'
 import { FileRecord } from './file-record.ts'
 import type { GuestSource } from './guest-source.ts'
@@ -192,6 +193,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         return this.#testStarted(call)
       case 'attempt-ended':
         this.#disturbed ||= call.expected.length > 0
+        if (call.expected.length > 0) this.#watchdog?.oopsExpected()
         return this.#named((await this.#judge?.attemptEnded(call.test, call.sequence, call.expected)) ?? [])
       case 'test-ended': {
         this.#record.testMarkedAsEnded(call.test, call.sequence)
@@ -291,8 +293,14 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (!guest || loss.cause === 'ended') return
     this.#source.onLoss(loss)
     // A decoder that does not come to an end must not keep Vitest from hearing of it.
-    const words = this.#judge?.lastWords(guest.qemu.console).catch(() => '')
-    const places = (await Promise.race([words, sleep(DECODING_LIMIT, '')])) ?? ''
+    const words = Promise.all([
+      this.#judge?.lastWords(guest.qemu.console),
+      describeStack(loss.stack ?? '', this.#source.decoder),
+    ]).then(
+      all => all.filter(Boolean).join('\n\n'),
+      () => '',
+    )
+    const places = await Promise.race([words, sleep(DECODING_LIMIT, '')])
     const evidence = evidenceOf(guest.log, guest.qemu.console, this.#logStart)
     // What the kernel dies of says more than that it died.
     const cause = /^kernel panic: Fatal exception/.test(loss.message) ? places.split('\n')[0] : undefined

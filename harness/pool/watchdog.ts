@@ -1,9 +1,16 @@
 import { longestTimer } from '../base/timers.ts'
 import type { Guest } from '../guest/guest.ts'
+import type { KernelLogRecord } from '../guest/kernel-log.ts'
 
 /** How often a guest at work is asked whether it lives, and how long it may take to answer. */
 const PING_EVERY = 3_000
 const PING_LIMIT = 10_000
+/** How long a file may go on when its kernel has lost one of its own threads, for which others may wait for ever. */
+const OOPS_LIMIT = 5_000
+/** What a kernel says that has lost a task for good, and of what kind of task it says what it worked at. */
+const oops = /^(?:BUG: unable to handle|BUG: kernel NULL pointer|Oops: |general protection fault)/
+const ofWorkqueue = /^Workqueue: /
+const endOfReport = /^---\[ end trace /
 /** How long after its own time limit a test may still keep its event loop to itself. */
 const STUCK_AFTER = 10_000
 
@@ -12,6 +19,16 @@ export class Watchdog {
   readonly #guest: Guest
   #pings: NodeJS.Timeout | undefined
   #stuck: NodeJS.Timeout | undefined
+  #oops: string | undefined
+  #oopsed: NodeJS.Timeout | undefined
+  readonly #onRecord = ({ facility, text }: KernelLogRecord) => {
+    if (facility !== 0) return
+    if (oops.test(text)) this.#oops ??= text
+    if (endOfReport.test(text)) this.#oops = undefined
+    if (this.#oops === undefined || !ofWorkqueue.test(text)) return
+    const message = `the kernel has lost a worker thread, and the file did not end within ${OOPS_LIMIT / 1000} s: ${this.#oops}`
+    this.#oopsed ??= setTimeout(() => this.#guest.giveUp({ cause: 'panic', message }), OOPS_LIMIT)
+  }
 
   constructor(guest: Guest) {
     this.#guest = guest
@@ -19,6 +36,7 @@ export class Watchdog {
 
   /** A file is at work. */
   start(): void {
+    if (!this.#pings) this.#guest.log.on('record', this.#onRecord)
     this.#pings ??= setInterval(() => {
       this.#guest.ping(PING_LIMIT).catch(() => {
         this.#guest.giveUpFrozen(`the guest froze: nothing in it has answered for ${PING_LIMIT / 1000} s`)
@@ -33,7 +51,7 @@ export class Watchdog {
     if (timeout <= 0 || timeout > longestTimer - STUCK_AFTER) return
     this.#stuck = setTimeout(() => {
       const message = `the test did not give control back within ${(timeout + STUCK_AFTER) / 1000} s (its own limit is ${timeout / 1000} s)`
-      this.#guest.giveUp({ cause: 'worker', message })
+      void this.#giveUpStuck(message)
     }, timeout + STUCK_AFTER)
   }
 
@@ -41,8 +59,24 @@ export class Watchdog {
     clearTimeout(this.#stuck)
   }
 
+  /** An oops is what a test is about. */
+  oopsExpected(): void {
+    clearTimeout(this.#oopsed)
+    this.#oopsed = undefined
+    this.#oops = undefined
+  }
+
+  /** Where in the kernel it waits says more than that it does. */
+  async #giveUpStuck(message: string): Promise<void> {
+    const state = await this.#guest.workerState().catch(() => undefined)
+    const stack = state && state.state !== 'R' ? state.stack : ''
+    this.#guest.giveUp({ cause: 'worker', message, ...(stack ? { stack } : {}) })
+  }
+
   /** Nothing runs any more. */
   stop(): void {
+    this.oopsExpected()
+    this.#guest.log.off('record', this.#onRecord)
     clearInterval(this.#pings)
     clearTimeout(this.#stuck)
     this.#pings = undefined

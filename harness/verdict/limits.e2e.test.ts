@@ -7,14 +7,14 @@ import { type CliResult, runCli } from '../fixtures/cli.ts'
 const suite =
   "import { test } from 'vitest'\ntest('quick', () => {})\ntest('slow', () => new Promise(() => {}))\ntest('after', () => {})\n"
 
-async function runWith(settings: string, files: readonly string[]): Promise<CliResult> {
+async function runWith(settings: string, files: readonly string[], content = suite): Promise<CliResult> {
   const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   writeFileSync(
     path.join(folder, 'netlink-vmtest.config.ts'),
     `export default { suites: ['*.test.ts'], ${settings} }`,
   )
-  for (const file of files) writeFileSync(path.join(folder, file), suite)
+  for (const file of files) writeFileSync(path.join(folder, file), content)
   return await runCli(['--max-workers=1', '--reporter=verbose'], { cwd: folder })
 }
 
@@ -37,5 +37,46 @@ test("a run's limit: the files after it fail without being run", async () => {
   const { status, stdout } = await runWith('runTimeout: 5000, testTimeout: 60000', ['a.test.ts', 'b.test.ts'])
   expect(stdout.match(/GuestLost: the run took longer than 5 s \(runTimeout\)/g)).toHaveLength(2)
   expect(stdout).toMatch(/FAIL .* b\.test\.ts/)
+  expect(status).toBe(1)
+})
+
+const faults = path.resolve(import.meta.dirname, '../fixtures/faults-module')
+
+/** Makes a fault in a test that waits for more than its file is given by the kernel. */
+const faulty = (fault: string) => `
+  import { writeFileSync } from 'node:fs'
+  import { loadModule } from 'netlink-vmtest/testing'
+  import { test } from 'vitest'
+  test('faulty', async () => {
+    loadModule('faults')
+    writeFileSync('/proc/faults', '${fault}')
+    await new Promise(() => {})
+  })`
+
+test('a worker that waits in the kernel: the verdict says where, with lines', async () => {
+  const { status, stdout } = await runWith(
+    `testTimeout: 500, modules: '${faults}'`,
+    ['a.test.ts'],
+    faulty('waits'),
+  )
+  expect(stdout).toContain(
+    'GuestLost: the test did not give control back within 10.5 s (its own limit is 0.5 s)',
+  )
+  expect(stdout).toMatch(
+    /the test worker waits in the kernel:\n(?: +at .*\n)* +at fault_waits \[faults\] faults\.c:\d+/,
+  )
+  expect(status).toBe(1)
+})
+
+test('an oops in a thread of the kernel ends the file: who waits for it would for ever', async () => {
+  const { status, stdout } = await runWith(
+    `testTimeout: 100000, modules: '${faults}'`,
+    ['a.test.ts'],
+    faulty('work_null'),
+  )
+  expect(stdout).toMatch(
+    /GuestLost: the kernel has lost a worker thread, and the file did not end within 5 s: BUG: /,
+  )
+  expect(stdout).toMatch(/at fault_null \[faults\] faults\.c:\d+/)
   expect(status).toBe(1)
 })

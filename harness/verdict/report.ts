@@ -33,6 +33,24 @@ export async function headOf({ splat, count }: Counted, decoder: Decoder | undef
   return [title, ...frames.slice(0, FRAMES)].join('\n')
 }
 
+/** A stack as /proc/PID/stack has it, "[<0>] function+0x1/0x2 [module]", with places; empty where there is none. */
+export async function describeStack(stack: string, decoder: Decoder | undefined): Promise<string> {
+  const frames = [...stack.matchAll(/^\[<0>\] (\S+)\+0x([\da-f]+)\/0x([\da-f]+)(?: \[(\w+)\])?/gm)].map(
+    ([, name = '', offset = '', size = '', module]): Frame => ({
+      function: name,
+      offset: Number.parseInt(offset, 16),
+      size: Number.parseInt(size, 16),
+      certain: true,
+      module,
+    }),
+  )
+  const places = (await decoder?.places(frames)) ?? []
+  const lines = frames.map(
+    (frame, index) => `  at ${functionOf(frame)}${places[index] ? ` ${places[index]}` : ''}`,
+  )
+  return lines.length > 0 ? ['the test worker waits in the kernel:', ...lines].join('\n') : ''
+}
+
 function functionOf(frame: Frame): string {
   return frame.module === undefined ? frame.function : `${frame.function} [${frame.module}]`
 }
