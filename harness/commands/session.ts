@@ -125,9 +125,9 @@ export async function startCommand(
   }
 }
 
-/** The exit status that a shell gives for it. */
+/** The exit status that a shell gives for it; 128 where a real-time signal ended it, whose number Node does not tell. */
 export function statusOf(exit: ProgramExit, signals: Readonly<Record<string, number>>): number {
-  return exit.signal === null ? (exit.code ?? 0) : 128 + (signals[exit.signal] ?? 0)
+  return exit.signal === null ? (exit.code ?? 128) : 128 + (signals[exit.signal] ?? 0)
 }
 
 /** Reads `NAME [PARAMETER=VALUE...]`. */

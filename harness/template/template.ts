@@ -9,6 +9,7 @@ import { cached, contentKey, discard } from '../base/cache.ts'
 import { withCore } from '../base/cores.ts'
 import { isErrno, MachineryError } from '../base/errors.ts'
 import type { Progress } from '../base/progress.ts'
+import { withLimit } from '../base/wait.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
 import { runInGuest } from '../guest/guest-program.ts'
 import { qemuIdentity } from '../qemu/qemu.ts'
@@ -18,6 +19,8 @@ import { bootWithClock } from './clock.ts'
 import { warmUp } from './warm.ts'
 
 const SAVE_LIMIT = 60_000
+/** Half a minute on a debug kernel under emulation. */
+const WARM_UP_LIMIT = 300_000
 /** What a restored guest is given, in number and size. */
 const likeModulesFolder = '/run/warm-up'
 const likeModules = [0, 1, 2, 3].map(each => ({
@@ -118,13 +121,13 @@ async function buildTemplate(
     const guest = await bootWithClock(spec, ram, progress)
     try {
       update('warm up')
-      await guest.deliver(own.files)
-      const [failure] = await warmUp(guest, own.folder, spec.worker)
+      const [failure] = await withLimit(
+        warm(guest, own, spec),
+        WARM_UP_LIMIT,
+        `the guest ${spec.label} was not warm after ${WARM_UP_LIMIT / 1000} s`,
+      )
       if (failure !== undefined)
         progress.note(`the template of ${spec.label} is not warm, so that files take longer: ${failure}`)
-      // The agent's part of a restore, so that its code is compiled too. Nothing of it stays.
-      for (let round = 0; round < 3; round++) await guest.renew(likeModules)
-      await runInGuest(guest, { command: ['rm', '-r', likeModulesFolder], folder: '/', environment: {} })
       const splats = await bootSplats(guest, new Decoder(symbols))
       update('save')
       await guest.qemu.save(state, SAVE_LIMIT)
@@ -145,6 +148,16 @@ async function buildTemplate(
       await guest.end()
     }
   })
+}
+
+/** @returns what of the warm-up file failed */
+async function warm(guest: Guest, own: Delivered['package'], { worker }: GuestSpec): Promise<string[]> {
+  await guest.deliver(own.files)
+  const failures = await warmUp(guest, own.folder, worker)
+  // The agent's part of a restore, so that its code is compiled too. Nothing of it stays.
+  for (let round = 0; round < 3; round++) await guest.renew(likeModules)
+  await runInGuest(guest, { command: ['rm', '-r', likeModulesFolder], folder: '/', environment: {} })
+  return failures
 }
 
 function savedGuest(folder: string): Template {
