@@ -118,12 +118,14 @@ async function* runOnce(
   } finally {
     const patience = isFailed || signal?.aborted ? LITTLE : Math.min(limit, LONG)
     const hasEnded = await inbox.leaveDump(pending, patience)
-    if (!hasEnded && !isFailed)
-      // biome-ignore lint/correctness/noUnsafeFinally: it was left by `break`, and nothing else is to be thrown
-      throw new TimeoutError(
+    if (!hasEnded && !isFailed) {
+      const late = new TimeoutError(
         `end of the ${pending.name}, which was left and yet goes on,`,
         patience,
         'close the socket to end it',
       )
+      // biome-ignore lint/correctness/noUnsafeFinally: it was left by `break`, and nothing else is to be thrown
+      throw signal?.aborted ? signal.reason : late
+    }
   }
 }

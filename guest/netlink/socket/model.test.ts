@@ -23,6 +23,30 @@ import { type FakeSocket, type Sent, sockets } from './fake-kernel.ts'
 
 vi.mock('./libc.ts', async () => (await import('./fake-kernel.ts')).libc)
 vi.mock('./poller.ts', async () => (await import('./fake-kernel.ts')).poller)
+/** When turns of the event loop are due and time goes on: a part of the sequence, and no matter of how fast this machine is. */
+const due = vi.hoisted(() => ({ pattern: [false], at: 0, time: 0 }))
+vi.mock('./fairness.ts', async original => {
+  const fairness = await original<typeof import('./fairness.ts')>()
+  let coming: Promise<void> | undefined
+  const isNext = () => due.pattern[due.at++ % due.pattern.length] === true
+  return {
+    ...fairness,
+    now: () => {
+      if (isNext()) due.time += 20
+      return due.time
+    },
+    isTurnDue: () => coming !== undefined || isNext(),
+    turn: () => {
+      coming ??= new Promise(resolve => {
+        setImmediate(() => {
+          coming = undefined
+          resolve()
+        })
+      })
+      return coming
+    },
+  }
+})
 
 const runs = Number(process.env.MODEL_RUNS ?? 10_000)
 const TYPE = 40
@@ -78,7 +102,12 @@ const call = fc.oneof(
   fc.record({ call: fc.constant('stray' as const), item: fc.constantFrom<Item>(...strays, 'short') }),
   fc.record({ call: fc.constantFrom('tick' as const, 'release' as const, 'abort' as const) }),
 )
-const sequence = fc.record({ listens: fc.boolean(), calls: fc.array(call, { minLength: 1, maxLength: 10 }) })
+const pattern = fc.oneof(fc.constant([false]), fc.array(fc.boolean(), { minLength: 1, maxLength: 8 }))
+const sequence = fc.record({
+  pattern,
+  listens: fc.boolean(),
+  calls: fc.array(call, { minLength: 1, maxLength: 10 }),
+})
 
 /** A request that was sent, and what is to come of it. */
 interface Exchange {
@@ -305,7 +334,8 @@ async function settle(): Promise<void> {
 
 it('whatever comes goes where it belongs', { timeout: 300_000 }, async () => {
   await fc.assert(
-    fc.asyncProperty(sequence, async ({ listens, calls }) => {
+    fc.asyncProperty(sequence, async ({ pattern, listens, calls }) => {
+      Object.assign(due, { pattern, at: 0 })
       const world = new World()
       const { socket, fake } = world
       if (listens) socket.receiveNow()
