@@ -103,8 +103,7 @@ export class Delivery {
       const files = own.map(({ path, content }) => ({ path: inGuest(path), content }))
       return { files, order: files.map(({ path }) => path) }
     }
-    const { label } = this.#kernel
-    throw new UsageError(`there is no module ${name}: ${this.#underTest}, and ${label} has none of that name`)
+    throw new UsageError(`there is no module ${name}: ${this.#underTest}`)
   }
 
   get #underTest(): string {

@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { cacheRoot, locked } from '../../harness/base/cache.ts'
@@ -41,6 +42,10 @@ export class CorruptPackage extends MachineryError {
   }
 }
 
+/** Bytes without which nothing can be written, and how often that is looked at, in milliseconds. */
+const LEAST_ROOM = 64 * 1024
+const LOOK_EVERY = 1_000
+
 const helper = '/usr/lib/apt/apt-helper'
 
 /**
@@ -64,10 +69,13 @@ export async function openArchive(options: {
       path.join(root, 'sources/debian.sources'),
       suites.map(suite => entry(sources, suite)).join('\n'),
     )
-    const update = await runTool('apt-get', ['update', '-o', 'APT::Get::List-Cleanup=false'], {
-      env: environment,
-      timeout: 600_000,
-    })
+    const update = await whileRoom(root, signal =>
+      runTool('apt-get', ['update', '-o', 'APT::Get::List-Cleanup=false'], {
+        env: environment,
+        timeout: 600_000,
+        signal,
+      }),
+    )
     throwIfFull(update)
     const listed = await runToolOrFail(
       'apt-get',
@@ -202,10 +210,31 @@ async function write(file: string, content: string): Promise<void> {
 
 /** A tool that ran out of disk says so in its own words. */
 export function throwIfFull({ all }: Pick<ToolResult, 'all'>): void {
-  if (all.includes('No space left on device'))
-    throw new MachineryError(
-      `no space left below ${cacheRoot()}: free some, or set XDG_CACHE_HOME to a larger disk`,
-    )
+  if (all.includes('No space left on device')) throw full()
+}
+
+function full(): MachineryError {
+  return new MachineryError(
+    `no space left below ${cacheRoot()}: free some, or set XDG_CACHE_HOME to a larger disk`,
+  )
+}
+
+/** Ends work that finds no room any more: apt's methods (2.6) may wait for each other for ever then. */
+async function whileRoom<T>(folder: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const ending = new AbortController()
+  const looking = setInterval(() => {
+    try {
+      const { bavail, bsize } = statfsSync(folder)
+      if (bavail * bsize < LEAST_ROOM) ending.abort(full())
+    } catch {
+      // The cache was deleted, which it may be: apt says so itself.
+    }
+  }, LOOK_EVERY)
+  try {
+    return await work(ending.signal)
+  } finally {
+    clearInterval(looking)
+  }
 }
 
 function unreachable(
