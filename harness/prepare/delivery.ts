@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type DeliveredFile, guestPaths } from '../../guest/agent/protocol.ts'
 import { bundleGuestPackage, type GuestPackage } from '../../images/guest-runtime.ts'
@@ -127,6 +127,8 @@ export class Delivery {
    * @throws ModuleError with the compiler's lines; the files stay as they were
    */
   async buildModules(): Promise<void> {
+    for (const { dir } of this.#folders)
+      if (!existsSync(dir)) throw new UsageError(`there is no module directory ${dir}`)
     this.#built = await buildModules(this.#kernel, this.#folders, { progress: this.#progress })
     const modules = new Map(
       [...this.#built].map(([name, { file }]) => [

@@ -25,7 +25,7 @@ beforeEach(() => {
 
 function shareAllButTemplates(): void {
   const root = path.join(cache, 'netlink-vmtest')
-  for (const kind of ['apt', 'kernels', 'images', 'modules', 'verdicts'])
+  for (const kind of ['apt', 'kernels', 'images', 'inputs', 'modules', 'verdicts'])
     symlinkSync(path.join(cacheRoot(), kind), path.join(root, kind))
 }
 const templates = () => readdirSync(path.join(cache, 'netlink-vmtest/templates'))
