@@ -67,7 +67,7 @@ describe('what is left is found', () => {
       if (round++ === 0) while (subscriber.receiveNow() !== undefined);
       leave(64)
     }, 2)
-    // Where kmemleak looks for lost objects at the end of the file: these are not lost.
+    // kmemleak looks for lost objects at the end of the file; these are not lost.
     if (kernel.hasKmemleak) expect(growth).toEqual({})
     else expect(growth).toMatchObject({ skbuff_head_cache: expect.closeTo(64, -1) })
   })
