@@ -130,7 +130,7 @@ class SlabCaches {
       try {
         writeSync(fd, YES)
       } catch (error) {
-        // The cache was removed with its module, and may exist anew.
+        // The cache was removed with its module, and may exist again.
         if ((error as NodeJS.ErrnoException).code !== 'ENODEV') throw error
         closeSync(fd)
         this.#shrink.delete(cache)

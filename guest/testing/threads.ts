@@ -67,7 +67,7 @@ export async function inThread<Input, Output>(
     })
     // By name, because node has listeners of its own on it.
     for (const event of ['message', 'error', 'exit']) thread.removeAllListeners(event)
-    // It does not keep the process alive.
+    // An idle thread does not keep the process alive.
     thread.unref()
     idle.push(thread)
     if ('error' in answer) throw answer.error

@@ -1,4 +1,4 @@
-/** A thousand messages of each kind, after which the kernel has as much in its slab caches as before. */
+/** Slab caches do not grow by a thousand messages of each kind. */
 import { attr, NLM_F_ACK, NLM_F_ECHO } from 'netlink-vmtest/netlink'
 import {
   asUser,

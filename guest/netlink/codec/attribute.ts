@@ -299,7 +299,7 @@ export class Attribute {
     return readText(this.payload, 0, this.payload.length)
   }
 
-  /** The attributes inside, whether NLA_F_NESTED is set or not. Offsets count from the payload's first byte. */
+  /** The attributes inside, with or without NLA_F_NESTED. Offsets count from the payload's first byte. */
   attributes(): Attribute[] {
     return parseAttributesAt(this.payload, 0, this.payload.length, 0)
   }

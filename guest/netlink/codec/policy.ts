@@ -24,7 +24,7 @@ const typeNames =
 
 /** The values that a family accepts for an attribute. What the kernel did not send is absent. */
 export interface AttributePolicy {
-  /** NL_ATTR_TYPE_ without its prefix: 'U32', 'NUL_STRING', 'NESTED' ...; 'TYPE' and a number where unknown. */
+  /** NL_ATTR_TYPE_ without its prefix: 'U32', 'NUL_STRING', 'NESTED' ...; 'TYPE' and a number if unknown. */
   type?: string
   /** The least value of an integer. */
   minimum?: bigint

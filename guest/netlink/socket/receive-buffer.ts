@@ -93,7 +93,7 @@ export function receiveDatagram(fd: number): Datagram | undefined {
 
 /**
  * Datagrams taken at once. V8 counts their areas though nobody touches them: from 64 MiB on it collects
- * garbage at the first request of each process and thread (docs/measurements.md, Netlink client).
+ * garbage at the first request of each process and thread (docs/measurements.md, Start of programs).
  */
 const SLOTS = 8
 /**
