@@ -1,4 +1,4 @@
-/** Whoever writes tests reads in the editor what a name means: all that the two libraries export has a docstring. */
+/** All exports of the two libraries have docstrings, which authors of tests see in their editors. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseSync } from 'vite'
@@ -46,34 +46,34 @@ it('tells what lacks a docstring from what has one', () => {
   ])
 })
 
-/** As much of a node of the parser's (ESTree) as is looked at here. */
+/** The fields of the parser's nodes (ESTree) that are used here. */
 interface Node {
   readonly type: string
   readonly start: number
   readonly [field: string]: unknown
 }
 
-/** A declaration where it stands, which is what its docstring stands before. */
+/** A declaration and its statement, which the docstring is before. */
 interface Declared {
   readonly module: Module
   readonly statement: Node
   readonly declaration: Node
 }
 
-/** What another file exports under this name. */
+/** An export of another file. */
 interface Reference {
   readonly file: string
   readonly name: string
 }
 
 interface Module {
-  /** What it declares, whether exported or not. */
+  /** All declarations, exported or not. */
   readonly own: ReadonlyMap<string, Declared>
-  /** What it exports by name. */
+  /** Its exports by name. */
   readonly exported: ReadonlyMap<string, Declared | Reference>
   /** The files that it exports all of, and the prefix by which: `rtnetlink.`, or none. */
   readonly whole: readonly { readonly file: string; readonly prefix: string }[]
-  /** Where the code begins that a docstring stands right before. */
+  /** Offsets of code that directly follows a docstring. */
   readonly documented: ReadonlySet<number>
 }
 
@@ -117,7 +117,7 @@ function read(file: string, source = readFileSync(file, 'utf8')): Module {
   return module
 }
 
-/** Everything that can be imported from a file, by its name there; a namespace's members as `rtnetlink.link`. */
+/** All exports of a file by name; members of a namespace as `rtnetlink.link`. */
 function exportsOf(file: string): Map<string, Declared> {
   const { exported, whole } = read(file)
   const found = new Map<string, Declared>()
@@ -131,14 +131,14 @@ function exportsOf(file: string): Map<string, Declared> {
   return found
 }
 
-/** The names that are without a docstring: the declaration's, and those of its public members. */
+/** The declaration and its public members, by name, if they lack a docstring. */
 function undocumented(name: string, { module, statement, declaration }: Declared): string[] {
   const isDocumented = ({ start }: Node) => module.documented.has(start)
   const known = new Set<string>()
   const lacking = isDocumented(statement) ? [] : [name]
   for (const member of membersOf(declaration)) {
     const full = `${name}.${nameOf(member.key)}`
-    // of several signatures, and of a getter and its setter, the first
+    // of overloads, and of a getter and its setter, the first
     if (known.has(full)) continue
     known.add(full)
     if (!isDocumented(member)) lacking.push(full)
@@ -146,7 +146,10 @@ function undocumented(name: string, { module, statement, declaration }: Declared
   return lacking
 }
 
-/** The public members that have names; symbols' meanings are the language's, and an object's may be those of its type. */
+/**
+ * The public members with names. Symbols have the language's meaning; an object with a type annotation has
+ * its type's.
+ */
 function membersOf(declaration: Node): Node[] {
   const [declarator] = (declaration.declarations ?? []) as {
     id: { typeAnnotation: unknown }

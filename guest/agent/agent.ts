@@ -1,6 +1,6 @@
 /**
- * The guest's agent: the first process of ours in the guest. It starts the test worker, puts files where the host
- * wants them, runs programs for it, and answers its pings from an event loop that no test can block.
+ * The guest's agent, the first of our processes in the guest. It starts the test worker, writes files and
+ * runs programs for the host, and answers pings from an event loop that no test can block.
  */
 import { spawn } from 'node:child_process'
 import fs from 'node:fs'
@@ -34,7 +34,7 @@ const send = (message: FromAgent) => port.send(message)
 const outputs = await Outputs.open()
 const programs = new Programs(outputs, send)
 
-/** @returns what the host is answered with, of data that can be sent */
+/** @returns the answer to the host, which can be serialised */
 async function handle(request: AgentRequest): Promise<unknown> {
   switch (request.type) {
     case 'ping':
@@ -81,7 +81,7 @@ function deliver(files: readonly DeliveredFile[]): void {
   for (const file of files) {
     fs.mkdirSync(path.dirname(file.path), { recursive: true })
     const rest = file.prepend && fs.existsSync(file.path) ? fs.readFileSync(file.path) : Buffer.alloc(0)
-    // A new file in place of an old one, which may be running.
+    // A new file replaces the old one, which may be running.
     fs.rmSync(file.path, { force: true })
     fs.writeFileSync(file.path, Buffer.concat([file.content, rest]), { mode: file.mode ?? 0o644 })
   }
@@ -94,8 +94,8 @@ function codeOf(error: unknown): { code?: string } {
 let workerPid: number | undefined
 
 /**
- * An oops ends a thread, not its process: where it was the worker's main thread, the others stay, and wait for ever for what it
- * was about to do.
+ * An oops ends a thread, not its process: if it was the worker's main thread, the other threads wait for
+ * ever.
  */
 function endHalfDeadWorker(): void {
   if (workerPid === undefined) return
@@ -103,13 +103,13 @@ function endHalfDeadWorker(): void {
     const [, state] = /\) (\S)/.exec(fs.readFileSync(`/proc/${workerPid}/stat`, 'utf8')) ?? []
     if (state === 'Z') process.kill(workerPid, 'SIGKILL')
   } catch {
-    // It has ended, which is told elsewhere.
+    // It has ended, which is reported elsewhere.
   }
 }
 
 function startWorker(): void {
-  // Colours are decided when the worker loads, before the host has said what it wants: on here, and switched off by
-  // Vitest's own start message (config.disableColors) where they are not wanted.
+  // Colours are decided when the worker loads, before the host sends its configuration: they are on, and
+  // Vitest's start message (config.disableColors) switches them off.
   const flags = [nodeFlags, workerFlags].flatMap(
     name => process.env[name]?.split(',').filter(Boolean).map(decodeURIComponent) ?? [],
   )

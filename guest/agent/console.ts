@@ -2,7 +2,7 @@ import { Console } from 'node:console'
 import { relative } from 'node:path'
 import type { ConsoleOutput } from './protocol.ts'
 
-/** What of Vitest's worker state says for whom something is printed, at the time of a call. */
+/** The parts of Vitest's worker state that tell which task prints. */
 export interface PrintingState {
   readonly config: {
     readonly root: string
@@ -16,15 +16,15 @@ type Printed = Extract<ConsoleOutput, { type: 'console' }>
 
 const { queueMicrotask } = globalThis
 const { now } = Date
-/** Characters in one message. */
+/** Most characters in one message. */
 const PIECE = 64 * 1024
-/** Calls without a pause until they are taken for a flood, which goes piece by piece. */
+/** Calls without a pause that make a flood, which is sent in pieces. */
 const FLOOD = 1_000
 
 /**
- * The console that tests have: as Vitest's own (createCustomConsole of vitest 5.1.1), but what is printed is sent before the call
- * returns, so that it outlives whatever the test does next; only a flood has its last piece sent at its end. What is printed without
- * a pause is one block: its end is told in a microtask.
+ * The console of tests: as Vitest's (createCustomConsole of vitest 5.1.1), but text is sent before the call
+ * returns, so that it survives whatever the test does next. Only the last piece of a flood is sent at its
+ * end. Text printed without a pause is one block, whose end is sent in a microtask.
  */
 export function createTestConsole(state: PrintingState, send: (output: ConsoleOutput) => void): Console {
   let calls = 0
@@ -76,7 +76,7 @@ export function createTestConsole(state: PrintingState, send: (output: ConsoleOu
   })
 }
 
-/** What printed while no task runs, by the file that called. */
+/** The file that printed while no task runs. */
 function caller(root: string): string {
   const stack = stackOf(0)
   const index = stack.findIndex(line => line.includes('at Console.value'))
@@ -84,7 +84,7 @@ function caller(root: string): string {
   return index >= 0 && file ? relative(root, file) : '__vitest__unknown_test__'
 }
 
-/** Where it was called; console.trace() says it itself. */
+/** The place of the call; console.trace() prints it itself. */
 function originOf(stream: 'stdout' | 'stderr'): string | undefined {
   const stack = stackOf(6)
   if (stream === 'stderr' && stack.some(line => line.includes('at Console.trace'))) return undefined

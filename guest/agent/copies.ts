@@ -3,8 +3,8 @@ import path from 'node:path'
 import type { CopiedEntry } from './protocol.ts'
 
 /**
- * Puts what the host copies where it belongs, in this order. A folder that is there already stays as it is.
- * @throws Error that begins with the place, with the `code` of the failed system call
+ * Writes the files, folders and links that the host copies, in this order. An existing folder stays as it is.
+ * @throws Error whose text begins with the path, with the `code` of the failed system call
  */
 export function putCopies(entries: readonly CopiedEntry[]): void {
   for (const entry of entries) {
@@ -28,10 +28,10 @@ function put(place: Buffer, entry: CopiedEntry): void {
       fs.symlinkSync(Buffer.from(entry.target), place)
       return
     case 'file':
-      // A new file in place of an old one, which may be running.
+      // A new file replaces the old one, which may be running.
       if (!entry.append) makeWay(place)
       fs.writeFileSync(place, entry.content, { flag: 'a' })
-      // Not left to open(2), which the umask has a say in.
+      // The umask changes the mode of open(2).
       fs.chmodSync(place, entry.mode)
   }
 }

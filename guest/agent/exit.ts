@@ -13,15 +13,15 @@ const onExit = libc.func('int on_exit(uintptr_t, void *)') as (
   argument: null,
 ) => number
 
-/** What of `process` decides how it ends, beside what its types tell. */
+/** Members of `process` that its types lack. */
 interface Ending {
   reallyExit(code?: number): never
   _fatalException(error: unknown, fromPromise: boolean): boolean
 }
 
 /**
- * Lets this process end at once, however it ends. Node would wait for its thread pool, one thread of which reads from the host until
- * the host says something (uv_library_shutdown, libuv 1.38).
+ * Makes this process end at once, in every way. Node waits for its thread pool (uv_library_shutdown, libuv
+ * 1.38), in which one thread reads from the host for as long as the host is silent.
  */
 export function endAtOnce(): void {
   const ending = process as unknown as Ending
@@ -29,7 +29,7 @@ export function endAtOnce(): void {
   const { writeSync } = fs
   const status = () => Number(process.exitCode ?? 0)
   ending.reallyExit = (code = status()) => exitNow(code) as never
-  // What nobody catches: node would print it, and then wait.
+  // Uncaught errors: node would print them, and then wait.
   ending._fatalException = (error, fromPromise) => {
     if (handle.call(process, error, fromPromise)) return true
     try {
@@ -39,6 +39,6 @@ export function endAtOnce(): void {
     }
     return false
   }
-  // exit(3), by a test's own library calls. glibc calls it with the status.
+  // For exit(3), called by a test through a library. glibc passes the status.
   onExit(dlsym(null, '_exit'), null)
 }

@@ -20,7 +20,7 @@ test('messages arrive whole and in order, in whatever pieces their bytes come', 
       fc.array(
         fc.oneof(
           fc.anything({ withBigInt: true, withMap: true }).map(message => ({ message, encode: encodeFrame })),
-          // as JSON has them: without -0
+          // as JSON keeps them: without -0
           fc.json().map(text => ({
             message: JSON.parse(JSON.stringify(JSON.parse(text))),
             encode: encodePlainFrame,

@@ -1,14 +1,14 @@
 import v8 from 'node:v8'
 
-/** No message of ours comes near this; a longer one means that the byte stream is out of step. */
+/** No message comes near this; a longer one means that the byte stream is out of step. */
 const LONGEST = 256 * 1024 * 1024
 
-/** In a frame's length: its message is JSON. */
+/** The bit of a frame's length for a message in JSON. */
 const JSON_MARK = 0x8000_0000
 
 /**
- * A message as it travels on a port: its length in bytes (u32, little-endian), then the message as `v8.serialize`
- * writes it, which keeps what Vitest sends: Map, Date, undefined, cycles, errors.
+ * A message on a port: its length in bytes (u32, little-endian), then the message by `v8.serialize`, which
+ * keeps all that Vitest sends: Map, Date, undefined, cycles, errors.
  */
 export function encodeFrame(message: unknown): Buffer {
   const body = v8.serialize(message)
@@ -18,7 +18,7 @@ export function encodeFrame(message: unknown): Buffer {
   return frame
 }
 
-/** The same for a plain message, whose JSON says all of it: a quarter of the work, for what is sent at each test. */
+/** As {@link encodeFrame}, as JSON, which is cheaper: for the messages of each test, which JSON keeps. */
 export function encodePlainFrame(message: unknown): Buffer {
   const text = JSON.stringify(message)
   const length = Buffer.byteLength(text)
@@ -28,7 +28,7 @@ export function encodePlainFrame(message: unknown): Buffer {
   return frame
 }
 
-/** Puts messages together again from pieces of any size. */
+/** Joins pieces of any size to messages. */
 export class FrameDecoder {
   readonly #onMessage: (message: unknown) => void
   #pieces: Buffer[] = []
@@ -38,7 +38,7 @@ export class FrameDecoder {
     this.#onMessage = onMessage
   }
 
-  /** @throws Error when the bytes cannot be a frame: the port is then of no more use */
+  /** @throws Error when the bytes cannot be a frame: the port cannot be used any more */
   push(piece: Buffer): void {
     this.#pieces.push(piece)
     this.#length += piece.length

@@ -2,21 +2,21 @@ import fs from 'node:fs'
 import koffi from 'koffi'
 
 /**
- * What a restored guest must not share with the others of its template: the time, and all that is random. The
- * processes do their part in `renewProcess`.
+ * What a restored guest must not share with other guests of its template: the time, and randomness. Processes
+ * renew theirs by `renewProcess`.
  */
 const libc = koffi.load('libc.so.6')
 const settime = libc.func('int clock_settime(int clock, const void *time)')
 const ioctl = libc.func('int ioctl(int fd, unsigned long request, const void *argument)')
 
 const CLOCK_REALTIME = 0
-/** _IOW('R', 3, int[2]) and _IO('R', 7) of linux/random.h; the second is there since 4.14. */
+/** _IOW('R', 3, int[2]) and _IO('R', 7) of linux/random.h; the second exists since 4.14. */
 const RNDADDENTROPY = 0x40085203
 const RNDRESEEDCRNG = 0x5207
 
 /**
- * Sets the clock and gives the kernel's random generator new, credited entropy; then it reseeds at once, also where
- * there is no VMGENID device or driver (before 5.18) that would tell it that it was copied.
+ * Sets the clock, gives the kernel's random generator new, credited entropy, and reseeds it at once: kernels
+ * without a driver for VMGENID (before 5.18) do not notice that they were copied.
  * @param time milliseconds since 1970
  */
 export function renewKernel(time: number, entropy: Uint8Array): void {

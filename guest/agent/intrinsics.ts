@@ -1,9 +1,9 @@
 /**
- * What the test worker cannot do without, as it was before any test ran. A test may replace it for its own time; what it does not put
- * back is put back for it.
+ * Built-ins that the test worker needs, as they were before any test ran. A test may replace them while it
+ * runs; they are restored after it.
  */
 
-/** An object, and which of its properties are looked at. */
+/** An object, and the properties to watch. */
 interface Watched {
   readonly name: string
   readonly object: object
@@ -15,7 +15,7 @@ interface Kept {
   readonly object: object
   readonly key: PropertyKey
   readonly descriptor: PropertyDescriptor
-  /** What is behind the descriptor: node has `process` and `Buffer` as accessors. */
+  /** The value behind the descriptor: `process` and `Buffer` are accessors in node. */
   readonly value: unknown
 }
 
@@ -40,7 +40,7 @@ const globals = [
   ...['RegExp', 'Set', 'String', 'Symbol', 'WeakMap', 'WeakSet', 'Uint8Array', 'Buffer', 'TypeError'],
 ]
 
-/** Objects whose functions Vitest and the worker call between tests. */
+/** Objects with functions that Vitest and the worker call between tests. */
 const language: readonly Watched[] = [
   { name: 'globalThis', object: globalThis, keys: globals },
   ...[Array, Map, Set, Promise, Function, RegExp, WeakMap, WeakSet].map(type => ({
@@ -61,7 +61,7 @@ const language: readonly Watched[] = [
   { name: 'Buffer', object: Buffer, keys: ['from', 'alloc', 'allocUnsafe', 'concat', 'byteLength'] },
 ]
 
-/** What tests replace for a file's time with good reason, and leave so: fake timers, mocks. */
+/** Objects that tests may replace for the rest of a file: fake timers, mocks. */
 const environment: readonly Watched[] = [
   {
     name: 'globalThis',
@@ -92,39 +92,39 @@ function keep(watched: readonly Watched[]): readonly Kept[] {
   )
 }
 
-/** Of accessors only globals are read: others compute, and those of Function.prototype throw. */
+/** Only accessors of globals are read: others compute, and those of Function.prototype throw. */
 function heldBy(object: object, { value, get, set }: PropertyDescriptor): unknown {
   return get && set && object === globalThis ? apply(get, object, []) : value
 }
 
 /**
- * Puts back what a test has replaced of the language itself.
- * @returns the names of what that was: "Map.prototype.get"
+ * Restores built-ins of the language that a test has replaced.
+ * @returns the names of what was replaced: "Map.prototype.get"
  */
 export function restoreLanguage(): string[] {
   return restore(kept.language)
 }
 
-/** Puts back timers, clock, process and the like at a file's end. @returns the names of what was replaced */
+/** Restores timers, clock, process and the like at a file's end. @returns the names of what was replaced */
 export function restoreEnvironment(): string[] {
   return restore(kept.environment)
 }
 
-/** By nothing that it restores. */
+/** Uses nothing that it restores. */
 function restore(all: readonly Kept[]): string[] {
   const names: string[] = []
   for (let index = 0; index < all.length; index++) {
     const { name, object, key, descriptor, value } = all[index] as Kept
     const now = getOwnPropertyDescriptor(object, key)
     if (now?.get === descriptor.get && now !== undefined && heldBy(object, now) === value) continue
-    // A spy that calls through does no harm, and is its test's own to put back.
+    // A spy that calls through does no harm; its test restores it.
     if (typeof now?.value === 'function' && '_isMockFunction' in now.value && all === kept.language) continue
     apply(push, names, [`${name}.${typeof key === 'symbol' ? 'Symbol' : key}`])
     try {
       defineProperty(object, key, descriptor)
       if (descriptor.set && object === globalThis) apply(descriptor.set, object, [value])
     } catch {
-      // It was made so that nothing can put it back.
+      // The test made it impossible to restore.
     }
   }
   return names

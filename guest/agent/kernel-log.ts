@@ -5,11 +5,11 @@ import type { Port } from './port.ts'
 
 const SEEK_SET = 0
 const SEEK_END = 2
-/** The kernel writes no longer records (CONSOLE_EXT_LOG_MAX, PRINTK_MESSAGE_MAX). */
+/** The kernel's longest record (CONSOLE_EXT_LOG_MAX, PRINTK_MESSAGE_MAX). */
 const LONGEST_RECORD = 8192
-/** So many bytes are sent before others have a turn: a flood must not keep the agent from answering. */
+/** Bytes that are sent in one turn of the event loop: the agent has to answer the host during a flood. */
 const AT_ONCE = 3 * LONGEST_RECORD
-/** So many records cost as much to read as a mark behind them all. */
+/** Above this number of records, a mark behind them is cheaper than reading them. */
 const FLOOD = 32
 
 const libc = koffi.load('libc.so.6')
@@ -18,7 +18,10 @@ const lseek = libc.func('int64_t lseek(int, int64_t, int)') as (
   offset: number,
   whence: number,
 ) => number
-/** Not fs.readSync: an exception for each time that there is nothing would cost every test half a millisecond under emulation. */
+/**
+ * Not fs.readSync: it throws where there is nothing to read, which is slow (docs/measurements.md, Kernel
+ * log).
+ */
 const readNow = libc.func('int read(int, uintptr_t, size_t)') as (
   fd: number,
   address: number,
@@ -38,7 +41,7 @@ const fread = libc.func('size_t fread(uintptr_t, size_t, size_t, void *)') as (
   count: number,
   stream: unknown,
 ) => number
-/** poll.h: struct pollfd is the descriptor, a short of what is waited for, and one of what there is. */
+/** poll.h: struct pollfd is the descriptor (int), the requested and the returned events (short). */
 const poll = libc.func('int poll(void *, uint64_t, int)') as unknown as {
   async(
     files: Buffer,
@@ -49,31 +52,33 @@ const poll = libc.func('int poll(void *, uint64_t, int)') as unknown as {
 }
 const POLLIN = 1
 const clearerr = libc.func('void clearerr(void *)') as (stream: unknown) => void
-/** stdio.h: a buffer is filled before it is read. */
+/** stdio.h: fully buffered. */
 const _IOFBF = 0
 
 const openLog = () => fs.openSync('/dev/kmsg', fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
 
-/** Whether a read has ended for there is nothing yet, and not at records that were overwritten, behind which it goes on. */
+/**
+ * Whether a read ended at the end of the log; false where it met overwritten records, behind which it can go
+ * on.
+ */
 function hasAll(): boolean {
   const code = koffi.errno()
   if (code === constants.errno.EAGAIN) return true
-  // EPIPE: overtaken. Said once, then reading goes on with the oldest record that is left.
+  // EPIPE: records were overwritten. Returned once; then reading goes on with the oldest record.
   if (code === constants.errno.EPIPE || code === constants.errno.EINTR) return false
   throw new Error(`cannot read /dev/kmsg: errno ${code}`)
 }
 
 /**
- * The kernel log as bytes, never waiting for more. A system call gives no more than one record, so fread(3) makes as many as it takes:
- * a module that prints for each message makes thousands of records, and of what each cost the agent under emulation, half was the
- * call from JavaScript.
+ * The kernel log as bytes, without waiting. A read(2) returns one record only; fread(3) makes as many reads
+ * as it needs in one call from JavaScript (docs/measurements.md, Kernel log).
  */
 class KernelLogBytes {
   readonly buffer = Buffer.allocUnsafeSlow(AT_ONCE)
   readonly #address = Number(koffi.address(this.buffer))
   readonly #fd = openLog()
   readonly #stream = fdopen(this.#fd, 'r')
-  /** Its own, where what does not fit into {@link buffer} stays until the next time. */
+  /** The stream's buffer: keeps what does not fit into {@link buffer} until the next read. */
   readonly #rest = Buffer.allocUnsafeSlow(LONGEST_RECORD)
 
   readonly #waited = Buffer.alloc(8)
@@ -81,13 +86,13 @@ class KernelLogBytes {
   constructor() {
     this.#waited.writeInt32LE(this.#fd, 0)
     this.#waited.writeInt16LE(POLLIN, 4)
-    // The kernel drops a record that a read has no room for. With a buffer of this size glibc makes none that is smaller: it
-    // reads into ours by multiples of it, and the last by way of its own.
+    // The kernel drops a record that does not fit into a read. With a buffer of this size glibc makes no
+    // smaller read: it reads into ours by multiples of this size, and the rest through its own buffer.
     if (setvbuf(this.#stream, Number(koffi.address(this.#rest)), _IOFBF, LONGEST_RECORD) !== 0)
       throw new Error('setvbuf failed: reads of the kernel log might lose records')
   }
 
-  /** Puts as much into the buffer as it has room for, or all that there is. @returns how many bytes */
+  /** Fills the buffer with as much as there is. @returns how many bytes */
   read(): number {
     for (let length = 0; ; ) {
       length += fread(this.#address + length, 1, AT_ONCE - length, this.#stream)
@@ -96,7 +101,9 @@ class KernelLogBytes {
     }
   }
 
-  /** Calls back when there is more, once all that there was is read. Waits in a thread of libuv's. */
+  /**
+   * Calls back when there is more to read. To be called when all has been read. Waits in a thread of libuv.
+   */
   whenMore(callback: () => void): void {
     poll.async(this.#waited, 1, -1, error => {
       if (error) throw error
@@ -106,10 +113,10 @@ class KernelLogBytes {
 }
 
 /**
- * Sends every record of the kernel log as it comes, from the oldest that is still there, as /dev/kmsg gives it
- * (Documentation/ABI/testing/dev-kmsg): "priority,sequence,microseconds,flags;text\n". Gaps in the sequence numbers show what
- * was lost. What is waited for is that there is something to read, and no record: another descriptor, which waits for the next one,
- * had to be moved to the log's end first, for which 5.10 counts all the records that there are, an eighth of all that QEMU ran.
+ * Sends every record of the kernel log as it comes, from the oldest one on, in the format of /dev/kmsg
+ * (Documentation/ABI/testing/dev-kmsg): "priority,sequence,microseconds,flags;text\n". Gaps in the sequence
+ * numbers show losses. It polls instead of a blocking read by a second descriptor, which has to be moved to
+ * the end of the log first: there 5.10 counts all records (docs/measurements.md, Kernel log).
  */
 export function forwardKernelLog(port: Port): void {
   const log = new KernelLogBytes()
@@ -122,20 +129,20 @@ export function forwardKernelLog(port: Port): void {
   forward()
 }
 
-/** The kernel log's records one by one, never waiting for more. */
+/** The kernel log's records one by one, without waiting. */
 class KernelLogRecords {
   readonly #fd = openLog()
   readonly buffer = Buffer.allocUnsafeSlow(LONGEST_RECORD)
   readonly #address = Number(koffi.address(this.buffer))
 
-  /** @param whence where it goes on reading: at the oldest record that is left (SEEK_SET), or after the last one (SEEK_END) */
+  /** @param whence where to read on: at the oldest record (SEEK_SET), or after the last one (SEEK_END) */
   seek(whence: number): void {
     lseek(this.#fd, 0, whence)
   }
 
   /**
-   * Puts the next record into the buffer; returns its length, or undefined when there is none yet. Records that were overwritten are
-   * passed over.
+   * Reads the next record into the buffer; returns its length, or undefined if there is none yet. Overwritten
+   * records are passed over.
    */
   next(): number | undefined {
     for (;;) {
@@ -147,31 +154,31 @@ class KernelLogRecords {
 }
 
 /**
- * Where the kernel log is, as a number of its next record, and what was seen on the way: a system call where nothing was logged
- * since it was asked.
+ * The position of the kernel log, as the number of its next record, and whether a report may have come. Costs
+ * one system call if nothing was logged since the last look.
  */
 export class KernelLogPosition {
   readonly #records = new KernelLogRecords()
   #next = 0
-  /** Any line, until it is known what reports begin with. */
+  /** Matches any line until {@link lookFor} is called. */
   #beginning = /^/
-  /** The last record in which a report may begin, or which was not looked at. */
+  /** The last record in which a report may begin, or which was not read. */
   #suspect = -1
 
-  /** What {@link lookFor} was told. */
+  /** The argument of {@link lookFor}. */
   get beginning(): string {
     return this.#beginning.source
   }
 
-  /** Says what lines the kernel's reports begin with, as the source of a regular expression. */
+  /** Sets the lines that begin the kernel's reports, as the source of a regular expression. */
   lookFor(beginning: string): void {
     if (beginning === this.#beginning.source) return
     this.#beginning = new RegExp(beginning)
-    // V8 makes machine code of it at the second use: before the template is saved, and not in each guest.
+    // V8 compiles it at the second use: before the template is saved, not in each guest.
     for (let use = 0; use < 2; use++) this.#beginning.test('')
   }
 
-  /** Whether a report may begin in the records that were read, from this sequence number on. False: there is none. */
+  /** Whether a report may begin in the records from this sequence number on. False: there is none. */
   mayHoldReport(from: number): boolean {
     return this.#suspect >= from
   }
@@ -179,12 +186,12 @@ export class KernelLogPosition {
   /** The sequence number that the next record will have. */
   get next(): number {
     if (this.#look(FLOOD) === FLOOD) {
-      // Only the end is wanted, and its number. After a seek there is nothing to read until something comes.
+      // Only the number of the end is wanted; after a seek there is nothing to read until a record comes.
       this.#records.seek(SEEK_END)
       try {
         markKernelLog('netlink-vmtest: the log up to here')
       } catch {
-        // A test that has no privileges: all has to be read.
+        // A test without privileges: all records have to be read.
       }
       if (this.#skip() === 0) {
         this.#records.seek(SEEK_SET)
@@ -195,14 +202,14 @@ export class KernelLogPosition {
     return this.#next
   }
 
-  /** Looks at so many records at most; returns how many there were. */
+  /** Reads at most that many records; returns how many there were. */
   #look(most: number): number {
     let count = 0
     for (; count < most; count++) {
       const length = this.#records.next()
       if (length === undefined) break
-      // A module that sleeps with preemption off leaves a count behind with which any page fault ends this process (SIGSEGV),
-      // until the kernel finds it out as it looks for what is to run next.
+      // A module that sleeps with preemption off leaves a preemption count with which any page fault ends
+      // this process (SIGSEGV), until the scheduler corrects it.
       if (count === 0) schedYield()
       const record = this.#records.buffer.toString('latin1', 0, length)
       const sequence = sequenceOf(record)
@@ -212,7 +219,7 @@ export class KernelLogPosition {
     return count
   }
 
-  /** Passes over all others; returns how many there were. */
+  /** Passes over all records; returns how many there were. */
   #skip(): number {
     let count = 0
     let last = 0
@@ -220,7 +227,7 @@ export class KernelLogPosition {
       count++
       last = length
     }
-    // its head is enough
+    // the head of the last record is enough
     if (count > 0) this.#next = sequenceOf(this.#records.buffer.toString('latin1', 0, Math.min(last, 64))) + 1
     return count
   }
@@ -231,28 +238,30 @@ function sequenceOf(record: string): number {
 }
 
 /**
- * Whether a report of the kernel's may begin in a record. False: none does, as the host would find, which reads the log for itself.
- * @param record as /dev/kmsg gives it: "priority,sequence,microseconds,flags;text\n", and perhaps lines that say more of it
- * @param beginning any line that a report can begin with
+ * Whether a report of the kernel may begin in a record. False: none does; the host, which reads the log
+ * itself, finds none either.
+ * @param record as /dev/kmsg has it: "priority,sequence,microseconds,flags;text\n", and perhaps key=value
+ * lines
+ * @param beginning matches any line that a report can begin with
  */
 export function mayBeginReport(record: string, beginning: RegExp): boolean {
-  // A priority of one digit is the kernel's own (facility 0); what programs write can say what it likes.
+  // A priority of one digit is the kernel's own (facility 0); records of programs never count.
   if (record[1] !== ',') return false
   const text = record.slice(record.indexOf(';') + 1, record.indexOf('\n'))
-  // "\x0a" is the end of a line in a record of several.
+  // "\x0a" is a newline inside a record.
   return text.includes('\\x') || beginning.test(text)
 }
 
-/** Who may write to the log: "on", "ratelimit", or "off", as a test may have set it. */
+/** Whether programs may write to the log: "on", "ratelimit" or "off"; a test may change it. */
 const PRINTK_DEVKMSG = '/proc/sys/kernel/printk_devkmsg'
 
 /**
- * Writes a line into the kernel log, also where a test has forbidden that: without the mark nobody would know where the log ends.
- * By a descriptor of its own: the kernel lets through only ten lines of each in five seconds.
+ * Writes a line into the kernel log, even if a test has forbidden it: the mark tells the host where the log
+ * ends. Opens a new descriptor, because the kernel limits each to ten lines in five seconds.
  */
 export function markKernelLog(text: string): void {
-  // <15>: facility user, level debug, which no console shows. Without a newline the record would stay open for more, and nobody
-  // could read it before the next one comes.
+  // <15>: facility user, level debug, which no console shows. Without a newline the record stays open and
+  // cannot be read before the next one.
   const write = () => fs.writeFileSync('/dev/kmsg', `<15>${text}\n`, { flag: 'w' })
   try {
     write()

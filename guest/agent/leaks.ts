@@ -6,36 +6,36 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { guestPaths } from './protocol.ts'
 
 const KMEMLEAK = '/sys/kernel/debug/kmemleak'
-/** mm/kmemleak.c, MSECS_MIN_AGE: what is younger is not reported. */
+/** MSECS_MIN_AGE of mm/kmemleak.c, in milliseconds: younger objects are not reported. */
 const KMEMLEAK_AGE = 5_000
-/** Where tests leave files. */
+/** Folders in which tests leave files. */
 const folders = ['/tmp', '/dev/shm', '/root']
 
-/** What a test file should leave as it found it. */
+/** What a test file must leave as it found it. */
 export interface Holdings {
-  /** References to each module under test that is loaded, by its name, without those of other modules. */
+  /** References to each loaded module under test, by name, without those of other modules. */
   readonly modules: ReadonlyMap<string, number>
-  /** Netlink sockets that user space has, as "protocol 21, port id 114". */
+  /** Netlink sockets of user space, as "protocol 21, port id 114". */
   readonly sockets: ReadonlySet<string>
-  /** Numbers of processes and of the kernel's threads. */
+  /** Ids of processes and of kernel threads. */
   readonly processes: ReadonlySet<string>
   readonly files: ReadonlySet<string>
 }
 
-/** Where kmemleak is to be found; a kernel without debugfs has none. */
+/** kmemleak's file is in debugfs; a kernel without debugfs has no kmemleak. */
 export function mountDebugfs(): void {
   if (!/\bdebugfs\b/.test(read('/proc/filesystems') ?? '') || entries('/sys/kernel/debug').length > 0) return
   spawnSync('mount', ['-t', 'debugfs', 'debugfs', '/sys/kernel/debug'])
 }
 
-/** What there is now. */
+/** The present holdings. */
 export function takeStock(): Holdings {
   return {
     modules: new Map(
       modulesUnderTest().flatMap(name => {
         const references = read(`/sys/module/${name}/refcnt`)
         if (references === undefined) return []
-        // Another module that uses it holds it rightly, as long as it is loaded.
+        // A loaded module that uses it may hold it.
         return [[name, Number(references) - entries(`/sys/module/${name}/holders`).length]]
       }),
     ),
@@ -45,7 +45,7 @@ export function takeStock(): Holdings {
   }
 }
 
-/** What a test file has left behind, a line each: references of modules that were loaded for it, sockets, processes, files. */
+/** What a test file has left behind, a line each: references to modules, sockets, processes, files. */
 export function leftBehind(before: Holdings, now: Holdings): string[] {
   const fresh = (then: ReadonlySet<string>, now: ReadonlySet<string>) =>
     [...now].filter(each => !then.has(each))
@@ -64,8 +64,8 @@ export function leftBehind(before: Holdings, now: Holdings): string[] {
 }
 
 /**
- * Memory that nothing points to any more, as kmemleak reports it; empty on kernels without it. Takes 5 s and two scans: it does
- * not trust what is younger, or changes.
+ * Memory that nothing points to any more, as kmemleak reports it; empty on kernels without it. Takes 5 s and
+ * two scans, because kmemleak does not report objects that are younger or change.
  */
 export async function lostMemory(): Promise<string> {
   if (!fs.existsSync(KMEMLEAK)) return ''
@@ -76,18 +76,19 @@ export async function lostMemory(): Promise<string> {
     fs.writeFileSync(KMEMLEAK, 'clear')
     return report
   } catch {
-    // Switched off (kmemleak=off). Where it gave up by itself the log says so, which is a failure of its own.
+    // Switched off (kmemleak=off). If it gave up by itself, the kernel log has a report, which fails the
+    // file.
     return ''
   }
 }
 
-/** The kernel loads its own when it likes, and keeps them. */
+/** The kernel loads its own modules by itself, and keeps them; they do not count. */
 function modulesUnderTest(): string[] {
   return entries(guestPaths.modules).map(file => path.basename(file, '.ko').replaceAll('-', '_'))
 }
 
 function netlinkSockets(): string[] {
-  // sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode; the kernel's own have port id 0
+  // sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode; the kernel's own sockets have port id 0
   return (read('/proc/net/netlink') ?? '')
     .split('\n')
     .slice(1)
@@ -96,12 +97,15 @@ function netlinkSockets(): string[] {
     .map(([, protocol, portId]) => `protocol ${protocol}, port id ${portId}`)
 }
 
-/** A process as "sleep (pid 140)"; nothing for the kernel's threads and for one that has ended, if nobody took note yet. */
+/**
+ * A process as "sleep (pid 140)"; nothing for kernel threads, and for a process that has ended but was not
+ * reaped.
+ */
 function processOf(pid: string): string[] {
   const stat = /\((.*)\) (\S) (\d+)/.exec(read(`/proc/${pid}/stat`) ?? '')
   if (!stat) return []
   const [, name, state = '', parent] = stat
-  // The kernel's are the children of kthreadd, 2. Z: a zombie, X: dead.
+  // Kernel threads are children of kthreadd, pid 2. Z: a zombie, X: dead.
   return parent === '2' || 'ZX'.includes(state) ? [] : [`${name} (pid ${pid})`]
 }
 

@@ -10,7 +10,10 @@ const CLONE_NEWNS = 0x2_0000
 const MS_REC = 0x4000
 const MS_PRIVATE = 0x4_0000
 
-/** Keeps the mounts as they are for this thread, and what it starts from now on, whatever others mount and unmount. */
+/**
+ * Gives this thread, and what it starts from now on, a mount namespace that other mounts and unmounts do not
+ * change.
+ */
 export function keepMounts(): void {
   if (unshare(CLONE_NEWNS) !== 0 || mount('none', '/', null, MS_REC | MS_PRIVATE, null) !== 0)
     throw new Error(`no mount namespace of our own: errno ${koffi.errno()}`)

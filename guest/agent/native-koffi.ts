@@ -1,7 +1,7 @@
 /**
- * koffi as our own code has it in guests: its prebuilt library alone. Its JavaScript finds out which library the machine
- * needs, which takes an emulated guest 0.2 s of each process's start; and what else it adds, deprecated forms of calls,
- * is not used here. Who imports koffi in a test has all of it.
+ * koffi for our own code in guests: its prebuilt library without its JavaScript. That looks for the machine's
+ * library, which slows the start of each process (docs/measurements.md, Start of programs), and adds
+ * deprecated forms of calls. A test that imports koffi gets all of it.
  */
 import type Koffi from 'koffi'
 import { guestPaths } from './protocol.ts'

@@ -11,8 +11,8 @@ const setScheduler = libc.func('int sched_setscheduler(int pid, int policy, cons
 const SCHED_FIFO = 1
 
 /**
- * Where the test worker and programs write: pipes, each with a process behind it that passes on what comes to a port of its own. It
- * runs before all that is ordinary, so that whoever writes goes on when the host has what was written, whatever it does next.
+ * stdout and stderr of the test worker and programs: pipes, each with a process that passes the bytes on to a
+ * port. That process has real-time priority, so that the host has the bytes before the writer goes on.
  */
 export class Outputs {
   readonly stdout: number
@@ -27,32 +27,35 @@ export class Outputs {
     return new Outputs(passOn(await Port.find(ports.stdout)), passOn(await Port.find(ports.stderr)))
   }
 
-  /** Marks the end of what was written so far; resolves when both marks are written. */
+  /** Marks the end of the output so far; resolves when both marks are written. */
   async end(): Promise<void> {
     await Promise.all([this.stdout, this.stderr].map(writeEnd))
   }
 }
 
-/** Lets what runs before all others do so always: kernels keep some time for the others, by two means (since 6.12 by the second). */
+/**
+ * Lets real-time processes use all time: kernels reserve some for others, in two ways (since 6.12 the
+ * second).
+ */
 export function keepNothingBack(): void {
   const servers = '/sys/kernel/debug/sched/fair_server'
   try {
     fs.writeFileSync('/proc/sys/kernel/sched_rt_runtime_us', '-1')
     for (const cpu of fs.readdirSync(servers)) fs.writeFileSync(`${servers}/${cpu}/runtime`, '0')
   } catch {
-    // A kernel that has no such thing.
+    // This kernel does not have it.
   }
 }
 
-/** @returns the end to write to */
+/** @returns the pipe's end for writing */
 function passOn(device: string): number {
   const { readEnd, writeEnd } = openPipe()
   const port = fs.openSync(device, 'w')
-  // Not node: it has threads that wait for each other, which none may do that runs before all others.
+  // Not node: its threads wait for each other, which can block for ever with real-time priority.
   const relay = spawn('/bin/busybox', ['cat'], { stdio: [readEnd, port, 'ignore'] })
   fs.closeSync(readEnd)
   fs.closeSync(port)
-  // A kernel without real-time classes for root (RT_GROUP_SCHED) leaves it an ordinary one.
+  // On a kernel that refuses real-time priority (RT_GROUP_SCHED) it stays an ordinary process.
   setScheduler(relay.pid ?? 0, SCHED_FIFO, [1])
   return writeEnd
 }

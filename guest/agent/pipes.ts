@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import koffi from 'koffi'
 
-/** What programs get as stdin, stdout and stderr, made by hand: node makes sockets of its own pipes. */
+/** stdin, stdout and stderr of programs, made by hand: node's own pipes are sockets. */
 const libc = koffi.load('libc.so.6')
 const pipe2 = libc.func('int pipe2(void *ends, int flags)')
 const ioctl = libc.func('int ioctl(int fd, unsigned long request, void *argument)')
@@ -12,7 +12,7 @@ const TIOCSWINSZ = 0x5414
 const TIOCSPTLCK = 0x40045431
 const TIOCGPTN = 0x80045430
 
-/** A window of a terminal, in characters. */
+/** The size of a terminal's window, in characters. */
 export interface WindowSize {
   readonly columns: number
   readonly rows: number
@@ -25,7 +25,7 @@ export function openPipe(): { readonly readEnd: number; readonly writeEnd: numbe
   return { readEnd: ends.readInt32LE(0), writeEnd: ends.readInt32LE(4) }
 }
 
-/** A pseudo-terminal: pty(7). Who has opened it closes both ends. */
+/** A pseudo-terminal: pty(7). The caller closes both ends. */
 export function openTerminal(size: WindowSize): { readonly master: number; readonly slave: number } {
   const flags = fs.constants.O_RDWR | fs.constants.O_NOCTTY
   const master = fs.openSync('/dev/ptmx', flags)
@@ -36,9 +36,9 @@ export function openTerminal(size: WindowSize): { readonly master: number; reado
   return { master, slave: fs.openSync(`/dev/pts/${number.readInt32LE(0)}`, flags) }
 }
 
-/** Tells the terminal's programs the size of its window (SIGWINCH). */
+/** Sets the size of the terminal's window, for which its programs get SIGWINCH. */
 export function resize(master: number, { columns, rows }: WindowSize): void {
-  const winsize = Buffer.alloc(8) // rows, columns, and their pixels, which nobody asks for
+  const winsize = Buffer.alloc(8) // rows, columns, and pixels, which stay 0
   winsize.writeUInt16LE(rows, 0)
   winsize.writeUInt16LE(columns, 2)
   ioctl(master, TIOCSWINSZ, winsize)

@@ -3,18 +3,18 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeFrame, FrameDecoder } from './frames.ts'
 
-// As they were before a test replaced them.
+// Kept from before any test can replace them.
 const { read, writeSync } = fs
 
 const CLASS = '/sys/class/virtio-ports'
 const LIMIT = 20_000
 
 /**
- * One virtio-serial port. Reads by one `fs.read` that waits in libuv's thread pool: neither poll nor non-blocking mode, because
- * blocking writes to a port that is also polled can sleep for ever (a kernel bug: lmb/vimto#29, cilium/ebpf#1734); net.Socket and
- * tty refuse these files anyway. Writes at once, and wakes no thread for it: what was sent is in the socket to the host when `send`
- * returns, whatever becomes of the guest, unless so much is under way that the socket is full. Then QEMU keeps it, and the next
- * sender waits.
+ * One virtio-serial port. Reads by one `fs.read` that waits in libuv's thread pool, without poll or
+ * non-blocking mode: blocking writes to a port that is also polled can sleep for ever (a kernel bug:
+ * lmb/vimto#29, cilium/ebpf#1734), and net.Socket and tty refuse these files. Writes are synchronous: when
+ * `send` returns, the bytes are in the socket to the host and survive the guest, unless that socket is full;
+ * then QEMU keeps them, and the next sender waits.
  */
 export class Port {
   readonly #fd: number
@@ -30,8 +30,8 @@ export class Port {
   }
 
   /**
-   * The device of the port of this name. The driver announces ports from a work queue, a moment after it was loaded, and
-   * announces nothing that a process could wait for without udev: hence the short polls.
+   * The device of the port of this name. The driver adds ports from a work queue soon after it was loaded;
+   * without udev no process can wait for that, so it is polled.
    */
   static async find(name: string): Promise<string> {
     const limit = Date.now() + LIMIT
@@ -43,7 +43,7 @@ export class Port {
     }
   }
 
-  /** @param encode how: a plain message may go as JSON */
+  /** @param encode how to encode it: a plain message may go as JSON */
   send(message: unknown, encode = encodeFrame): void {
     this.sendBytes(encode(message))
   }
@@ -65,8 +65,8 @@ export class Port {
     const next = () => read(this.#fd, buffer, 0, buffer.length, null, arrived)
     const arrived = (error: NodeJS.ErrnoException | null, count: number) => {
       if (error) throw error
-      // 0 bytes: nobody is connected on the host's side, or, for a moment after a restore, not yet again. Never
-      // the host's end: the host ends QEMU.
+      // 0 bytes: the host is not connected, or for a moment after a restore not connected again. It never
+      // means that the host has ended: the host ends QEMU.
       if (count === 0) return void setTimeout(next, 1)
       decoder.push(Buffer.from(buffer.subarray(0, count)))
       next()

@@ -2,15 +2,15 @@ import { getRandomValues, randomUUID } from 'node:crypto'
 import koffi from 'koffi'
 import { xoroshiro128plus } from './xoroshiro128plus.ts'
 
-/** node keeps this many UUIDs' worth of random bytes in stock (lib/internal/crypto/random.js). */
+/** Node keeps random bytes for this many UUIDs (lib/internal/crypto/random.js). */
 const UUID_STOCK = 128
 
-/** Resolved before the template is saved: looking it up is work that no restored guest has to do. */
+/** Looked up before the template is saved, which spares restored guests the work. */
 const randPoll = koffi.load(null).func('int RAND_poll()')
 
 /**
- * Renews what this process itself remembers of randomness, after the kernel's was renewed: OpenSSL's generator (which
- * reseeds its children with it), node's stock of UUIDs, and V8's Math.random, whose state nothing else can reach.
+ * Renews this process's own random state, after the kernel's was renewed: OpenSSL's generator (which reseeds
+ * its children), node's stock of UUIDs, and V8's Math.random, whose state cannot be set.
  */
 export function renewProcess(): void {
   if (randPoll() !== 1) throw new Error("OpenSSL's generator did not reseed")

@@ -1,4 +1,4 @@
-/** Programs that the agent runs for the host: what `exec` and `shell` are made of. */
+/** Programs that the agent runs for the host, for `exec` and `shell`. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import net from 'node:net'
@@ -6,24 +6,26 @@ import type { Outputs } from './outputs.ts'
 import { openPipe, openTerminal, resize, type WindowSize } from './pipes.ts'
 import type { FromAgent, StartRequest } from './protocol.ts'
 
-/** Bytes of a terminal's output that may be under way to the host. A program that writes faster waits in its own write(). */
+/**
+ * Most bytes of a terminal's output on the way to the host. A program that writes faster waits in write().
+ */
 const WINDOW = 512 * 1024
 
-/** Milliseconds to wait for the rest of a terminal's output when a process in the background keeps it open. */
+/** Milliseconds to wait for the rest of a terminal's output while a background process keeps it open. */
 const TERMINAL_LINGER = 1_000
 
 type Send = (message: FromAgent) => void
 
-/** A program of the host's, running. */
+/** A running program. */
 interface Program {
   write(data: Uint8Array): void
   endInput(): void
-  /** The host has taken this many bytes of output. */
+  /** The host has taken this many more bytes of output. */
   taken(bytes: number): void
   resize(size: WindowSize): void
 }
 
-/** All of them, by the numbers that the host gave them. */
+/** All programs, by the numbers that the host gave them. */
 export class Programs {
   readonly #running = new Map<number, Program>()
   readonly #outputs: Outputs
@@ -48,7 +50,7 @@ export class Programs {
     this.#running.set(id, program)
   }
 
-  /** One of them; one that has ended needs nothing any more. */
+  /** A program; undefined if it has ended. */
   get(id: number): Program | undefined {
     return this.#running.get(id)
   }
@@ -62,9 +64,10 @@ async function onPipes(request: StartRequest, outputs: Outputs, send: Send): Pro
   const child = run(request, [input.readEnd, outputs.stdout, errors])
   fs.closeSync(input.readEnd)
   const stdin = new net.Socket({ fd: input.writeEnd, readable: false, writable: true })
-  // EPIPE: it does not want its input, which is its own affair
+  // EPIPE: the program does not read its input, which is no error
   stdin.on('error', () => {})
-  // A process that it leaves in the background may go on writing. What it wrote itself is in the pipes when it has exited.
+  // At exit all of its own output is in the pipes; a process that it leaves in the background may go on
+  // writing.
   child.once('exit', (code, signal) => {
     stdin.destroy()
     void outputs.end().then(() => send({ type: 'program-exit', program: id, code, signal }))
@@ -87,11 +90,11 @@ async function onPipes(request: StartRequest, outputs: Outputs, send: Send): Pro
   }
 }
 
-/** A terminal of its own for all three. */
+/** stdin, stdout and stderr as a new terminal. */
 async function onTerminal(request: StartRequest, send: Send): Promise<Program> {
   const id = request.program
   const { master, slave } = openTerminal(request.terminal ?? { columns: 80, rows: 24 })
-  // setsid makes the program a session's leader and the terminal its own: without it Ctrl-C would reach nobody.
+  // setsid -c makes the program a session leader with this controlling terminal, which Ctrl-C needs.
   const child = run({ ...request, command: ['setsid', '-c', ...request.command] }, [slave, slave, slave])
   fs.closeSync(slave)
 
@@ -103,7 +106,7 @@ async function onTerminal(request: StartRequest, send: Send): Promise<Program> {
     paused = pending > WINDOW
     if (paused) return
     fs.read(master, buffer, 0, buffer.length, null, (error, count) => {
-      // EIO: nobody has the other end any more
+      // EIO: no process has the other end open
       if (error || count === 0) return end()
       pending += count
       send({
@@ -142,7 +145,7 @@ async function onTerminal(request: StartRequest, send: Send): Promise<Program> {
   next()
   return {
     write: data => write(data, true),
-    // Ctrl-D, which a terminal has instead of an end
+    // Ctrl-D: a terminal's end of input
     endInput: () => write(Buffer.from([4]), false),
     taken: bytes => {
       pending -= bytes

@@ -1,11 +1,11 @@
 import type { WindowSize } from './pipes.ts'
 
 /**
- * What host and guest say to each other. Each virtio-serial port has one pair of parties:
+ * The messages between host and guest. Each virtio-serial port has its own pair:
  * - `agent`: the host and the guest's agent: life signs, files, programs, the worker's end
- * - `worker`: Vitest's pool and the test worker, which opens the port itself: no relay, no copy in between
- * - `kmsg`: the kernel log, one way, so that a flood of log lines cannot hide a result
- * - `stdout`, `stderr`: what the test worker and programs write to theirs, as it is, with marks at their ends
+ * - `worker`: Vitest's pool and the test worker, which opens the port itself
+ * - `kmsg`: the kernel log, one way, so that a flood of log lines cannot delay a result
+ * - `stdout`, `stderr`: the output of the test worker and programs, unchanged, with marks at the end
  */
 export const ports = {
   agent: 'agent',
@@ -15,29 +15,29 @@ export const ports = {
   stderr: 'stderr',
 } as const
 
-/** Stands in stdout and stderr where a program has ended, and the test worker. */
+/** The mark in stdout and stderr at the end of a program or the test worker. */
 export const endOfOutput = '\0netlink-vmtest: end of output 9f3b6d2e58c14a07\x01'
 
-/** Where things lie in the guest. */
+/** Paths in the guest. */
 export const guestPaths = {
-  /** Agent, worker, vitest and koffi: part of the image. */
+  /** Agent, worker, vitest and koffi, which are in the image. */
   root: '/guest',
   packages: '/guest/node_modules',
   /** The kernel modules under test, delivered at run time; tests see it as NETLINK_VMTEST_MODULES. */
   modules: '/run/netlink-vmtest/modules',
-  /** The programs, on everybody's PATH. */
+  /** The programs; it is on the PATH. */
   programs: '/usr/local/bin',
-  /** Where commands are started, and where what is copied without a place of its own lies. */
+  /** The working directory of commands, and the place of copies without a destination. */
   home: '/root',
 } as const
 
 /**
- * The variable with V8's flags for the agent and the test worker, separated by commas; the kernel hands it from its command line to
- * init.
+ * The variable with V8's flags for the agent and the test worker, separated by commas. The kernel passes it
+ * from its command line to init.
  */
 export const nodeFlags = 'NETLINK_VMTEST_NODE_FLAGS'
 
-/** Those that the test worker has beside them, each as encodeURIComponent makes it. */
+/** The variable with further flags for the test worker, each encoded by encodeURIComponent. */
 export const workerFlags = 'NETLINK_VMTEST_WORKER_FLAGS'
 
 /** A file to be put into the guest. */
@@ -46,15 +46,18 @@ export interface DeliveredFile {
   readonly content: Uint8Array
   /** Permission bits; 0o644 where not given. */
   readonly mode?: number
-  /** Whether it is to stand before what the file has, instead of taking its place. */
+  /** Puts the data before the file's content instead of replacing it. */
   readonly prepend?: boolean
 }
 
-/** What is copied into the guest, or a part of it. Names are bytes, which need not be UTF-8. */
+/**
+ * A file, folder or link to copy into the guest, or a part of a file. Names are bytes, which need not be
+ * UTF-8.
+ */
 export type CopiedEntry = { readonly place: Uint8Array } & (
   | { readonly type: 'folder'; readonly mode: number }
   | { readonly type: 'link'; readonly target: Uint8Array }
-  /** `append`: a further part of the file that came before. */
+  /** `append`: a further part of the previous file. */
   | {
       readonly type: 'file'
       readonly mode: number
@@ -70,22 +73,22 @@ export interface StartRequest {
   readonly program: number
   readonly command: readonly string[]
   readonly folder: string
-  /** Variables beside the agent's own. */
+  /** Variables besides the agent's own. */
   readonly environment: Readonly<Record<string, string>>
-  /** Whether stdout and stderr are one pipe, all of it `stdout`: what is written to both keeps its order. */
+  /** stdout and stderr are one pipe, reported as `stdout`, so that the order of writes is kept. */
   readonly combined?: boolean | undefined
-  /** Given for a program that is to have a terminal, in place of pipes. */
+  /** Gives the program a terminal of this size in place of pipes. */
   readonly terminal?: WindowSize
 }
 
-/** What the host asks of the agent; each is answered by a `done` with the same id. */
+/** The host's requests to the agent; each is answered by a `done` with the same id. */
 export type AgentRequest =
   | { readonly type: 'ping' }
   | { readonly type: 'deliver'; readonly files: readonly DeliveredFile[] }
   | { readonly type: 'copy'; readonly entries: readonly CopiedEntry[] }
-  /** Writes a line into the kernel log: what was logged before it has a lower sequence number. */
+  /** Writes a line into the kernel log: earlier records have lower sequence numbers. */
   | { readonly type: 'mark-log'; readonly text: string }
-  /** Makes a restored guest one of its own: its clock (milliseconds since 1970), its random pool, its files. */
+  /** Gives a restored guest its own clock (milliseconds since 1970), random pool and files. */
   | {
       readonly type: 'renew'
       readonly time: number
@@ -95,12 +98,12 @@ export type AgentRequest =
   /** A test file begins, and has ended: answered by {@link FileBegun} and {@link FileEnded}. */
   | { readonly type: 'file-begins' }
   | { readonly type: 'file-ends' }
-  /** What the test worker does: answered by a {@link WorkerState}. */
+  /** Asks for the state of the test worker: answered by a {@link WorkerState}. */
   | { readonly type: 'worker-state' }
   | StartRequest
   /** Bytes for a program's stdin, or its end. */
   | { readonly type: 'input'; readonly program: number; readonly data?: Uint8Array }
-  /** So much of what a program wrote to its terminal has gone where it belongs: as much again may come. */
+  /** The host has taken that many bytes of a terminal's output: as many more may come. */
   | { readonly type: 'output-taken'; readonly program: number; readonly bytes: number }
   | { readonly type: 'resize'; readonly program: number; readonly size: WindowSize }
 
@@ -111,23 +114,23 @@ export interface FileBegun {
 }
 
 /**
- * `leaks`: what the file left behind, a line each; `loaded`: modules under test that it loaded and did not unload, which is no fault
- * where a guest is its own; `memory`: what kmemleak says.
+ * `leaks`: what the file left behind, a line each; `loaded`: modules under test that are still loaded, which
+ * is no fault in a guest of its own; `memory`: the report of kmemleak.
  */
 export interface FileEnded extends FileBegun {
   readonly leaks: readonly string[]
   readonly loaded: readonly string[]
   readonly memory: string
-  /** The test worker, or the machine's clock, is not as it was: nobody else should have this guest. */
+  /** The test worker or the machine's clock has changed: no other file may run in this guest. */
   readonly changed: boolean
 }
 
 export interface WorkerState {
-  /** Of its main thread, as ps shows it: R, S, D, T, Z. */
+  /** The state of its main thread, as ps shows it: R, S, D, T, Z. */
   readonly state: string
-  /** Of its main thread in the kernel, as /proc/PID/stack has it. */
+  /** The kernel stack of its main thread, as in /proc/PID/stack. */
   readonly stack: string
-  /** Milliseconds for which processors have worked since the guest was booted. */
+  /** Milliseconds of CPU time of the whole guest since boot. */
   readonly busy: number
 }
 
@@ -138,7 +141,7 @@ export interface ToAgent {
 
 export type FromAgent =
   | { readonly type: 'hello'; readonly release: string; readonly node: string }
-  /** `code` is the errno's name, where a system call failed. */
+  /** `code`: the errno's name, if a system call failed. */
   | {
       readonly type: 'done'
       readonly id: number
@@ -147,7 +150,7 @@ export type FromAgent =
       readonly code?: string
     }
   | FromProgram
-  /** `mark`: a line in the kernel log that was written after it. Its output ends with a mark, too. */
+  /** `mark`: a line in the kernel log, written after its end. Its output ends with a mark too. */
   | {
       readonly type: 'worker-exit'
       readonly code: number | null
@@ -155,13 +158,13 @@ export type FromAgent =
       readonly mark: string
     }
 
-/** What the agent says of a program that it runs. */
+/** The agent's messages about a program. */
 export type FromProgram =
-  /** What it writes to its terminal; what it writes to pipes comes by the ports for that. */
+  /** Output on a terminal; output on pipes comes by the ports `stdout` and `stderr`. */
   | { readonly type: 'program-output'; readonly program: number; readonly data: Uint8Array }
-  /** The program's stdin has room for as much again. */
+  /** The program's stdin has room for that many more bytes. */
   | { readonly type: 'program-input-taken'; readonly program: number; readonly bytes: number }
-  /** After all of its output on a terminal; that on pipes ends with marks. */
+  /** The program has ended, after all its output on a terminal; output on pipes ends with marks. */
   | {
       readonly type: 'program-exit'
       readonly program: number
@@ -169,13 +172,13 @@ export type FromProgram =
       readonly signal: string | null
     }
 
-/** What Vitest's messages travel in, and what the worker needs beside them. */
+/** Messages to the worker: Vitest's own, and others. */
 export type ToWorker =
   | { readonly type: 'vitest'; readonly message: unknown }
   /**
-   * Before Vitest's `start`.
-   * `guest`: a name that no other guest has. The process renews its own random state where it is another one.
-   * `reportsBegin`: the source of a regular expression for any line that a report of the kernel's can begin with.
+   * Sent before Vitest's `start`. `guest`: a unique name of the guest. The process renews its random state
+   * when the name changes. `reportsBegin`: the source of a regular expression for the lines that begin
+   * reports of the kernel.
    */
   | {
       readonly type: 'prepare'
@@ -185,20 +188,20 @@ export type ToWorker =
     }
   | { readonly type: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: string }
 
-/** What a test prints by its console, which the host has when the call returns. */
+/** What a test prints by the console, which the host has when the call returns. */
 export type ConsoleOutput =
   | {
       readonly type: 'console'
       readonly stream: 'stdout' | 'stderr'
       readonly content: string
-      /** The test or suite that runs; the file's name where none does. */
+      /** The running test or suite, else the file's name. */
       readonly task: string
       /** Milliseconds since 1970. */
       readonly time: number
-      /** Where it was called, where that is wanted (printConsoleTrace). */
+      /** The place of the call, with printConsoleTrace. */
       readonly origin?: string
     }
-  /** What was printed so far belongs together. */
+  /** The end of a block of output. */
   | { readonly type: 'console-pause' }
 
 export type FromWorker =
@@ -206,12 +209,12 @@ export type FromWorker =
   /** Loaded, and listening for `start`. */
   | { readonly type: 'ready' }
   | { readonly type: 'vitest'; readonly message: unknown }
-  /** A call that waits for an `answer`. */
+  /** A call, which gets an `answer`. */
   | ({ readonly type: 'call'; readonly id: number } & WorkerCall)
-  /** One that does not; as JSON. */
+  /** A note, which gets none; as JSON. */
   | ({ readonly type: 'note' } & WorkerNote)
 
-/** The result of a test as it is kept for the case that the guest dies before Vitest's own, throttled report. */
+/** The result of a test, for a guest that dies before Vitest's own, throttled report. */
 export interface TestOutcome {
   readonly state: string
   readonly startTime?: number
@@ -220,16 +223,16 @@ export interface TestOutcome {
   readonly errors?: readonly { name: string; message: string; stack: string; diff?: string }[]
 }
 
-/** That a test begins. */
+/** A test begins. */
 export interface TestStarted {
   readonly method: 'test-started'
   readonly test: string
-  /** Milliseconds; 0 for none. */
+  /** Milliseconds; 0 for no limit. */
   readonly timeout: number
   readonly sequence: number
 }
 
-/** That a test has ended. */
+/** A test has ended. */
 export interface TestEnded {
   readonly method: 'test-ended'
   readonly test: string
@@ -237,28 +240,32 @@ export interface TestEnded {
   readonly sequence: number
 }
 
-/** What the host has to know and nobody waits for: the end of a test in whose time the kernel logged nothing like a report. */
+/**
+ * News that the worker needs no answer to: the start of a test, and its end if the kernel logged nothing like
+ * a report.
+ */
 export type WorkerNote = TestStarted | TestEnded
 
-/** What a test declares that the kernel will report: a kind by its name, or a report whose text matches. */
+/** A report that a test expects of the kernel: by the name of its kind, or by its text. */
 export interface ExpectedSplat {
   readonly kind?: string
   readonly pattern?: { readonly source: string; readonly flags: string }
 }
 
-/** A failure that the host found: of the test that asked, or of the file. */
+/** A failure that the host found, of the test or the file. */
 export interface FoundFailure {
   readonly name: string
   readonly message: string
 }
 
 /**
- * What the worker asks of the host: to know which test runs and how the kernel took it, and snapshot files, which live on the
- * host. `sequence` is the number that the next kernel log record has; the answers to the three ends are {@link FoundFailure}s.
+ * The worker's calls to the host: about tests and the kernel's reports, and snapshot files, which are on the
+ * host. `sequence` is the number of the next kernel log record; the three ends are answered with {@link
+ * FoundFailure}s.
  */
 export type WorkerCall =
   | TestStarted
-  /** Asked only where the kernel may have reported something in the test's time, or should have. */
+  /** Called only if the kernel may have reported something during the test, or a report is expected. */
   | {
       readonly method: 'attempt-ended'
       readonly test: string
@@ -266,7 +273,7 @@ export type WorkerCall =
       readonly expected: readonly ExpectedSplat[]
     }
   | TestEnded
-  /** What the kernel said meanwhile, and what is left behind, the host asks the agent. */
+  /** The host asks the agent about the kernel's log and leaks. */
   | { readonly method: 'file-ended'; readonly replaced: readonly string[] }
   | { readonly method: 'snapshot-raw-path'; readonly test: string; readonly raw: string }
   | { readonly method: 'snapshot-read'; readonly path: string }

@@ -1,10 +1,13 @@
-/** What the agent finds at the beginning and the end of a file: from outside the test worker, where no test has been. */
+/**
+ * What the agent finds at the beginning and the end of a file, outside of the test worker, which tests can
+ * change.
+ */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { KernelLogPosition } from './kernel-log.ts'
 import { type Holdings, leftBehind, lostMemory, takeStock } from './leaks.ts'
 import type { FileBegun, FileEnded } from './protocol.ts'
 
-/** What of a process decides what it can do, and is handed on to what runs in it next. */
+/** The fields of a process's status that the next file in it would inherit. */
 const ofStatus = /^(Uid|Gid|Groups|Umask|SigBlk|CapInh|CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):.*$/gm
 const places = [
   'cwd',
@@ -13,11 +16,11 @@ const places = [
 ]
 
 const log = new KernelLogPosition()
-/** What there was when the file began. */
+/** The holdings when the file began. */
 let stock: Holdings | undefined
 let condition = ''
 
-/** @param worker the test worker's process */
+/** @param worker the pid of the test worker */
 export function fileBegins(worker: number): FileBegun {
   stock = takeStock()
   condition = conditionOf(worker)
@@ -37,10 +40,10 @@ export async function fileEnds(worker: number): Promise<FileEnded> {
   }
 }
 
-/** User, limits, mounts, namespaces and folders of a process, and how the clock is set, as text that can be compared. */
+/** User, limits, mounts, namespaces and folders of a process, and the clock's setting, as text to compare. */
 function conditionOf(pid: number): string {
   const read = (name: string) => readFileSync(`/proc/${pid}/${name}`, 'utf8')
-  // Seconds since 1970 when the machine was booted.
+  // The time of boot, in units of 10 s since 1970.
   const boot = Math.round((Date.now() - Number(process.hrtime.bigint() / 1_000_000n)) / 10_000)
   return [
     ...(read('status').match(ofStatus) ?? []),
@@ -51,7 +54,7 @@ function conditionOf(pid: number): string {
   ].join('\n')
 }
 
-/** A kernel may have no such namespaces. */
+/** The kernel may lack this kind of namespace. */
 function readlinkIfThere(file: string): string {
   try {
     return readlinkSync(file)

@@ -1,2 +1,2 @@
-/** The longest time that a timer can be set for, in milliseconds: Node fires one that is longer at once. */
+/** The longest timer in milliseconds: Node fires longer ones at once. */
 export const longestTimer = 2 ** 31 - 1

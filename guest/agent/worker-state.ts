@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { WorkerState } from './protocol.ts'
 
-/** What a process does, as the kernel tells of its main thread and of all that run. */
+/** The state of a process, from procfs: its main thread, and the CPU time of the guest. */
 export function stateOf(pid: number): WorkerState {
   const [, state = '?'] = /\) (\S)/.exec(read(`/proc/${pid}/stat`)) ?? []
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] =

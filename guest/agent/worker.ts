@@ -1,7 +1,7 @@
 /**
- * The test worker in the guest: Vitest's own worker runtime on a port of its own. One process for each test file.
- * It reaches into Vitest in three places, hence the pinned version: `init` and `runBaseTests` of vitest/worker, the
- * methods of TestRunner, and the snapshot environment.
+ * The test worker in the guest: Vitest's worker runtime on a port of its own. It uses internals of Vitest,
+ * whose version is therefore pinned: `init` and `runBaseTests` of vitest/worker, the methods of TestRunner,
+ * and the snapshot environment.
  */
 
 import { isDeepStrictEqual } from 'node:util'
@@ -42,13 +42,13 @@ let lastCall = 0
 const send = (message: FromWorker) => port.send(message)
 const sendPlain = (message: FromWorker) => port.send(message, encodePlainFrame)
 const vitestListener = (listener: Listener) => {
-  // A worker that is started again (a template's, after its warm-up) gets a new RPC client; the old one is done.
-  // The first listener is the worker's own, which takes `start`.
+  // A worker that is started again (a template's, after its warm-up) gets a new RPC client; the old one is
+  // removed. The first listener is the worker's own, which takes `start`.
   for (const old of [...listeners].slice(1)) listeners.delete(old)
   listeners.add(listener)
 }
 
-/** Asks the host and waits for its answer. */
+/** Calls the host and waits for its answer. */
 function call(request: WorkerCall): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const id = ++lastCall
@@ -63,20 +63,20 @@ function call(request: WorkerCall): Promise<unknown> {
 }
 
 /**
- * Bytes that may be under way to the host when it is told of a test: so many always fit into the socket that QEMU writes into,
- * where they outlive the guest.
+ * Most bytes on the way to the host when it is told of a test: as many always fit into the socket that QEMU
+ * writes to, where they survive the guest.
  */
 const UNDER_WAY = 32 * 1024
-/** What had been sent when the host answered last. */
+/** Bytes that had been sent at the host's last answer. */
 let taken = 0
 
-/** Tells the host something that it then knows, even if the guest dies at the next instruction. */
+/** Sends a note that the host gets even if the guest dies at the next instruction. */
 async function tell(note: WorkerNote): Promise<void> {
   if (port.sent - taken > UNDER_WAY) return void (await call(note))
   sendPlain({ type: 'note', ...note })
 }
 
-/** Snapshot files are the host's: the guest has no file system that outlives it. */
+/** Snapshot files are on the host: the guest's file system ends with it. */
 const snapshotEnvironment: SnapshotEnvironment = {
   getVersion: () => '1',
   getHeader: () => '// Vitest Snapshot v1, https://vitest.dev/guide/snapshot.html',
@@ -87,7 +87,7 @@ const snapshotEnvironment: SnapshotEnvironment = {
   removeSnapshotFile: async path => void (await call({ method: 'snapshot-remove', path })),
 }
 
-/** The state that Vitest keeps for all of its parts. */
+/** Vitest's global worker state. */
 function vitestWorker() {
   return (globalThis as unknown as VitestGlobal).__vitest_worker__
 }
@@ -100,17 +100,16 @@ interface VitestWorker {
 }
 
 /**
- * The host has to know what runs when the guest dies, and Vitest's own updates are throttled by 100 ms: so each test's start
- * and end is told before the worker goes on. What the kernel reported in a test's time the host finds in its log, and it becomes
- * a failure here, so that --retry, --bail and all reporters see it. Where nothing that the kernel logged begins like a report there
- * is nothing to wait for: of the 9 ms that a short test of a module that prints took under emulation, the answers, which come behind
- * the log, were 7.
+ * The host has to know which test runs when the guest dies, and Vitest throttles its updates by 100 ms: so
+ * each test's start and end is sent before the worker goes on. The host finds the kernel's reports in the
+ * log; they become failures here, so that --retry, --bail and all reporters see them. The worker waits for
+ * the host's answer only if something in the log may begin a report (docs/measurements.md, Kernel log).
  */
 function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<void> }): void {
   const { onCollectStart, onBeforeTryTask, onAfterRetryTask, onAfterRunTask, onAfterRunSuite } = prototype
   prototype.onCollectStart = function (this: TestRunner, file) {
     boundTimers()
-    // What the warm-up, or another file in this guest, has imported is not this file's.
+    // Modules imported by the warm-up or another file in this guest do not belong to this file.
     vitestWorker().moduleExecutionInfo?.clear()
     onCollectStart?.call(this, file)
   }
@@ -169,7 +168,7 @@ function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<v
 
 let bounded: typeof setTimeout | undefined
 
-/** Bounds the timers that Vitest (5.1.1) keeps for itself, by which it limits tests and hooks. */
+/** Limits the length of the timers that Vitest (5.1.1) uses for limits of tests and hooks. */
 function boundTimers(): void {
   const key = Object.getOwnPropertySymbols(globalThis).find(
     ({ description }) => description === 'vitest:SAFE_TIMERS',
@@ -182,7 +181,10 @@ function boundTimers(): void {
   timers.setTimeout = bounded
 }
 
-/** The number that the next kernel log record will have. A worker whose descriptor is gone opens another, and has all judged. */
+/**
+ * The number of the next kernel log record. If a test has closed the descriptor, another is opened, and the
+ * host judges all.
+ */
 function logPosition(): number {
   try {
     return log.next
@@ -194,11 +196,11 @@ function logPosition(): number {
   }
 }
 
-/** Puts back all that a file may have replaced, fake timers first. @returns the names of what it was */
+/** Restores all that a file may have replaced, fake timers first. @returns the names of what was replaced */
 function restoreWorker(): string[] {
   if (globalThis.console === testConsole) globalThis.console = console
   const names = restoreEnvironment()
-  // Puts back what it found, which may have been a test's.
+  // Restores what it found, which may be a test's replacement.
   vi.useRealTimers()
   restoreEnvironment()
   const state = globalThis as unknown as Partial<VitestGlobal>
@@ -207,7 +209,7 @@ function restoreWorker(): string[] {
   return names
 }
 
-/** What a test did that cannot go on: those who run tests need what it replaced. */
+/** The failure of a test that replaced what running tests needs. */
 function brokenBy(names: readonly string[], thrown?: unknown): Error {
   const error = new Error(
     `${names.slice(0, 5).join(', ')}${names.length > 5 ? ' and others' : ''}: replaced, and not put back. What runs the tests needs it: it was put back`,
@@ -223,21 +225,23 @@ function limitOf(test: Test): number {
   return Number.isFinite(timeout) ? timeout : 0
 }
 
-/** The tests that run, with the number of the first kernel log record of their time to be judged, and what they expect in it. */
+/**
+ * The running tests, with the number of the first kernel log record to judge, and the reports they expect.
+ */
 const running = new Map<string, { from: number; readonly expected: ExpectedSplat[] }>()
 let log = new KernelLogPosition()
-/** The guest that this process is in: of a template's, another one at its next file. */
+/** The name of this process's guest; it changes when a template is restored. */
 let guest: string | undefined
 
 const { console } = globalThis
-/** What tests have in its place. */
+/** The console of tests. */
 let testConsole: Console | undefined
-/** Variables of the environment when the file began. */
+/** The environment when the file began. */
 let variables: NodeJS.ProcessEnv = {}
-/** Vitest's own, which tests can reach as a global. */
+/** Vitest's worker state, which tests can reach as a global. */
 let vitestState: VitestWorker | undefined
 
-/** For expectSplat() of netlink-vmtest/testing, which is a package of its own. */
+/** For expectSplat() of netlink-vmtest/testing, which is bundled separately. */
 Object.defineProperty(globalThis, Symbol.for('netlink-vmtest.expect-splat'), {
   value: (expected: ExpectedSplat) => {
     const test = TestRunner.getCurrentTest()
@@ -248,7 +252,7 @@ Object.defineProperty(globalThis, Symbol.for('netlink-vmtest.expect-splat'), {
 })
 
 /**
- * Neither a skip nor `test.fails` excuses what the kernel reported, and another try would be one of a kernel that has broken.
+ * Neither a skip nor `test.fails` excuses a report of the kernel, and a retry would run on a broken kernel.
  */
 function failTest(test: Test, failures: readonly FoundFailure[]): void {
   if (failures.length === 0) return
@@ -265,7 +269,7 @@ function failTest(test: Test, failures: readonly FoundFailure[]): void {
 function fail(result: NonNullable<Test['result']>, failures: readonly FoundFailure[]): void {
   result.state = 'fail'
   result.errors ??= []
-  // The mark of errors that are about the test itself, not of it: `test.fails` does not take them for what it wants.
+  // The mark of errors about the test itself: `test.fails` does not accept them as the expected failure.
   for (const failure of failures)
     result.errors.push({ ...failure, stack: '', __vitest_test_syntax_error__: true } as TestError)
 }
@@ -296,7 +300,7 @@ async function run(method: 'run' | 'collect', state: WorkerState, traces: Traces
   if (!state.config.disableConsoleIntercept) {
     testConsole = createTestConsole(state as PrintingState, sendPlain)
     globalThis.console = testConsole
-    // Ours in place of Vitest's.
+    // Our console replaces Vitest's.
     state.config.disableConsoleIntercept = true
   }
   running.clear()

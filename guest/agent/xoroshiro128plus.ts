@@ -1,6 +1,6 @@
 /**
- * Blackman and Vigna's generator, which is as good as V8's own (xorshift128+): numbers from 0 up to 1. It uses nothing but globals, so
- * that its text can be given to a thread.
+ * Blackman and Vigna's generator, as good as V8's own (xorshift128+): numbers from 0 up to 1. It uses globals
+ * only, so that its source can be passed to a thread.
  */
 export function xoroshiro128plus(seed: BigUint64Array): () => number {
   let a = seed[0] ?? 1n

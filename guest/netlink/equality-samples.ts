@@ -1,4 +1,4 @@
-/** Objects of every exported class, for tests of what is equal to what. */
+/** Objects of every exported class, for tests of equality. */
 import {
   type ArrayView,
   Attribute,
@@ -35,11 +35,14 @@ import {
   u32,
 } from './index.ts'
 
-/** What tests know of a class. */
+/** The samples of a class. */
 export interface Sample {
-  /** Each makes its object anew, from bytes that lie elsewhere; what one makes is equal to that only. */
+  /**
+   * Each call makes a new object, from bytes at another place; objects of one function are equal to each
+   * other only.
+   */
   readonly make: readonly (() => object)[]
-  /** What a diff of the first two names. */
+  /** The names in a diff of the first two. */
   readonly names: readonly string[]
 }
 
@@ -90,7 +93,7 @@ const list = (bytes: readonly number[]) =>
     arrayView(u16).read(buffer, start, end, {}),
   ) as ArrayView<number>
 
-/** An NLMSG_ERROR, of the request's header and its own attributes. */
+/** An NLMSG_ERROR, made of the request's header and attributes. */
 const refusal = (errno: number, sequence: number, ...attributes: readonly Buffer[]) => {
   const error = Buffer.alloc(4)
   error.writeInt32LE(-errno)
@@ -108,7 +111,7 @@ function resource<T extends object>(open: () => T & Disposable): () => T {
 }
 const openSocket = () => Socket.open(NETLINK_USERSOCK)
 
-/** By the names of the classes. */
+/** By class name. */
 export const samples: Readonly<Record<string, Sample>> = {
   Message: {
     make: messages.map(bytes => () => message(bytes)),
@@ -149,7 +152,7 @@ export const samples: Readonly<Record<string, Sample>> = {
       () => view(attr.string(1, 'eth0')),
       () => view(attr.string(1, 'eth0'), attr.u32(3, 1), attr.u32(9, 1)),
       () => view(attr.string(1, 'eth0'), attr.nested(2, attr.u16(1, 1))),
-      // not of its type; and what only decoding passes over
+      // does not fit its type; and padding, which only decoding passes over
       () => view(attr.u8(3, 1)),
       () => view(attr.binary(1, Buffer.from('eth0\0x'))),
       () => view(attr.binary(1, Buffer.from('eth0\0y'))),
@@ -185,7 +188,7 @@ export const samples: Readonly<Record<string, Sample>> = {
       () => kernelError(22, 1, attr.string(1, 'why')),
       () => kernelError(22, 1, attr.binary(3, Buffer.from('cookie'))),
       () => kernelError(22, 1, attr.binary(3, Buffer.from('cookif'))),
-      // as unknown to this library as the next
+      // unknown to this library, as the next one
       () => kernelError(22, 1, attr.u8(200, 1)),
       () => kernelError(22, 1, attr.u8(200, 2)),
       () => new KernelError(parseAnswer(refusal(22, 3)), { attribute: 'name' }),
@@ -229,7 +232,7 @@ export const samples: Readonly<Record<string, Sample>> = {
   },
 }
 
-/** What has an identity: each that is made is equal to itself only. */
+/** Objects with an identity: each is equal to itself only. */
 export const conversations: Readonly<Record<string, () => object>> = {
   Socket: resource(openSocket),
   Dump: () => new Dump(async function* () {}),
@@ -240,7 +243,7 @@ export const conversations: Readonly<Record<string, () => object>> = {
   GenericFamilies: resource(() => GenericFamilies.open()),
 }
 
-/** Messages one byte apart from the first, at each byte where it still is a message. */
+/** Messages that differ from the first in one byte, at each byte where they are still messages. */
 export function* neighbours(bytes: Buffer): Generator<Buffer, void, void> {
   // nlmsg_len says how many bytes count
   for (let at = 4; at < bytes.readUInt32LE(0); at++) {
@@ -257,7 +260,10 @@ export const nestedMessage: Buffer = encodeMessage(
   attr.nested(2, attr.u16(1, 7), attr.string(2, 'x')),
 )
 const withHeader = payload(struct({}), device)
-/** What is read of it, and how many of its bytes that does not hold, nlmsg_len aside: of the header 12, and 3 of padding. */
+/**
+ * What is read of it, and how many of its bytes that does not hold besides nlmsg_len: 12 of the header, 3 of
+ * padding.
+ */
 export const readings: readonly (readonly [
   name: string,
   read: (bytes: Buffer) => unknown,

@@ -1,4 +1,4 @@
-/** Equal means equal: whatever compares two objects of this library sees each byte in which they differ. */
+/** Every way to compare two objects of this library sees each byte in which they differ. */
 import assert from 'node:assert'
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +18,7 @@ const passes = (check: () => void): boolean => {
   }
 }
 
-/** Who compares, and whether it takes the two for equal. */
+/** The ways to compare: whether each finds the two equal. */
 const comparers: Readonly<Record<string, (a: unknown, b: unknown) => boolean>> = {
   toEqual: (a, b) => passes(() => expect(a).toEqual(b)),
   'toEqual, inside of something': (a, b) => passes(() => expect({ x: [a] }).toEqual({ x: [b] })),
@@ -42,7 +42,7 @@ const comparers: Readonly<Record<string, (a: unknown, b: unknown) => boolean>> =
   isDeepStrictEqual,
 }
 
-/** The comparers that say `equal` of the two, in either order. */
+/** The comparers whose answer for the two, in either order, is `equal`. */
 const sayingOf = (equal: boolean, a: unknown, b: unknown): string[] =>
   Object.entries(comparers)
     .filter(([, compare]) => compare(a, b) === equal || compare(b, a) === equal)
@@ -93,7 +93,7 @@ it.each(readings)('%s: each byte that it holds counts', (_name, read, notHeld) =
     try {
       return sayingOf(true, read(nestedMessage), read(changed))
     } catch (error) {
-      // what cannot be read is equal to nothing
+      // malformed bytes are equal to nothing
       if (error instanceof library.MalformedError) return []
       throw error
     }
@@ -120,7 +120,7 @@ describe('in a run of vitest', () => {
   })
   afterAll(() => rmSync(folder, { recursive: true }))
 
-  /** Runs it with the samples of that number, and tells the failures by the tests' names. */
+  /** Runs it with the samples of that number; returns the failures by test name. */
   async function run(which: number, update: 'all' | 'none'): Promise<Map<string, string>> {
     const vitest = await createVitest('test', {
       root: folder,

@@ -1,4 +1,7 @@
-/** The library stands on its own: nothing of this project's belongs to it but this folder, and of others' packages only koffi. */
+/**
+ * The library stands on its own: it imports nothing of this project outside of this folder, and no package
+ * but koffi.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { build } from 'esbuild'
@@ -13,7 +16,7 @@ it('bundled, it is this folder, koffi and node', async () => {
     bundle: true,
     format: 'esm',
     platform: 'node',
-    // the oldest that it is to run on
+    // the oldest version that it has to run on
     target: 'node22.12',
     packages: 'external',
     metafile: true,
@@ -26,7 +29,7 @@ it('bundled, it is this folder, koffi and node', async () => {
 
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'))
 
-/** What a file imports of this project's, types included, by paths from this folder. */
+/** The files of this project that a file imports, types included, by paths from this folder. */
 function importsOf(file: string): string[] {
   const source = readFileSync(path.join(folder, file), 'utf8')
   return [...source.matchAll(/(?:from|import|import\() ?'(\.[^']*)'/g)].map(([, imported = '']) =>

@@ -1,7 +1,7 @@
 /**
  * Netlink for TypeScript: sockets, messages and attributes, over the C library's own calls.
  *
- * Stands on its own: runs on any 64-bit Linux with Node 22.12 or later and koffi.
+ * It stands on its own: it runs on any 64-bit Linux with Node 22.12 or later and koffi.
  */
 
 export { Attribute, attr, findAttribute, parseAttributes } from './codec/attribute.ts'

@@ -1,4 +1,4 @@
-/** The examples of README.md do what they say: what they print is in the comment behind it. And their types are right. */
+/** The examples of README.md print what their comments say, and their types are right. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
@@ -31,7 +31,7 @@ describe.runIf(canMakeNamespaces)('examples of the README', () => {
     it(`${++number}: ${heading}`, async () => {
       using namespace = new TestNamespace()
       const printed: string[] = []
-      // sockets are opened in a namespace of its own
+      // sockets are opened in a namespace of the test's own
       const { Socket } = library
       const open: typeof Socket.open = (protocol, options) =>
         Socket.open(protocol, { namespace: namespace.fd, ...options })
@@ -49,7 +49,7 @@ it('examples of the README have right types', () => {
   const project = path.resolve(import.meta.dirname, '../..')
   const folder = mkdtempSync(path.join(tmpdir(), 'netlink-readme-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
-  // in the lines that they have in the README
+  // at their line numbers in the README, for the compiler's messages
   const sources = examples.flatMap(match => match[2] ?? [])
   for (const [i, source] of sources.entries()) {
     const lines = readme.slice(0, readme.indexOf(source)).split('\n').length - 1

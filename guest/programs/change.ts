@@ -10,7 +10,7 @@ main({
   async run({ args: [value = '10'], timeout }) {
     const myvar = attr.u32(NLE_MYVAR, number(value, 'VALUE'))
     using socket = Socket.open(NETLINK_EXAMPLE)
-    // NLM_F_REQUEST, NLM_F_ACK and a sequence number are request()'s own, as is finding the answer by it
+    // request() sets NLM_F_REQUEST, NLM_F_ACK and a sequence number, and finds the answer by it
     await socket.request({ type: NLEX_MSG_UPD }, [myvar], { timeout })
   },
 })

@@ -3,7 +3,7 @@ import { encodeMessage, type Message, Socket } from '../netlink/index.ts'
 import { NETLINK_CUSTOMFAMILY, NETLINK_MYGROUP } from './nlcustom.ts'
 import { type Call, listen, main, print } from './program.ts'
 
-/** Bytes of payload, of which the text takes as many as it needs. */
+/** Bytes of payload: the text, then zeros. */
 const MAX_PAYLOAD = 1024
 
 main({
@@ -21,7 +21,7 @@ async function sendText({ args: [text = 'HELLO KERNEL FROM USER'], timeout }: Ca
   bytes.copy(payload)
   using socket = Socket.open(NETLINK_CUSTOMFAMILY)
   print('Sending message to kernel...\n')
-  // The process id, as printed, where others have 0 or their port id: the module does not look at it.
+  // The process id, as in the listing; others send 0 or their port id. The module ignores it.
   socket.send(encodeMessage({ type: 0, portId: process.pid }, payload))
   const answer = await socket.receive({ timeout })
   for (const message of answer.messages()) printMessage(message)

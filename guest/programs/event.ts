@@ -1,4 +1,4 @@
-/** Listing 8: tells of changes of the nlexample module's variable. */
+/** Listing 8: prints changes of the nlexample module's variable. */
 import { findAttribute, Socket } from '../netlink/index.ts'
 import { NETLINK_EXAMPLE, NLE_MYVAR, NLEX_GRP_MYVAR } from './nlexample.ts'
 import { listen, main, print } from './program.ts'

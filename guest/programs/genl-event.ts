@@ -1,4 +1,6 @@
-/** Listing 18: tells of changes of the genlexample module's variable, whose group's number `resolve nlex` tells. */
+/**
+ * Listing 18: prints changes of the genlexample module's variable; `resolve nlex` prints the group's number.
+ */
 import { findAttribute, GENL_HDRLEN, NETLINK_GENERIC, Socket } from '../netlink/index.ts'
 import { NLE_MYVAR } from './genlexample.ts'
 import { listen, main, number, print } from './program.ts'
@@ -12,7 +14,7 @@ main({
   hints: { EINVAL: 'there is no group of that number' },
   async run(call) {
     const [group = ''] = call.args
-    // By membership, as printed: a bind mask has room for 32 groups.
+    // By membership, as in the listing: a bind mask has 32 groups only.
     using socket = Socket.open(NETLINK_GENERIC, { memberships: [number(group, 'GROUP_ID')] })
     await listen(socket, call, message => {
       const myvar = findAttribute(message.attributes(GENL_HDRLEN), NLE_MYVAR)

@@ -1,12 +1,12 @@
 /** The user-space API of the genlexample module: listing 9 of Neira Ayuso's source reference. */
 
-/** The family's name, by which nlctrl tells its number. */
+/** The family's name, for nlctrl. */
 export const NLEX_FAMILY_NAME = 'nlex'
-/** What genlmsghdr's `version` is in its messages. */
+/** The `version` in the genlmsghdr of its messages. */
 export const NLEX_FAMILY_VERSION = 1
-/** The group's name, by which nlctrl tells its number. */
+/** The group's name. */
 export const NLEX_GRP_MYVAR_NAME = 'example'
-/** Sets the variable; also what replies and notifications are. */
+/** Sets the variable; also the command of replies and notifications. */
 export const NLEX_CMD_UPD = 0
 /** Asks for the variable. */
 export const NLEX_CMD_GET = 1

@@ -1,14 +1,14 @@
-/** The family that knows all generic netlink families, as far as it is used here: include/uapi/linux/genetlink.h. */
+/** The parts of nlctrl that are used here: include/uapi/linux/genetlink.h. */
 
-/** A family has come, or the answer to a GETFAMILY. */
+/** A family was registered; also the answer to a GETFAMILY. */
 export const CTRL_CMD_NEWFAMILY = 1
-/** A family has gone. */
+/** A family was unregistered. */
 export const CTRL_CMD_DELFAMILY = 2
 /** Asks for a family by name or number, or with NLM_F_DUMP for all. */
 export const CTRL_CMD_GETFAMILY = 3
-/** A family has one more group. */
+/** A family got a group. */
 export const CTRL_CMD_NEWMCAST_GRP = 7
-/** A family has lost a group. */
+/** A family lost a group. */
 export const CTRL_CMD_DELMCAST_GRP = 8
 /** Dumps the policies of a family, or of one command (kernels from 5.7 on, of one command from 5.10 on). */
 export const CTRL_CMD_GETPOLICY = 10
@@ -34,7 +34,7 @@ export const CTRL_ATTR_OP_POLICY = 9
 
 /** A command's number: u32. */
 export const CTRL_ATTR_OP_ID = 1
-/** What it wants and can (GENL_ADMIN_PERM, GENL_CMD_CAP_*): u32. */
+/** Its flags (GENL_ADMIN_PERM, GENL_CMD_CAP_*): u32. */
 export const CTRL_ATTR_OP_FLAGS = 2
 
 /** A group's name: a string. */

@@ -8,5 +8,5 @@ export const NLEX_MSG_UPD = 16
 export const NLEX_MSG_GET = 17
 /** The variable's value, u32. */
 export const NLE_MYVAR = 1
-/** The group that hears of updates, as a number; its mask is 1 as well. */
+/** The group that is notified of updates, as a number; its mask is 1 as well. */
 export const NLEX_GRP_MYVAR = 1

@@ -1,38 +1,38 @@
-/** What the documents' programs have in common: arguments, --help, a deadline, the exit status. */
+/** Arguments, --help, deadline and exit status of the documents' programs. */
 import fs from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Message, OverflowError, type Socket, TimeoutError } from '../netlink/index.ts'
 
-/** What a program is called with. */
+/** The arguments of a call. */
 export interface Call {
   readonly args: readonly string[]
   /** Milliseconds until it gives up waiting. */
   readonly timeout: number
-  /** How many messages a listener is to hear; as many as come within the time if not given. */
+  /** Messages after which a listener ends; all that come within the time if not given. */
   readonly count: number | undefined
-  /** --listen, where a program has it. */
+  /** Whether --listen was given. */
   readonly listen: boolean
 }
 
 export interface Program {
-  /** What follows its name, as it is shown in --help: `FAMILY_ID VALUE`, `[VALUE]`. */
+  /** Its arguments, as --help shows them: `FAMILY_ID VALUE`, `[VALUE]`. */
   readonly usage: string
   readonly description: string
-  /** How many arguments it takes: from and to. */
+  /** The least and the greatest number of arguments. */
   readonly arguments: readonly [number, number]
-  /** What else it understands. */
+  /** Further options. */
   readonly options?: readonly ('count' | 'listen')[]
-  /** What an error of this code means here. */
+  /** Explanations of error codes. */
   readonly hints?: Readonly<Record<string, string>>
   readonly run: (call: Call) => Promise<void>
 }
 
-/** A call that is wrong (exit status 2). */
+/** A wrong call (exit status 2). */
 class UsageError extends Error {}
 
 const name = path.basename(process.argv[1] ?? 'program', '.ts')
-/** Seconds that a program waits where --timeout does not say otherwise. */
+/** Seconds that a program waits without --timeout. */
 const defaultTimeout = 30
 
 const optionTexts = {
@@ -47,12 +47,14 @@ export const print = (text: string) => write(1, text)
 /** Writes to stderr. */
 const complain = (text: string) => write(2, text)
 
-/** At once, and without node's streams: loading them is a tenth of all that a short program does. */
+/**
+ * Synchronously, without node's streams, which take long to load (docs/measurements.md, Start of programs).
+ */
 function write(fd: 1 | 2, text: string): void {
   try {
     fs.writeSync(fd, text)
   } catch (error) {
-    // Full, and somebody has made it non-blocking: streams wait.
+    // A full, non-blocking pipe: node's streams wait.
     if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
     const stream = fd === 1 ? process.stdout : process.stderr
     stream.write(text)
@@ -61,7 +63,7 @@ function write(fd: 1 | 2, text: string): void {
 
 /** Runs a program with this process's arguments. Exit status: 0 done, 1 failed, 2 wrongly called. */
 export function main(program: Program): void {
-  // It does not fail. Not awaited by the programs: in guests they are CommonJS, which is loaded sooner.
+  // It does not reject. The programs do not await it: in guests they are CommonJS, which loads faster.
   void mainOf(program)
 }
 
@@ -78,8 +80,8 @@ async function mainOf(program: Program): Promise<void> {
 }
 
 /**
- * Waits for messages and hands each to `onMessage`, until there were as many as asked for, or the time is over.
- * @throws Error when there were fewer, or none at all
+ * Passes messages to `onMessage` until `count` have come or the time is over.
+ * @throws Error when fewer came, or none
  */
 export async function listen(
   socket: Socket,
@@ -107,7 +109,7 @@ export async function listen(
   }
 }
 
-/** An unsigned number of so many bits, in decimal or with 0x. */
+/** An unsigned number of `bits` bits, in decimal or with 0x. */
 export function number(text: string, what: string, bits = 32): number {
   const value = /^(\d+|0x[\da-f]+)$/i.test(text) ? Number(text) : Number.NaN
   if (value < 2 ** bits) return value
@@ -160,7 +162,7 @@ function helpOf(program: Program): string {
   return `usage: ${usageOf(program)}\n\n${program.description}\n\n${options.join('\n')}\n`
 }
 
-/** What errors mean that every program can meet. */
+/** Explanations of errors of any program. */
 const hints: Readonly<Record<string, string>> = {
   EPERM: 'only who has CAP_NET_ADMIN may',
   EPROTONOSUPPORT: 'the module is not loaded',

@@ -1,6 +1,6 @@
 /**
- * How the programs take their arguments, and how they fail for want of what any kernel can lack: modules, families, messages. What
- * they do with the modules is tested in guests (suites/programs).
+ * The programs' arguments, and their failures without modules, families or messages, which need no guest.
+ * What they do with the modules is tested in guests (suites/programs).
  */
 import path from 'node:path'
 import { execa } from 'execa'

@@ -1,11 +1,11 @@
 /**
- * What the helpers and the client library work by, and tests can replace. An answer that comes by what a test
- * has put there is none: with an Array.prototype.push that does nothing every exchange would be a silence.
+ * The built-ins that the helpers and the client library use, and tests can replace. A replaced one makes
+ * answers wrong: with an Array.prototype.push that does nothing every exchange would be a silence.
  */
 
 const iteratorOf = (iterable: Iterable<unknown>): object => Object.getPrototypeOf(iterable[Symbol.iterator]())
 
-/** Where they are, as tests name it, and which of what is there is used. */
+/** Their holders, as tests name them, and the properties that are used. */
 const used: readonly (readonly [string, object, readonly PropertyKey[]])[] = [
   ['globalThis', globalThis, ['Array', 'Buffer', 'Map', 'Number', 'Object', 'Promise', 'Set', 'String']],
   ['Array', Array, ['from', 'isArray']],
@@ -49,7 +49,7 @@ interface BuiltIn {
   readonly value: unknown
 }
 
-/** As they were when this was loaded: before any test. */
+/** Their values when this is loaded: before any test. */
 const builtIns = used.flatMap(([place, holder, keys]) =>
   keys.map((key): BuiltIn => {
     const properties = holder as Readonly<Record<PropertyKey, unknown>>
@@ -59,11 +59,11 @@ const builtIns = used.flatMap(([place, holder, keys]) =>
 const { length } = builtIns
 
 /**
- * To be called before anything is found out by them.
+ * To be called before a helper uses them.
  * @throws Error that names what a test has replaced
  */
 export function requireBuiltIns(): void {
-  // no iterator and no method: they may be what was replaced
+  // without iterators and methods, which may be replaced
   for (let i = 0; i < length; i++) {
     const { place, holder, key, value } = builtIns[i] as BuiltIn
     if (holder[key] !== value)

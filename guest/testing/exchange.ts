@@ -11,19 +11,19 @@ import {
 import { requireBuiltIns } from './built-ins.ts'
 import { acknowledgementBytes, received, type WireDatagram } from './wire.ts'
 
-/** Kept from before the tests. */
+/** Kept from before any test. */
 const { stringify } = JSON
 
-/** Sequence numbers of markers, out of the way of those that tests choose. */
+/** Sequence numbers of markers, far from those that tests choose. */
 let marker = 0xfeed0000
 
 /**
- * All that has come to a socket, and nothing more to come: it sends a control message that the kernel acknowledges and
- * does nothing about (NLMSG_NOOP), and takes everything up to that acknowledgement. The kernel handles requests
- * within send, so what earlier requests caused was in the receive buffer before it. So *silence* is proved
- * without sleeping: `expect(await heard(socket)).toEqual([])`.
+ * All that earlier requests have brought to a socket: sends a control message that the kernel only
+ * acknowledges (NLMSG_NOOP), and takes everything up to that acknowledgement. The kernel handles requests
+ * within send, so what they caused is in the receive buffer before it. So *silence* is proved without
+ * sleeping: `expect(await heard(socket)).toEqual([])`.
  *
- * For protocols whose kernel side goes through netlink_rcv_skb(), as nearly all do.
+ * For protocols whose kernel side uses netlink_rcv_skb(), as nearly all do.
  */
 export async function heard(socket: Socket): Promise<WireDatagram[]> {
   requireBuiltIns()
@@ -38,8 +38,8 @@ export async function heard(socket: Socket): Promise<WireDatagram[]> {
 }
 
 /**
- * As {@link heard}, for protocols whose kernel side acknowledges nothing: the end is marked by a message of another
- * socket of ours, which has to be in the same network namespace.
+ * As {@link heard}, for protocols whose kernel side acknowledges nothing: a message of another socket, in the
+ * same network namespace, marks the end.
  */
 export async function heardUntilMarker(socket: Socket): Promise<WireDatagram[]> {
   requireBuiltIns()
@@ -49,7 +49,9 @@ export async function heardUntilMarker(socket: Socket): Promise<WireDatagram[]> 
   return await heardUpTo(socket, { portId: neighbour.portId, bytes: end }, 'the marker did not come')
 }
 
-/** What comes before this datagram. @throws Error with what came, when it does not come in time */
+/**
+ * All that comes before this datagram. @throws Error with what came, if the datagram does not come in time
+ */
 async function heardUpTo(
   socket: Socket,
   end: Pick<Datagram, 'portId' | 'bytes'>,
@@ -71,7 +73,8 @@ async function heardUpTo(
 
 /**
  * Sends each of `datagrams` to the kernel and returns all that came to the socket for them, in order:
- * `expect(await exchange(socket, request)).toEqual([acknowledgement(request, socket)])` says that this came and nothing else.
+ * `expect(await exchange(socket, request)).toEqual([acknowledgement(request, socket)])` asserts that this
+ * came and nothing else.
  */
 export async function exchange(socket: Socket, ...datagrams: readonly Uint8Array[]): Promise<WireDatagram[]> {
   requireBuiltIns()
@@ -80,8 +83,8 @@ export async function exchange(socket: Socket, ...datagrams: readonly Uint8Array
 }
 
 /**
- * All that is in a socket's receive buffer now, oldest first, with an OverflowError where the kernel says that messages
- * were lost. What a request causes is there when its send has returned.
+ * All that is in a socket's receive buffer now, oldest first, with an OverflowError where messages were lost.
+ * What a request causes is there when its send has returned.
  */
 export function drain(socket: Socket): (Datagram | OverflowError)[] {
   requireBuiltIns()
@@ -99,8 +102,8 @@ export function drain(socket: Socket): (Datagram | OverflowError)[] {
 }
 
 /**
- * Datagrams as text, a line each: where it came from, the group mask it came by, its bytes as hex. One string compares
- * thousands of them a hundred times faster than their values do. What is expected is given as bytes from the kernel.
+ * Datagrams as text, a line each: sender, group mask, bytes as hex. Comparing one string is much faster than
+ * comparing the values of thousands of datagrams. Expected ones are given as bytes from the kernel.
  */
 export function transcript(
   events: readonly (Datagram | OverflowError | Buffer)[],

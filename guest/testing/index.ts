@@ -1,6 +1,6 @@
 /**
- * Helpers for suites that run in the guest, as root: modules, users and namespaces, the kernel log, and exact
- * comparison of all that came. Users write their own suites with them.
+ * Helpers for suites, which run in the guest as root: modules, users, namespaces, the kernel log, and exact
+ * comparison of all that came.
  */
 export { drain, exchange, heard, heardUntilMarker, transcript } from './exchange.ts'
 export { kernel } from './kernel.ts'

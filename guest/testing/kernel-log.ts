@@ -4,10 +4,10 @@ import koffi from 'koffi'
 import { SystemCallError } from '../netlink/index.ts'
 import { requireBuiltIns } from './built-ins.ts'
 
-/** The kernel writes no longer records (CONSOLE_EXT_LOG_MAX). */
+/** The kernel's longest record (CONSOLE_EXT_LOG_MAX). */
 const LONGEST_RECORD = 8192
 const SEEK_END = 2
-/** So many records are passed over one by one; to get behind more, a descriptor is moved to the end. */
+/** Records that are passed over one by one; behind more than that the descriptor is moved to the end. */
 const FEW = 32
 
 const libc = koffi.load(null)
@@ -17,7 +17,8 @@ const lseek = libc.func('int64_t lseek(int, int64_t, int)') as (
   whence: number,
 ) => number
 /**
- * Not fs.readSync: an exception for each time that there is no more takes half a millisecond under emulation.
+ * Not fs.readSync: it throws where there is nothing to read, which is slow (docs/measurements.md, Kernel
+ * log).
  */
 const readNow = libc.func('int read(int, void *, size_t)') as (
   fd: number,
@@ -26,17 +27,16 @@ const readNow = libc.func('int read(int, void *, size_t)') as (
 ) => number
 
 /**
- * Descriptors that were used, and stay where they came to. The next log goes on from there: to find the end
- * of the log 5.10 counts all the records that there are (prb_next_seq() of
- * kernel/printk/printk_ringbuffer.c), 37,000 for each of the 400 logs of all suites, a fifth of all that QEMU
- * ran.
+ * Used descriptors, at the position where reading stopped. The next log goes on from there: to find the end
+ * of the log, 5.10 counts all records (prb_next_seq() of kernel/printk/printk_ringbuffer.c;
+ * docs/measurements.md, Kernel log).
  */
 const spare: number[] = []
 
 /** /dev/kmsg: Documentation/admin-guide/devices.txt. */
 const KMSG = (1 << 8) | 11
 
-/** One that a test has closed may be anything by now. */
+/** A descriptor that a test has closed may be another file by now. */
 function takeSpare(): number | undefined {
   for (;;) {
     const fd = spare.pop()
@@ -53,8 +53,8 @@ function isKernelLog(fd: number): boolean {
 }
 
 /**
- * What a kernel says of itself at any time, above all on a slow machine whose clock jumps; the first time
- * that anybody sends nothing at all is among it.
+ * Messages that a kernel may log at any time, mostly on a slow machine whose clock jumps, and its note about
+ * the first empty send.
  */
 const chatter =
   /^(random: |clocksource: |hrtimer: interrupt took |perf: interrupt took |workqueue: .* hogged CPU |sched: RT throttling |Zero length message leads to an empty skb$)/
@@ -63,13 +63,13 @@ const chatter =
 export interface LogRecord {
   /** 0 (emergency) to 7 (debug): 6 is KERN_INFO. */
   readonly level: number
-  /** As /dev/kmsg has it: a backslash, and what is not printable ASCII, is \xHH there. */
+  /** As /dev/kmsg has it: a backslash, and all but printable ASCII, is \xHH. */
   readonly text: string
 }
 
 /**
- * The kernel log from a moment on: Documentation/ABI/testing/dev-kmsg. printk() has put a record there when
- * it returns, so what a request logs can be read as soon as it has been sent.
+ * The kernel log from a moment on: Documentation/ABI/testing/dev-kmsg. printk() writes a record before it
+ * returns, so what a request logs can be read as soon as it has been sent.
  */
 export class KernelLog implements Disposable {
   #fd: number | undefined
@@ -88,8 +88,8 @@ export class KernelLog implements Disposable {
   }
 
   /**
-   * What the kernel logged since it was asked last. What user space wrote into the log is left out, and what
-   * the kernel says of itself at any time.
+   * What the kernel has logged since the last call, without records of user space and messages that may come
+   * at any time.
    * @throws Error when records were overwritten before they were read
    */
   read(): LogRecord[] {
@@ -98,7 +98,8 @@ export class KernelLog implements Disposable {
     for (;;) {
       const record = this.#next()
       if (record === undefined) return records
-      // "priority,sequence,microseconds,flags;text\n key=value\n": the priority's upper bits are the facility, 0 the kernel
+      // "priority,sequence,microseconds,flags;text\n key=value\n": the priority's upper bits are the
+      // facility, 0 the kernel
       const [, priority, text] = /^(\d+),[^;]*;([^\n]*)/.exec(record) ?? []
       if (priority !== undefined && text !== undefined && Number(priority) < 8 && !chatter.test(text))
         records.push({ level: Number(priority), text })
@@ -110,7 +111,7 @@ export class KernelLog implements Disposable {
     this.#fd = undefined
   }
 
-  /** Passes over all that there is, by reading it if it is no more than so many records. */
+  /** Passes over all records: reads them if there are no more than `most`. */
   #skip(most: number): void {
     for (let count = 0; count < most; count++) if (this.#read() === os.errno.EAGAIN) return
     if (this.#fd !== undefined) lseek(this.#fd, 0, SEEK_END)
@@ -124,7 +125,7 @@ export class KernelLog implements Disposable {
     throw new SystemCallError('read', result)
   }
 
-  /** The next record, or what the system call failed with. */
+  /** The next record, or the errno of the system call. */
   #read(): string | number {
     if (this.#fd === undefined) throw new Error('this kernel log was disposed of')
     for (;;) {

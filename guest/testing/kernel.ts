@@ -3,17 +3,17 @@ import { release } from 'node:os'
 
 /** The kernel that the tests run in. */
 export const kernel = {
-  /** As uname -r says: '6.1.0-56-cloud-amd64'. */
+  /** As uname -r prints it: '6.1.0-56-cloud-amd64'. */
   release: release(),
 
-  /** Whether it has IPv4 and IPv6. The minimal kernels have neither: they are to be built in little time. */
+  /** Whether it has IPv4 and IPv6. The minimal kernels have neither, to be built fast. */
   hasIp: existsSync('/proc/sys/net/ipv4') && existsSync('/proc/sys/net/ipv6'),
 
-  /** Whether it looks for memory that nothing points to, as debug kernels do: at the end of each file it is asked. */
+  /** Whether kmemleak works, as on debug kernels: then each file fails at its end if it has leaked memory. */
   hasKmemleak: kmemleakWorks(),
 
   /**
-   * Whether it is of that version or newer: for what kernels really do differently.
+   * Whether it is of that version or newer: for real differences between kernels.
    * @param version 'MAJOR.MINOR'
    */
   since(version: string): boolean {
@@ -23,7 +23,10 @@ export const kernel = {
   },
 }
 
-/** Its file is there as well where it is switched off (kmemleak=off) or gave up: only then is every command refused (mm/kmemleak.c). */
+/**
+ * Its file also exists if it is switched off (kmemleak=off) or has given up, but then it refuses every
+ * command (mm/kmemleak.c).
+ */
 function kmemleakWorks(): boolean {
   try {
     writeFileSync('/sys/kernel/debug/kmemleak', 'no command', { flag: 'r+' })

@@ -6,24 +6,24 @@ import { kernel } from './kernel.ts'
 import { discardReceived } from './system-call.ts'
 
 /**
- * By how many objects each slab cache has grown, by its name: `{ 'kmalloc-32': 1024 }`. `pages` are those of
- * all caches that cannot be reclaimed, and of what kmalloc() allocates by the page because it is larger than
- * any cache's objects.
+ * The growth of slab caches in objects, by name: `{ 'kmalloc-32': 1024 }`. `pages` are the pages of all
+ * caches that cannot be reclaimed, and those that kmalloc() allocates directly for objects too large for a
+ * cache.
  */
 export type SlabGrowth = Readonly<Record<string, number>>
 
 /**
- * By how many objects the kernel's slab caches grow in a round of `work`, if by more than a few: `{}` where
- * nothing is left of it. For each cache it is the least of several rounds, because what leaks grows in every
- * one, and what the rest of the system does meanwhile does not. Nothing further is done once each cache has
- * had a quiet round; one in which it shrank is not quiet, for that may have hidden a leak. Memory that the
- * kernel takes back when it needs it (inodes, say) does not count.
+ * The growth of the kernel's slab caches in a round of `work`, in objects: `{}` if nothing is left behind.
+ * For each cache it is the least growth of several rounds, because a leak grows in each of them, and other
+ * work of the system does not. It ends once each cache has had a quiet round; a round in which a cache shrank
+ * does not count as quiet, for that may hide a leak. Reclaimable memory (inodes, for instance) and a growth
+ * of a few objects do not count.
  *
- * On kernels with kmemleak `work` runs once and the answer is `{}`: each single object that nothing points to
- * any more fails the file at its end, and those kernels are slow. What grows and is still pointed to, other
- * kernels find.
+ * On kernels with kmemleak, which are slow, `work` runs once and the result is `{}`: there each object that
+ * nothing points to any more fails the file at its end. Growth that is still pointed to is found on other
+ * kernels.
  *
- * @throws Error where the kernel does not tell (without CONFIG_SLUB_DEBUG)
+ * @throws Error where the kernel has no figures (without CONFIG_SLUB_DEBUG)
  */
 export async function slabGrowth(work: () => void | Promise<void>, rounds = 5): Promise<SlabGrowth> {
   requireBuiltIns()
@@ -32,7 +32,7 @@ export async function slabGrowth(work: () => void | Promise<void>, rounds = 5): 
     return {}
   }
   slabs.forgetClosed()
-  /** Those that have not had a quiet round, each by how much it grew at least in a round that it grew in. */
+  /** The caches without a quiet round, each with its least growth in a round in which it grew. */
   let suspects: ReadonlyMap<string, number> | undefined
   for (let round = 0; round < rounds && suspects?.size !== 0; round++) {
     const before = slabs.objectsInUse()
@@ -54,28 +54,31 @@ export async function slabGrowth(work: () => void | Promise<void>, rounds = 5): 
 }
 
 /**
- * Objects that a cache may have more of and nothing leaks: a few that others allocate, and what a CPU has at
- * hand (28, on 7.3).
+ * Objects by which a cache may grow without a leak: those that others allocate, and a CPU's reserve (of 28
+ * objects on 7.3).
  */
 const NOISE = 32
-/** How often what grew is looked at, and the milliseconds between: grace periods end in some tens of them. */
+/** How often growth is checked, and the milliseconds between: RCU grace periods take some tens of them. */
 const LOOKS = 5
 const UNTIL_NEXT_LOOK = 25
 
-/** What hundreds of requests are sent by. */
+/** The sockets of {@link slabGrowthBy}, and how they send. */
 export interface Senders {
-  /** The sender, and those that hear of it. All that they receive is read and forgotten. */
+  /** The sender, and the sockets that are notified. All that they receive is read and discarded. */
   readonly sockets: readonly [Socket, ...Socket[]]
-  /** How many requests go into a datagram; default 8. */
+  /** Requests in a datagram; 8 if not given. */
   readonly batch?: number
-  /** How the sender sends, where it is not by itself. */
+  /** Sends in place of `sender.send()`. */
   readonly send?: (sender: Socket, datagram: Buffer) => void
 }
 
-/** Of each request in a round: with 8 in a datagram, one object for each datagram is four times the noise. */
+/**
+ * Requests in a round: with 8 in a datagram, a leak of one object in each datagram is well above {@link
+ * NOISE}.
+ */
 const REQUESTS = kernel.hasKmemleak ? 256 : 1024
 const BATCH = 8
-/** Requests until all is read: so few that what they cause fits into a receive buffer. */
+/** Requests before all is read: what they cause has to fit into a receive buffer. */
 const UNREAD = 64
 
 /** {@link slabGrowth} of a thousand equal requests. */
@@ -94,18 +97,17 @@ export async function slabGrowthBy(
 }
 
 /**
- * The caches of the kernel's slab allocator. It counts as in use what a CPU keeps at hand for its next
- * allocations, up to 512 objects of a cache (of 8 bytes); shrinking a cache gives that back, so that what is
- * counted then is exact but for what has been allocated since.
+ * The caches of the kernel's slab allocator. It counts the objects that a CPU keeps for its next allocations
+ * as in use; shrinking a cache gives them back, so that the count is exact but for later allocations.
  */
 class SlabCaches {
   /**
-   * What shrinks each, by its name. Open all the time: what the kernel allocates for an open file of sysfs is
-   * among what is counted, and freed late.
+   * The file that shrinks each cache, by cache name. They stay open: the kernel's memory for an open file of
+   * sysfs is counted too, and freed late.
    */
   readonly #shrink = new Map<string, OpenFile>()
 
-  /** @throws Error where the kernel does not tell */
+  /** @throws Error where the kernel has no figures */
   objectsInUse(): Map<string, number> {
     this.#shrinkAll()
     try {
@@ -128,7 +130,7 @@ class SlabCaches {
       try {
         writeSync(fd, YES)
       } catch (error) {
-        // It went with the module that had made it, and may have come back as another.
+        // The cache was removed with its module, and may exist again.
         if ((error as NodeJS.ErrnoException).code !== 'ENODEV') throw error
         closeSync(fd)
         this.#shrink.delete(cache)
@@ -136,15 +138,15 @@ class SlabCaches {
     }
   }
 
-  /** A test may have closed what it does not know, and opened others by the same numbers. */
+  /** A test may have closed the descriptors, and opened other files with the same numbers. */
   forgetClosed(): void {
     for (const [cache, file] of this.#shrink) if (!file.isOpen) this.#shrink.delete(cache)
   }
 
   /**
-   * The caches that have grown or shrunk by more than {@link NOISE}, each by how many objects. What grew is
-   * looked at again for a while: much of what is freed (credentials, open files) is so after a grace period
-   * of RCU, of whose end there is no news.
+   * The caches that have grown or shrunk by more than {@link NOISE}, with the number of objects. Growth is
+   * checked again for a while: much memory (credentials, open files) is freed after an RCU grace period,
+   * whose end cannot be awaited.
    */
   async changesSince(before: ReadonlyMap<string, number>): Promise<Map<string, number>> {
     for (let look = 1; ; look++) {
@@ -165,7 +167,7 @@ class SlabCaches {
   }
 }
 
-/** A file by its descriptor, which others can close. */
+/** A file by its descriptor, which tests can close. */
 class OpenFile {
   readonly fd: number
   readonly #identity: string
@@ -175,7 +177,7 @@ class OpenFile {
     this.#identity = identityOf(this.fd)
   }
 
-  /** Whether the descriptor still is of that file. */
+  /** Whether the descriptor still refers to that file. */
   get isOpen(): boolean {
     try {
       return identityOf(this.fd) === this.#identity
@@ -193,15 +195,15 @@ function identityOf(fd: number): string {
 const slabs = new SlabCaches()
 
 /**
- * '1', at a length that the kernel keeps among its objects of 128 bytes: for one byte it would take one of 8,
- * of which a slab has 512, all of them counted as in use as soon as one is.
+ * '1', padded so that the kernel's copy takes an object of 128 bytes: a slab of 8-byte objects has 512, which
+ * all count as in use once one is.
  */
 const YES = Buffer.alloc(120, '1')
 const PAGES = 'pages'
 
 /**
- * The first two columns of /proc/slabinfo (mm/slab_common.c): name and active_objs. Two caches may have the
- * same name.
+ * The first two columns of /proc/slabinfo (mm/slab_common.c): name and active_objs. Several caches may have
+ * the same name.
  */
 function inUse(): Map<string, number> {
   const caches = new Map<string, number>()

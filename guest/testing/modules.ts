@@ -7,12 +7,12 @@ import { deleteModule, finitModule } from './system-call.ts'
 
 const O_NONBLOCK = 0o4000
 const loaded = '/sys/module'
-/** Kept from before the tests, which may leave nothing of their environment. */
+/** Kept from before any test, which may empty the environment. */
 const { NETLINK_VMTEST_MODULES } = process.env
 
 /** A module could not be loaded or unloaded. */
 export class ModuleError extends Error {
-  /** By which reports call it. */
+  /** The name in reports. */
   override readonly name = 'ModuleError'
   /** The errno's name, 'EEXIST' for instance. */
   readonly code: string
@@ -27,12 +27,12 @@ export class ModuleError extends Error {
 }
 
 /**
- * Loads a module under test, by finit_module(2), and before it what it needs, as modprobe does: others under test, and the
- * kernel's own.
- * @param name without .ko, with - or _; the file is looked up in the folder that NETLINK_VMTEST_MODULES names
+ * Loads a module under test, by finit_module(2), and before it the modules that it needs, as modprobe does:
+ * others under test, and the kernel's own.
+ * @param name without .ko, with - or _; its file is in the folder that NETLINK_VMTEST_MODULES names
  * @param parameters 'name=value name=value'
- * @throws ModuleError EEXIST when it is loaded already, ENOENT when there is none of that name, or what its
- * init function returned
+ * @throws ModuleError EEXIST if it is loaded already, ENOENT if there is none of that name, or the error of
+ * its init function
  */
 export function loadModule(name: string, parameters = ''): void {
   const folder = process.env.NETLINK_VMTEST_MODULES ?? NETLINK_VMTEST_MODULES
@@ -47,7 +47,7 @@ export function loadModule(name: string, parameters = ''): void {
   }
 }
 
-/** The files of the modules that one needs, in the order of loading: modules.dep has what is loaded first last. */
+/** The files of the modules that one needs, in the order of loading, which modules.dep has in reverse. */
 function neededBy(file: string): string[] {
   const tree = `/lib/modules/${os.release()}`
   if (!existsSync(`${tree}/modules.dep`)) return []
@@ -60,7 +60,7 @@ function neededBy(file: string): string[] {
     .reverse()
 }
 
-/** Loads a module that another one needs, where it is not loaded yet. */
+/** Loads a module that another one needs, if it is not loaded yet. */
 function loadNeeded(file: string): void {
   const name = canonical(path.basename(file, '.ko'))
   if (existsSync(`/sys/module/${name}/initstate`)) return
@@ -77,13 +77,13 @@ function loadNeeded(file: string): void {
  * @throws ModuleError EAGAIN while it is in use, ENOENT when it is not loaded
  */
 export function unloadModule(name: string): void {
-  // as rmmod does: without it the call waits until nobody uses the module
+  // as rmmod does: without it the call waits until the module is not in use
   explained(name, unloading, () => deleteModule(canonical(name), O_NONBLOCK))
 }
 
 /**
- * Whether a module is loaded, and if so, how many references to it there are.
- * @throws Error where nobody can know: without /sys
+ * The number of references to a module; undefined if it is not loaded.
+ * @throws Error without /sys
  */
 export function moduleReferences(name: string): number | undefined {
   if (!existsSync(loaded)) throw new Error(`whether ${name} is loaded is not known: there is no ${loaded}`)
@@ -91,7 +91,7 @@ export function moduleReferences(name: string): number | undefined {
   return existsSync(file) ? Number(readFileSync(file, 'utf8')) : undefined
 }
 
-/** A source file may have a - in its name that the kernel, and the files in the guest, have as _. */
+/** The kernel, and the files in the guest, have _ for each - in a source file's name. */
 function canonical(name: string): string {
   return name.replaceAll('-', '_')
 }
@@ -112,7 +112,7 @@ function openModule(folder: string, name: string): number {
   }
 }
 
-/** What errnos mean here. */
+/** Explanations of errnos. */
 const loading: Readonly<Record<string, string>> = {
   EEXIST: 'it is loaded already',
   ENOEXEC: 'it is no module, or none for this kernel',

@@ -5,16 +5,14 @@ import { setns, unshare } from './system-call.ts'
 import { CAP_NET_ADMIN, refuseAsync } from './user.ts'
 
 const CLONE_NEWNET = 0x40000000
-/**
- * Milliseconds that the child may take: this thread waits for it, so that no test's own limit would end it.
- */
+/** Milliseconds that the child may take: this thread waits for it, so no test's limit can end it. */
 const LIMIT = 20_000
 
-/** Whether the kernel was built with user namespaces. */
+/** Whether the kernel has user namespaces. */
 export const hasUserNamespaces = existsSync('/proc/self/ns/user')
 
 /**
- * A network namespace of its own, which lives as long as this and the sockets opened in it.
+ * A new network namespace, which exists as long as this object and the sockets opened in it.
  *
  *     using elsewhere = new NetworkNamespace()
  *     await rtnetlink.changeLink(socket, 'v1', { netNsFd: elsewhere.fd })
@@ -32,8 +30,8 @@ export class NetworkNamespace implements Disposable {
   }
 
   /**
-   * A descriptor of it, as IFLA_NET_NS_FD, setns(2) and `Socket.open()` take one. It is closed with this.
-   * @throws Error when it was disposed of
+   * A descriptor of it, as IFLA_NET_NS_FD, setns(2) and `Socket.open()` take one. Disposing closes it.
+   * @throws Error after disposal
    */
   get fd(): number {
     if (this.#fd === undefined) throw new Error('this network namespace was disposed of')
@@ -41,17 +39,17 @@ export class NetworkNamespace implements Disposable {
   }
 
   /**
-   * Its path for programs: `nsenter --net=PATH`. It is there as long as this.
-   * @throws Error when it was disposed of
+   * Its path for programs: `nsenter --net=PATH`. It exists until disposal.
+   * @throws Error after disposal
    */
   get path(): string {
     return `/proc/${process.pid}/fd/${this.fd}`
   }
 
   /**
-   * Runs `action` in it: sockets opened there belong to it for good. Only the calling thread is there, and
-   * only until `action` returns.
-   * @throws TypeError for an async function: from its first await on it would be outside
+   * Runs `action` in it: sockets opened there stay in it. Only the calling thread enters it, and only until
+   * `action` returns.
+   * @throws TypeError for an async function, which would leave the namespace at its first await
    */
   run<T>(action: () => T): T {
     refuseAsync(action)
@@ -68,7 +66,7 @@ export class NetworkNamespace implements Disposable {
   }
 }
 
-/** Runs `action`, and goes back to the namespace where it began. */
+/** Runs `action`, and returns to the namespace where it began. */
 function atHome<T>(action: () => T): T {
   const home = openOwn()
   try {
@@ -82,15 +80,15 @@ function atHome<T>(action: () => T): T {
   }
 }
 
-/** A synchronous open is done by the calling thread itself, whose namespace it therefore is. */
+/** Node does a synchronous open on the calling thread, so this is that thread's namespace. */
 function openOwn(): number {
   return openSync('/proc/thread-self/ns/net', 'r')
 }
 
 /**
  * Sends bytes to the kernel on `socket` from a user namespace in which the sender has all capabilities, and
- * none outside. No process with more than one thread can enter a user namespace, so a child does it: a shell
- * that inherits the socket and writes to it. Answers come to `socket` as ever.
+ * none outside. A process with several threads cannot enter a user namespace, so a child does: a shell that
+ * inherits the socket and writes to it. Answers come to `socket` as usual.
  */
 export function sendFromUserNamespace(socket: Socket, bytes: Uint8Array): void {
   const { status, stdout, stderr, error } = spawnSync(

@@ -1,4 +1,4 @@
-/** Generic netlink: sockets, and what nlctrl, the family that knows all others, says of a family. */
+/** Generic netlink: sockets, and the messages of nlctrl about families. */
 import {
   type Attribute,
   type AttributePolicy,
@@ -41,14 +41,12 @@ export {
   CTRL_CMD_NEWMCAST_GRP,
 } from '../programs/nlctrl.ts'
 
-/**
- * A socket for generic netlink. Extended acknowledgements are off, as the kernel has it, unless asked for.
- */
+/** A socket for generic netlink. Extended acknowledgements are off, the kernel's default, unless given. */
 export function openGeneric(options: SocketOptions = {}): Socket {
   return Socket.open(NETLINK_GENERIC, { extendedAck: false, ...options })
 }
 
-/** What a message of nlctrl says. What it does not say is not there. */
+/** The content of a message of nlctrl; what it does not have is absent. */
 export interface ControlMessage {
   /** CTRL_CMD_* */
   readonly command: number
@@ -60,16 +58,13 @@ export interface ControlMessage {
   readonly version?: number
   /** Bytes of a header of its own after the genlmsghdr. */
   readonly headerSize?: number
-  /** The highest type of its attributes; 0 where each command has a policy of its own. */
+  /** The highest type of its attributes; 0 if each command has a policy of its own. */
   readonly maxAttribute?: number
   /** Commands and their flags (GENL_CMD_CAP_*), by number. */
   readonly operations?: readonly { readonly id: number; readonly flags: number }[]
   /** Group numbers by name. */
   readonly groups?: Readonly<Record<string, number>>
-  /**
-   * In a policy dump: the policy that a command goes by, for its kinds of requests (CTRL_ATTR_POLICY_DO is
-   * 1).
-   */
+  /** In a policy dump: the policies of each command, by kind of request (CTRL_ATTR_POLICY_DO is 1). */
   readonly commandPolicies?: Readonly<Record<number, Readonly<Record<number, number>>>>
   /** In a policy dump: attributes by policy and type. */
   readonly policies?: Readonly<Record<number, Readonly<Record<number, AttributePolicy>>>>
@@ -114,7 +109,7 @@ export function parseControl(message: Message): ControlMessage {
   })
 }
 
-/** There is no family of that name: ENOENT. Its text says which there are. */
+/** There is no family of that name: ENOENT. Its text lists those that exist. */
 export class UnknownFamilyError extends KernelError {
   constructor(family: string, known: readonly string[], { answer }: KernelError) {
     super(answer)
@@ -122,7 +117,7 @@ export class UnknownFamilyError extends KernelError {
   }
 }
 
-/** What nlctrl says about a family. @throws UnknownFamilyError when there is none of that name */
+/** A family as nlctrl describes it. @throws UnknownFamilyError if there is none of that name */
 export async function resolveFamily(
   socket: Socket,
   name: string,
@@ -151,7 +146,7 @@ function numberIn(nest: Attribute, type: number): number {
   return findAttribute(nest.attributes(), type)?.u32() ?? Number.NaN
 }
 
-/** Without the fields that are undefined, so that comparisons show what is there. */
+/** Without undefined fields, so that comparisons show only what is there. */
 function withoutAbsent(message: { [Key in keyof ControlMessage]: ControlMessage[Key] | undefined }) {
   return Object.fromEntries(
     Object.entries(message).filter(([, value]) => value !== undefined),

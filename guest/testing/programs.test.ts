@@ -55,7 +55,7 @@ test('disposing of one ends it with what it has started', async () => {
   const program = RunningProgram.start(sh('sleep 1000 & echo ready; wait'))
   await program.said(/ready/)
   program[Symbol.dispose]()
-  // its output ends when nobody has it any more
+  // its output ends when no process has it open
   expect(await program.ended).toMatchObject({ status: 137 })
 })
 

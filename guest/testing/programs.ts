@@ -4,12 +4,12 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { longestTimer } from '../agent/timers.ts'
 import { requireBuiltIns } from './built-ins.ts'
 
-/** Kept from before the tests, which may leave nothing of their environment. */
+/** Kept from before any test, which may empty the environment. */
 const { PATH } = process.env
 const { kill, nextTick } = process
 const { stringify } = JSON
 
-/** How a program ended and what it said. */
+/** How a program ended, and its output. */
 export interface ProgramResult {
   /** Its exit status, or 128 and the number of the signal that ended it, as in a shell. */
   readonly status: number
@@ -19,26 +19,20 @@ export interface ProgramResult {
   readonly stderr: string
 }
 
-/**
- * Milliseconds that a program may take where the call does not say otherwise: starting node takes a second in
- * a slow guest.
- */
+/** Milliseconds that a program may take by default: node starts slowly in an emulated guest. */
 const LIMIT = 60_000
 
 /** How a program is run. */
 export interface ProgramOptions {
-  /** Milliseconds until it is ended, and the call fails: 60 s if not given. */
+  /** Milliseconds until it is ended and the call fails; 60 s if not given. */
   readonly limit?: number
   /** Runs it as that user, with the group of the same number. */
   readonly user?: number
 }
 
-/**
- * A program in the background, of which more is to be heard. Disposing of it ends it, with what it has
- * started.
- */
+/** A program in the background. Disposing of it ends it, with what it has started. */
 export class RunningProgram implements Disposable {
-  /** Resolves when it has ended; rejects when it did not in time. */
+  /** Resolves when it has ended; rejects if it does not end in time. */
   readonly ended: Promise<ProgramResult>
   readonly #child: ChildProcess
   readonly #limit: number
@@ -70,27 +64,26 @@ export class RunningProgram implements Disposable {
       for (const listener of this.#listeners) listener()
     })
     this.ended = this.#end(command)
-    // whoever waits for it is told
+    // those who wait for it get the error
     this.ended.catch(() => {})
   }
 
   /**
-   * Starts a program; its name is looked up on the PATH, where the documents' programs are.
-   * @throws TypeError when the command is no list of texts
+   * Starts a program, looked up on the PATH, which has the documents' programs.
+   * @throws TypeError if the command is no array of strings
    */
   static start(command: readonly string[], options: ProgramOptions = {}): RunningProgram {
     return new RunningProgram(command, options)
   }
 
   /**
-   * Waits until it has said something that matches, on stdout or stderr: that it listens, before others
-   * change things.
-   * @throws Error when it ends without, or does not in time
+   * Waits until its output, stdout or stderr, matches: that it listens, for instance.
+   * @throws Error if it ends before that, or does not match in time
    */
   async said(pattern: RegExp): Promise<void> {
     const { promise: found, resolve } = Promise.withResolvers<true>()
     const look = () => {
-      // not test(), which begins where it stopped if the pattern is global
+      // not test(), which begins at lastIndex if the pattern is global
       if (this.#stdout.search(pattern) >= 0 || this.#stderr.search(pattern) >= 0) resolve(true)
     }
     look()
@@ -110,7 +103,7 @@ export class RunningProgram implements Disposable {
 
   async #end(command: readonly string[]): Promise<ProgramResult> {
     const { promise, resolve, reject } = Promise.withResolvers<ProgramResult>()
-    // not at its close: there is none as long as anything has its pipes
+    // not `close`, which waits for all that has the pipes open
     const timer = setTimeout(
       () => {
         const { exitCode, stdout, stderr } = this.#child
@@ -138,7 +131,7 @@ export class RunningProgram implements Disposable {
     }
   }
 
-  /** Ends it and what it has started, which is all of its process group. */
+  /** Ends it and what it has started: its process group. */
   #kill(): void {
     const { pid } = this.#child
     if (pid === undefined || this.#isClosed) return
@@ -152,8 +145,8 @@ export class RunningProgram implements Disposable {
 
 /**
  * Runs a program to its end: `await runProgram(['modprobe', 'dummy'])`.
- * @throws TypeError when the command is no list of texts, Error when there is no such program, or it does not
- * end in time
+ * @throws TypeError if the command is no array of strings, Error when there is no such program, or it does
+ * not end in time
  */
 export async function runProgram(
   command: readonly string[],
@@ -169,8 +162,8 @@ function explained(error: NodeJS.ErrnoException, [name = '']: readonly string[])
 }
 
 /**
- * Suites are not checked by a compiler before they run: a name and its arguments apart would start whatever
- * its first letter is.
+ * No compiler checks suites before they run: a string in place of the array would start a program named by
+ * its first letter.
  */
 function checked(command: unknown): readonly [string, ...string[]] {
   if (Array.isArray(command) && command.length > 0 && command.every(part => typeof part === 'string'))

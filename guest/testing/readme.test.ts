@@ -1,4 +1,4 @@
-/** The README's example of the helpers is a test that runs in guests, line for line. */
+/** The README's example of the helpers is, line for line, in a test that runs in guests. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'

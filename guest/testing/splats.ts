@@ -1,4 +1,4 @@
-/** The kinds of reports that the harness knows (harness/verdict/kinds.ts), as far as tests have reason to name them. */
+/** The kinds of reports (harness/verdict/kinds.ts) that tests may expect. */
 export type SplatKind =
   | 'WARN'
   | 'BUG'
@@ -22,16 +22,16 @@ export type SplatKind =
   | 'lost log'
   | (string & {})
 
-/** How the worker is told, which is in another package than this. */
+/** The worker's function, which is bundled separately. */
 type Declare = (expected: {
   readonly kind?: string
   readonly pattern?: { readonly source: string; readonly flags: string }
 }) => void
 
 /**
- * Declares that the kernel reports something in the time of this test, which would fail otherwise: a WARN that is the answer
- * to a wrong request, say. The test fails when it does not come before its after hooks have ended. All reports that it matches
- * are expected, and no others.
+ * Declares that the kernel reports something during this test, a WARN after a wrong request for instance.
+ * Without it the report fails the test. The test also fails if the report does not come before its after
+ * hooks have ended. All reports that match are expected, and no others.
  * @param expected a pattern that some line of the report matches, or the kind of report
  * @throws Error outside of a test
  */

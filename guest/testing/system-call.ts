@@ -1,6 +1,6 @@
 /**
- * System calls as they are, on the calling thread: glibc's setresuid() and the like would change all threads of the
- * process, and for some of these there is no function at all.
+ * Raw system calls, on the calling thread: glibc's setresuid() and the like change all threads of the
+ * process, and glibc has no functions for some of these calls.
  */
 import koffi from 'koffi'
 import { SystemCallError } from '../netlink/index.ts'
@@ -31,7 +31,7 @@ const numbers = {
   },
 }
 
-/** The calls that are needed here. */
+/** The system calls in use. */
 export type SystemCall = keyof (typeof numbers)['x64']
 
 const libc = koffi.load(null)
@@ -66,7 +66,7 @@ const withMessages = libc.func('long syscall(long, long, void *, long, long, voi
   timeout: null,
 ) => number
 
-/** Kept from before the tests. */
+/** Kept from before any test. */
 const { arch } = process
 
 function numberOf(name: SystemCall): number {
@@ -110,10 +110,10 @@ export function deleteModule(name: string, flags: number): void {
 }
 
 /**
- * The effective capabilities, as a mask, through `change`: what it returns becomes effective; what is permitted stays.
- * struct __user_cap_header_struct and __user_cap_data_struct of include/uapi/linux/capability.h.
- * @returns the mask as it was
- * @throws SystemCallError EPERM for one that is not permitted
+ * Replaces the effective capabilities, a mask, by what `change` returns; the permitted ones stay. struct
+ * __user_cap_header_struct and __user_cap_data_struct of include/uapi/linux/capability.h.
+ * @returns the mask before
+ * @throws SystemCallError EPERM for a capability that is not permitted
  */
 export function changeEffectiveCapabilities(change: (effective: bigint) => bigint): bigint {
   const header = Buffer.alloc(8)
@@ -128,15 +128,15 @@ export function changeEffectiveCapabilities(change: (effective: bigint) => bigin
   return before
 }
 
-/** As many struct mmsghdr as datagrams are taken at once: no room for anything of a message. */
+/** A struct mmsghdr for each datagram that is taken at once, without buffers for content. */
 const DISCARDED = 64
 const discarded = Buffer.alloc(DISCARDED * 64)
 const EAGAIN = 11
 const MSG_DONTWAIT = 0x40
 
 /**
- * Takes all that is in a socket's receive buffer, and nothing of it: where thousands of messages are sent for what they do to the
- * kernel, copying and decoding them is most of the time.
+ * Empties a socket's receive buffer without copying or decoding: for thousands of messages whose content does
+ * not matter.
  * @returns how many datagrams there were
  * @throws SystemCallError, ENOBUFS where the kernel has lost some
  */

@@ -1,4 +1,4 @@
-/** The helpers on the host's own kernel: with NETLINK_ROUTE in the place of a module's protocol. */
+/** The helpers on the host's kernel, with NETLINK_ROUTE in place of a module's protocol. */
 import {
   closeSync,
   existsSync,
@@ -46,9 +46,9 @@ import { discardReceived } from './system-call.ts'
 
 const isRoot = process.geteuid?.() === 0
 const noop = encodeMessage({ type: 1, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 7 })
-/** rtnetlink: a type that nobody has. */
+/** rtnetlink: an unknown type. */
 const unknown = encodeMessage({ type: 65535, flags: NLM_F_REQUEST, sequence: 8 }, attr.u8(1, 1))
-/** RTM_NEWLINK without anything: for it, rtnetlink wants CAP_NET_ADMIN. */
+/** An empty RTM_NEWLINK, for which rtnetlink requires CAP_NET_ADMIN. */
 const newLink = encodeMessage({ type: 16, flags: NLM_F_REQUEST, sequence: 9 }, Buffer.alloc(16))
 const failureOf = (call: () => void): Error => {
   try {
@@ -233,7 +233,7 @@ describe.runIf(isRoot)('NetworkNamespace', () => {
     expect(own()).toBe(home)
     expect(elsewhere.run(own)).not.toBe(home)
     expect(own()).toBe(home)
-    // the same port id, taken in both
+    // the same port id in both namespaces
     using here = Socket.open(NETLINK_USERSOCK, { portId: 0x7b000001 })
     using there = elsewhere.run(() => Socket.open(NETLINK_USERSOCK, { portId: 0x7b000001 }))
     expect(here.portId).toBe(there.portId)

@@ -4,10 +4,10 @@ import { Worker } from 'node:worker_threads'
 import { longestTimer } from '../agent/timers.ts'
 import { xoroshiro128plus } from '../agent/xoroshiro128plus.ts'
 
-/** The client library, as a thread gets it. */
+/** The client library, as `work` gets it. */
 export type Netlink = typeof import('../netlink/index.ts')
 
-/** Where the library lies, from here: beside this in the guest's bundle, in the next folder among the sources. */
+/** The library: beside this file in the guest's bundle, in the next folder among the sources. */
 const library = new URL(
   import.meta.url.endsWith('.ts') ? '../netlink/index.ts' : './netlink.mjs',
   import.meta.url,
@@ -16,8 +16,9 @@ const library = new URL(
 const LIMIT = 60_000
 
 /**
- * What every thread runs: pieces of work as text, one after the other. Each has random numbers of its own: a thread that was
- * started before a guest was saved would have the same ones in all that are restored of it.
+ * The code of every thread: runs pieces of work, given as source, one after the other. Each gets random
+ * numbers of its own, because a thread that was started before its guest was saved would repeat the same ones
+ * in all restored guests.
  */
 const code = `
   const { parentPort, workerData } = require('node:worker_threads')
@@ -34,14 +35,14 @@ const code = `
 
 type Answer<Output> = { readonly value: Output } | { readonly error: unknown }
 
-/** Threads that have no work: starting one and loading the library takes a second of processor time in a slow guest. */
+/** Threads without work, kept because starting one and loading the library is slow in an emulated guest. */
 const idle: Worker[] = []
 
 /**
- * Runs `work` in a thread of its own, at the same time as others: it has its own sockets, event loop and, on a machine with
- * several, CPU. `work` goes there as text: all it can use is the library, what it is given as `input`, and globals. (No
- * `using` either: Vite makes calls of a helper of it.)
- * @throws what `work` threw; Error when it does not end in time
+ * Runs `work` in a thread of its own, at the same time as others, with its own sockets and event loop. `work`
+ * is passed as source: it can use the library, its `input`, and globals only. (No `using` either: Vite turns
+ * it into calls of a helper.)
+ * @throws what `work` threw; Error if it does not end in time
  */
 export async function inThread<Input, Output>(
   input: Input,
@@ -64,9 +65,9 @@ export async function inThread<Input, Output>(
         seed: getRandomValues(new BigUint64Array(2)),
       })
     })
-    // Not all at once: node has some of its own on it.
+    // By name, because node has listeners of its own on it.
     for (const event of ['message', 'error', 'exit']) thread.removeAllListeners(event)
-    // It does not keep the process; what it left open, its next work does not see.
+    // An idle thread does not keep the process alive.
     thread.unref()
     idle.push(thread)
     if ('error' in answer) throw answer.error

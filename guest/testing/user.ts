@@ -1,6 +1,6 @@
 import { changeEffectiveCapabilities, setEffectiveGroup, setEffectiveUser } from './system-call.ts'
 
-/** Kept from before the tests. */
+/** Kept from before any test. */
 const { getegid, geteuid } = process
 
 /** The user without privileges, as uid and gid. */
@@ -10,12 +10,11 @@ export const nobody = 65534
 export const CAP_NET_ADMIN = 12
 
 /**
- * Runs `action` as another user: with that effective uid and gid, and without capabilities but for those given; the kernel
- * takes them away with the uid and gives them back with it. Only the calling thread changes, so `action` has to do
- * its work before it returns; sending and what the kernel checks in it are. What a started promise does later is
- * done as root again.
+ * Runs `action` as another user: with that effective uid and gid, and only the given capabilities. The kernel
+ * removes the others with the uid, and restores them with it. Only the calling thread changes, and only until
+ * `action` returns: the checks of a send are made in time; a promise goes on as root.
  *
- * @throws TypeError for an async function: from its first await on it would be root
+ * @throws TypeError for an async function, which would be root from its first await on
  */
 export function asUser<T>(
   uid: number,
@@ -38,8 +37,8 @@ export function asUser<T>(
 }
 
 /**
- * Runs `action` as the same user, without one capability. As with {@link asUser}, only on the calling thread and until
- * `action` returns.
+ * Runs `action` as the same user, without one capability; as {@link asUser}, only on the calling thread and
+ * until `action` returns.
  * @throws TypeError for an async function
  */
 export function withoutCapability<T>(capability: number, action: () => T): T {
@@ -56,7 +55,7 @@ function bit(capability: number): bigint {
   return 1n << BigInt(capability)
 }
 
-/** For actions whose surroundings hold only until they return. */
+/** For actions that run in a state which ends when they return. */
 export function refuseAsync(action: () => unknown): void {
   if (action.constructor.name === 'AsyncFunction')
     throw new TypeError('an async function would go on in other surroundings after its first await')

@@ -1,4 +1,6 @@
-/** Datagrams in a form that tests compare and people read, and those that the kernel itself composes. */
+/**
+ * Datagrams as values that tests compare and people read, and the answers that the kernel itself composes.
+ */
 import {
   attr,
   Datagram,
@@ -16,9 +18,7 @@ import {
 } from '../netlink/index.ts'
 import { requireBuiltIns } from './built-ins.ts'
 
-/**
- * One message: its header and, as hex, its payload; of an NLMSG_ERROR also what it says. Nothing is left out.
- */
+/** One whole message: header, payload as hex, and the error of an NLMSG_ERROR in words. */
 export interface WireMessage {
   /** nlmsg_len: bytes of header and payload. */
   readonly length: number
@@ -30,29 +30,29 @@ export interface WireMessage {
   readonly sequence: number
   /** nlmsg_pid */
   readonly portId: number
-  /** All after the header, as hex in words of four bytes. */
+  /** The bytes after the header, as hex in words of four bytes. */
   readonly payload: string
-  /** 'EINVAL: the reason', for the reader: the bytes are all in `payload`. */
+  /** 'EINVAL: the reason', for the reader; `payload` has the same in bytes. */
   readonly error?: string
 }
 
-/** One datagram: where it came from, and what was in it. */
+/** One datagram: its sender and its content. */
 export interface WireDatagram {
   /** The sender's port id: 0 is the kernel. */
   readonly from: number
-  /** The mask of the group that it came by; 0 if unicast. */
+  /** The mask of the group that it was sent to; 0 if unicast. */
   readonly groups: number
-  /** Bytes, padding and all. */
+  /** Bytes, with padding. */
   readonly size: number
-  /** The messages in it; none where the bytes are no messages. */
+  /** The messages in it; empty if the bytes are no messages. */
   readonly messages: readonly WireMessage[]
-  /** All of it as hex, where the bytes are no messages or the padding is not zero. */
+  /** All of it as hex, if the bytes are no messages or the padding is not zero. */
   readonly bytes?: string
 }
 
 /**
- * A datagram as a value to compare: one that was received, or one that should be, made of its bytes and of
- * where it comes from (by default from the kernel, to nobody else).
+ * A datagram as a value to compare: a received one, or an expected one, made of its bytes, sender and group
+ * (by default unicast from the kernel).
  */
 export function wire(
   datagram: Datagram | Uint8Array,
@@ -62,18 +62,18 @@ export function wire(
   return datagram instanceof Datagram ? received(datagram) : composed(datagram, from, groups)
 }
 
-/** One that should be. */
+/** An expected datagram. */
 function composed(bytes: Uint8Array, from = 0, groups = 0): WireDatagram {
   return received(new Datagram(Buffer.from(bytes), from, groups, bytes.length))
 }
 
-/** One that came, where built-ins are known to be intact. */
+/** A received datagram; the caller has checked the built-ins. */
 export function received(datagram: Datagram): WireDatagram {
   const { bytes, portId, groups, length } = datagram
   const key = `${portId} ${groups} ${length} ${bytes.toString('latin1')}`
   const known = recent.get(key)
   if (known !== undefined) return known
-  // what is made here is kept for other tests
+  // the result is kept for other tests
   requireBuiltIns()
   const made = Object.freeze(wireDatagram(datagram))
   if (recent.size === RECENT) recent.clear()
@@ -82,9 +82,9 @@ export function received(datagram: Datagram): WireDatagram {
 }
 
 /**
- * What was made last, by all that it was made of. What comes is mostly what was expected: that the two are
- * then one object, which a comparison need not look into, saves a twenty-fifth of all that QEMU runs for the
- * suites. Frozen, or who changes the one would change the other.
+ * The last values, by their content. Received datagrams are mostly the expected ones: as the same object they
+ * compare at once (docs/measurements.md, Comparisons in suites). Frozen, because several tests share
+ * them.
  */
 const recent = new Map<string, WireDatagram>()
 const RECENT = 64
@@ -156,7 +156,7 @@ function spaced(bytes: Buffer): string {
   return bytes.toString('hex').replace(/.{8}(?=.)/g, '$& ')
 }
 
-/** The sequence number that a request's bytes carry. */
+/** The sequence number in a request's bytes. */
 function sequenceOf(request: Uint8Array): number {
   return new DataView(request.buffer, request.byteOffset).getUint32(8, true)
 }
@@ -166,7 +166,7 @@ export function acknowledgement(request: Uint8Array, to: { portId: number }): Wi
   return composed(acknowledgementBytes(request, to))
 }
 
-/** The same as it is on the wire. */
+/** The bytes of {@link acknowledgement}. */
 export function acknowledgementBytes(request: Uint8Array, to: { portId: number }): Buffer {
   return encodeMessage(
     { type: NLMSG_ERROR, flags: NLM_F_CAPPED, sequence: sequenceOf(request), portId: to.portId },
@@ -175,20 +175,19 @@ export function acknowledgementBytes(request: Uint8Array, to: { portId: number }
   )
 }
 
-/** What the kernel says about a refused attribute, to a socket with NETLINK_EXT_ACK. */
+/** The kernel's reason for a refusal, for a socket with NETLINK_EXT_ACK. */
 export interface Reason {
   /** In words: NLMSGERR_ATTR_MSG. */
   message: string
-  /** Of the attribute, from the start of the request. */
+  /** The attribute's offset from the start of the request. */
   offset?: number
-  /** The attribute is to be an unsigned integer in this range: NL_ATTR_TYPE_* and the range. */
+  /** The attribute's policy: an unsigned integer, by NL_ATTR_TYPE_* and range. */
   policy?: { type: number; minimum: bigint; maximum: bigint }
 }
 
 /**
- * The refusal of a request: the whole request comes back, or only its header with NETLINK_CAP_ACK, and with
- * NETLINK_EXT_ACK the reason, in the order in which netlink_ack() and net/netlink/policy.c of all kernels
- * write it.
+ * The refusal of a request: it echoes the whole request, with NETLINK_CAP_ACK only its header, and with
+ * NETLINK_EXT_ACK has the reason, in the order of netlink_ack() and net/netlink/policy.c in all kernels.
  */
 export function refusal(
   request: Uint8Array,

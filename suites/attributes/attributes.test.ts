@@ -1,4 +1,4 @@
-/** Attributes that are accepted though they are unusual; those that are refused are in suites/errors. */
+/** Unusual attributes that are accepted; refused ones are in suites/errors. */
 import { attr, NLA_F_NET_BYTEORDER, NLM_F_ACK, type Socket } from 'netlink-vmtest/netlink'
 import { acknowledgement, exchange, heard, loadModule, refusal, unloadModule } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -19,7 +19,7 @@ afterEach(() => {
   subscriber.close()
 })
 
-/** The request is acknowledged, and the value is this from then on, for everybody. */
+/** The request is acknowledged, and every socket reads this value afterwards. */
 async function sets(attributes: Uint8Array, value: number): Promise<void> {
   const request = update(attributes, { flags: ACK, sequence: 1 })
   expect(await exchange(a, request)).toEqual([acknowledgement(request, a)])

@@ -1,4 +1,4 @@
-/** Several messages in a datagram, and datagrams that do not end where their messages do. */
+/** Several messages in a datagram, and datagrams longer or shorter than their messages. */
 import { NLM_F_ACK, NLM_F_ECHO, type Socket } from 'netlink-vmtest/netlink'
 import { acknowledgement, exchange, heard, loadModule, refusal, unloadModule } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -93,7 +93,7 @@ describe('the rest of the datagram is dropped silently, what came before is hand
   ])('%s, after a good message', async (_name, length) => {
     const good = earlier()
     const bad = withLength(update(98, { flags: ACK, sequence: 2 }), length)
-    // the bad one is in the last place, but for one: what follows must not be found either
+    // the bad message is the last, except in one case: what follows it must not be found either
     const rest = length > 24 ? bad : datagram(bad, later())
     expect(await exchange(a, datagram(good, rest))).toEqual([acknowledgement(good, a)])
     expect(await exchange(a, get())).toEqual([reply(0x01020304, a)])

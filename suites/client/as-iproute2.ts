@@ -1,16 +1,16 @@
-/** What the client says of links, addresses and routes, in the words of `ip -j -d`: the fields of iproute2's ip/*.c. */
+/** The client's links, addresses and routes as `ip -j -d` prints them: the fields of iproute2's ip/*.c. */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
 import { isDeepStrictEqual } from 'node:util'
 import type { rtnetlink } from 'netlink-vmtest/netlink'
 
 export type Told = Readonly<Record<string, unknown>>
 
-/** What `ip -j ARGS` says in the namespace of the calling thread. */
+/** The output of `ip -j ARGS` in the namespace of the calling thread. */
 export function ip(...args: string[]): Told[] {
   return JSON.parse(checked(spawnSync('ip', ['-j', ...args], { encoding: 'utf8' })) || '[]')
 }
 
-/** Has `ip` do several things, one a line, for the price of one start. */
+/** Runs several commands of `ip`, one on each line, with one start. */
 export function ipBatch(...lines: string[]): void {
   checked(spawnSync('ip', ['-batch', '-'], { encoding: 'utf8', input: `${lines.join('\n')}\n` }))
 }
@@ -22,8 +22,8 @@ function checked({ status, stdout, stderr, error }: SpawnSyncReturns<string>): s
 }
 
 /**
- * What the client and `ip` say of the same: asked anew until nothing has changed while `ip` was asked, for counters and
- * the operational state change on their own.
+ * The answers of the client and `ip`, repeated until nothing changed meanwhile: counters and the operational
+ * state change on their own.
  */
 export async function sideBySide<T>(client: () => Promise<T>, told: () => Told[]): Promise<[T, Told[]]> {
   for (let tries = 0; tries < 20; tries++) {
@@ -34,7 +34,7 @@ export async function sideBySide<T>(client: () => Promise<T>, told: () => Told[]
   throw new Error('what is to be compared never stayed the same while ip looked at it')
 }
 
-/** Without what an iproute2 newer than these functions may say besides. */
+/** Without fields that a newer iproute2 may add. */
 export function known(told: readonly Told[], own: readonly object[]): Told[] {
   const names = new Set(own.flatMap(each => Object.keys(each)))
   return told.map(each => Object.fromEntries(Object.entries(each).filter(([name]) => names.has(name))))
@@ -54,14 +54,14 @@ const linkFlags = {
 const RUNNING = 0x40
 const linkTypes: Readonly<Record<number, string>> = { 1: 'ether', 772: 'loopback' }
 
-/** Names of links by their indices. */
+/** Names of links by index. */
 export type LinkNames = ReadonlyMap<number | undefined, string | undefined>
 
 export function namesOf(links: readonly rtnetlink.Link[]): LinkNames {
   return new Map(links.map(({ header, attributes }) => [header.index, attributes.ifname]))
 }
 
-/** As `ip -j -d -s link`. */
+/** As `ip -j -d -s link` prints it. */
 export function asIpLink({ header, attributes: a }: rtnetlink.Link, names: LinkNames): Told {
   const { stats64: s } = a
   const flags = Object.entries(linkFlags).filter(([, bit]) => (header.flags & bit) !== 0)
@@ -126,7 +126,7 @@ const IFA_F_SECONDARY = 0x01
 const IFA_F_NODAD = 0x02
 const IFA_F_PERMANENT = 0x80
 
-/** As one of `addr_info` of `ip -j addr`, without the times that are left, in which `ip` is later. */
+/** As in `addr_info` of `ip -j addr`, without remaining lifetimes, which `ip` reads later. */
 export function asIpAddress({ header, attributes: a }: rtnetlink.Address): Told {
   const flags = a.flags ?? header.flags
   const local = a.local ?? a.address
@@ -148,7 +148,7 @@ const protocols: Readonly<Record<number, string>> = { 2: 'kernel', 3: 'boot', 4:
 const tables: Readonly<Record<number, string>> = { 254: 'main', 255: 'local' }
 const preferences = ['medium', 'high', undefined, 'low']
 
-/** As `ip -j -d route show table all`. */
+/** As `ip -j -d route show table all` prints it. */
 export function asIpRoute({ header, attributes: a }: rtnetlink.Route, names: LinkNames): Told {
   const whole = header.family === 2 ? 32 : 128
   const table = a.table ?? header.table
@@ -162,7 +162,7 @@ export function asIpRoute({ header, attributes: a }: rtnetlink.Route, names: Lin
     scope: scopes[header.scope],
     prefsrc: a.prefsrc,
     metric: a.priority,
-    // of those of IPv4 only what these routes have
+    // of IPv4's metrics only those of these routes
     metrics: a.metrics?.mtu === undefined ? undefined : [{ mtu: a.metrics.mtu }],
     nexthops: a.multipath?.map(hop => ({
       gateway: hop.attributes.gateway,

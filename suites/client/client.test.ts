@@ -1,4 +1,4 @@
-/** The netlink client on the kernel's own families: what it says is what procfs and sysfs say. */
+/** The netlink client on the kernel's own families, compared with procfs and sysfs. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { GenericFamilies, KernelError, NETLINK_ROUTE, rtnetlink, Socket } from 'netlink-vmtest/netlink'
 import { kernel, loadModule, NetworkNamespace, unloadModule } from 'netlink-vmtest/testing'
@@ -47,7 +47,7 @@ describe('rtnetlink', () => {
         packets: attributes.stats64?.rxPackets,
       }).toEqual({
         index: Number(read('ifindex')),
-        // IFF_RUNNING and what else is not from user space is not in sysfs
+        // sysfs lacks IFF_RUNNING and other flags that user space cannot set
         flags: (Number(read('flags')) & 0xffff) | (header.flags & 0x40),
         mtu: Number(read('mtu')),
         address: read('address'),
@@ -57,7 +57,7 @@ describe('rtnetlink', () => {
     }
   })
 
-  /** Where there is no IP, addresses and routes are refused. */
+  /** On kernels without IP, addresses and routes are refused. */
   const itsAddresses = (what: string, test: () => Promise<void>) =>
     kernel.hasIp
       ? it(what, test)
@@ -85,7 +85,7 @@ describe('rtnetlink', () => {
         seen.add(`link ${event.link.header.flags & 1} mtu ${event.link.attributes.mtu}`)
       if (event.kind === 'address') seen.add(`address ${event.address.attributes.local} ${event.isNew}`)
       if (event.kind === 'route') seen.add(`route ${event.route.attributes.dst} ${event.isNew}`)
-      // before it was up it was down as well
+      // it was down before it was up too
       if (seen.has('link 1 mtu 1500') && isDown(event)) break
     }
     for (const expected of [

@@ -1,4 +1,4 @@
-/** Equal means equal, also in a guest's worker: messages that differ in a byte are unequal to whoever compares them. */
+/** In a guest's worker too, messages that differ in a byte are unequal in every comparison. */
 import assert from 'node:assert'
 import { inspect } from 'node:util'
 import {
@@ -50,7 +50,7 @@ it('what the kernel sends', async () => {
     socket.request({ type: rtnetlink.RTM_GETLINK }, rtnetlink.link.encode({ header: { index } }))
   const [first] = await get(1)
   const [again] = await get(1)
-  // each carries the sequence number of its request
+  // each has the sequence number of its request
   expect(first).not.toEqual(again)
   expect(first?.payload).toEqual(again?.payload)
   expect({ ...first, sequence: 0 }).toEqual({ ...again, sequence: 0 })

@@ -1,4 +1,4 @@
-/** Links, addresses and routes: what the client says is what `ip` says, and each sees what the other has done. */
+/** Links, addresses and routes: the client and `ip` agree, and each sees the other's changes. */
 import { NETLINK_ROUTE, rtnetlink, Socket } from 'netlink-vmtest/netlink'
 import { kernel } from 'netlink-vmtest/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -35,14 +35,14 @@ beforeAll(() => {
 })
 afterAll(() => socket.close())
 
-/** The minimal kernels have neither addresses nor routes; client.test.ts tells how they say so. */
+/** The minimal kernels have neither addresses nor routes: client.test.ts has their errors. */
 const itsAddresses = (what: string, test: () => Promise<void>) => kernel.hasIp && it(what, test)
 
 const indexOf = async (name: string) => (await getLink(socket, name)).header.index
 
 describe('dumps, field by field', () => {
   beforeAll(async () => {
-    // the kernel loads the modules of their kinds itself
+    // the kernel itself loads the modules of these kinds
     await createLink(socket, { ifname: 'd0', up: true, txqlen: 77, linkinfo: { kind: 'dummy' } })
     await createLink(socket, {
       ifname: 'v0',
@@ -111,8 +111,8 @@ describe('dumps, field by field', () => {
   })
 
   itsAddresses('addresses', async () => {
-    // ip has them by link, those of IPv4 first, as the kernel has
-    // Seconds that are left, by the address, each time that the client looked.
+    // ip lists them by link, IPv4 first, as the kernel does Remaining lifetimes in seconds, by address, each
+    // time that the client looked.
     const left: Map<unknown, rtnetlink.Address['attributes']['cacheinfo']>[] = []
     const [own, told] = await sideBySide(
       async () => {
@@ -218,7 +218,7 @@ describe('what one does, the other sees', () => {
           seen.push(`${what} ${attributes.dst}/${header.dstLen} ${attributes.gateway ?? ''}`)
       }
     }
-    // the same may be told twice, and the link's state follows when it likes
+    // an event may come twice, and the link's state may follow at any time
     const once = seen.filter((line, i) => line !== seen[i - 1])
     expect(once.filter(line => !/^link 1300 watched [01]$/.test(line))).toEqual([
       'link 1500  0',

@@ -1,4 +1,6 @@
-/** The kernel's netlink sockets by netlink_diag, a module that the kernel loads when it is asked: as procfs has them. */
+/**
+ * Netlink sockets by netlink_diag, a module that the kernel loads at the first request, compared with procfs.
+ */
 import { readFileSync } from 'node:fs'
 import {
   NETLINK_GENERIC,
@@ -11,7 +13,7 @@ import {
 import { expect, it } from 'vitest'
 
 const { getNetlinkSockets, NDIAG_FLAG_CAP_ACK, NDIAG_FLAG_LISTEN_ALL_NSID, NDIAG_FLAG_PKTINFO } = sockDiag
-/** Of SK_MEMINFO_*. */
+/** Indices SK_MEMINFO_*. */
 const RMEM_ALLOC = 0
 const WMEM_ALLOC = 2
 const DROPS = 8
@@ -38,12 +40,12 @@ it('all sockets of the namespace, as /proc/net/netlink has them', async () => {
   using full = Socket.open(NETLINK_USERSOCK, { groups: 0x80000001, receiveBuffer: 1 })
   using sender = Socket.open(NETLINK_USERSOCK)
   using listening = Socket.open(NETLINK_GENERIC, { memberships: [16] })
-  // one that waits to be received, and more than there is room for
+  // one that waits to be received, and more than the receive buffer takes
   for (let i = 0; i < 10; i++)
     try {
       sender.send(Buffer.alloc(1000), { groups: 1 })
     } catch {
-      // the kernel's own address takes nothing
+      // the kernel's own address refuses it
     }
   const told = (await getNetlinkSockets(diag)).map(({ header, attributes: a }) => ({
     protocol: header.protocol,
@@ -54,7 +56,7 @@ it('all sockets of the namespace, as /proc/net/netlink has them', async () => {
     drops: a.meminfo?.[DROPS],
     inode: header.inode,
   }))
-  // those who ask and answer hold what they say meanwhile
+  // the sockets that ask and answer have messages of their own meanwhile
   const others = (list: readonly { protocol: number }[]) =>
     list
       .filter(({ protocol }) => protocol !== NETLINK_SOCK_DIAG)

@@ -1,4 +1,4 @@
-/** Every netlink protocol that a guest's kernel has is talked to; of one that it does not have, the kernel says so. */
+/** A request on every netlink protocol of the guest's kernel; for others the kernel's error is checked. */
 
 import { writeFileSync } from 'node:fs'
 import {
@@ -36,7 +36,7 @@ function open(protocol: number, options = {}): Socket | undefined {
   }
 }
 
-/** Talks on a protocol, or asserts that it is not there. */
+/** Runs `test` on a protocol, or asserts that the kernel does not have it. */
 const talk = (what: string, protocol: number, test: (socket: Socket) => Promise<void>, options = {}) =>
   it(what, async () => {
     using socket = open(protocol, options)
@@ -55,7 +55,7 @@ talk('generic', NETLINK_GENERIC, async () => {
 
 talk('sock_diag', NETLINK_SOCK_DIAG, async socket => {
   const listed = await sockDiag.getNetlinkSockets(socket).catch(reason => reason)
-  // without the module netlink_diag there is nobody to ask
+  // without the module netlink_diag the kernel refuses
   if (listed instanceof Error) expect(listed).toMatchObject({ name: 'KernelError', code: 'ENOENT' })
   else expect(listed.some(({ header }: sockDiag.NetlinkSocket) => header.portId === socket.portId)).toBe(true)
 })
@@ -86,7 +86,7 @@ describe('netfilter', () => {
     ])
     const [begin] = results
     if (begin?.status === 'rejected') {
-      // no nf_tables: the refusal of BEGIN is that of all
+      // without nf_tables the refusal of BEGIN is that of all
       expect(results).toMatchObject(Array(3).fill({ reason: { name: 'KernelError', code: 'EOPNOTSUPP' } }))
       return
     }
@@ -114,14 +114,14 @@ talk('audit', NETLINK_AUDIT, async socket => {
 talk('xfrm', NETLINK_XFRM, async socket => {
   const XFRM_MSG_GETSADINFO = 0x22
   const [info] = await socket.request({ type: XFRM_MSG_GETSADINFO }, [Buffer.alloc(4)])
-  // XFRMA_SAD_CNT, behind the flags
+  // XFRMA_SAD_CNT, after the flags
   expect(
     info
       ?.attributes(4)
       .find(({ type }) => type === 1)
       ?.u32(),
   ).toBe(0)
-  // not one is known to a kernel in which nobody has made any
+  // there is none, because nothing has made any
   expect(await socket.dump({ type: 0x12 }).collect()).toEqual([])
 })
 
@@ -138,7 +138,7 @@ talk(
   NETLINK_KOBJECT_UEVENT,
   async socket => {
     writeFileSync('/sys/class/net/lo/uevent', 'change')
-    // text, not messages: the action and the path, then variables
+    // text, no messages: the action and the path, then variables
     const { bytes, portId, groups } = await socket.receive()
     expect([portId, groups]).toEqual([0, 1])
     expect(bytes.toString('latin1').split('\0')).toEqual(
@@ -157,7 +157,7 @@ talk('usersock', NETLINK_USERSOCK, async socket => {
 })
 
 talk('selinux', NETLINK_SELINUX, async socket => {
-  // it only tells of changes, to its group, and there are none
+  // it only notifies its group of changes, and there are none
   socket.join(1)
   expect(socket.memberships()).toEqual([1])
   expect(socket.receiveNow()).toBeUndefined()
@@ -166,7 +166,7 @@ talk('selinux', NETLINK_SELINUX, async socket => {
 it('a name that is no UTF-8 survives a round trip', async () => {
   using namespace = new NetworkNamespace()
   using socket = namespace.run(() => Socket.open(NETLINK_ROUTE))
-  // 'a', 0xe9, 0xff: as attributes hold it
+  // 'a', 0xe9, 0xff in the attribute
   const name = 'a\udce9\udcff'
   await rtnetlink.changeLink(socket, 1, { ifname: name })
   const { attributes } = await rtnetlink.getLink(socket, name)

@@ -1,7 +1,7 @@
 /**
- * Many sockets, in threads of their own, updating, reading and listening at once: the order of each sender is
- * kept, nothing is lost below the buffer's limit, nobody sees a value that was overwritten, and the last one
- * is one that somebody set last.
+ * Many sockets, in threads of their own, update, read and listen at once: the order of each sender is kept,
+ * nothing is lost below the buffer's limit, nobody reads an overwritten value, and the final value is the
+ * last one of some sender.
  */
 import * as netlink from 'netlink-vmtest/netlink'
 import { OverflowError, type Socket } from 'netlink-vmtest/netlink'
@@ -21,33 +21,30 @@ import { get, NETLINK_EXAMPLE, NLEX_GRP_MYVAR, openExample, reply, update } from
 import { impossible, type Update } from './history.ts'
 
 const threads = 3
-/** Updates, or reads, of each thread. */
+/** Updates or reads of each thread. */
 const count = 100
-/** Starting threads takes seconds on a slow machine: no limit of these tests is meant to be met. */
+/** Threads start slowly on a slow machine, and these tests do not measure time. */
 const limit = 120_000
 
-/** What a thread needs to know of the module; requests are made there, byte for byte. */
+/** The module's numbers; threads make requests themselves, byte for byte. */
 interface Target {
   readonly protocol: number
-  /** Message types, and what is between header and attributes, as hex. */
+  /** Message types, and the bytes between header and attributes, as hex. */
   readonly update: number
   readonly get: number
   readonly updateHeader: string
   readonly getHeader: string
-  /** Which of the threads it is, and how often it is to do it. */
+  /** The thread's number, and the number of its updates or reads. */
   readonly thread: number
   readonly count: number
-  /**
-   * One number that counts up: what was counted before something began, and after it ended, tells what came
-   * first.
-   */
+  /** A shared counter: its values before and after each operation give the order of operations. */
   readonly clock: Int32Array
 }
 
-/** Value `i` of a thread: no two are the same. */
+/** Value `i` of a thread: unique. */
 const nthValue = (thread: number, i: number) => thread * 0x10000 + i
 
-/** A thread that updates: its port id, and what it did, in order. */
+/** A thread that updates: its port id, and its updates in order. */
 interface Updater {
   readonly portId: number
   readonly updates: readonly Update[]
@@ -105,9 +102,9 @@ async function readAll(
 }
 
 /**
- * All at once, from the value 0 on: what the subscribers hear and the readers read is checked against what
- * the updaters did. A notification may have the value of a later update than its own: listing 5 reads the
- * variable when it makes the message.
+ * All at once, from the value 0 on: what subscribers and readers get is checked against the updates. A
+ * notification may have the value of a later update than its own: listing 5 reads the variable when it makes
+ * the message.
  */
 async function allAtOnce(
   target: Omit<Target, 'thread' | 'count' | 'clock'>,
@@ -152,7 +149,7 @@ async function allAtOnce(
   }
 }
 
-/** A thread's values go up: once one was read, none that it had set before comes again. */
+/** A thread's values increase: after one was read, none of its earlier ones is read. */
 function expectToGoUp(values: readonly number[]): void {
   for (let thread = 1; thread <= threads; thread++) {
     const own = values.filter(value => value >> 16 === thread)
@@ -160,13 +157,13 @@ function expectToGoUp(values: readonly number[]): void {
   }
 }
 
-/** The attribute is the last four bytes of the message. */
+/** The value: the last four bytes of the message. */
 function valueIn({ messages }: WireDatagram): number {
   const payload = Buffer.from(messages[0]?.payload.replaceAll(' ', '') ?? '', 'hex')
   return payload.readUInt32LE(payload.length - 4)
 }
 
-/** Whose last update was the last of all is chance; that it is somebody's is not. */
+/** The final value is the last one of some thread, by chance of any. */
 const lastValues = Array.from({ length: threads }, (_, i) => nthValue(i + 1, count))
 
 describe('what can have been read', () => {

@@ -1,20 +1,20 @@
-/** What several senders did to one variable at once, and what of it the others may have seen. */
+/** Updates of one variable by several senders at once, and the values that others may have read. */
 
-/** Something the kernel did between two moments of a clock that all threads share. */
+/** An operation between two moments of a clock that all threads share. */
 export interface Interval {
   readonly begun: number
   readonly ended: number
 }
 
-/** An update: its value is nobody else's. */
+/** An update, with a unique value. */
 export interface Update extends Interval {
   readonly value: number
 }
 
 /**
- * Why a value cannot have been read in that time; undefined if it can. It is of an update that had begun by
- * the end of it, and no other update came wholly after that one and before it was read.
- * @param own the update that the reading is part of: a notification has its value or a later one
+ * Why a value cannot have been read in that time; undefined if it can. Its update must have begun by the end
+ * of the reading, and no other update may lie wholly between that update and the reading.
+ * @param own the update that a notification is about, which has its value or a later one
  */
 export function impossible(
   updates: readonly Update[],

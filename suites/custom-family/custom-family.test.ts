@@ -1,4 +1,4 @@
-/** nlcustom: logs the payload, answers the sender, tells group 2. */
+/** nlcustom: logs the payload, answers the sender, notifies group 2. */
 import { encodeMessage, NLM_F_ACK, NLM_F_REQUEST, OverflowError, type Socket } from 'netlink-vmtest/netlink'
 import {
   asUser,
@@ -47,7 +47,7 @@ afterEach(() => {
   log[Symbol.dispose]()
 })
 
-/** The datagram is logged with this payload, answered once, and the group told once. */
+/** The datagram is logged with this payload and answered once, and the group is notified once. */
 async function handled(bytes: Uint8Array, text: string): Promise<void> {
   a.send(bytes)
   expect(log.read()).toEqual([entering, received(text)])
@@ -55,7 +55,7 @@ async function handled(bytes: Uint8Array, text: string): Promise<void> {
   expect(await heardUntilMarker(subscriber)).toEqual([customTold])
 }
 
-/** The datagram is logged as having come, and no more. */
+/** Only the arrival of the datagram is logged. */
 async function onlyEntered(bytes: Uint8Array): Promise<void> {
   a.send(bytes)
   expect(log.read()).toEqual([entering])
@@ -260,7 +260,7 @@ describe('another network namespace', () => {
     using member = elsewhere.run(() => openCustom(byMembership))
     using neighbour = elsewhere.run(() => openCustom())
     a.send(message('here'))
-    // the end of what it hears is marked from within its own namespace
+    // a message from within its own namespace marks the end
     neighbour.send(Buffer.from('first'), { portId: member.portId })
     const first = await member.receive()
     expect([first.portId, first.bytes.toString()]).toEqual([neighbour.portId, 'first'])

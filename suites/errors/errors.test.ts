@@ -1,4 +1,4 @@
-/** What is refused, with which errno and which reason, and that a refused request changes nothing. */
+/** Refused requests: errno and reason, and that they change nothing. */
 import {
   attr,
   encodeMessage,
@@ -21,17 +21,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { get, NLE_MYVAR, notification, openExample, reply, update } from '../support/nlexample.ts'
 
 const ACK = NLM_F_ACK
-/** The value that no refused request may change. */
+/** The value, which no refused request may change. */
 const kept = 0x01020304
 /** NL_ATTR_TYPE_U32 and its range. */
 const u32Policy = { type: 4, minimum: 0n, maximum: 0xffffffffn }
 
 let a: Socket
-/** Extended acknowledgements. */
+/** With extended acknowledgements. */
 let e: Socket
-/** Extended acknowledgements, and of the request only the header. */
+/** With extended acknowledgements, and only the request's header echoed. */
 let c: Socket
-/** Hears what no refused request may cause. */
+/** Subscriber, which no refused request may notify. */
 let subscriber: Socket
 
 beforeAll(() => loadModule('nlexample'))
@@ -52,7 +52,10 @@ afterEach(async () => {
   }
 })
 
-/** The error on plain sockets and on those with options, with and without ACK: the flag makes no difference to errors. */
+/**
+ * The error on plain sockets and on those with options, with and without ACK: the flag makes no difference to
+ * errors.
+ */
 async function refused(make: (flags: number) => Buffer, code: string, reason?: Reason): Promise<void> {
   for (const flags of [0, ACK]) {
     const request = make(flags)
@@ -83,7 +86,7 @@ describe('UPD without the attribute', () => {
         '44332211',
         pid.toString('hex'),
         'eaffffff', // -EINVAL
-        '10000000100001004433221188776655', // all of the request
+        '10000000100001004433221188776655', // the whole request
       ].join(''),
     )
   })

@@ -1,4 +1,4 @@
-/** What genlexample's family refuses, with which errno and reason, and that a refused request changes nothing. */
+/** Requests that genlexample's family refuses: errno and reason, and that they change nothing. */
 import {
   attr,
   encodeMessage,
@@ -20,18 +20,18 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { GenericExample } from '../support/genlexample.ts'
 import { NLE_MYVAR } from '../support/nlexample.ts'
 
-/** The value that no refused request may change. */
+/** The value, which no refused request may change. */
 const kept = 0x01020304
 /** NL_ATTR_TYPE_U32 and its range. */
 const u32Policy = { type: 4, minimum: 0n, maximum: 0xffffffffn }
 
 let nlex: GenericExample
 let a: Socket
-/** Extended acknowledgements. */
+/** With extended acknowledgements. */
 let e: Socket
-/** Extended acknowledgements, and of the request only the header. */
+/** With extended acknowledgements, and only the request's header echoed. */
 let c: Socket
-/** Hears what no refused request may cause. */
+/** Subscriber, which no refused request may notify. */
 let subscriber: Socket
 
 beforeAll(async () => {
@@ -55,7 +55,10 @@ afterEach(async () => {
   }
 })
 
-/** The error on plain sockets and on those with options, with and without ACK: the flag makes no difference to errors. */
+/**
+ * The error on plain sockets and on those with options, with and without ACK: the flag makes no difference to
+ * errors.
+ */
 async function refused(make: (flags: number) => Buffer, code: string, reason?: Reason): Promise<void> {
   for (const flags of [0, NLM_F_ACK]) {
     const request = make(flags)

@@ -1,4 +1,4 @@
-/** What nlctrl says about genlexample's family: its numbers, its policy, and that it comes and goes. */
+/** nlctrl's messages about genlexample's family: numbers, policy, registration and its end. */
 import {
   attr,
   encodeGenericHeader,
@@ -111,7 +111,7 @@ describe('GETPOLICY dump', () => {
     }
     const { id } = await resolveFamily(a, NLEX_FAMILY_NAME)
     const row = (content: Partial<ControlMessage>) => ({ command: CTRL_CMD_GETPOLICY, id, ...content })
-    // the commands in whatever order the module names them
+    // the commands in the module's own order
     expect(rows.slice(0, 2)).toEqual(
       expect.arrayContaining([
         row({ commandPolicies: { 0: { 1: 0 } } }),
@@ -125,7 +125,7 @@ describe('GETPOLICY dump', () => {
 })
 
 describe("load and unload, heard on nlctrl's notify group", () => {
-  /** What was said since. */
+  /** The messages since the last look. */
   async function said(socket: Socket): Promise<ControlMessage[]> {
     const datagrams = await heard(socket)
     return datagrams.map(({ from, messages }) => {
@@ -160,7 +160,7 @@ describe("load and unload, heard on nlctrl's notify group", () => {
     unloadModule('genlexample')
     expect(await said(listener)).toEqual([
       { command: CTRL_CMD_DELMCAST_GRP, ...group },
-      // the group is gone by then
+      // the group no longer exists then
       expect.objectContaining({ command: CTRL_CMD_DELFAMILY, name: NLEX_FAMILY_NAME, id }),
     ])
   })

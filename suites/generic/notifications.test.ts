@@ -1,4 +1,4 @@
-/** Notifications of genlexample's updates, by membership and by bind mask, and receive buffers that are full. */
+/** Notifications of genlexample's updates, by membership and by bind mask, and full receive buffers. */
 import { attr, NLM_F_ACK, OverflowError, type Socket } from 'netlink-vmtest/netlink'
 import {
   acknowledgement,
@@ -118,7 +118,7 @@ describe('receive buffers that are full', () => {
   const count = 400
   const receiveBuffer = 4096
 
-  /** So many in a datagram: their answers fit into the receive buffer. */
+  /** Requests in a datagram, whose answers fit into the receive buffer. */
   const batch = 50
 
   function updateAll(): void {
@@ -131,7 +131,7 @@ describe('receive buffers that are full', () => {
     }
   }
 
-  /** What is heard of the first of them. */
+  /** The notifications of the first of them. */
   const notifications = (howMany: number) =>
     transcript(
       Array.from({ length: howMany }, (_, i) => nlex.variableBytes(i, a, i)),

@@ -23,7 +23,7 @@ import { GenericExample, NLEX_FAMILY_NAME } from '../support/genlexample.ts'
 const ACK = NLM_F_ACK
 
 let nlex: GenericExample
-/** Root's own. */
+/** Opened by root. */
 let a: Socket
 /** Opened by nobody. */
 let b: Socket
@@ -46,7 +46,7 @@ describe('allowed', () => {
   const request = () => nlex.update(5, { flags: ACK, sequence: 1 })
   const get = () => nlex.get({ sequence: 2 })
 
-  /** Both were handled, for that socket. */
+  /** Both requests were handled, for that socket. */
   async function handled(by: Socket): Promise<void> {
     expect(await heard(by)).toEqual([acknowledgement(request(), by), nlex.reply(5, by, 2)])
     expect(await heard(subscriber)).toEqual([nlex.notification(5, by, 1)])

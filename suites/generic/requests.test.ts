@@ -61,7 +61,7 @@ describe('what is sent and expected here', () => {
 
 describe('GET before any UPD', () => {
   it('value 0', async () => {
-    // loaded anew, for other tests have been here
+    // loaded again, because other tests have used it
     unloadModule('genlexample')
     loadModule('genlexample')
     nlex = await GenericExample.resolve()

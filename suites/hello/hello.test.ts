@@ -1,4 +1,4 @@
-/** nlhello: one line in the log a datagram, and never an answer. */
+/** nlhello: one line in the log for each datagram, and never an answer. */
 import { encodeMessage, NLM_F_ACK, NLM_F_REQUEST, Socket, TimeoutError } from 'netlink-vmtest/netlink'
 import {
   asUser,
@@ -15,7 +15,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { NETLINK_EXAMPLE } from '../support/nlexample.ts'
 
 const open = () => Socket.open(NETLINK_EXAMPLE)
-/** A message that asks for all that can be asked for. */
+/** A message with all flags that ask for answers. */
 const request = (sequence = 1, payload = Buffer.alloc(0)) =>
   encodeMessage({ type: 16, flags: NLM_F_REQUEST | NLM_F_ACK, sequence }, payload)
 const hello = { level: 6, text: 'Hello world' }
@@ -112,7 +112,7 @@ describe('a client that waits for an ack', () => {
 
 describe('a log', () => {
   it.each([1, 100])('begins now, after %i lines that nobody read, and takes nothing from another', lines => {
-    KernelLog.fromNow()[Symbol.dispose]() // the next may go on from where it came to
+    KernelLog.fromNow()[Symbol.dispose]() // the next log may go on from its position
     for (let i = 0; i < lines; i++) a.send(request())
     using fresh = KernelLog.fromNow()
     a.send(request())

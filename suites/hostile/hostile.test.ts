@@ -1,6 +1,6 @@
 /**
- * What tests may do to the process they run in: the helpers work by what they kept from before, or say what
- * is in their way. None of them hangs, and none takes a silence for an answer.
+ * Tests that change the process they run in: the helpers use what they kept from before, or name what was
+ * replaced. None hangs, and none takes a silence for an answer.
  */
 import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs'
 import { encodeMessage, NLM_F_ACK, NLM_F_REQUEST, type Socket } from 'netlink-vmtest/netlink'
@@ -69,7 +69,7 @@ describe('fake timers, all that there are, and a clock of the test', () => {
     expect(await slabGrowth(() => {})).toEqual({})
     expect(await inThread(1, (_, input) => input + 1)).toBe(2)
     vi.useRealTimers()
-    // Vitest puts back what it found when it told the host something, a tick later.
+    // Vitest restores what it found a tick after it has sent a message to the host.
     await new Promise(resolve => setImmediate(resolve))
     process.nextTick = nextTick
   })
@@ -195,7 +195,7 @@ describe('built-in functions that do nothing', () => {
 })
 
 describe('descriptors that a test does not know and closes', () => {
-  /** Those of files of that name, which are then of another file. */
+  /** Replaces the descriptors of files of that name by those of another file. */
   function replace(file: RegExp): number[] {
     const found = readdirSync('/proc/self/fd')
       .map(Number)
@@ -212,7 +212,7 @@ describe('descriptors that a test does not know and closes', () => {
     }
   }
 
-  // with kmemleak nothing is counted
+  // with kmemleak objects are not counted
   it.skipIf(kernel.hasKmemleak)('those by which slab caches are shrunk: they are opened again', async () => {
     expect(await slabGrowth(() => {})).toEqual({})
     const others = replace(/^\/sys\/kernel\/slab\//)

@@ -1,4 +1,4 @@
-/** A thousand messages of each kind, after which the kernel has as much in its slab caches as before. */
+/** Slab caches do not grow by a thousand messages of each kind. */
 import { attr, NLM_F_ACK, NLM_F_ECHO } from 'netlink-vmtest/netlink'
 import {
   asUser,
@@ -67,7 +67,7 @@ describe('what is left is found', () => {
       if (round++ === 0) while (subscriber.receiveNow() !== undefined);
       leave(64)
     }, 2)
-    // Where kmemleak looks for lost objects at the end of the file: these are not lost.
+    // kmemleak looks for lost objects at the end of the file; these are not lost.
     if (kernel.hasKmemleak) expect(growth).toEqual({})
     else expect(growth).toMatchObject({ skbuff_head_cache: expect.closeTo(64, -1) })
   })

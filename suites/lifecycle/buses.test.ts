@@ -21,7 +21,7 @@ afterEach(() => {
   for (const [name] of modules) if (moduleReferences(name) !== undefined) unloadModule(name)
 })
 
-/** The protocol's sockets as the kernel lists them, its own as well. */
+/** The protocol's sockets as the kernel lists them, with its own. */
 function listedSockets(protocol: number): string[] {
   const lines = readFileSync('/proc/net/netlink', 'utf8').trimEnd().split('\n').slice(1)
   return lines.filter(line => Number(line.trim().split(/\s+/)[1]) === protocol)
@@ -31,7 +31,7 @@ describe.each(modules)('%s', (name, protocol, line, answers) => {
   const open = () => Socket.open(protocol)
   const greeting = Buffer.from('10000000000000000000000000000000', 'hex')
 
-  /** It logs a datagram, and answers as it should. */
+  /** It logs a datagram, and answers as specified. */
   async function works(socket: Socket): Promise<void> {
     using log = KernelLog.fromNow()
     socket.send(greeting)

@@ -9,7 +9,7 @@ afterEach(() => {
   for (const name of ['nlexample', 'nlhello']) if (moduleReferences(name) !== undefined) unloadModule(name)
 })
 
-/** The protocol's sockets as the kernel lists them, its own as well. */
+/** The protocol's sockets as the kernel lists them, with its own. */
 function listedSockets(): string[] {
   const lines = readFileSync('/proc/net/netlink', 'utf8').trimEnd().split('\n').slice(1)
   return lines.filter(line => Number(line.trim().split(/\s+/)[1]) === NETLINK_EXAMPLE)
@@ -77,7 +77,7 @@ describe('bus taken by the other module', () => {
     )
     expect(moduleReferences(second)).toBeUndefined()
     unloadModule(first)
-    // and then it is free
+    // then the protocol is free
     loadModule(second)
     unloadModule(second)
   })

@@ -143,7 +143,7 @@ describe.each([
     a.send(request, { groups: 1 })
     expect(await heard(a)).toEqual([acknowledgement(request, a)])
     expect(await heard(subscriber)).toEqual([
-      // from A's port id by the group, as A wrote it
+      // from A's port id to the group, as A wrote it
       wire(request, { from: a.portId, groups: 1 }),
       notification(12, a, 8),
     ])

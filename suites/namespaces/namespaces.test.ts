@@ -1,4 +1,4 @@
-/** The module's protocol is there in the initial network namespace only. */
+/** The module's protocol exists in the initial network namespace only. */
 import { type Datagram, NLM_F_ACK, type Socket } from 'netlink-vmtest/netlink'
 import {
   acknowledgement,
@@ -35,7 +35,7 @@ describe('another network namespace', () => {
     using subscriber = openExample({ memberships: [1] })
     using socket = elsewhere.run(() => openExample())
     expect(() => socket.send(request)).toThrow('sendto: ECONNREFUSED')
-    // what counts is where the socket was opened, not where the sender is
+    // the socket's namespace counts, not the sender's
     expect(() => elsewhere.run(() => socket.send(request))).toThrow('sendto: ECONNREFUSED')
     expect(await exchange(a, get())).toEqual([reply(0x01020304, a)])
     expect(await heard(subscriber)).toEqual([])
@@ -56,7 +56,7 @@ describe('another network namespace', () => {
     using subscriber = elsewhere.run(() => openExample(subscription))
     using neighbour = elsewhere.run(() => openExample())
     a.send(update(7))
-    // nobody acknowledges there: a neighbour's message has to come first
+    // nobody acknowledges there: a neighbour's message has to mark the end
     neighbour.send(Buffer.from('first'), { portId: subscriber.portId })
     const first: Datagram = await subscriber.receive()
     expect([first.portId, first.bytes.toString()]).toEqual([neighbour.portId, 'first'])

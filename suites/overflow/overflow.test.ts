@@ -1,4 +1,4 @@
-/** Receive buffers that are full: who is told, what is lost, and that it goes on. */
+/** Full receive buffers: which socket gets ENOBUFS, what is lost, and that it goes on. */
 import { NLM_F_ACK, OverflowError, type Socket } from 'netlink-vmtest/netlink'
 import {
   acknowledgementBytes,
@@ -23,11 +23,11 @@ beforeEach(() => {
 })
 afterEach(() => a.close())
 
-/** So many in a datagram: their answers fit into the receive buffer. */
+/** Requests in a datagram, whose answers fit into the receive buffer. */
 const batch = 50
 const requests = Array.from({ length: count }, (_, i) => update(i, { flags: NLM_F_ACK, sequence: i }))
 
-/** Sends the updates, and sees each acknowledged. */
+/** Sends the updates, and checks that each is acknowledged. */
 function updateAll(): void {
   for (let first = 0; first < count; first += batch) {
     const some = requests.slice(first, first + batch)
@@ -36,7 +36,7 @@ function updateAll(): void {
   }
 }
 
-/** What is heard of the first of them. */
+/** The notifications of the first of them. */
 const notifications = (howMany: number) =>
   transcript(
     Array.from({ length: howMany }, (_, i) => variableBytes(i, a, i)),

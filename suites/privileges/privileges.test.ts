@@ -18,10 +18,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { get, openExample, reply, update } from '../support/nlexample.ts'
 
 const ACK = NLM_F_ACK
-/** The value that nobody may change. */
+/** The value, which must not change. */
 const kept = 0x01020304
 
-/** Root's own. */
+/** Opened by root. */
 let a: Socket
 let subscriber: Socket
 /** Opened by nobody. */
@@ -39,7 +39,7 @@ afterEach(() => {
   for (const socket of [a, b, subscriber]) socket.close()
 })
 
-/** The value is as it was, and nobody was told otherwise. */
+/** The value has not changed, and nobody was notified. */
 async function nothingHappened(): Promise<void> {
   expect(await exchange(a, get()), 'value kept').toEqual([reply(kept, a)])
   expect(await heard(subscriber), 'no notification').toEqual([])

@@ -1,6 +1,6 @@
 /**
- * The documents' programs as they are run: one listens in the background, another changes. Each start takes an emulated guest a third
- * of a second, so that how they fail without any of the modules is tested on the host, in guest/programs.
+ * The documents' programs as they are run: one listens in the background, another changes. Each start is slow
+ * in an emulated guest, so failures that need no module are tested on the host, in guest/programs.
  */
 import {
   KernelLog,
@@ -13,7 +13,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const listening = /listening/
-/** Starting a program takes seconds on a slow machine: no limit of these tests is meant to be met. */
+/** Programs start slowly on a slow machine, and these tests do not measure time. */
 const limit = 120_000
 const patient = ['--timeout', '100']
 const background = (command: readonly string[]) => RunningProgram.start(command, { limit })
@@ -31,7 +31,7 @@ describe('change and event', { timeout: limit }, () => {
     expect(refused).toMatchObject({ status: 1, stdout: '' })
     expect(refused.stderr).toMatch(/^change: .*EPERM.*CAP_NET_ADMIN/)
     expect(await runProgram(['change', '4294967295'])).toEqual(quiet)
-    // as printed, without an argument
+    // as in the listing, without an argument
     expect(await runProgram(['change'])).toEqual(quiet)
     expect(await event.ended).toMatchObject({
       status: 0,

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { get, NLEX_MSG_GET, NLEX_MSG_UPD, openExample, reply, update } from '../support/nlexample.ts'
 
 const ACK = NLM_F_ACK
-/** Values that show a wrong width, byte order or sign. */
+/** Values that reveal a wrong width, byte order or sign. */
 const values = [0, 1, 0xffffffff, 65536, 0x01020304]
 
 let a: Socket

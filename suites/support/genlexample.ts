@@ -1,6 +1,6 @@
 /**
- * The contract of the genlexample module in numbers and messages: the same variable as nlexample's, by a
- * generic netlink family whose numbers differ from kernel to kernel.
+ * The contract of the genlexample module in numbers and messages: a variable as nlexample's, by a generic
+ * netlink family, whose numbers the kernel assigns.
  */
 import {
   attr,
@@ -23,14 +23,14 @@ import type { RequestFields } from './nlexample.ts'
 
 export { NLEX_CMD_GET, NLEX_CMD_UPD, NLEX_FAMILY_NAME, NLEX_FAMILY_VERSION, NLEX_GRP_MYVAR_NAME }
 
-/** What a request may have in its two headers. */
+/** The fields of a request's two headers. */
 export type GenericFields = RequestFields & Partial<GenericHeader>
 
-/** The family as it is numbered in this kernel, while the module is loaded. */
+/** The family's numbers in this kernel, while the module is loaded. */
 export class GenericExample {
   /** The message type of all its messages. */
   readonly family: number
-  /** The group that hears of updates. */
+  /** The group that is notified of updates. */
   readonly group: number
 
   constructor(family: number, group: number) {
@@ -38,7 +38,7 @@ export class GenericExample {
     this.group = group
   }
 
-  /** As nlctrl numbers it now. @throws KernelError ENOENT when the module is not loaded */
+  /** Its present numbers, from nlctrl. @throws KernelError ENOENT if the module is not loaded */
   static async resolve(): Promise<GenericExample> {
     using socket = openGeneric()
     const { id, groups } = await resolveFamily(socket, NLEX_FAMILY_NAME)
@@ -51,7 +51,7 @@ export class GenericExample {
   get byMembership(): SocketOptions {
     return { memberships: [this.group] }
   }
-  /** The same by bind(2), which takes a mask. */
+  /** A subscription to its group by bind(2), which takes a mask. */
   get byMask(): SocketOptions {
     return { groups: this.mask }
   }
@@ -83,18 +83,20 @@ export class GenericExample {
     return wire(this.variableBytes(value, to, sequence))
   }
 
-  /** What subscribers hear of an update by `by` with that sequence number (0 if not given). */
+  /** The notification of an update by `by` with that sequence number (0 if not given). */
   notification(value: number, by: { portId: number }, sequence = 0): WireDatagram {
     return wire(this.variableBytes(value, by, sequence), { groups: this.mask })
   }
 
-  /** The message with the variable, which both of these are. */
+  /** The bytes of {@link reply} and {@link notification}. */
   variableBytes(value: number, { portId }: { portId: number }, sequence: number): Buffer {
     const header = encodeGenericHeader({ command: NLEX_CMD_UPD, version: NLEX_FAMILY_VERSION })
     return encodeMessage({ type: this.family, sequence, portId }, header, attr.u32(NLE_MYVAR, value))
   }
 
-  /** Its group's bit. Numbers over 32 have none; with the families of a small kernel there are none such. */
+  /**
+   * Its group's bit. Numbers over 32 have none, but a guest's kernel has too few families for such numbers.
+   */
   get mask(): number {
     if (this.group > 32) throw new RangeError(`group ${this.group} has no bit in a mask`)
     return (1 << (this.group - 1)) >>> 0

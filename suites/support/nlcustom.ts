@@ -6,8 +6,7 @@ import { NETLINK_CUSTOMFAMILY, NETLINK_MYGROUP } from '../../guest/programs/nlcu
 export { NETLINK_CUSTOMFAMILY, NETLINK_MYGROUP }
 
 /**
- * A socket on the module's protocol. Extended acknowledgements are off, as the kernel has it, unless asked
- * for.
+ * A socket on the module's protocol. Extended acknowledgements are off, the kernel's default, unless given.
  */
 export function openCustom(options: SocketOptions = {}): Socket {
   return Socket.open(NETLINK_CUSTOMFAMILY, { extendedAck: false, ...options })
@@ -16,18 +15,18 @@ export function openCustom(options: SocketOptions = {}): Socket {
 /** The group's bit in a mask. */
 export const customMask = 1 << (NETLINK_MYGROUP - 1)
 
-/** What the sender of a message is answered, as it is on the wire. */
+/** The bytes of the answer to the sender of a message. */
 export const customAnswerBytes = encodeMessage(
   { type: NLMSG_DONE },
   Buffer.from('HELLO USER UNICAST FROM KERNEL\0'),
 )
-/** The same, to compare. */
+/** The answer as a value to compare. */
 export const customAnswer: WireDatagram = wire(customAnswerBytes)
 
-/** What the group is told of it, as it is on the wire. */
+/** The bytes of the notification to the group. */
 export const customToldBytes = encodeMessage(
   { type: NLMSG_DONE, sequence: 1 },
   Buffer.from('HELLO USER GROUP MULTICAST FROM KERNEL\0'),
 )
-/** The same, to compare. */
+/** The notification as a value to compare. */
 export const customTold: WireDatagram = wire(customToldBytes, { groups: customMask })

@@ -1,6 +1,6 @@
 /**
  * The contract of the nlexample module in numbers and messages: a variable of 32 bits on a netlink protocol
- * ("bus") of its own, after Neira Ayuso's listing 2.
+ * ("bus") of its own, as in Neira Ayuso's listing 2.
  */
 import {
   attr,
@@ -21,12 +21,11 @@ import {
 
 export { NETLINK_EXAMPLE, NLE_MYVAR, NLEX_GRP_MYVAR, NLEX_MSG_GET, NLEX_MSG_UPD }
 
-/** What a request may have in its header besides NLM_F_REQUEST, which is always set. */
+/** The fields of a request's header; NLM_F_REQUEST is always set. */
 export type RequestFields = Omit<MessageHeader, 'type'>
 
 /**
- * A socket on the module's protocol. Extended acknowledgements are off, as the kernel has it, unless asked
- * for.
+ * A socket on the module's protocol. Extended acknowledgements are off, the kernel's default, unless given.
  */
 export function openExample(options: SocketOptions = {}): Socket {
   return Socket.open(NETLINK_EXAMPLE, { extendedAck: false, ...options })
@@ -48,12 +47,12 @@ export function reply(value: number, to: { portId: number }, sequence = 0): Wire
   return wire(variableBytes(value, to, sequence))
 }
 
-/** What subscribers hear of an update by `by` with that sequence number (0 if not given). */
+/** The notification of an update by `by` with that sequence number (0 if not given). */
 export function notification(value: number, by: { portId: number }, sequence = 0): WireDatagram {
   return wire(variableBytes(value, by, sequence), { groups: 1 << (NLEX_GRP_MYVAR - 1) })
 }
 
-/** The message with the variable, which both of these are. */
+/** The bytes of {@link reply} and {@link notification}. */
 export function variableBytes(value: number, { portId }: { portId: number }, sequence: number): Buffer {
   return encodeMessage({ type: NLEX_MSG_UPD, sequence, portId }, attr.u32(NLE_MYVAR, value))
 }

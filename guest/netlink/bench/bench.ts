@@ -1,9 +1,10 @@
 /**
- * The client's speed, beside loops of C on libmnl that do the same (loop.c): medians of runs that take turns, as ratios.
+ * The client's speed beside loops of C on libmnl (loop.c) that do the same: medians of alternating runs, as
+ * ratios.
  *
  *     npm run bench:netlink -- [--kernel LABEL [--v8-flags FLAGS]] [--json FILE] [--runs N] [--only NAME]
  *
- * On this machine (as root), or in a guest that has this kernel. It wants gcc and libmnl-dev.
+ * On this machine (as root), or in a guest with this kernel. Needs gcc and libmnl-dev.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

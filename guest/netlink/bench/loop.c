@@ -1,6 +1,6 @@
 /*
- * What the client is compared with: the same work by loops of C on libmnl. Each run prints two numbers, nanoseconds for all of it
- * without what comes before (opening, subscribing): of the clock, and of this thread's work.
+ * The same work as the client's by loops of C on libmnl. Each run prints two numbers, without the time of
+ * opening and subscribing: nanoseconds of wall time, and of this thread's CPU time.
  *
  *     loop round-trips COUNT | batches COUNT | notifications COUNT | dump COUNT | decode COUNT
  */
@@ -104,7 +104,7 @@ static void round_trips(int count)
 	add_since(start);
 }
 
-/* 64 requests in a datagram; nothing to be done but to be acknowledged. */
+/* 64 requests in a datagram, which are only acknowledged. */
 static void batches(int count)
 {
 	struct mnl_socket *nl = open_socket(NETLINK_ROUTE);
@@ -153,7 +153,7 @@ static void notifications(int count)
 	struct mnl_socket *sender = open_socket(NETLINK_USERSOCK);
 	struct mnl_socket *nl = open_socket(NETLINK_USERSOCK);
 	struct sockaddr_nl group = { .nl_family = AF_NETLINK, .nl_groups = 1 << 1 };
-	/* not the group of the client, which must not hear this */
+	/* another group than the client's, which must not receive this */
 	int two = 2, size = 1 << 20, i, len;
 	struct nlmsghdr *nlh;
 	struct times start;
@@ -166,7 +166,7 @@ static void notifications(int count)
 	nlh->nlmsg_type = NLMSG_MESSAGE;
 	mnl_attr_put_u32(nlh, 1, 7);
 	for (; count > 0; count -= 128) {
-		/* the part that goes to the kernel's own address is refused, which is of no interest */
+		/* the copy to the kernel's own address is refused, which does not matter */
 		for (i = 0; i < 128; i++)
 			sendto(mnl_socket_get_fd(sender), message, nlh->nlmsg_len, 0, (struct sockaddr *)&group, sizeof(group));
 		start = now();
@@ -208,7 +208,7 @@ static int on_link(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-/* What the client's decode() makes of a link: every attribute checked, its value kept in a form of its own. */
+/* As the client's decode(): every attribute is checked, and its value is stored. */
 struct blob {
 	const void *data;
 	size_t length;
@@ -219,7 +219,7 @@ struct decoded {
 	struct rtnl_link_stats64 stats;
 	struct rtnl_link_ifmap map;
 	struct ifla_cacheinfo cacheinfo;
-	/* each by its attribute's type */
+	/* by attribute type */
 	uint32_t numbers[IFLA_MAX + 1], xdp[5], inet6_flags, addr_gen_mode;
 	char *texts[IFLA_MAX + 1], *kind;
 	struct blob blobs[IFLA_MAX + 1], inet, inet6[10];
@@ -375,7 +375,7 @@ static void free_links(void)
 	}
 }
 
-/* All links, each with its attributes looked up by type, and some of them read; or each decoded. */
+/* All links: attributes by type, of which some are read; or all decoded. */
 static void dump(int count, mnl_cb_t on_link)
 {
 	struct mnl_socket *nl = open_socket(NETLINK_ROUTE);

@@ -1,9 +1,9 @@
 /**
- * What bench.ts runs, on the host or in a guest: the client's loops and those of C (loop.c) in turns.
+ * What bench.ts runs, on the host or in a guest: the client's loops and those of C (loop.c) alternately.
  *
  *     node --expose-gc measure.ts LOOP RUNS [ONLY]
  *
- * A line of JSON for each result. Makes links: to be run in a network namespace of its own.
+ * Prints a line of JSON for each result. Makes links, so it needs a network namespace of its own.
  */
 import { execFileSync } from 'node:child_process'
 import { cpus, release } from 'node:os'
@@ -11,9 +11,9 @@ import { type Measurement, measurements, type Times } from './measurements.ts'
 import { type MemoryResult, measureMemory } from './memory.ts'
 
 /**
- * Medians in nanoseconds for each unit, and the median of the ratios of runs next to each other: 1 is as fast as C. The ratio of
- * the least times is what is left where neighbours disturb most of the runs, as they do under emulation, where a guest's clock of
- * its own work runs on while its host does something else.
+ * Medians in nanoseconds for each unit, and the median of the ratios of neighbouring runs: 1 is as fast as C.
+ * The ratio of the least times is more stable where other work disturbs most runs; under emulation a guest's
+ * CPU clock also counts the time in which its host does something else.
  */
 export interface Comparison {
   readonly client: number
@@ -32,7 +32,7 @@ export interface Result {
   readonly runs: number
 }
 
-/** Where it was measured. */
+/** The machine of the measurement. */
 export interface Machine {
   readonly kernel: string
   readonly cpu: string | undefined
@@ -42,7 +42,7 @@ export interface Machine {
   readonly flags: readonly string[]
 }
 
-/** What is printed, a line each. */
+/** The lines of output. */
 export type Line =
   | { readonly machine: Machine }
   | { readonly result: Result }
@@ -62,7 +62,7 @@ async function compare(program: string, measurement: Measurement, runs: number):
     return { wall, cpu }
   }
   const run = await measurement.prepare()
-  // V8 needs some rounds to compile
+  // V8 compiles in the first rounds
   for (let i = 0; i < 3; i++) await run.once(count)
   const pairs: { client: Times; libmnl: Times }[] = []
   for (let i = 0; i < runs; i++) pairs.push({ libmnl: inC(), client: await run.once(count) })

@@ -1,4 +1,4 @@
-/** What is measured: each does by the client what loop.c does under the name `work`. */
+/** The measurements: each does with the client what loop.c does under the name `work`. */
 import koffi from 'koffi'
 import {
   attr,
@@ -12,7 +12,7 @@ import {
 } from '../index.ts'
 import { sendto } from '../socket/libc.ts'
 
-/** Nanoseconds of the clock, and of this thread's work: the second is what neighbours on a busy machine do not spoil. */
+/** Nanoseconds of wall time, and of this thread's CPU time, which other work on the machine disturbs less. */
 export interface Times {
   readonly wall: number
   readonly cpu: number
@@ -20,16 +20,16 @@ export interface Times {
 
 /** A measurement, ready to be run. */
 interface Run {
-  /** Does it all and returns how long it took. */
+  /** Does all of it, and returns the times. */
   readonly once: (count: number) => Promise<Times>
   readonly close: () => void
 }
 
 export interface Measurement {
   readonly name: string
-  /** What the times are given for. */
+  /** The unit that the times are given for. */
   readonly unit: string
-  /** The argument of loop.c, and the count for both. */
+  /** The argument of loop.c. */
   readonly work: string
   readonly count: number
   /** Units in each of `count`: links in a dump. */
@@ -40,7 +40,7 @@ export interface Measurement {
 }
 
 const BATCH = 64
-/** As many as a receive buffer takes. */
+/** As many as fit into a receive buffer. */
 const ROUND = 128
 const LINKS = 1000
 
@@ -52,7 +52,7 @@ const clockGettime = koffi.load(null).func('int clock_gettime(int, void *)') as 
 ) => number
 const timespec = new BigInt64Array(2)
 
-/** As loop.c does it: what getrusage() says, and so node's threadCpuUsage, is of the last tick of the kernel's clock. */
+/** As in loop.c: getrusage(), and so node's threadCpuUsage, only has the resolution of the kernel's tick. */
 function readClock(clock: number): number {
   clockGettime(clock, timespec)
   return Number(timespec[0]) * 1e9 + Number(timespec[1])
@@ -105,8 +105,8 @@ function notifications(): Run {
       const total = { wall: 0, cpu: 0 }
       let sum = 0
       for (; count > 0; count -= ROUND) {
-        // not by sender.send(): the part that goes to the kernel's own address is refused, and the collector would have
-        // the errors to take away while the time is taken
+        // not by sender.send(): the copy to the kernel's own address is refused, and collecting the errors
+        // would be measured too
         for (let i = 0; i < ROUND; i++) sendto(sender.fd, message, message.length, 0, group, group.length)
         const times = await timed(async () => {
           for (let i = 0; i < ROUND; i++) {
@@ -140,7 +140,7 @@ async function makeLinks(socket: Socket): Promise<void> {
     })
 }
 
-/** All values of all attributes, some eighty of each link. */
+/** All values of all attributes. */
 async function dumpDecoded(): Promise<Run> {
   const socket = Socket.open(NETLINK_ROUTE)
   await makeLinks(socket)
@@ -156,7 +156,7 @@ async function dumpDecoded(): Promise<Run> {
   }
 }
 
-/** What loop.c does: a table of the attributes of each link, of which three are read. */
+/** As loop.c: a table of the attributes of each link, of which three are read. */
 async function dumpAsViews(): Promise<Run> {
   const socket = Socket.open(NETLINK_ROUTE)
   await makeLinks(socket)

@@ -1,8 +1,11 @@
-/** Whether memory grows with the messages that went through: the heap and what Buffers hold, after a collection each. */
+/**
+ * Whether memory grows with the number of messages: the heap and the memory of Buffers, after garbage
+ * collection.
+ */
 import { NETLINK_ROUTE, NLMSG_NOOP, Socket } from '../index.ts'
 
 export interface MemoryResult {
-  /** Bytes more at the end than after `before` messages. */
+  /** Growth in bytes since `before` messages. */
   readonly growth: number
   readonly before: number
   readonly messages: number
@@ -12,7 +15,7 @@ const BATCH = 64
 const WARM = 100_000
 const MESSAGES = 1_000_000
 
-/** A million requests and as many answers. Needs node's --expose-gc. */
+/** Sends a million requests, each of which is answered. Needs node's --expose-gc. */
 export async function measureMemory(): Promise<MemoryResult> {
   const { gc } = globalThis
   if (gc === undefined) throw new Error('to be run with --expose-gc')

@@ -1,4 +1,4 @@
-/** Where measure.ts runs: as a command whose output it is. */
+/** Where measure.ts runs. */
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 
@@ -10,14 +10,14 @@ export interface Place {
 
 const script = path.join(import.meta.dirname, 'measure.ts')
 
-/** This machine, in a network namespace of its own: nothing is touched, and everything is gone with it. */
+/** This machine, in a network namespace of its own, which ends with the command. */
 export function onThisMachine(loop: string, args: readonly string[]): Place {
   return { command: 'unshare', args: ['-n', process.execPath, '--expose-gc', script, loop, ...args] }
 }
 
 /**
- * A guest with that kernel, started by this project's command line. Node has the flags there that test workers have, which
- * are others under software emulation; `flags` replaces them.
+ * A guest with that kernel, started by this project's command line. Node has the flags of test workers, which
+ * are different under software emulation; `flags` replaces them.
  */
 export async function inGuest(
   kernel: string,

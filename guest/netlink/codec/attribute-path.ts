@@ -1,4 +1,4 @@
-/** Names for the attributes that an extended acknowledgement points to by numbers. */
+/** Names for the attributes that an extended acknowledgement names by offsets and types. */
 import { type Attribute, parseAttributes } from './attribute.ts'
 import { NLA_HDRLEN, NLMSG_HDRLEN } from './constants.ts'
 import type { ExtendedAck } from './error-message.ts'
@@ -7,21 +7,21 @@ import { align } from './integers.ts'
 import type { Payload } from './schema.ts'
 import type { Nest } from './value.ts'
 
-/** The schema of a request; of what kind its header and attributes are makes no difference here. */
+/** The schema of a request, with any header and attributes. */
 export type RequestSchema = Payload
 
-/** Where an extended acknowledgement points to, as paths: `linkinfo.data`, `groups[1].name`. */
+/** The attributes of an extended acknowledgement, as paths: `linkinfo.data`, `groups[1].name`. */
 export interface AttributePaths {
   /** Of the offending attribute. */
   readonly attribute?: string
-  /** Of the attribute that should be there. */
+  /** Of the attribute that is missing. */
   readonly missing?: string
 }
 
 /**
- * The paths of what an extended acknowledgement is about.
+ * The paths of the attributes that an extended acknowledgement names.
  * @param request the whole message that was sent
- * @param schema of its payload; attributes that it does not know appear as their numbers
+ * @param schema of its payload; attributes that it does not have appear as numbers
  */
 export function attributePaths(
   request: Buffer,
@@ -44,7 +44,7 @@ export function attributePaths(
 
 interface Found {
   readonly path: string
-  /** What the attribute itself holds. */
+  /** The attributes inside this one. */
   readonly nest: Nest | undefined
 }
 
@@ -69,7 +69,7 @@ function find(nest: Nest, bytes: Buffer, start: number, end: number, target: num
   return { path: name, nest: inner }
 }
 
-/** What can be read of a level that has something wrong in it. */
+/** The readable attributes of a level with a malformed one. */
 function siblingsOf(inside: readonly Attribute[], { set }: Nest, bytes: Buffer): Record<string, unknown> {
   const siblings: Record<string, unknown> = {}
   for (const { type, offset, length } of inside) {

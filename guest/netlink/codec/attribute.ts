@@ -1,9 +1,9 @@
 /**
- * Attributes: struct nlattr of include/uapi/linux/netlink.h, four bytes of length and type, then a payload padded to
- * four bytes.
+ * Attributes: struct nlattr of include/uapi/linux/netlink.h, four bytes of length and type, then a payload
+ * padded to four bytes.
  *
- * Encoding is in plain bytes: each function of {@link attr} returns one whole attribute with its padding, and a message or
- * a nested attribute is made of such parts, among which any bytes may stand that are made otherwise.
+ * Encoding makes plain bytes: each function of {@link attr} returns one whole attribute with its padding. A
+ * message or a nested attribute is made of such parts, and of any other bytes.
  */
 import { NLA_F_NESTED, NLA_F_NET_BYTEORDER, NLA_HDRLEN, NLA_TYPE_MASK } from './constants.ts'
 import { MalformedError, named } from './errors.ts'
@@ -26,10 +26,10 @@ import {
 } from './integers.ts'
 import { bytesOfText, hexWords, readText } from './text.ts'
 
-/** What nla_len can say. */
+/** The largest nla_len. */
 const LONGEST = 0xffff
 
-/** An attribute of `length` payload bytes: the header written, the padding zero, the payload the caller's to write. */
+/** An attribute with its header and zero padding; the caller writes the `length` bytes of payload. */
 function allocate(type: number, length: number): Buffer {
   const total = NLA_HDRLEN + length
   if (total > LONGEST)
@@ -45,8 +45,9 @@ function allocate(type: number, length: number): Buffer {
 }
 
 /**
- * Encoders, an attribute each. `type` is all of nla_type: the flags NLA_F_NESTED and NLA_F_NET_BYTEORDER may be in
- * it. Integers out of range, and payloads that nla_len's 16 bits cannot hold, throw a RangeError.
+ * Encoders, each of one attribute. `type` is all of nla_type, with the flags NLA_F_NESTED and
+ * NLA_F_NET_BYTEORDER if wanted. Integers out of range, and payloads that nla_len's 16 bits cannot hold,
+ * throw a RangeError.
  */
 export const attr = {
   /** An unsigned integer of 8 bits: NLA_U8. */
@@ -129,7 +130,10 @@ export const attr = {
     }
     return bytes
   },
-  /** Big-endian, as ports and addresses are. The flag NLA_F_NET_BYTEORDER is not set by itself: few families use it. */
+  /**
+   * A big-endian unsigned integer of 16 bits, as ports are. NLA_F_NET_BYTEORDER is not set: few families use
+   * it.
+   */
   be16(type: number, value: number): Buffer {
     const bytes = allocate(type, 2)
     try {
@@ -139,7 +143,7 @@ export const attr = {
     }
     return bytes
   },
-  /** Big-endian. */
+  /** A big-endian unsigned integer of 32 bits. */
   be32(type: number, value: number): Buffer {
     const bytes = allocate(type, 4)
     try {
@@ -149,7 +153,7 @@ export const attr = {
     }
     return bytes
   },
-  /** Big-endian. */
+  /** A big-endian unsigned integer of 64 bits. */
   be64(type: number, value: bigint): Buffer {
     const bytes = allocate(type, 8)
     try {
@@ -160,8 +164,9 @@ export const attr = {
     return bytes
   },
   /**
-   * UTF-8 and a terminating NUL, which the kernel's NLA_NUL_STRING wants and its NLA_STRING allows. Lone surrogates from U+DC80 to U+DCFF
-   * are the bytes 0x80 to 0xff, as reading gives them for what is no UTF-8.
+   * UTF-8 and a terminating NUL, which the kernel's NLA_NUL_STRING needs and its NLA_STRING allows. Lone
+   * surrogates from U+DC80 to U+DCFF are written as the bytes 0x80 to 0xff: reading makes them of bytes that
+   * are no UTF-8.
    */
   string(type: number, text: string): Buffer {
     const content = bytesOfText(text)
@@ -176,34 +181,34 @@ export const attr = {
     bytes.set(payload, NLA_HDRLEN)
     return bytes
   },
-  /** Present or not, without a payload. */
+  /** An attribute without a payload: NLA_FLAG. */
   flag(type: number): Buffer {
     return allocate(type, 0)
   },
-  /** Attributes inside an attribute; NLA_F_NESTED is set, as strictly checking families want. */
+  /** Attributes inside an attribute; NLA_F_NESTED is set, as families that check strictly need it. */
   nested(type: number, ...parts: readonly Uint8Array[]): Buffer {
     return attr.binary(type | NLA_F_NESTED, Buffer.concat(parts))
   },
 } as const
 
 /**
- * One attribute of a parsed message: a view, not a copy. Attributes are equal, also to whoever compares objects, when type, flags and
- * payload are, wherever they lie.
+ * One attribute of a parsed message: a view, not a copy. Attributes are equal, also in comparisons of
+ * objects, when type, flags and payload are, at whatever offset.
  */
 export class Attribute {
   /** nla_type without its flags. */
   readonly type: number
-  /** Whether NLA_F_NESTED is set. Older families nest without saying so. */
+  /** Whether NLA_F_NESTED is set. Older families nest without it. */
   readonly isNested: boolean
-  /** Whether NLA_F_NET_BYTEORDER is set: the payload says that it is big-endian. */
+  /** Whether NLA_F_NET_BYTEORDER is set: the payload is big-endian. */
   readonly isNetByteOrder: boolean
   /** The payload without its padding: a view. */
   readonly payload: Buffer
   readonly #offset: number
 
   /**
-   * The bytes from `start` to `end`, which are checked by {@link parseAttributes}, which is what makes attributes. What is parsed
-   * begins at `base` of the buffer.
+   * The bytes from `start` to `end`, already checked: {@link parseAttributes} makes attributes. Offsets count
+   * from `base` of the buffer.
    */
   constructor(buffer: Buffer, start: number, end: number, base = 0) {
     const rawType = readU16(buffer, start + 2)
@@ -228,15 +233,24 @@ export class Attribute {
   u8(): number {
     return this.#checked(1).readUInt8()
   }
-  /** An unsigned integer of 16 bits, in this machine's byte order. @throws MalformedError for another length than 2 */
+  /**
+   * An unsigned integer of 16 bits, in this machine's byte order. @throws MalformedError for another length
+   * than 2
+   */
   u16(): number {
     return readU16(this.#checked(2), 0)
   }
-  /** An unsigned integer of 32 bits, in this machine's byte order. @throws MalformedError for another length than 4 */
+  /**
+   * An unsigned integer of 32 bits, in this machine's byte order. @throws MalformedError for another length
+   * than 4
+   */
   u32(): number {
     return readU32(this.#checked(4), 0)
   }
-  /** An unsigned integer of 64 bits, in this machine's byte order. @throws MalformedError for another length than 8 */
+  /**
+   * An unsigned integer of 64 bits, in this machine's byte order. @throws MalformedError for another length
+   * than 8
+   */
   u64(): bigint {
     return readU64(this.#checked(8), 0)
   }
@@ -244,15 +258,24 @@ export class Attribute {
   s8(): number {
     return this.#checked(1).readInt8()
   }
-  /** A signed integer of 16 bits, in this machine's byte order. @throws MalformedError for another length than 2 */
+  /**
+   * A signed integer of 16 bits, in this machine's byte order. @throws MalformedError for another length than
+   * 2
+   */
   s16(): number {
     return readS16(this.#checked(2), 0)
   }
-  /** A signed integer of 32 bits, in this machine's byte order. @throws MalformedError for another length than 4 */
+  /**
+   * A signed integer of 32 bits, in this machine's byte order. @throws MalformedError for another length than
+   * 4
+   */
   s32(): number {
     return readS32(this.#checked(4), 0)
   }
-  /** A signed integer of 64 bits, in this machine's byte order. @throws MalformedError for another length than 8 */
+  /**
+   * A signed integer of 64 bits, in this machine's byte order. @throws MalformedError for another length than
+   * 8
+   */
   s64(): bigint {
     return readS64(this.#checked(8), 0)
   }
@@ -269,12 +292,14 @@ export class Attribute {
     return this.#checked(8).readBigUInt64BE()
   }
 
-  /** UTF-8 up to the first NUL, or to the end where there is none; other bytes as lone surrogates, see `attr.string`. */
+  /**
+   * UTF-8 up to the first NUL, or to the end without one; other bytes as lone surrogates, see `attr.string`.
+   */
   string(): string {
     return readText(this.payload, 0, this.payload.length)
   }
 
-  /** The attributes inside, whether NLA_F_NESTED is set or not. Offsets count from the payload's first byte. */
+  /** The attributes inside, with or without NLA_F_NESTED. Offsets count from the payload's first byte. */
   attributes(): Attribute[] {
     return parseAttributesAt(this.payload, 0, this.payload.length, 0)
   }
@@ -284,7 +309,7 @@ export class Attribute {
     return { ...this, payload: hexWords(this.payload) }
   }
 
-  /** The payload, if it is that wide. */
+  /** The payload, if it has that width. */
   #checked(width: number): Buffer {
     const { payload } = this
     if (payload.length !== width)
@@ -297,14 +322,16 @@ export class Attribute {
 }
 
 /**
- * The attributes in `bytes` from `offset` on, in their order, unknown and repeated ones as well.
- * @throws MalformedError for a length under the header's own or past the end, or 1 to 3 bytes left over
+ * The attributes in `bytes` from `offset` on, in order, with unknown and repeated ones.
+ * @throws MalformedError for a length under the header's or past the end, or 1 to 3 bytes left over
  */
 export function parseAttributes(bytes: Uint8Array, offset = 0): Attribute[] {
   return parseAttributesAt(asBuffer(bytes), offset, bytes.length, 0)
 }
 
-/** The same of the bytes of `buffer` from `start` to `end`. Offsets, those of errors too, count from `base`. */
+/**
+ * As {@link parseAttributes}, of `buffer` from `start` to `end`. Offsets, in errors too, count from `base`.
+ */
 export function parseAttributesAt(buffer: Buffer, start: number, end: number, base: number): Attribute[] {
   const attributes: Attribute[] = []
   for (let at = start; at < end; ) {
@@ -314,13 +341,13 @@ export function parseAttributesAt(buffer: Buffer, start: number, end: number, ba
     if (length < NLA_HDRLEN || length > rest)
       throw new MalformedError(`an attribute of ${length} bytes where ${rest} are left`, at - base)
     attributes.push(new Attribute(buffer, at, at + length, base))
-    // the last one's padding may be missing
+    // the padding of the last one may be missing
     at += align(length)
   }
   return attributes
 }
 
-/** The last attribute of that type, which is the one that the kernel's nla_parse() takes too. */
+/** The last attribute of that type, as the kernel's nla_parse() takes it. */
 export function findAttribute(attributes: readonly Attribute[], type: number): Attribute | undefined {
   return attributes.findLast(attribute => attribute.type === type)
 }

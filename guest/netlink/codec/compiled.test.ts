@@ -1,4 +1,4 @@
-/** Compiled decoders say exactly what the general way says, of whatever bytes. */
+/** Compiled decoders read any bytes exactly as the general decoder does. */
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -61,7 +61,7 @@ const everything = () =>
     ['__proto__']: [26, u8],
   })
 
-/** Attributes that are right most of the time: of what the schema has, of what it does not have, in any order. */
+/** Attributes in any order, mostly valid, in the schema or not. */
 const attribute = fc.oneof(
   fc.tuple(fc.constantFrom(1, 5, 15, 25, 26), fc.nat(255)).map(([type, n]) => attr.u8(type, n)),
   fc.tuple(fc.constantFrom(2, 6, 9), fc.nat(0xffff)).map(([type, n]) => attr.u16(type, n)),
@@ -80,7 +80,7 @@ const attribute = fc.oneof(
 )
 const attributeList = fc.array(attribute, { maxLength: 12 }).map(list => Buffer.concat(list))
 
-/** What becomes of the bytes: the result and the order of its properties, or the error. */
+/** The result of decoding, with the order of its properties, or the error. */
 function outcome(set: ReturnType<typeof everything>, bytes: Buffer): unknown {
   try {
     const decoded = set.decode(bytes)

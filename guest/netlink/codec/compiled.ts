@@ -1,9 +1,9 @@
 /**
- * Decoders made for what comes often. Messages of a kind hold the same attributes in the same order, a thousand times in a
- * dump. For such a sequence a function is written and compiled which looks whether the bytes are laid out in this way,
- * reads all values, and makes the object with all its properties at once: a third of what it costs to find each
- * attribute's name and to add properties one by one. Whatever is laid out otherwise is read in the general way, as is all where
- * code cannot be made (node --disallow-code-generation-from-strings).
+ * Decoders compiled for frequent sequences of attributes: the messages of a dump mostly hold the same
+ * attributes in the same order. A compiled decoder checks that the bytes are laid out in its way, reads all
+ * values, and makes the object with all its properties at once, which is cheaper than to look up names and
+ * add properties one by one (docs/measurements.md, Netlink client). All else is decoded in the general way;
+ * so is everything where no code can be compiled (node --disallow-code-generation-from-strings).
  */
 import { Attribute } from './attribute.ts'
 import { NLA_HDRLEN, NLA_TYPE_MASK } from './constants.ts'
@@ -11,23 +11,23 @@ import { align, isLittleEndian, readU16 } from './integers.ts'
 import type { Field, Fixed, Value } from './value.ts'
 
 type Decoded = Record<string, unknown>
-/** Reads attributes that are laid out as it knows them; undefined for others. */
+/** Reads attributes in its layout; undefined for others. */
 type Decoder = (buffer: Buffer, start: number, end: number) => Decoded | undefined
 
-/** Decodings in the general way before anything is learnt: most sets are read a few times only. */
+/** General decodings before anything is learnt: most sets are read a few times only. */
 const SLOW_START = 32
-/** How often the same sequence has to come, before it is worth 0.1 ms of the compiler. */
+/** How often a sequence has to come before compiling it pays. */
 const OFTEN = 8
-/** Decoders that are kept for a set, and made for it at most: tried one after the other, each costs the others a little. */
+/** Most decoders for a set: they are tried one after the other, so each slows the others a little. */
 const KEPT = 4
 const MADE = 32
-/** Attributes in a sequence. */
+/** Most attributes in a sequence. */
 const LONGEST = 100
 
-/** What a set has learnt of the sequences in which its attributes come. */
+/** The sequences in which the attributes of a set come, and their decoders. */
 export class Sequences {
   readonly #field: (type: number) => Field | undefined
-  /** The one that was right last first. */
+  /** The last one that matched is first. */
   readonly #decoders: Decoder[] = []
   #seen = 0
   #made = 0
@@ -38,7 +38,10 @@ export class Sequences {
     this.#field = field
   }
 
-  /** The attributes from `start` to `end` if they come in a known sequence. @throws MalformedError without a path */
+  /**
+   * The attributes from `start` to `end` if they come in a known sequence. @throws MalformedError without a
+   * path
+   */
   decode(buffer: Buffer, start: number, end: number): Decoded | undefined {
     const decoders = this.#decoders
     for (let i = 0; i < decoders.length; i++) {
@@ -54,7 +57,7 @@ export class Sequences {
     return undefined
   }
 
-  /** Takes note of attributes that are whole and were decoded in the general way. */
+  /** Counts a sequence of valid attributes that was decoded in the general way. */
   learn(buffer: Buffer, start: number, end: number): void {
     if (this.#made === MADE || ++this.#seen < SLOW_START) return
     const sequence: number[] = []
@@ -75,7 +78,10 @@ export class Sequences {
   }
 }
 
-/** Undefined for sequences with attributes that are not each a property of its own, or where no code can be made. */
+/**
+ * Undefined for sequences in which an attribute is not one property of its own, or where no code can be
+ * compiled.
+ */
 function compileSequence(
   sequence: readonly number[],
   fieldOf: (type: number) => Field | undefined,
@@ -89,7 +95,7 @@ function compileSequence(
   const lines: string[] = ['let n=0']
   const properties: string[] = []
   const unknown: string[] = []
-  // an attribute begins at the variable `o`, and so many bytes after it
+  // the next attribute begins at the variable `o` plus this
   let known = 0
   for (const [i, type] of sequence.entries()) {
     const field = fields[i]
@@ -121,12 +127,12 @@ function compileSequence(
     lines.push('o+=(n+3)&~3')
   }
   if (unknown.length > 0) properties.push(`unknown:[${unknown.join()}]`)
-  // the last one's padding may be missing
+  // the padding of the last one may be missing
   lines.push(`return o+${known}<end?undefined:{${properties.join()}}`)
   return scope.compile<Decoder>('b,o,end', lines)
 }
 
-/** Whether what is read of an attribute is not one property by itself, from its own bytes only. */
+/** Whether an attribute is not one property of its own, read from its own bytes only. */
 function needsOthers(value: Value<unknown>): boolean {
   return value.repeats === true || value.depends === true || value.read.length > 3
 }
@@ -142,7 +148,9 @@ export interface StructField {
   readonly offset: number
 }
 
-/** Reads the struct at an offset, as an object of its fields; undefined where no code can be made. */
+/**
+ * A reader of the struct at an offset, as an object of its fields; undefined where no code can be compiled.
+ */
 export function compileStruct(
   fields: readonly StructField[],
 ): ((buffer: Buffer, start: number) => Decoded) | undefined {
@@ -153,7 +161,7 @@ export function compileStruct(
   return scope.compile('b,o', [`return {${properties.join()}}`])
 }
 
-/** The objects that a piece of code uses, by the names that it has for them. */
+/** The objects that compiled code uses, by name. */
 class Scope {
   readonly #names = new Map<unknown, string>()
 
@@ -172,7 +180,7 @@ class Scope {
   }
 
   compile<F>(parameters: string, lines: readonly string[]): F | undefined {
-    // the code above is of little-endian machines
+    // the source above is for little-endian machines
     if (!isLittleEndian) return undefined
     const code = `return (${parameters})=>{${lines.join(';')}}`
     try {

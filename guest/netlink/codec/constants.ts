@@ -3,35 +3,35 @@
 // Protocols, the third argument of socket(2)
 /** Links, addresses, routes, neighbours, rules: rtnetlink(7). */
 export const NETLINK_ROUTE = 0
-/** Between processes, without a kernel side: its requests are answered by nobody. */
+/** Between processes, without a kernel side: nobody answers requests. */
 export const NETLINK_USERSOCK = 2
-/** What the kernel knows of sockets: sock_diag(7). */
+/** Information about sockets: sock_diag(7). */
 export const NETLINK_SOCK_DIAG = 4
 /** IPsec: policies and states. */
 export const NETLINK_XFRM = 6
-/** What happens to the policy of SELinux. */
+/** Events of SELinux. */
 export const NETLINK_SELINUX = 7
 /** Audit. */
 export const NETLINK_AUDIT = 9
 /** nfnetlink: nftables, conntrack, queues; changes come in batches. */
 export const NETLINK_NETFILTER = 12
-/** Devices come and go: text, not messages. */
+/** Devices that come and go: text, not messages. */
 export const NETLINK_KOBJECT_UEVENT = 15
-/** The families that have names in place of a protocol of their own: linux/genetlink.h. */
+/** Families with names in place of protocol numbers: linux/genetlink.h. */
 export const NETLINK_GENERIC = 16
 /** Algorithms of the kernel's crypto API. */
 export const NETLINK_CRYPTO = 21
 
 // nlmsg_flags
-/** To the kernel: without it a message is passed over. */
+/** A request to the kernel: it ignores messages without this flag. */
 export const NLM_F_REQUEST = 0x01
 /** One of several messages that answer a request; NLMSG_DONE is the last. */
 export const NLM_F_MULTI = 0x02
-/** The kernel is to answer with an NLMSG_ERROR also when all went well. */
+/** Asks for an NLMSG_ERROR also when the request succeeds. */
 export const NLM_F_ACK = 0x04
-/** The sender is to get the notification of what it has changed. */
+/** Asks for a copy of the notification of the change. */
 export const NLM_F_ECHO = 0x08
-/** What is dumped has changed meanwhile: messages may be missing or doubled. */
+/** The table has changed during the dump: messages may be missing or doubled. */
 export const NLM_F_DUMP_INTR = 0x10
 /** The dump has been filtered as the request asked for. */
 export const NLM_F_DUMP_FILTERED = 0x20
@@ -41,7 +41,7 @@ export const NLM_F_DUMP_FILTERED = 0x20
 export const NLM_F_ROOT = 0x100
 /** All that match. */
 export const NLM_F_MATCH = 0x200
-/** An atomic snapshot of the table; no family of today takes notice of it. */
+/** An atomic snapshot of the table; no present family heeds it. */
 export const NLM_F_ATOMIC = 0x400
 /** All entries, as a dump. */
 export const NLM_F_DUMP = NLM_F_ROOT | NLM_F_MATCH
@@ -49,7 +49,7 @@ export const NLM_F_DUMP = NLM_F_ROOT | NLM_F_MATCH
 // ... of a NEW
 /** Replaces what exists. */
 export const NLM_F_REPLACE = 0x100
-/** Fails with EEXIST where it exists. */
+/** Fails with EEXIST if it exists. */
 export const NLM_F_EXCL = 0x200
 /** Creates what does not exist. */
 export const NLM_F_CREATE = 0x400
@@ -57,7 +57,7 @@ export const NLM_F_CREATE = 0x400
 export const NLM_F_APPEND = 0x800
 
 // ... of a DELETE
-/** Not what is below it. */
+/** Not recursively. */
 export const NLM_F_NONREC = 0x100
 /** All that match, at once (kernels from 5.19 on). */
 export const NLM_F_BULK = 0x200
@@ -69,15 +69,15 @@ export const NLM_F_CAPPED = 0x100
 export const NLM_F_ACK_TLVS = 0x200
 
 // nlmsg_type below a family's own
-/** Nothing: acknowledged where that is asked for. */
+/** Does nothing; acknowledged with NLM_F_ACK. */
 export const NLMSG_NOOP = 1
 /** An error, or with error 0 an acknowledgement: struct nlmsgerr. */
 export const NLMSG_ERROR = 2
 /** The end of a dump. */
 export const NLMSG_DONE = 3
-/** Messages were lost: not in use, for sockets have ENOBUFS for it. */
+/** Messages were lost: not in use, sockets have ENOBUFS. */
 export const NLMSG_OVERRUN = 4
-/** Types below this are netlink's own; a family's begin here. */
+/** The first type of a family; those below are netlink's own. */
 export const NLMSG_MIN_TYPE = 16
 
 /** Bytes of a struct nlmsghdr. */
@@ -95,5 +95,5 @@ export const NLA_F_NET_BYTEORDER = 0x4000
 /** The bits of nla_type that are the type. */
 export const NLA_TYPE_MASK = 0x3fff
 
-/** The family of nlctrl itself, by which generic netlink families are found. */
+/** The family nlctrl, which names all families of generic netlink. */
 export const GENL_ID_CTRL = 16

@@ -3,7 +3,7 @@
  * (`os.constants.errno`) lacks some that netlink families use, ENOTUNIQ and EUCLEAN for instance.
  */
 
-// one word a number, from 1 on; '-' where there is none
+// one word for each number from 1 on; '-' for none
 const names =
   `EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT ENOTBLK EBUSY EEXIST EXDEV
 ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK EPIPE EDOM ERANGE EDEADLK
@@ -16,7 +16,7 @@ ECONNABORTED ECONNRESET ENOBUFS EISCONN ENOTCONN ESHUTDOWN ETOOMANYREFS ETIMEDOU
 EALREADY EINPROGRESS ESTALE EUCLEAN ENOTNAM ENAVAIL EISNAM EREMOTEIO EDQUOT ENOMEDIUM EMEDIUMTYPE ECANCELED ENOKEY
 EKEYEXPIRED EKEYREVOKED EKEYREJECTED EOWNERDEAD ENOTRECOVERABLE ERFKILL EHWPOISON`.split(/\s+/)
 
-/** ENOTSUPP of include/linux/errno.h: not for user space, and yet some families let it out. */
+/** ENOTSUPP of include/linux/errno.h: not meant for user space, but some families return it. */
 const ENOTSUPP = 524
 
 /** The name of an error number (22: 'EINVAL'), or 'E' and the number where it has none. */

@@ -1,6 +1,6 @@
 /**
- * NLMSG_ERROR messages, which are acknowledgements too: struct nlmsgerr of include/uapi/linux/netlink.h, and the
- * attributes of enum nlmsgerr_attrs, called the extended acknowledgement.
+ * NLMSG_ERROR messages, which are acknowledgements too: struct nlmsgerr of include/uapi/linux/netlink.h, and
+ * the attributes of enum nlmsgerr_attrs, called the extended acknowledgement.
  */
 import { type Attribute, parseAttributes } from './attribute.ts'
 import { NLM_F_ACK_TLVS, NLM_F_CAPPED, NLMSG_ERROR, NLMSG_HDRLEN } from './constants.ts'
@@ -19,21 +19,21 @@ const NLMSGERR_ATTR_MISS_NEST = 6
 /** Bytes of a struct nlmsgerr without the request's header: the error itself. */
 const ERROR_LENGTH = 4
 
-/** What the kernel says about an answer to a socket with NETLINK_EXT_ACK. What it did not say is not there. */
+/** The kernel's details of an answer, to a socket with NETLINK_EXT_ACK. Those it did not send are absent. */
 export interface ExtendedAck {
   /** The reason in words; with an errno of 0 a warning. */
   message?: string
   /** Of the offending attribute, in bytes from the start of the request's header. */
   offset?: number
-  /** A family's own, identifying what was created for instance. */
+  /** Defined by the family: identifies a created object, for instance. */
   cookie?: Buffer
   /** What would have been accepted. */
   policy?: AttributePolicy
-  /** The type of an attribute that should be there (kernels from 6.1 on). */
+  /** The type of a missing attribute (kernels from 6.1 on). */
   missingType?: number
-  /** The offset of the nest it should be in, absent at the top level. */
+  /** The offset of the nest that it is missing in, absent at the top level. */
   missingNest?: number
-  /** All attributes as they came, those unknown to this library as well. */
+  /** All attributes as they came, with those that this library does not know. */
   attributes: readonly Attribute[]
 }
 
@@ -41,30 +41,33 @@ export interface ExtendedAck {
 export interface KernelAnswer {
   /** 0 for an acknowledgement, else the errno, positive. */
   readonly errno: number
-  /** The request as it is echoed: its header (16 bytes) if `isCapped`, or nothing where that is left out too, else all of it. A view. */
+  /**
+   * The request as the kernel echoes it: all of it, or with `isCapped` its header (16 bytes) or nothing. A
+   * view.
+   */
   readonly request: Buffer
-  /** NLM_F_CAPPED: the request's payload was left out, as in all acknowledgements and with NETLINK_CAP_ACK. */
+  /** NLM_F_CAPPED: the request's payload is left out, as in all acknowledgements and with NETLINK_CAP_ACK. */
   readonly isCapped: boolean
-  /** What it says besides; without NETLINK_EXT_ACK, nothing. */
+  /** The kernel's details; empty without NETLINK_EXT_ACK. */
   readonly extendedAck: ExtendedAck
   /** The message itself, as it came. */
   readonly message: Message
 }
 
-/** Whether the message is an NLMSG_ERROR, which is an error or an acknowledgement. */
+/** Whether the message is an NLMSG_ERROR: an error or an acknowledgement. */
 export function isAnswer(message: Message): boolean {
   return message.type === NLMSG_ERROR
 }
 
 /**
- * Takes an NLMSG_ERROR message apart.
+ * Parses an NLMSG_ERROR message.
  * @throws MalformedError when it is none, or is cut short
  */
 export function parseAnswer(message: Message): KernelAnswer {
   const { bytes, flags } = message
   if (!isAnswer(message)) throw new MalformedError(`a message of type ${message.type}, not NLMSG_ERROR`, 4)
   const start = NLMSG_HDRLEN + ERROR_LENGTH
-  // kernels before 2.4 and some processes leave the request out, its header too
+  // kernels before 2.4 and some processes leave out the request with its header
   const isBare = bytes.length === start
   if (bytes.length < start + NLMSG_HDRLEN && !isBare)
     throw new MalformedError(`an NLMSG_ERROR of ${bytes.length} bytes`, 0)
@@ -72,7 +75,7 @@ export function parseAnswer(message: Message): KernelAnswer {
   const error = readS32(bytes, NLMSG_HDRLEN)
   if (error > 0) throw new MalformedError(`an NLMSG_ERROR with the positive error ${error}`, NLMSG_HDRLEN)
 
-  // An acknowledgement has only the header, also from kernels that do not say NLM_F_CAPPED then (before 4.12).
+  // An acknowledgement has only the header, though kernels before 4.12 do not set NLM_F_CAPPED.
   const isCapped = (flags & NLM_F_CAPPED) !== 0 || isBare
   const echoed = isBare ? 0 : isCapped || error === 0 ? NLMSG_HDRLEN : readU32(bytes, start)
   const end = start + echoed
@@ -93,8 +96,8 @@ export function parseAnswer(message: Message): KernelAnswer {
 }
 
 /**
- * The end of a dump, NLMSG_DONE, as an answer to its request: an errno, and an extended acknowledgement where the kernel has
- * something to say. Families that send no errno mean that all is well.
+ * The end of a dump, NLMSG_DONE, as an answer to its request: an errno, and an extended acknowledgement if
+ * the kernel sent one. No errno means success.
  * @throws MalformedError
  */
 export function parseDone(message: Message, request: Buffer): KernelAnswer {
@@ -104,7 +107,7 @@ export function parseDone(message: Message, request: Buffer): KernelAnswer {
   const attributes =
     (flags & NLM_F_ACK_TLVS) === 0 || bytes.length < start ? [] : parseAttributes(bytes, start)
   return {
-    // what a family puts there when all went well may be a count
+    // on success some families put a count there
     errno: error < 0 ? -error : 0,
     request,
     isCapped: false,

@@ -1,4 +1,4 @@
-/** Every error this library throws for what happened outside of the caller's own code. */
+/** The base of all errors that are not mistakes of the caller. */
 export class NetlinkError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -6,11 +6,11 @@ export class NetlinkError extends Error {
   }
 }
 
-/** Bytes that are not what netlink's format says. */
+/** Bytes that do not follow netlink's format. */
 export class MalformedError extends NetlinkError {
-  /** Where in the parsed bytes. */
+  /** The place in the parsed bytes. */
   readonly offset: number
-  /** The attribute, by its name in the schema: `linkinfo.kind`. Empty where there is none. */
+  /** The attribute, by its name in the schema: `linkinfo.kind`. Empty if there is none. */
   readonly path: string
   readonly #reason: string
 
@@ -21,19 +21,19 @@ export class MalformedError extends NetlinkError {
     this.#reason = message
   }
 
-  /** The same error, of something inside the attribute `name`. */
+  /** The same error, for something inside the attribute `name`. */
   within(name: string): MalformedError {
     const dot = this.path === '' || this.path.startsWith('[') ? '' : '.'
     return new MalformedError(this.#reason, this.offset, `${name}${dot}${this.path}`)
   }
 }
 
-/** Of RangeErrors and TypeErrors that say of what they are. */
+/** RangeErrors and TypeErrors whose text names a value. */
 const described = new WeakMap<Error, { readonly path: string; readonly reason: string }>()
 
 /**
- * The same RangeError or TypeError, of something inside `name` (a field, an attribute, `[0]`) that is called `what`; other errors as
- * they are. Of several one inside the other it makes one path: `linkinfo.kind: attribute 1 (string): ...`.
+ * The same RangeError or TypeError, for something inside `name` (a field, an attribute, `[0]`), described by
+ * `what`; other errors unchanged. Nested calls make one path: `linkinfo.kind: attribute 1 (string): ...`.
  */
 export function inside(error: unknown, name: string, what: string): unknown {
   if (!(error instanceof RangeError || error instanceof TypeError)) return error
@@ -46,7 +46,7 @@ export function inside(error: unknown, name: string, what: string): unknown {
   return named
 }
 
-/** The same RangeError or TypeError, which says of what it is; other errors as they are. */
+/** The same RangeError or TypeError, described by `what`; other errors unchanged. */
 export function named(error: unknown, what: string): unknown {
   return error instanceof RangeError || error instanceof TypeError
     ? sameKind(error, `${what}: ${error.message}`)

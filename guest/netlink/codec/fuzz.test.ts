@@ -1,7 +1,7 @@
 /**
- * Whatever bytes come, reading them ends, throws nothing but a MalformedError, and sees nothing that lies outside: 120 000 cases, FUZZ_RUNS
- * hundreds of them to run more. fast-check chooses the seeds and tells the one that fails; what comes of a seed is made by hand, for a
- * hundred times the speed.
+ * Reading any bytes ends, throws nothing but a MalformedError, and reads nothing outside of them. FUZZ_RUNS
+ * is the number of seeds, of a hundred cases each. fast-check chooses the seeds and names the one that fails;
+ * the bytes are made of the seed by hand, which is much faster.
  */
 import fc from 'fast-check'
 import { afterAll, beforeAll, it } from 'vitest'
@@ -29,7 +29,7 @@ import { attributePaths } from './attribute-path.ts'
 const CASES = 100
 const runs = Number(process.env.FUZZ_RUNS ?? 1200)
 
-// nearly every case throws, and nobody reads where: half of the time
+// nearly every case throws, and stack traces are slow
 const { stackTraceLimit } = Error
 beforeAll(() => {
   Error.stackTraceLimit = 0
@@ -107,7 +107,7 @@ const good: readonly Buffer[] = [
   encodeMessage({ type: 3, flags: 0x202 }, Buffer.from('eaffffff', 'hex'), attr.string(1, 'no')),
 ]
 
-/** Bytes of a case, at the end of what lies before them and before what must not be seen. */
+/** The bytes of a case, between bytes that must not be read. */
 function make(next: (limit: number) => number): Buffer {
   const original = good[next(good.length)] ?? Buffer.alloc(0)
   const isRandom = next(4) === 0
@@ -115,7 +115,7 @@ function make(next: (limit: number) => number): Buffer {
   const whole = Buffer.alloc(length + 16, 0xee)
   const bytes = whole.subarray(8, 8 + length)
   if (isRandom) {
-    // small numbers, so that parsing gets far
+    // small numbers, so that parsing goes on for long
     for (let i = 0; i < length; i++)
       bytes[i] = i % 2 === 1 && next(4) !== 0 ? 0 : next(next(3) === 0 ? 256 : 40)
     if (length >= 16) bytes.writeUInt32LE(next(8) === 0 ? next(200) : length, 0)
@@ -156,7 +156,7 @@ function readMessage(message: Message, next: (limit: number) => number): void {
   const schema = schemas[next(schemas.length)]
   if (schema === undefined) return
   const decoded = attempt(() => schema.decode(message))
-  // what can be read can be written, unless it is padding or policies
+  // values that were read can be written, except padding and policies
   if (decoded !== undefined && schema !== nlctrl) schema.encode(decoded as object)
   const view = attempt(() => schema.view(message))
   if (view !== undefined) attempt(() => view.attributes.decode())

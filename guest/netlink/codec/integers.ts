@@ -1,7 +1,7 @@
 /** Integers in the byte order of this machine, which is netlink's. */
 import { endianness } from 'node:os'
 
-/** Whether this machine is. */
+/** Whether this machine is little-endian. */
 export const isLittleEndian = endianness() === 'LE'
 const little = isLittleEndian
 
@@ -10,11 +10,11 @@ const byte = (buffer: Buffer, offset: number) => buffer[offset] as number
 
 type Write<T> = (buffer: Buffer, value: T, offset: number) => number
 
-/** Byte by byte, which costs a third less than the methods: whoever calls has seen that there are as many. */
+/** Byte by byte, which is cheaper than Buffer's methods; the caller has checked the length. */
 export const readU16: Read<number> = little
   ? (b, o) => byte(b, o) | (byte(b, o + 1) << 8)
   : (b, o) => b.readUInt16BE(o)
-/** Likewise. */
+/** Byte by byte, as {@link readU16}. */
 export const readU32: Read<number> = little
   ? (b, o) => (byte(b, o) | (byte(b, o + 1) << 8) | (byte(b, o + 2) << 16) | (byte(b, o + 3) << 24)) >>> 0
   : (b, o) => b.readUInt32BE(o)
@@ -44,10 +44,10 @@ export const writeS64: Write<bigint> = little
   ? (b, v, o) => b.writeBigInt64LE(v, o)
   : (b, v, o) => b.writeBigInt64BE(v, o)
 
-/** Counters are small more often than not, and then cost no new bigint each. */
+/** Counters are mostly small, and then need no new bigint. */
 const small = Array.from({ length: 256 }, (_, i) => BigInt(i))
 
-/** From its two halves. */
+/** A bigint from its two halves. */
 function toBigInt(low: number, high: number): bigint {
   if (high !== 0) return (BigInt(high) << 32n) | BigInt(low)
   return small[low] ?? BigInt(low)
@@ -58,7 +58,7 @@ export const fits16 = (value: number) => (value & 0xffff) === value
 /** Whether it is an unsigned integer of 32 bits. */
 export const fits32 = (value: number) => value >>> 0 === value
 
-/** As {@link writeU16} of what is known to fit. */
+/** As {@link writeU16}, of a value that is known to fit. */
 export const putU16: Write<number> = little
   ? (b, v, o) => {
       b[o] = v
@@ -66,7 +66,7 @@ export const putU16: Write<number> = little
       return o + 2
     }
   : writeU16
-/** As {@link writeU32} of what is known to fit. */
+/** As {@link writeU32}, of a value that is known to fit. */
 export const putU32: Write<number> = little
   ? (b, v, o) => {
       b[o] = v
@@ -77,7 +77,7 @@ export const putU32: Write<number> = little
     }
   : writeU32
 
-/** A size_t or a pointer (of a 64-bit machine), written as two halves: cheaper than by way of a bigint. */
+/** Writes a size_t or a pointer (of a 64-bit machine) as two halves, which is cheaper than a bigint. */
 export function writeWord(buffer: Buffer, value: number, offset: number): void {
   const low = value % 0x100000000
   const high = (value - low) / 0x100000000
@@ -85,7 +85,7 @@ export function writeWord(buffer: Buffer, value: number, offset: number): void {
   writeU32(buffer, little ? high : low, offset + 4)
 }
 
-/** The next multiple of four, netlink's alignment of messages and attributes alike. */
+/** The next multiple of four: netlink's alignment of messages and attributes. */
 export function align(length: number): number {
   return (length + 3) & ~3
 }

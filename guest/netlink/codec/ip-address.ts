@@ -4,12 +4,12 @@ import { MalformedError } from './errors.ts'
 import type { Value } from './value.ts'
 
 /**
- * When it is first wanted: node:net brings all of node's streams along, a tenth of a second of each start in an emulated
- * guest, and most programs parse no address.
+ * Loaded at first use: node:net loads all of node's streams, which slows the start of programs that parse no
+ * address (docs/measurements.md, Start of programs).
  */
 const net = () => process.getBuiltinModule('node:net')
 
-/** An IPv4 or IPv6 address: which, its length tells. Read and written as text, '192.0.2.1' or '2001:db8::1'. */
+/** An IPv4 or IPv6 address, by its length. Read and written as text, '192.0.2.1' or '2001:db8::1'. */
 export const ipAddress: Value<string> = {
   kind: 'IP address',
   read(buffer, start, end) {
@@ -20,7 +20,7 @@ export const ipAddress: Value<string> = {
   write: (type, value) => attr.binary(type, parseIPAddress(value)),
 }
 
-/** The 4 or 16 bytes of an address. @throws RangeError for what is none */
+/** The 4 or 16 bytes of an address. @throws RangeError for a text that is none */
 export function parseIPAddress(text: string): Buffer {
   if (net().isIPv4(text)) return Buffer.from(text.split('.').map(Number))
   if (!net().isIPv6(text) || text.includes('%')) throw new RangeError(`no IP address: ${text}`)

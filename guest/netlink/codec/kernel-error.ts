@@ -4,17 +4,17 @@ import type { KernelAnswer } from './error-message.ts'
 import { NetlinkError } from './errors.ts'
 
 /**
- * The kernel refused a request: an NLMSG_ERROR message with a non-zero error. Its text is the errno's name and, where the
- * socket has NETLINK_EXT_ACK, what the kernel says about the reason.
+ * The kernel refused a request: an NLMSG_ERROR message with a non-zero error. Its text is the errno's name
+ * and, if the socket has NETLINK_EXT_ACK, the kernel's reason.
  */
 export class KernelError extends NetlinkError {
   /** The errno's name, 'EINVAL' for instance. */
   readonly code: string
   /** The errno, a positive number. */
   readonly errno: number
-  /** All of the answer: extended acknowledgement, the request as the kernel echoes it, raw bytes. */
+  /** The whole answer: extended acknowledgement, the request as the kernel echoes it, raw bytes. */
   readonly answer: KernelAnswer
-  /** Names of what the extended acknowledgement points to; empty for requests without a schema. */
+  /** Names of the attributes in the extended acknowledgement; empty for requests without a schema. */
   readonly paths: AttributePaths
 
   constructor(answer: KernelAnswer, paths: AttributePaths = {}) {

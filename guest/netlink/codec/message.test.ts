@@ -55,7 +55,7 @@ describe('messages against bytes written out by hand', () => {
       hex('15000000 0300 0000 00000000 00000000 0102030405 000000').toString('hex'),
     )
     expect(parseMessages(bytes).map(m => m.length)).toEqual([21])
-    // the last one's padding may be missing
+    // the padding of the last one may be missing
     expect(parseMessages(bytes.subarray(0, 21)).map(m => m.length)).toEqual([21])
   })
 
@@ -174,7 +174,7 @@ describe('NLMSG_ERROR', () => {
 })
 
 describe('random bytes', () => {
-  /** Everything this library can read from a datagram. */
+  /** Reads all that this library can read from a datagram. */
   function readAll(bytes: Uint8Array): void {
     for (const message of attempt(() => parseMessages(bytes)) ?? []) {
       attempt(() => parseAnswer(message))
@@ -212,7 +212,8 @@ describe('random bytes', () => {
     }
   }
 
-  // Small lengths and known types, so that parsing gets far; the bytes behind the view would show a read outside it.
+  // Small lengths and known types, so that parsing goes on for long; the bytes after the view show a read
+  // outside it.
   const u16 = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 0xffff }))
   const words = fc.array(fc.tuple(u16, u16), { maxLength: 24 }).map(pairs => Uint16Array.from(pairs.flat()))
   const bytes = fc

@@ -1,4 +1,4 @@
-/** Messages: struct nlmsghdr of include/uapi/linux/netlink.h and what follows it, padded to four bytes. */
+/** Messages: struct nlmsghdr of include/uapi/linux/netlink.h and its payload, padded to four bytes. */
 import { type Attribute, parseAttributesAt } from './attribute.ts'
 import { NLMSG_ERROR, NLMSG_HDRLEN } from './constants.ts'
 import { MalformedError } from './errors.ts'
@@ -9,17 +9,17 @@ import { hexWords } from './text.ts'
 export interface MessageHeader {
   /** nlmsg_type: below 16 netlink's own, from 16 on the family's. */
   readonly type: number
-  /** nlmsg_flags: NLM_F_REQUEST and so on, nothing by default. */
+  /** nlmsg_flags: NLM_F_REQUEST and so on; 0 by default. */
   readonly flags?: number
   /** nlmsg_seq: the sequence number, mirrored in the answer; 0 by default. */
   readonly sequence?: number
-  /** nlmsg_pid: the sender's port id as the sender claims it, 0 by default; the kernel goes by the socket's. */
+  /** nlmsg_pid: the sender's port id as the sender claims it, 0 by default; the kernel uses the socket's. */
   readonly portId?: number
 }
 
 /**
- * One message: the header, then the parts one after the other, then zeros up to a multiple of four (not counted in
- * nlmsg_len). Parts are bytes: a family's fixed header, attributes as made by `attr`.
+ * One message: the header, then the parts one after the other, then zeros up to a multiple of four (not
+ * counted in nlmsg_len). Parts are bytes: a family's fixed header, attributes as made by `attr`.
  */
 export function encodeMessage(header: MessageHeader, ...parts: readonly Uint8Array[]): Buffer {
   const length = lengthOf(parts)
@@ -28,9 +28,9 @@ export function encodeMessage(header: MessageHeader, ...parts: readonly Uint8Arr
   return bytes
 }
 
-/** A message to be encoded: its header, and what follows it. */
+/** A message to encode: its header and its parts. */
 export interface MessageParts extends MessageHeader {
-  /** As of {@link encodeMessage}: bytes, one after the other; nothing if not given. */
+  /** As in {@link encodeMessage}: bytes, one after the other; none if not given. */
   readonly parts?: readonly Uint8Array[]
 }
 
@@ -65,7 +65,7 @@ function write(
   parts: readonly Uint8Array[],
 ): void {
   const { type, flags = 0, sequence = 0, portId = 0 } = header
-  // looked at once: each write that looks for itself costs as much as it saves
+  // checked once for all writes, which then need no check of their own
   if (!(fits16(type) && fits16(flags) && fits32(sequence) && fits32(portId)))
     throw new RangeError(
       `out of range: type ${type}, flags ${flags}, sequence number ${sequence}, port id ${portId}`,
@@ -85,8 +85,8 @@ function write(
 }
 
 /**
- * One received message: its header as it was read, and a view of the rest where it lies in its datagram. All of it is in
- * properties of its own, so that messages which differ in a byte differ to whoever compares or prints objects.
+ * One received message: the values of its header, and a view of its payload in the datagram. All of it is in
+ * own properties, so that messages that differ in a byte differ when objects are compared or printed.
  */
 export class Message {
   /** nlmsg_len: header and payload, without padding. */
@@ -99,12 +99,12 @@ export class Message {
   readonly sequence: number
   /** nlmsg_pid: in an answer the port id of the requester. */
   readonly portId: number
-  /** All after the header: a view. */
+  /** The bytes after the header: a view. */
   readonly payload: Buffer
 
   /**
-   * @param bytes at least one header from `start` on; what counts is nlmsg_len
-   * @throws MalformedError when nlmsg_len is under a header's 16 bytes or over what is there
+   * @param bytes at least a header from `start` on; the message has nlmsg_len bytes
+   * @throws MalformedError when nlmsg_len is under 16 or past `end`
    */
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     const buffer = asBuffer(bytes)
@@ -121,23 +121,23 @@ export class Message {
     this.payload = buffer.subarray(start + NLMSG_HDRLEN, start + length)
   }
 
-  /** Header and payload, nlmsg_len bytes: a view, made at each call. */
+  /** Header and payload, nlmsg_len bytes: a new view at each call. */
   get bytes(): Buffer {
     const { buffer, byteOffset } = this.payload
     return Buffer.from(buffer, byteOffset - NLMSG_HDRLEN, this.length)
   }
 
-  /** Whether it acknowledges a request: NLMSG_ERROR with no error. Tells without taking the message apart. */
+  /** Whether it acknowledges a request: NLMSG_ERROR with the error 0. Does not parse the message. */
   get isAcknowledgement(): boolean {
-    // with the request's header, or nothing
+    // the request's header, or nothing, follows the error
     const { length } = this.payload
     if (this.type !== NLMSG_ERROR || (length !== 4 && length < 4 + NLMSG_HDRLEN)) return false
     return readU32(this.payload, 0) === 0
   }
 
   /**
-   * The attributes of the payload, after a family's fixed header of `skip` bytes (4 for generic netlink). Their offsets
-   * count from the message's first byte, as those of extended acknowledgements do.
+   * The attributes of the payload, after a family's fixed header of `skip` bytes (4 for generic netlink).
+   * Offsets count from the message's first byte, as in extended acknowledgements.
    * @throws MalformedError
    */
   attributes(skip = 0): Attribute[] {
@@ -154,8 +154,8 @@ export class Message {
 }
 
 /**
- * The messages of a datagram, in their order, or of its bytes from `start` to `end`. The last one's padding may be missing, as in what
- * some families send.
+ * The messages of a datagram, in order, or of its bytes from `start` to `end`. The padding of the last one
+ * may be missing, as some families leave it out.
  * @throws MalformedError when nlmsg_len is under 16 or past the end, or stray bytes are left over
  */
 export function parseMessages(bytes: Uint8Array, start = 0, end = bytes.length): Message[] {

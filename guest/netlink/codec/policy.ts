@@ -1,6 +1,6 @@
 /**
- * Attribute policies as the kernel describes them, in extended acknowledgements and in answers to CTRL_CMD_GETPOLICY:
- * enum netlink_policy_type_attr of include/uapi/linux/netlink.h.
+ * Attribute policies as the kernel describes them, in extended acknowledgements and in answers to
+ * CTRL_CMD_GETPOLICY: enum netlink_policy_type_attr of include/uapi/linux/netlink.h.
  */
 import type { Attribute } from './attribute.ts'
 
@@ -22,9 +22,9 @@ const typeNames =
     ' ',
   )
 
-/** What a family accepts as one attribute's value. What the kernel did not say is not there. */
+/** The values that a family accepts for an attribute. What the kernel did not send is absent. */
 export interface AttributePolicy {
-  /** NL_ATTR_TYPE_ without its prefix: 'U32', 'NUL_STRING', 'NESTED' ...; 'TYPE' and a number where unknown. */
+  /** NL_ATTR_TYPE_ without its prefix: 'U32', 'NUL_STRING', 'NESTED' ...; 'TYPE' and a number if unknown. */
   type?: string
   /** The least value of an integer. */
   minimum?: bigint
@@ -32,9 +32,9 @@ export interface AttributePolicy {
   maximum?: bigint
   /** The least number of bytes of a string or binary. */
   minimumLength?: number
-  /** And the greatest. */
+  /** The greatest number of bytes of a string or binary. */
   maximumLength?: number
-  /** The policy of what is inside a nested attribute: an index in a policy dump. */
+  /** The policy of the attributes inside a nested one: an index in a policy dump. */
   policyIndex?: number
   /** The highest attribute type in that policy. */
   maximumType?: number
@@ -45,7 +45,7 @@ export interface AttributePolicy {
 }
 
 /**
- * Reads a nest of NL_POLICY_TYPE_ATTR_* attributes; those that are not known are passed over.
+ * Reads a nest of NL_POLICY_TYPE_ATTR_* attributes; unknown ones are passed over.
  * @throws MalformedError
  */
 export function parsePolicy(attributes: readonly Attribute[]): AttributePolicy {

@@ -384,7 +384,7 @@ describe('paths of what the kernel complains about', () => {
     }),
     attr.nested(77, attr.u8(1, 1)),
   )
-  /** The offset of some bytes of the request's, found by what they are. */
+  /** The offset of these bytes in the request. */
   const at = (part: Buffer) => {
     const offset = request.indexOf(part)
     if (offset === -1) throw new Error('not there')

@@ -1,6 +1,6 @@
 /**
- * Schemas: what a family's messages look like, declared once, from which follow encoding, decoding, TypeScript's types, readable
- * printing, and the names of attributes that the kernel complains about.
+ * Schemas: a family's messages, declared once. Encoding, decoding, TypeScript types, printing, and the names
+ * of attributes in errors follow from them.
  *
  *     const ifaddrmsg = struct({ family: u8, prefixLength: u8, flags: u8, scope: u8, index: u32 })
  *     const address = payload(ifaddrmsg, attributes({ local: [2, ipAddress], label: [3, string] }))
@@ -22,29 +22,31 @@ type AttributeFields = Readonly<Record<string, readonly [type: number, value: Va
 /** Makes an intersection or a mapped type readable in editors. */
 type Flat<T> = { [K in keyof T]: T[K] }
 
-/** The TypeScript type of a struct: padding is not in it. */
+/** The TypeScript type of a struct, without padding. */
 export type StructOf<F extends StructFields> = Flat<{
   [K in keyof F as TypeOf<F[K]> extends undefined ? never : K]: TypeOf<F[K]>
 }>
 
-/** The TypeScript type of a set of attributes: each may be missing, and those that are not in the schema are kept. */
+/**
+ * The TypeScript type of a set of attributes: each may be missing; those that are not in the schema are kept.
+ */
 export type AttributesOf<F extends AttributeFields> = Flat<
   { [K in keyof F as TypeOf<F[K][1]> extends undefined ? never : K]?: TypeOf<F[K][1]> } & {
-    /** What came and is not in the schema. */
+    /** Attributes that are not in the schema. */
     unknown?: readonly Attribute[]
   }
 >
 
-/** A struct: its fields, by which it can be printed. */
+/** A struct, with its fields for printing. */
 export interface Struct<T> extends Fixed<T> {
-  /** By their names, in the order in which they lie. */
+  /** By name, in the order of the struct. */
   readonly fields: StructFields
 }
 
 /**
- * A struct of C: fields one after the other, each aligned to its own size as C does on this machine. Fields that are missing
- * when it is written are zero. As an attribute's payload, where kernels append fields from version to version, it may be longer
- * than this (the rest is passed over) or shorter (the rest is read as zero).
+ * A struct of C: fields one after the other, each aligned as C does on this machine. Missing fields are
+ * written as zero. As an attribute's payload it may be longer (the rest is passed over) or shorter (the rest
+ * is read as zero), because later kernels append fields.
  */
 export function struct<F extends StructFields>(fields: F): Struct<StructOf<F>> {
   let size = 0
@@ -58,7 +60,7 @@ export function struct<F extends StructFields>(fields: F): Struct<StructOf<F>> {
   size = Math.ceil(size / alignment) * alignment
   const shown = laidOut.filter(field => field.value.ignored !== true)
 
-  // the general way, until it is worth while to compile one for this struct
+  // the general way, until compiling a decoder for this struct pays
   let reads = 0
   let get = (buffer: Buffer, start: number): StructOf<F> => {
     if (++reads === OFTEN) get = (compileStruct(shown) as typeof get | undefined) ?? get
@@ -92,14 +94,14 @@ export function struct<F extends StructFields>(fields: F): Struct<StructOf<F>> {
   }
 }
 
-/** How often a struct is read before a decoder is compiled for it. */
+/** Reads of a struct before a decoder is compiled for it. */
 const OFTEN = 32
 
-/** A set of attributes, one level of them. Made by {@link attributes}; `T` is what it is read as. */
+/** A set of attributes of one level. Made by {@link attributes}; `T` is the type of its values. */
 export class AttributeSet<T = unknown> implements FieldTable {
-  /** The attributes by their names, each its type (nla_type) and its value's type. */
+  /** The attributes by name: type (nla_type) and value type. */
   readonly fields: AttributeFields
-  /** By attribute type, sparse. Made when first needed: importing a family's schemas is to cost little. */
+  /** By attribute type, sparse. Made when first needed, so that importing schemas costs little. */
   #byType: Field[] | undefined
   #sequences: Sequences | undefined
 
@@ -120,15 +122,16 @@ export class AttributeSet<T = unknown> implements FieldTable {
     return this.#types.length
   }
 
-  /** The field of an attribute type, undefined for one that is not in the schema. */
+  /** The field of an attribute type, undefined if it is not in the schema. */
   field(type: number): Field | undefined {
     return this.#types[type]
   }
 
   /**
-   * Reads the attributes in `bytes` from `start` to `end`. Of repeated ones the last counts, as in the kernel, unless the schema
-   * says `repeated`. Byte arrays are views.
-   * @throws MalformedError for bytes that are not attributes, or an attribute that is not of its type, named with its path
+   * Reads the attributes in `bytes` from `start` to `end`. If one is repeated, the last counts, as in the
+   * kernel, unless the schema has `repeated`. Byte arrays are views.
+   * @throws MalformedError for bytes that are no attributes, or an attribute that does not fit its type, with
+   * its path
    */
   decode(bytes: Uint8Array, start = 0, end = bytes.length): T {
     const buffer = asBuffer(bytes)
@@ -137,7 +140,7 @@ export class AttributeSet<T = unknown> implements FieldTable {
       const decoded = this.#sequences.decode(buffer, start, end)
       if (decoded !== undefined) return decoded as T
     } catch (error) {
-      // once more in the general way, which knows of what
+      // once more in the general way, which finds the path
       if (!(error instanceof MalformedError)) throw error
     }
     const decoded = this.#decode(buffer, start, end)
@@ -145,7 +148,7 @@ export class AttributeSet<T = unknown> implements FieldTable {
     return decoded
   }
 
-  /** In the general way. */
+  /** The general way. */
   #decode(buffer: Buffer, start: number, end: number): T {
     const fields = this.#types
     const result: Record<string, unknown> = {}
@@ -179,16 +182,17 @@ export class AttributeSet<T = unknown> implements FieldTable {
   }
 
   /**
-   * The same without reading the values: each is read when it is asked for. What C's tables of attributes (nla_parse(),
-   * mnl_attr_parse()) are, for large dumps of which little is looked at.
-   * @throws MalformedError for bytes that are not attributes
+   * As {@link decode}, but each value is read when it is asked for: like C's tables of attributes
+   * (nla_parse(), mnl_attr_parse()), for large dumps of which few values are read.
+   * @throws MalformedError for bytes that are no attributes
    */
   view(bytes: Uint8Array, start = 0, end = bytes.length): AttributeView<T> {
     return new AttributeView(this, asBuffer(bytes), start, end)
   }
 
   /**
-   * The attributes, each with its padding, in the order of the object's properties; those that are undefined are left out.
+   * The attributes, each with its padding, in the order of the object's properties; undefined ones are left
+   * out.
    * @throws RangeError for a value that does not fit its type, TypeError for a name that is not in the schema
    */
   encode(values: T): Buffer {
@@ -208,23 +212,23 @@ export class AttributeSet<T = unknown> implements FieldTable {
 }
 
 /**
- * Attributes by name, read when they are asked for. Made by {@link AttributeSet.view}. Views are equal, also to whoever compares
- * objects, when their bytes and what is read of them are.
+ * Attributes by name, read when they are asked for. Made by {@link AttributeSet.view}. Views are equal, also
+ * in comparisons of objects, when their bytes and values are.
  */
 export class AttributeView<T> {
-  /** The attributes as they lie: a view. */
+  /** The bytes of the attributes: a view. */
   readonly bytes: Buffer
-  /** What {@link decode} reads, or the MalformedError that it throws: for those who compare and print objects. */
+  /** What {@link decode} returns, or the MalformedError that it throws: for comparing and printing. */
   declare readonly values: T | MalformedError
   readonly #set: AttributeSet<T>
-  /** What offsets in errors count in, and where the attributes lie in it. */
+  /** The buffer of the attributes, in which offsets of errors count, and their place in it. */
   readonly #buffer: Buffer
   readonly #start: number
   readonly #end: number
-  /** By attribute type, where the last one of it begins, plus one; 0 if there is none. */
+  /** By attribute type: the offset of the last one, plus one; 0 if there is none. */
   readonly #offsets: number[]
 
-  /** A view's own, not its prototype's: only there it is compared and printed. */
+  /** Defined on each view, because inherited properties are neither compared nor printed. */
   static readonly #valuesProperty: PropertyDescriptor & ThisType<AttributeView<unknown>> = {
     enumerable: true,
     get() {
@@ -239,7 +243,8 @@ export class AttributeView<T> {
     this.#end = end
     this.bytes = buffer.subarray(start, end)
     Object.defineProperty(this, 'values', AttributeView.#valuesProperty)
-    // an array: a typed one of this size would have its memory elsewhere, which costs more than all that follows
+    // a plain array: a typed array of this size allocates memory elsewhere, which costs more than all that
+    // follows
     const { types } = set
     const offsets: number[] = new Array(types).fill(0)
     this.#offsets = offsets
@@ -250,7 +255,7 @@ export class AttributeView<T> {
       if (length < NLA_HDRLEN || length > rest)
         throw new MalformedError(`an attribute of ${length} bytes where ${rest} are left`, offset)
       const type = readU16(buffer, offset + 2) & NLA_TYPE_MASK
-      // beyond the table's end it is not in the schema
+      // types beyond the table's end are not in the schema
       if (type < types) offsets[type] = offset + 1
       offset += align(length)
     }
@@ -261,24 +266,26 @@ export class AttributeView<T> {
     return this.#offsetOf(name) !== undefined
   }
 
-  /** The attribute's value, undefined if there is none. @throws MalformedError when it is not of its type */
+  /**
+   * The attribute's value, undefined if there is none. @throws MalformedError when it does not fit its type
+   */
   get<K extends keyof T>(name: K): T[K] | undefined {
     const field = this.#set.fields[name as string]
     const offset = this.#offsetOf(name)
     if (field === undefined || offset === undefined) return undefined
     const [, value] = field
-    // what is not one attribute by itself
+    // its value is of several attributes
     if (value.repeats === true || value.depends === true) return this.decode()[name]
     const end = offset + readU16(this.#buffer, offset)
     return readValue(name as string, value, this.#buffer, offset, end, {}) as T[K]
   }
 
-  /** All of them, as {@link AttributeSet.decode} reads them. */
+  /** All values, as {@link AttributeSet.decode} returns them. */
   decode(): T {
     return this.#set.decode(this.#buffer, this.#start, this.#end)
   }
 
-  /** Read from its own bytes: what an error says is then the same wherever they lie. */
+  /** Read from its own bytes, so that offsets in errors do not depend on the buffer. */
   #values(): T | MalformedError {
     try {
       return this.#set.decode(this.bytes)
@@ -305,7 +312,7 @@ export class AttributeView<T> {
   }
 }
 
-/** A set of attributes, from their names, types (nla_type) and values' types. `unknown` is not to be used as a name. */
+/** A set of attributes, of names, types (nla_type) and value types. `unknown` is reserved. */
 export function attributes<F extends AttributeFields>(fields: F): AttributeSet<AttributesOf<F>> {
   return new AttributeSet(fields)
 }
@@ -354,13 +361,13 @@ function readValue(
   }
 }
 
-/** As it came. */
+/** An unknown attribute, unchanged. */
 function rewrite(attribute: Attribute): Buffer {
   const flags = (attribute.isNested ? NLA_F_NESTED : 0) | (attribute.isNetByteOrder ? NLA_F_NET_BYTEORDER : 0)
   return attr.binary(attribute.type | flags, attribute.payload)
 }
 
-/** An attribute that holds attributes. A function for sets that are declared later, or hold themselves. */
+/** An attribute that holds attributes. Pass a function for a set that is declared later, or holds itself. */
 export function nested<T>(set: AttributeSet<T> | (() => AttributeSet<T>)): Value<T> {
   const resolve = typeof set === 'function' ? set : () => set
   return {
@@ -371,7 +378,7 @@ export function nested<T>(set: AttributeSet<T> | (() => AttributeSet<T>)): Value
   }
 }
 
-/** An attribute that holds elements, each an attribute whose type is a number from 1 on: NLA_NESTED_ARRAY. */
+/** An attribute that holds elements, each an attribute whose type counts from 1: NLA_NESTED_ARRAY. */
 export function nestedArray<T>(element: Value<T>): Value<T[]> {
   return {
     kind: `array of ${element.kind}`,
@@ -382,7 +389,7 @@ export function nestedArray<T>(element: Value<T>): Value<T[]> {
   }
 }
 
-/** An attribute that holds elements, each an attribute whose type is a key that means something: a command, an index. */
+/** An attribute that holds elements, each an attribute whose type is a key: a command, an index. */
 export function nestedMap<T>(element: Value<T>): Value<Map<number, T>> {
   return {
     kind: `map of ${element.kind}`,
@@ -424,15 +431,15 @@ function indexedNest(element: Value<unknown>): Pick<Value<unknown>, 'nest'> {
 }
 
 /**
- * A value whose type depends on another attribute beside it, as IFLA_INFO_DATA's on IFLA_INFO_KIND: read as bytes where that is
- * something else.
+ * A value whose type depends on another attribute of the same level, as IFLA_INFO_DATA on IFLA_INFO_KIND:
+ * bytes where that attribute is none of `cases`.
  */
 export function selected<C extends Readonly<Record<string, Value<unknown>>>>(
   by: string,
   cases: C,
 ): Value<TypeOf<C[keyof C]> | Uint8Array> {
   type Choice = TypeOf<C[keyof C]> | Uint8Array
-  // a map: in the object, whoever names a link's kind `toString` would find what every object has
+  // a Map: a link's kind named `toString` would find the method of every object
   const values = new Map<string, Value<unknown>>(Object.entries(cases))
   const find = (siblings: Siblings) => values.get(String(siblings[by]))
   return {
@@ -448,25 +455,25 @@ export function selected<C extends Readonly<Record<string, Value<unknown>>>>(
   }
 }
 
-/** What a message holds after its own header, or an attribute that is laid out in the same way. */
+/** The content of a message after its netlink header, or of an attribute with the same layout. */
 export interface PayloadContent<H, A> {
   /** The values of the fixed header. */
   readonly header: H
-  /** The attributes by their names in the schema; those that did not come are not there. */
+  /** The attributes by their names in the schema; missing ones are absent. */
   readonly attributes: A
 }
 
-/** What is to be written. */
+/** The content to write. */
 export interface PayloadInput<H, A> {
-  /** Fields of the fixed header; those that are missing are zero. */
+  /** Fields of the fixed header; missing ones are zero. */
   readonly header?: Partial<H>
-  /** The attributes by their names, written in this order. */
+  /** The attributes by name, written in this order. */
   readonly attributes?: A
 }
 
 /** A family's fixed header and the attributes after it. Made by {@link payload}. */
 export class Payload<H = unknown, A = unknown> {
-  /** How the fixed header is laid out. */
+  /** The layout of the fixed header. */
   readonly header: Fixed<H>
   /** The schema of the attributes. */
   readonly attributes: AttributeSet<A>
@@ -482,7 +489,7 @@ export class Payload<H = unknown, A = unknown> {
    */
   encode({ header, attributes }: PayloadInput<H, A> = {}): Buffer[] {
     const fixedPart = Buffer.alloc(align(this.header.size))
-    // a struct writes those fields that are there
+    // a struct writes the fields that are given
     try {
       if (header !== undefined) this.header.put(fixedPart, header as H, 0)
     } catch (error) {
@@ -493,14 +500,14 @@ export class Payload<H = unknown, A = unknown> {
 
   /**
    * Reads a message's payload.
-   * @throws MalformedError, with the path of the attribute in its text
+   * @throws MalformedError, with the attribute's path in its text
    */
   decode(message: Message): PayloadContent<H, A> {
     return this.decodeBytes(message.bytes, NLMSG_HDRLEN)
   }
 
   /**
-   * Reads a message's header, and of its attributes only those that are asked for.
+   * Reads a message's header; each attribute is read when it is asked for.
    * @throws MalformedError
    */
   view(message: Message): PayloadContent<H, AttributeView<A>> {
@@ -536,7 +543,9 @@ export function payload<H, A>(header: Fixed<H>, set: AttributeSet<A>): Payload<H
   return new Payload(header, set)
 }
 
-/** An attribute that is laid out as a message is, a fixed header and then attributes: VETH_INFO_PEER for instance. */
+/**
+ * An attribute with the layout of a message, a fixed header and then attributes: VETH_INFO_PEER for instance.
+ */
 export function headed<H, A>(content: Payload<H, A>): Value<PayloadInput<H, A>> {
   return {
     kind: 'nest',

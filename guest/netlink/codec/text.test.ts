@@ -1,4 +1,4 @@
-/** Texts of any bytes. */
+/** Texts from any bytes. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { attr, parseAttributes, rtnetlink } from '../index.ts'

@@ -1,14 +1,15 @@
 /**
- * Texts, which are UTF-8 mostly. But names, of interfaces for instance, may hold any bytes: a byte that is no UTF-8 is a lone surrogate
- * from U+DC80 on in JavaScript's text, as Python's `surrogateescape` has it, and is written as that byte again.
+ * Texts are mostly UTF-8, but names, of interfaces for instance, may hold any bytes. A byte that is no UTF-8
+ * becomes a lone surrogate from U+DC80 on, as in Python's `surrogateescape`, and is written as that byte
+ * again.
  */
 import { isUtf8 } from 'node:buffer'
 
 const ESCAPES = 0xdc00
 
-/** Text from `start` up to the first NUL, or to `end` where there is none. */
+/** Text from `start` up to the first NUL, or to `end` without one. */
 export function readText(buffer: Buffer, start: number, end: number): string {
-  // short texts, as names are: cheaper by hand than by a search through what may be a large buffer
+  // names are short: a loop is cheaper than a search through the buffer
   let stop = start
   let ascii = 0
   while (stop < end) {
@@ -22,12 +23,12 @@ export function readText(buffer: Buffer, start: number, end: number): string {
   return isUtf8(bytes) ? bytes.toString('utf8') : escapeBytes(bytes)
 }
 
-/** Bytes as hexadecimal words of four, for diffs, snapshots and JSON: on one line, beside the name of what they are. */
+/** Bytes as hexadecimal words of four, on one line, for diffs, snapshots and JSON. */
 export function hexWords(bytes: Buffer): string {
   return bytes.toString('hex').replace(/.{8}(?=.)/g, '$& ')
 }
 
-/** The bytes of a text. @throws RangeError for a lone surrogate that stands for no byte */
+/** The bytes of a text. @throws RangeError for a lone surrogate outside of U+DC80 to U+DCFF */
 export function bytesOfText(text: string): Buffer {
   if (text.isWellFormed()) return Buffer.from(text, 'utf8')
   const parts: Buffer[] = []
@@ -40,7 +41,7 @@ export function bytesOfText(text: string): Buffer {
   return Buffer.concat(parts)
 }
 
-/** The longest runs of UTF-8, and each byte between as a surrogate of its own. */
+/** The longest runs of UTF-8 as text, and each byte between them as a surrogate. */
 function escapeBytes(bytes: Buffer): string {
   let text = ''
   for (let at = 0; at < bytes.length; ) {

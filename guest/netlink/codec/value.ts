@@ -1,6 +1,6 @@
 /**
- * Types of values: how something is laid out in an attribute's payload, in a struct, or both, and what it is in
- * TypeScript. {@link struct} and {@link attributes} put them together to schemas.
+ * Types of values: their layout in an attribute's payload, in a struct, or both, and their TypeScript type.
+ * {@link struct} and {@link attributes} combine them into schemas.
  */
 import { attr } from './attribute.ts'
 import { MalformedError } from './errors.ts'
@@ -20,31 +20,31 @@ import {
 } from './integers.ts'
 import { hexWords, readText } from './text.ts'
 
-/** What can be an attribute's payload. */
+/** A value in an attribute's payload. */
 export interface Value<T> {
-  /** How it is called in printed messages: 'u32', 'string', 'nest' ... */
+  /** Its name in printed messages: 'u32', 'string', 'nest' ... */
   readonly kind: string
   /**
    * Reads a payload, the bytes of `buffer` from `start` to `end`.
-   * @param siblings what has been read of the attributes beside it
-   * @throws MalformedError when it is not of this type
+   * @param siblings the values of the same level that were read before
+   * @throws MalformedError when it does not fit this type
    */
   read(buffer: Buffer, start: number, end: number, siblings: Readonly<Record<string, unknown>>): T
-  /** A whole attribute. @throws RangeError for what does not fit */
+  /** Makes a whole attribute. @throws RangeError for a value that does not fit */
   write(type: number, value: T, siblings: Readonly<Record<string, unknown>>): Buffer
-  /** Where it holds attributes: which, and after how many bytes they begin. */
+  /** For a value that holds attributes: their schema and place. */
   nest?(siblings: Readonly<Record<string, unknown>>): Nest | undefined
-  /** Several attributes of one type, which make one array together. */
+  /** Several attributes of one type make one array. */
   readonly repeats?: true
-  /** Read last, for what the others are decides how. */
+  /** Read last, because its type depends on the others. */
   readonly depends?: true
-  /** In no result: padding. */
+  /** Padding: absent from results. */
   readonly ignored?: true
-  /** A {@link Fixed} one whose payload has its `size` and is what `get` reads: anything else is malformed. */
+  /** A {@link Fixed} value whose payload must have exactly its `size`, and is read by `get`. */
   readonly exact?: true
 }
 
-/** An attribute of a set: its name, and what it holds. */
+/** An attribute of a set: its name and its value. */
 export interface Field {
   /** Its name in the schema. */
   readonly name: string
@@ -52,9 +52,9 @@ export interface Field {
   readonly value: Value<unknown>
 }
 
-/** The names and values of attributes by their types (nla_type): what a schema's AttributeSet is to those who look up in it. */
+/** Names and values of attributes by type (nla_type): an AttributeSet, for look-ups only. */
 export interface FieldTable {
-  /** The field of an attribute type, undefined for one that is not in the schema. */
+  /** The field of an attribute type, undefined if it is not in the schema. */
   field(type: number): Field | undefined
 }
 
@@ -64,36 +64,38 @@ export interface Nest {
   readonly set: FieldTable
   /** Bytes of a fixed header before them; 0 without one. */
   readonly skip: number
-  /** What is in that header. */
+  /** The layout of that header. */
   readonly header?: Fixed<unknown>
-  /** Numbered elements, each of which holds such attributes, stand between. */
+  /** Whether the attributes are in numbered elements. */
   readonly indexed?: boolean
 }
 
-/** A value of always the same length, which can be in a struct as well. */
+/** A value of fixed length, which can also be in a struct. */
 export interface Fixed<T> extends Value<T> {
   /** Bytes. */
   readonly size: number
-  /** What its offset in a struct is a multiple of. */
+  /** Its offset in a struct is a multiple of this. */
   readonly alignment: number
-  /** Reads the `size` bytes from `offset` on, which must be there. */
+  /** Reads `size` bytes from `offset` on; the caller has checked that they are there. */
   get(buffer: Buffer, offset: number): T
-  /** What `get` does, as source code of JavaScript, from the source code of each byte: for compiled decoders. */
+  /** `get` as JavaScript source, made of the source of each byte: for compiled decoders. */
   source?(byte: (index: number) => string): string
-  /** Writes the `size` bytes from `offset` on; padding among them stays. @throws RangeError for what does not fit */
+  /**
+   * Writes `size` bytes from `offset` on, except padding. @throws RangeError for a value that does not fit
+   */
   put(buffer: Buffer, value: T, offset: number): void
 }
 
 /** The TypeScript type of a value. */
 export type TypeOf<V> = V extends Value<infer T> ? T : never
 
-/** The source code of an unsigned integer of 16 bits. */
+/** The source of an unsigned integer of 16 bits. */
 const source16 = (byte: (index: number) => string) => `(${byte(0)}|${byte(1)}<<8)`
-/** And of all bits of one of 32, as a signed one. */
+/** The source of a signed integer of 32 bits. */
 const source32 = (byte: (index: number) => string) =>
   `(${byte(0)}|${byte(1)}<<8|${byte(2)}<<16|${byte(3)}<<24)`
 
-/** A value of always the same length, from how it is read and written at an offset. */
+/** A value of fixed length, made of its reader and writer. */
 export function fixed<T>(
   kind: string,
   size: number,
@@ -178,11 +180,11 @@ export const be64: Fixed<bigint> = fixed(
   (b, v, o) => b.writeBigUInt64BE(v, o),
 )
 
-/** Some of 32 bits: struct nla_bitfield32. */
+/** Selected bits of 32: struct nla_bitfield32. */
 export interface Bitfield32 {
   /** Whether each bit is set. */
   readonly value: number
-  /** The bits that are meant. */
+  /** Which bits count. */
   readonly selector: number
 }
 /** NLA_BITFIELD32. */
@@ -197,7 +199,7 @@ export const bitfield32: Fixed<Bitfield32> = fixed(
   },
 )
 
-/** Bytes of a struct that mean nothing: zero when written, in no result. Alignment as C does it needs none. */
+/** Unused bytes of a struct: written as zero, absent from results. C's alignment needs no padding. */
 export function pad(size: number): Fixed<undefined> {
   return {
     ...fixed<undefined>(
@@ -211,7 +213,7 @@ export function pad(size: number): Fixed<undefined> {
   }
 }
 
-/** As many bytes, as they are: `__u8 address[16]` of a struct. */
+/** That many plain bytes: `__u8 address[16]` of a struct. */
 export function bytes(size: number): Fixed<Buffer> {
   return fixed(
     'binary',
@@ -239,7 +241,7 @@ export function times<T>(count: number, element: Fixed<T>): Fixed<T[]> {
   )
 }
 
-/** A fixed value under names: numbers without one stay numbers. For enumerations: `{ 0: 'UNKNOWN', ... }`. */
+/** An enumeration, `{ 0: 'UNKNOWN', ... }`: numbers without a name stay numbers. */
 export function named<const N extends string>(
   base: Fixed<number>,
   names: Readonly<Record<number, N>>,
@@ -279,14 +281,14 @@ export const binary: Value<Uint8Array> = {
   write: (type, value) => attr.binary(type, value),
 }
 
-/** Present, which is true, or not. Written as false it is left out. */
+/** True if present. False is not written. */
 export const flag: Value<boolean> = {
   kind: 'flag',
   read: () => true,
   write: (type, value) => (value ? attr.flag(type) : Buffer.alloc(0)),
 }
 
-/** NLA_UINT (kernels from 6.7 on): an unsigned integer of 4 bytes, or 8 where it needs them. */
+/** NLA_UINT (kernels from 6.7 on): an unsigned integer of 4 bytes, or of 8 if it needs them. */
 export const uint: Value<bigint> = {
   kind: 'uint',
   read: (buffer, start, end) =>
@@ -294,7 +296,7 @@ export const uint: Value<bigint> = {
   write: (type, value) => (value > 0xffffffffn ? attr.u64(type, value) : attr.u32(type, Number(value))),
 }
 
-/** NLA_SINT (kernels from 6.7 on): a signed integer of 4 bytes, or 8 where it needs them. */
+/** NLA_SINT (kernels from 6.7 on): a signed integer of 4 bytes, or of 8 if it needs them. */
 export const sint: Value<bigint> = {
   kind: 'sint',
   read: (buffer, start, end) =>
@@ -303,7 +305,10 @@ export const sint: Value<bigint> = {
     BigInt.asIntN(32, value) === value ? attr.s32(type, Number(value)) : attr.s64(type, value),
 }
 
-/** Padding that the kernel inserts to align what follows to 8 bytes (IFLA_PAD and its like): in no result. */
+/**
+ * Padding with which the kernel aligns the next attribute to 8 bytes (IFLA_PAD and the like): absent from
+ * results.
+ */
 export const padding: Value<undefined> = {
   kind: 'padding',
   ignored: true,
@@ -311,7 +316,7 @@ export const padding: Value<undefined> = {
   write: type => attr.flag(type),
 }
 
-/** A payload that is as many elements as there are, one after the other without padding. */
+/** A payload of any number of elements, one after the other without padding. */
 export function array<T>(element: Fixed<T>): Value<T[]> {
   return {
     kind: `${element.kind}[]`,
@@ -330,9 +335,11 @@ export function array<T>(element: Fixed<T>): Value<T[]> {
   }
 }
 
-/** The elements of an array where they lie, read when they are asked for: for long ones, of which few are looked at. */
+/**
+ * A view of an array, whose elements are read when they are asked for: for long arrays of which few are read.
+ */
 export class ArrayView<T> implements Iterable<T> {
-  /** The elements as they lie: a view. */
+  /** The bytes of the elements: a view. */
   readonly bytes: Buffer
   readonly #element: Fixed<T>
   /** How many elements there are. */
@@ -345,7 +352,7 @@ export class ArrayView<T> implements Iterable<T> {
     this.length = length
   }
 
-  /** As Array's, but for negative indices. */
+  /** As Array's, without negative indices. */
   at(index: number): T | undefined {
     return index >= 0 && index < this.length
       ? this.#element.get(this.bytes, index * this.#element.size)
@@ -381,12 +388,12 @@ export function arrayView<T>(element: Fixed<T>): Value<Iterable<T> & Pick<ArrayV
   }
 }
 
-/** Several attributes of the type, each an element: CTRL_ATTR_... of older families, NHA_GROUP and so on. */
+/** Several attributes of the type, each an element. */
 export function repeated<T>(element: Value<T>): Value<T[]> {
   return {
     kind: `${element.kind}*`,
     repeats: true,
-    // an element at a time: the set puts them together
+    // one element at a time; the set makes the array
     read: (buffer, start, end, siblings) => [element.read(buffer, start, end, siblings)],
     write: (type, values, siblings) =>
       Buffer.concat(values.map(value => element.write(type, value, siblings))),
@@ -396,10 +403,10 @@ export function repeated<T>(element: Value<T>): Value<T[]> {
 
 const COLON = 0x3a
 const digits = Buffer.from('0123456789abcdef')
-/** Room for the text of an address of the usual kind. */
+/** Room for the text of addresses of usual length. */
 const text = Buffer.alloc(32 * 3)
 
-/** A link-layer address, 'aa:bb:cc:dd:ee:ff', of whatever length. */
+/** A link-layer address of any length, 'aa:bb:cc:dd:ee:ff'. */
 export const hardwareAddress: Value<string> = {
   kind: 'hardware address',
   read(buffer, start, end) {

@@ -1,6 +1,6 @@
 /**
- * The netlink sockets of the network namespace, as the kernel sees them: include/uapi/linux/netlink_diag.h, on sockets of
- * NETLINK_SOCK_DIAG. The kernel loads the module netlink_diag, if it has it.
+ * The netlink sockets of the network namespace: include/uapi/linux/netlink_diag.h, on sockets of
+ * NETLINK_SOCK_DIAG. The kernel loads the module netlink_diag if it has it.
  */
 
 import { attributes, payload, struct } from '../codec/schema.ts'
@@ -48,21 +48,24 @@ export const netlinkSocket = payload(
     cookie: bytes(8),
   }),
   attributes({
-    /** Bytes and counts, by SK_MEMINFO_* of include/uapi/linux/sock_diag.h: 0 is what waits to be received, 8 the drops. */
+    /**
+     * Bytes and counts, by SK_MEMINFO_* of include/uapi/linux/sock_diag.h: 0 are the bytes that wait to be
+     * received, 8 the drops.
+     */
     meminfo: [0, array(u32)],
-    /** The mask of its groups, 32 a number. */
+    /** The mask of its groups, 32 in each number. */
     groups: [1, array(u32)],
     flags: [4, u32],
   }),
 )
 
-/** A netlink socket as the kernel tells it. */
+/** A netlink socket as the kernel describes it. */
 export type NetlinkSocket = ReturnType<typeof netlinkSocket.decode>
 
 /**
- * All netlink sockets of the namespace, of one protocol or of all. Each once: the kernel tells members of groups twice, as it
- * walks through all sockets and then through those (net/netlink/diag.c).
- * @throws KernelError ENOENT where the kernel has no netlink_diag
+ * All netlink sockets of the namespace, of one protocol or of all. Each is listed once; the kernel lists
+ * members of groups twice (net/netlink/diag.c).
+ * @throws KernelError ENOENT if the kernel has no netlink_diag
  */
 export async function getNetlinkSockets(
   socket: Socket,

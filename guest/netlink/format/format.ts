@@ -1,6 +1,5 @@
 /**
- * Messages as text, for traces and for people who look into a failure: whatever they are, also malformed ones, and with names where
- * a schema is known.
+ * Any messages as text, malformed ones too, for traces and for debugging; with names where a schema is known.
  *
  *     RTM_NEWLINK: 96 bytes, flags MULTI, seq 7, pid 4711
  *       family 0, type 772, index 1, flags 73, change 0
@@ -32,11 +31,11 @@ import { ArrayView, type Nest } from '../codec/value.ts'
 import type { TraceEvent } from '../socket/options.ts'
 import { type KnownMessage, knownMessage } from './known-messages.ts'
 
-/** What is known of a message. */
+/** How messages are recognised. */
 export interface FormatOptions {
-  /** NETLINK_ROUTE, NETLINK_GENERIC ... : by which messages of the families that this library has schemas of are recognised. */
+  /** NETLINK_ROUTE, NETLINK_GENERIC ... : selects this library's own schemas. */
   readonly protocol?: number
-  /** Names and schemas of the caller's own messages; those it returns undefined for are looked up by `protocol`. */
+  /** Names and schemas of the caller's own messages; where it returns undefined, `protocol` decides. */
   readonly describe?: (message: Message) => KnownMessage | undefined
 }
 
@@ -59,12 +58,12 @@ const ownTypes: Readonly<Record<number, string>> = {
   [NLMSG_OVERRUN]: 'NLMSG_OVERRUN',
 }
 
-/** More bytes than this are cut. */
+/** Bytes that are printed; the rest is cut. */
 const MOST_BYTES = 64
-/** Nests that nobody has described are taken for bytes below this depth. */
+/** Unknown nests are printed as bytes below this depth. */
 const DEEPEST = 16
 
-/** One message as lines of text. Never throws: what cannot be parsed is shown as bytes, with the reason. */
+/** One message as lines of text. Never throws: malformed parts are shown as bytes, with the reason. */
 export function formatMessage(message: Message, options: FormatOptions = {}): string {
   const known = describe(message, options)
   const lines = [headline(message, known)]
@@ -78,7 +77,7 @@ export function formatMessage(message: Message, options: FormatOptions = {}): st
   return lines.join('\n')
 }
 
-/** All messages of a datagram, or of any bytes, likewise. */
+/** All messages of a datagram, or of any bytes. Never throws, as {@link formatMessage}. */
 export function formatDatagram(
   datagram: Uint8Array | { readonly bytes: Uint8Array },
   options: FormatOptions = {},
@@ -94,7 +93,7 @@ export function formatDatagram(
   }
 }
 
-/** An error with the kernel's answer, and below it the request as far as the kernel sent it back. */
+/** An error with the kernel's answer, and below it the request as far as the kernel echoed it. */
 export function formatError(error: KernelError, options: FormatOptions = {}): string {
   const { answer } = error
   return `${error.message}\n${indent(formatMessage(answer.message, options))}`
@@ -135,7 +134,7 @@ function formatBits(value: number, names: readonly [number, string][]): string {
     parts.push(name)
     rest &= ~bit
   }
-  // what 0x100 and above mean depends on what the message does
+  // the meaning of 0x100 and above depends on the command
   if (rest !== 0 || parts.length === 0) parts.push(rest === 0 ? '0' : `0x${rest.toString(16)}`)
   return parts.join('|')
 }
@@ -187,7 +186,9 @@ function formatPayload(message: Message, known: KnownMessage | undefined, lines:
   formatAttributes({ set: attributes, skip: 0 }, bytes, start, bytes.length, '  ', lines)
 }
 
-/** Attributes if it looks like them, with or without a header of a generic netlink family before them; else bytes. */
+/**
+ * Attributes if the bytes parse as such, with or without a generic netlink header before them; else bytes.
+ */
 function formatUnknown(payload: Buffer, lines: string[]): void {
   for (const skip of [0, 4]) {
     const attributes = payload.length > skip ? attempt(() => parseAttributes(payload, skip)) : undefined
@@ -283,7 +284,7 @@ function hex(bytes: Uint8Array): string {
   return bytes.length > MOST_BYTES ? `${shown} ... (${bytes.length} bytes)` : shown
 }
 
-/** What reads like a text is one, mostly. */
+/** Bytes that look like text mostly are. */
 function printable(bytes: Buffer): string {
   const text = bytes.toString('latin1', 0, bytes.at(-1) === 0 ? bytes.length - 1 : bytes.length)
   return text.length > 1 && text.length <= MOST_BYTES && /^[\x20-\x7e]+$/.test(text)

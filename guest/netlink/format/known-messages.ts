@@ -15,7 +15,7 @@ import { address, RTM_GETADDR, RTM_NEWADDR } from '../route/address.ts'
 import { link, RTM_GETLINK, RTM_NEWLINK } from '../route/link.ts'
 import { RTM_GETROUTE, RTM_NEWROUTE, route } from '../route/route.ts'
 
-/** What a message is called, and what is in it. */
+/** The name of a message, and its schema. */
 export interface KnownMessage {
   /** 'RTM_NEWLINK' */
   readonly name: string
@@ -28,7 +28,7 @@ const routeMessages: readonly [first: number, last: number, name: string, schema
   [RTM_NEWADDR, RTM_GETADDR, 'ADDR', address],
   [RTM_NEWROUTE, RTM_GETROUTE, 'ROUTE', route],
 ]
-// the three of a kind come in this order
+// the types of a kind come in this order
 const routeActions = ['NEW', 'DEL', 'GET', 'SET']
 
 // enum of CTRL_CMD_*
@@ -50,7 +50,8 @@ export function knownMessage(protocol: number | undefined, message: Message): Kn
     const command = bytes.readUInt8(NLMSG_HDRLEN)
     return { name: `CTRL_CMD_${controlCommands[command] ?? command}`, schema: nlctrl }
   }
-  // requests and answers have the same type; those of netlink sockets begin with AF_NETLINK, and requests are shorter
+  // requests and answers have the same type; those of netlink sockets begin with AF_NETLINK, requests are
+  // shorter
   if (protocol === NETLINK_SOCK_DIAG && type === SOCK_DIAG_BY_FAMILY)
     return bytes[NLMSG_HDRLEN] === 16 && bytes.length >= NLMSG_HDRLEN + netlinkSocket.header.size
       ? { name: 'SOCK_DIAG_BY_FAMILY', schema: netlinkSocket }

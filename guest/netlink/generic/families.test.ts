@@ -18,7 +18,7 @@ describe('generic netlink families', () => {
     expect(family.operations.map(operation => operation.id)).toContain(3)
     expect(family.groups).toEqual(new Map([['notify', 16]]))
     expect(await families.group('nlctrl', 'notify')).toBe(16)
-    // kept
+    // from what is kept
     expect(await families.resolve('nlctrl')).toBe(family)
   })
 

@@ -1,5 +1,5 @@
 /**
- * The families of generic netlink, as the family nlctrl tells them: enum CTRL_CMD_* and CTRL_ATTR_* of
+ * The families of generic netlink, from the family nlctrl: enum CTRL_CMD_* and CTRL_ATTR_* of
  * include/uapi/linux/genetlink.h; Documentation/netlink/specs/nlctrl.yaml.
  */
 import { parseAttributes } from '../codec/attribute.ts'
@@ -19,9 +19,9 @@ import { genlmsghdr } from './header.ts'
 const CTRL_CMD_NEWFAMILY = 1
 const CTRL_CMD_GETFAMILY = 3
 const CTRL_CMD_GETPOLICY = 10
-/** What nlctrl calls its version; requests with version 1 are answered without operations and groups. */
+/** The version of nlctrl; it answers requests with version 1 without operations and groups. */
 const VERSION = 2
-/** nlctrl's group 'notify' has always had its family's number. */
+/** nlctrl's group 'notify' has the number of its family. */
 const NOTIFY_GROUP = GENL_ID_CTRL
 
 /** The policy of one attribute, NL_POLICY_TYPE_ATTR_*. */
@@ -56,36 +56,36 @@ export interface GenericFamily {
   readonly id: number
   /** At most 15 bytes (GENL_NAMSIZ). */
   readonly name: string
-  /** What its messages have in genlmsghdr's `version`. */
+  /** The `version` in the genlmsghdr of its messages. */
   readonly version: number
   /** Bytes of a header of its own, after the genlmsghdr; 0 for nearly all. */
   readonly headerSize: number
-  /** The highest type of its attributes; 0 where each command has a policy of its own. */
+  /** The highest type of its attributes; 0 if each command has a policy of its own. */
   readonly maximumAttribute: number
   /** Its commands, with GENL_ADMIN_PERM, GENL_CMD_CAP_DO, _DUMP, _HASPOL and so on as flags. */
   readonly operations: readonly { readonly id: number; readonly flags: number }[]
-  /** Its multicast groups: numbers to join, by their names. */
+  /** Its multicast groups: numbers to join, by name. */
   readonly groups: ReadonlyMap<string, number>
 }
 
-/** What a family accepts: CTRL_CMD_GETPOLICY. */
+/** The policies of a family: CTRL_CMD_GETPOLICY. */
 export interface FamilyPolicies {
-  /** Policies by number, each by attribute type. Those of nests are referred to as `policyIndex`. */
+  /** Policies by number, each by attribute type. A `policyIndex` names the policy of a nest. */
   readonly policies: ReadonlyMap<number, ReadonlyMap<number, AttributePolicy>>
   /** The policies of each command, for single requests and for dumps. */
   readonly operations: ReadonlyMap<number, { readonly do?: number; readonly dump?: number }>
 }
 
 /**
- * Finds families of generic netlink by name. What was found is kept, and forgotten when the kernel says that it changed: a socket
- * of its own is in nlctrl's group 'notify', which costs one non-blocking receive for each look-up.
+ * Finds families of generic netlink by name. Families are kept until the kernel reports a change: this has a
+ * socket in nlctrl's group 'notify', which costs a non-blocking receive for each look-up.
  *
  *     using families = GenericFamilies.open()
  *     const family = await families.resolve('ethtool')
  *     socket.join(await families.group('ethtool', 'monitor'))
  */
 export class GenericFamilies implements Disposable {
-  /** No other has it, in this process: two are never equal, whoever compares objects. */
+  /** Unique in this process: two objects are never equal in comparisons. */
   readonly identity: number = nextIdentity()
   readonly #socket: Socket
   readonly #known = new Map<string, GenericFamily>()
@@ -133,7 +133,7 @@ export class GenericFamilies implements Disposable {
     throw new NetlinkError(`${family} has no group ${group}, only ${names || 'none at all'}`)
   }
 
-  /** All families there are. */
+  /** All families. */
   async list(options: WaitOptions = {}): Promise<GenericFamily[]> {
     this.#forgetChanged()
     const dump = this.#socket.dump(
@@ -145,8 +145,8 @@ export class GenericFamilies implements Disposable {
   }
 
   /**
-   * What a family accepts. Kernels from 5.10 on tell it for each command.
-   * @param operation only what this command accepts
+   * The policies of a family; kernels from 5.10 on also have those of each command.
+   * @param operation only the policies of this command
    * @throws KernelError ENOENT if there is no such family, ENODATA if it has no policies
    */
   async policies(
@@ -165,17 +165,17 @@ export class GenericFamilies implements Disposable {
     const operations = new Map<number, { do?: number; dump?: number }>()
     for await (const message of dump) {
       const { attributes } = nlctrl.decode(message)
-      // a message each, or several, for the parts of one policy
+      // each policy comes in one message or several
       for (const [index, part] of attributes.policies ?? [])
         policies.set(index, new Map([...(policies.get(index) ?? []), ...part]))
-      // a command that is only for dumps is called 0 when asked for alone (ctrl_dumppolicy_put_op(), seen in 6.18)
+      // asked for alone, a command that only dumps has the number 0 (ctrl_dumppolicy_put_op() of 6.18)
       for (const [command, indices] of attributes.operationPolicies ?? [])
         operations.set(operation !== undefined && command === 0 ? operation : command, indices)
     }
     return { policies, operations }
   }
 
-  /** Closes the socket that it asks by. */
+  /** Closes its socket. */
   close(): void {
     this.#socket.close()
   }
@@ -190,13 +190,13 @@ export class GenericFamilies implements Disposable {
     return family
   }
 
-  /** Takes the notifications that have come; of whatever kind, the family they are about is asked for again. */
+  /** Takes the notifications that have come, and forgets the families that they are about. */
   #forgetChanged(): void {
     for (;;) {
       try {
         const datagram = this.#socket.receiveNow()
         if (datagram === undefined) return
-        // anybody with the privilege may send to this socket
+        // privileged processes may send to this socket too
         if (datagram.portId !== 0) continue
         for (const message of datagram.messages()) {
           const { familyName, familyId } = nlctrl.decode(message).attributes
@@ -204,7 +204,7 @@ export class GenericFamilies implements Disposable {
             if (name === familyName || id === familyId) this.#known.delete(name)
         }
       } catch (error) {
-        // whatever was lost was about families
+        // lost or malformed notifications were about families too
         if (!(error instanceof OverflowError || error instanceof MalformedError)) throw error
         this.#known.clear()
       }
@@ -212,7 +212,7 @@ export class GenericFamilies implements Disposable {
   }
 }
 
-/** Reads what nlctrl tells about a family. */
+/** Reads a message of nlctrl about a family. */
 function parseFamily(message: Message): GenericFamily {
   const { header, attributes } = nlctrl.decode(message)
   const { familyId: id, familyName: name } = attributes

@@ -11,15 +11,15 @@ export const genlmsghdr = struct({ command: u8, version: u8, reserved: u16 })
 
 /** The fields of a struct genlmsghdr. */
 export interface GenericHeader {
-  /** cmd: the family's command */
+  /** cmd: the family's command. */
   readonly command: number
-  /** The family's version, 1 by default, which is what nearly all have. */
+  /** The family's version; 1, the usual one, by default. */
   readonly version?: number
-  /** To be 0; kernels from 6.1 on refuse others where the family checks strictly. */
+  /** Must be 0 for families that check strictly (kernels from 6.1 on). */
   readonly reserved?: number
 }
 
-/** The four bytes between the message's header and the attributes: the first part of a generic netlink message. */
+/** A struct genlmsghdr, 4 bytes: the first part of a generic netlink message. */
 export function encodeGenericHeader({ command, version = 1, reserved = 0 }: GenericHeader): Buffer {
   const bytes = Buffer.allocUnsafe(GENL_HDRLEN)
   bytes.writeUInt8(command, 0)

@@ -10,9 +10,12 @@ import type { DumpOptions } from '../socket/dump.ts'
 import type { Socket } from '../socket/socket.ts'
 import type { WaitOptions } from '../socket/wait.ts'
 
-/** nlmsg_type: creates or changes an address; also that one was, and the answer to a request for one. */
+/**
+ * nlmsg_type: creates or changes an address; also the notification of that, and the answer to a request for
+ * one.
+ */
 export const RTM_NEWADDR = 20
-/** nlmsg_type: deletes an address; also that one was. */
+/** nlmsg_type: deletes an address; also the notification of that. */
 export const RTM_DELADDR = 21
 /** nlmsg_type: asks for an address, or with NLM_F_DUMP for all. */
 export const RTM_GETADDR = 22
@@ -24,16 +27,16 @@ export const ifaddrmsg = struct({ family: u8, prefixlen: u8, flags: u8, scope: u
 export const address = payload(
   ifaddrmsg,
   attributes({
-    /** Of the other end, on point-to-point links; else the same as `local`, and with IPv6 the address itself. */
+    /** The other end's on point-to-point links, else the same as `local`; with IPv6 the address itself. */
     address: [1, ipAddress],
     local: [2, ipAddress],
     label: [3, string],
     broadcast: [4, ipAddress],
     anycast: [5, ipAddress],
-    /** Lifetimes in seconds, and times of creation and change in hundredths of a second since boot. */
+    /** Lifetimes in seconds; creation and change in hundredths of a second since boot. */
     cacheinfo: [6, struct({ prefered: u32, valid: u32, cstamp: u32, tstamp: u32 })],
     multicast: [7, ipAddress],
-    /** All of IFA_F_*, of which the header's `flags` has room for 8 bits only. */
+    /** All of IFA_F_*; the header's `flags` has the lower 8 bits only. */
     flags: [8, u32],
     rtPriority: [9, u32],
     targetNetnsid: [10, s32],
@@ -41,7 +44,7 @@ export const address = payload(
   }),
 )
 
-/** An address as the kernel tells it. */
+/** An address as the kernel describes it. */
 export type Address = ReturnType<typeof address.decode>
 
 /** All addresses, of one family (AF_INET, AF_INET6) or of both. */
@@ -60,17 +63,17 @@ export async function getAddresses(
 
 /** An address to add or to delete. */
 export interface NewAddress {
-  /** Of the link. */
+  /** The index of the link. */
   readonly index: number
   /** '192.0.2.1', '2001:db8::1' */
   readonly local: string
-  /** All of the address if not given: 32 or 128. */
+  /** The length of the whole address, 32 or 128, if not given. */
   readonly prefixlen?: number
-  /** More of IFA_*. */
+  /** Further attributes IFA_*. */
   readonly attributes?: Address['attributes']
 }
 
-/** Gives a link an address. Needs CAP_NET_ADMIN. @throws KernelError EEXIST if it has it, ENODEV */
+/** Adds an address to a link. Needs CAP_NET_ADMIN. @throws KernelError EEXIST if it has it, ENODEV */
 export async function addAddress(
   socket: Socket,
   added: NewAddress,
@@ -80,7 +83,9 @@ export async function addAddress(
   await socket.request(header, address.encode(contentOf(added)), { ...options, schema: address })
 }
 
-/** Takes an address from a link. Needs CAP_NET_ADMIN. @throws KernelError EADDRNOTAVAIL if it does not have it */
+/**
+ * Deletes an address of a link. Needs CAP_NET_ADMIN. @throws KernelError EADDRNOTAVAIL if it does not have it
+ */
 export async function deleteAddress(
   socket: Socket,
   deleted: NewAddress,

@@ -1,5 +1,5 @@
 /**
- * Network devices, as rtnetlink calls them links: struct ifinfomsg and IFLA_* of include/uapi/linux/if_link.h;
+ * Network devices, which rtnetlink calls links: struct ifinfomsg and IFLA_* of include/uapi/linux/if_link.h;
  * Documentation/netlink/specs/rt-link.yaml. Attributes have the kernel's names without their prefix.
  */
 import { NLM_F_CREATE, NLM_F_EXCL } from '../codec/constants.ts'
@@ -33,9 +33,11 @@ import type { DumpOptions } from '../socket/dump.ts'
 import type { Socket } from '../socket/socket.ts'
 import type { WaitOptions } from '../socket/wait.ts'
 
-/** nlmsg_type: creates or changes a link; also that one was, and the answer to a request for one. */
+/**
+ * nlmsg_type: creates or changes a link; also the notification of that, and the answer to a request for one.
+ */
 export const RTM_NEWLINK = 16
-/** nlmsg_type: deletes a link; also that one was. */
+/** nlmsg_type: deletes a link; also the notification of that. */
 export const RTM_DELLINK = 17
 /** nlmsg_type: asks for a link, or with NLM_F_DUMP for all. */
 export const RTM_GETLINK = 18
@@ -47,7 +49,7 @@ export const IFF_LOOPBACK = 0x8
 /** ifi_flags: operational. */
 export const IFF_RUNNING = 0x40
 
-/** struct ifinfomsg: `type` is an ARPHRD_*, `flags` are IFF_*, `change` says which of them are meant. */
+/** struct ifinfomsg: `type` is an ARPHRD_*, `flags` are IFF_*, `change` is the mask of those that count. */
 export const ifinfomsg = struct({ family: u8, type: u16, index: s32, flags: u32, change: u32 })
 
 /** struct rtnl_link_stats64. */
@@ -89,13 +91,13 @@ const operationalState = named(u8, {
   6: 'UP',
 })
 
-/** What a veth's other end can be given when both are created. */
+/** The attributes of a veth's other end at creation. */
 const peer = payload(
   ifinfomsg,
   attributes({ address: [1, hardwareAddress], ifname: [3, string], mtu: [4, u32] }),
 )
 
-/** IFLA_INFO_DATA by IFLA_INFO_KIND; of other kinds it is bytes. */
+/** IFLA_INFO_DATA by IFLA_INFO_KIND; bytes for other kinds. */
 const linkData = {
   veth: nested(attributes({ peer: [1, headed(peer)] })),
   vlan: nested(attributes({ id: [1, u16], flags: [2, binary], protocol: [5, be16] })),
@@ -208,23 +210,23 @@ export const link = payload(
   }),
 )
 
-/** A link as the kernel tells it. */
+/** A link as the kernel describes it. */
 export type Link = ReturnType<typeof link.decode>
 type LinkAttributes = Link['attributes']
 
-/** Which link: its index, or its name. */
+/** A link, by index or by name. */
 export type LinkSelector = number | string
 
-/** IFLA_EXT_MASK: leave out the counters of address families, a third of a message. */
+/** IFLA_EXT_MASK: leaves out the counters of address families, a large part of a message. */
 const RTEXT_FILTER_SKIP_STATS = 8
 
-/** What a dump is to contain. */
+/** Options of a dump of links. */
 export interface LinksOptions extends DumpOptions {
-  /** false leaves out the counters of address families, those of IPv6 (`afSpec.inet6.stats`). True if not given. */
+  /** False leaves out the counters of address families (`afSpec.inet6.stats`). True if not given. */
   readonly statistics?: boolean
 }
 
-/** All links, in the order of the kernel. @throws KernelError, and whatever {@link Socket.dump} throws */
+/** All links, in the kernel's order. @throws KernelError, and what {@link Socket.dump} throws */
 export async function getLinks(socket: Socket, options: LinksOptions = {}): Promise<Link[]> {
   const extMask = options.statistics === false ? { extMask: RTEXT_FILTER_SKIP_STATS } : {}
   const dump = socket.dump({ type: RTM_GETLINK }, link.encode({ attributes: extMask }), {
@@ -246,7 +248,7 @@ export async function getLink(socket: Socket, which: LinkSelector, options: Wait
   return link.decode(reply)
 }
 
-/** What a new link is to be like. */
+/** The attributes of a new link, and whether it is up. */
 export type NewLink = LinkAttributes & { readonly up?: boolean }
 
 /**
@@ -280,7 +282,7 @@ export async function changeLink(
   { up, ...changes }: NewLink,
   options: WaitOptions = {},
 ): Promise<void> {
-  // a new name stands where the old one would: then only the index can tell which link is meant
+  // the new name takes the place of the old one in the request: only the index can then select the link
   const isRenamed = typeof which === 'string' && changes.ifname !== undefined
   const { header, attributes } = select(
     isRenamed ? (await getLink(socket, which, options)).header.index : which,
@@ -292,7 +294,10 @@ export async function changeLink(
   await socket.request({ type: RTM_NEWLINK }, parts, { ...options, schema: link })
 }
 
-/** Deletes a link, with a veth its other end. Needs CAP_NET_ADMIN. @throws KernelError ENODEV if there is none */
+/**
+ * Deletes a link, and the other end of a veth. Needs CAP_NET_ADMIN. @throws KernelError ENODEV if there is
+ * none
+ */
 export async function deleteLink(
   socket: Socket,
   which: LinkSelector,

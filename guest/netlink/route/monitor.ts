@@ -1,4 +1,7 @@
-/** Changes of links, addresses and routes as they happen: the groups RTNLGRP_* of include/uapi/linux/rtnetlink.h. */
+/**
+ * Changes of links, addresses and routes as they happen: the groups RTNLGRP_* of
+ * include/uapi/linux/rtnetlink.h.
+ */
 
 import type { Message } from '../codec/message.ts'
 import type { Datagram } from '../socket/datagram.ts'
@@ -26,13 +29,13 @@ const groups = {
   routes: [RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE],
 } as const
 
-/** What to monitor: all three if not given. */
+/** Options of {@link monitorRoutes}. */
 export interface MonitorOptions extends WaitOptions {
-  /** What changes are wanted of; all three kinds if not given. */
+  /** Kinds of changes; all three if not given. */
   readonly of?: readonly (keyof typeof groups)[]
 }
 
-/** A change, told apart by `kind`. `isNew` is an addition or a change; else it was deleted. */
+/** A change, by `kind`. `isNew`: it was added or changed; else it was deleted. */
 export type RouteEvent =
   | { readonly kind: 'link'; readonly isNew: boolean; readonly link: Link; readonly datagram: Datagram }
   | {
@@ -42,12 +45,11 @@ export type RouteEvent =
       readonly datagram: Datagram
     }
   | { readonly kind: 'route'; readonly isNew: boolean; readonly route: Route; readonly datagram: Datagram }
-  /** Changes were lost: dump anew what matters. */
+  /** Changes were lost: dump the state again. */
   | { readonly kind: 'lost'; readonly error: OverflowError }
 
 /**
- * Follows changes, from the call on. It goes on after changes were lost, and says so. What it can do besides, see
- * {@link Socket.subscribe}.
+ * Follows changes, from the call on. It reports lost changes and goes on. See {@link Socket.subscribe}.
  *
  *     for await (const event of monitorRoutes(socket, { of: ['links'], timeout: Infinity })) ...
  */
@@ -55,7 +57,7 @@ export function monitorRoutes(
   socket: Socket,
   { of = ['links', 'addresses', 'routes'], ...options }: MonitorOptions = {},
 ): AsyncGenerator<RouteEvent, void, void> {
-  // joined now, not when it is first iterated
+  // joined now, not at the first iteration
   const subscription = socket.subscribe({ ...options, groups: of.flatMap(kind => groups[kind]) })
   return (async function* () {
     for await (const event of subscription) {

@@ -1,4 +1,6 @@
-/** Links, addresses and routes, in a network namespace of the test's own, compared with what iproute2 says. */
+/**
+ * Links, addresses and routes in a network namespace of the test's own, compared with the output of iproute2.
+ */
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { attr, NETLINK_ROUTE, NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, rtnetlink, Socket } from '../index.ts'
@@ -53,7 +55,7 @@ describe.runIf(canMakeNamespaces)('in a namespace of its own', () => {
     socket.close()
     namespace[Symbol.dispose]()
   })
-  /** What iproute2 says. */
+  /** The output of iproute2. */
   const ip = (...args: string[]): Record<string, unknown>[] =>
     JSON.parse(
       execFileSync('nsenter', [`--net=${namespace.path}`, 'ip', '-j', ...args], { encoding: 'utf8' }) || '[]',
@@ -215,7 +217,7 @@ describe.runIf(canMakeNamespaces)('in a namespace of its own', () => {
       await createVeth()
       await changeLink(socket, 'lo', { up: true })
       await changeLink(socket, 'v1', { up: true })
-      // the state follows later than the change
+      // the state follows after the change
       const up = new Set<string | undefined>()
       for await (const event of events) {
         if (event.kind === 'link' && event.link.attributes.operstate === 'UP')

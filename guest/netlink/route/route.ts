@@ -1,6 +1,6 @@
 /**
- * Routes: struct rtmsg and RTA_* of include/uapi/linux/rtnetlink.h; Documentation/netlink/specs/rt-route.yaml. Attributes have
- * the kernel's names without their prefix.
+ * Routes: struct rtmsg and RTA_* of include/uapi/linux/rtnetlink.h;
+ * Documentation/netlink/specs/rt-route.yaml. Attributes have the kernel's names without their prefix.
  */
 import { attr } from '../codec/attribute.ts'
 import { NLM_F_CREATE, NLM_F_EXCL } from '../codec/constants.ts'
@@ -13,9 +13,11 @@ import type { DumpOptions } from '../socket/dump.ts'
 import type { Socket } from '../socket/socket.ts'
 import type { WaitOptions } from '../socket/wait.ts'
 
-/** nlmsg_type: creates or changes a route; also that one was, and the answer to a request for one. */
+/**
+ * nlmsg_type: creates or changes a route; also the notification of that, and the answer to a request for one.
+ */
 export const RTM_NEWROUTE = 24
-/** nlmsg_type: deletes a route; also that one was. */
+/** nlmsg_type: deletes a route; also the notification of that. */
 export const RTM_DELROUTE = 25
 /** nlmsg_type: asks for a route, or with NLM_F_DUMP for all. */
 export const RTM_GETROUTE = 26
@@ -25,7 +27,10 @@ const RTPROT_BOOT = 3
 const RT_SCOPE_UNIVERSE = 0
 const RT_SCOPE_LINK = 253
 
-/** struct rtmsg: `table` is that of the attribute where it is under 256, `scope` an RT_SCOPE_*, `protocol` an RTPROT_*. */
+/**
+ * struct rtmsg: `table` is the attribute's if that is under 256, `scope` an RT_SCOPE_*, `protocol` an
+ * RTPROT_*.
+ */
 export const rtmsg = struct({
   family: u8,
   dstLen: u8,
@@ -51,15 +56,15 @@ export const rtmsg = struct({
   flags: u32,
 })
 
-/** One of the ways of a route that has several. */
+/** One next hop of a multipath route. */
 export interface NextHop {
   /** RTNH_F_* */
   readonly flags: number
-  /** Its weight, less one. */
+  /** Its weight minus one. */
   readonly hops: number
-  /** Of the link. */
+  /** The index of the link. */
   readonly index: number
-  /** RTA_* of this way alone: `gateway`, `via`, `encap` ... */
+  /** RTA_* of this next hop: `gateway`, `via`, `encap` ... */
   readonly attributes: ReturnType<typeof hop.decode>
 }
 const hop = attributes({
@@ -71,7 +76,7 @@ const hop = attributes({
 })
 const rtnexthop = struct({ length: u16, flags: u8, hops: u8, index: s32 })
 
-/** RTA_MULTIPATH: struct rtnexthop, each with its attributes, one after the other. */
+/** RTA_MULTIPATH: a sequence of struct rtnexthop, each with its attributes. */
 const nextHops: Value<NextHop[]> = {
   kind: 'next hops',
   read(buffer, start, end) {
@@ -164,7 +169,7 @@ export const route = payload(
   }),
 )
 
-/** A route as the kernel tells it. */
+/** A route as the kernel describes it. */
 export type Route = ReturnType<typeof route.decode>
 
 /** All routes of all tables, of one family (AF_INET, AF_INET6) or of both. */
@@ -183,19 +188,19 @@ export async function getRoutes(
 
 /** A route to add or to delete. */
 export interface NewRoute {
-  /** '192.0.2.0/24', '2001:db8::/32'; '0.0.0.0/0' and '::/0' are the default. */
+  /** '192.0.2.0/24', '2001:db8::/32'; '0.0.0.0/0' and '::/0' are default routes. */
   readonly dst: string
   /** The address of the next router; if not given, the destination is on the link itself. */
   readonly gateway?: string
   /** The index of the link. */
   readonly oif?: number
-  /** More of the header: table, protocol, scope, type ... */
+  /** Further fields of the header: table, protocol, scope, type ... */
   readonly header?: Partial<TypeOf<typeof rtmsg>>
-  /** More of RTA_*. */
+  /** Further attributes RTA_*. */
   readonly attributes?: Route['attributes']
 }
 
-/** Adds a route, to the main table if not told otherwise. Needs CAP_NET_ADMIN. @throws KernelError EEXIST */
+/** Adds a route, to the main table by default. Needs CAP_NET_ADMIN. @throws KernelError EEXIST */
 export async function addRoute(socket: Socket, added: NewRoute, options: WaitOptions = {}): Promise<void> {
   const header = { type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_EXCL }
   const defaults = {
@@ -207,7 +212,7 @@ export async function addRoute(socket: Socket, added: NewRoute, options: WaitOpt
   await socket.request(header, route.encode(contentOf(added, defaults)), { ...options, schema: route })
 }
 
-/** Deletes a route: the first that is as told. Needs CAP_NET_ADMIN. @throws KernelError ESRCH if there is none */
+/** Deletes the first route that matches. Needs CAP_NET_ADMIN. @throws KernelError ESRCH if there is none */
 export async function deleteRoute(
   socket: Socket,
   deleted: NewRoute,

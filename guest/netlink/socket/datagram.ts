@@ -2,26 +2,32 @@ import { Message, parseMessages } from '../codec/message.ts'
 import { hexWords } from '../codec/text.ts'
 
 /**
- * What one send of another's put into the socket: usually one message, in dumps many. Datagrams are equal, also to whoever compares
- * objects, when their bytes and all that is told of them are.
+ * One received datagram: usually one message, in dumps many. Datagrams are equal, also in comparisons of
+ * objects, when their bytes, sender, groups and namespace are.
  */
 export class Datagram {
   /** The sender's port id (nl_pid of the source address): 0 is the kernel. */
   readonly portId: number
-  /** nl_groups of the source address: the mask of the group it was multicast to, 0 if unicast or to a group over 32. */
+  /**
+   * nl_groups of the source address: the mask of the group it was multicast to, 0 if unicast or to a group
+   * over 32.
+   */
   readonly groups: number
-  /** The bytes as they came: a view that nobody else writes to. To keep it for long, copy it: it holds 128 KiB. */
+  /**
+   * The bytes as they came: a view that nobody else writes to. Copy it to keep it for long: it keeps 128 KiB
+   * in memory.
+   */
   readonly bytes: Buffer
-  /** Bytes of the datagram as it was sent: more than `bytes` has if it was cut short, which happens above 4 MiB. */
+  /** Bytes of the datagram as it was sent: more than `bytes` has if it was cut short (above 4 MiB). */
   readonly length: number
   /**
-   * The number of the group it was multicast to, 0 if unicast, on sockets with NETLINK_PKTINFO; else undefined. Unlike
-   * `groups` it also tells groups over 32.
+   * The number of the group it was multicast to, 0 if unicast, on sockets with NETLINK_PKTINFO; else
+   * undefined. Unlike `groups` it also covers groups over 32.
    */
   group: number | undefined = undefined
   /**
-   * The id that the socket's network namespace has given the one it comes from, on sockets with NETLINK_LISTEN_ALL_NSID; undefined for
-   * what comes from the socket's own namespace.
+   * The sender's network namespace, by its id in the socket's own, on sockets with NETLINK_LISTEN_ALL_NSID;
+   * undefined for the socket's own namespace.
    */
   namespaceId: number | undefined = undefined
 
@@ -46,7 +52,7 @@ export class Datagram {
   }
 
   /**
-   * The first message in it, most often the only one.
+   * The first message in it, usually the only one.
    * @throws MalformedError
    */
   first(): Message {
@@ -54,14 +60,14 @@ export class Datagram {
   }
 
   /**
-   * The messages in it, parsed anew at each call.
+   * The messages in it, parsed again at each call.
    * @throws MalformedError
    */
   messages(): Message[] {
     return parseMessages(this.bytes)
   }
 
-  /** Some of it, as if that had come alone. */
+  /** A part of it, as a datagram of its own. */
   part(start: number, end: number): Datagram {
     const part = new Datagram(this.bytes, this.portId, this.groups, end - start, start, end)
     part.group = this.group

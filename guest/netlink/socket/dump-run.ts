@@ -10,15 +10,15 @@ import type { RequestHeader } from './request.ts'
 /** What a dump needs of its socket. */
 export interface DumpSide {
   readonly inbox: Inbox
-  /** Milliseconds that calls wait where they are not told otherwise. */
+  /** Milliseconds that calls wait by default. */
   readonly timeout: number
   /** Sends a request with a sequence number of its own. */
   send(header: RequestHeader): { readonly sequence: number; readonly bytes: Buffer }
 }
 
-/** Milliseconds to read the rest of a dump that failed, before that is left to others. */
+/** Milliseconds to read the rest of a dump that failed, before later reads have to do it. */
 const LITTLE = 100
-/** And of one that was left, where it may take for ever. */
+/** Milliseconds to read the rest of a dump whose loop was left: it may never end. */
 const LONG = 5000
 
 /** The messages of a dump, a datagram at a time; the next is read only when it is asked for. */
@@ -48,18 +48,20 @@ export async function* runDump(
   throw new DumpInterruptedError(dump.attempts)
 }
 
-/** At once where it can be had: two that begin at the same time must not both have it. */
+/**
+ * Takes the turn at once if it is free, so that two dumps that begin at the same time do not both have it.
+ */
 async function takeTurn({ inbox, timeout }: DumpSide, options: DumpOptions): Promise<void> {
   const wait = inbox.dumpTurns.take()
   if (wait === undefined) return
-  // of one that was left the rest has to be read
+  // the rest of a dump that was left has to be read first
   inbox.pump()
   const before = inbox.dumpName
   inbox.arm(wait, limit => new TimeoutError(`end of the ${before} before`, limit), options, timeout)
   await wait.outcome()
 }
 
-/** One attempt. It has the turn, and gives it on. */
+/** One attempt. It has the turn, and passes it on. */
 async function* runOnce(
   dump: Dump,
   side: DumpSide,
@@ -71,7 +73,7 @@ async function* runOnce(
   let pending: PendingDump
   try {
     signal?.throwIfAborted()
-    // the acknowledgement is the end where a family knows no dumps: those that do send none
+    // a family without dumps ends its answer by the acknowledgement; the others send none
     const flags = (header.flags ?? 0) | NLM_F_REQUEST | NLM_F_DUMP | NLM_F_ACK
     const { sequence, bytes } = side.send({ type: header.type, flags })
     pending = new PendingDump(header.type, sequence, bytes, options.schema)
@@ -83,7 +85,7 @@ async function* runOnce(
 
   const limit = options.timeout ?? side.timeout
   const expired = () => new TimeoutError(`end of the ${pending.name}`, limit, pending.besides)
-  /** Milliseconds that it may still take; what its reader does meanwhile does not count. */
+  /** Milliseconds left, without the time that its reader takes */
   let left = limit
   let isFailed = true
   try {
@@ -97,7 +99,7 @@ async function* runOnce(
       }
       const messages = pending.drain()
       dump.isInterrupted = pending.isInterrupted
-      // the kernel answers at once: no wait would notice
+      // the kernel answers at once, so no wait would see the limit
       if (isTurnDue()) {
         await turn()
         if (now() - since >= left) throw expired()
@@ -110,7 +112,7 @@ async function* runOnce(
       }
       signal?.throwIfAborted()
     }
-    // what another call of the socket's has read meanwhile, or the error that came with the end
+    // what another call of the socket has read meanwhile, or the error that came with the end
     const rest = pending.drain()
     dump.isInterrupted = pending.isInterrupted
     isFailed = false
@@ -124,7 +126,7 @@ async function* runOnce(
         patience,
         'close the socket to end it',
       )
-      // biome-ignore lint/correctness/noUnsafeFinally: it was left by `break`, and nothing else is to be thrown
+      // biome-ignore lint/correctness/noUnsafeFinally: the loop was left by break, so no other error is lost
       throw signal?.aborted ? signal.reason : late
     }
   }

@@ -1,16 +1,19 @@
 import { Wait } from './wait.ts'
 
-/** One dump at a time for a socket, as the kernel wants it (EBUSY); the others wait in the order in which they came. */
+/**
+ * One dump at a time for a socket: the kernel refuses a second (EBUSY). The others wait in the order in which
+ * they came.
+ */
 export class DumpTurns {
   #isTaken = false
   readonly #waiting = new Set<Wait<void>>()
 
-  /** Whether anybody waits for the end of the dump before. */
+  /** Whether a dump waits for its turn. */
   get isAwaited(): boolean {
     return this.#waiting.size > 0
   }
 
-  /** Takes the turn at once, which is undefined, or a wait for it. */
+  /** Takes the turn at once and returns undefined, or returns a wait for it. */
   take(): Wait<void> | undefined {
     if (!this.#isTaken) {
       this.#isTaken = true
@@ -21,7 +24,7 @@ export class DumpTurns {
     return turn
   }
 
-  /** Gives it to the next, who has it from now on. */
+  /** Passes the turn to the next. */
   release(): void {
     const [next] = this.#waiting
     if (next === undefined) this.#isTaken = false

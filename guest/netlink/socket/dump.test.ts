@@ -1,4 +1,4 @@
-/** Dumps, on families that every kernel has; what needs a device of its own makes it in a network namespace of its own. */
+/** Dumps, on families that every kernel has. Devices are made in network namespaces of their own. */
 import { describe, expect, it } from 'vitest'
 import {
   attr,
@@ -169,7 +169,7 @@ describe.runIf(canMakeNamespaces)('a dump of what changes meanwhile', () => {
       attr.nested(2, attr.nested(1, ifinfomsg, attr.string(IFLA_IFNAME, peer))),
     ),
   ]
-  /** So many that a dump takes several datagrams, of 32 KiB at most. */
+  /** Enough for a dump of several datagrams, of 32 KiB at most */
   const pairs = 35
   const flags = NLM_F_CREATE | NLM_F_EXCL
   async function openWithLinks(namespace: TestNamespace): Promise<Socket> {
@@ -202,7 +202,7 @@ describe.runIf(canMakeNamespaces)('a dump of what changes meanwhile', () => {
     expect(seen).toContain(true)
     expect(dump.isInterrupted).toBe(true)
 
-    // undisturbed, the retries are not needed
+    // without disturbance no retry is needed
     const calm = socket.dump({ type: RTM_GETLINK }, [ifinfomsg], { retries: 3 })
     const names = (await calm.collect()).map(m => findAttribute(m.attributes(16), IFLA_IFNAME)?.string())
     expect(names).toHaveLength(2 * added + 1)
@@ -214,7 +214,7 @@ describe.runIf(canMakeNamespaces)('a dump of what changes meanwhile', () => {
     using namespace = new TestNamespace()
     using socket = await openWithLinks(namespace)
     using other = Socket.open(NETLINK_ROUTE, { namespace: namespace.fd })
-    /** Changes the list between the parts of a dump, as long as it is at one of its first `attempts`. */
+    /** Changes the list between the parts of a dump during its first `attempts` attempts. */
     async function disturb(dump: Dump, attempts: number): Promise<void> {
       while (dump.attempts <= attempts) {
         await other.request({ type: RTM_NEWLINK, flags }, veth('extra', 'extrapeer'))
@@ -265,7 +265,7 @@ describe('a batch', () => {
     const trace = ({ direction }: TraceEvent) => received.push(direction === 'received' ? 1 : 0)
     for (const options of [{}, { trace }]) {
       using socket = Socket.open(NETLINK_GENERIC, options)
-      // acknowledged as well, but nobody's request
+      // acknowledged as well, but no request of the socket
       const own = { type: NLMSG_NOOP, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 0xabcdef }
       socket.send(encodeMessage(own))
       const batches = await Promise.all([socket.batch(requests), socket.batch(requests)])
@@ -276,7 +276,8 @@ describe('a batch', () => {
       expect(socket.receiveNow()?.first()).toMatchObject({ isAcknowledgement: true, sequence: 0xabcdef })
       expect(socket.receiveNow()).toBeUndefined()
     }
-    // a trace has them all: the acknowledgement of one's own, and of each batch six and an error, and two replies
+    // a trace has all: the acknowledgement of the message sent by hand, and for each batch six, an error, and
+    // two replies
     expect(received.filter(Boolean)).toHaveLength(1 + 2 * 9)
   })
 
@@ -296,7 +297,7 @@ describe('a batch', () => {
       if (i < answered) expect(result).toEqual({ status: 'fulfilled', value: [] })
       else expect(result).toMatchObject({ status: 'rejected', reason: expect.any(OverflowError) })
     }
-    // a receiver is told as well; after that all is as before
+    // a receiver is told as well, and then the socket goes on
     await expect(socket.receive()).rejects.toThrow(OverflowError)
     expect(await socket.request({ type: NLMSG_NOOP })).toEqual([])
   })
@@ -375,7 +376,7 @@ describe('a subscription', () => {
       expect(twin.receiveNow()?.bytes).toHaveLength(16)
     }
     await subscription.return()
-    // it was in the group before
+    // the socket was in the group before
     expect(socket.memberships()).toEqual([1])
     expect(await subscription.next()).toEqual({ done: true, value: undefined })
   })

@@ -3,26 +3,29 @@ import type { Message } from '../codec/message.ts'
 import { nextIdentity } from './identity.ts'
 import type { RequestOptions } from './request.ts'
 
-/** How a dump waits, and what happens when it is interrupted. The time limit is for each attempt as a whole; what its reader does between
- * its parts does not count. */
+/**
+ * How a dump waits, and what happens when it is interrupted. The time limit is for each attempt as a whole,
+ * without the time that its reader takes between the parts.
+ */
 export interface DumpOptions extends RequestOptions {
   /**
-   * How often to start again when the kernel says that what it dumped changed meanwhile (NLM_F_DUMP_INTR), so that messages may be
-   * missing or doubled: then messages are handed out only when a dump was complete, and a DumpInterruptedError says that
-   * none was. 0 if not given: messages are handed out as they come, and {@link Dump.isInterrupted} tells.
+   * How often to start again when the kernel says that the table changed during the dump (NLM_F_DUMP_INTR),
+   * so that messages may be missing or doubled. With retries, messages are handed out only after a complete
+   * dump; a DumpInterruptedError says that there was none. 0 if not given: messages are handed out as they
+   * come, and {@link Dump.isInterrupted} tells.
    */
   readonly retries?: number
 }
 
 /**
- * A dump: the messages of a request with NLM_F_DUMP, to be iterated once or collected once. Nothing is sent before that.
- * The kernel makes them as they are taken, so that a large dump is never in memory as a whole; leaving the loop early
- * discards the rest, which throws a TimeoutError where that does not end.
+ * A dump: the messages of a request with NLM_F_DUMP, to be iterated once or collected once. Nothing is sent
+ * before that. The kernel makes the messages as they are read, so that a large dump is never in memory as a
+ * whole. Leaving the loop early discards the rest, and throws a TimeoutError if the rest does not end.
  */
 export class Dump implements AsyncIterable<Message> {
-  /** No other has it, in this process: two are never equal, whoever compares objects. */
+  /** Unique in this process: two dumps are never equal in comparisons of objects. */
   readonly identity: number = nextIdentity()
-  /** Whether the kernel said, up to now, that what it dumps has changed meanwhile: NLM_F_DUMP_INTR. */
+  /** Whether the kernel has said so far that the table changed during the dump: NLM_F_DUMP_INTR. */
   isInterrupted = false
   /** How often it was started: more than once only with {@link DumpOptions.retries}. */
   attempts = 0
@@ -42,14 +45,14 @@ export class Dump implements AsyncIterable<Message> {
     for await (const part of parts) yield* part
   }
 
-  /** What one reader takes, another would not see. */
+  /** Only one reader: another would miss what the first one takes. */
   #take(): AsyncIterable<Message[]> {
     if (this.#isTaken) throw new NetlinkError('a dump is read once: make another by socket.dump()')
     this.#isTaken = true
     return this.#parts
   }
 
-  /** All messages, in their order. */
+  /** All messages, in order. */
   async collect(): Promise<Message[]> {
     const messages: Message[] = []
     for await (const part of this.#take()) for (const message of part) messages.push(message)

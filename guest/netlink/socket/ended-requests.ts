@@ -1,7 +1,9 @@
-/** Sequence numbers that are remembered: the oldest are forgotten first. */
+/** Sequence numbers that are remembered; the oldest are forgotten first. */
 const MOST = 4096
 
-/** Requests that ended without their answer, by their limit or signal for instance, and may still get it. */
+/**
+ * Requests that ended without an answer, by their limit or signal for instance: the answer may still come.
+ */
 export class EndedRequests {
   readonly #sequences = new Set<number>()
 

@@ -1,4 +1,4 @@
-/** The kernel's side of a socket: its descriptor, address, memberships and options, and what is sent by it. */
+/** The kernel's side of a socket: descriptor, address, memberships, options, and sending. */
 import { NetlinkError } from '../codec/errors.ts'
 import { readU32, writeU16, writeU32 } from '../codec/integers.ts'
 import { ClosedError, SystemCallError } from './errors.ts'
@@ -18,7 +18,7 @@ const NETLINK_ADD_MEMBERSHIP = 1
 const NETLINK_DROP_MEMBERSHIP = 2
 const NETLINK_LIST_MEMBERSHIPS = 9
 
-/** Groups that a datagram's source address tells (nl_groups). */
+/** Groups that a datagram's source address can name (nl_groups). */
 const MASKED_GROUPS = 32
 
 /** Options of SOL_SOCKET. */
@@ -27,7 +27,7 @@ export const SO_RCVBUF = 8
 export const SO_SNDBUFFORCE = 32
 export const SO_RCVBUFFORCE = 33
 
-// Laid out once and written for each call, which is done with them when it returns.
+// Laid out once and written for each call, which no longer needs them when it returns.
 const kernelAddress = sockaddr()
 const address = sockaddr()
 const value = Buffer.alloc(4)
@@ -72,7 +72,7 @@ export class Endpoint {
   }
 
   join(group: number): void {
-    // by which alone it is known that something was sent to it
+    // nothing else tells that a datagram was sent to such a group
     if (group > MASKED_GROUPS) this.#setOption(SOL_NETLINK, switches.packetInfo, 1)
     this.#setOption(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
   }
@@ -95,7 +95,7 @@ export class Endpoint {
     return groups
   }
 
-  /** @throws NetlinkError for NETLINK_PKTINFO off in a group that only this tells */
+  /** @throws NetlinkError for NETLINK_PKTINFO off while the socket is in a group over 32 */
   set(name: SocketSwitch, on: boolean): void {
     const group =
       name === 'packetInfo' && !on ? this.memberships().find(each => each > MASKED_GROUPS) : undefined
@@ -147,7 +147,7 @@ export class Endpoint {
   }
 }
 
-/** struct sockaddr_nl: of the kernel. */
+/** struct sockaddr_nl: the kernel's address. */
 function sockaddr(): Buffer {
   const bytes = Buffer.alloc(12)
   writeU16(bytes, AF_NETLINK, 0)

@@ -1,4 +1,4 @@
-/** What goes wrong with a socket, rather than with bytes. */
+/** Errors of sockets; those of bytes are in codec/errors.ts. */
 import { errnoName } from '../codec/errno.ts'
 import { NetlinkError } from '../codec/errors.ts'
 import type { Message } from '../codec/message.ts'
@@ -9,7 +9,7 @@ export class SystemCallError extends NetlinkError {
   readonly code: string
   /** The errno, a positive number. */
   readonly errno: number
-  /** What was called: 'bind', 'sendto' ... */
+  /** The call: 'bind', 'sendto' ... */
   readonly syscall: string
 
   constructor(syscall: string, errno: number) {
@@ -21,8 +21,9 @@ export class SystemCallError extends NetlinkError {
 }
 
 /**
- * ENOBUFS on receiving: the socket's receive buffer was full, and messages were lost. The socket remains usable and has
- * the messages that came before the loss; the kernel says so once for any number of lost messages.
+ * ENOBUFS on receiving: the socket's receive buffer was full, and messages were lost. The socket remains
+ * usable and still has the messages that came before the loss. The kernel reports any number of lost messages
+ * once.
  */
 export class OverflowError extends NetlinkError {
   /** The errno's name. */
@@ -34,11 +35,11 @@ export class OverflowError extends NetlinkError {
 }
 
 /**
- * What was dumped changed while it was dumped, each time it was tried: messages may be missing or doubled. Only dumps with
- * `retries` fail so.
+ * The table changed during the dump, at each attempt: messages may be missing or doubled. Only dumps with
+ * `retries` fail in this way.
  */
 export class DumpInterruptedError extends NetlinkError {
-  /** How often it was tried. */
+  /** How many attempts were made. */
   readonly attempts: number
 
   constructor(attempts: number) {
@@ -49,7 +50,7 @@ export class DumpInterruptedError extends NetlinkError {
 
 /** Nothing came within the time given. */
 export class TimeoutError extends NetlinkError {
-  /** Milliseconds that were waited. */
+  /** Milliseconds that the call waited. */
   readonly timeout: number
 
   /** @param besides what came instead, if anything did */
@@ -67,8 +68,9 @@ export class ClosedError extends NetlinkError {
 }
 
 /**
- * A request was acknowledged, but the kernel sent what answers no request of the socket's: with another sequence number or port id. Only
- * on sockets that nobody has received, subscribed or sent by hand on: there it goes to who receives.
+ * A request was acknowledged, but the kernel sent messages that answer no request of the socket: with another
+ * sequence number or port id. Thrown only on sockets that were never used to receive, subscribe or send by
+ * hand; on the others such messages go to the receiver.
  */
 export class UnmatchedError extends NetlinkError {
   /** How many came. */

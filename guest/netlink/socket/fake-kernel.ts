@@ -1,6 +1,7 @@
 /**
- * A kernel side for tests, which answers with any bytes: system calls of sockets that never leave the process. Tests replace libc.ts and
- * poller.ts by it; all else is as it is for real, down to the headers and control messages that recvmsg(2) fills.
+ * A kernel side for tests, which answers with any bytes: system calls of sockets that never leave the
+ * process. Tests replace libc.ts and poller.ts by it; all else is real, down to the headers and control
+ * messages of recvmsg(2).
  */
 const EAGAIN = 11
 const EINVAL = 22
@@ -16,11 +17,11 @@ export interface Sent {
   readonly bytes: Buffer
   /** The sender: 0, the kernel, if not given. */
   readonly portId?: number
-  /** The group that it is sent to; 0, the socket alone, if not given. */
+  /** The group that it is sent to; 0, unicast, if not given. */
   readonly group?: number
 }
 
-/** One socket, and who answers on its other side. */
+/** One socket, and what answers on its other side. */
 export class FakeSocket {
   portId = 0
   readonly groups = new Set<number>()
@@ -28,16 +29,16 @@ export class FakeSocket {
   isClosed = false
   /** What has been sent to the kernel, in order. */
   readonly requests: Buffer[] = []
-  /** Called for each datagram that is sent; it answers by {@link deliver}. */
+  /** Called for each datagram that is sent; answers by {@link deliver}. */
   answer: (bytes: Buffer) => void = () => {}
-  /** Makes the next datagram when nothing is queued, as a dump does that goes on when it is read. */
+  /** Makes the next datagram when nothing is queued, as a dump does when it is read. */
   more: () => Sent | undefined = () => undefined
   readonly #queue: (Sent | 'overflow')[] = []
   onReadable: () => void = () => {}
 
   deliver(...datagrams: readonly (Sent | 'overflow')[]): void {
     this.#queue.push(...datagrams)
-    // as epoll tells: later, and of each edge
+    // as epoll reports: later, and each edge
     queueMicrotask(() => {
       if (!this.isClosed) this.onReadable()
     })
@@ -52,7 +53,7 @@ export class FakeSocket {
 export const sockets = new Map<number, FakeSocket>()
 let lastDescriptor = 1000
 let error = 0
-/** Buffers by the addresses that they are given: bits 33 and up tell which. */
+/** Buffers by their made-up addresses: bits 33 and up are the index. */
 const memory: (WeakRef<Buffer> | undefined)[] = []
 const addresses = new WeakMap<Buffer, number>()
 
@@ -67,7 +68,7 @@ function at(address: bigint): Buffer {
   return buffer.subarray(Number(address & 0x1ffffffffn))
 }
 
-/** Fills a struct msghdr; the datagram's length, or -1. */
+/** Fills a struct msghdr; returns the datagram's length, or -1. */
 function receive(fake: FakeSocket, header: Buffer): number {
   const sent = fake.next()
   if (sent === undefined) return fail(EAGAIN)
@@ -151,7 +152,7 @@ export const libc = {
       const header = headers.subarray(64 * i, 64 * (i + 1))
       const length = receive(socketOf(fd), header)
       if (length === -1) {
-        // an error that comes later is told by the next call; this side forgets none
+        // the next call reports an error that comes after a datagram
         if (error === ENOBUFS && i > 0) socketOf(fd).deliver('overflow')
         return i > 0 ? i : -1
       }
@@ -179,7 +180,7 @@ export const libc = {
 export const poller = {
   watch: (fd: number, onReadable: () => void): void => {
     socketOf(fd).onReadable = onReadable
-    // what is there already is an edge too
+    // data that is there already is an edge too
     queueMicrotask(onReadable)
   },
   unwatch: (): void => {},

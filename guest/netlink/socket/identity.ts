@@ -1,8 +1,8 @@
 let last = 0
 
 /**
- * A number that nothing else in this process has. What holds a conversation, a socket for instance, has it as a property: two of
- * them are never equal, whoever compares objects.
+ * A number that is unique in this process. Sockets, dumps and the like have it as a property, so that two of
+ * them are never equal in comparisons of objects.
  */
 export function nextIdentity(): number {
   return ++last

@@ -1,15 +1,16 @@
 /**
- * What comes to a socket: read, and given to whom it belongs. The rules, of which README.md tells users:
+ * What comes to a socket: read, and given to its owner. The rules, which README.md explains to users:
  *
- * 1. What another process sent, and what was sent to a group, is the receivers'. But the copy of a notification that a request
- *    asked for by NLM_F_ECHO, and that has its sequence number and port id, is a reply.
- * 2. Each message that the kernel sent to this socket alone is the request's, batch's or dump's that waits for its sequence number, if it
- *    carries the socket's port id, or 0 as some families leave it.
- * 3. If one ended without its answer, by its limit for instance, what comes for it is passed over, and counted. So it is with
- *    what is left of a dump.
- * 4. Bytes that are no messages make fail what the header that can still be read belongs to by 2.
- * 5. All else is the receivers', whoever asks first: {@link Inbox.receive}, a subscription. On a socket that nobody ever received on, nor
- *    sent by hand on, it makes fail whatever waits meanwhile, once the kernel acknowledges it.
+ * 1. What another process sent, and what was sent to a group, is for receivers. Exception: the copy of a
+ *    notification that a request asked for by NLM_F_ECHO, with its sequence number and port id, is a reply.
+ * 2. Each message that the kernel sent to this socket alone belongs to the request, batch or dump that waits
+ *    for its sequence number, if it carries the socket's port id, or 0 as some families leave it.
+ * 3. What comes for one that ended without its answer, by its limit for instance, is passed over and counted;
+ *    so is the rest of a dump that was left.
+ * 4. Bytes that are no messages fail the request that their header belongs to by 2.
+ * 5. All else is for receivers, the first that asks: {@link Inbox.receive} or a subscription. On a socket
+ *    that was never used to receive or to send by hand, it fails whatever waits meanwhile, once that is
+ *    acknowledged.
  */
 import { NLMSG_DONE, NLMSG_HDRLEN } from '../codec/constants.ts'
 import { isAnswer } from '../codec/error-message.ts'
@@ -30,17 +31,17 @@ import { unwatch, watch } from './poller.ts'
 import { receiveDatagram, receiveDatagrams } from './receive-buffer.ts'
 import { Wait, type WaitOptions } from './wait.ts'
 
-/** To whom messages that answer something belong. */
+/** What answers belong to: a request, a batch or a dump. */
 interface Owner {
   take(message: Message): void
   takeMalformed(sequence: number, error: MalformedError): void
 }
 
-/** Milliseconds that are read at a time, before others have their turn. */
+/** Milliseconds of reading before the event loop has a turn. */
 const SLICE = 10
-/** And how often the clock is read: after so many datagrams. */
+/** Datagrams between two looks at the clock. */
 const COUNTED = 16
-/** Datagrams that a call which never waits passes over at most. */
+/** Most datagrams that a call which never waits passes over. */
 const PASSED_OVER = 4096
 
 export class Inbox {
@@ -49,11 +50,11 @@ export class Inbox {
   readonly #trace: ((event: TraceEvent) => void) | undefined
   #isWatched = false
   #isPumpDue = false
-  /** Whether somebody has ever asked for what is no answer. */
+  /** Whether anybody has ever asked for messages that are no answers. */
   #listens = false
-  /** The subscription that reads now: nobody else may. */
+  /** The subscription that reads now; nobody else may. */
   #reader: object | undefined
-  /** What came while only requests were waited for. */
+  /** Messages that are no answers, which came while nobody received. */
   readonly #held: (Datagram | OverflowError)[] = []
   readonly #receivers = new Set<Wait<Datagram>>()
   readonly #requests = new Map<number, PendingRequest>()
@@ -61,7 +62,9 @@ export class Inbox {
   #dump: PendingDump | undefined
   readonly #ended = new EndedRequests()
   #lateAnswers = 0
-  /** Messages were lost: if what is left in the receive buffer does not answer a request, nothing will. */
+  /**
+   * Messages were lost: a request that the rest of the receive buffer does not answer will not be answered.
+   */
   #overflow: OverflowError | undefined
 
   constructor(endpoint: Endpoint, trace: ((event: TraceEvent) => void) | undefined) {
@@ -69,12 +72,12 @@ export class Inbox {
     this.#trace = trace
   }
 
-  /** What the kernel is asked for now, in words. */
+  /** The dump that has the turn, in words. */
   get dumpName(): string {
     return this.#dump?.name ?? 'dump'
   }
 
-  /** Messages that were passed over because what they answer had ended. */
+  /** Messages that were passed over because their request had ended. */
   get lateAnswers(): number {
     return this.#lateAnswers
   }
@@ -102,9 +105,9 @@ export class Inbox {
   }
 
   /**
-   * Ends a dump for who reads it, and gives the turn to the next one. What the kernel has left of it is thrown away: it makes the next
-   * part when one is read, until the last.
-   * @param limit milliseconds to read; what comes after that is thrown away as others read, and the turn is given when it has ended
+   * Ends a dump for its reader, and passes the turn on. The rest is read and thrown away: the kernel makes
+   * the next part when one is read.
+   * @param limit milliseconds to read; later reads throw the rest away, and the turn is passed on at its end
    * @returns whether it has ended
    */
   async leaveDump(pending: PendingDump, limit: number): Promise<boolean> {
@@ -129,18 +132,18 @@ export class Inbox {
     return true
   }
 
-  /** No part of what was left is there, nor is one being made. */
+  /** Nothing is left of it, in the receive buffer or in the kernel. */
   #abandon(pending: PendingDump): void {
     this.#ended.add(pending.sequence)
     pending.abandon()
   }
 
-  /** Somebody will want what is no answer. */
+  /** From now on messages that are no answers are kept for a receiver. */
   listen(): void {
     this.#listens = true
   }
 
-  /** Makes `reader` the only one who reads, until {@link stopReading}. @throws NetlinkError where another is */
+  /** Makes `reader` the only reader, until {@link stopReading}. @throws NetlinkError if there is another */
   startReading(reader: object | undefined): void {
     if (this.#reader !== undefined && this.#reader !== reader)
       throw new NetlinkError(
@@ -155,7 +158,7 @@ export class Inbox {
     if (this.#reader === reader) this.#reader = undefined
   }
 
-  /** Puts back what a reader took and did not use. */
+  /** Puts back what a reader took and did not hand out. */
   unread(datagrams: readonly Datagram[]): void {
     this.#held.unshift(...datagrams)
     for (const receiver of [...this.#receivers]) {
@@ -190,7 +193,7 @@ export class Inbox {
     for (let passed = 0; passed < PASSED_OVER; passed++) {
       const datagram = this.#read(fd)
       if (datagram === undefined || !this.#claim(datagram)) return datagram
-      // what is no answer may have come with answers
+      // others may have come together with answers
       if (this.#held.length > 0) return this.receiveNow()
     }
     this.#pumpLater()
@@ -213,7 +216,7 @@ export class Inbox {
     return []
   }
 
-  /** Lets a wait that has to wait do so; `timeout` is for those that are not told otherwise. */
+  /** Starts a wait that is not settled yet; `timeout` is the default limit. */
   arm<T>(
     wait: Wait<T>,
     expired: (timeout: number, besides: string) => TimeoutError,
@@ -231,13 +234,15 @@ export class Inbox {
     wait.arm(() => expired(limit, besides()), limit, options.signal)
   }
 
-  /** Hands out what has come, until there is no more or nobody wants any: an answer costs one call, not two. */
+  /**
+   * Hands out what has come, until there is no more or nothing waits: an answer then costs one call, not two.
+   */
   pump(): void {
     let since: number | undefined
     for (let taken = 1; !this.#endpoint.isClosed && this.#isAwaited; taken++) {
       try {
         const { fd } = this.#endpoint
-        // of several answers, several at once; of one, the reply and the acknowledgement
+        // several at once where many answers are due; for one request, its reply and acknowledgement
         const datagrams =
           this.#requests.size > 1 || this.#batches.size > 0
             ? this.#readSeveral(fd)
@@ -261,7 +266,7 @@ export class Inbox {
     }
   }
 
-  /** What still waits fails with a ClosedError; to be called before the endpoint is closed. */
+  /** Fails whatever still waits with a ClosedError; to be called before the endpoint is closed. */
   close(): void {
     if (this.#isWatched) unwatch(this.#endpoint.fd)
     this.#held.length = 0
@@ -271,7 +276,7 @@ export class Inbox {
     for (const wait of [...this.#receivers]) wait.reject(new ClosedError())
   }
 
-  /** The descriptor is edge-triggered: of what is left unread nobody would tell. */
+  /** The descriptor is edge-triggered: epoll does not report again what is left unread. */
   #pumpLater(): void {
     if (this.#isPumpDue) return
     this.#isPumpDue = true
@@ -297,7 +302,7 @@ export class Inbox {
     )
   }
 
-  /** Gives what is no answer to who waits for it first, or keeps it. */
+  /** Gives a datagram that is no answer to the first receiver that waits, or keeps it. */
   #hand(datagram: Datagram): void {
     const [receiver] = this.#receivers
     if (receiver) {
@@ -318,7 +323,7 @@ export class Inbox {
       this.#held.push(error)
   }
 
-  /** Reads a datagram and gives it to whom it belongs; undefined if there was none. */
+  /** Reads a datagram and gives it to its owner; undefined if there was none. */
   #tryRead(): Datagram | undefined {
     for (;;) {
       try {
@@ -338,19 +343,19 @@ export class Inbox {
 
   /** Undefined if there is none. */
   #readSeveral(fd: number, most?: number): Datagram[] | undefined {
-    // who traces wants to see them all
+    // a trace has to show all of them
     const isAwaited = this.#batches.size > 0 && this.#trace === undefined ? this.#acknowledge : undefined
     return this.#watchReading(() => receiveDatagrams(fd, most, isAwaited))
   }
 
-  /** Takes an acknowledgement that is one of a batch's. */
+  /** Takes an acknowledgement if it belongs to a batch. */
   readonly #acknowledge = (sequence: number, portId: number): boolean => {
     if (portId !== this.#endpoint.portId && portId !== 0) return false
     for (const batch of this.#batches) if (batch.acknowledge(sequence)) return true
     return false
   }
 
-  /** Sees what it means for requests that messages were lost, or nothing is left. */
+  /** Reads, and fails requests whose answers were lost. */
   #watchReading<T extends Datagram | Datagram[]>(read: () => T | undefined): T | undefined {
     try {
       const received = read()
@@ -363,7 +368,7 @@ export class Inbox {
       }
       return received
     } catch (error) {
-      // what was lost may be answers; what is left may be others
+      // answers may be lost, or still be in the receive buffer
       if (!(error instanceof OverflowError)) {
         this.#rejectAnswers(error)
         this.dumpTurns.reject(error)
@@ -377,14 +382,14 @@ export class Inbox {
     this.#dump?.reject(error)
   }
 
-  /** Gives a datagram to those whose messages are in it; false if it is all the receivers'. */
+  /** Gives the messages of a datagram to their owners; false if all of it is for receivers. */
   #claim(datagram: Datagram): boolean {
     if (!this.#expectsAnswers || datagram.portId !== 0) return false
     const { bytes } = datagram
     if (bytes.length < NLMSG_HDRLEN) return false
     const length = readU32(bytes, 0)
     if (align(length) < bytes.length || length > bytes.length) return this.#claimSeveral(datagram)
-    // most often there is one message in it
+    // usually it holds one message
     const owner = this.#ownerOf(bytes, 0, datagram)
     owner?.take(datagram.first())
     return owner !== undefined
@@ -402,7 +407,7 @@ export class Inbox {
     const rest: Datagram[] = []
     let start = 0
     for (const message of messages) {
-      // looked up anew for each: what one message ends, the next is no answer to
+      // looked up for each message: one may end the request that the next belongs to
       const owner = this.#ownerOf(bytes, start, datagram)
       if (owner === undefined) rest.push(datagram.part(start, start + message.length))
       else owner.take(message)
@@ -422,7 +427,7 @@ export class Inbox {
         const sequence = readU32(bytes, start + 8)
         owner.takeMalformed(sequence, error)
         isClaimed = true
-        // its acknowledgement will follow
+        // its acknowledgement is still to come
         if (this.#pendingOf(sequence) === undefined) this.#ended.add(sequence)
       }
       const length = readU32(bytes, start)
@@ -432,13 +437,13 @@ export class Inbox {
     return isClaimed
   }
 
-  /** Whose the message is that begins at `start`, by its header; undefined if it is the receivers'. */
+  /** The owner of the message at `start`, by its header; undefined if it is for receivers. */
   #ownerOf(bytes: Buffer, start: number, datagram: Datagram): Owner | undefined {
     const portId = readU32(bytes, start + 12)
     if (portId !== this.#endpoint.portId && portId !== 0) return undefined
     const sequence = readU32(bytes, start + 8)
     const pending = this.#pendingOf(sequence)
-    // the notification of a socket's own request has the request's sequence number and port id as well
+    // the notification of a socket's own request has the sequence number and port id of the request too
     if (isMulticast(datagram)) return pending?.wantsEcho(sequence) ? pending : undefined
     if (pending === undefined && this.#ended.has(sequence)) return this.#late
     return pending
@@ -462,7 +467,7 @@ export class Inbox {
   }
 }
 
-/** NETLINK_PKTINFO, which is on for sockets in groups over 32, knows the group where the mask does not. */
+/** The mask cannot name a group over 32; NETLINK_PKTINFO can, and is on for sockets in such groups. */
 function isMulticast({ groups, group = 0 }: Datagram): boolean {
   return groups !== 0 || group !== 0
 }

@@ -1,11 +1,11 @@
 /**
- * The C library's functions that the client calls. Every pointer argument is a Buffer laid out by hand: koffi passes
- * its address as it is, which costs a third of marshalling a struct. Results are declared `int` where C says
- * `ssize_t`: no netlink datagram comes near 2 GiB, and a number is cheaper than a check for bigint.
+ * The C library's functions that the client calls. Every pointer argument is a Buffer laid out by hand: koffi
+ * passes its address as it is, which is cheaper than marshalling a struct. Results are declared `int` where C
+ * has `ssize_t`: no netlink datagram comes near 2 GiB, and a number needs no check for bigint.
  */
 import koffi from 'koffi'
 
-// null: the C library that node itself runs on, be it glibc or musl
+// null: the C library of node itself, glibc or musl
 const libc = koffi.load(null)
 
 export const socket = libc.func('int socket(int, int, int)') as (
@@ -65,7 +65,7 @@ export const recvmmsg = libc.func('int recvmmsg(int, void *, uint32_t, int, void
   timeout: null,
 ) => number
 
-/** Of the calling thread only, which is node's main thread or a worker's. */
+/** Affects the calling thread only: node's main thread or a worker's. */
 export const setns = libc.func('int setns(int, int)') as (fd: number, kind: number) => number
 
 export const close = libc.func('int close(int)') as (fd: number) => number
@@ -89,8 +89,10 @@ export const epollWait = libc.func('int epoll_wait(int, void *, int, int)') as (
 /** The calling thread's errno: to be read at once after a call that returned -1. */
 export const errno = koffi.errno as () => number
 
-/** The address of a Buffer's first byte. It stays there: a Buffer's memory is outside the collected heap. */
+/**
+ * The address of a Buffer's first byte. It does not move: a Buffer's memory is outside the collected heap.
+ */
 export function addressOf(buffer: Buffer): number {
-  // user-space addresses have at most 57 bits, and what malloc returns 47: exact in a number
+  // exact in a number: user-space addresses have at most 57 bits, those of malloc 47
   return Number(koffi.address(buffer))
 }

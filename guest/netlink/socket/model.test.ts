@@ -1,6 +1,7 @@
 /**
- * Any mixture of calls, on a kernel side that answers with any bytes: 10,000 sequences (MODEL_RUNS for more). Each message carries a
- * tag, and where it turned up is compared with where the rules of inbox.ts say that it belongs.
+ * Any mixture of calls, on a kernel side that answers with any bytes; MODEL_RUNS sets the number of
+ * sequences. Each message carries a tag, and the place where it turns up is compared with the rules of
+ * inbox.ts.
  */
 import fc from 'fast-check'
 import { expect, it, vi } from 'vitest'
@@ -57,7 +58,7 @@ const strays = ['event', 'next', 'otherPort', 'group', 'highGroup', 'forged', 'm
 const garbage = ['trailing', 'length0', 'beyond', 'short'] as const
 type Item = (typeof answers)[number] | (typeof strays)[number] | (typeof garbage)[number]
 
-/** What the kernel side sends for one request; most are answered as they should be. */
+/** What the kernel side sends for one request; most answers are right. */
 const script = fc.oneof(
   {
     weight: 3,
@@ -109,14 +110,14 @@ const sequence = fc.record({
   calls: fc.array(call, { minLength: 1, maxLength: 10 }),
 })
 
-/** A request that was sent, and what is to come of it. */
+/** A request that was sent, and its expected outcome. */
 interface Exchange {
   readonly sequence: number
   readonly echo: boolean
-  /** In the order in which the kernel side sends it: tags of replies, and what it ends with. */
+  /** In the order of sending: tags of replies, and the end. */
   readonly replies: string[]
   end: 'ack' | 'refusal' | 'malformed' | undefined
-  /** Until its last message has been sent: what comes after a malformed one is passed over. */
+  /** Messages after its end or after a malformed one are passed over. */
   isClosed: boolean
   outcome: { readonly tags: readonly string[] } | { readonly reason: unknown } | undefined
 }
@@ -130,17 +131,17 @@ class World {
   readonly socket: Socket
   readonly fake: FakeSocket
   readonly exchanges: Exchange[] = []
-  /** Tags by where they must turn up: at receivers, once. */
+  /** Tags that must turn up at receivers, once. */
   readonly forReceivers: string[] = []
   readonly received: string[] = []
   readonly echoes: string[] = []
-  /** Garbage that belongs to nobody, and that which receivers got. */
+  /** Garbage that was sent without an owner, and garbage that receivers got. */
   garbageSent = 0
   garbageReceived = 0
-  /** What has been sent may be told to whatever waits. */
+  /** An UnmatchedError may report what has been sent. */
   hasStrays = false
   readonly work: Promise<void>[] = []
-  /** Who answers dumps, in the order in which they are sent, and whatever else is sent. */
+  /** What answers dumps, in the order of sending, and what answers all else. */
   readonly dumps = new Set<(request: Message) => void>()
   answer: (requests: readonly Message[]) => void = () => {}
   #tags = 0
@@ -192,7 +193,7 @@ class World {
     return { bytes: bytes(tag), ...rest }
   }
 
-  /** Makes an item, and notes what is to become of it. */
+  /** Makes an item, and notes where it has to turn up. */
   make(item: Item, exchange: Exchange | undefined): Sent {
     const sequence = exchange?.sequence ?? 0
     const isOpen = exchange !== undefined && exchange.end === undefined
@@ -256,7 +257,7 @@ class World {
         const group = item === 'group' ? 3 : 40
         if (exchange?.echo && isOpen) {
           const bytes = reply()
-          // once nobody waits for it, it is a notification as any
+          // once nobody waits for it, it is an ordinary notification
           this.echoes.push(exchange.replies.at(-1) ?? '')
           return { bytes, group }
         }
@@ -298,7 +299,7 @@ class World {
         exchanges.push(exchange)
         this.exchanges.push(exchange)
         const send = () => {
-          // what has ended meanwhile is passed over when it comes
+          // answers to a request that has ended are passed over
           const isWaiting = exchange.outcome === undefined
           for (const item of scripts[i] ?? [])
             this.fake.deliver(isWaiting ? this.make(item, exchange) : { bytes: raw(sequence) })
@@ -324,7 +325,7 @@ class World {
   }
 }
 
-/** For what has ended: nobody is to see it. */
+/** For a request that has ended: nobody is to see it. */
 const raw = (sequence: number) =>
   encodeMessage({ type: TYPE, sequence, portId: PORT }, attr.string(1, 'late'))
 
@@ -340,7 +341,7 @@ it('whatever comes goes where it belongs', { timeout: 300_000 }, async () => {
       const { socket, fake } = world
       if (listens) socket.receiveNow()
       let subscription = listens ? socket.subscribe({ fromKernel: false, signal: world.signal() }) : undefined
-      /** Reading is refused while a subscription reads, and ends with the signal. */
+      /** Receiving is refused while a subscription reads, and ends with the signal. */
       const reading = async (read: () => void | Promise<void>) => {
         try {
           await read()
@@ -498,7 +499,7 @@ it('whatever comes goes where it belongs', { timeout: 300_000 }, async () => {
 })
 
 function check(world: World, listens: boolean): void {
-  // what is for receivers comes to them, once, and nothing else does
+  // receivers get what is for them once, and nothing else
   const echoed = new Set(world.echoes)
   const received = world.received.filter(tag => !echoed.has(tag))
   expect(received.sort()).toEqual(world.forReceivers.sort())

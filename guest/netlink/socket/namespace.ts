@@ -6,13 +6,13 @@ import { errno, setns } from './libc.ts'
 const CLONE_NEWNET = 0x40000000
 
 /**
- * Runs `action` in another network namespace: what it opens belongs to that for good. Only the calling thread is there, and
- * only until `action` returns, which therefore must not be asynchronous.
+ * Runs `action` in another network namespace: sockets that it opens stay there. Only the calling thread
+ * enters it, and only until `action` returns, which therefore must not be asynchronous.
  * @param namespace a path ('/run/netns/blue', '/proc/1234/ns/net'), or a descriptor of such a file
  * @throws SystemCallError EPERM without CAP_SYS_ADMIN, EINVAL for what is no network namespace
  */
 export function inNamespace<T>(namespace: string | number, action: () => T): T {
-  // a synchronous open is done by the calling thread itself
+  // node does a synchronous open on the calling thread
   const home = openSync('/proc/thread-self/ns/net', 'r')
   try {
     const target = typeof namespace === 'string' ? openSync(namespace, 'r') : namespace

@@ -1,4 +1,4 @@
-/** What a socket can be asked to tell, and where it can be opened. */
+/** Options of sockets, and the namespaces that they are opened in. */
 import { closeSync, openSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { attr, NETLINK_ROUTE, NETLINK_USERSOCK, Socket, SystemCallError } from '../index.ts'

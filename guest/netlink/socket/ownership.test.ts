@@ -1,4 +1,4 @@
-/** To whom each datagram belongs, on a kernel side that answers with whatever it is told to. */
+/** The owner of each datagram, on a kernel side that answers as it is told. */
 import { describe, expect, it, vi } from 'vitest'
 import {
   attr,
@@ -26,7 +26,7 @@ vi.mock('./poller.ts', async () => (await import('./fake-kernel.ts')).poller)
 const TYPE = 40
 const text = (message: Message) => message.attributes().map(attribute => attribute.string())
 
-/** What the kernel side makes of one request. */
+/** How the kernel side answers one request. */
 interface Asked {
   readonly sequence: number
   readonly portId: number
@@ -88,7 +88,7 @@ describe('an answer that is none', () => {
     ])
     const results = await socket.batch([{ type: TYPE + 1 }, { type: TYPE }, { type: TYPE + 1 }])
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
-    // the acknowledgement of what failed is nobody's any more
+    // the acknowledgement of the failed request belongs to nobody
     expect(socket.receiveNow()).toBeUndefined()
   })
 
@@ -260,7 +260,7 @@ describe('nfnetlink', () => {
 })
 
 describe('turns', () => {
-  /** Refuses a second dump as the kernel does, and makes a part when the one before is read. */
+  /** Refuses a second dump as the kernel does, and makes a part when the previous one is read. */
   function openDumping(parts: number): Socket {
     let current: { asked: Asked; left: number } | undefined
     const socket = open(asked => {
@@ -310,7 +310,7 @@ describe('turns', () => {
     await expect(socket.dump({ type: 52 }, [], { timeout: 20 }).collect()).rejects.toThrow(
       `no end of the ${name} before`,
     )
-    // all else goes on
+    // the socket goes on
     expect(await socket.request({ type: TYPE })).toEqual([])
   })
 

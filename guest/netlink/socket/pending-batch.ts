@@ -12,15 +12,18 @@ import { Wait } from './wait.ts'
 export interface SentRequest {
   readonly request: BatchRequest
   readonly sequence: number
-  /** Whether the kernel acknowledges it: else it is done when the others are. */
+  /** Whether the kernel acknowledges it; if not, it is done when the others are. */
   readonly isAcknowledged: boolean
 }
 
-/** The requests of a batch: one wait for all of them, for a promise each would cost more than the kernel's answer. */
+/**
+ * The requests of a batch: one wait for all of them, because a promise for each costs more than the kernel's
+ * answer.
+ */
 export class PendingBatch extends Wait<void> {
   readonly #requests: readonly SentRequest[]
   readonly #datagram: Buffer
-  /** Of those that have any. */
+  /** The replies of the requests that have any. */
   readonly #replies = new Map<number, Message[]>()
   readonly #results: (PromiseSettledResult<Message[]> | undefined)[]
   #unanswered: number
@@ -29,7 +32,7 @@ export class PendingBatch extends Wait<void> {
   /**
    * @param requests in their order
    * @param datagram all of them as they were sent
-   * @param onEnd called once, when nothing more is to come for any
+   * @param onEnd called once, when no request waits any more
    */
   constructor(requests: readonly SentRequest[], datagram: Buffer, onEnd: () => void) {
     super(onEnd)
@@ -46,12 +49,12 @@ export class PendingBatch extends Wait<void> {
       .map(({ sequence }) => sequence)
   }
 
-  /** What came and answers nothing, in words. */
+  /** The messages that answered nothing, in words. */
   get besides(): string {
     return this.#unmatched?.error(this.#wanted).message ?? ''
   }
 
-  /** Whether the request of that number is one of these, and has no answer yet. */
+  /** Whether the request of that sequence number is in this batch and has no answer yet. */
   awaits(sequence: number): boolean {
     const index = this.#indexOf(sequence)
     return index !== -1 && this.#results[index] === undefined
@@ -77,20 +80,23 @@ export class PendingBatch extends Wait<void> {
     else replies.push(message)
   }
 
-  /** What has come for the request of that number is no message. */
+  /** The answer to the request of that sequence number is no message. */
   takeMalformed(sequence: number, error: MalformedError): void {
     const index = this.#indexOf(sequence)
     if (index !== -1 && this.#results[index] === undefined)
       this.#end(index, { status: 'rejected', reason: error })
   }
 
-  /** Something came that answers nothing. */
+  /** A datagram came that answers nothing. */
   note(datagram: Datagram): void {
     this.#unmatched ??= new Unmatched()
     this.#unmatched.add(datagram)
   }
 
-  /** The request of that number has been done. False if it is none of these, or has its answer already. */
+  /**
+   * The kernel acknowledged that sequence number. False if it is not in this batch, or has its answer
+   * already.
+   */
   acknowledge(sequence: number): boolean {
     const index = this.#indexOf(sequence)
     if (index === -1 || this.#results[index] !== undefined) return false
@@ -98,7 +104,7 @@ export class PendingBatch extends Wait<void> {
     return true
   }
 
-  /** Settles it if there is nothing to wait for. */
+  /** Settles the batch if no request waits any more. */
   endIfDone(): void {
     if (this.#unanswered === 0) this.resolve()
   }
@@ -111,7 +117,7 @@ export class PendingBatch extends Wait<void> {
     this.endIfDone()
   }
 
-  /** The results, when it has been resolved or rejected: those without an answer failed for the reason that it ended. */
+  /** The results, once it is settled: requests without an answer fail with the reason of its end. */
   async results(): Promise<PromiseSettledResult<Message[]>[]> {
     let failed: { readonly reason: unknown } | undefined
     try {

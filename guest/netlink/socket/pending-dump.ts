@@ -8,7 +8,7 @@ import { refusal } from './pending-request.ts'
 import { Unmatched } from './unmatched.ts'
 import { Wait } from './wait.ts'
 
-/** A dump that the kernel is in the middle of: what came and was not taken yet, and how it ended. */
+/** A dump in progress: the messages that were not taken yet, and its end. */
 export class PendingDump {
   readonly sequence: number
   /** 'dump of type 18, sequence number 1' */
@@ -36,7 +36,7 @@ export class PendingDump {
     return this.#isDone
   }
 
-  /** Nobody takes what comes any more, and yet it comes. */
+  /** Its reader has left, and the kernel has not ended it. */
   get isLeft(): boolean {
     return this.#onDone !== undefined
   }
@@ -46,12 +46,12 @@ export class PendingDump {
     return this.#wait !== undefined
   }
 
-  /** What came and answers nothing, in words. */
+  /** The messages that answered nothing, in words. */
   get besides(): string {
     return this.#unmatched?.error(`${this.sequence}`).message ?? ''
   }
 
-  /** Notifications with a dump's sequence number there are none of. */
+  /** A dump has no echo. */
   wantsEcho(): boolean {
     return false
   }
@@ -64,43 +64,43 @@ export class PendingDump {
       else if (!this.isLeft) this.#messages.push(message)
       this.#wait?.resolve()
     } catch (error) {
-      // it was the last message, whatever it says
+      // it was the last message, right or wrong
       this.#isDone = true
       this.reject(error)
       this.#onDone?.()
     }
   }
 
-  /** What has come for it is no message; the kernel may still go on with it. */
+  /** A part of it is no message; the kernel may still go on with it. */
   takeMalformed(_sequence: number, error: MalformedError): void {
     this.reject(error)
   }
 
-  /** Something came that answers nothing. */
+  /** A datagram came that answers nothing. */
   note(datagram: Datagram): void {
     this.#unmatched ??= new Unmatched()
     this.#unmatched.add(datagram)
   }
 
-  /** Ends it for who waits for it now or later. The kernel may still go on with it. */
+  /** Ends it for its reader, now or later. The kernel may still go on with it. */
   reject(error: unknown): void {
     this.#error ??= error
     this.#wait?.reject(error)
   }
 
-  /** What comes from now on is thrown away; `onDone` is called when the last of it has come. */
+  /** Throws away what comes from now on; `onDone` is called after the last message. */
   leave(onDone: () => void): void {
     this.#messages = []
     this.#onDone = onDone
   }
 
-  /** Nothing more will come of it, though it has not ended. */
+  /** No more messages will come, though it has not ended. */
   abandon(): void {
     this.#isDone = true
     this.#onDone?.()
   }
 
-  /** Takes what has come, and throws why nothing more will come. */
+  /** Takes what has come. @throws the reason why no more will come */
   drain(): Message[] {
     if (this.#error !== undefined) throw this.#error
     const messages = this.#messages

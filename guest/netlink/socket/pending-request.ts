@@ -8,7 +8,7 @@ import type { Datagram } from './datagram.ts'
 import { Unmatched } from './unmatched.ts'
 import { Wait } from './wait.ts'
 
-/** A request that has been sent and not been acknowledged yet, and what came for it so far. */
+/** A request that is not acknowledged yet, and its replies so far. */
 export class PendingRequest extends Wait<Message[]> {
   readonly sequence: number
   readonly #flags: number
@@ -18,7 +18,7 @@ export class PendingRequest extends Wait<Message[]> {
   #isAnswered = false
   #unmatched: Unmatched | undefined
 
-  /** @param request the message as it was sent, and the schema of its payload, by which errors name attributes */
+  /** @param request the message as it was sent; errors name attributes by the schema of its payload */
   constructor(
     sequence: number,
     flags: number,
@@ -38,12 +38,12 @@ export class PendingRequest extends Wait<Message[]> {
     return this.#isAnswered
   }
 
-  /** What came and answers nothing, in words. */
+  /** The messages that answered nothing, in words. */
   get besides(): string {
     return this.#unmatched?.error(`${this.sequence}`).message ?? ''
   }
 
-  /** Whether the sender asked for a copy of the notification, which then is a reply. */
+  /** Whether the sender asked for a copy of the notification, which is then a reply. */
   wantsEcho(): boolean {
     return (this.#flags & NLM_F_ECHO) !== 0
   }
@@ -66,12 +66,12 @@ export class PendingRequest extends Wait<Message[]> {
     }
   }
 
-  /** What has come for it is no message. */
+  /** Its answer is no message. */
   takeMalformed(_sequence: number, error: MalformedError): void {
     this.reject(error)
   }
 
-  /** Something came that answers nothing. */
+  /** A datagram came that answers nothing. */
   note(datagram: Datagram): void {
     this.#unmatched ??= new Unmatched()
     this.#unmatched.add(datagram)

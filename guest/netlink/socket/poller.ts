@@ -1,9 +1,10 @@
 /**
- * Waiting for any number of sockets on one thread: an epoll of our own whose descriptor hangs in node's event loop.
+ * Waiting for any number of sockets on one thread: an epoll instance whose descriptor is in node's event
+ * loop.
  *
- * Why an epoll inside an epoll: registered once and edge-triggered, a socket costs no system call for each wait, whereas
- * libuv's level-triggered handles cost two. Why not epoll_wait on koffi's threads: it would park one of libuv's four
- * for as long as anybody waits, need an eventfd to get it back, and cost two thread switches for each event.
+ * Registered once and edge-triggered, a socket needs no system call for each wait; libuv's level-triggered
+ * handles need two. epoll_wait on koffi's threads would occupy one of libuv's four while anybody waits, need
+ * an eventfd to wake it, and cost two thread switches for each event.
  */
 import koffi, { type node } from 'koffi'
 import { readU32, writeU32 } from '../codec/integers.ts'
@@ -42,7 +43,7 @@ export function watch(fd: number, onReadable: () => void): void {
   epoll.watched.set(fd, onReadable)
 }
 
-/** To be called before `fd` is closed. The last one takes the epoll with it: no descriptor is left behind. */
+/** To be called before `fd` is closed. With the last socket the epoll instance is closed too. */
 export function unwatch(fd: number): void {
   if (epoll === undefined || !epoll.watched.delete(fd)) return
   epollControl(epoll.fd, EPOLL_CTL_DEL, fd, null)
@@ -52,7 +53,7 @@ export function unwatch(fd: number): void {
   epoll = undefined
 }
 
-/** Somebody waits: keeps the process alive until {@link release} has been called as often. */
+/** Keeps the process alive until {@link release} has been called as often. */
 export function hold(): void {
   if (holds++ === 0) epoll?.handle.ref()
 }
@@ -73,7 +74,7 @@ function open(): Epoll {
 function dispatch(): void {
   if (epoll === undefined) return
   const count = epollWait(epoll.fd, events, EVENTS_AT_ONCE, 0)
-  // first the list, then the calls: these may watch and unwatch
+  // first collected, then called: the callbacks may watch and unwatch
   const ready: (() => void)[] = []
   for (let i = 0; i < count; i++) {
     const onReadable = epoll.watched.get(readU32(events, i * EVENT_SIZE + DATA_OFFSET))

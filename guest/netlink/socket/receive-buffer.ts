@@ -1,8 +1,8 @@
 /**
- * Receiving in one system call, whole and without copying: recvmsg(2) into two areas, first the rest of a slab, then a
- * large spill area that all sockets share. What fits into the slab is handed out as a view of it, which
- * nobody writes to again; what does not is copied together. So nothing is cut short below 4 MiB, nothing is
- * peeked at first, and a small message costs its own size.
+ * Receiving in one system call, whole and without copying: recvmsg(2) into two areas, first the rest of a
+ * slab, then a large spill area that all sockets share. What fits into the slab is handed out as a view,
+ * which nobody writes to again; what does not is copied together. So nothing below 4 MiB is cut short, no
+ * call peeks first, and a small message takes its own size only.
  */
 import { NLMSG_ERROR, NLMSG_HDRLEN } from '../codec/constants.ts'
 import { align, isLittleEndian, readS32, readU16, readU32, writeWord } from '../codec/integers.ts'
@@ -22,11 +22,12 @@ const MSG_DONTWAIT = 0x40
 /** Dumps come in datagrams of up to 32 KiB (netlink_dump() of net/netlink/af_netlink.c). */
 const LARGEST_DUMP = 32 * 1024
 const SLAB_SIZE = 4 * LARGEST_DUMP
-/** Memory that is never touched is never there: this costs addresses only. */
+/** Pages that are never touched take no memory: this costs addresses only. */
 const SPILL_SIZE = 4 * 1024 * 1024
 
-// struct msghdr, struct iovec and struct sockaddr_nl on a 64-bit machine. What changes with each call is read and written as
-// words, each of which is one instruction: offsets and sizes ending in _WORDS count those.
+// struct msghdr, struct iovec and struct sockaddr_nl on a 64-bit machine. Fields that change with each call
+// are read and written as 32-bit words, one instruction each: offsets and sizes that end in _WORDS count
+// those.
 const header = Buffer.alloc(56)
 const vectors = Buffer.alloc(32)
 const sender = Buffer.alloc(12)
@@ -41,7 +42,10 @@ const headerWords = wordsOf(header)
 const vectorWords = wordsOf(vectors)
 const senderWords = wordsOf(sender)
 
-/** Room for both control messages that a netlink socket can ask for, each a struct cmsghdr (16 bytes) and an int. */
+/**
+ * Room for both control messages that a netlink socket can ask for, each a struct cmsghdr (16 bytes) and an
+ * int.
+ */
 const control = Buffer.alloc(48)
 const CMSG_HDRLEN = 16
 
@@ -88,11 +92,13 @@ export function receiveDatagram(fd: number): Datagram | undefined {
 }
 
 /**
- * Datagrams taken at once. V8 counts their areas though nobody touches them: from 64 MiB on it would collect garbage at each
- * process's and thread's first request, which was a quarter of the time that a short program takes.
+ * Datagrams taken at once. V8 counts their areas though nobody touches them: from 64 MiB on it collects
+ * garbage at the first request of each process and thread (docs/measurements.md, Start of programs).
  */
 const SLOTS = 8
-/** From one slot's area to the next: not a power of two, or all would compete for the same lines of the cache. */
+/**
+ * From one slot's area to the next: no power of two, or all areas compete for the same lines of the cache.
+ */
 const STRIDE = SPILL_SIZE + 4096 + 64
 /** struct mmsghdr: a struct msghdr, the length received, padding. */
 const SLOT_HEADER = 64
@@ -113,11 +119,11 @@ interface Slots {
 let slots: Slots | undefined
 
 /**
- * Takes several datagrams from the socket in one system call, undefined if there is none; each is copied out of where it was
- * received. For small messages of which many are expected: a call costs more than a copy.
- * @param most at most so many, 8 if not given, which is all that is taken at once
- * @param isAwaited is asked about each acknowledgement of the kernel's, a bare one, that comes before anything else: those it says
- * true to are not among the results. Nothing is made of them, neither a copy nor objects
+ * Takes several datagrams from the socket in one system call, undefined if there is none; each is copied out
+ * of its slot. For many small messages: a call costs more than a copy.
+ * @param most most datagrams to take: 8 at most, and if not given
+ * @param isAwaited asked about each bare acknowledgement of the kernel that comes before anything else: those
+ * it returns true for are not among the results, and neither copied nor made objects
  * @throws OverflowError, SystemCallError
  */
 export function receiveDatagrams(
@@ -166,7 +172,7 @@ export function receiveDatagrams(
 /** A struct nlmsghdr, the error 0, and the request's header. */
 const ACKNOWLEDGEMENT_LENGTH = 2 * NLMSG_HDRLEN + 4
 
-/** Whether so many bytes at `start` are. */
+/** Whether the bytes at `start` are an acknowledgement of that length. */
 function isAcknowledgement(bytes: Buffer, start: number): boolean {
   return (
     readU32(bytes, start) === ACKNOWLEDGEMENT_LENGTH &&
@@ -175,10 +181,10 @@ function isAcknowledgement(bytes: Buffer, start: number): boolean {
   )
 }
 
-/** Bytes that are copied faster word by word than by a call. */
+/** Up to this size a copy word by word is faster than a call. */
 const FEW = 128
 
-/** Copies a datagram to the slab, or to a place of its own if it is large. */
+/** Copies a datagram to the slab, or to a buffer of its own if it is large. */
 function keep(
   { areas: area, areaWords }: Slots,
   start: number,
@@ -235,7 +241,7 @@ function word(words: Uint32Array, index: number): number {
   return words[index] as number
 }
 
-/** A pointer of a 64-bit machine, in the two words from `index` on. */
+/** Writes a 64-bit pointer into the two words from `index` on. */
 function setPointer(words: Uint32Array, index: number, address: number): void {
   const low = address % 0x100000000
   words[index + LOW] = low

@@ -1,18 +1,23 @@
-/** What a request is, and how it waits. */
+/** Requests, and their options. */
 import type { RequestSchema } from '../codec/attribute-path.ts'
 import type { WaitOptions } from './wait.ts'
 
-/** A request's header as far as the caller chooses it: the sequence number and the port id are the socket's. */
+/**
+ * The fields of a request's header that the caller chooses; the socket sets the sequence number and port id.
+ */
 export interface RequestHeader {
   /** nlmsg_type */
   readonly type: number
-  /** nlmsg_flags besides NLM_F_REQUEST and NLM_F_ACK, which are always set. Not NLM_F_DUMP, which {@link Socket.dump} sets. */
+  /**
+   * nlmsg_flags besides NLM_F_REQUEST and NLM_F_ACK, which are always set. Not NLM_F_DUMP, which {@link
+   * Socket.dump} sets.
+   */
   readonly flags?: number
 }
 
-/** How a request waits, and what is known of it. */
+/** How a request waits, and its schema. */
 export interface RequestOptions extends WaitOptions {
-  /** The schema of the request's payload, by which errors name the attributes they are about. */
+  /** The schema of the request's payload: errors name attributes by it. */
   readonly schema?: RequestSchema
 }
 

@@ -1,4 +1,7 @@
-/** Sockets for real, on the families every kernel has; also as an ordinary user, but for what says otherwise. */
+/**
+ * Real sockets, on the families that every kernel has. Tests that need privileges say so; the others also run
+ * as an ordinary user.
+ */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
@@ -110,7 +113,7 @@ describe('the kernel’s answers', () => {
     const request = [encodeGenericHeader({ command: 3, version: 2 }), attr.u8(1, 1)]
     const error = await socket.request({ type: GENL_ID_CTRL }, request).catch(e => e)
     expect(error).toMatchObject({
-      // what a u16 of one byte is called differs between kernels
+      // kernels differ in the error for a u16 of one byte
       code: expect.stringMatching(/^(EINVAL|ERANGE)$/),
       answer: {
         isCapped: false,
@@ -177,7 +180,7 @@ describe('waiting', () => {
 
   it('a request that is never answered: as to a socket of another process that does not', async () => {
     using socket = Socket.open(NETLINK_USERSOCK, { timeout: 20 })
-    // nobody acknowledges on this protocol: the kernel only carries messages between processes
+    // nobody acknowledges on this protocol: it only carries messages between processes
     await expect(socket.request({ type: 16 })).rejects.toThrow(/ECONNREFUSED|no answer to the request/)
   })
 

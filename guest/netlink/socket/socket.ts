@@ -27,18 +27,19 @@ const nothing: readonly Uint8Array[] = []
 /**
  * A netlink socket: netlink(7).
  *
- * Sending never blocks: the kernel handles a request before send returns, and so its answer is taken without waiting;
- * whatever really waits has a deadline. Several calls may wait at the same time, and {@link close} ends them all.
+ * Sending never blocks: the kernel handles a request before send returns, so its answer is taken without
+ * waiting. What has to wait has a deadline. Several calls may wait at the same time; {@link close} ends them
+ * all.
  *
- * Of what arrives, messages that answer a {@link request} go to it, by their sequence number; all else goes to
- * {@link receive}, in the order in which it came. All the rules are in inbox.ts.
+ * Messages that answer a {@link request} go to it, by their sequence number; all else goes to {@link
+ * receive}, in the order in which it came. All rules are in inbox.ts.
  */
 export class Socket implements Disposable, AsyncDisposable {
-  /** No other has it, in this process: two are never equal, whoever compares objects. */
+  /** Unique in this process: two sockets are never equal in comparisons of objects. */
   readonly identity: number = nextIdentity()
   /** NETLINK_ROUTE, NETLINK_GENERIC ... */
   readonly protocol: number
-  /** Milliseconds that calls wait where they are not told otherwise. */
+  /** Milliseconds that calls wait by default. */
   timeout: number
   readonly #endpoint: Endpoint
   readonly #inbox: Inbox
@@ -56,8 +57,8 @@ export class Socket implements Disposable, AsyncDisposable {
   /**
    * Opens and binds a socket.
    * @param protocol NETLINK_ROUTE, NETLINK_GENERIC ... : the third argument of socket(2)
-   * @throws SystemCallError EPROTONOSUPPORT where the kernel has no such protocol, EADDRINUSE for a port id that is
-   * taken, EPERM for groups that need privileges and for other namespaces
+   * @throws SystemCallError EPROTONOSUPPORT where the kernel has no such protocol, EADDRINUSE for a port id
+   * that is taken, EPERM for groups that need privileges and for other namespaces
    */
   static open(protocol: number, options: SocketOptions = {}): Socket {
     const socket = new Socket(protocol, options)
@@ -79,7 +80,7 @@ export class Socket implements Disposable, AsyncDisposable {
     return socket
   }
 
-  /** The descriptor, to hand to a child process for instance; it remains the socket's own. */
+  /** The descriptor, to hand to a child process for instance; the socket still owns it. */
   get fd(): number {
     return this.#endpoint.fd
   }
@@ -90,27 +91,30 @@ export class Socket implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Answers that came after what they answer had ended, by its limit or signal for instance: they are passed over, for whoever receives
-   * would take them for something else. A trace shows them.
+   * Answers that came after their request had ended, by its limit or signal for instance. They are passed
+   * over, because a receiver would take them for something else; a trace shows them.
    */
   get lateAnswers(): number {
     return this.#inbox.lateAnswers
   }
 
-  /** Whether it has been closed: all but {@link close} then throws a ClosedError. */
+  /** Whether it has been closed: then all but {@link close} throws a ClosedError. */
   get isClosed(): boolean {
     return this.#endpoint.isClosed
   }
 
   /**
-   * bind(2), which {@link open} has done once: again to join other groups by mask; those not in it are left.
+   * bind(2), as {@link open} does: again to join other groups by mask; groups that are not in the mask are
+   * left.
    * @throws SystemCallError EINVAL for another port id than it has
    */
   bind(options: Pick<SocketOptions, 'portId' | 'groups'> = {}): void {
     this.#endpoint.bind(options.portId ?? this.portId, options.groups ?? 0)
   }
 
-  /** NETLINK_ADD_MEMBERSHIP. @throws SystemCallError EINVAL for a group that the protocol does not have, EPERM */
+  /**
+   * NETLINK_ADD_MEMBERSHIP. @throws SystemCallError EINVAL for a group that the protocol does not have, EPERM
+   */
   join(group: number): void {
     this.#endpoint.join(group)
   }
@@ -152,21 +156,21 @@ export class Socket implements Disposable, AsyncDisposable {
 
   /**
    * Sends bytes as they are, as one datagram. When it returns, the kernel has handled the messages in it.
-   * @param to the kernel if not given; null gives no address at all, as send(2) and write(2) do, which makes a
-   * difference to the kernel's checks of privileges (netlink_capable())
-   * @throws SystemCallError ECONNREFUSED where nobody has the port id, EMSGSIZE, EPERM; EAGAIN where another process's
-   * receive buffer is full
+   * @param to the kernel if not given; null gives no address at all, as send(2) and write(2) do, which makes
+   * a difference to the kernel's checks of privileges (netlink_capable())
+   * @throws SystemCallError ECONNREFUSED where nobody has the port id, EMSGSIZE, EPERM; EAGAIN where another
+   * process's receive buffer is full
    */
   send(bytes: Uint8Array, to?: Destination | null): void {
-    // the answers are for who receives
+    // the answers are for a receiver
     this.#inbox.listen()
     this.#transmit(bytes, to)
   }
 
   /**
-   * The next datagram that is no answer to a {@link request}. What is there already is taken at once; only else it waits.
+   * The next datagram that is no answer to a {@link request}: at once if there is one, else after a wait.
    * @throws TimeoutError, ClosedError, the signal's reason
-   * @throws OverflowError when messages were lost; the next call goes on with what there is
+   * @throws OverflowError when messages were lost; the next call continues with what is left
    */
   async receive(options: WaitOptions = {}): Promise<Datagram> {
     this.#inbox.startReading(undefined)
@@ -174,7 +178,8 @@ export class Socket implements Disposable, AsyncDisposable {
   }
 
   /**
-   * The next datagram that is no answer to a {@link request} if it is there already, else undefined. Never waits.
+   * The next datagram that is no answer to a {@link request} if it is there already, else undefined. Never
+   * waits.
    * @throws OverflowError, ClosedError
    */
   receiveNow(): Datagram | undefined {
@@ -183,7 +188,8 @@ export class Socket implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Datagrams that are there already and no answers to a {@link request}, several for one system call; none if there are none. Never waits.
+   * The datagrams that are there already and are no answers to a {@link request}, several for one system
+   * call; an empty list if there are none. Never waits.
    * @throws OverflowError, ClosedError
    */
   receiveReady(): Datagram[] {
@@ -191,19 +197,20 @@ export class Socket implements Disposable, AsyncDisposable {
     return this.#inbox.receiveReady()
   }
 
-  /** The next sequence number: from 1 on, never 0, which notifications of the kernel's own often have. */
+  /** The next sequence number: from 1 on, never 0, which the kernel's own notifications often have. */
   nextSequence(): number {
     this.#sequence = this.#sequence === 0xffffffff ? 1 : this.#sequence + 1
     return this.#sequence
   }
 
   /**
-   * Sends one request and collects the replies to it until the kernel's acknowledgement, which is asked for and is not
-   * among them. With NLM_F_ECHO the copy of the notification is a reply.
+   * Sends one request with NLM_F_ACK and collects the replies until the acknowledgement, which is not among
+   * them. With NLM_F_ECHO the copy of the notification is a reply.
    * @param parts what follows the header: a family's own header, attributes made by `attr`
    * @throws KernelError when the kernel refuses it
    * @throws OverflowError when the receive buffer overflowed meanwhile, so that the answer may be lost
-   * @throws MalformedError for an answer that is no message, UnmatchedError when messages came that answer nothing
+   * @throws MalformedError for an answer that is no message, UnmatchedError when messages came that answer
+   * nothing
    * @throws SystemCallError of sending, TimeoutError, ClosedError, the signal's reason
    */
   async request(
@@ -230,12 +237,14 @@ export class Socket implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Sends several requests in one datagram, which the kernel handles in their order, one after the other, whether those before
-   * succeeded or not. Of nfnetlink's batches (NETLINK_NETFILTER) all between NFNL_MSG_BATCH_BEGIN and END succeeds or none, and those two
-   * are not acknowledged: they have no replies when the others are done.
-   * @returns a result for each, in their order: its replies, or the reason why it failed, as {@link request} would throw it
-   * @throws SystemCallError of sending: EMSGSIZE where all together are larger than the send buffer. Answers to some
-   * hundreds of requests fill a receive buffer of the usual size: then the results of those without an answer are OverflowErrors
+   * Sends several requests in one datagram. The kernel handles them in order, one after the other, whether
+   * the previous ones succeeded or not. In nfnetlink's batches (NETLINK_NETFILTER) all requests between
+   * NFNL_MSG_BATCH_BEGIN and END succeed or none; those two are not acknowledged, and are done without
+   * replies when the others are.
+   * @returns a result for each, in order: its replies, or what {@link request} would throw
+   * @throws SystemCallError of sending: EMSGSIZE where the datagram is larger than the send buffer. The
+   * answers to some hundreds of requests fill a receive buffer of the usual size: then the results without an
+   * answer are OverflowErrors
    * @throws the signal's reason, if it is aborted already
    */
   async batch(
@@ -273,12 +282,13 @@ export class Socket implements Disposable, AsyncDisposable {
   }
 
   /**
-   * A dump: the messages that answer a request with NLM_F_DUMP. It is sent when the result is iterated or collected, after the
-   * socket's other dumps have ended. Iterating throws what {@link request} throws, and DumpInterruptedError.
+   * A dump: the messages that answer a request with NLM_F_DUMP. It is sent when the result is iterated or
+   * collected, after the socket's other dumps have ended. Iterating throws what {@link request} throws, and
+   * DumpInterruptedError.
    *
    *     for await (const message of socket.dump({ type: RTM_GETLINK }, [ifinfomsg])) ...
    *
-   * A family that knows no dumps and answers with one message and an acknowledgement is no problem.
+   * A family without dumps, which answers with one message and an acknowledgement, works too.
    */
   dump(header: RequestHeader, parts: readonly Uint8Array[] = [], options: DumpOptions = {}): Dump {
     const socket = this
@@ -293,9 +303,9 @@ export class Socket implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Subscribes to what comes without being asked for: joins the groups at once, and reads as the result is iterated. From its first
-   * event on until it ends, or until waiting for one fails, it alone reads: {@link receive} and other subscriptions throw. Requests go on
-   * as ever.
+   * Subscribes to notifications: joins the groups at once, and reads as the result is iterated. From its
+   * first event until its end, or until a wait fails, it is the only reader: {@link receive} and other
+   * subscriptions throw. Requests are not affected.
    * @throws SystemCallError of joining, EPERM for instance
    */
   subscribe(options: SubscriptionOptions = {}): Subscription {
@@ -318,7 +328,7 @@ export class Socket implements Disposable, AsyncDisposable {
     })
   }
 
-  /** Closes it, at any time: what still waits fails with a ClosedError. Closing twice is no error. */
+  /** Closes it at any time: whatever still waits fails with a ClosedError. Closing twice is no error. */
   close(): void {
     if (this.isClosed) return
     this.#inbox.close()
@@ -333,7 +343,7 @@ export class Socket implements Disposable, AsyncDisposable {
     this.close()
   }
 
-  /** A request with the next sequence number. */
+  /** Sends a request with the next sequence number. */
   #sendRequest(
     { type, flags = 0 }: RequestHeader,
     parts: readonly Uint8Array[],
@@ -345,14 +355,17 @@ export class Socket implements Disposable, AsyncDisposable {
   }
 
   #transmit(bytes: Uint8Array, to?: Destination | null): void {
-    // who is told of what is sent is told only of what could be
+    // a trace shows only what could be sent
     if (this.isClosed) throw new ClosedError()
     this.#trace?.({ direction: 'sent', bytes, portId: to?.portId ?? 0 })
     this.#endpoint.send(bytes, to)
   }
 }
 
-/** NFNL_MSG_BATCH_BEGIN and END of include/uapi/linux/netfilter/nfnetlink.h: no kernel before 6.10 acknowledges them. */
+/**
+ * NFNL_MSG_BATCH_BEGIN and END of include/uapi/linux/netfilter/nfnetlink.h: no kernel before 6.10
+ * acknowledges them.
+ */
 function isBatchMark(protocol: number, type: number): boolean {
   return protocol === NETLINK_NETFILTER && (type === NLMSG_MIN_TYPE || type === NLMSG_MIN_TYPE + 1)
 }

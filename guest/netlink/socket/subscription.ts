@@ -9,27 +9,30 @@ import type { WaitOptions } from './wait.ts'
 
 /** What a subscription hands out, told apart by `kind`. */
 export type SubscriptionEvent =
-  /** A message, and the datagram it came in: sender, group, network namespace. */
+  /** A message, and its datagram: sender, group, network namespace. */
   | { readonly kind: 'message'; readonly message: Message; readonly datagram: Datagram }
-  /** Messages were lost between the event before and the one after: whoever keeps a state has to read it anew. */
+  /**
+   * Messages were lost between the previous event and the next: a copy of the kernel's state has to be read
+   * again.
+   */
   | { readonly kind: 'lost'; readonly error: OverflowError }
-  /** Bytes that are no messages. The kernel sends none, but with `fromKernel: false` anybody may. */
+  /** Bytes that are no messages. The kernel sends none, but with `fromKernel: false` any process may. */
   | { readonly kind: 'malformed'; readonly error: MalformedError; readonly datagram: Datagram }
 
-/** What to subscribe to. The time limit is for the wait for each event; Infinity is what a monitor wants. */
+/** What to subscribe to. The time limit is for each event; a monitor uses Infinity. */
 export interface SubscriptionOptions extends WaitOptions {
-  /** Groups to join at once and to leave at the end, those that the socket was in before excepted. */
+  /** Groups to join at once and to leave at the end, except those that the socket was in before. */
   readonly groups?: readonly number[]
   /**
-   * Whether datagrams of other processes are passed over, which anybody may send to a port id: true if not given, but for
-   * NETLINK_USERSOCK, where only processes speak.
+   * Whether to pass over datagrams of other processes, which any process may send to a port id. True if not
+   * given, except on NETLINK_USERSOCK, where all datagrams come from processes.
    */
   readonly fromKernel?: boolean
 }
 
 /** The parts of a socket that a subscription needs. */
 interface Receiver {
-  /** @throws NetlinkError when another reads */
+  /** @throws NetlinkError if there is another reader */
   start(reader: object): void
   stop(reader: object): void
   receive(options: WaitOptions): Promise<Datagram>
@@ -37,12 +40,13 @@ interface Receiver {
 }
 
 /**
- * All that comes to a socket and is no answer to a request, as an async iterator that goes on after messages were lost, and says so.
- * It reads as it is iterated: what waits, waits in the kernel. Ends by leaving the loop, {@link return} or `await using`; a
- * deadline, a signal and closing the socket make {@link next} fail as they do with `receive`, and a later `next` is tried anew.
+ * All that comes to a socket and is no answer to a request, as an async iterator that reports lost messages
+ * and goes on. It reads as it is iterated: unread messages stay in the kernel. It ends when the loop is left,
+ * by {@link return} or `await using`. A deadline, a signal and closing the socket make {@link next} fail as
+ * `receive` does; a later `next` tries again.
  */
 export class Subscription implements AsyncIterableIterator<SubscriptionEvent, undefined>, AsyncDisposable {
-  /** No other has it, in this process: two are never equal, whoever compares objects. */
+  /** Unique in this process: two subscriptions are never equal in comparisons of objects. */
   readonly identity: number = nextIdentity()
   readonly #receiver: Receiver
   readonly #options: WaitOptions
@@ -55,7 +59,7 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
   #messages: Message[] = []
   #position = 0
   #isEnded = false
-  /** Ends the wait of a call when the subscription ends. */
+  /** Ends waiting calls when the subscription ends. */
   readonly #end = new AbortController()
   /** The last of the calls that wait. */
   #last: Promise<unknown> | undefined
@@ -73,11 +77,11 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
     this.#onEnd = onEnd
   }
 
-  /** What is there already is taken without waiting. */
+  /** The next event, without waiting if it is there already. */
   next(): Promise<IteratorResult<SubscriptionEvent, undefined>> {
-    // an async function for each message would cost as much as all else
+    // an async function for each message costs as much as all else
     const isFree = this.#last === undefined && !this.#isEnded && !this.#options.signal?.aborted
-    // also where there is always more without waiting
+    // the event loop needs a turn also while there is always more
     const isDue = isTurnDue(SMALL)
     const value = isFree && !isDue ? this.#takeReady() : undefined
     return value === undefined ? this.#queue(isDue) : Promise.resolve({ done: false, value })
@@ -131,7 +135,9 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
     return { done: true, value: undefined }
   }
 
-  /** The next datagram; undefined when it has been ended meanwhile, and then the datagram is others'. */
+  /**
+   * The next datagram; undefined if the subscription has ended meanwhile: then the datagram stays for others.
+   */
   async #wait(): Promise<Datagram | undefined> {
     const { signal: own } = this.#end
     const signal = this.#options.signal ? AbortSignal.any([own, this.#options.signal]) : own
@@ -145,7 +151,7 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
     return undefined
   }
 
-  /** Of the messages of a datagram the next, else the first event of the next datagram, if it has one. */
+  /** The next message of the current datagram, else the first event of the next datagram that has one. */
   #takeReady(): SubscriptionEvent | undefined {
     const next = this.#take()
     if (next !== undefined) return next
@@ -154,7 +160,7 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
     this.#nextDatagram++
     if (this.#fromKernel && datagram.portId !== 0) return undefined
     try {
-      // most often the only one
+      // usually the only one
       const message = datagram.first()
       if (align(message.length) >= datagram.length) return { kind: 'message', message, datagram }
       this.#messages = datagram.messages()
@@ -167,7 +173,7 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
     return this.#take()
   }
 
-  /** Ends it: groups that were joined for it are left. */
+  /** Ends it, and leaves the groups that were joined for it. */
   async return(): Promise<IteratorResult<SubscriptionEvent, undefined>> {
     if (!this.#isEnded) {
       this.#isEnded = true
@@ -179,7 +185,7 @@ export class Subscription implements AsyncIterableIterator<SubscriptionEvent, un
     return { done: true, value: undefined }
   }
 
-  /** Of the datagram that is read now the messages that were not handed out. */
+  /** The messages of the current datagram that were not handed out. */
   #unreadPart(): Datagram[] {
     if (this.#datagram === undefined || this.#position >= this.#messages.length) return []
     const read = this.#messages.slice(0, this.#position)

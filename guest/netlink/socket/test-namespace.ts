@@ -1,10 +1,10 @@
-/** A network namespace for tests: nothing in it but the loopback device, and nothing outside changes. */
+/** A network namespace for tests: it has the loopback device only, and nothing outside changes. */
 import { closeSync, openSync } from 'node:fs'
 import koffi from 'koffi'
 import { inNamespace } from './namespace.ts'
 
 const CLONE_NEWNET = 0x40000000
-// glibc's unshare is of the calling thread, as the system call is
+// glibc's unshare affects the calling thread, as the system call does
 const unshare = koffi.load(null).func('int unshare(int)') as (flags: number) => number
 
 export class TestNamespace implements Disposable {
@@ -14,7 +14,7 @@ export class TestNamespace implements Disposable {
   constructor() {
     const home = openSync('/proc/thread-self/ns/net', 'r')
     try {
-      // back to where it was when it is made
+      // the thread returns to its own namespace afterwards
       this.fd = inNamespace(home, () => {
         if (unshare(CLONE_NEWNET) !== 0) throw new Error('unshare: no permission')
         return openSync('/proc/thread-self/ns/net', 'r')
@@ -24,7 +24,7 @@ export class TestNamespace implements Disposable {
     }
   }
 
-  /** As the path that other processes on this machine know it by, for `nsenter --net=`. */
+  /** Its path for other processes on this machine, for `nsenter --net=`. */
   get path(): string {
     return `/proc/${process.pid}/fd/${this.fd}`
   }
@@ -34,7 +34,7 @@ export class TestNamespace implements Disposable {
   }
 }
 
-/** Whether the tests that need one can run: as root, and outside of sandboxes that forbid it. */
+/** Whether namespaces can be made: as root, and outside of sandboxes that forbid it. */
 export const canMakeNamespaces = (() => {
   try {
     new TestNamespace()[Symbol.dispose]()

@@ -3,10 +3,10 @@ import type { Message } from '../codec/message.ts'
 import type { Datagram } from './datagram.ts'
 import { UnmatchedError } from './errors.ts'
 
-/** Messages that are kept to be shown; all are counted. */
+/** Messages that are kept for the error's text; all are counted. */
 const SHOWN = 16
 
-/** What came from the kernel while something waited, answered nothing, and had nobody else to go to. */
+/** Messages of the kernel that came while something waited, answered nothing, and have no receiver. */
 export class Unmatched {
   readonly #messages: Message[] = []
   #count = 0
@@ -24,7 +24,7 @@ export class Unmatched {
     }
   }
 
-  /** Why what waited for the sequence number `wanted` has failed, though it was acknowledged. */
+  /** The error of a request that was acknowledged; `wanted` is its sequence number. */
   error(wanted: string): UnmatchedError | MalformedError {
     return this.#malformed ?? new UnmatchedError(this.#messages, this.#count, wanted)
   }

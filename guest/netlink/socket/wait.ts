@@ -1,11 +1,14 @@
-// kept before a test can replace them
+// kept from before any test can replace them
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { TimeoutError } from './errors.ts'
 import { hold, release } from './poller.ts'
 
-/** How long a call may wait, and what ends it. */
+/** How long a call may wait, and the signal that ends it. */
 export interface WaitOptions {
-  /** Milliseconds until the call fails with a TimeoutError; by default the socket's. Infinity waits for ever. */
+  /**
+   * Milliseconds until the call fails with a TimeoutError; the socket's timeout by default. Infinity means no
+   * limit.
+   */
   readonly timeout?: number
   /** Ends the wait: the call fails with the signal's reason. */
   readonly signal?: AbortSignal
@@ -15,9 +18,9 @@ export interface WaitOptions {
 const LONGEST_TIMER = 2 ** 31 - 1
 
 /**
- * One value that is to come: settled once, by whichever is first of the value, an error, the deadline and the signal.
- * One that is settled before {@link arm} costs neither a timer nor a listener, and one whose {@link outcome} is taken then
- * no promise either.
+ * A value that is to come: settled once, by the first of the value, an error, the deadline and the signal. If
+ * it is settled before {@link arm}, no timer and no listener are made; if {@link outcome} is taken after
+ * that, no promise either.
  */
 export class Wait<T> {
   readonly #onEnd: () => void
@@ -32,7 +35,7 @@ export class Wait<T> {
     this.#onEnd = onEnd
   }
 
-  /** The value, or a promise of it as long as it is not settled. @throws what it was rejected with */
+  /** The value, or a promise of it while it is not settled. @throws what it was rejected with */
   outcome(): T | Promise<T> {
     if (this.#error !== undefined) throw this.#error.reason
     if (this.#isSettled) return this.#value as T
@@ -56,7 +59,7 @@ export class Wait<T> {
     this.#promise?.reject(reason)
   }
 
-  /** Starts the clock and keeps the process alive; `expired` makes what it is rejected with at its deadline. */
+  /** Starts the deadline and keeps the process alive; `expired` makes the error for the deadline. */
   arm(expired: () => TimeoutError, timeout: number, signal: AbortSignal | undefined): void {
     const expire = () => this.reject(expired())
     const abort = () => this.reject(signal?.reason)
