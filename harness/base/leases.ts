@@ -15,7 +15,10 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 
-/** Milliseconds after which a process of another system counts as dead without a sign of life. */
+/**
+ * Milliseconds without a sign of life after which another system's process counts as dead, and between two
+ * signs.
+ */
 const SILENCE = 300_000
 const SIGN = 60_000
 
