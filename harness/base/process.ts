@@ -73,7 +73,10 @@ export async function runTool(
   return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr, all: result.all }
 }
 
-/** As {@link runTool}, for tools that must succeed: a non-zero exit is a MachineryError with the tool's output. */
+/**
+ * As {@link runTool}, for tools that must succeed: a non-zero exit is a MachineryError with the tool's
+ * output.
+ */
 export async function runToolOrFail(
   command: string,
   args: readonly string[],

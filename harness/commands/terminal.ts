@@ -27,7 +27,10 @@ export function followForeground(listener: (isForeground: boolean) => void): () 
   }
 }
 
-/** @param stat the text of proc(5)'s stat: fields 5 (process group) and 8 (that of the terminal's foreground, -1 without one) */
+/**
+ * @param stat the text of proc(5)'s stat: fields 5 (process group) and 8 (that of the terminal's foreground,
+ *   -1 without one)
+ */
 export function isForeground(stat: string): boolean {
   const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(') ') + 2).split(' ')
   return foreground === '-1' || foreground === group

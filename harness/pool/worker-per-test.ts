@@ -20,8 +20,9 @@ import { WorkerEvents } from './worker-events.ts'
 type Filter = (request: RpcRequest) => RpcRequest | undefined
 
 /**
- * A worker that runs each *test* in a guest of its own (`vm.isolate: 'test'`), for tests that taint or crash the kernel.
- * One guest collects the file; then each test runs in a new one, with the others filtered out. To Vitest it is one file.
+ * A worker that runs each *test* in a guest of its own (`vm.isolate: 'test'`), for tests that taint or crash
+ * the kernel. One guest collects the file; then each test runs in a new one, with the others filtered out. To
+ * Vitest it is one file.
  */
 export class PoolWorkerPerTest extends WorkerEvents implements PoolWorker {
   readonly #options: PoolOptions

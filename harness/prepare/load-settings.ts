@@ -98,7 +98,7 @@ function isCommonJs(file: string): boolean {
   }
 }
 
-/** Whether the error is one that a TypeScript compiler would not have. */
+/** Whether the error may come from what Node's type stripping lacks. */
 function isShortOfTypeScript(error: unknown): boolean {
   if (error instanceof SyntaxError) return true
   const falls = ['ERR_MODULE_NOT_FOUND', 'ERR_UNSUPPORTED_DIR_IMPORT', 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX']

@@ -52,7 +52,10 @@ const moduleFolder = v.union([
      * A shell command to run before make in the built copy, with KERNELDIR and the like set: './configure'.
      */
     prepare: v.optional(v.string()),
-    /** A target of the folder's own Makefile, which calls the kernel's build itself. Default: kbuild's own `modules`. */
+    /**
+     * A target of the folder's own Makefile, which calls the kernel's build itself. Default: kbuild's own
+     * `modules`.
+     */
     target: v.optional(v.string()),
     /** Variables on make's command line: `{ CONFIG_FOO: 'm' }`. */
     make: v.optional(variables),
