@@ -122,7 +122,7 @@ describe('a source of guests', () => {
   test('goes on with a new template when the one it has does not restore', async () => {
     const source = new Restores(spec, delivery, progress)
     await source.prepare()
-    // Damaged after the check, with size and date as in the manifest.
+    // Damaged after it was checked, with size and date as in the manifest.
     const { atime, mtime } = statSync(saved.state)
     writeFileSync(saved.state, Buffer.alloc(statSync(saved.state).size))
     utimesSync(saved.state, atime, mtime)
