@@ -6,8 +6,8 @@ export interface Option {
 }
 
 /**
- * The options of a kernel's configuration or of a fragment. In a fragment a line `# from 6.1 on` or `# up to
- * 5.10` (both inclusive) applies to the options below it, up to the next empty line.
+ * The options of a kernel's configuration or of a fragment. In a fragment a line `# from 6.1 on` or
+ * `# up to 5.10` (both inclusive) applies to the options below it, up to the next empty line.
  * @param series the kernel's, `6.1`; without it such lines have no effect
  */
 export function parseOptions(text: string, series?: string): Option[] {

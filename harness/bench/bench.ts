@@ -398,8 +398,8 @@ async function fromSource(): Promise<void> {
 }
 
 /**
- * The client library beside libmnl in one guest, with a table of its own; the same as `npm run
- * bench:netlink`.
+ * The client library beside libmnl in one guest, with a table of its own; the same as
+ * `npm run bench:netlink`.
  */
 async function netlink(): Promise<void> {
   const program = path.join(ownFolder, 'guest/netlink/bench/bench.ts')

@@ -1,6 +1,7 @@
 /**
- * What each kind of fault is reported as; harness/fixtures/verdicts makes them happen. `npm run faults [--
- * KERNEL [DEBUG-KERNEL]] [--write FILE]` writes docs/faults.md; fault-table.e2e.test.ts checks the same rows.
+ * What each kind of fault is reported as; harness/fixtures/verdicts makes them happen.
+ * `npm run faults [-- KERNEL [DEBUG-KERNEL]] [--write FILE]` writes docs/faults.md; fault-table.e2e.test.ts
+ * checks the same rows.
  */
 import { writeFileSync } from 'node:fs'
 import os from 'node:os'

@@ -6,10 +6,11 @@ import type { KernelLogRecord } from '../guest/kernel-log.ts'
 const PING_EVERY = 3_000
 const PING_LIMIT = 10_000
 /**
- * Milliseconds that a file may go on after an oops in a kernel thread, for which others may wait for ever.
+ * Milliseconds that a file may go on after an oops in a workqueue's worker, for which others may wait for
+ * ever.
  */
 const OOPS_LIMIT = 5_000
-/** The first line of an oops, and the lines by which a kernel thread's is known. */
+/** The first line of an oops, the line that only one of a workqueue's worker has, and the last line. */
 const oops = /^(?:BUG: unable to handle|BUG: kernel NULL pointer|Oops: |general protection fault)/
 const ofWorkqueue = /^Workqueue: /
 const endOfReport = /^---\[ end trace /

@@ -44,8 +44,8 @@ const moduleFolder = v.union([
     /** The folder whose Kbuild or Makefile lists the modules. */
     dir: v.string(),
     /**
-     * Files and folders outside of it that its build reads, relative to the project's folder: `['include',
-     * '../common']`.
+     * Files and folders outside of it that its build reads, relative to the project's folder:
+     * `['include', '../common']`.
      */
     sources: v.optional(v.array(v.string())),
     /**

@@ -65,9 +65,10 @@ export function qemuArguments(config: MachineConfig): string[] {
 
 const processors: Readonly<Record<Accelerator, string>> = {
   kvm: 'host',
-  // Without ERMS, FSRM and CPUID 7.1, which make kernel and libc copy by `rep movsb` and clear by `rep
-  // stosb`: emulation runs these byte by byte (docs/measurements.md, QEMU's options). All or none: memmove()
-  // of 5.10 and 6.1 is wrong on a processor with FSRM and without ERMS, and these kernels do not boot.
+  // Without ERMS, FSRM and CPUID 7.1, which make kernel and libc copy by `rep movsb` and clear by
+  // `rep stosb`: emulation runs these byte by byte (docs/measurements.md, QEMU's options). All or none:
+  // memmove() of 5.10 and 6.1 is wrong on a processor with FSRM and without ERMS, and these kernels do not
+  // boot.
   tcg: 'max,erms=off,fsrm=off,level-func7=0',
 }
 

@@ -14,8 +14,8 @@ export async function wantedOptions(flavour: Flavour, series: string): Promise<O
 }
 
 /**
- * Configures a kernel tree with the wanted options and their dependencies. All else is off, as in `make
- * tinyconfig`, options of later versions too.
+ * Configures a kernel tree with the wanted options and their dependencies. All else is off, as in
+ * `make tinyconfig`, options of later versions too.
  * @throws MachineryError that names every option that the kernel does not accept
  */
 export async function configure(tree: string, wanted: readonly Option[], name: string): Promise<void> {
