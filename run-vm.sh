@@ -1,28 +1,28 @@
 #!/bin/sh
-# The front door: installs what is missing (system packages, npm dependencies), then runs the command line in
-# harness/cli.ts with the pinned Node. Quiet and quick when everything is there; `--setup-only` stops after set-up.
-# Exit status 3: the machine could not be set up (the others: see README.md).
+# Installs what is missing (system packages, npm dependencies), then runs the command line in harness/cli.ts
+# with the pinned Node. Prints nothing if nothing is missing; `--setup-only` stops after set-up. Exit status
+# 3: the machine could not be set up (the others: see README.md).
 set -eu
 
 here=$(dirname -- "$(readlink -f -- "$0")")
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/netlink-vmtest
 log=$cache/setup.log
 
-# Whether a kernel may be built from its source: one is named in the arguments, or in the project's settings. Who runs
-# Debian's own kernels only is not made to install what that takes.
+# Whether a kernel may be built from source: one is named in the arguments or in the project's settings.
+# Otherwise the tools for that are not installed.
 builds_kernels() {
 	case " $* " in *minimal-[0-9]* | *debug-[0-9]*) return 0 ;; esac
-	# The nearest settings upwards are the project's, as in harness/prepare/settings.ts.
+	# The nearest settings upwards are the project's, as in harness/prepare/load-settings.ts.
 	project=$PWD
 	while [ ! -e "$project/netlink-vmtest.config.ts" ] && [ "$project" != / ]; do project=$(dirname -- "$project"); done
 	settings=$project/netlink-vmtest.config.ts
 	[ -e "$settings" ] || settings=$here/netlink-vmtest.config.ts
-	# The default matrix is where the settings' defaults are.
+	# The default matrix is among the settings' defaults.
 	case " $* " in *' --matrix '*) defaults=$here/harness/prepare/settings.ts ;; *) defaults= ;; esac
 	grep -qsE "['\"](minimal|debug)-[0-9]" "$settings" $defaults
 }
 
-# Answers with the Debian packages that are missing. Tools are looked for by name: where they come from is no matter.
+# Prints the missing Debian packages. Tools are searched by name, wherever they come from.
 missing_packages() {
 	if [ "$from_source" = yes ]; then
 		for tool in flex bison bc perl; do
@@ -36,15 +36,15 @@ missing_packages() {
 	command -v strip >/dev/null || echo binutils
 	command -v make >/dev/null || echo make
 	command -v xz >/dev/null || echo xz-utils
-	# For the guests.
+	# For guests.
 	command -v ip >/dev/null || echo iproute2
-	# The kernel's objtool is linked with it.
+	# The kernel's objtool needs it.
 	[ -e /usr/lib/x86_64-linux-gnu/libelf.so.1 ] || echo libelf1
-	# /bin/busybox may as well be the dynamically linked one, which cannot run in the guest.
+	# By package: /bin/busybox may be the dynamic one, which cannot run in guests.
 	dpkg-query -W -f '${db:Status-Status}' busybox-static 2>/dev/null | grep -qx installed || echo busybox-static
 }
 
-# npm writes .package-lock.json last, so one that is newer than ours is a complete installation that the user made.
+# npm writes .package-lock.json last: if it is newer than ours, the user has made a complete installation.
 npm_is_current() {
 	cmp -s "$here/package-lock.json" "$here/node_modules/.installed-lock" && return
 	[ ! -e "$here/node_modules/.installed-lock" ] &&
@@ -56,7 +56,7 @@ fail() {
 	exit 3
 }
 
-# step TITLE COMMAND...: runs it with its output in the log, and says how long it took.
+# step TITLE COMMAND...: runs it with its output in the log, and prints the time that it took.
 step() {
 	title=$1
 	shift
@@ -91,7 +91,7 @@ install_packages() {
 			printf 'Missing: %s. Run %s? [Y/n] ' "$packages" "$command" >&2
 			read -r answer || answer=n
 			case $answer in '' | [Yy]*) ;; *) fail "Nothing was installed. To do it yourself, run: $command" ;; esac
-			# The password is asked for here: step gives apt no terminal.
+			# Asks for the password here: apt has no terminal in step.
 			sudo -v || fail "sudo did not work. As root, run: ${command#sudo }"
 		elif ! sudo -n true 2>/dev/null; then
 			fail "missing: $packages. sudo wants a password and there is no terminal to ask at. Run: $command"
@@ -99,10 +99,10 @@ install_packages() {
 		sudo='sudo -n'
 	fi
 
-	# A fresh container has no package lists. (apt-cache would do, but finds fault only when it knows none of several.)
+	# A fresh container has no package lists. (Not apt-cache: it fails only if it knows none of the packages.)
 	apt-get -qq --simulate install $packages >/dev/null 2>&1 || step 'apt-get update' apt update || true
 	step "install $packages" apt install --no-install-recommends -y $packages && return
-	# Lists so old that the archive has newer files by now.
+	# The lists may be older than the archive.
 	if grep -qE 'Failed to fetch|Unable to fetch' "$log"; then
 		step 'apt-get update' apt update || true
 		step "install $packages" apt install --no-install-recommends -y $packages && return
@@ -129,8 +129,8 @@ from_source=no
 ! builds_kernels "$@" || from_source=yes
 if [ -n "$(missing_packages)" ] || ! cmp -s "$here/package-lock.json" "$here/node_modules/.installed-lock"; then
 	mkdir -p "$cache" || fail "cannot write to $cache: set XDG_CACHE_HOME to a folder you own"
-	# One set-up at a time; another one that waited here finds everything done. apt does not get the lock's descriptor:
-	# it may start services. npm does, so that the lock lasts as long as it, whatever becomes of this shell.
+	# One set-up at a time; one that waited here finds everything done. apt does not get the lock's descriptor,
+	# because it may start services. npm does, so that the lock lasts until npm ends, even after this shell.
 	(
 		if ! flock -n 9; then
 			echo 'waiting for another run that is setting up' >&2
@@ -145,7 +145,7 @@ if [ -n "$(missing_packages)" ] || ! cmp -s "$here/package-lock.json" "$here/nod
 fi
 
 [ "${1-}" != --setup-only ] || exit 0
-# Stripping the types of our files and compiling them and Vitest is a quarter of a second of every run: Node keeps what comes of it.
-# An environment that says where has its way.
+# Node caches stripped and compiled files, which makes the start of a run quicker (docs/measurements.md, Start
+# of a run). An existing NODE_COMPILE_CACHE is kept.
 export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE-$cache/compiled}"
 exec "$here/node_modules/.bin/node" "$here/harness/cli.ts" "$@"

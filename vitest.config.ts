@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
-/** The harness's own tests, on the host. The suites in guests have projects of their own (harness/prepare/project.ts). */
+/**
+ * The harness's own tests, on the host. The suites in guests have projects of their own
+ * (harness/prepare/project.ts).
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -9,12 +12,12 @@ export default defineConfig({
           name: 'unit',
           include: ['{harness,guest,kernel,images}/**/*.test.ts'],
           exclude: ['**/*.vm.test.ts', '**/*.e2e.test.ts'],
-          // A limit for what hangs, not a measure: machines are noisy, and the fuzzers take seconds on an idle one.
+          // A limit against hangs only: the fuzzers take seconds, and longer on a busy machine.
           testTimeout: 60_000,
         },
       },
       {
-        // Real virtual machines and downloads: few, and one after another, for each wants both cores.
+        // Real virtual machines and downloads: one file at a time, because each uses all cores.
         test: {
           name: 'vm',
           include: ['{harness,guest,kernel,images}/**/*.{vm,e2e}.test.ts'],

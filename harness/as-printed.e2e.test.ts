@@ -1,4 +1,6 @@
-/** The documents' listings as printed are known-bad modules: the suites must fail them, for the reasons that are known. */
+/**
+ * The documents' listings as printed are known-bad modules: the suites must fail them for the known reasons.
+ */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -8,7 +10,7 @@ import { runCli } from './fixtures/cli.ts'
 
 const asPrinted = ['--modules', path.join(ownFolder, 'kernel/modules/as-printed')]
 
-/** Vitest's JSON report, as far as it is used here. */
+/** The used part of Vitest's JSON report. */
 interface Report {
   testResults: { assertionResults: { fullName: string; status: string; failureMessages: string[] }[] }[]
 }
@@ -34,7 +36,7 @@ test('nlhello, nlexample and genlexample fail, each for its own reasons', async 
   expect(failure('type 18: ERROR EOPNOTSUPP')).toContain('AssertionError')
   // genlexample: without a policy the attribute is refused, so that the value stays 0
   expect(failure('UPD+ACK of 1:')).toContain('AssertionError')
-  // and what is right in the listings passes
+  // and what the listings do right passes
   expect(tests.filter(each => each.status === 'passed').length).toBeGreaterThan(10)
 })
 
@@ -44,7 +46,7 @@ test('nlcustom: an unprivileged message with pid 0 is the end of the kernel, rep
     cwd: ownFolder,
   })
   expect(stdout).toMatch(/× unprivileged with pid 0: the machine goes on/)
-  // The stack overflows where it happens to; now and then that is where not even the panic can be said.
+  // Where the stack overflows is chance; sometimes it is where the panic cannot be printed.
   expect(stdout).toMatch(/GuestLost: (kernel panic: |the guest reset itself )/)
   expect(stdout).toContain('Entering: custom_nl_receive_message')
   expect(stdout).toMatch(/tests 0 passed, 1 failed/)

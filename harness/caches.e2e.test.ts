@@ -1,4 +1,7 @@
-/** What a guest has, and what tests in it say, is a matter of its own run: not of what the cache has seen before. */
+/**
+ * What a guest has, and what its tests say, depends on its own run alone, not on earlier contents of the
+ * cache.
+ */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { execa } from 'execa'
@@ -13,10 +16,10 @@ let root: string
 let env: { XDG_CACHE_HOME: string }
 
 beforeAll(async () => {
-  // On the cache's own disk, so that a kernel need not be copied.
+  // On the cache's own file system, so that kernels can be hard links.
   root = mkdtempSync(`${cacheRoot()}-caches-`)
   env = { XDG_CACHE_HOME: path.join(root, 'cache') }
-  // A cache that has the kernel and nothing else.
+  // A cache with the kernel alone.
   expect(await runCli(['build', ...kernel], { cwd: ownFolder })).toMatchObject({ status: 0 })
   const ours = path.join(env.XDG_CACHE_HOME, 'netlink-vmtest')
   mkdirSync(ours, { recursive: true })
@@ -25,7 +28,7 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-/** A project with one module, which says this when it is loaded. */
+/** A project with one module, which logs this when it is loaded. */
 function project(name: string, module: string, greeting: string): string {
   const folder = path.join(root, name)
   mkdirSync(path.join(folder, 'src'), { recursive: true })
@@ -65,7 +68,7 @@ test.each(['first', 'second', 'nlexample'])('%s', name => {
   return folder
 }
 
-/** Which of the modules could be loaded, and said hello; and all files of the guest. */
+/** Which modules could be loaded and what they logged, and all files of the guest. */
 async function look(cwd: string): Promise<{ tests: string[]; files: string }> {
   const { stdout: report } = await runCli([...kernel, '--reporter=verbose'], { cwd, env })
   const everything = `{ find / /run /tmp /dev/shm -xdev -exec stat -c '%A %s %N' {} +
@@ -81,14 +84,14 @@ test('the same verdicts and the same files with an empty cache and after other m
   expect(fresh.tests).toEqual(['✓ first', '× second', '× nlexample'])
   expect(fresh.files).toMatch(/modules\/first\.ko$/m)
 
-  // The same names with other content, and modules that this project does not have.
+  // The same names with other content, and modules of other names.
   const other = project('other', 'first', 'goodbye')
   expect((await look(other)).tests).toEqual(['× first', '× second', '× nlexample'])
   const examples = await runCli(['run', ...kernel, 'suites/hello'], { cwd: ownFolder, env })
   expect(examples.status).toBe(0)
   expect(await look(mine)).toEqual(fresh)
 
-  // A module that has another name now.
+  // A renamed module.
   for (const file of ['first.c', 'Kbuild']) rmSync(path.join(mine, 'src', file))
   project('mine', 'second', 'hello')
   const renamed = await look(mine)

@@ -40,7 +40,7 @@ async function until<T>(what: string, probe: () => T | undefined): Promise<T> {
 }
 
 beforeAll(async () => {
-  // Kernel, modules, image and template: what the first run makes, so that the tests' own limits are for the tests.
+  // Kernel, modules, image and template are made here, so that the tests' own limits are for the tests.
   const { status, stderr } = await runCli(['build', '--kernel', label])
   expect(stderr).not.toContain('error')
   expect(status).toBe(0)
@@ -132,7 +132,7 @@ describe('the README', () => {
       0,
     )
     const prune = ['kernels', 'prune', '--days', '400', '--gigabytes', '1000']
-    // What runs that were killed have left goes first.
+    // First removes what killed runs have left.
     await runCli(prune)
     const pruned = await runCli(prune)
     expect(pruned.stdout).toBe('nothing to remove')
@@ -197,7 +197,7 @@ describe('a guest that is lost', () => {
 
   test('by the end of QEMU, which is no fault of the module: exit status 3', async () => {
     const run = startCli(['blocks'])
-    // Not by iterating: leaving the loop would close the stream that the report goes to.
+    // Not by iterating: leaving the loop would close the report's stream.
     await new Promise<void>(resolve =>
       run.stdout.on('data', data => String(data).includes('blocking') && resolve()),
     )
@@ -226,7 +226,7 @@ describe('nothing outlives a run', () => {
 describe('what the machine or its user does', () => {
   const cli = path.join(ownFolder, 'harness/cli.ts')
   const kernels = `${process.execPath} ${cli} kernels`
-  /** What bash says of it, which has PIPESTATUS. */
+  /** Runs a script in bash, which has PIPESTATUS. */
   const bash = async (script: string, env: NodeJS.ProcessEnv = {}) => {
     const cwd = path.join(import.meta.dirname, 'fixtures/project')
     const options = { cwd, env: { NO_COLOR: '1', CI: 'true', VITEST: undefined, ...env } }
@@ -409,7 +409,7 @@ describe('what cannot be done is said in a line or two', () => {
     const folder = project({
       'netlink-vmtest.config.ts': "export default { suites: ['*.test.ts'], modules: 'm' }",
       'm/Kbuild': 'obj-m := mine.o\n',
-      // one that no cache has
+      // in no cache
       'm/mine.c': `#include <linux/module.h>\nMODULE_DESCRIPTION("${bin}");\nMODULE_LICENSE("GPL");\n`,
     })
     const { status, stdout, stderr } = await runCli(['passes'], { cwd: folder, env: { PATH: bin } })

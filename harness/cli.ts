@@ -12,16 +12,16 @@ import { loadSettings, projectRoot } from './prepare/load-settings.ts'
 exitOnSignals()
 exitOnLostOutput()
 
-// What nobody caught says nothing of the kernels under test: not status 1, which Node would give it.
+// Node ends with status 1 on an uncaught exception, which here means that a kernel under test failed.
 process.on('uncaughtException', error => process.exit(report(error)))
 
-// It is this process's (run-vm.sh): what it starts, tests' programs on the host among them, has its own ways.
+// run-vm.sh sets it for this process, not for its children.
 if (process.env.NODE_COMPILE_CACHE === path.join(cacheRoot(), 'compiled'))
   delete process.env.NODE_COMPILE_CACHE
 
 onWait(name => void process.stderr.write(`  waiting for another run that is busy with ${name}\n`))
 
-/** A value that is given once: of two, one would be ignored. */
+/** An option that may be given once: a second value would replace the first unnoticed. */
 function once(value: string, earlier: string | undefined): string {
   if (earlier !== undefined) throw new InvalidArgumentError(`It was given before, as ${earlier}.`)
   return value
@@ -156,10 +156,10 @@ try {
 } catch (error) {
   process.exitCode = report(error)
 }
-// A write that failed is told by then.
+// Wait for both streams: a failed write is reported by then.
 for (const stream of [process.stdout, process.stderr])
   await new Promise<void>(resolve => stream.write('', () => resolve()))
-// Vitest may leave handles behind that would keep this process alive.
+// Vitest can leave handles open that would keep this process alive.
 process.exit()
 
 function amount(text: string): number {

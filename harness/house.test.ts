@@ -1,4 +1,4 @@
-/** The linter keeps the order of the rooms (docs/architecture.md): a wrong import is put into a copy, and refused. */
+/** The linter keeps the order of the rooms (docs/architecture.md): it refuses a wrong import in a copy. */
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -13,7 +13,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(copy, { recursive: true }))
 
-/** What the linter says of these files, by their paths and contents. */
+/** The linter's messages for these files, given by path and content. */
 async function lint(files: Readonly<Record<string, string>>): Promise<string> {
   for (const [file, content] of Object.entries(files)) {
     mkdirSync(path.dirname(path.join(copy, file)), { recursive: true })

@@ -1,4 +1,4 @@
-/** What can be in an initramfs; everything belongs to root. */
+/** An entry of an initramfs; all are owned by root. */
 export type CpioEntry =
   | { readonly type: 'file'; readonly path: string; readonly mode: number; readonly content: Uint8Array }
   | { readonly type: 'directory'; readonly path: string; readonly mode: number }
@@ -14,8 +14,9 @@ export type CpioEntry =
 const formats = { file: 0o100000, directory: 0o040000, link: 0o120000, 'character-device': 0o020000 } as const
 
 /**
- * An archive in the "newc" format that the kernel unpacks (Documentation/driver-api/early-userspace/buffer-format.rst).
- * Reproducible: entries sorted by path, missing parent folders added, inode numbers counted, all times 0.
+ * An archive in the "newc" format that the kernel unpacks
+ * (Documentation/driver-api/early-userspace/buffer-format.rst). Reproducible: entries sorted by path, inode
+ * numbers counted, all times 0. Missing parent folders are added.
  */
 export function cpioArchive(entries: readonly CpioEntry[]): Buffer {
   const all = new Map<string, CpioEntry>()
@@ -73,7 +74,8 @@ function encodeRaw(entry: {
   content: Uint8Array
 }): Uint8Array[] {
   const name = Buffer.from(`${entry.name}\0`)
-  // magic, ino, mode, uid, gid, nlink, mtime, filesize, devmajor, devminor, rdevmajor, rdevminor, namesize, check
+  // magic, ino, mode, uid, gid, nlink, mtime, filesize, devmajor, devminor, rdevmajor, rdevminor, namesize,
+  // check
   const numbers = [
     entry.inode,
     entry.mode,

@@ -12,31 +12,31 @@ const vitest = path.dirname(fileURLToPath(import.meta.resolve('vitest/package.js
 const require =
   "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);"
 
-/** In place of koffi where a bundle imports it: see there. */
+/** Replaces koffi in bundles; native-koffi.ts says why. */
 const nativeKoffi = { koffi: './guest/agent/native-koffi.ts' }
 
 /** A file of a bundle: its path in the guest and its bytes. */
 export interface BundledFile {
   readonly path: string
   readonly content: Uint8Array
-  /** Permission bits; 0o644 where not given. */
+  /** Permission bits; default 0o644. */
   readonly mode?: number
 }
 
-/** What was bundled, and the files that it was made of. */
+/** Bundled files and their inputs. */
 export interface Bundle {
   readonly files: readonly BundledFile[]
-  /** Relative to this project's own folder. */
+  /** Paths relative to this project's folder. */
   readonly inputs: readonly string[]
 }
 
-/** The documents' programs, by their names on the PATH of guests. */
+/** The documents' programs, by their names on the guests' PATH. */
 const programs = ['change', 'event', 'resolve', 'genl-change', 'genl-event', 'custom']
 
 /**
- * Agent, worker and Vitest as the guest runs them: a few files without node_modules. One build with code splitting
- * over the worker *and* Vitest's public entries, so that what a test imports from 'vitest' are the instances that
- * the worker runs with. Laid out below .../vitest/dist/, which Vitest's stack filter hides.
+ * Bundles agent, worker and Vitest for guests, which have no node_modules. One build with code splitting over
+ * the worker *and* Vitest's public entries, so that a test imports from 'vitest' the worker's own instances.
+ * The files lie below .../vitest/dist/, which Vitest's stack filter hides.
  */
 export async function bundleGuestRuntime(): Promise<Bundle> {
   const dist = `${guestPaths.packages}/vitest/dist`
@@ -59,7 +59,7 @@ export async function bundleGuestRuntime(): Promise<Bundle> {
     outExtension: { '.js': '.mjs' },
     chunkNames: `${dist.slice(1)}/chunks/[name]-[hash]`,
     legalComments: 'none',
-    // Only vite/module-runner is wanted in the guest; these are behind options that have no meaning there.
+    // Guests only need vite/module-runner; these belong to options that have no meaning there.
     external: [
       'vite',
       'rolldown',
@@ -87,20 +87,20 @@ export async function bundleGuestRuntime(): Promise<Bundle> {
       ),
     },
   ]
-  // esbuild itself by its package, for its output may be another one's.
+  // esbuild's package too: another version may write other output.
   return { files, inputs: [...Object.keys(result.metafile.inputs), 'node_modules/esbuild/package.json'] }
 }
 
-/** This project's own package as guests have it. */
+/** This project's own package in guests. */
 export interface GuestPackage {
-  /** Where it lies: named after its content, so that code of another version is never taken for it. */
+  /** Its folder, named after its content, so that versions are never confused. */
   readonly folder: string
   readonly files: readonly BundledFile[]
 }
 
 /**
- * The package that tests import in the guest beside vitest, with this project's client library and test helpers, and the
- * programs. Delivered at run time, so that editing them does not make a new image.
+ * Bundles what tests import in the guest beside vitest (client library, test helpers) and the programs.
+ * Delivered at run time, so that a change needs no new image.
  */
 export async function bundleGuestPackage(): Promise<GuestPackage> {
   const common = {
@@ -111,7 +111,7 @@ export async function bundleGuestPackage(): Promise<GuestPackage> {
     platform: 'node',
     target: 'node24',
     alias: nativeKoffi,
-    // the same bytes whatever tsconfig.json lies there
+    // the same bytes whatever tsconfig.json is near
     tsconfigRaw: { compilerOptions: { strict: true } },
     logLevel: 'silent',
   } as const
@@ -128,8 +128,8 @@ export async function bundleGuestPackage(): Promise<GuestPackage> {
       chunkNames: '[name]-[hash]',
       external: ['vitest'],
     }),
-    // Each a script that needs nothing else, in CommonJS: the suites start them often, and node's loader of ES modules
-    // takes a tenth of a second of each start in an emulated guest.
+    // Each program is one CommonJS script: suites start them often, and node's loader of ES modules would
+    // slow down each start (docs/measurements.md, Programs in guests).
     build({
       ...common,
       entryPoints: programs.map(name => ({

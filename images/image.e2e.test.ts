@@ -1,4 +1,4 @@
-/** What a project adds to its guests: in-tree modules and programs of this machine. */
+/** A project's additions to its guests: in-tree modules and programs of this machine. */
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -8,7 +8,7 @@ import { leastMemory } from '../harness/prepare/settings.ts'
 import { hostLabel } from '../kernel/provide.ts'
 import { startFlag } from './precompiled.ts'
 
-/** A project whose configuration has this as `image`, and as `vm`. */
+/** A project whose configuration has this `image` and `vm`. */
 function project(image: object, vm: object = {}): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))

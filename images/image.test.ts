@@ -31,7 +31,7 @@ test('every part of an image is part of its name, and the same parts are one ima
   expect(await image({}, [], ['./tool'])).toBe(changed)
   expect(await image()).toBe(plain)
 
-  // This machine's own tools, replaced: a busybox is one more byte.
+  // Replaces this machine's tools; the busybox has one more byte.
   const bin = path.join(root, 'bin')
   mkdirSync(bin)
   copyFileSync(findTool('busybox') ?? '', path.join(bin, 'busybox'))

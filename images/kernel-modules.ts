@@ -6,23 +6,23 @@ import { runToolOrFail } from '../harness/base/process.ts'
 import { requireTool, ToolMissing } from '../harness/base/tools.ts'
 import { moduleInfo } from './modinfo.ts'
 
-/** The kernel as far as its own modules go. */
+/** The parts of a kernel that concern its own modules. */
 export interface ModuleSource {
   readonly label: string
-  /** What `uname -r` says in it. */
+  /** `uname -r` in it. */
   readonly release: string
-  /** Its `lib/modules/RELEASE`, with .ko, .ko.xz ... below; undefined where all is built in. */
+  /** Its `lib/modules/RELEASE`, with .ko, .ko.xz ... below; undefined if all is built in. */
   readonly moduleTree: string | undefined
-  /** Where it was built; only the list of built-in modules is looked for there. */
+  /** Where it was built, for the list of built-in modules. */
   readonly build: { readonly output: string }
 }
 
-/** The drivers that the guest cannot do without. */
+/** The drivers that a guest needs. */
 const drivers = ['virtio_pci', 'virtio_console']
 
 /**
- * What people who work on netlink want to have: virtual links, the monitor of netlink traffic, and what tells of
- * sockets. Some 500 kB of an image with all that they need. A kernel that lacks one has it built in, or not at all.
+ * Modules for work on netlink: virtual links, the monitor of netlink traffic, and diagnosis of sockets. One
+ * that a kernel lacks is built in, or left out.
  */
 const usual = [
   ...['dummy', 'veth', 'ifb', '8021q', 'nlmon'],
@@ -30,28 +30,28 @@ const usual = [
   'nfnetlink',
 ]
 
-/** A module as it goes into the image. */
+/** A module in an image. */
 interface Module {
-  /** Below `lib/modules/RELEASE`, not compressed: `kernel/drivers/net/veth.ko`. */
+  /** Its uncompressed path below `lib/modules/RELEASE`: `kernel/drivers/net/veth.ko`. */
   readonly place: string
   readonly content: Buffer
   readonly aliases: readonly string[]
-  /** Names of all that must be loaded before, each after those that it needs itself. */
+  /** Names of all modules that must be loaded before it, in this order. */
   readonly needs: readonly string[]
 }
 
-/** In-tree modules, and what modprobe and init read beside them. Paths are below `lib/modules/RELEASE`. */
+/** In-tree modules, and the lists that modprobe and init read. Paths are below `lib/modules/RELEASE`. */
 export interface KernelModules {
   readonly files: readonly { readonly path: string; readonly content: Buffer }[]
-  /** Paths of the drivers to be loaded at boot, in this order. */
+  /** Paths of the drivers to load at boot, in this order. */
   readonly drivers: readonly string[]
 }
 
 /**
- * The kernel's own modules that go into its image, with all that they need, modules.dep and modules.alias: what
- * they need and which names they answer to they say themselves, for nobody has run depmod for a kernel that is not installed.
- * @param wanted modules beside the usual ones, spelled with - or _
- * @throws UsageError that names a wanted module that the kernel does not have
+ * The in-tree modules of an image with their dependencies, modules.dep and modules.alias. Dependencies and
+ * aliases come from the modules themselves: depmod has not run for a kernel that is not installed.
+ * @param wanted modules beside the usual ones, with - or _ in their names
+ * @throws UsageError that names a module that the kernel does not have
  */
 export async function kernelModules(kernel: ModuleSource, wanted: readonly string[]): Promise<KernelModules> {
   const files = moduleFiles(kernel.moduleTree)
@@ -73,7 +73,7 @@ export async function kernelModules(kernel: ModuleSource, wanted: readonly strin
     files: [
       { path: 'modules.dep', content: Buffer.from(dependencyLines(modules)) },
       { path: 'modules.alias', content: Buffer.from(aliasLines(modules)) },
-      // that modprobe is content with what needs no loading
+      // so that modprobe accepts built-in ones
       ...(builtIn === undefined ? [] : [{ path: 'modules.builtin', content: Buffer.from(builtIn) }]),
       ...[...modules.values()].map(({ place, content }) => ({ path: place, content })),
     ],
@@ -81,36 +81,36 @@ export async function kernelModules(kernel: ModuleSource, wanted: readonly strin
   }
 }
 
-/** A module that is not the kernel's own, where it lies in guests. */
+/** A module under test, at its place in guests. */
 export interface ForeignModule {
   /** An absolute path. */
   readonly place: string
   readonly content: Buffer
 }
 
-/** What modprobe has to know of modules that are not the kernel's own. */
+/** What modprobe must know about modules under test. */
 export interface ModuleIndex {
-  /** Lines for modules.dep and modules.alias, to stand before the kernel's. */
+  /** Lines for modules.dep and modules.alias, to be put before the kernel's. */
   readonly dependencies: string
   readonly aliases: string
-  /** The kernel's own modules that they need, by paths below `lib/modules/RELEASE`. */
+  /** The in-tree modules that they need, by paths below `lib/modules/RELEASE`. */
   readonly inTree: readonly { readonly path: string; readonly content: Buffer }[]
-  /** By its name, the places of all that must be loaded before a module, in this order. */
+  /** By module name, the places of all modules that must be loaded before it, in this order. */
   readonly needs: ReadonlyMap<string, readonly string[]>
-  /** By its name, what a module needs and nobody has. */
+  /** By module name, its dependencies that do not exist. */
   readonly missing: ReadonlyMap<string, readonly string[]>
 }
 
 /**
- * What modules that were built for a kernel need, and which names they answer to: modpost has written both into them.
- * @param foreign by their names as the kernel has them
+ * Dependencies and aliases of modules built for a kernel, which modpost has written into them.
+ * @param foreign by their names in the kernel
  */
 export async function moduleIndex(
   kernel: Pick<ModuleSource, 'moduleTree'>,
   foreign: ReadonlyMap<string, ForeignModule>,
 ): Promise<ModuleIndex> {
   const files = new Map(moduleFiles(kernel.moduleTree))
-  // One of the same name takes the place of the kernel's.
+  // A module under test replaces an in-tree one of the same name.
   for (const name of foreign.keys()) files.delete(name)
   const { modules, add, missing } = collector(kernel.moduleTree, files, foreign)
   for (const name of foreign.keys()) await add(name)
@@ -126,9 +126,9 @@ export async function moduleIndex(
 }
 
 /**
- * One of the kernel's own modules with what it needs, in the order of loading, by paths below `lib/modules/RELEASE`; none where it
- * is built in.
- * @returns undefined where the kernel does not have it
+ * An in-tree module with its dependencies, in the order of loading, by paths below `lib/modules/RELEASE`;
+ * empty if it is built in.
+ * @returns undefined if the kernel does not have it
  */
 export async function treeModule(
   kernel: ModuleSource,
@@ -143,7 +143,7 @@ export async function treeModule(
   })
 }
 
-/** Collects modules with what they need: the kernel's own by their files, and foreign ones. */
+/** Collects modules with their dependencies: in-tree ones by their files, and foreign ones. */
 function collector(
   moduleTree: string | undefined,
   files: ReadonlyMap<string, string>,
@@ -177,12 +177,12 @@ function collector(
   return { modules, add, missing }
 }
 
-/** File and module names differ in these two; the kernel always says _. */
+/** A module's name in the kernel: `-` of file names is `_` there. */
 function canonical(name: string): string {
   return name.replaceAll('-', '_')
 }
 
-/** The files of a tree by the names of their modules. */
+/** A tree's module files, by module name. */
 function moduleFiles(moduleTree: string | undefined): ReadonlyMap<string, string> {
   const files = new Map<string, string>()
   if (moduleTree === undefined) return files
@@ -193,7 +193,7 @@ function moduleFiles(moduleTree: string | undefined): ReadonlyMap<string, string
   return files
 }
 
-/** modules.builtin, a path a line; undefined where there is none. */
+/** modules.builtin, one path per line; undefined if there is none. */
 function builtInList({ moduleTree, build }: ModuleSource): string | undefined {
   const file = [moduleTree, build.output]
     .map(folder => path.join(folder ?? '', 'modules.builtin'))
@@ -209,7 +209,7 @@ function placesOf(names: readonly string[], modules: ReadonlyMap<string, Module>
   return names.flatMap(name => modules.get(name)?.place ?? [])
 }
 
-/** As depmod writes it: what is to be loaded first stands last. */
+/** modules.dep as depmod writes it: the module to load first comes last. */
 function dependencyLines(modules: ReadonlyMap<string, Module>): string {
   return [...modules.values()]
     .map(
@@ -256,7 +256,7 @@ async function readModule(file: string): Promise<Buffer> {
 /** Node has no xz. */
 async function unpackXz(file: string): Promise<Buffer> {
   for (const tool of ['xz', 'base64']) requireTool(tool)
-  // The status is that of base64, which does not know whether it got all.
+  // A pipeline's status is that of base64, which does not notice that xz failed.
   const script = '{ xz -dc "$1" || echo "status $?" >&2; } | base64 -w0'
   const { stdout, stderr } = await runToolOrFail('sh', ['-c', script, 'sh', file], { timeout: 30_000 })
   if (stderr !== '') throw new Error(stderr)

@@ -3,9 +3,9 @@ import { MachineryError } from '../harness/base/errors.ts'
 import { runTool } from '../harness/base/process.ts'
 
 /**
- * The shared libraries of a program, as the loader of this machine finds them, and the loader; none for a program that is
- * statically linked or not for this machine.
- * @throws MachineryError that names a library which is not there
+ * The shared libraries of a program, as this machine's loader finds them, and the loader; none for a static
+ * program or one of another architecture.
+ * @throws MachineryError that names a missing library
  */
 export async function librariesOf(program: string): Promise<string[]> {
   const { stdout } = await runTool('ldd', [program], { timeout: 10_000 })
@@ -14,12 +14,12 @@ export async function librariesOf(program: string): Promise<string[]> {
   return [...stdout.matchAll(/(?:=> |^\s*)(\/\S+) \(0x/gm)].map(match => match[1] as string).sort()
 }
 
-/** Whether the loader looks into a folder without being told to: by ld.so.cache, ld.so.conf or LD_LIBRARY_PATH. */
+/** Whether the loader searches a folder by default, without ld.so.cache, ld.so.conf or LD_LIBRARY_PATH. */
 export function isUsualFolder(folder: string): boolean {
   return /^(\/usr)?\/lib(64)?(\/x86_64-linux-gnu)?$/.test(folder)
 }
 
-/** Whether a file is in ELF, and so may need libraries. */
+/** Whether a file is in ELF format, and so may need libraries. */
 export function isElf(file: string): boolean {
   const fd = openSync(file, 'r')
   try {

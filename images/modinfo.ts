@@ -1,15 +1,18 @@
 /**
- * What a module says of itself: the section .modinfo of its ELF file, `name=value` strings with a NUL behind each
- * (MODULE_INFO of include/linux/moduleparam.h).
+ * The section .modinfo of a module's ELF file: `name=value` strings, each with a final NUL (MODULE_INFO of
+ * include/linux/moduleparam.h).
  */
 
-/** sh_name, sh_offset and sh_size of an Elf64_Shdr (elf.h); e_shoff, e_shentsize, e_shnum and e_shstrndx of an Elf64_Ehdr. */
+/**
+ * sh_name, sh_offset and sh_size of an Elf64_Shdr (elf.h); e_shoff, e_shentsize, e_shnum and e_shstrndx of an
+ * Elf64_Ehdr.
+ */
 const SECTION = { name: 0, offset: 24, size: 32 }
 const HEADER = { sections: 40, sectionSize: 58, sectionCount: 60, namesIndex: 62 }
 
 /**
- * The values of each name, in the order of the file: `alias`, `depends`, `license` ...
- * @throws RangeError for what is no 64-bit ELF file or is cut short
+ * The values of each name (`alias`, `depends`, `license` ...), in the order of the file.
+ * @throws RangeError for a file that is not 64-bit ELF, or is truncated
  */
 export function moduleInfo(file: Buffer): ReadonlyMap<string, readonly string[]> {
   const ELFCLASS64 = 2

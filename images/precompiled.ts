@@ -3,31 +3,30 @@ import path from 'node:path'
 import { cached, contentKey } from '../harness/base/cache.ts'
 import { runToolOrFail } from '../harness/base/process.ts'
 
-/** A script for node, as CommonJS that loads nothing but what node brings along, in ASCII. */
+/** A script for node: CommonJS in ASCII, which loads only node's built-in modules. */
 export interface Script {
   readonly name: string
   readonly source: string
 }
 
-/** A script as guests have it. */
+/** A script in guests. */
 export interface PrecompiledScript {
   readonly name: string
   /** A function of `require`. */
   readonly source: string
-  /** V8's code for all of it, for the node that made it; another node compiles the source. */
+  /** V8's code cache of all functions, for the node that made it; another node compiles the source. */
   readonly code: Buffer
 }
 
 /**
- * With it a start keeps the hash seed that node was built with. Making one of its own is a search for three prime numbers, and all
- * strings of V8's snapshot are hashed anew: an eighth of the blocks that QEMU runs for a start. It is among the flags that a code
- * cache is made for.
+ * Keeps the hash seed that node was built with: otherwise each start hashes all strings of V8's snapshot anew
+ * (docs/measurements.md, Programs in guests). A code cache is only valid with the flags it was made with.
  */
 export const startFlag = '--no-rehash-snapshot'
 
 /**
- * Compiles all functions of scripts. Which are lazy is among the flags that a code cache is made for, so that the flag is set for the
- * compiling only. Arguments: the files; each gets its code beside it.
+ * Compiles all functions of scripts. --no-lazy is set during the compilation only, because a code cache is
+ * only valid with its flags. Arguments: the files; each gets its code beside it.
  */
 const compiler = `
 const { readFileSync, writeFileSync } = require('node:fs')
@@ -42,8 +41,8 @@ for (const file of process.argv.slice(1)) {
 }`
 
 /**
- * Scripts that guests start often, compiled by the node that runs them there: reading V8's code instead of making it is 65 of the
- * 390 ms that a short program takes in an emulated guest (medians of 22). V8 writes other bytes each time, so they are kept.
+ * Compiles scripts that guests start often, by the node that runs them there (docs/measurements.md, Programs
+ * in guests). V8 writes other bytes each time, so the result is cached.
  * @param node the node binary of the guests
  */
 export async function precompiled(scripts: readonly Script[], node: string): Promise<PrecompiledScript[]> {
@@ -68,7 +67,7 @@ export async function precompiled(scripts: readonly Script[], node: string): Pro
   )
 }
 
-/** What is started: runs the script that lies at `place`, by the code beside it where that is of this node. */
+/** A launcher that runs the script at `place`, from the code beside it if that is of this node. */
 export function launcher(place: string): string {
   return `#!/usr/bin/node ${startFlag}
 const { readFileSync } = require('node:fs')

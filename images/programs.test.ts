@@ -30,7 +30,7 @@ test('two of one name are named, for guests would have one of them', async () =>
   await expect(hostPrograms(['a/tool', 'b/tool'], project)).rejects.toThrow(
     'image.programs: a/tool and b/tool have one name in guests: rename one of them',
   )
-  // the project's own in place of a usual one
+  // the project's own replaces a usual one
   writeFileSync(path.join(project, 'ip'), '#!/bin/sh\n', { mode: 0o755 })
   const [ip, ...others] = (await hostPrograms(['./ip'], project)).filter(
     ({ path }) => path === 'usr/local/bin/ip',

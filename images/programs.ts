@@ -7,8 +7,8 @@ import type { CpioEntry } from './cpio.ts'
 import { isElf, isUsualFolder, librariesOf } from './libraries.ts'
 
 /**
- * iproute2, by which people look at links, addresses and routes: busybox's applet of that name can do far less. And a
- * shell, for that of Debian's busybox takes its own applets before anything on the PATH.
+ * iproute2, because busybox's `ip` can do far less; and a shell, because that of Debian's busybox prefers its
+ * applets to programs on the PATH.
  */
 const usual = ['ip', 'dash']
 
@@ -16,13 +16,14 @@ const usual = ['ip', 'dash']
 export const shell = `${guestPaths.programs}/dash`
 
 /**
- * Programs of this machine, as an image has them: in the first folder of everybody's PATH, before busybox's applets,
- * with the shared libraries that dynamic ones need.
- * @param wanted beside the usual ones, by their names on the PATH, or as paths from `folder`
- * @throws UsageError that names a program which is not there, or two of one name; ToolMissing for a usual one, MachineryError for libraries
+ * This machine's programs for an image: in the first folder of the PATH, before busybox's applets, with their
+ * shared libraries.
+ * @param wanted beside the usual ones, by their names on the PATH, or as paths relative to `folder`
+ * @throws UsageError that names a missing program, or two of one name; ToolMissing for a usual one;
+ *   MachineryError for libraries
  */
 export async function hostPrograms(wanted: readonly string[], folder: string): Promise<CpioEntry[]> {
-  // By their names in the guest: a project may have an `ip` of its own in place of the usual one.
+  // By their names in the guest: a project's own `ip` replaces the usual one.
   const files = new Map<string, string>()
   for (const name of usual) {
     const file = onPath(name)
@@ -47,7 +48,7 @@ export async function hostPrograms(wanted: readonly string[], folder: string): P
     ...[...files].map(([name, file]): CpioEntry => entry(`${guestPaths.programs}/${name}`, file)),
     ...[...new Set(libraries.flat())].sort().flatMap(library => [
       entry(library, library),
-      // where the guest's loader finds it, which has no /etc/ld.so.cache
+      // where the guest's loader finds it without an ld.so.cache
       ...(isUsualFolder(path.dirname(library))
         ? []
         : [{ type: 'link', path: `usr/lib/${path.basename(library)}`, target: library } as const]),
@@ -59,7 +60,10 @@ function entry(place: string, file: string): CpioEntry {
   return { type: 'file', path: place.slice(1), mode: 0o755, content: readFileSync(file) }
 }
 
-/** The file of a program by its name; as init has it, /usr/sbin and /sbin count whoever calls. */
+/**
+ * The file of a program by its name. /usr/sbin and /sbin count even if the caller's PATH lacks them, as in
+ * the guest.
+ */
 function onPath(name: string): string | undefined {
   return findTool(name, ['/usr/sbin', '/sbin'])
 }

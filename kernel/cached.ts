@@ -6,21 +6,21 @@ import { knownLabels } from './provide.ts'
 import { releaseOf, sourceName } from './source/from-source.ts'
 import { sourceLabel } from './source/labels.ts'
 
-/** A label, and what there is of it on this machine. */
+/** A label, and what this machine has of it. */
 export interface KnownKernel {
   readonly label: string
-  /** uname -r of the kernel that the label stands for here; undefined when none has been fetched yet. */
+  /** `uname -r` of the label's kernel on this machine; undefined if none has been fetched yet. */
   readonly release: string | undefined
-  /** Packages, versions and suites, for people. */
+  /** Packages, versions and suites, as text. */
   readonly origin: string | undefined
-  /** The cache's folders of it: more than one after an update. */
+  /** Its folders in the cache: more than one after an update. */
   readonly folders: readonly string[]
 }
 
 const resolutionSchema = v.object({ release: v.string() })
 const kernelSchema = v.object({ release: v.string(), origin: v.string(), label: v.optional(v.string()) })
 
-/** Every label that is known or was used, with what is cached of it; looks at the cache only. */
+/** Every known or used label, with what is cached of it; reads the cache only. */
 export function knownKernels(): KnownKernel[] {
   const releases = new Map(
     list('apt/resolved')
@@ -34,21 +34,21 @@ export function knownKernels(): KnownKernel[] {
     const kernel = read(kernelSchema, path.join('kernels', name, 'kernel.json'))
     return kernel ? [{ ...kernel, folder: path.join(cacheRoot(), 'kernels', name) }] : []
   })
-  // What is remembered of a source package stands for all kernels of that series.
+  // A remembered source package is that of all kernels of its series.
   const labels = [...releases.keys()].filter(name => !name.startsWith(sourceName({ series: '' })))
   const known = [...new Set([...knownLabels(), ...labels])].map(label => {
     const release = releaseFor(label, releases)
     const found = cached.filter(kernel => kernel.label === undefined && kernel.release === release)
     return { label, release, origin: found[0]?.origin, folders: found.map(kernel => kernel.folder) }
   })
-  // Trees and packs: each that was used.
+  // Trees and packs that were used.
   const others = cached.flatMap(({ label, release, origin, folder }) =>
     label === undefined ? [] : [{ label, release, origin, folders: [folder] }],
   )
   return [...known, ...others]
 }
 
-/** @param releases what is remembered, by name */
+/** @param releases remembered releases, by name */
 function releaseFor(label: string, releases: ReadonlyMap<string, string>): string | undefined {
   const source = sourceLabel(label)
   if (source === undefined) return releases.get(label)
@@ -60,7 +60,7 @@ function list(folder: string): string[] {
   try {
     return readdirSync(path.join(cacheRoot(), folder)).sort()
   } catch {
-    return [] // nothing of that kind yet
+    return [] // no entry of that kind yet
   }
 }
 
@@ -68,6 +68,6 @@ function read<T>(schema: v.GenericSchema<unknown, T>, file: string): T | undefin
   try {
     return v.parse(schema, JSON.parse(readFileSync(path.join(cacheRoot(), file), 'utf8')))
   } catch {
-    return undefined // damaged or of another version: its user will notice and make it anew
+    return undefined // damaged or of another version: it is made anew at its next use
   }
 }

@@ -8,7 +8,7 @@ import { MachineryError } from '../harness/base/errors.ts'
 import type { Progress } from '../harness/base/progress.ts'
 import type { Kernel } from './kernel.ts'
 
-/** Where what makes a kernel is; paths are relative to the folder that it lies in. */
+/** A description of a kernel; paths are relative to the folder that it is in. */
 export const kernelDescription = v.object({
   release: v.string(),
   origin: v.string(),
@@ -26,15 +26,15 @@ export type KernelDescription = v.InferOutput<typeof kernelDescription>
 const entrySchema = v.object({
   ...kernelDescription.entries,
   imageSha256: v.string(),
-  /** Of a kernel that nothing but this entry knows of. */
+  /** The label of a kernel that only this entry knows. */
   label: v.optional(v.string()),
 })
 
 const descriptionFile = 'kernel.json'
 
 /**
- * Writes down what is where in a cache entry of the kind `kernels`.
- * @param label for the list of kernels, where the label is none that one can know beforehand: a tree's, a pack's
+ * Writes the description into a cache entry of the kind `kernels`.
+ * @param label for the list of kernels, if it cannot be known otherwise: a tree's or a pack's
  */
 export async function writeDescription(
   folder: string,
@@ -51,7 +51,7 @@ export async function writeDescription(
 }
 
 /**
- * The kernel of a cache entry, its image verified, and the entry made (or made anew, where it is damaged) by `build`.
+ * The kernel of a cache entry with its image verified; a missing or damaged entry is made by `build`.
  * @param build fills the entry's folder and ends with {@link writeDescription}
  */
 export async function cachedKernel(
@@ -73,7 +73,7 @@ export async function cachedKernel(
   )
 }
 
-/** @returns undefined when the entry is damaged */
+/** @returns undefined if the entry is damaged */
 async function readDescription(entry: string): Promise<KernelDescription | undefined> {
   try {
     const text = await readFile(path.join(entry, descriptionFile), 'utf8')
@@ -88,7 +88,7 @@ async function readDescription(entry: string): Promise<KernelDescription | undef
 }
 
 function kernelIn(entry: string, label: string, id: string, description: KernelDescription): Kernel {
-  // A tree of the user's is elsewhere, by an absolute path.
+  // An absolute path is that of a user's tree.
   const at = (place: string) => path.resolve(entry, place)
   const { release, origin, moduleTree, systemMap, variables, vmlinux } = description
   return {

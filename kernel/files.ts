@@ -2,26 +2,26 @@ import { readdir, readlink, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { isErrno } from '../harness/base/errors.ts'
 
-/** Files to be put elsewhere: by the places there, where on this machine their contents are. */
+/** Files to be copied, by their destinations. */
 export interface Files {
-  /** Regular files: by place, the file to read. */
+  /** Regular files by destination, with the file to read. */
   readonly files: ReadonlyMap<string, { readonly file: string; readonly executable: boolean }>
-  /** Links by place, and where they point, relative to their folder. */
+  /** Links by destination, with their targets relative to their folder. */
   readonly links: ReadonlyMap<string, string>
 }
 
 /** A folder to take files from. */
 export interface Root {
-  /** Where its files go; empty for the top. */
+  /** The destination of its files; empty for the top. */
   readonly at: string
   readonly folder: string
-  /** By paths below the folder. */
+  /** Whether to take a file, by its path below the folder. */
   readonly keep: (name: string) => boolean
-  /** The folders to look into; all where it is not given. */
+  /** The folders to descend into; default: all. */
   readonly enter?: RegExp
 }
 
-/** The files and links that are to be taken from these folders. */
+/** The files and links to take from these folders. */
 export async function filesBelow(roots: readonly Root[]): Promise<Files> {
   const files = new Map<string, { file: string; executable: boolean }>()
   const links: { at: string; file: string }[] = []
@@ -45,7 +45,7 @@ export async function filesBelow(roots: readonly Root[]): Promise<Files> {
   return { files, links: await linksInside(links, files) }
 }
 
-/** Links whose targets are among them as well; the others lead to where nothing is (lib/modules/RELEASE/build). */
+/** Links whose targets are taken too; others (lib/modules/RELEASE/build) would dangle. */
 async function linksInside(
   links: readonly { at: string; file: string }[],
   files: ReadonlyMap<string, { file: string }>,

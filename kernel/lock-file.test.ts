@@ -74,7 +74,7 @@ test('CI reads it, and does not change it', async () => {
 })
 
 test('a folder that cannot be written to is no reason to fail', async () => {
-  // A mount, because root writes to any folder that is merely marked as read-only.
+  // A read-only mount, because root can write to a folder without write permission.
   const mounted = path.join(folder, 'mounted')
   execFileSync('mkdir', [mounted])
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', mounted])
@@ -82,7 +82,7 @@ test('a folder that cannot be written to is no reason to fail', async () => {
   expect(await new LockFile(mounted).write('debian-6.1', resolution(1))).toBe(false)
 })
 
-/** A whole lock file, with something else in place of what is at `keys`. */
+/** A complete lock file with another value at `keys`. */
 function spoilt(keys: (string | number)[], value: unknown): string {
   const content: unknown = { version: 1, kernels: { 'debian-6.1': resolution(1) } }
   let at = content as Record<string | number, unknown>

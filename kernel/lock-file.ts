@@ -7,10 +7,10 @@ import type { Package, Resolution } from './debian/packages.ts'
 
 export const lockFileName = 'netlink-vmtest.lock.json'
 
-/** Of the file's layout; a file of a later one is refused, not misread. */
+/** The version of the file's format; a later one is refused. */
 const formatVersion = 1
 
-// What is read here ends up in paths and in the archive's addresses: a lock file comes with somebody's commit.
+// These words become parts of paths and addresses, and a lock file may come from a stranger's commit.
 const word = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z0-9][A-Za-z0-9.+~:_-]*$/, 'must be letters, digits and .+~:_-'),
@@ -33,7 +33,7 @@ const packageSchema = v.strictObject({
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be 64 hex digits')),
 })
 
-/** The packages that something was resolved to, as they are written down here and in the cache. */
+/** A resolution's packages, as written here and in the cache. */
 export const resolutionSchema = v.strictObject({
   release: word,
   packages: v.pipe(v.array(packageSchema), v.minLength(1)),
@@ -46,31 +46,31 @@ const fileSchema = v.strictObject({
 type Content = v.InferOutput<typeof fileSchema>
 
 /**
- * A project's lock file: what each label was resolved to, by packages, versions and hashes, to be committed, so that a
- * run next week, or on another machine, uses the same. It names no host: paths are relative to the archive.
+ * A project's lock file: the packages, versions and hashes of each label, to be committed, so that later runs
+ * and other machines use the same. It names no host: paths are relative to the archive.
  */
 export class LockFile {
   readonly file: string
-  /** Never written: a CI machine checks what was committed, and does not change it. */
+  /** Whether it is never written: CI checks what was committed. */
   readonly frozen: boolean
 
-  /** @param folder the project's, where netlink-vmtest.config.ts is */
+  /** @param folder the project's, with netlink-vmtest.config.ts */
   constructor(folder: string, { frozen = isContinuousIntegration() }: { frozen?: boolean } = {}) {
     this.file = path.join(folder, lockFileName)
     this.frozen = frozen
   }
 
   /**
-   * What is written under this name.
-   * @throws UsageError that names the file and the key, when it is damaged
+   * The resolution under this name; undefined if there is none.
+   * @throws UsageError that names the file and the key, if it is damaged
    */
   async read(name: string): Promise<Resolution | undefined> {
     return (await this.#load())?.kernels[name]
   }
 
   /**
-   * Writes it under this name, beside what others wrote: whole or not at all, and whoever else does so at this time.
-   * @returns whether the file says so now; false where it is frozen or cannot be written, which is no reason to fail
+   * Writes a resolution under this name and keeps all others: atomically, also beside other processes.
+   * @returns whether the file has it now; false if it is frozen or cannot be written
    */
   async write(name: string, { release, packages }: Resolution): Promise<boolean> {
     if (this.frozen) return false
@@ -114,12 +114,12 @@ export class LockFile {
 
 const remedy = 'Restore it from your version control, or remove it: it is written anew'
 
-/** In the order in which they are written, whatever the order in which they were made. */
+/** A package with its properties in a fixed order. */
 function plain({ name, version, suite, archive, file, size, sha256 }: Package): Package {
   return { name, version, suite, archive, file, size, sha256 }
 }
 
-/** By the variable that CI services set, as npm and Vitest do. */
+/** By the variable CI, as npm and Vitest do. */
 function isContinuousIntegration(): boolean {
   return !['', '0', 'false'].includes(process.env.CI ?? '')
 }

@@ -1,4 +1,4 @@
-/** An option as a fragment wants it: `CONFIG_SMP=y`, or `# CONFIG_SMP is not set`, which is the value `n`. */
+/** An option of a fragment: `CONFIG_SMP=y`, or `# CONFIG_SMP is not set`, which is the value `n`. */
 export interface Option {
   /** With its `CONFIG_`. */
   readonly name: string
@@ -6,9 +6,9 @@ export interface Option {
 }
 
 /**
- * The options of a configuration file, of a kernel's or of a fragment. A line `# from 6.1 on` in a fragment (or
- * `# up to 5.10`, both counting the series named) is about the options below it, up to the next empty line.
- * @param series the kernel's, `6.1`; without one such lines mean nothing
+ * The options of a kernel's configuration or of a fragment. In a fragment a line `# from 6.1 on` or
+ * `# up to 5.10` (both inclusive) applies to the options below it, up to the next empty line.
+ * @param series the kernel's, `6.1`; without it such lines have no effect
  */
 export function parseOptions(text: string, series?: string): Option[] {
   const options: Option[] = []
@@ -28,8 +28,8 @@ export function parseOptions(text: string, series?: string): Option[] {
 }
 
 /**
- * Options as a file that the kernel's configuration tools read, in an order that does not depend on theirs; where one
- * comes twice the last counts.
+ * Options as a file for the kernel's configuration tools, in a fixed order; of two for the same name the last
+ * counts.
  */
 export function formatOptions(options: readonly Option[]): string {
   const last = new Map(options.map(({ name, value }) => [name, value]))
@@ -40,8 +40,8 @@ export function formatOptions(options: readonly Option[]): string {
 }
 
 /**
- * The wanted options that a configuration does not have as wanted, each with what it has. Kconfig drops an option
- * without a word where one that it depends on is missing, or where it has another name in this kernel.
+ * The wanted options that a configuration lacks, each with what it has instead. Kconfig silently drops an
+ * option whose dependency is missing, or which has another name in this kernel.
  * @param config the text of a .config
  */
 export function unmet(wanted: readonly Option[], config: string): { wanted: Option; found: string }[] {

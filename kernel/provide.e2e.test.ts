@@ -8,8 +8,8 @@ import { buildModules } from './build/build-modules.ts'
 import { debianLabels } from './debian/series.ts'
 import { provideKernel } from './provide.ts'
 
-// Downloads some 250 MB the first time; from then on everything is cached. Kernels from source take minutes each: the matrix
-// that CI runs after the tests builds one.
+// Downloads kernels the first time; later they are cached. Building one from source takes minutes: CI's
+// matrix does that after the tests.
 
 const ours = path.join(import.meta.dirname, 'modules')
 
@@ -56,7 +56,7 @@ test('a run that is killed while it provides a kernel, one that is stopped, and 
     expect(stderr).toMatch(/^✔ unpack Linux 6\.1\./m)
     expect(stdout).toMatch(/^debian-6\.1: 6\.1\./)
     expect(exitCode).toBe(0)
-    // Its lock is another's, and what it was making is there.
+    // Another process has its lock, and has made the entry.
     stopped.kill('SIGCONT')
     expect(await stopped).toMatchObject({ exitCode: 0, stdout })
     expect(readdirSync(drafts)).toEqual([])
@@ -67,7 +67,7 @@ test('a run that is killed while it provides a kernel, one that is stopped, and 
   }
 })
 
-/** Waits until a run has what it unpacks, and the lock on the kernel. */
+/** Waits until a run has its packages and the lock on the kernel. */
 async function aboutToUnpack(run: ReturnType<typeof startCli>): Promise<void> {
   let said = ''
   const fetched = new Promise<true>(resolve =>

@@ -12,22 +12,22 @@ import { treeKernel } from './tree/tree.ts'
 
 export interface ProvideOptions {
   readonly progress: Progress
-  /** The address of a mirror of Debian's main archive, in place of the one this machine's apt uses. */
+  /** The address of a mirror of Debian's main archive. Default: the one that this machine's apt uses. */
   readonly mirror?: string | undefined
-  /** The project's lock file, which says what a label was resolved to. */
+  /** The project's lock file. */
   readonly lock?: LockFile | undefined
-  /** Takes the newest version that there is, in place of the one that was used before. */
+  /** Takes the newest version in place of the one that was used before. */
   readonly refresh?: boolean | undefined
 }
 
 /**
- * The kernel that a label stands for, made or fetched where it is not cached yet.
- * @throws UsageError for a label that nobody knows; MachineryError when the kernel cannot be had
+ * The kernel that a label stands for, fetched or built if it is not cached yet.
+ * @throws UsageError for an unknown label; MachineryError when the kernel cannot be fetched or built
  */
 export async function provideKernel(label: string, options: ProvideOptions): Promise<Kernel> {
   if (seriesOf(label)) return await prebuiltKernel(label, options)
   if (sourceLabel(label)) return await kernelFromSource(label, options)
-  // Paths are meant from where the command is run, as those of any command.
+  // Paths are relative to the current folder.
   const [, kind, file = ''] = /^(pack|tree):(.+)$/s.exec(label) ?? []
   if (kind === 'pack') return await packedKernel(label, file, options.progress)
   if (kind === 'tree') return await treeKernel(label, file, options.progress)
@@ -36,14 +36,13 @@ export async function provideKernel(label: string, options: ProvideOptions): Pro
   )
 }
 
-/** The labels that are known to work, oldest kernel first. */
+/** The labels known to work, oldest kernel first. */
 export function knownLabels(): string[] {
   return [...debianLabels, ...sourceLabels]
 }
 
 /**
- * The label of this machine's own Debian release, whose packages build without any detour: what runs when nobody
- * chose a kernel.
+ * The default label: that of this machine's Debian release, whose kbuild tools run here as they are.
  * @param osRelease the text of os-release(5)
  */
 export function hostLabel(osRelease = readFileSync('/etc/os-release', 'utf8')): string {

@@ -73,7 +73,7 @@ test('a process that is killed while it builds leaves no entry, and the next bui
   child.kill('SIGKILL')
   await child
   expect(existsSync(path.join(cacheRoot(), 'images/k'))).toBe(false)
-  // The killed holder's lock counts as stale after 5 s without a sign of it.
+  // The killed holder's lock becomes stale when it is no longer renewed.
   const folder = await cached('images', 'k', async folder => writeFileSync(path.join(folder, 'whole'), ''))
   expect(readdirSync(folder)).toEqual(['whole'])
 }, 30_000)
@@ -165,7 +165,7 @@ test('a cache that cannot be made says where and what to do', async () => {
 test('a draft whose build ends well while one waits for its lock was not removed', async () => {
   const draft = path.join(cacheRoot(), 'drafts/images-k')
   mkdirSync(draft, { recursive: true })
-  // The lock of a process that says nothing of what it uses.
+  // The lock of a process that declares no use of anything.
   const lock = path.join(cacheRoot(), 'locks/images-k.lock')
   mkdirSync(lock, { recursive: true })
   const discarding = discardIdle('drafts', 'images-k')

@@ -7,7 +7,7 @@ import { lock } from 'proper-lockfile'
 import { isErrno, MachineryError, messageOf } from './errors.ts'
 import { isLeased, lease } from './leases.ts'
 
-/** What the cache holds; each kind has a folder of its own, named so. */
+/** What the cache holds; each kind has a folder of that name. */
 export type CacheKind =
   | 'apt'
   | 'builds'
@@ -20,7 +20,7 @@ export type CacheKind =
   | 'verdicts'
   | 'compiled'
 
-/** `$XDG_CACHE_HOME/netlink-vmtest`, or the same below `~/.cache`: the one place where anything is kept. */
+/** `$XDG_CACHE_HOME/netlink-vmtest`, or the same below `~/.cache`: everything that is kept is below it. */
 export function cacheRoot(): string {
   return path.resolve(process.env.XDG_CACHE_HOME || path.join(home(), '.cache'), 'netlink-vmtest')
 }
@@ -29,14 +29,14 @@ function home(): string {
   try {
     return homedir()
   } catch (error) {
-    // $HOME is not set, and no user of this number is known: containers.
+    // In a container: $HOME is not set, and /etc/passwd has no such user.
     throw new MachineryError('this user has no home folder: set HOME or XDG_CACHE_HOME', { cause: error })
   }
 }
 
 /**
- * A key of all that went into an entry: the first 20 hex digits of a SHA-256. Parts are length-prefixed, so that
- * ['ab', 'c'] and ['a', 'bc'] differ.
+ * A key of an entry's inputs: the first 20 hex digits of a SHA-256. Parts are length-prefixed, so that ['ab',
+ * 'c'] and ['a', 'bc'] differ.
  */
 export function contentKey(parts: Iterable<string | Uint8Array>): string {
   const hash = createHash('sha256')
@@ -48,10 +48,10 @@ export function contentKey(parts: Iterable<string | Uint8Array>): string {
 }
 
 /**
- * The folder of a cache entry, made by `build` where it is not there. `build` fills an empty folder that becomes the
- * entry by one rename after it has returned: an entry that exists is whole, whenever and however a run was
- * ended. Two processes (or two calls) that want the same entry wait for one build, then both use it. This process
- * uses it from now on: nobody prunes it.
+ * The folder of a cache entry, made by `build` if it does not exist. `build` fills an empty folder, which
+ * becomes the entry by one rename after it has returned: an entry that exists is complete, however a run
+ * ended. Two processes (or two calls) that want the same entry wait for one build and then both use it. It is
+ * not pruned while this process lives.
  *
  * @param limit milliseconds to wait for another process's build
  */
@@ -62,20 +62,20 @@ export async function cached(
   { limit = 3_600_000 }: { limit?: number } = {},
 ): Promise<string> {
   const entry = path.join(cacheRoot(), kind, key)
-  // Before the look: whoever prunes looks at leases after the entry is gone.
+  // Before looking for the entry: pruning checks the leases after it has moved the entry away.
   lease(cacheRoot(), lockOf(kind, key))
   if (existsSync(entry)) {
     await touch(entry)
     return entry
   }
-  // More than once where a holder that was stopped for long has lost its lock, and with it what it had built.
+  // Again if this process was stopped for so long that it lost its lock, and with it what it had built.
   for (;;) {
     const made = await locked(lockOf(kind, key), lock => make(kind, key, build, lock), { limit })
     if (made !== undefined) return made
   }
 }
 
-/** Makes an entry. @returns its folder; undefined when the lock was lost, and another process is at it */
+/** Makes an entry. @returns its folder; undefined if the lock was lost to another process */
 async function make(
   kind: CacheKind,
   key: string,
@@ -84,8 +84,8 @@ async function make(
 ): Promise<string | undefined> {
   const entry = path.join(cacheRoot(), kind, key)
   if (existsSync(entry)) return entry
-  // Named after the entry, so that what a killed build left behind is cleared by the next one; and in it each build's own,
-  // so that one that was only stopped does not go on in what the next one makes.
+  // Named after the entry, so that the next build clears what a killed one left. Each build has its own
+  // folder in it, so that one that was only stopped does not write into the next one's.
   const drafts = path.join(cacheRoot(), 'drafts', lockOf(kind, key))
   const draft = path.join(drafts, randomUUID())
   try {
@@ -105,24 +105,24 @@ async function make(
   }
 }
 
-/** Removes an entry that turned out to be damaged; the next {@link cached} makes it anew. */
+/** Removes a damaged entry; the next {@link cached} makes it anew. */
 export async function discard(kind: CacheKind, key: string): Promise<void> {
   await locked(lockOf(kind, key), () => remove(kind, key))
 }
 
-/** Removes an entry unless a living process is at work on it, or uses it. @returns whether it was removed */
+/** Removes an entry unless a living process makes or uses it. @returns whether it was removed */
 export async function discardIdle(kind: CacheKind, key: string): Promise<boolean> {
   const name = lockOf(kind, key)
   const isInUse = () => isLeased(cacheRoot(), name)
   if (isInUse()) return false
   try {
-    // A draft that nobody uses has at most the lock of a process that was killed.
+    // The lock of an unused draft can only be that of a killed process: wait until it is stale.
     const limit = kind === 'drafts' ? STALE + 1_000 : 0
     return await lockedAlone(
       name,
       async () => {
         if (kind !== 'drafts') return await removeUnless(isInUse, kind, key)
-        // Its build may have ended well meanwhile.
+        // Its build may have succeeded in the meantime.
         const isThere = existsSync(path.join(cacheRoot(), kind, key))
         await remove(kind, key)
         return isThere
@@ -135,12 +135,12 @@ export async function discardIdle(kind: CacheKind, key: string): Promise<boolean
   }
 }
 
-/** What is locked while an entry is made or removed. A draft is of the entry whose lock it is named after. */
+/** The lock's name while an entry is made or removed. A draft is named after the lock of its entry. */
 function lockOf(kind: CacheKind, key: string): string {
   return kind === 'drafts' ? key : `${kind}-${key}`
 }
 
-/** Takes an entry away, and gives it back where somebody has begun to use it in the meantime. */
+/** Moves an entry away, and back if somebody has begun to use it in the meantime. */
 async function removeUnless(isInUse: () => boolean, kind: CacheKind, key: string): Promise<boolean> {
   const entry = path.join(cacheRoot(), kind, key)
   const drafts = path.join(cacheRoot(), 'drafts', lockOf(kind, key))
@@ -163,26 +163,27 @@ async function remove(kind: CacheKind, key: string): Promise<void> {
   await rm(path.join(cacheRoot(), kind, key), { recursive: true, force: true })
 }
 
-/** A lock that is held. */
+/** A held lock. */
 export interface Lock {
-  /** Whether another process has taken it over meanwhile, for this one gave no sign of life: it was stopped, or suspended. */
+  /** Whether another process has taken it over because this one, stopped or suspended, did not renew it. */
   readonly isLost: boolean
 }
 
-/** Another process holds a lock for longer than one wanted to wait. */
+/** Another process held a lock for longer than the limit. */
 class LockHeld extends MachineryError {}
 
 /**
- * Runs `work` while no other process does so under the same name. A holder that was killed is noticed after 5 s; so is one
- * that was stopped for as long, which loses its lock.
- * @throws MachineryError when the lock is not had within `limit` milliseconds, or the cache cannot be written
+ * Runs `work` under a lock of this name. A holder that is killed, or stopped for longer than {@link STALE},
+ * loses its lock.
+ * @throws MachineryError when the lock is not free within `limit` milliseconds, or the cache cannot be
+ *   written
  */
 export async function locked<T>(
   name: string,
   work: (lock: Lock) => Promise<T>,
   options: { limit?: number } = {},
 ): Promise<T> {
-  // What is locked is in use as well, also by a holder that was stopped.
+  // A lock implies a lease, which a stopped holder keeps.
   const end = lease(cacheRoot(), name)
   try {
     return await lockedAlone(name, work, options)
@@ -198,7 +199,7 @@ async function lockedAlone<T>(
 ): Promise<T> {
   const locks = path.join(cacheRoot(), 'locks')
   const lockfilePath = path.join(locks, `${name}.lock`)
-  // Where the holder is this very process, its progress shows already what is waited for.
+  // If this process is the holder, its progress already shows what is waited for.
   const patience = setTimeout(() => held.has(lockfilePath) || tellOfWait(name), PATIENCE)
   let release: () => Promise<void>
   try {
@@ -208,7 +209,7 @@ async function lockedAlone<T>(
       lockfilePath,
       stale: STALE,
       update: STALE / 5,
-      // Nothing to end a run for: whoever minds looks at `isLost`.
+      // No reason to end the run: who cares looks at `isLost`.
       onCompromised: () => {},
       retries: { retries: Math.ceil(limit / 250), factor: 1, minTimeout: 250, maxTimeout: 250 },
     })
@@ -232,12 +233,12 @@ async function lockedAlone<T>(
     })
   } finally {
     held.delete(lockfilePath)
-    // It would remove the lock of whoever has it now.
+    // Releasing a lost lock would remove its new holder's.
     if (!isLost()) await release().catch(() => {})
   }
 }
 
-/** Which folder it is, whatever its name: who takes a lock over makes a new one. */
+/** A folder's identity whatever its name: taking a lock over makes a new folder. */
 function identity(folder: string): string {
   const status = statSync(folder, { bigint: true, throwIfNoEntry: false })
   return `${status?.ino} ${status?.birthtimeNs}`
@@ -246,15 +247,14 @@ function identity(folder: string): string {
 /** The locks that this process holds. */
 const held = new Set<string>()
 
-/** Milliseconds that one waits for another run without a word. */
+/** Milliseconds to wait for another run before saying so. */
 const PATIENCE = 2_000
 
 let tellOfWait: (name: string) => void = () => {}
 
 /**
- * Has `listener` called when something is waited for that another process is busy with: once a wait, with the name of
- * the lock (`kernels-KEY`, `apt`). There is one listener, the command line's: whoever needs a cache entry need not
- * know how waits are shown.
+ * Calls `listener` once for each wait for another process, with the name of the lock (`kernels-KEY`, `apt`).
+ * There is one listener, the command line's.
  */
 export function onWait(listener: (name: string) => void): void {
   tellOfWait = listener
@@ -263,7 +263,7 @@ export function onWait(listener: (name: string) => void): void {
 /** Milliseconds without a sign of life after which a lock's holder counts as killed. */
 const STALE = 5_000
 
-/** Marks an entry as used now, which is what pruning by age goes by. */
+/** Marks an entry as used now: pruning by age reads this time. */
 async function touch(entry: string): Promise<void> {
   const now = new Date()
   await utimes(entry, now, now).catch(() => {})

@@ -1,4 +1,4 @@
-/** Rows as text for a terminal: columns of one width, two blanks between them. */
+/** Rows as text for a terminal, in aligned columns with two blanks between them. */
 export function inColumns(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
   const line = (row: readonly string[]) =>

@@ -6,7 +6,7 @@ vi.mock('node:os', async original => ({
   availableParallelism: () => 2,
 }))
 
-/** Work that says when it begins, and ends when it is told to, or fails. */
+/** Work that records when it begins, and ends or fails on command. */
 function pieces() {
   const begun: string[] = []
   const ends = new Map<string, PromiseWithResolvers<void>>()

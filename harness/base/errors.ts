@@ -1,21 +1,21 @@
 /**
  * The exit statuses of the command line, which scripts depend on (design: "The command line").
  * - 0: everything passed
- * - 1: a test failed, or the kernel or a module did (does not compile, does not load, crashed)
+ * - 1: a test failed, or the kernel or a module (does not compile, does not load, crashed)
  * - 2: the command or the configuration is wrong
- * - 3: the machinery failed: no QEMU, no kernel to be had, the VM lost through no fault of the module
+ * - 3: the machinery failed: no QEMU, no kernel available, the VM lost through no fault of the module
  */
 export const ExitStatus = { passed: 0, failed: 1, usage: 2, machinery: 3 } as const
 export type ExitStatus = (typeof ExitStatus)[keyof typeof ExitStatus]
 
 /**
- * A failure that has been understood: one or two lines that name the thing and what to do. The command line
- * prints `message` and `details` and exits with `status`; only errors that are *not* of this class are bugs of
- * ours and come with a stack trace.
+ * A failure with a known cause: one or two lines that name the thing and what to do. The command line prints
+ * `message` and `details` and exits with `status`. Errors of other classes are bugs of this project and are
+ * printed with a stack trace.
  */
 export class HarnessError extends Error {
   readonly status: ExitStatus
-  /** Lines of evidence below the message: a compiler's output, the end of a console. */
+  /** Evidence, printed below the message: a compiler's output, the end of a console. */
   readonly details: string | undefined
 
   constructor(status: ExitStatus, message: string, options: { details?: string; cause?: unknown } = {}) {

@@ -24,7 +24,7 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true })
 })
 
-/** Makes an entry of these files' content, as a compiler would that has found them. */
+/** Makes an entry of these files' content, as a compiler that has found them. */
 const build = (...files: string[]) =>
   cachedByInputs('modules', 'key', async folder => {
     made++
@@ -41,7 +41,7 @@ test('made once, and anew when a file that only the making knows changes', async
   writeFileSync(a, 'a2')
   const second = await build(a, b)
   expect([out(first), out(second), made]).toEqual(['a1,b1', 'a2,b1', 2])
-  // What was there before is found again, and only what is used lies in the cache.
+  // The earlier entry is found again, and the cache has only what is used.
   writeFileSync(a, 'a1')
   expect(await build(a, b)).toBe(first)
   expect(made).toBe(2)

@@ -7,26 +7,27 @@ import * as v from 'valibot'
 import { type CacheKind, cached, cacheRoot, contentKey, discard } from './cache.ts'
 import { isErrno, MachineryError } from './errors.ts'
 
-/** So often something is made anew because a file that it is made from changed meanwhile. */
+/** How often an entry is made anew because one of its inputs changed meanwhile. */
 const ATTEMPTS = 3
 
-/** The longest between two ticks of a kernel's clock, milliseconds. */
+/** The longest tick of a kernel's clock (CONFIG_HZ_100), in milliseconds. */
 const TICK = 10
 
-/** So many lists of files are known of a key: versions of ours, or of a module, that are used in turn. */
+/** How many lists of inputs are remembered for a key: versions of a module that are used in turn. */
 const MOST_LISTS = 8
 
-/** Where an entry says what it was made from, in the order in which its key has it. */
+/** An entry's list of inputs, in the order of its key. */
 const listFile = 'inputs.json'
 const listSchema = v.array(v.string())
 
 /**
- * As {@link cached}, for what is made from files that only the making tells: headers that a compiler found, packages that
- * a bundler followed. An entry is one of the content of all these files; a file that comes or goes counts too.
- * @param key all that is known beforehand
- * @param make fills the folder; the answer is the paths of the other files that were read
- * @param base what these paths are relative to, where they are
- * @throws MachineryError where these files keep changing while they are read
+ * As {@link cached}, for entries whose inputs are known only after the build: headers that a compiler found,
+ * packages that a bundler followed. The entry's key has the content of all these files, and whether they
+ * exist.
+ * @param key the inputs known beforehand
+ * @param make fills the folder and resolves to the paths of the other files that it read
+ * @param base the folder that relative ones among these paths start from
+ * @throws MachineryError if these files keep changing while they are read
  */
 export async function cachedByInputs(
   kind: CacheKind,
@@ -38,7 +39,7 @@ export async function cachedByInputs(
     const lists = await knownInputs(kind, key)
     const keys = await Promise.all(lists.map(inputs => keyOf(key, inputs, base)))
     const found = keys.findIndex(each => existsSync(path.join(cacheRoot(), kind, each)))
-    // Where none of the lists is right the first one says at least what it may be.
+    // If no list matches, the newest gives the most likely key.
     const [known = [], keyed = await keyOf(key, [], base)] = [
       lists[Math.max(found, 0)],
       keys[Math.max(found, 0)],
@@ -50,14 +51,14 @@ export async function cachedByInputs(
     try {
       const inputs = v.parse(listSchema, JSON.parse(await readFile(path.join(entry, listFile), 'utf8')))
       if (isSame(inputs, known)) return entry
-      // Made under the content of other files than it is made from: it gets its right name.
+      // Its inputs differ from those of the guessed key: rename it.
       const renamed = await cached(kind, await keyOf(key, inputs, base), folder => copy(entry, folder))
       await remember(kind, key, [inputs, ...lists.filter(list => !isSame(list, inputs))].slice(0, MOST_LISTS))
       await discard(kind, keyed)
       return renamed
     } catch (error) {
       if (error instanceof SyntaxError || v.isValiError(error)) await discard(kind, keyed)
-      // Else another process has just given it its right name.
+      // On ENOENT another process has just renamed it.
       else if (!isErrno(error, 'ENOENT')) throw error
     }
   }
@@ -67,14 +68,14 @@ function isSame(a: readonly string[], b: readonly string[]): boolean {
   return a.join('\n') === b.join('\n')
 }
 
-/** @returns the files that it was made from, of which none has changed while it was */
+/** @returns its inputs, none of which has changed during the build */
 async function makeUndisturbed(
   folder: string,
   make: (folder: string) => Promise<Iterable<string>>,
   base: string,
 ): Promise<string[]> {
   for (let attempt = 1; ; attempt++) {
-    // File systems take the time of the last tick: what changed just before is told from what changes now.
+    // File systems use the time of the last tick: wait, so that a change from now on has a later time.
     await sleep(2 * TICK)
     const began = Date.now() - TICK
     const inputs = [...new Set(await make(folder))].sort()
@@ -95,7 +96,7 @@ async function makeUndisturbed(
 async function firstChanged(files: readonly string[], since: number): Promise<string | undefined> {
   for (const file of files) {
     const status = await stat(file).catch(() => undefined)
-    // A time to come is another machine's clock.
+    // A time in the future comes from another machine's clock.
     if (status === undefined || (status.ctimeMs >= since && status.ctimeMs <= Date.now())) return file
   }
   return undefined
@@ -106,7 +107,7 @@ async function keyOf(key: string, inputs: readonly string[], base: string): Prom
   return contentKey([key, ...contents.flat()])
 }
 
-/** Of a file's content; a word where it is not there. */
+/** A hash of a file's content, or a word if it does not exist. */
 async function digest(file: string): Promise<string> {
   try {
     return createHash('sha256')
@@ -126,7 +127,7 @@ function listOf(kind: CacheKind, key: string): string {
   return path.join(cacheRoot(), 'inputs', `${kind}-${key}`)
 }
 
-/** The lists of files that entries of this key were made from, the last one first. */
+/** The input lists of entries with this key, newest first. */
 async function knownInputs(kind: CacheKind, key: string): Promise<string[][]> {
   const folder = listOf(kind, key)
   try {

@@ -11,7 +11,7 @@ beforeEach(() => {
   onTestFinished(() => rmSync(root, { recursive: true }))
 })
 
-/** The file of this process. */
+/** This process's file. */
 const own = () => path.join(root, 'leases', readdirSync(path.join(root, 'leases'))[0] ?? '')
 
 test('a lease lasts until all who took it have ended it', () => {

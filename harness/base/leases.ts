@@ -1,6 +1,6 @@
 /**
- * Who uses which entries of the cache: a file for each process, named after it, with a name in a line. What a living process
- * uses is not removed; a file of one that is gone counts for nothing.
+ * Which process uses which cache entries: a file for each process, named after it, with a line for each
+ * entry. What a living process uses is not removed; the file of a dead one is ignored.
  */
 import {
   mkdirSync,
@@ -15,14 +15,19 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 
-/** Milliseconds after which a process that cannot be looked at counts as gone, and between its signs of life. */
+/**
+ * Milliseconds without a sign of life after which another system's process counts as dead, and between two
+ * signs.
+ */
 const SILENCE = 300_000
 const SIGN = 60_000
 
-/** How often this process uses each, by file: the cache's folder may be another one in tests. */
+/** How often this process uses each entry, by lease file: tests change the cache's folder. */
 const uses = new Map<string, Map<string, number>>()
 
-/** Declares that this process uses something. @returns ends it; it ends with the process */
+/**
+ * Declares that this process uses something. @returns a function that ends the use, as the process's end does
+ */
 export function lease(root: string, name: string): () => void {
   const file = ownFile(root)
   const own = uses.get(file) ?? begin(file)
@@ -62,20 +67,20 @@ function change(file: string, own: Map<string, number>, name: string, by: 1 | -1
   if (before > 0 === now > 0) return
   try {
     mkdirSync(path.dirname(file), { recursive: true })
-    // Whole at any time for who reads it.
+    // By a rename: a reader never sees half a file.
     writeFileSync(`${file}.new`, [...own.keys(), ''].join('\n'))
     renameSync(`${file}.new`, file)
   } catch {
-    // A cache that cannot be written to loses nothing either.
+    // Nothing can be pruned from a read-only cache either.
   }
 }
 
-/** What cannot be removed counts for nothing either, when its process is gone. */
+/** Removes a dead process's file; if that fails, it is still ignored. */
 function remove(file: string): void {
   try {
     rmSync(file, { force: true })
   } catch {
-    // a cache that cannot be written to, or is none (ENOTDIR)
+    // the cache is read-only, or not a folder (ENOTDIR)
   }
 }
 
@@ -84,7 +89,7 @@ function sign(file: string): void {
   try {
     utimesSync(file, now, now)
   } catch {
-    // the cache was deleted, which it may be
+    // the cache was deleted, which is allowed
   }
 }
 
@@ -106,7 +111,7 @@ function read(file: string): string[] {
   }
 }
 
-/** `SYSTEM.PID.START`: a process id means something in one PID namespace until the next boot, and may be given again. */
+/** `SYSTEM.PID.START`: a process id is valid in one PID namespace until the next boot, and can be reused. */
 function ownFile(root: string): string {
   return path.join(root, 'leases', `${system()}.${process.pid}.${startOf(process.pid)}`)
 }
@@ -114,7 +119,7 @@ function ownFile(root: string): string {
 function isAlive(file: string): boolean {
   const [where, pid = '', start] = path.basename(file).split('.')
   if (where === system()) return startOf(Number(pid)) === start
-  // Another container, or another machine that has the same cache.
+  // Another container, or another machine with the same cache.
   const signed = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
   return Date.now() - signed < SILENCE
 }
@@ -124,12 +129,15 @@ function system(): string {
   return `${boot}-${/\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0]}`
 }
 
-/** When a process started, in clock ticks since the boot: field 22 of proc(5)'s stat; undefined where there is none. */
+/**
+ * When a process started, in clock ticks since boot: field 22 of /proc/PID/stat (proc(5)); undefined if it is
+ * dead.
+ */
 function startOf(pid: number): string | undefined {
   try {
     const [, fields = ''] = /.*\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? []
     const [state, ...rest] = fields.split(' ')
-    // A zombie uses nothing.
+    // Z and X: a zombie uses nothing.
     return state === 'Z' || state === 'X' ? undefined : rest[18]
   } catch {
     return undefined

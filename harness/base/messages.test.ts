@@ -1,4 +1,6 @@
-/** All messages for people, walked: how they read, and that a test has seen each. As users get them: fixtures/cli.ts. */
+/**
+ * All messages for people: how they read, and that a test has seen each. As users see them: fixtures/cli.ts.
+ */
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
@@ -30,7 +32,7 @@ test('each is one line that names a thing, without a full stop', () => {
 })
 
 test('what users or machines do is told by errors that the command line knows, not by bare ones', () => {
-  // What cannot happen, and what a caller puts into words.
+  // Errors that cannot happen, and those that a caller translates.
   const internal = [
     `no port ${gap}`,
     `not a snapshot call: ${gap}`,
@@ -43,7 +45,7 @@ test('what users or machines do is told by errors that the command line knows, n
   expect(bare.filter(({ texts: [text = ''] }) => !internal.includes(text))).toEqual([])
 })
 
-/** Those that no test can make happen here, and why. */
+/** Messages that no test can provoke here, and why. */
 const unseen: Readonly<Record<string, string>> = {
   [`QEMU could not save the machine: ${gap}`]: 'a QEMU that fails in the midst of it',
   [`cannot look at the template ${gap}: ${gap}`]: 'a disk that fails',
@@ -62,11 +64,11 @@ test('a test has seen each of them, by its words', () => {
   }
   const missing = forms.filter(form => !isBare(form) && !isSeen(form.text))
   expect(missing.filter(({ text }) => !(text in unseen))).toEqual([])
-  // One that a test sees by now needs no excuse.
+  // An entry for a message that a test does see is out of date.
   expect(Object.keys(unseen).filter(text => !missing.some(form => form.text === text))).toEqual([])
 })
 
-/** A text's words, without what regular expressions and quoting make of them. */
+/** A text's words, without the characters of regular expressions and quoting. */
 function wordsOf(text: string): string[] {
   return text
     .replaceAll('\\', '')
@@ -75,7 +77,7 @@ function wordsOf(text: string): string[] {
     .filter(Boolean)
 }
 
-/** Of what stands between the gaps each three words in a row, or all where there are two. */
+/** Each three consecutive words between the gaps, or both where there are two. */
 function runsOf(text: string): string[] {
   return text.split(gap).flatMap(part => {
     const words = wordsOf(part)

@@ -1,4 +1,4 @@
-/** The name that a mistyped one was most likely meant to be; undefined where none is near. */
+/** The known name that a mistyped one most likely means; undefined if none is near. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map(each => ({ each, distance: editDistance(name.toLowerCase(), each.toLowerCase()) }))
@@ -7,7 +7,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best && best.distance <= Math.max(1, Math.floor(best.each.length / 3)) ? best.each : undefined
 }
 
-/** Levenshtein's: how many characters have to be put in, taken out or replaced. */
+/** Levenshtein distance: how many characters have to be inserted, deleted or replaced. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, at) => at)
   for (const [i, character] of [...a].entries()) {

@@ -5,9 +5,9 @@ import { remedyFor } from './system-errors.ts'
 import { requireTool } from './tools.ts'
 
 /**
- * Every child process of the host side is started under `setpriv --pdeathsig`, so that the kernel ends it when
- * this process is gone, whatever ended this process: SIGKILL leaves us no chance to do it ourselves.
- * (util-linux 2.33+, essential on Debian. It execs the command: no process in between.)
+ * Every child process on the host is started under `setpriv --pdeathsig` (util-linux 2.33), so that the
+ * kernel ends it with this process, even after SIGKILL. setpriv execs the command: there is no process in
+ * between.
  */
 export function tethered(command: string, args: readonly string[], signal = 'KILL'): [string, string[]] {
   return ['setpriv', ['--pdeathsig', signal, '--', command, ...args]]
@@ -18,7 +18,7 @@ export interface ToolResult {
   readonly exitCode: number
   readonly stdout: string
   readonly stderr: string
-  /** stdout and stderr in the order in which they were written. */
+  /** stdout and stderr, in the order of writing. */
   readonly all: string
 }
 
@@ -26,9 +26,9 @@ export interface ToolOptions {
   readonly cwd?: string
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>
-  /** False: `env` is all that the tool sees. */
+  /** False: `env` is the tool's whole environment. */
   readonly extendEnv?: boolean
-  /** Milliseconds until the tool is ended and the call fails; every tool has a limit. */
+  /** Milliseconds until the tool is ended and the call fails. */
   readonly timeout: number
   /** Ends the tool and fails the call. */
   readonly signal?: AbortSignal
@@ -37,8 +37,9 @@ export interface ToolOptions {
 }
 
 /**
- * Runs a tool to its end and returns how it ended; a non-zero exit is a result, not an error.
- * @throws ToolMissing when the tool is not there; MachineryError when it cannot be started, was ended by a signal, or ran over its limit
+ * Runs a tool and returns how it ended; a non-zero exit is a result, not an error.
+ * @throws ToolMissing when the tool is not installed; MachineryError when it cannot be started, was ended by
+ *   a signal, or exceeded its limit
  */
 export async function runTool(
   command: string,
@@ -53,7 +54,7 @@ export async function runTool(
     reject: false,
     stdin: 'ignore',
     timeout: options.timeout,
-    // LC_ALL: the messages of apt and gcc are shown, and sometimes looked at.
+    // LC_ALL: messages of apt and gcc are shown, and some are parsed.
     env: { LC_ALL: 'C', ...options.env },
     extendEnv: options.extendEnv ?? true,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -72,7 +73,10 @@ export async function runTool(
   return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr, all: result.all }
 }
 
-/** As {@link runTool}, for tools that must succeed: a non-zero exit is a MachineryError with the tool's output. */
+/**
+ * As {@link runTool}, for tools that must succeed: a non-zero exit is a MachineryError with the tool's
+ * output.
+ */
 export async function runToolOrFail(
   command: string,
   args: readonly string[],
@@ -86,7 +90,10 @@ export async function runToolOrFail(
   return result
 }
 
-/** What is told of a program that the system did not start, for want of something or because it was asked too much. */
+/**
+ * The error for a program that the system could not start, for lack of a resource or because of too many
+ * arguments.
+ */
 export function startFailure(command: string, cause: unknown): MachineryError {
   const remedy = remedyFor(cause)
   return new MachineryError(`cannot start ${command} (${messageOf(cause)})${remedy ? `: ${remedy}` : ''}`, {
@@ -100,8 +107,8 @@ export function lastLines(text: string, count: number): string {
 }
 
 /**
- * A signal ends this process at once, as process.exit() does, and with it, by their parent-death signal, every child: QEMU,
- * make, apt.
+ * A signal ends this process at once, as process.exit() does. Its children (QEMU, make, apt) end by their
+ * parent-death signal.
  */
 export function exitOnSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const)
@@ -113,7 +120,7 @@ export function signalStatus(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal]
 }
 
-/** Ends this process when its output goes nowhere, as {@link outputLost} has it. */
+/** Ends this process when its output cannot be written, see {@link outputLost}. */
 export function exitOnLostOutput(): void {
   for (const stream of ['stdout', 'stderr'] as const)
     process[stream].on('error', error => {
@@ -123,9 +130,9 @@ export function exitOnLostOutput(): void {
     })
 }
 
-/** What a failed write to stdout or stderr means: the exit status, and a line for who can still read. */
+/** What a failed write to stdout or stderr means: the exit status, and a line for the other stream. */
 export function outputLost(stream: 'stdout' | 'stderr', error: Error): { status: number; line: string } {
-  // Nobody reads any more ("| head"): the end, as for any program in a pipeline.
+  // The reader has gone ("| head"): end, as any program in a pipeline.
   if (isErrno(error, 'EPIPE')) return { status: signalStatus('SIGPIPE'), line: '' }
   const [, words = error.message] = /^[A-Z]+: ([^,]*)/.exec(error.message) ?? []
   return { status: ExitStatus.machinery, line: `error: cannot write to ${stream}: ${words}\n` }

@@ -1,17 +1,19 @@
 import ora, { type Ora } from 'ora'
 
-/** Long work as a person sees it: a line a step, with the time it took. Goes to stderr, never to the report. */
+/**
+ * Progress of long work for people: a line for each step, with its time. Goes to stderr, never to the report.
+ */
 export interface Progress {
   /**
-   * Runs `work` as a named step. `update` shows what the step is at ("12 of 40 MB"); at a terminal only, so that
-   * a log stays one line a step. A failed step is marked as such and its error passed on.
+   * Runs `work` as a named step. `update` shows how far it is ("12 of 40 MB"), at a terminal only: a log has
+   * one line for each step. A failed step is marked, and its error passed on.
    */
   step<T>(title: string, work: (update: (detail: string) => void) => Promise<T>): Promise<T>
   /** A line that is not a step: a decision and its reason. */
   note(line: string): void
 }
 
-/** Steps on `stream` (stderr): a spinner at a terminal, for all that are under way; plain lines elsewhere. */
+/** Steps on `stream` (stderr): one spinner for all running steps at a terminal, plain lines elsewhere. */
 export function consoleProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
   const underWay = new Map<symbol, string>()
   let spinner: Ora | undefined
@@ -34,7 +36,7 @@ export function consoleProgress(stream: NodeJS.WriteStream = process.stderr): Pr
       const ended = (how: 'succeed' | 'fail', outcome = '') => {
         underWay.delete(id)
         const line = `${title} (${outcome}${seconds(performance.now() - started)})`
-        // One that was never started: without a terminal a start would print a line of its own.
+        // A spinner that is not started: without a terminal a start prints a line of its own.
         above(() => ora({ stream })[how](line))
       }
       underWay.set(id, title)
@@ -57,13 +59,13 @@ export function consoleProgress(stream: NodeJS.WriteStream = process.stderr): Pr
   }
 }
 
-/** Progress that nobody watches. */
+/** Progress that is not shown. */
 export const silentProgress: Progress = {
   step: (_title, work) => work(() => {}),
   note: () => {},
 }
 
-/** Whether output is to be coloured, decided as Vitest decides for its own (tinyrainbow). */
+/** Whether to colour output, by the same rules as Vitest (tinyrainbow). */
 export function wantsColours(
   env: NodeJS.ProcessEnv = process.env,
   argv: readonly string[] = process.argv,

@@ -36,7 +36,7 @@ test('where room is wanted, kernels go last: they take minutes to build, templat
   expect(keys(overdue(entries, { age: 200, size: 50 }, 100))).toEqual(['old'])
   expect(keys(overdue(entries, { age: 200, size: 10 }, 100))).toEqual(['old', 'new'])
   expect(keys(overdue(entries, { age: 200, size: 5 }, 100))).toEqual(['old', 'new', 'kernel'])
-  // too old is too old
+  // age alone is enough
   expect(keys(overdue(entries, { age: 85, size: 100 }, 100))).toEqual(['kernel'])
 })
 
@@ -118,7 +118,7 @@ test('pruning is done after something was added, after other limits, and once a 
   expect(keys(await pruneWhenDue({ ...limits, size: 0 }, now))).toEqual(['fourth'])
 })
 
-/** A process that does something with the cache, and says so, until it is ended. */
+/** A process that uses the cache, and says so, until it is ended. */
 async function user(work: string) {
   const script = `
     import { cached } from ${JSON.stringify(path.join(import.meta.dirname, 'cache.ts'))}
@@ -150,7 +150,7 @@ test('what living processes use or build stays, whatever the limits, and also wh
   expect(keys(first.spared).toSorted()).toEqual(['templates-k', 'used'])
 
   child.kill('SIGSTOP')
-  // Had when the lock of the stopped holder counts as stale.
+  // Succeeds when the stopped holder's lock is stale.
   await locked('templates-k', async () => {})
   expect(keys((await prune(limits, growing)).removed)).toEqual([])
 

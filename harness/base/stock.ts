@@ -12,8 +12,8 @@ import { type CacheKind, cacheRoot, discardIdle } from './cache.ts'
 import { isErrno } from './errors.ts'
 
 /**
- * What grows with every change of kernel, QEMU, Node or this project, with every build of a tree, and with every build that was
- * ended before its time: pruned without being asked.
+ * Kinds that grow with each change of kernel, QEMU, Node or this project, with each build of a tree, and with
+ * each interrupted build: pruned automatically.
  */
 export const growing: readonly CacheKind[] = [
   'templates',
@@ -25,7 +25,7 @@ export const growing: readonly CacheKind[] = [
   'compiled',
   'drafts',
 ]
-/** What takes room and can be made again: templates and images by far the most. */
+/** Kinds that can be made again: templates and images are the largest. */
 export const prunable: readonly CacheKind[] = [...growing, 'verdicts']
 
 /** An entry of the cache. */
@@ -33,11 +33,11 @@ export interface StockedEntry {
   readonly kind: CacheKind
   readonly key: string
   readonly folder: string
-  /** Bytes that it takes on the disk: a template's RAM file has holes. */
+  /** Bytes on disk: a template's RAM file is sparse. */
   readonly size: number
   /** When it was last used, milliseconds since 1970. */
   readonly used: number
-  /** The kernel's label, where the entry says so. */
+  /** The kernel's label, if the entry has one. */
   readonly label: string | undefined
 }
 
@@ -69,14 +69,16 @@ export function stock(kinds: readonly CacheKind[] = prunable): StockedEntry[] {
 export interface PruneLimits {
   /** Milliseconds since its last use after which an entry goes. */
   readonly age: number
-  /** Bytes that all of them may take; what is made in seconds goes first, kernels last, and of either what was used longest ago. */
+  /**
+   * Bytes of all entries together. Kernels go last; within both groups the least recently used goes first.
+   */
   readonly size: number
 }
 
-/** A kernel is downloaded, or built for minutes, and takes less room than one template, which takes seconds. */
+/** A kernel is expensive to make (a download, or minutes of building) and smaller than a template. */
 const isDear = (entry: StockedEntry) => entry.kind === 'kernels'
 
-/** Which entries have to go. Never those that were used after `since`: they belong to a run that is under way. */
+/** The entries to remove. Never those used after `since`: they belong to the current run. */
 export function overdue(
   entries: readonly StockedEntry[],
   { age, size }: PruneLimits,
@@ -93,14 +95,17 @@ export function overdue(
     })
 }
 
-/** What became of what had to go. */
+/** What was removed, and what was not. */
 export interface Pruned {
   readonly removed: readonly StockedEntry[]
   /** Living processes use them. */
   readonly spared: readonly StockedEntry[]
 }
 
-/** Removes what is overdue and nobody uses, and what builds that were ended have left: no later one goes on with it. */
+/**
+ * Removes overdue entries that nobody uses, and what interrupted builds have left, which no later build can
+ * use.
+ */
 export async function prune(
   limits: PruneLimits,
   kinds: readonly CacheKind[] = prunable,
@@ -121,29 +126,30 @@ export async function prune(
 const DAY = 86_400_000
 
 /**
- * {@link prune} of what grows, where there may be something to remove: after other limits, after anything was added, and once a day.
- * Adding up what some hundred thousand files take is 0.4 s, a third of a short run.
- * @param since when the run began: what was used after it stays
+ * {@link prune} for {@link growing}, only after the limits or the entries have changed, or a day has passed:
+ * adding up the sizes of all files costs a noticeable part of a short run (docs/measurements.md, Start of a
+ * run).
+ * @param since when the run began: what is used after it stays
  */
 export async function pruneWhenDue(limits: PruneLimits, since: number): Promise<readonly StockedEntry[]> {
   if (!isPruningDue(limits)) return []
   const { removed } = await prune(limits, growing, since)
   const stamp = stampFile()
   writeFileSync(stamp, JSON.stringify(limits))
-  // What came during this run was not looked at.
+  // What was added during this run has not been examined.
   utimesSync(stamp, since / 1000, since / 1000)
   return removed
 }
 
-/** Says by its time when the cache was last pruned, and by its text to what limits. */
+/** Its time says when the cache was last pruned, its text to which limits. */
 const stampFile = () => path.join(cacheRoot(), 'pruned')
 
 function isPruningDue(limits: PruneLimits): boolean {
   const pruned = changed(stampFile())
   if (pruned === undefined || Date.now() - pruned > DAY) return true
-  // A build that was ended may have left something at any time.
+  // An interrupted build may have left something at any time.
   if (entriesOf(path.join(cacheRoot(), 'drafts')).length > 0) return true
-  // An entry is added by a rename, which changes the folder; that of drafts changes by what is removed, too.
+  // A rename adds an entry and changes the folder's time. That of drafts changes by removals too.
   const kinds = growing.filter(kind => kind !== 'drafts')
   if (kinds.some(kind => (changed(path.join(cacheRoot(), kind)) ?? 0) > pruned)) return true
   return readFileSync(stampFile(), 'utf8') !== JSON.stringify(limits)
@@ -154,7 +160,7 @@ function changed(place: string): number | undefined {
   return statSync(place, { throwIfNoEntry: false })?.mtimeMs
 }
 
-/** Bytes that a folder takes on the disk; what others remove meanwhile takes none. */
+/** A folder's bytes on disk; files that disappear meanwhile count as 0. */
 export function diskUsage(folder: string): number {
   let entries: Dirent[]
   try {

@@ -9,7 +9,7 @@ import { understood } from './system-errors.ts'
 
 afterEach(() => void vi.unstubAllEnvs())
 
-/** As Node makes them. */
+/** An error as Node makes it. */
 function systemError(code: string, words: string, syscall: string, place?: string, dest?: string): Error {
   const places = [place, dest].filter(Boolean).map(each => `'${each}'`)
   const message = `${code}: ${words}, ${syscall}${places.length > 0 ? ` ${places.join(' -> ')}` : ''}`

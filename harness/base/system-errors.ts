@@ -3,7 +3,9 @@ import path from 'node:path'
 import { cacheRoot } from './cache.ts'
 import { HarnessError, MachineryError } from './errors.ts'
 
-/** What is to be done about a system call's error (errno(3)) that has to do with this machine, and not with a mistake of ours. */
+/**
+ * What to do about a system call's error (errno(3)) that this machine causes, and not a bug of this project.
+ */
 const remedies: Readonly<Record<string, string>> = {
   ENOSPC: 'free some',
   EDQUOT: 'free some, or have the quota raised',
@@ -30,7 +32,7 @@ const remedies: Readonly<Record<string, string>> = {
   ENXIO: 'look at what is mounted there',
 }
 
-/** What to do about an error with this code, where that is known. */
+/** What to do about this error, if that is known. */
 export function remedyFor(error: unknown): string | undefined {
   return isSystemError(error) ? remedies[error.code] : undefined
 }
@@ -44,8 +46,8 @@ interface SystemError extends Error {
 }
 
 /**
- * What this machine, or who uses it, has done: a system call's error in a line that names the thing and what to do.
- * @returns undefined for everything else, which is a bug of ours
+ * A system call's error that the machine or its user caused, as one line that names the thing and what to do.
+ * @returns undefined for everything else: a bug of this project
  */
 export function understood(error: unknown): HarnessError | undefined {
   if (error instanceof HarnessError) return error
@@ -55,7 +57,8 @@ export function understood(error: unknown): HarnessError | undefined {
     return new MachineryError('the current folder is gone: cd to one that is there', { cause: error })
   const remedy = remedies[error.code]
   if (remedy === undefined) return undefined
-  // "ENOSPC: no space left on device, write '/a'" is Node's; of rmSync (24.21) ", Unknown error: Read-only file system '/a'"
+  // Node's form is "ENOSPC: no space left on device, write '/a'"; rmSync's (24.21) ", Unknown error:
+  // Read-only file system '/a'"
   const [, words = error.code] = /^(?:[A-Z]+|, Unknown error): ([^,']*[^,' ])/.exec(error.message) ?? []
   const things = [error.syscall, error.path, error.dest].filter(Boolean).map(oneLine)
   const elsewhere = variableFor(error)
@@ -74,10 +77,10 @@ function isSystemError(error: unknown): error is SystemError {
   )
 }
 
-/** Codes for which another place helps. */
+/** Errors that another place avoids. */
 const placed = ['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR']
 
-/** The variable that says where a file lies: the cache's, or that of temporary files. */
+/** The environment variable that decides where a file lies: the cache's, or that of temporary files. */
 function variableFor(error: SystemError): string | undefined {
   const place = error.dest ?? error.path
   if (!placed.includes(error.code) || place === undefined) return undefined

@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs'
 import path from 'node:path'
 import { MachineryError } from './errors.ts'
 
-/** The programs of the host that are run here, and Debian's packages that have them. */
+/** The host's programs that are run, and the Debian packages that have them. */
 const packages = {
   addr2line: 'binutils',
   'apt-cache': 'apt',
@@ -31,13 +31,13 @@ const packages = {
   xz: 'xz-utils',
 } as const satisfies Readonly<Record<string, string>>
 
-/** Debian's package of a program, where one is known. */
+/** The Debian package of a program; undefined if unknown. */
 export function packageOf(tool: string): string | undefined {
   // Debian's versioned compilers are packages of that name.
   return /^gcc-\d+$/.test(tool) ? tool : (packages as Readonly<Record<string, string>>)[tool]
 }
 
-/** A program of the host's that is not there; says which package has it. */
+/** A program is not installed on the host; names the package that has it. */
 export class ToolMissing extends MachineryError {
   readonly tool: string
 
@@ -50,12 +50,12 @@ export class ToolMissing extends MachineryError {
 }
 
 /**
- * The file of a program by its name on the PATH; one that has a slash is a path already.
- * @param more folders to look into after those of the PATH
+ * The file of a program by its name on the PATH; a name with a slash is a path already.
+ * @param more folders to search after those of the PATH
  */
 export function findTool(name: string, more: readonly string[] = []): string | undefined {
   if (name.includes('/')) return executable(path.resolve(name))
-  // Without a PATH the C library looks into these two.
+  // The C library's default without a PATH (execvp(3)).
   const folders = (process.env.PATH ?? '/bin:/usr/bin').split(':').filter(path.isAbsolute)
   for (const folder of [...folders, ...more]) {
     const file = executable(path.join(folder, name))
@@ -64,7 +64,7 @@ export function findTool(name: string, more: readonly string[] = []): string | u
   return undefined
 }
 
-/** As {@link findTool}. @throws ToolMissing when it is nowhere */
+/** As {@link findTool}. @throws ToolMissing if it is not found */
 export function requireTool(name: string): string {
   const file = findTool(name)
   if (file === undefined) throw new ToolMissing(name)

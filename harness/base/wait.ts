@@ -1,7 +1,7 @@
 import { MachineryError } from './errors.ts'
 
 /**
- * A promise with a limit, as every wait here has one.
+ * A promise with a time limit.
  * @param limit milliseconds
  * @throws MachineryError with `message` when the limit is reached
  */

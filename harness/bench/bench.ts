@@ -1,7 +1,7 @@
 /**
- * `npm run bench [-- --json FILE] [--runs N] [--only NAME,...]`: what a boot, a restore and a test file cost, each beside the
- * least that it could cost: a bare QEMU doing the same. Medians of 20 unless --runs says otherwise; the names are those of
- * `sections` below.
+ * `npm run bench [-- --json FILE] [--runs N] [--only NAME,...]`: the time of a boot, a restore and a test
+ * file, each beside a bare QEMU that does the same. Medians of 20 unless --runs says otherwise; NAME is a key
+ * of `sections` below.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -93,14 +93,14 @@ if (options.json !== undefined)
   )
 process.exit(0)
 
-/** A bare QEMU's boot of the kernel to an init of busybox that powers off. */
+/** A bare QEMU that boots the kernel to a busybox init, which powers off. */
 async function bareQemu(): Promise<() => Promise<unknown>> {
   const initramfs = path.join(folder, 'bare.cpio')
   writeFileSync(initramfs, cpioArchive(probeEntries(await findBusybox())))
   return () => tryAccelerator(spec.machine.accelerator, spec.machine.kernel, initramfs, 60_000)
 }
 
-/** A cold boot, beside a bare QEMU that boots the same kernel to a busybox init and ends. */
+/** A cold boot, beside {@link bareQemu}. */
 async function boots(): Promise<void> {
   const bareBoot = await bareQemu()
   const [bare, ours] = await inTurn(runs, {
@@ -114,7 +114,7 @@ async function boots(): Promise<void> {
   if (bare && ours) add(bare, ours, ratio('cold boot / bare QEMU', ours, bare))
 }
 
-/** A restore until the guest has answered, beside a bare QEMU that restores the same files and is asked the least. */
+/** A restore until the guest answers, beside a bare QEMU that restores the same files. */
 async function restores(): Promise<void> {
   const [bare, ours] = await inTurn(Math.max(runs, 20), {
     'bare QEMU: restore to the first answer': () => bareRestore(saved),
@@ -201,7 +201,7 @@ async function files(): Promise<void> {
   )
 }
 
-/** Memory that is a guest's own: pages it has written, and QEMU itself. */
+/** A guest's private memory: pages it has written, and QEMU itself. */
 async function memory(): Promise<void> {
   const values: number[] = []
   const measuring: GuestSource = {
@@ -220,7 +220,7 @@ async function memory(): Promise<void> {
   add(series('memory of a guest beyond the shared file, after a small file', 'MiB', values))
 }
 
-/** Many files one after another: does it get slower, does anything stay? */
+/** Many files in a row: whether they get slower, and whether processes or files remain. */
 async function manyFiles(): Promise<void> {
   const before = leftovers()
   const ends: number[] = []
@@ -276,7 +276,7 @@ async function watch(): Promise<void> {
   }
 }
 
-/** The front door with everything cached, on the first five suites. */
+/** run-vm.sh on the first five suites, with everything cached. */
 async function wholeRun(): Promise<void> {
   const suites = ['request-ack', 'unicast', 'multicast', 'echo', 'errors'].map(name => `suites/${name}/`)
   const once = () =>
@@ -286,8 +286,8 @@ async function wholeRun(): Promise<void> {
 }
 
 /**
- * All suites on one kernel, on three, on five, everything cached: what a kernel more costs. Beside them two bare QEMUs that boot
- * at the same time: what a machine whose speed drifts takes more for the one it takes more for the other.
+ * All suites on one, three and five kernels, with everything cached: the cost of another kernel. Two bare
+ * QEMUs that boot at the same time beside them show how the machine's own speed drifts.
  */
 async function matrix(): Promise<void> {
   const labels = ['debian-6.1', 'debian-5.10', 'debian-6.12', 'debian-7.2', 'debian-7.3']
@@ -324,7 +324,10 @@ async function matrix(): Promise<void> {
   )
 }
 
-/** A prebuilt kernel, its modules, image and template from an empty cache; what is fetched depends on the network. */
+/**
+ * A prebuilt kernel, its modules, image and template from an empty cache; the download depends on the
+ * network.
+ */
 async function provisioning(): Promise<void> {
   const wholes: number[] = []
   const fetches: number[] = []
@@ -352,7 +355,7 @@ async function provisioning(): Promise<void> {
   )
 }
 
-/** A kernel from source, from an empty cache, once; then cold boots of it. */
+/** A kernel built from source once, from an empty cache, and cold boots of it. */
 async function fromSource(): Promise<void> {
   const label = 'minimal-6.12'
   const cache = mkdtempSync(path.join(folder, 'cache-'))
@@ -394,7 +397,10 @@ async function fromSource(): Promise<void> {
   }
 }
 
-/** The client library beside libmnl in one guest; its table is its own (`npm run bench:netlink` is the same by itself). */
+/**
+ * The client library beside libmnl in one guest, with a table of its own; the same as
+ * `npm run bench:netlink`.
+ */
 async function netlink(): Promise<void> {
   const program = path.join(ownFolder, 'guest/netlink/bench/bench.ts')
   await execa(process.execPath, ['--expose-gc', program, '--kernel', prepared.kernel.label], {

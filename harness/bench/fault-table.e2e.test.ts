@@ -9,7 +9,7 @@ test('each fault of the table gets its verdict, and no other test does', { timeo
   ).toEqual([])
   expect(outcomes).toHaveLength(rows.length)
   expect(result.status).toBe(1)
-  // What comes before and after a fault is not its victim.
+  // A fault fails no test before or after it.
   for (const line of result.stdout.split('\n'))
     if (/ > (before|between|after all) /.test(line)) expect(line).toContain('✓')
 })

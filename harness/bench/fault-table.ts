@@ -1,6 +1,7 @@
 /**
- * What becomes of what goes wrong, each fault really made to happen (harness/fixtures/verdicts): `npm run faults [-- KERNEL
- * [DEBUG-KERNEL]] [--write FILE]` makes the page that docs/faults.md is, and the same rows are a test.
+ * What each kind of fault is reported as; harness/fixtures/verdicts makes them happen.
+ * `npm run faults [-- KERNEL [DEBUG-KERNEL]] [--write FILE]` writes docs/faults.md; fault-table.e2e.test.ts
+ * checks the same rows.
  */
 import { writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -9,27 +10,27 @@ import { HarnessError } from '../base/errors.ts'
 import { type CliResult, startCli } from '../fixtures/cli.ts'
 import { npmCommand } from './npm-command.ts'
 
-/** A fault and what has to be made of it. */
+/** A fault and its expected verdict. */
 export interface Row {
-  /** The fixture's file, without its ending; all of a file's faults happen in one guest, one after another. */
+  /** The fixture's file, without its extension; a file's faults happen one after another in one guest. */
   readonly file: string
   /** The test in which it happens. */
   readonly fault: string
-  /** What it is, for people. */
+  /** A description for people. */
   readonly what: string
-  /** What the failure has to say; undefined where nothing may fail. */
+  /** What the failure must say; undefined if nothing may fail. */
   readonly verdict: RegExp | undefined
-  /** Whether the guest is lost by it, and the tests after it are not run. */
+  /** Whether it ends the guest, so that later tests are not run. */
   readonly lost?: true
 }
 
-/** A row as it went. */
+/** A row's result. */
 export interface Outcome {
   readonly row: Row
-  /** The first line of the failure, or why it is not the right one. */
+  /** The first line of the failure, or why it is wrong. */
   readonly said: string
   readonly ok: boolean
-  /** Milliseconds that the test took until it was given its verdict, those until the fault included. */
+  /** Milliseconds from the test's beginning to its verdict. */
   readonly time: number | undefined
 }
 
@@ -250,7 +251,7 @@ const debug = (file: string, fault: string, what: string, verdict: RegExp): Row 
   verdict,
 })
 
-/** What only debug kernels see (debug-6.12). */
+/** Faults that only debug kernels report (debug-6.12). */
 export const debugRows: readonly Row[] = [
   debug(
     'debug',
@@ -310,7 +311,7 @@ export const debugRows: readonly Row[] = [
 
 const folder = path.resolve(import.meta.dirname, '../fixtures/verdicts')
 
-/** Runs the fixtures of these rows on a kernel, and says what became of each. */
+/** Runs the fixtures of these rows on a kernel. */
 export async function runFaults(
   label: string,
   wanted: readonly Row[] = rows,

@@ -1,7 +1,7 @@
 import { cpus, loadavg } from 'node:os'
 import { median } from '../report/summary.ts'
 
-/** A series of measurements of one thing, in the unit its name says. */
+/** A series of measurements, in the unit that its name says. */
 export interface Series {
   readonly name: string
   readonly unit: 'ms' | 'MiB' | 'ratio' | 'count'
@@ -23,8 +23,8 @@ export function series(name: string, unit: Series['unit'], values: readonly numb
 }
 
 /**
- * Times things in turn, A B C A B C ..., so that a machine whose speed drifts is fair to all of them.
- * @returns a series in milliseconds for each, in their order
+ * Times things in turn, A B C A B C ..., so that a drift of the machine's speed affects all of them alike.
+ * @returns a series in milliseconds for each, in the same order
  */
 export async function inTurn(
   rounds: number,
@@ -49,7 +49,7 @@ export function ratio(name: string, numerator: Series, denominator: Series): Ser
   return series(name, 'ratio', values)
 }
 
-/** The machine, for the head of a report. */
+/** The machine, for a report's heading. */
 export function machine(): { processor: string; cores: number; load: readonly number[]; node: string } {
   return {
     processor: cpus()[0]?.model ?? 'unknown',
@@ -59,7 +59,7 @@ export function machine(): { processor: string; cores: number; load: readonly nu
   }
 }
 
-/** A line a series: median, and the range. */
+/** A line for each series: median and range. */
 export function table(all: readonly Series[]): string {
   const digits = (unit: Series['unit']) => (unit === 'ratio' ? 2 : 0)
   const width = Math.max(...all.map(({ name }) => name.length))

@@ -1,6 +1,6 @@
 /**
- * `npm run mutants [-- [--kernel LABEL] [NAME...]]`: applies each patch of README.md's table to the modules by itself, runs the
- * suites of the module it breaks, and tells whether a test found it. Exit status 1 when one was missed.
+ * `npm run mutants [-- [--kernel LABEL] [NAME...]]`: applies each patch of README.md's table by itself, runs
+ * the suites of the module that it breaks, and says whether a test found it. Exit status 1 if one was missed.
  */
 import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
@@ -15,7 +15,7 @@ const cli = path.join(ownFolder, 'harness/cli.ts')
 /** Milliseconds for one mutant: the build, and its suites until the first failure. */
 const LIMIT = 300_000
 
-/** The suites that judge a module, those first that find most. */
+/** A module's suites, those that find most first. */
 const suites: Readonly<Record<string, readonly string[]>> = {
   nlexample: [
     ...['request-ack', 'unicast', 'multicast', 'echo', 'errors', 'attributes', 'batches', 'privileges'],
@@ -26,7 +26,7 @@ const suites: Readonly<Record<string, readonly string[]>> = {
   nlcustom: ['custom-family', 'lifecycle/buses', 'leaks/others'],
 }
 
-/** What became of a mutant: the test that found it, or why none did. */
+/** The test that found a mutant, or why none did. */
 type Verdict = { readonly foundBy: string } | { readonly missed: string }
 
 const command = npmCommand(
@@ -91,7 +91,7 @@ async function run(folder: string, { module }: Mutant): Promise<Verdict> {
     : { foundBy }
 }
 
-/** Vitest's JSON report, as far as it is used here. */
+/** The used part of Vitest's JSON report. */
 interface Report {
   readonly testResults: readonly {
     readonly name: string
@@ -105,7 +105,7 @@ interface Report {
   }[]
 }
 
-/** '479 passed', or '3 passed, 476 pending' where a run ended before its end and does not say so. */
+/** '479 passed', or '3 passed, 476 pending' for a run that was cut short. */
 function countsOf(report: Report | undefined): string {
   const counts = new Map<string, number>()
   for (const { status } of report?.testResults.flatMap(file => file.assertionResults) ?? [])
@@ -119,7 +119,7 @@ function firstFailure({ testResults }: Report): string | undefined {
     const [reason = ''] = test?.failureMessages?.[0]?.split('\n') ?? []
     if (test) return `${path.basename(file.name, '.test.ts')}: ${test.fullName} (${reason})`
   }
-  // A file whose modules do not load fails as a whole; one that was not run because of --bail has no message.
+  // A file whose modules do not load fails as a whole; one that --bail left out has no message.
   const file = testResults.find(each => each.status === 'failed' && each.message)
   return file && `${path.basename(file.name, '.test.ts')}: ${file.message?.split('\n')[0]}`
 }

@@ -5,8 +5,8 @@ import { Command, InvalidArgumentError } from 'commander'
 import { exitOnLostOutput, exitOnSignals } from '../base/process.ts'
 
 /**
- * One of the project's own commands beside run-vm.sh, `npm run NAME`: called wrongly, it says why, with status 2. A signal ends
- * it as process.exit() does.
+ * One of the project's own commands beside run-vm.sh, `npm run NAME`: wrong usage is told with status 2, and
+ * a signal ends it as process.exit() does.
  */
 export function npmCommand(name: string, description: string): Command {
   exitOnSignals()
@@ -17,7 +17,7 @@ export function npmCommand(name: string, description: string): Command {
     .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : 2))
 }
 
-/** A folder of this process's own, which goes with it, however it ends but by SIGKILL. */
+/** A temporary folder that is removed when this process ends, unless by SIGKILL. */
 export function temporaryFolder(name: string): string {
   const folder = mkdtempSync(path.join(tmpdir(), `netlink-vmtest-${name}-`))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -32,7 +32,7 @@ export function atLeastOne(text: string): number {
   return value
 }
 
-/** What is listed with commas between. */
+/** A comma-separated list. */
 export function listed(text: string): string[] {
   return text.split(',')
 }

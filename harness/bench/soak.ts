@@ -1,7 +1,8 @@
 /**
- * `npm run soak [-- --runs N] [--kernel LABEL,...] [--shared] [--write FILE] [FILTER...]`: the suites N times, 20 if not given;
- * with --shared as by --no-isolate, where a guest serves file after file. The modules are right, so every failure is a false
- * verdict: names each, and writes the result down with the machine it ran on, after each run. Exit status 1 when there was one.
+ * `npm run soak [-- --runs N] [--kernel LABEL,...] [--shared] [--write FILE] [FILTER...]`: runs the suites N
+ * times (default 20), with --shared as by --no-isolate. The modules are correct, so every failure is a false
+ * verdict. After each run it writes the failures and the machine that it ran on. Exit status 1 if there was
+ * one.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -31,7 +32,7 @@ let done = 0
 for (let run = 1; run <= runs; run++) {
   await once(run)
   done = run
-  // After each run: a soak of hours that is ended has its result all the same.
+  // After each run, so that an interrupted soak has a result.
   if (values.write !== undefined) writeFileSync(values.write, result())
 }
 process.stdout.write(result())
@@ -51,7 +52,7 @@ function result(): string {
   return `${lines.join('\n')}\n`
 }
 
-/** One run of all suites; every file that is not as it should be is written down. */
+/** One run of all suites; records each file that did not pass. */
 async function once(run: number): Promise<void> {
   const json = path.join(folder, 'report.json')
   rmSync(json, { force: true })
@@ -82,7 +83,7 @@ async function once(run: number): Promise<void> {
   process.stderr.write(`run ${run} of ${runs}: ${bad.length === 0 ? 'clean' : bad.join('; ')}\n`)
 }
 
-/** The JSON report, as far as it is used here. */
+/** The used part of Vitest's JSON report. */
 interface Report {
   readonly kernels: readonly KernelSummary[]
   readonly testResults: readonly {
@@ -104,7 +105,7 @@ function read(file: string): Report | undefined {
   }
 }
 
-/** The first failed test of a file, of whatever kernel, and why. */
+/** The first failed test of a file on any kernel, and why. */
 function reasonOf(suite: string, report: Report | undefined): string {
   for (const { name, message, assertionResults } of report?.testResults ?? []) {
     if (!name.endsWith(suite)) continue

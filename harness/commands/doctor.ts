@@ -21,18 +21,18 @@ import type { Settings } from '../prepare/settings.ts'
 import { chooseAccelerator } from '../qemu/accelerator.ts'
 import { qemuBinary } from '../qemu/qemu.ts'
 
-/** What was found out about one thing that runs depend on. */
+/** The state of one thing that runs depend on. */
 export interface Finding {
   readonly name: string
-  /** `problem`: runs will fail until it is mended; `note`: they work, but not as well as they could. */
+  /** `problem`: runs fail until it is fixed; `note`: runs work, but could be better. */
   readonly verdict: 'fine' | 'note' | 'problem'
   readonly detail: string
 }
 
-/** A kernel, its image and its template, and room to build them. */
+/** Bytes for a kernel, its image and template, and for building them. */
 const DISK_WANTED = 2e9
 
-/** Looks at everything that a run needs on this host. Nothing is installed or fetched. */
+/** Examines everything that a run needs on this host. Nothing is installed or fetched. */
 export async function examine(settings: Settings): Promise<Finding[]> {
   const findings = await Promise.all([
     ...[qemuBinary, 'gcc', 'strip', 'make', 'xz', 'ldd', 'setpriv'].map(tool),
@@ -56,7 +56,7 @@ export async function examine(settings: Settings): Promise<Finding[]> {
   return findings
 }
 
-/** A line a finding. */
+/** The findings as a table, one line each. */
 export function findingsTable(findings: readonly Finding[]): string {
   const marks = { fine: '✔', note: '•', problem: '✖' }
   const width = Math.max(...findings.map(({ name }) => name.length))
@@ -83,7 +83,7 @@ function tool(name: string): Promise<Finding> {
   })
 }
 
-/** Only kernels from source need it, and run-vm.sh installs it with the first of them. */
+/** Only kernels built from source need these tools; run-vm.sh installs them with the first one. */
 async function kernelBuilds(): Promise<Result> {
   const missing = await missingBuildTools()
   return missing.length === 0
@@ -94,7 +94,7 @@ async function kernelBuilds(): Promise<Result> {
       }
 }
 
-/** Tried with a kernel that is here already: a look at the machine fetches nothing. */
+/** Tries a kernel that is already cached: doctor fetches nothing. */
 async function accelerator(settings: Settings): Promise<Result> {
   const label = settings.kernels?.[0] ?? hostLabel()
   const here = knownKernels().some(kernel => kernel.label === label && kernel.folders.length > 0)
@@ -120,7 +120,7 @@ function memory({ vm }: Settings): Result {
 async function disk(): Promise<Result> {
   let folder = cacheRoot()
   while (!existsSync(folder)) folder = path.dirname(folder)
-  // Names a file as well: nothing can be made below that.
+  // The "/." makes this fail for a file, below which nothing can be made.
   accessSync(`${folder}/.`, constants.W_OK)
   const { bavail, bsize } = await statfs(folder)
   const free = bavail * bsize
@@ -132,7 +132,7 @@ async function disk(): Promise<Result> {
     : { verdict: 'fine', detail: `${bytes(free)} free for ${cacheRoot()}` }
 }
 
-/** By apt's own means, so that its proxy and its certificates count. */
+/** Through apt itself, so that its proxy and certificates apply. */
 async function mirror(settings: Settings): Promise<Result> {
   const { main } = await machineSources(settings.mirror)
   if (!main)

@@ -21,7 +21,7 @@ import { qemusOf } from '../fixtures/processes.ts'
 let folder: string
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
-  // Kernel, image and template, so that the tests' own limits are for the tests.
+  // Makes kernel, image and template, so that the tests' own limits are for the tests.
   expect((await runCli(['build', '--kernel', hostLabel()])).status).toBe(0)
 })
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -61,7 +61,7 @@ describe('a command', () => {
       timeout: 100_000,
       all: true,
     })
-    // Typed before anybody asks: whoever looks at the terminal in the background finds something to read.
+    // Typed in advance: a background process that reads the terminal would get it.
     run.stdin.write('hello\r')
     const { all: output } = await run
     expect(output).toMatch(/ran\r\n(.*\r\n)*?status 0\r\n/)

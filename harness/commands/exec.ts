@@ -8,7 +8,7 @@ import { followForeground } from './terminal.ts'
 
 /**
  * Runs a command in a guest of its own, with this process's stdin, stdout and stderr.
- * @returns the command's exit status, 128 and its number for a signal
+ * @returns the command's exit status; 128 plus the number of the signal that ended it
  */
 export function exec(
   command: readonly string[],
@@ -27,13 +27,13 @@ export function exec(
   })
 }
 
-/** Whether stdout and stderr are one (`2>&1`, a terminal): only then is there an order to keep. */
+/** Whether stdout and stderr are the same (`2>&1`, a terminal): only then their order matters. */
 function isOneOutput(): boolean {
   const [out, err] = [fstatSync(1), fstatSync(2)]
   return out.dev === err.dev && out.ino === err.ino
 }
 
-/** Writes a program's output to this process's own, at the pace at which that takes it. */
+/** Writes a program's output to this process's, with backpressure. */
 export function forwardOutput(program: GuestProgram): void {
   program.on('output', (stream, data, taken) => {
     const target: Writable = stream === 'stdout' ? process.stdout : process.stderr
@@ -42,8 +42,8 @@ export function forwardOutput(program: GuestProgram): void {
 }
 
 /**
- * Hands on what comes in, at the pace at which the program reads, and its end. A terminal is read in the foreground only.
- * @param onForeground called when this process has the terminal (again), or has it no more
+ * Passes input and its end to the program, with backpressure. A terminal is read in the foreground only.
+ * @param onForeground called when this process gets or loses the terminal's foreground
  */
 export function forwardInput(
   input: Readable & { readonly isTTY?: boolean },
@@ -52,7 +52,7 @@ export function forwardInput(
 ): void {
   let mayRead = true
   const flow = () => (mayRead && program.hasRoom ? input.resume() : input.pause())
-  // Not until it is known whose the terminal is.
+  // Until it is known whether this process is in the foreground.
   input.pause()
   input.on('data', (data: Buffer) => {
     program.write(data)
@@ -60,7 +60,7 @@ export function forwardInput(
   })
   program.on('input-taken', flow)
   input.on('end', () => program.endInput())
-  // EIO of a terminal that is gone
+  // EIO: the terminal is gone
   input.on('error', () => program.endInput())
   const follow = (isForeground: boolean) => {
     mayRead = isForeground

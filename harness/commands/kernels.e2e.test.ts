@@ -1,4 +1,4 @@
-/** Pruning beside runs that are under way, with a cache of its own. */
+/** Pruning beside current runs, in a cache of its own. */
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -32,7 +32,7 @@ const list = (kind: string) => {
   }
 }
 
-/** A run that has begun to make its template. */
+/** Starts a run and waits until it makes its template. */
 async function makingTemplate() {
   const run = startCli(['passes'], { env: env() })
   await expect

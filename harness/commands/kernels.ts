@@ -2,12 +2,12 @@ import { knownKernels } from '../../kernel/cached.ts'
 import { inColumns } from '../base/columns.ts'
 import { bytes, diskUsage, prune, type StockedEntry, stock } from '../base/stock.ts'
 
-/** A label as `kernels` shows it. */
+/** A line of `kernels`. */
 export interface KernelListing {
   readonly label: string
   readonly release: string | undefined
   readonly origin: string | undefined
-  /** Bytes of the unpacked kernel; 0 when it has not been fetched. */
+  /** Bytes of the unpacked kernel; 0 if it is not cached. */
   readonly kernelSize: number
   readonly templates: { readonly count: number; readonly size: number }
 }
@@ -27,7 +27,7 @@ export function listKernels(): KernelListing[] {
   })
 }
 
-/** The listing as a table, a line a label, and a last line with all that the cache holds. */
+/** The listing as a table, one line for each label, and a last line with the whole cache's size. */
 export function kernelsTable(listings: readonly KernelListing[]): string {
   const rows = listings.map(({ label, release, origin, kernelSize, templates }) => [
     label,
@@ -40,7 +40,7 @@ export function kernelsTable(listings: readonly KernelListing[]): string {
   return inColumns([header, ...rows])
 }
 
-/** Removes what was not used for so many days, and what does not fit into so many GB. */
+/** Removes entries that were not used for so many days, or exceed so many GB. */
 export async function pruneKernels(days: number, gigabytes: number): Promise<string> {
   const { removed, spared } = await prune({ age: days * 86_400_000, size: gigabytes * 1e9 })
   const done =

@@ -1,4 +1,4 @@
-/** Several kernels in one run, as its user sees it. */
+/** Several kernels in one run, as users see it. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -12,7 +12,7 @@ function temporaryFolder(): string {
   return folder
 }
 
-/** A label of a kernel that there will never be. */
+/** The label of a kernel that will never exist. */
 const nobodys = 'debian-99.9'
 
 test('a kernel that cannot be had is a failed row, said once, and not the end of the run', async () => {
@@ -30,7 +30,7 @@ test('a kernel that cannot be had is a failed row, said once, and not the end of
   expect(stdout).toMatch(new RegExp(`^${nobodys}: did not run: no ${nobodys} in Debian's archive`, 'm'))
   expect(stdout).toMatch(/^passes\.fixture\.ts +not run +✓ 4 \(/m)
   expect(stdout.match(/^GuestLost: no debian-99\.9/gm)).toHaveLength(1)
-  // The command named what nobody has: that is what to repair.
+  // A usage error: the command names a kernel that does not exist.
   expect(status).toBe(2)
   expect(readFileSync(at('report.md'), 'utf8')).toMatch(/^\| passes\.fixture\.ts \| not run \| ✓ 4 \(/m)
   const { kernels, success } = JSON.parse(readFileSync(at('report.json'), 'utf8'))

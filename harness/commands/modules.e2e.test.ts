@@ -1,4 +1,7 @@
-/** Modules with what they need: siblings under test and the kernel's own, by --module, loadModule, modprobe and the kernel itself. */
+/**
+ * Modules with dependencies, under test and in-tree, loaded by --module, loadModule, modprobe and the kernel
+ * itself.
+ */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'

@@ -1,4 +1,4 @@
-/** Vitest's options as they work in guests: each has its effect on test files that can tell. */
+/** Vitest's options in guests: test files on which each has a visible effect. */
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -32,7 +32,7 @@ interface Report {
   }[]
 }
 
-/** Runs the fixtures, and gives each test's status with the first line of what it failed of. */
+/** Runs the fixtures; gives each test's status with the first line of its failure. */
 async function runWith(...args: string[]) {
   const json = path.join(folder, 'report.json')
   const result = await runCli([...args, '--reporter=verbose', '--json', json], { cwd })
@@ -55,7 +55,7 @@ test('those that a test worker takes once in its life', async () => {
   )
   expect(stdout).toMatch(/^not intercepted$/m)
   expect(stdout).not.toContain('stdout |')
-  // Run, and then repeated once.
+  // One run and one repeat.
   expect(stdout.match(/^not intercepted$/gm)).toHaveLength(2)
   expect(Object.keys(outcomes)).toHaveLength(7)
   expect(status, stdout).toBe(0)
@@ -99,7 +99,7 @@ test('those that change what a test may do, and what is said of it', async () =>
   })
   expect(status).toBe(1)
   expect(stdout).toContain('HookTimeoutError: Hook timed out in 300ms.')
-  // Of the difference one line beside what differs, and the name that was given.
+  // The difference has one line of context, and the given name.
   expect(stdout).toContain(
     '- Wanted\n+ Received\n\n@@ -4,3 +4,3 @@\n    "c": 3,\n-   "d": 5,\n+   "d": 4,\n  }',
   )

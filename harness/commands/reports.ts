@@ -4,7 +4,7 @@ import { UsageError } from '../base/errors.ts'
 import { requireWritable } from '../report/files.ts'
 import type { Reporters, VitestOptions } from './vitest-command.ts'
 
-/** Files that reports are written to beside the one on stdout, as they were named. */
+/** Files of reports beside the one on stdout, as named on the command line. */
 export interface ReportFiles {
   readonly junit?: string
   readonly json?: string
@@ -12,13 +12,13 @@ export interface ReportFiles {
   readonly markdown?: string
 }
 
-/** A JUnit report has no projects: kernels are told apart by the names. */
+/** A JUnit report has no projects: the names have the kernels. */
 const namesWithKernel = {
   suiteNameTemplate: '{displayName} {filename}',
   classnameTemplate: '{displayName} {filename}',
 }
 
-/** Vitest's reporters: those asked for, and its own two for files. */
+/** Vitest's reporters: the requested ones, and those of --junit and --json. */
 export function reporters(given: VitestOptions, { junit, json }: ReportFiles): Reporters {
   return [
     ...asked(given),
@@ -29,7 +29,7 @@ export function reporters(given: VitestOptions, { junit, json }: ReportFiles): R
   ]
 }
 
-/** Where Vitest's reporters write to, from where the command is run. */
+/** The files of Vitest's reporters, relative to the current folder. */
 export function outputFiles({ outputFile }: VitestOptions): Pick<VitestOptions, 'outputFile'> {
   if (outputFile === undefined) return {}
   if (typeof outputFile === 'string') return { outputFile: path.resolve(outputFile) }
@@ -41,8 +41,8 @@ export function outputFiles({ outputFile }: VitestOptions): Pick<VitestOptions, 
 }
 
 /**
- * Looks at the places of all reports before anything runs for them.
- * @throws UsageError for one that cannot be written, that nothing writes to, or that two would
+ * Checks the places of all reports before the run.
+ * @throws UsageError for one that cannot be written, that no reporter writes, or that two would write
  */
 export function checkReports(given: VitestOptions, { junit, json, markdown }: ReportFiles): void {
   const places = new Map<string, string>()
@@ -55,15 +55,17 @@ export function checkReports(given: VitestOptions, { junit, json, markdown }: Re
     const other = places.get(place)
     if (other !== undefined) throw new UsageError(`${other} and ${option} would both write ${file}`)
     places.set(place, option)
-    // The kernels are added to Vitest's.
+    // completeJson adds the kernels to Vitest's report.
     requireWritable(file, option === '--json')
   }
 }
 
-/** Vitest's reporters that write a file (5.1.1: those that read outputFile); others than Vitest's may do so. */
+/**
+ * Vitest's reporters that write a file (5.1.1: those that read outputFile). Custom reporters may do so too.
+ */
 const writers = new Set(['blob', 'json', 'junit'])
 
-/** --outputFile, for each reporter that follows it. */
+/** The files of --outputFile by the option for each reporter. */
 function outputOptions(given: VitestOptions): [option: string, file: string][] {
   const names = asked(given).flatMap(reporter => (typeof reporter === 'string' ? [reporter] : []))
   const writing = names.filter(name => writers.has(name) || !Object.hasOwn(ReportersMap, name))
@@ -82,7 +84,7 @@ function outputOptions(given: VitestOptions): [option: string, file: string][] {
   })
 }
 
-/** The reporters that were named, as Vitest takes them: a path from where the command is run. */
+/** The requested reporters; a path is relative to the current folder. */
 function asked({ reporter }: VitestOptions): Reporters {
   const names = reporter === undefined ? ['default'] : [reporter].flat()
   return names.map(name => (/^\.\.?\//.test(name) ? path.resolve(name) : name))

@@ -25,7 +25,7 @@ test('what does not fit into its file system, or the memory, is told with what i
   expect(refused(file('/root/a', 151))).toThrow(
     'the copies take 151 MB, and the guest has room for 150 MB: set vm.memory to 576 (MiB)',
   )
-  // a library, which is none of the places
+  // a library, whose place was not asked for
   expect(refused(file('/root/a', 149), file('/usr/lib/x.so', 2))).toThrow('take 151 MB')
   expect(refused(file('/tmp/b/x', 199), file('/root/a', 149))).toThrow(
     'take 348 MB, and the guest has room for 266 MB',

@@ -4,7 +4,9 @@ import { bytes } from '../base/stock.ts'
 import type { Guest } from '../guest/guest.ts'
 import { runInGuest } from '../guest/guest-program.ts'
 
-/** For each place: whether it is a folder, its file system and how much room that has; and how much memory there is. */
+/**
+ * Prints for each place whether it is a folder, its file system and the room there; and the available memory.
+ */
 const lookAround = `
 grep MemAvailable /proc/meminfo
 for place; do
@@ -13,18 +15,17 @@ for place; do
 	echo "$kind $(stat -c %d "$place") $(stat -f -c '%a %S' "$place")"
 done`
 
-/** What the guest has at some places, and room for. */
+/** What the guest has at some places, and its free room. */
 export interface Surroundings {
   /** Bytes. */
   readonly memory: number
-  /** By place. */
   readonly places: ReadonlyMap<
     string,
     { readonly isFolder: boolean; readonly system: string; readonly room: number }
   >
 }
 
-/** Asks the guest what it has at some places, and at its root. */
+/** Asks the guest about some places and its root. */
 export async function surroundings(guest: Guest, wanted: readonly string[]): Promise<Surroundings> {
   const places = [...wanted, '/']
   const command = ['sh', '-c', lookAround, 'sh', ...places]
@@ -42,12 +43,12 @@ export async function surroundings(guest: Guest, wanted: readonly string[]): Pro
   }
 }
 
-/** Memory that the guest needs besides, for what is under way to it and for the command. */
+/** Bytes that the guest needs besides, for pieces in transfer and for the command. */
 const RESERVE = 32 * 1024 ** 2
 
 /**
- * Refuses what does not fit, before any of it is read: files in a guest are in its memory.
- * @param memory MiB that the guest has in all
+ * Refuses copies that do not fit, before they are read: a guest's files are in its memory.
+ * @param memory the guest's whole memory, in MiB
  * @throws UsageError that says how much is needed
  */
 export function requireRoom(
@@ -69,7 +70,7 @@ export function requireRoom(
   }
   for (const { size, room } of needed.values()) {
     if (size <= room) continue
-    // A file system in memory may have half of it.
+    // A tmpfs may have half of the memory.
     const enough = Math.ceil((memory + (2 * (size - room)) / 1024 ** 2) / 64) * 64
     throw new UsageError(
       `the copies take ${bytes(size)}, and the guest has room for ${bytes(Math.max(0, room))}: set vm.memory to ${enough} (MiB)`,
@@ -77,7 +78,7 @@ export function requireRoom(
   }
 }
 
-/** The file system that a place is in: that of the nearest place that was asked for. */
+/** A place's file system: that of the nearest place that was asked about. */
 function systemOf(place: string, { places }: Surroundings): { system: string; room: number } {
   const within = (folder: string) => place === folder || place.startsWith(folder === '/' ? '/' : `${folder}/`)
   const known = [...places].filter(([folder]) => within(folder)).toSorted(([a], [b]) => b.length - a.length)

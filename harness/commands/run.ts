@@ -21,18 +21,18 @@ import { checkReports, outputFiles, type ReportFiles, reporters } from './report
 import { parseVitestArguments, startReport } from './vitest-command.ts'
 import { watchDelivery } from './watch.ts'
 
-/** The options of `run` that are ours; all others are Vitest's. */
+/** The options of `run` beside Vitest's. */
 export interface RunOptions extends ReportFiles {
   readonly kernel?: string
   readonly matrix?: boolean
   readonly modules?: string
-  /** False: files of a kernel share guests. */
+  /** False: the files of a kernel share guests. */
   readonly isolate?: boolean
 }
 
 /**
- * Runs the test files in guests, a Vitest project for each kernel.
- * @param rest filters, and Vitest's own options, as they were written
+ * Runs the test files in guests; each kernel is a Vitest project.
+ * @param rest filters and Vitest's own options, as written
  */
 export async function run(
   options: RunOptions,
@@ -57,11 +57,12 @@ export async function run(
   })
   const prepared = kernels.filter(isPrepared)
   const atOnce = guestsAtOnce(Math.max(...prepared.map(({ spec }) => spec.machine.memory)))
-  // Vitest's own --isolate=false is the same. `reporter` would take the place of all `reporters`, which have what it names.
+  // Vitest's --isolate=false means the same. `reporter` would replace all `reporters`, which include it
+  // already.
   const { isolate = options.isolate ?? true, reporter: _, watch = false, run: once, ...vitestOptions } = given
-  // Where each test has a guest of its own, it is because they break kernels.
+  // With a guest for each test (vm.isolate), tests break their kernels: they never share.
   const shared = !isolate && settings.vm.isolate === 'file'
-  // How many workers Vitest is to have is then what the lanes are; a number that somebody gives it holds by itself.
+  // The lanes limit how many guests are at work, unless the user limits Vitest's workers.
   const limited = vitestOptions.maxWorkers !== undefined || vitestOptions.fileParallelism === false
   const lanes = shared ? new Lanes<GuestSource>(limited ? Number.POSITIVE_INFINITY : atOnce) : undefined
   // While Vitest starts.
@@ -78,10 +79,10 @@ export async function run(
     reporters: [...reporters(given, options), foresight(kernels, shared)],
     ...outputFiles(given),
   })
-  // Beside failed tests: for imports that take too long, for a reporter that fails.
+  // Vitest sets it for failed tests, and also for slow imports and a failed reporter.
   const failedByVitest = process.exitCode !== undefined && process.exitCode !== 0
   if (vitest.shouldKeepServer()) {
-    // Watch mode: Vitest's own keys and signals end it.
+    // Vitest's own keys and signals end watch mode.
     watchDelivery(vitest, prepared, tested, root)
     await new Promise<void>(resolve => vitest.onClose(() => resolve()))
     return ExitStatus.passed
@@ -95,9 +96,9 @@ export async function run(
   const total = performance.now() - started
   if (summaries.length > 1) process.stdout.write(`${textTable(matrixTable(summaries))}\n\n`)
   process.stdout.write(`${summaryLines(summaries, total).join('\n')}\n`)
-  // Asked for by name (--passWithNoTests, --changed): it passes, and does not look as if something had.
+  // With --passWithNoTests or --changed the run passes, and says that no test did.
   if (nothing !== undefined) progress.note(`nothing ran: ${nothing}`)
-  // A file that cannot be written costs nobody the result.
+  // Last, so that a report that cannot be written does not hide the result.
   if (options.junit !== undefined) requireWritten(path.resolve(options.junit), startedAt)
   if (options.json !== undefined) completeJson(path.resolve(options.json), summaries)
   if (options.markdown !== undefined) writeMarkdown(path.resolve(options.markdown), summaries, total)
@@ -105,12 +106,14 @@ export async function run(
   return status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
 }
 
-/** Keeps the cache within its limits; what this run used stays. A cache that cannot be tidied is no reason to fail. */
+/**
+ * Keeps the cache within its limits, without what this run used. A failure to prune does not fail the run.
+ */
 async function pruneStock({ cache }: Settings, since: number): Promise<void> {
   await pruneWhenDue({ age: cache.days * 86_400_000, size: cache.gigabytes * 1e9 }, since).catch(() => {})
 }
 
-/** What test files depend on without importing it: --changed runs them all when it has changed. */
+/** What all test files depend on without importing it: if it changes, --changed runs them all. */
 function beyondImports(settings: Settings, root: string): string[] {
   const folders = [...sourcesUnderTest(settings, root), ...packageFolders]
   const files = [settingsFile, lockFileName].map(name => path.join(root, name))
@@ -121,7 +124,7 @@ function beyondImports(settings: Settings, root: string): string[] {
   ]
 }
 
-/** Tells each kernel's guests how many files are about to run, and whether they share them. */
+/** Tells each kernel's guests how many files will run, and whether files share guests. */
 function foresight(kernels: readonly KernelOfRun[], shared: boolean): Reporter {
   return {
     onTestRunStart(specifications) {
@@ -132,8 +135,8 @@ function foresight(kernels: readonly KernelOfRun[], shared: boolean): Reporter {
 }
 
 /**
- * Why nothing ran, which must not look like a run that passed; undefined where something did.
- * @throws UsageError where Vitest could not even look for files
+ * Why nothing ran, which must not look like a pass; undefined if something ran.
+ * @throws UsageError if Vitest could not look for files
  */
 function nothingRan(vitest: Vitest, rest: readonly string[]): string | undefined {
   const asked = rest.length > 0 ? ` (asked for: ${rest.join(' ')})` : ''

@@ -12,33 +12,33 @@ import { type PreparedKernel, prepareKernel } from '../prepare/prepare.ts'
 import type { Settings } from '../prepare/settings.ts'
 import { copyInto, parseCopy } from './copies.ts'
 
-/** The options that `exec` and `shell` have in common. */
+/** Common options of `exec` and `shell`. */
 export interface SessionOptions {
   readonly kernel?: string
-  /** An out-of-tree Kbuild directory in place of ours. */
+  /** A folder of modules in place of the project's. */
   readonly modules?: string
-  /** Modules to load, in this order: names, and parameters after them. */
+  /** Modules to load, in this order: each a name, with parameters after it. */
   readonly module: readonly string[]
   readonly copy: readonly string[]
 }
 
-/** How often the guest is asked whether it lives, and how long it may take to answer. */
+/** Milliseconds between two pings of the guest, and for an answer. */
 const PING_EVERY = 5_000
 const PING_LIMIT = 30_000
 
-/** A guest for one command: modules loaded, files copied in. */
+/** A guest for one command, with modules loaded and files copied in. */
 export interface Session {
   readonly prepared: PreparedKernel
   readonly guest: Guest
-  /** Variables for what runs in it. */
+  /** The command's environment variables. */
   readonly environment: Readonly<Record<string, string>>
-  /** Where a copy went, by its source as it was written and by its name: what COMMAND may call it. */
+  /** A copy's place in the guest, by its source as written and by its name: COMMAND may use both. */
   readonly places: ReadonlyMap<string, string>
 }
 
 /**
- * Restores a guest, makes it ready, and gives it to `work`; whatever happens, it is ended after that.
- * @throws HarnessError when it cannot be had, a module does not load, or the guest is lost while `work` uses it
+ * Restores a guest, prepares it, and calls `work` with it. The guest is always ended afterwards.
+ * @throws HarnessError when there is no guest, a module does not load, or the guest is lost during `work`
  */
 export async function withSession<T>(
   options: SessionOptions,
@@ -47,7 +47,7 @@ export async function withSession<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const wanted = options.copy.map(parseCopy)
-  // stderr is the command's: only what takes long is shown on it.
+  // stderr belongs to the command: only long steps are shown, no notes.
   const progress = { ...consoleProgress(), note: () => {} }
   const prepared = await prepareKernel(options.kernel ?? settings.kernels?.[0] ?? hostLabel(), {
     settings: withModules(settings, options.modules),
@@ -95,7 +95,7 @@ export async function withSession<T>(
   }
 }
 
-/** Starts a command in a session's guest. A command that cannot be started ends as in a shell: 127 or 126. */
+/** Starts a command in a session's guest. If it cannot be started, the status is a shell's: 127 or 126. */
 export async function startCommand(
   session: Session,
   command: readonly string[],
@@ -125,7 +125,7 @@ export async function startCommand(
   }
 }
 
-/** The exit status that a shell gives for it; 128 where a real-time signal ended it, whose number Node does not tell. */
+/** The exit status that a shell gives; 128 for a real-time signal, whose number Node does not tell. */
 export function statusOf(exit: ProgramExit, signals: Readonly<Record<string, number>>): number {
   return exit.signal === null ? (exit.code ?? 128) : 128 + (signals[exit.signal] ?? 0)
 }
@@ -137,11 +137,11 @@ export function parseModule(text: string): { name: string; parameters: string } 
 }
 
 interface ModuleToLoad extends Loading {
-  /** As the kernel takes them, empty where there are none. */
+  /** As the kernel parses them; empty without parameters. */
   readonly parameters: string
 }
 
-/** @param loaded the files of all that were loaded before, to which these are added */
+/** @param loaded the files of all modules loaded so far; these are added */
 async function load(
   guest: Guest,
   { files, order, parameters }: ModuleToLoad,
@@ -156,13 +156,13 @@ async function load(
   }
 }
 
-/** @param needed whether another module needs it, and it may be there already */
+/** @param needed whether it is a dependency, which may be loaded already */
 async function insert(guest: Guest, file: string, parameters: string, needed: boolean): Promise<void> {
   const since = guest.log.next
   const command = ['insmod', file, ...(parameters === '' ? [] : [parameters])]
   const { code, output } = await runInGuest(guest, { command, folder: guestPaths.home, environment: {} })
   if (code === 0 || (needed && /File exists/.test(output))) return
-  // What the kernel said comes on a port of its own, a moment later perhaps: an answered ping is enough for it.
+  // The kernel log has its own port and may be late: it has arrived when a ping is answered.
   await guest.ping(PING_LIMIT)
   const details = [output.trim(), guest.log.since(since, 20)].filter(Boolean).join('\n')
   throw new ModuleError(`${path.basename(file, '.ko')} does not load`, { details })
@@ -172,7 +172,7 @@ function environmentFor(libraryFolders: readonly string[]): Record<string, strin
   return {
     HOME: guestPaths.home,
     USER: 'root',
-    // What is copied in is found by its name.
+    // With the home folder, so that copied programs are found by name.
     PATH: `${guestPaths.programs}:/usr/sbin:/usr/bin:/sbin:/bin:${guestPaths.home}`,
     TERM: process.env.TERM ?? 'dumb',
     ...(libraryFolders.length > 0 ? { LD_LIBRARY_PATH: libraryFolders.join(':') } : {}),

@@ -8,8 +8,8 @@ import { exec, forwardInput, forwardOutput } from './exec.ts'
 import { parseModule, type Session, type SessionOptions, statusOf, withSession } from './session.ts'
 
 /**
- * A shell in a guest of its own: interactive at a terminal; elsewhere it reads commands from stdin and is done at their
- * end.
+ * A shell in a guest of its own: interactive at a terminal; otherwise it reads commands from stdin until
+ * their end.
  * @returns the shell's exit status
  */
 export function shell(options: SessionOptions, settings: Settings, root: string): Promise<number> {
@@ -25,7 +25,7 @@ export function shell(options: SessionOptions, settings: Settings, root: string)
     const program = await GuestProgram.start(
       session.guest,
       {
-        // Lines can be edited in busybox's shell, unlike in /bin/sh.
+        // busybox's shell has line editing, unlike /bin/sh.
         command: ['busybox', 'sh', '-i'],
         folder: guestPaths.home,
         environment: {
@@ -41,7 +41,9 @@ export function shell(options: SessionOptions, settings: Settings, root: string)
   })
 }
 
-/** Gives this terminal to the program until it has ended: its own terminal interprets the keys. */
+/**
+ * Connects this terminal to the program until it ends. Raw mode: the guest's terminal interprets the keys.
+ */
 async function attended(program: GuestProgram, stdin: ReadStream, stdout: WriteStream): Promise<number> {
   const resized = () => program.resize(sizeOf(stdout))
   let isForeground = false
@@ -49,7 +51,7 @@ async function attended(program: GuestProgram, stdin: ReadStream, stdout: WriteS
   forwardInput(stdin, program, now => {
     isForeground = now
     if (!now) return
-    // The shell that it was stopped in may have set it back, which Node does not know of.
+    // After a stop (Ctrl-Z) the host's shell may have reset the mode, which Node does not notice.
     stdin.setRawMode(false)
     stdin.setRawMode(true)
   })

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 
-/** Milliseconds between two looks, in the background: a shell's `fg` tells a job nothing that was running. */
+/** Milliseconds between two checks in the background: a shell's `fg` sends no signal to a running job. */
 const LOOK = 250
 
 /**
- * Follows whether this process may read from its terminal and set its modes: who does so in the background is stopped, with
- * all of its process group (SIGTTIN, SIGTTOU), QEMU too.
- * @param listener called at once, at each change, and in the foreground also when the process goes on after it was stopped:
- *   the shell has set the terminal meanwhile
- * @returns ends it
+ * Follows whether this process is in its terminal's foreground. Reading the terminal or setting its modes in
+ * the background stops the whole process group (SIGTTIN, SIGTTOU), QEMU too.
+ * @param listener called at once, at each change, and also when the process continues in the foreground after
+ *   a stop: the shell may have set the terminal meanwhile
+ * @returns a function that ends it
  */
 export function followForeground(listener: (isForeground: boolean) => void): () => void {
   let before: boolean | undefined
@@ -27,7 +27,10 @@ export function followForeground(listener: (isForeground: boolean) => void): () 
   }
 }
 
-/** @param stat the text of proc(5)'s stat: fields 5 (process group) and 8 (that of the terminal's foreground, -1 without one) */
+/**
+ * @param stat the text of proc(5)'s stat: fields 5 (process group) and 8 (that of the terminal's foreground,
+ *   -1 without one)
+ */
 export function isForeground(stat: string): boolean {
   const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(') ') + 2).split(' ')
   return foreground === '-1' || foreground === group

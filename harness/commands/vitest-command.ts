@@ -9,20 +9,20 @@ import { additions, decisionOn, type Taker } from './vitest-options.ts'
 export type VitestOptions = ReturnType<typeof parseCLI>['options']
 export type Reporters = Extract<NonNullable<VitestOptions['reporters']>, unknown[]>
 
-/** What somebody wants of Vitest. */
+/** What a command line asks of Vitest. */
 export interface VitestCall {
   readonly filters: string[]
-  /** For Vitest itself, which hands on what is its projects'. */
+  /** For Vitest itself, which passes on what belongs to its projects. */
   readonly run: VitestOptions
-  /** For the project of each kernel. */
+  /** For each kernel's project. */
   readonly project: ProjectOptions
   /** Node's arguments for test workers. */
   readonly execArgv: readonly string[]
 }
 
 /**
- * Filters and options as Vitest's own command line reads them, and the few options that are only ours.
- * @throws UsageError for one that is unknown or has no place here, or a value that is none
+ * Parses filters and options as Vitest's own command line does, and the few options that it does not have.
+ * @throws UsageError for an unknown or unsupported option, or a wrong value
  */
 export function parseVitestArguments(rest: readonly string[]): VitestCall {
   const { env, others } = takeVariables(rest)
@@ -42,7 +42,7 @@ export function parseVitestArguments(rest: readonly string[]): VitestCall {
   const { execArgv, ...worker } = taken.worker
   return {
     filters,
-    // As on Vitest's own command line: a filter may end in the number of a line.
+    // As on Vitest's own command line, a filter may end in a line number.
     run: filters.some(filter => /:\d+$/.test(filter))
       ? { includeTaskLocation: true, ...taken.run }
       : taken.run,
@@ -54,7 +54,7 @@ export function parseVitestArguments(rest: readonly string[]): VitestCall {
 function parseByVitest(rest: readonly string[]): { filters: string[]; options: Record<string, unknown> } {
   try {
     const cli = createCLI()
-    // Neither --help nor --version is Vitest's to answer.
+    // --help and --version are not Vitest's.
     cli.showHelpOnExit = false
     cli.showVersionOnExit = false
     for (const [name, decision] of Object.entries(additions)) {
@@ -62,15 +62,15 @@ function parseByVitest(rest: readonly string[]): { filters: string[]; options: R
       cli.option(isFlag ? `--${name}` : `--${name} <value>`, '')
     }
     refuseValuesOfFlags(cli, rest)
-    // `run` is named so that a filter is never taken for one of Vitest's other commands.
+    // `run` is explicit, so that no filter is taken for another of Vitest's commands.
     const { args, options } = cli.parse(['node', 'vitest', 'run', ...rest], { run: false })
-    // parse() checks nothing when it is not to run the command.
+    // With { run: false } parse() does not check options.
     cli.matchedCommand?.checkUnknownOptions()
     cli.matchedCommand?.checkOptionValue()
     const { '--': more = [], ...given } = options
     for (const { name, names, negated } of cli.globalCommand.options) {
       for (const short of names) if (short !== name) delete given[short]
-      // What is only there to be negated is true by itself.
+      // An option that exists only as --no-X has the default true.
       if (negated && given[name] === true) delete given[name]
     }
     if (given.color === false && !rest.includes('--no-color')) throw new Error('colours go by --no-color')
@@ -80,7 +80,7 @@ function parseByVitest(rest: readonly string[]): { filters: string[]; options: R
   }
 }
 
-/** Vitest's parser would take the value for a filter. */
+/** Refuses a value of a boolean option, which Vitest's parser would take for a filter. */
 function refuseValuesOfFlags({ globalCommand }: ReturnType<typeof createCLI>, rest: readonly string[]): void {
   const flags = new Set(globalCommand.options.flatMap(({ isBoolean, names }) => (isBoolean ? names : [])))
   for (const argument of rest) {
@@ -98,8 +98,8 @@ function unknownOption(message: string, cause?: unknown): UsageError {
 }
 
 /**
- * An option's name as Vitest lists it. Of `--log-heap-usage` Vitest takes the filter that follows for a value,
- * and of `--expect.require-assertions` nothing.
+ * An option's name as Vitest lists it. In kebab case Vitest takes the filter after `--log-heap-usage` for its
+ * value, and ignores `--expect.require-assertions`.
  */
 function inCamelCase(argument: string): string {
   return argument.replace(
@@ -110,8 +110,8 @@ function inCamelCase(argument: string): string {
 }
 
 /**
- * Takes out `--env NAME=VALUE` and `--env.NAME VALUE`, each also with `=` in place of the space.
- * Vitest's parser would make numbers of 007 and 1e3.
+ * Extracts `--env NAME=VALUE` and `--env.NAME VALUE`, each also with `=` in place of the space. Vitest's
+ * parser would turn 007 and 1e3 into numbers.
  */
 function takeVariables(rest: readonly string[]): { env: Record<string, string>; others: string[] } {
   const env: Record<string, string> = {}
@@ -134,7 +134,7 @@ function takeVariables(rest: readonly string[]): { env: Record<string, string>; 
   return { env, others }
 }
 
-/** Each value that options have, however deep, with the names on the way to it. */
+/** Each value of nested options, with the names that lead to it. */
 function leavesOf(
   options: Record<string, unknown>,
   above: readonly string[] = [],
@@ -162,7 +162,7 @@ function put(
   }
 }
 
-/** With paths from where the command is run. */
+/** Resolves paths against the current folder. */
 function withPaths(options: ProjectOptions): ProjectOptions {
   const { dir, diff } = options
   if (dir !== undefined && !statSync(dir, { throwIfNoEntry: false })?.isDirectory())
@@ -176,8 +176,8 @@ function withPaths(options: ProjectOptions): ProjectOptions {
 }
 
 /**
- * Vitest with the whole report on stdout, in order; it would put the failures on stderr.
- * @throws UsageError for what it refuses of its options
+ * Starts Vitest with the whole report on stdout, in order; by default it writes failures to stderr.
+ * @throws UsageError for options that Vitest refuses
  */
 export async function startReport(filters: string[], options: VitestOptions): Promise<Vitest> {
   try {

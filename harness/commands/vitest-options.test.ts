@@ -4,7 +4,7 @@ import { UsageError } from '../base/errors.ts'
 import { parseVitestArguments, type VitestCall } from './vitest-command.ts'
 import { decisionOn, decisions } from './vitest-options.ts'
 
-/** Vitest's options, as the installed version lists them. */
+/** The options that the installed Vitest lists. */
 const installed = createCLI().globalCommand.options
 type Installed = (typeof installed)[number]
 
@@ -13,7 +13,7 @@ const taken = installed.filter(({ name }) => 'value' in (decisionOn(name) ?? {})
 
 const kebab = (name: string) => name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
 
-/** All the ways to write an option, with a value where it wants one. */
+/** All ways to write an option, with a value if it needs one. */
 function spellings({ name, names, isBoolean }: Installed, value: string): string[][] {
   const long = [name, kebab(name)].flatMap(name =>
     isBoolean
@@ -36,7 +36,7 @@ test('nothing is decided that Vitest does not have', () => {
 })
 
 test.each(refused)('--$name is refused by name, however it is written', option => {
-  // A value for a whole group Vitest may read as one of the group's options, or refuse itself.
+  // Vitest may read a value of a whole group as one of the group's options, or refuse it.
   const [group] = option.name.split('.')
   const byName = new RegExp(`--${group}[\\w.]* has no place here: .|for --${group}`)
   for (const spelling of spellings(option, '1')) {
@@ -46,7 +46,7 @@ test.each(refused)('--$name is refused by name, however it is written', option =
   }
 })
 
-/** A value that an option takes, where it is not a number. */
+/** Values for options that do not take a number. */
 const values: Readonly<Record<string, string>> = {
   diff: import.meta.filename,
   dir: import.meta.dirname,
@@ -58,7 +58,7 @@ const values: Readonly<Record<string, string>> = {
   update: 'new',
 }
 
-/** What an option with a value has become in the parsed call, wherever it went. */
+/** An option's value in the parsed call, in whichever part. */
 function found({ run, project, execArgv }: VitestCall, name: string): unknown {
   let at: unknown = { execArgv, ...run, ...project }
   for (const key of name.split('.')) at = (at as Record<string, unknown> | undefined)?.[key]

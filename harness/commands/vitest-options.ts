@@ -2,12 +2,12 @@ import * as v from 'valibot'
 import { longestTimer } from '../base/timers.ts'
 
 /**
- * What becomes of an option of Vitest's:
- * - `run`: Vitest's own process does it, and hands on to the kernels' projects what is theirs
- * - `kernel`: a setting of each kernel's project, which Vitest's command line does not reach by itself
- * - `worker`: one that a test worker takes once in its life, so that templates are made with it
- * - `refused`: it has no place here, and why, nor have the options below it
- * - `group`: it is a name for the options below it, one of which is given as an example
+ * What happens with one of Vitest's options:
+ * - `run`: Vitest's own process handles it, and passes on what belongs to the kernels' projects
+ * - `kernel`: a setting of each kernel's project, which Vitest's command line does not set by itself
+ * - `worker`: a test worker reads it once in its life, so templates are made with it
+ * - `refused`: it is not supported, nor are the options below it, and why
+ * - `group`: a prefix of other options, with one of them as an example
  */
 export type Decision =
   | { readonly takenBy: Taker; readonly value: v.GenericSchema }
@@ -18,7 +18,7 @@ export type Taker = 'run' | 'kernel' | 'worker'
 const flag = v.boolean('it takes no value')
 const text = v.pipe(v.union([v.string(), v.number()], 'it takes a text'), v.transform(String), v.minLength(1))
 const texts = v.array(text)
-/** Of a text Vitest has made a pattern already, and of digits its parser a number. */
+/** Vitest has made a RegExp of a text, and its parser a number of digits. */
 const pattern = v.union([
   v.instance(RegExp),
   v.pipe(
@@ -178,7 +178,7 @@ export const decisions: Readonly<Record<string, Decision>> = {
   watch: run(flag),
 }
 
-/** Settings of Vitest's that have an option here alone, as `env` has. */
+/** Settings of Vitest that have an option only here, such as `env`. */
 export const additions: Readonly<Record<string, Decision>> = {
   chaiConfig: group('--chaiConfig.truncateThreshold'),
   'chaiConfig.includeStack': kernel(flag),
@@ -191,10 +191,10 @@ export const additions: Readonly<Record<string, Decision>> = {
   unstubGlobals: kernel(flag),
 }
 
-/** Options with names of the user's own below them: `--outputFile.junit`. */
+/** Options with user-chosen names below them: `--outputFile.junit`. */
 const named = new Set(['outputFile'])
 
-/** The decision on an option, by its name or by what it is part of; undefined where nobody has decided. */
+/** The decision on an option or on its group; undefined if there is none. */
 export function decisionOn(name: string): Decision | undefined {
   const all = { ...decisions, ...additions }
   if (Object.hasOwn(all, name)) return all[name]

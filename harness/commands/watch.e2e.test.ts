@@ -1,4 +1,4 @@
-/** Watch mode from the outside: files are saved, and the report shows what came of it. */
+/** Watch mode from the outside: files are saved, and the report shows the result. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'

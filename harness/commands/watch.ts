@@ -8,13 +8,13 @@ import type { Settings } from '../prepare/settings.ts'
 
 /** A C source, a header, or what Kbuild reads. */
 const moduleSource = /\.[chS]$|(^|\/)(Kbuild|Makefile)$/
-/** Editors write a file in several steps; what comes within this many milliseconds is one change. */
+/** Milliseconds: editors write a file in several steps, which count as one change. */
 const SETTLE = 30
 
 /**
- * Vitest's watch mode sees the test files and what they import from Vite. This adds what only guests see: a changed
- * module is rebuilt for each kernel, and the files that use it run again; so do all files when the client library,
- * the helpers or a program change.
+ * Vitest's watch mode sees test files and their imports. This adds what only guests have: a changed module is
+ * rebuilt for each kernel, and the test files that use it run again; after a change of the client library,
+ * the helpers or a program all of them do.
  */
 export function watchDelivery(
   vitest: Vitest,
@@ -47,7 +47,7 @@ export function watchDelivery(
       for (const { delivery, guests } of prepared) {
         if (sources.length > 0) await delivery.buildModules()
         if (sources.length < files.length) await delivery.bundlePackage()
-        await guests.close() // a spare has the files of before
+        await guests.close() // a spare guest has the old files
       }
     } catch (error) {
       const details = error instanceof HarnessError && error.details ? `${error.details}\n` : ''
@@ -65,7 +65,7 @@ function isWithin(folders: readonly string[], file: string): boolean {
   return folders.some(folder => file === folder || file.startsWith(`${folder}${path.sep}`))
 }
 
-/** The modules that these sources belong to, by folder or file name; all of them where a source is none's alone. */
+/** The modules that these sources belong to, by folder or file name; all modules if a source is shared. */
 export function modulesOf(
   sources: readonly string[],
   folders: readonly string[],
@@ -85,7 +85,7 @@ export function modulesOf(
   return [...found]
 }
 
-/** The test files that name one of the modules; a file that names none by itself may use any through a helper. */
+/** The test files that name one of the modules, or none at all: those may use any through a helper. */
 function usersOf(
   specifications: readonly TestSpecification[],
   modules: readonly string[],

@@ -3,7 +3,7 @@ import { endOfOutput } from '../../guest/agent/protocol.ts'
 
 const mark = Buffer.from(endOfOutput)
 
-/** What the guest's programs write to stdout or stderr, with marks in it where one of them has ended. */
+/** What the guest's programs write to stdout or stderr. Where a program has ended, the stream has a mark. */
 export class GuestOutput {
   readonly #port: Duplex
   readonly #onData: (data: Buffer) => void
@@ -17,7 +17,7 @@ export class GuestOutput {
     port.on('data', (data: Buffer) => this.#take(data))
   }
 
-  /** Resolves when everything has come that was written before the next mark. */
+  /** Resolves when everything before the next mark has arrived. */
   ended(): Promise<void> {
     if (this.#ended > 0) {
       this.#ended--
@@ -26,7 +26,7 @@ export class GuestOutput {
     return new Promise(resolve => this.#ends.push(resolve))
   }
 
-  /** Takes no more for a while: who writes in the guest will wait. */
+  /** Stops reading, so that writers in the guest wait. */
   pause(): void {
     this.#port.pause()
   }
@@ -50,7 +50,7 @@ export class GuestOutput {
   }
 }
 
-/** How many bytes at the end may be the beginning of a mark. */
+/** How many bytes at the end can be the beginning of a mark. */
 function beginningOfMark(data: Buffer): number {
   for (let length = Math.min(mark.length - 1, data.length); length > 0; length--)
     if (data.subarray(data.length - length).equals(mark.subarray(0, length))) return length

@@ -5,17 +5,17 @@ import { MachineryError } from '../base/errors.ts'
 import type { Guest } from './guest.ts'
 import type { Loss } from './loss.ts'
 
-/** How a program ended: one of the two. */
+/** How a program ended: by a code or by a signal. */
 export interface ProgramExit {
   readonly code: number | null
   readonly signal: string | null
 }
 
-/** Bytes of input that may be under way to a program that does not read. */
+/** Bytes of input in transfer to a program that does not read. */
 const WINDOW = 256 * 1024
-/** Bytes of output that may be under way to who takes it. */
+/** Bytes of output in transfer to a slow reader. */
 const OUTPUT_WINDOW = 512 * 1024
-/** The most in one message, so that life signs get in between. */
+/** Bytes in one message, so that pings get in between. */
 const PIECE = 64 * 1024
 
 interface ProgramEvents {
@@ -25,7 +25,7 @@ interface ProgramEvents {
 
 let lastProgram = 0
 
-/** A program that the agent runs in a guest, one at a time. Its output has to be taken, piece by piece, or it waits. */
+/** A program that the agent runs in a guest, one at a time. It waits while its output is not read. */
 export class GuestProgram extends EventEmitter<ProgramEvents> {
   /** Rejects when the guest is lost; resolves after all output. */
   readonly exited: Promise<ProgramExit>
@@ -53,7 +53,7 @@ export class GuestProgram extends EventEmitter<ProgramEvents> {
   }
 
   /**
-   * Starts it; `prepare` is called with it before anything comes from it.
+   * Starts a program; calls `prepare` before any of its events.
    * @throws AgentError when it cannot be started: `code` ENOENT, EACCES, ENOEXEC
    */
   static async start(
@@ -104,7 +104,7 @@ export class GuestProgram extends EventEmitter<ProgramEvents> {
     }
   }
 
-  /** Resolves when all has come that it wrote to its pipes. */
+  /** Resolves when all that it wrote to its pipes has arrived. */
   async #ended(): Promise<void> {
     const { stdout, stderr } = this.#guest.outputs
     if (!this.#hasTerminal) await Promise.all([stdout.ended(), stderr.ended()])
@@ -120,13 +120,13 @@ export class GuestProgram extends EventEmitter<ProgramEvents> {
     })
   }
 
-  /** What cannot be told to a guest that is gone, or to a program that has ended, need not be. */
+  /** Sends without waiting: a guest that is gone, or a program that has ended, needs no request any more. */
   #tell(request: Parameters<Guest['ask']>[0]): void {
     if (!this.#hasExited) this.#guest.ask(request).catch(() => {})
   }
 }
 
-/** Runs a program to its end and returns what it said. */
+/** Runs a program to its end and returns its output. */
 export async function runInGuest(
   guest: Guest,
   request: Omit<StartRequest, 'type' | 'program'>,

@@ -23,14 +23,14 @@ import { GuestOutput } from './guest-output.ts'
 import { KernelLog } from './kernel-log.ts'
 import { type Loss, lossOf, workerLoss } from './loss.ts'
 
-/** Settings of Vitest's that a test worker takes at its first file once for all: a template's at its warm-up. */
+/** Vitest's settings that a test worker reads only with its first file: in a template, at the warm-up. */
 export interface WorkerSettings {
   readonly globals?: boolean | undefined
   readonly disableConsoleIntercept?: boolean | undefined
   readonly maxConcurrency?: number | undefined
 }
 
-/** What a guest is booted from. */
+/** What a guest boots from. */
 export interface GuestSpec {
   /** The kernel's label, for messages. */
   readonly label: string
@@ -38,15 +38,15 @@ export interface GuestSpec {
     MachineConfig,
     'accelerator' | 'kernel' | 'initramfs' | 'parameters' | 'memory' | 'cpus'
   >
-  /** A key of the kernel and the initramfs, wherever their files lie. */
+  /** A key of the contents of kernel and initramfs, independent of their paths. */
   readonly identity: string
-  /** What its test worker is to have taken, where it differs from what Vitest has by itself. */
+  /** Settings of its test worker that differ from Vitest's defaults. */
   readonly worker?: WorkerSettings
-  /** Milliseconds that a guest may take from QEMU's start to a loaded test worker. */
+  /** Milliseconds from QEMU's start to a loaded test worker. */
   readonly bootLimit: number
-  /** Whether a kernel may report of itself what it likes while it boots. */
+  /** Whether reports of the kernel (WARN, KASAN ...) during boot fail the guest. */
   readonly bootSplats?: 'fail' | 'ignore'
-  /** Milliseconds that a file may take in its guest, and all files together. */
+  /** Milliseconds that a file may take in its guest, and that all files may take together. */
   readonly limits?: { readonly file: number; readonly run: number | undefined }
 }
 
@@ -58,23 +58,26 @@ export interface SavedGuest {
   readonly release: string
 }
 
-/** Milliseconds that a restore may take; 0.2 s is usual under software emulation on a busy machine. */
+/** Milliseconds that a restore may take, many times what it needs under emulation. */
 const RESTORE_LIMIT = 15_000
 
-/** How long QEMU's monitor may take to answer, a kernel to panic at an NMI, and the log to come that tells why a worker ended. */
+/**
+ * Milliseconds for an answer of QEMU's monitor, for a panic after an NMI, and for the log that tells why a
+ * worker ended.
+ */
 const MONITOR_LIMIT = 2_000
 const NMI_LIMIT = 1_500
 const WORKER_LOG_LIMIT = 3_000
-/** Milliseconds that a look at what a file leaves behind may take: kmemleak scans all memory twice. */
+/** Milliseconds for the examination of what a file leaves behind: kmemleak scans all memory twice. */
 const FILE_END_LIMIT = 120_000
-/** How long it may take the agent to say how a worker ended whose port is closed. */
+/** Milliseconds for the agent to say how a worker ended after its port closed. */
 const WORKER_END_LIMIT = 1_000
 
-/** The agent could not do what it was asked; `code` is an errno's name where a system call was the reason. */
+/** The agent could not do a request; `code` is an errno's name if a system call failed. */
 export class AgentError extends MachineryError {
   readonly code: string | undefined
 
-  /** @param text what it said: a message, and for what is no system call's error the stack below it */
+  /** @param text the agent's message, with a stack below it unless a system call failed */
   constructor(text: string, code: string | undefined) {
     const [message = '', ...stack] = text.split('\n')
     super(
@@ -86,15 +89,15 @@ export class AgentError extends MachineryError {
 }
 
 interface GuestEvents {
-  /** A message of the worker's. */
+  /** A message of the test worker. */
   worker: [FromWorker]
-  /** What the worker wrote to its own stdout and stderr. */
+  /** What the worker wrote to stdout and stderr. */
   output: [stream: 'stdout' | 'stderr', data: Buffer]
-  /** What a program writes to its pipes, in place of `output`, while somebody listens. */
+  /** What a program writes to its pipes: in place of `output` while this has a listener. */
   'program-output': [stream: 'stdout' | 'stderr', data: Buffer]
-  /** What the agent says of a program that runs for us. */
+  /** The agent's messages about a program that it runs for the host. */
   program: [FromProgram]
-  /** The guest or its worker is gone; said once, and nothing comes after it. */
+  /** The guest or its worker is gone; emitted once, as the last event. */
   lost: [Loss]
 }
 
@@ -104,25 +107,25 @@ interface Waiting {
 }
 
 /**
- * A running guest as the harness sees it: an agent that answers, a test worker that is loaded, a kernel log. Owns its
- * QEMU: `end` ends it, and so does the end of this process.
+ * A running guest: an agent that answers, a loaded test worker, a kernel log. It owns its QEMU, which ends
+ * with `end` or with this process.
  */
 export class Guest extends EventEmitter<GuestEvents> {
   readonly label: string
-  /** A name that no other guest has. */
+  /** A unique name. */
   readonly id = randomUUID()
   readonly qemu: Qemu
   readonly log = new KernelLog()
-  /** What its programs write. */
+  /** The output of its programs. */
   readonly outputs: Readonly<Record<'stdout' | 'stderr', GuestOutput>>
-  /** uname -r, as the guest's kernel says it. */
+  /** `uname -r` in the guest. */
   release = ''
-  /** Milliseconds from QEMU's start until the guest was ready: its test worker loaded, or its restore complete. */
+  /** Milliseconds from QEMU's start until the guest was ready: worker loaded, or restore complete. */
   startTime = 0
-  /** Milliseconds from QEMU's start until the agent of a guest that boots was there. */
+  /** Milliseconds from QEMU's start until the agent of a booting guest said hello. */
   agentTime = 0
   #loss: Loss | undefined
-  /** What it is being given up for: what QEMU says on the way is no news. */
+  /** Why it is being given up; QEMU's events meanwhile are consequences. */
   #frozen: Loss | undefined
   #workerEnded = false
   #agentIsThere = false
@@ -151,8 +154,8 @@ export class Guest extends EventEmitter<GuestEvents> {
 
   /**
    * Starts QEMU and waits until the agent has said hello and the test worker is loaded.
-   * @param ram where the guest's memory is kept, for a guest that becomes a template
-   * @throws MachineryError that says how far it came, with the end of the console
+   * @param ram the file of the guest's memory, for a guest that becomes a template
+   * @throws MachineryError that says how far the boot came, with the end of the console
    */
   static async boot(spec: GuestSpec, ram: Ram = { type: 'anonymous' }): Promise<Guest> {
     const started = performance.now()
@@ -168,7 +171,7 @@ export class Guest extends EventEmitter<GuestEvents> {
   }
 
   /**
-   * Starts QEMU from a template's files and waits until the guest has a clock, randomness and files of its own.
+   * Starts QEMU from a template's files and waits until the guest has its own clock, randomness and files.
    * @throws MachineryError when it does not restore
    */
   static async restore(
@@ -184,7 +187,7 @@ export class Guest extends EventEmitter<GuestEvents> {
     )
     guest.release = saved.release
     try {
-      // Written before the guest runs: its answer is its first sign of life.
+      // Sent before the guest runs: the answer is its first sign of life.
       await guest.renew(files)
     } catch (error) {
       await guest.end()
@@ -194,17 +197,17 @@ export class Guest extends EventEmitter<GuestEvents> {
     return guest
   }
 
-  /** Gives the guest this moment's time, randomness that no other guest has, and files. */
+  /** Gives the guest the current time, randomness of its own, and files. */
   async renew(files: readonly DeliveredFile[] = []): Promise<void> {
     await this.#request({ type: 'renew', time: Date.now(), entropy: randomBytes(64), files }, RESTORE_LIMIT)
   }
 
-  /** Why the guest is gone, once it is. */
+  /** Why the guest is gone; undefined while it runs. */
   get loss(): Loss | undefined {
     return this.#loss
   }
 
-  /** Puts files into the guest; they are there when this resolves. */
+  /** Writes files into the guest. */
   async deliver(files: readonly DeliveredFile[]): Promise<void> {
     await this.#request({ type: 'deliver', files }, 30_000)
   }
@@ -215,24 +218,24 @@ export class Guest extends EventEmitter<GuestEvents> {
   }
 
   /**
-   * Asks the agent, and resolves to its answer when it has done it.
-   * @throws AgentError when it could not
+   * Sends a request to the agent and resolves to its answer.
+   * @throws AgentError when the agent could not do it
    */
   ask(request: AgentRequest, limit = 30_000): Promise<unknown> {
     return this.#request(request, limit)
   }
 
-  /** A file begins: what there is now is not its own. */
+  /** A file begins: what exists now is not its own. */
   async fileBegins(): Promise<FileBegun> {
     return (await this.ask({ type: 'file-begins' })) as FileBegun
   }
 
-  /** A file has ended: what it leaves behind. */
+  /** A file has ended; resolves to what it leaves behind. */
   async fileEnds(): Promise<FileEnded> {
     return (await this.ask({ type: 'file-ends' }, FILE_END_LIMIT)) as FileEnded
   }
 
-  /** What the test worker does now. */
+  /** What the test worker is doing now. */
   async workerState(): Promise<WorkerState> {
     return (await this.ask({ type: 'worker-state' }, MONITOR_LIMIT)) as WorkerState
   }
@@ -241,16 +244,16 @@ export class Guest extends EventEmitter<GuestEvents> {
     if (!this.#loss) this.#port(ports.worker).write(encodeFrame(message))
   }
 
-  /** Declares the guest lost for a reason that only its user knows: it is silent, or its worker is stuck. */
+  /** Declares the guest lost for a reason that only the caller sees: it is silent, or its worker is stuck. */
   giveUp(loss: Loss): void {
     this.#lose(loss)
     void this.end()
   }
 
   /**
-   * Declares a guest lost that answers nothing any more. Its kernel is made to say where it hangs first, by an NMI, at which it
-   * panics: the stack is on the console then. A QEMU that does not answer itself, or has stopped the machine, is another matter.
-   * @param message what it did not do
+   * Declares a silent guest lost. First an NMI makes its kernel panic, with the stack of where it hangs on
+   * the console. A QEMU that does not answer either, or has stopped the machine, is reported as such.
+   * @param message what the guest did not do
    */
   async giveUpFrozen(message: string): Promise<void> {
     if (this.#loss || this.#frozen) return
@@ -274,7 +277,7 @@ export class Guest extends EventEmitter<GuestEvents> {
     this.giveUp(this.#frozen)
   }
 
-  /** Ends the machine; resolves when QEMU is gone. */
+  /** Ends the guest; resolves when QEMU has exited. */
   async end(): Promise<void> {
     this.#loss ??= { cause: 'ended', message: 'ended by the harness' }
     await this.qemu.kill()
@@ -338,7 +341,8 @@ export class Guest extends EventEmitter<GuestEvents> {
       }
       case 'worker-exit':
         this.#workerEnded = true
-        // What the kernel said of it comes on another port, and what the worker said before on its own: read, but not yet heard.
+        // The kernel log and the worker's last messages have ports of their own, and may still be in
+        // transfer.
         void this.#workerSaidAll(message.mark).then(async () => {
           await immediate()
           const log = this.log.records.map(({ text }) => text).join('\n')
@@ -359,11 +363,14 @@ export class Guest extends EventEmitter<GuestEvents> {
     ])
   }
 
-  /** The worker's port is closed: it has ended, which the agent tells in more words, or can say nothing any more. */
+  /**
+   * The worker's port is closed: it has ended, as the agent will tell in detail, or cannot say anything any
+   * more.
+   */
   async #workerHungUp(): Promise<void> {
     await sleep(WORKER_END_LIMIT)
     const message = 'the test worker closed its connection to the harness, or became another program'
-    // A kernel that shuts down closes all ports, and says so in its own way.
+    // A kernel that shuts down closes all ports, and is reported by QEMU.
     if (this.#agentIsThere && !this.#loss && !this.#workerEnded) this.giveUp({ cause: 'worker', message })
   }
 

@@ -128,7 +128,7 @@ test("a terminal's input ends behind all that was written to it, however much it
       }),
   )
   await ready
-  // a terminal holds 4 KiB until they are read
+  // a terminal's buffer has 4 KiB
   program.write(Buffer.from(`${'x'.repeat(99)}\n`.repeat(2000)))
   program.endInput()
   expect(await program.exited).toEqual({ code: 0, signal: null })

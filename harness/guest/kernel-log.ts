@@ -4,14 +4,14 @@ import { EventEmitter } from 'node:events'
 export interface KernelLogRecord {
   /** 0 (emergency) to 7 (debug), as in linux/kern_levels.h. */
   readonly level: number
-  /** 0 is the kernel itself; everything else was written by a program. */
+  /** 0 is the kernel; all others are programs. */
   readonly facility: number
   readonly sequence: number
   /** Microseconds since boot. */
   readonly time: number
-  /** Its lines, of which there may be several. */
+  /** One or more lines. */
   readonly text: string
-  /** Who printed it ("T123", "C0"), where the kernel says it (CONFIG_PRINTK_CALLER). */
+  /** Who printed it ("T123", "C0"), with CONFIG_PRINTK_CALLER. */
   readonly caller?: string
 }
 
@@ -20,44 +20,49 @@ const KEPT = 5_000
 
 interface KernelLogEvents {
   record: [KernelLogRecord]
-  /** Records were overwritten in the guest before they could be read: the numbers of the first and the last. */
+  /** Records were overwritten in the guest before they were read: the first and last sequence number. */
   gap: [first: number, last: number]
 }
 
-/** The kernel log of one guest, in order, as it arrives. */
+/** The kernel log of one guest, as it arrives. */
 export class KernelLog extends EventEmitter<KernelLogEvents> {
   readonly records: KernelLogRecord[] = []
-  /** How many records were overwritten in the guest before they could be read. */
+  /** How many records were overwritten in the guest before they were read. */
   lost = 0
   #next: number | undefined
   #partial = ''
 
-  /** Takes the next bytes of the log port. */
+  /** Adds the next bytes of the log port. */
   push(bytes: Buffer): void {
     const lines = (this.#partial + bytes.toString('utf8')).split('\n')
     this.#partial = lines.pop() ?? ''
     for (const line of lines) {
       const record = parseRecord(line)
-      if (record) this.#add(record) // else a continuation line: " KEY=value", which says more about the record before
+      if (record) this.#add(record) // else a continuation line of the record before: " KEY=value"
     }
   }
 
-  /** The sequence number that the next record will have. */
+  /** The sequence number of the next record. */
   get next(): number {
     return this.#next ?? 0
   }
 
-  /** Says where the log begins that is to come whole: what is missing from there on is lost. */
+  /** Sets the first record that must arrive: records missing from there on are lost. */
   beginAt(sequence: number): void {
     this.#next ??= sequence
   }
 
-  /** Resolves to true when everything before this sequence number has arrived; to false after `limit` ms. */
+  /**
+   * Resolves to true when everything before this sequence number has arrived, or to false after `limit` ms.
+   */
   async arrivedUpTo(sequence: number, limit: number): Promise<boolean> {
     return await this.#until(() => this.next >= sequence, limit)
   }
 
-  /** The sequence number of the record with this text, when it has arrived; undefined after `limit` ms. */
+  /**
+   * Resolves to the sequence number of the record with this text when it has arrived; to undefined after
+   * `limit` ms.
+   */
   async arrival(text: string, limit: number): Promise<number | undefined> {
     let found: number | undefined
     await this.#until(() => {
@@ -67,7 +72,7 @@ export class KernelLog extends EventEmitter<KernelLogEvents> {
     return found
   }
 
-  /** The records from this sequence number on, the last `count` of them, as dmesg shows them. */
+  /** The last `count` records from this sequence number on, as dmesg shows them. */
   since(sequence: number, count: number): string {
     return this.records
       .filter(record => record.sequence >= sequence)
@@ -104,7 +109,10 @@ export class KernelLog extends EventEmitter<KernelLogEvents> {
   }
 }
 
-/** A record as /dev/kmsg gives it: "priority,sequence,microseconds,flags[,caller=T1];text". Undefined for anything else. */
+/**
+ * A record as /dev/kmsg gives it: "priority,sequence,microseconds,flags[,caller=T1];text". @returns undefined
+ * for anything else
+ */
 export function parseRecord(line: string): KernelLogRecord | undefined {
   const match = /^(\d+),(\d+),(\d+),([^;]*);(.*)$/.exec(line)
   if (!match) return undefined
@@ -120,7 +128,7 @@ export function parseRecord(line: string): KernelLogRecord | undefined {
   }
 }
 
-/** What is not printable comes as \xNN: above all the ends of lines in a message of several. */
+/** The kernel writes unprintable bytes as \xNN, the line ends of a message with several lines among them. */
 function unescapeText(text: string): string {
   return text.replace(/\\x([\da-f]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
 }

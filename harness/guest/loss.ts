@@ -2,13 +2,13 @@ import type { QemuExit } from '../qemu/qemu.ts'
 
 /**
  * Why a guest is no longer there.
- * - panic, reset (a triple fault, an emergency restart, a reboot), power-off, memory (it ran out of it): the kernel's doing, and so the module's or
- *   the test's
- * - worker: the test worker ended, or is stuck
+ * - panic, reset (triple fault, emergency restart, reboot), power-off, memory (out of memory): caused by the
+ *   kernel, and so by the module or the test
+ * - worker: the test worker ended or is stuck
  * - frozen: nothing in the guest answers any more
- * - limit: it took longer than it may
- * - machinery: QEMU's or the host's doing; no fault of what is tested
- * - ended: we ended it
+ * - limit: a time limit was exceeded
+ * - machinery: caused by QEMU or the host, not by what is tested
+ * - ended: the harness ended it
  */
 export interface Loss {
   readonly cause:
@@ -23,11 +23,11 @@ export interface Loss {
     | 'ended'
   /** In words, for the report. */
   readonly message: string
-  /** Where in the kernel the test worker was, as /proc/PID/stack has it. */
+  /** The test worker's stack in the kernel, as in /proc/PID/stack. */
   readonly stack?: string
 }
 
-/** What the end of QEMU means, by how it ended and what the console showed last. */
+/** The loss behind an end of QEMU, by how it ended and what the console showed last. */
 export function lossOf(exit: QemuExit, console: string): Loss {
   if (exit.by === 'us') return { cause: 'ended', message: exit.description }
   if (exit.by === 'other') return { cause: 'machinery', message: exit.description }
@@ -38,7 +38,7 @@ export function lossOf(exit: QemuExit, console: string): Loss {
     const killed = outOfMemory(console)
     return killed ?? { cause: 'reset', message: `the guest's agent ended with status ${agent[1]}` }
   }
-  // What the kernel says when it is asked to; neither a triple fault nor emergency_restart() says anything.
+  // Printed at a requested power-off or restart; a triple fault and emergency_restart() print nothing.
   if (/reboot: Power down/.test(console) || exit.description.includes('powered off'))
     return { cause: 'power-off', message: 'the guest powered off' }
   if (/reboot: Restarting system|sysrq: Resetting/.test(console))
@@ -46,7 +46,7 @@ export function lossOf(exit: QemuExit, console: string): Loss {
   return { cause: 'reset', message: 'the guest reset itself (a triple fault or an emergency restart)' }
 }
 
-/** What the end of the test worker means; `log` is the kernel log of its time. */
+/** The loss behind an end of the test worker; `log` is the kernel log of its time. */
 export function workerLoss(exit: { code: number | null; signal: string | null }, log: string): Loss {
   const killed = exit.signal === 'SIGKILL' ? outOfMemory(log) : undefined
   if (killed) return killed

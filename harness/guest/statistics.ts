@@ -1,10 +1,10 @@
 import type { Loss } from './loss.ts'
 
-/** What has become of the guests of one kernel, for its line in the report. */
+/** Statistics of one kernel's guests, for its line in the report. */
 export class GuestStatistics {
-  /** uname -r of the guests; empty when none has come up. */
+  /** `uname -r` of the guests; empty if none has started. */
   release = ''
-  /** Milliseconds from QEMU's start to a guest that answers, of each guest. */
+  /** Milliseconds from QEMU's start to the first answer, of each guest. */
   readonly startTimes: number[] = []
   readonly losses: Loss[] = []
 }

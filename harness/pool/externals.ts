@@ -3,20 +3,20 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { guestPaths } from '../../guest/agent/protocol.ts'
 import { ownFolder } from '../base/own-folder.ts'
 
-/** Our own entry points that tests import, and where they are in the package that guests get. */
+/** This package's entry points for tests, and their files in the guests' package. */
 const ours: Readonly<Record<string, string>> = {
   [path.join(ownFolder, 'guest/netlink/index.ts')]: 'netlink.mjs',
   [path.join(ownFolder, 'guest/testing/index.ts')]: 'testing.mjs',
 }
 
-/** What tests import from us, for Vite, which does not resolve a package's imports of itself. */
+/** Aliases of these entry points: Vite does not resolve a package's imports of itself. */
 export const aliases: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(ours).map(([file, name]) => [`netlink-vmtest/${path.basename(name, '.mjs')}`, file]),
 )
 
 /**
- * A module that the guest has by itself, as the URL by which it imports it; undefined for all others, whose code
- * comes from Vite. Without this Vitest names externalised modules by the host's paths, which the guest does not have.
+ * The guest's URL of a module that it has by itself; undefined for all others, whose code comes from Vite.
+ * Without this Vitest names external modules by the host's paths.
  */
 export function inGuest(
   id: string,
@@ -26,7 +26,7 @@ export function inGuest(
   if (id.startsWith(pathToFileURL(`${guestPaths.root}/`).href)) return id
   const named = id.startsWith('file://') ? fileURLToPath(id) : id.replace(/^\/@fs\//, '/')
   const file = named.replace(/[?#].*$/, '')
-  // Vite names files below its root by paths relative to that root.
+  // Vite names files below its root relative to it.
   for (const candidate of [file, path.join(config.root, file)]) {
     const entry = ours[candidate]
     if (entry) return pathToFileURL(`${packageFolder}/${entry}`).href

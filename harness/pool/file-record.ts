@@ -7,13 +7,15 @@ import { filesOf, type RpcRequest, type TaskEventPack, type TaskPack } from './m
 import { type Interruption, lostError, reportUnfinished } from './unfinished.ts'
 import { poolName } from './worker-events.ts'
 
-/** What of a Vitest project decides how it names a file. */
+/** The parts of a Vitest project that decide a file's name. */
 export interface FileNaming {
   readonly root: string
   readonly name: string
 }
 
-/** What is known of the files that one request runs: what Vitest was told of them, and what it will be. */
+/**
+ * What is known about the files of one request: what Vitest has been told, and what it must still be told.
+ */
 export class FileRecord {
   readonly #naming: FileNaming
   readonly #files = new Map<string, RunnerTestFile>()
@@ -39,7 +41,7 @@ export class FileRecord {
     return this.file && path.relative(this.#naming.root, this.file.filepath)
   }
 
-  /** Takes note of what the worker tells Vitest. */
+  /** Records what the worker tells Vitest. */
   remember(request: RpcRequest): void {
     for (const file of filesOf(request)) this.#files.set(file.id, file)
     if (request.m !== 'onTaskUpdate') return
@@ -66,7 +68,10 @@ export class FileRecord {
     if (this.#running === test) this.#running = undefined
   }
 
-  /** Whether nothing happened that a guest remembers: no failure, not even one that a retry made good, and all came to their ends. */
+  /**
+   * Whether all tests ended without any failure, also of an attempt that a retry made good: another file can
+   * use the guest.
+   */
   get allWell(): boolean {
     const results = [...this.#results.values()].map(([, result]) => result)
     return (
@@ -75,7 +80,10 @@ export class FileRecord {
     )
   }
 
-  /** The file's result, which Vitest has been told already, made a failure; undefined where no file is known. */
+  /**
+   * The file's result, which Vitest has been told already, turned into a failure; undefined if no file is
+   * known.
+   */
   fileFailed(failures: readonly { name: string; message: string }[]): TaskPack | undefined {
     const { file } = this
     if (!file) return undefined
@@ -86,7 +94,10 @@ export class FileRecord {
     return pack
   }
 
-  /** Adds a file of which the guest has said nothing, as Vitest's createFileTask makes it; undefined where it is known. */
+  /**
+   * Adds a file that the guest has not reported, as Vitest's createFileTask makes it; undefined if it is
+   * known.
+   */
   addUnheard(filepath: string): RunnerTestFile | undefined {
     if ([...this.#files.values()].some(file => file.filepath === filepath)) return undefined
     const name = path.relative(this.#naming.root, filepath)
@@ -107,7 +118,7 @@ export class FileRecord {
     return file
   }
 
-  /** What Vitest has to be told so that nothing stays open when the guest is gone. */
+  /** What Vitest must be told so that no test stays open when the guest is gone. */
   unfinished(interruption: Interruption): [TaskPack[], TaskEventPack[]] {
     const seen = {
       files: this.#files.values(),
@@ -118,12 +129,12 @@ export class FileRecord {
     }
     const [packs, events] = reportUnfinished(seen, interruption)
     if (packs.length > 0) return [packs, events]
-    // Lost when all had ended, before it was let go.
+    // The guest was lost after the last test, before its release.
     const late = this.fileFailed([lostError(interruption)])
     return [late ? [late] : [], events]
   }
 
-  /** The names of tests that failed, the one that an interruption met among them. */
+  /** The names of failed tests, with the interrupted one. */
   failedTests(interrupted: boolean): string[] {
     const names = this.#names()
     const failed = [...this.#results.values()]
@@ -138,7 +149,7 @@ export class FileRecord {
     return [...this.#results.values()].some(([, result]) => result?.state === 'fail')
   }
 
-  /** The beginnings and ends of tests, for the kernel log that is kept. */
+  /** The beginnings and ends of tests, to be marked in the kept kernel log. */
   get marks(): { readonly sequence: number; readonly text: string }[] {
     const names = this.#names()
     return this.#marks.map(({ sequence, test, what }) => ({
@@ -152,14 +163,14 @@ export class FileRecord {
   }
 }
 
-/** The tests of a file, by their ids, named as reports name them. */
+/** The tests of a file by id, with the names that reports show. */
 function namesOf(task: RunnerTask, before = ''): [id: string, name: string][] {
   const name = 'filepath' in task ? '' : `${before}${task.name}`
   if (task.type === 'test') return [[task.id, name]]
   return task.tasks.flatMap(child => namesOf(child, name && `${name} > `))
 }
 
-/** A test's outcome as it will be when its worker has been told of these failures. */
+/** A test's outcome with these failures, which its worker has yet to be told. */
 function withFailures(
   outcome: TestOutcome | undefined,
   failures: readonly Failure[],

@@ -1,11 +1,14 @@
-/** Files that break what the harness itself runs on: each passes or fails by its own name, alone and beside others. */
+/**
+ * Files that break what the harness itself runs on: each passes or fails under its own name, alone and with
+ * others.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { runCli } from '../fixtures/cli.ts'
 
-/** What a test does, and what its file is told to have failed by; none where it passes. */
+/** A test's body, and the failure that its file must show; none if it passes. */
 const files: Readonly<Record<string, readonly [body: string, told?: RegExp]>> = {
   'fake-timers': [
     'vi.useFakeTimers({ toFake: ["nextTick", "queueMicrotask", "setTimeout", "setImmediate", "Date"] })',
@@ -77,7 +80,7 @@ test.each([
       const libc = koffi.load('libc.so.6')
       test('breaks it', () => { ${body} })`,
     )
-  // One that needs what others may have broken, last in the order of names and sizes.
+  // The last by name and size needs what the others may have broken.
   writeFileSync(
     path.join(folder, 'z.fixture.ts'),
     `import fs from 'node:fs'

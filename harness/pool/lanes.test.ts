@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Lanes, type Turn } from './lanes.ts'
 
-/** Files by kernel, and what comes of them. */
+/** Files by kernel, and the order in which they ran. */
 function files(lanes: Lanes<{ name: string }>) {
   const kernels = new Map<string, { name: string }>()
   const turns = new Map<string, Turn>()

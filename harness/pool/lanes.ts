@@ -1,8 +1,8 @@
-/** A file's turn to have a guest at work. */
+/** A file's turn to run in a guest. */
 export interface Turn {
-  /** Which of the lanes it is in, from 1 on: what a test sees as VITEST_POOL_ID. */
+  /** The number of its lane, from 1 on: VITEST_POOL_ID in the test. */
   readonly lane: number
-  /** Gives the lane to whoever is next; a second time does nothing. */
+  /** Gives the lane to the next file; a second call does nothing. */
   end(): void
 }
 
@@ -12,15 +12,15 @@ interface Waiting<Kernel> {
 }
 
 /**
- * So many guests at work at the same time, of whatever kernels, for files that share guests. A lane stays with its kernel as long
- * as that has files, so that a kernel has one guest as a rule: each more has to be restored, and under emulation QEMU translates
- * for each what it translates for all (98,000 of the 287,000 blocks of a kernel's 27 files, where it had two).
+ * Limits how many guests, of all kernels, work at the same time, for files that share guests. A lane stays
+ * with its kernel while that has files, so that a kernel usually has one guest: each further one must be
+ * restored, and QEMU translates its code again (docs/measurements.md, Guests that files share).
  */
 export class Lanes<Kernel extends object> {
   readonly #count: number
-  /** In the order in which they came. */
+  /** In order of arrival. */
   readonly #waiting: Waiting<Kernel>[] = []
-  /** Who is at work, by lane. */
+  /** The running file of each lane. */
   readonly #atWork = new Map<number, Waiting<Kernel>>()
   #due = false
 
@@ -44,7 +44,8 @@ export class Lanes<Kernel extends object> {
     }
     signal.addEventListener('abort', leave, { once: true })
     this.#waiting.push(waiting)
-    // A run's files come all at once: when all are there, the second lane has more than the first one's kernel to choose from.
+    // A run's files arrive in one tick. Wait for all, so that the second lane can choose another kernel than
+    // the first.
     if (!this.#due) setImmediate(() => this.#fill())
     this.#due = true
     try {
@@ -59,7 +60,7 @@ export class Lanes<Kernel extends object> {
     while (this.#waiting.length > 0 && this.#atWork.size < this.#count) this.#startNext()
   }
 
-  /** @param last the kernel that the lane was with */
+  /** @param last the lane's kernel so far */
   #startNext(last?: Kernel): void {
     const next = this.#waiting.find(({ kernel }) => kernel === last) ?? this.#farthest()
     if (!next) return
@@ -70,7 +71,7 @@ export class Lanes<Kernel extends object> {
     next.start({ lane, end: () => this.#end(lane, next) })
   }
 
-  /** The first of the kernel that has the fewest lanes. */
+  /** The first file of the kernel with the fewest lanes. */
   #farthest(): Waiting<Kernel> | undefined {
     const atWork = [...this.#atWork.values()]
     const kernels = [...new Set(this.#waiting.map(({ kernel }) => kernel))]

@@ -1,4 +1,4 @@
-/** What was said before an end, and how the end is told: of the test worker, of a program, of the guest. */
+/** What was printed before the test worker, a program or the guest ends, and how that end is reported. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -9,7 +9,7 @@ import { defaultKernel } from '../fixtures/kernel.ts'
 import { GuestProgram } from '../guest/guest-program.ts'
 import type { PreparedKernel } from '../prepare/prepare.ts'
 
-/** Files that end their worker or their guest, by name: the body of a test file, and what is to be said of the file. */
+/** Files that end their worker or guest, by name: the test file's body, and the report on it. */
 const files: Readonly<Record<string, { readonly body: string; readonly told: string | RegExp }>> = {
   'exit-top': { body: 'process.exit(0)', told: 'the test worker exited with status 0' },
   'exit-describe': {

@@ -1,6 +1,6 @@
 /**
- * Vitest's own messages as far as the pool looks into them (vitest 5.1.1: WorkerRequest, WorkerResponse, and birpc's
- * requests "q" and answers "s"). Not exported by vitest, hence written down here, and the version pinned.
+ * The parts of Vitest's own messages that the pool reads (vitest 5.1.1: WorkerRequest, WorkerResponse, and
+ * birpc's requests "q" and answers "s"). Vitest does not export these types, so its version is pinned.
  */
 import type { RunnerTask, RunnerTestFile } from 'vitest'
 
@@ -20,7 +20,7 @@ export interface RpcResponse {
   readonly e?: unknown
 }
 
-/** What Vitest asks the worker to do. */
+/** A request of Vitest to the worker. */
 export interface WorkerRequest {
   readonly __vitest_worker_request__: true
   readonly type: 'start' | 'stop' | 'run' | 'collect' | 'cancel'
@@ -30,7 +30,7 @@ export interface WorkerRequest {
   }
 }
 
-/** What the worker says to Vitest when it has done it. */
+/** The worker's response to a request. */
 export interface WorkerResponse {
   readonly __vitest_worker_response__: true
   readonly type: 'started' | 'stopped' | 'testfileFinished'

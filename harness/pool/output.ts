@@ -1,23 +1,25 @@
 import type { ConsoleOutput } from '../../guest/agent/protocol.ts'
 
-/** What Vitest is told of a test's console (UserConsoleLog of vitest 5.1.1). */
+/** A test's console output as Vitest takes it (UserConsoleLog of vitest 5.1.1). */
 export interface ConsoleLog {
   readonly type: 'stdout' | 'stderr'
   readonly content: string
   readonly taskId: string
   readonly time: number
-  /** How many calls it is of. */
+  /** The number of calls. */
   readonly size: number
   readonly origin?: string
 }
 
-/** Bytes that are shown of what one test prints, and of its end where there is more. */
+/** Bytes that are shown of the beginning of a test's output, and of its end if there is more. */
 const SHOWN = 1024 * 1024
 const SHOWN_OF_END = 64 * 1024
-/** The same for what is kept of a file. */
+/** The same for a file's kept output. */
 const KEPT = 4 * SHOWN
 
-/** The beginning of what goes through it, and at last its end; how much is missing between them is said. */
+/**
+ * Passes on the beginning of a stream and later its end, with a line that says how much is missing between.
+ */
 export class BoundedOutput {
   #room: number
   #end: Buffer[] = []
@@ -29,7 +31,7 @@ export class BoundedOutput {
     this.#room = limit
   }
 
-  /** @returns as much of it as is shown now */
+  /** @returns the part that is shown now */
   take(data: Buffer): Buffer {
     const shown = data.subarray(0, this.#room)
     this.#room -= shown.length
@@ -37,7 +39,7 @@ export class BoundedOutput {
     return shown
   }
 
-  /** What is shown at last; empty where all has been shown. */
+  /** The end of the stream; empty if all has been shown. */
   rest(): Buffer {
     const end = Buffer.concat(this.#end)
     if (this.#missing === 0) return end
@@ -58,7 +60,7 @@ export class BoundedOutput {
 
 type Stream = 'stdout' | 'stderr'
 
-/** Calls of a test's console that belong together. */
+/** Consecutive calls of one test's console. */
 interface Block {
   readonly task: string
   readonly stream: Stream
@@ -68,18 +70,21 @@ interface Block {
   size: number
 }
 
-/** Where it goes. */
+/** Where the output goes. */
 export interface OutputTarget {
   console(log: ConsoleLog): void
-  /** What the worker's process and its children wrote themselves. */
+  /** What the worker's process and its children write directly. */
   raw(stream: Stream, data: Buffer): void
 }
 
-/** What the tests of a file print, in bounds: a test that floods neither fills our memory nor hides what others say. */
+/**
+ * The output of a file's tests, with limits: a flood neither fills this process's memory nor hides other
+ * output.
+ */
 export class TestOutput {
   readonly #target: OutputTarget
   readonly #blocks = new Map<string, Block>()
-  /** By stream, and by the console's task or the process itself. */
+  /** By stream, and by the task or the process itself. */
   readonly #bounds = new Map<string, { readonly bound: BoundedOutput; show(rest: Buffer): void }>()
   readonly #kept: Buffer[] = []
   readonly #keptBound = new BoundedOutput(KEPT)
@@ -88,12 +93,12 @@ export class TestOutput {
     this.#target = target
   }
 
-  /** All of it, as it is kept with a file's evidence. */
+  /** The file's output, as kept with its evidence. */
   get kept(): string {
     return Buffer.concat([...this.#kept, this.#keptBound.rest()]).toString()
   }
 
-  /** Takes what a console printed, or that it paused. */
+  /** Adds what a console printed, or ends its block. */
   console(output: ConsoleOutput): void {
     if (output.type === 'console-pause') return this.#endBlocks()
     const { task, stream, time, origin } = output
@@ -114,13 +119,13 @@ export class TestOutput {
     }
   }
 
-  /** Takes what the worker's process or one of its children wrote. */
+  /** Adds what the worker's process or one of its children wrote. */
   raw(stream: Stream, data: Buffer): void {
     const shown = this.#take(stream, data, rest => this.#target.raw(stream, rest))
     if (shown.length > 0) this.#target.raw(stream, shown)
   }
 
-  /** A test begins or ends, or all: what comes next has bounds of its own. */
+  /** A test or the file begins or ends: the limits start anew. */
   next(): void {
     this.#endBlocks()
     for (const { bound, show } of this.#bounds.values()) {

@@ -36,19 +36,20 @@ import type { Interruption } from './unfinished.ts'
 import { Watchdog } from './watchdog.ts'
 import { WorkerEvents } from './worker-events.ts'
 
-/** How long it may take to find a lost kernel's last words in the sources. */
+/** Milliseconds to find source lines for a lost kernel's last reports. */
 const DECODING_LIMIT = 3_000
-/** How long the kernel log's end may take to arrive when a file has ended. */
+/** Milliseconds for the rest of the kernel log to arrive after a file. */
 const LAST_RECORD_LIMIT = 10_000
-/** The call by which the pool itself reports what a lost guest cannot. */
+/** The id of the pool's own call, which reports what a lost guest cannot. */
 const LAST_WORDS = 'netlink-vmtest-last-words'
 
-/** Variables that mean something to the tests themselves, wherever they run. */
+/** Environment variables that matter to the tests themselves, not to the host. */
 const forwarded = ['NODE_ENV', 'VITEST_MODE', 'DEV', 'PROD', 'SSR', 'MODE', 'BASE_URL']
 
 /**
- * One Vitest worker, which is one guest: passes messages between Vitest and the test worker, answers what only the
- * host can, and when the guest is lost finishes its files in its place, so that Vitest never waits for the dead.
+ * One Vitest worker, which is one guest: passes messages between Vitest and the test worker, answers the
+ * calls that only the host can, and reports the remaining tests when the guest is lost, so that Vitest never
+ * waits for it.
  */
 export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   readonly #options: PoolOptions
@@ -56,21 +57,21 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #guest: Guest | undefined
   #judge: Judge | undefined
   #interruption: Interruption | undefined
-  /** What Vitest has asked for and not been told to be done. */
+  /** Vitest's request that has no response yet. */
   #request: WorkerRequest | undefined
   #record: FileRecord
   #output: TestOutput
-  /** The one test that is to run, where each has a guest of its own. */
+  /** The only test to run, where each has a guest of its own. */
   #only: string | undefined
-  /** The first kernel log record of the running test's time, or of the file's. */
+  /** The first kernel log record of the running test, or of the file between tests. */
   #logStart = 0
-  /** The first kernel log record of the file's time. */
+  /** The first kernel log record of the file. */
   #fileStart = 0
-  /** The file leaves another kernel than it found, rightly: it has reported what a test expects, or has a module more. */
+  /** The file has changed its kernel without a fault: an expected report, or another loaded module. */
   #disturbed = false
   #watchdog: Watchdog | undefined
   #deadline: NodeJS.Timeout | undefined
-  /** Another file may have the guest: it was in use, all in it passed, and neither test nor kernel said anything of a fault. */
+  /** Another file may use the guest: all tests passed, and nothing was reported. */
   #reusable = false
   #stopped = false
 
@@ -82,7 +83,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#output = this.#newOutput()
   }
 
-  /** Never rejects: a guest that cannot be had is reported on the file that wanted it, as is one that dies later. */
+  /**
+   * Never rejects: a guest that does not start is reported on the file that needs it, as is one that dies
+   * later.
+   */
   async start(): Promise<void> {
     try {
       const { deadline } = this.#source
@@ -129,7 +133,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     await this.#source.release(guest, this.#reusable && !this.#request && !this.#interruption && !guest.loss)
   }
 
-  /** A limit of the file's, or of all, is reached. */
+  /** The time limit of the file, or of the run, is reached. */
   #tooLate(message: string): void {
     const loss: Loss = { cause: 'limit', message }
     if (this.#guest) return this.#guest.giveUp(loss)
@@ -159,7 +163,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     )
   }
 
-  /** Hands a file on when it is known what there was before it. */
+  /** Passes a file on after recording the kernel's state before it. */
   async #run(request: WorkerRequest): Promise<void> {
     const guest = this.#guest
     if (!guest) return
@@ -169,7 +173,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       this.#judge?.fileStarted(sequence, taint)
       guest.sendToWorker({ type: 'vitest', message: request })
     } catch (error) {
-      guest.giveUp({ cause: 'machinery', message: messageOf(error) }) // nothing, where it is lost already
+      guest.giveUp({ cause: 'machinery', message: messageOf(error) }) // without effect if it is lost already
     }
   }
 
@@ -226,13 +230,13 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       this.#record.remember(message)
     } else if (isWorkerResponse(message) && message.type === 'testfileFinished') {
       const answered = () => this.#answered(message)
-      return void this.#judgeTheRest().then(answered, answered) // rejects when the guest is lost meanwhile
+      return void this.#judgeTheRest().then(answered, answered) // rejects if the guest is lost meanwhile
     } else if (isWorkerResponse(message)) return this.#answered(message)
     this.emit(message)
   }
 
   #answered(response: WorkerResponse): void {
-    // A guest that was lost meanwhile is reported on its own; Vitest must not be answered twice.
+    // A guest that was lost meanwhile has its own report; Vitest must not be answered twice.
     if (this.#interruption || this.#guest?.loss) return
     if (response.type === 'testfileFinished') {
       this.#output.next()
@@ -242,12 +246,12 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       this.#reusable = response.error === undefined && !this.#disturbed && this.#record.allWell
     }
     this.#request = undefined
-    // What it could not tear down concerns nobody but the next file, which gets another guest.
+    // A failed teardown only matters to the next file, which gets another guest.
     if (response.type === 'stopped' && response.error !== undefined) this.#reusable = false
     this.emit(response.type === 'started' ? response : workerResponse(response.type))
   }
 
-  /** The worker could not finish the file: its failure, by its name, and not one that nobody has caught. */
+  /** The worker could not finish the file: that fails the file, and is no unhandled error of the run. */
   #workerBroke(error: unknown): void {
     const { message } = (error ?? {}) as { message?: unknown }
     const failure = {
@@ -260,8 +264,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   }
 
   /**
-   * What the kernel reported after the file's own end, up to now, when its guest is about to be let go: the file fails, whose
-   * result Vitest has been told already.
+   * Judges what the kernel reported since the file's end, before its guest is released. Vitest has been told
+   * the file's result already: a report turns it into a failure.
    */
   async #judgeTheRest(): Promise<void> {
     const guest = this.#guest
@@ -292,7 +296,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const guest = this.#guest
     if (!guest || loss.cause === 'ended') return
     this.#source.onLoss(loss)
-    // A decoder that does not come to an end must not keep Vitest from hearing of it.
+    // With a limit: a decoder that hangs must not delay the report.
     const words = Promise.all([
       this.#judge?.lastWords(guest.qemu.console),
       describeStack(loss.stack ?? '', this.#source.decoder),
@@ -302,7 +306,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     )
     const places = await Promise.race([words, sleep(DECODING_LIMIT, '')])
     const evidence = evidenceOf(guest.log, guest.qemu.console, this.#logStart)
-    // What the kernel dies of says more than that it died.
+    // "Fatal exception" only says that the kernel died; the report before it says of what.
     const cause = /^kernel panic: Fatal exception/.test(loss.message) ? places.split('\n')[0] : undefined
     const reason = cause ? `kernel panic: ${cause}` : loss.message
     this.#interrupt({ reason, evidence: [places, evidence, this.#whereKept()].filter(Boolean).join('\n\n') })
@@ -317,7 +321,9 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (this.#request) this.#answerForTheDead(this.#request)
   }
 
-  /** Answers what Vitest asks of a worker that is gone. Without an answer to `stop` it would wait for 60 s. */
+  /**
+   * Answers Vitest in place of a worker that is gone: without an answer to `stop` it waits for its own limit.
+   */
   #answerForTheDead(message: unknown): void {
     if (!isWorkerRequest(message)) return
     if (message.type === 'start') this.respond(workerResponse('started'))
@@ -326,7 +332,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       setImmediate(() => this.#reportFiles(message))
   }
 
-  /** Tells Vitest the results of the files that the guest did not finish; `#finish` follows when it has taken them. */
+  /** Tells Vitest the results of unfinished files; `#finish` follows when it has acknowledged them. */
   #reportFiles(request: WorkerRequest): void {
     if (!this.#interruption) return
     this.#addUnheardFiles(request)
@@ -346,7 +352,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.emit(workerResponse('testfileFinished'))
   }
 
-  /** Failures that say where the rest of what is known is kept. */
+  /** Adds to failures where the evidence is kept. */
   #named(failures: readonly Failure[]): Failure[] {
     return failures.map(failure => ({
       ...failure,
@@ -360,7 +366,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     return `evidence: ${evidenceFolder(this.#guest.label, name, this.#only)}`
   }
 
-  /** Keeps what is known of a guest in which a file failed, and says where. */
+  /** Keeps the evidence of a guest in which a file failed, and says where. */
   #keepEvidence(): void {
     const guest = this.#guest
     const { identity } = this.#source
@@ -389,7 +395,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.emit(request)
   }
 
-  /** Vitest leaves it to each worker to see whether colours are wanted; ours cannot see the terminal. */
+  /** Vitest lets each worker find out whether to use colours; a guest cannot see the host's terminal. */
   #coloured(message: unknown): unknown {
     if (!isWorkerRequest(message) || message.type !== 'start') return message
     const { context } = message

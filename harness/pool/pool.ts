@@ -6,7 +6,7 @@ import { poolName } from './worker-events.ts'
 import { PoolWorkerInLane } from './worker-in-lane.ts'
 import { PoolWorkerPerTest } from './worker-per-test.ts'
 
-/** What gets a guest of its own. */
+/** What has a guest of its own. */
 export type Isolation = 'file' | 'test'
 
 /** A Vitest pool that runs each test file, or each test, in a guest. */
@@ -15,7 +15,7 @@ export function vmPool(source: GuestSource, isolation: Isolation = 'file'): Pool
   return { name: poolName, createPoolWorker: options => new Worker(options, source) }
 }
 
-/** One that runs each test file in a guest which other files may have had, when a lane is free for it. */
+/** A Vitest pool that runs each test file, when a lane is free, in a guest that files share. */
 export function sharingPool(source: GuestSource, lanes: Lanes<GuestSource>): PoolRunnerInitializer {
   return { name: poolName, createPoolWorker: options => new PoolWorkerInLane(options, source, lanes) }
 }

@@ -3,10 +3,10 @@ import { isWorkerResponse, type WorkerRequest, type WorkerResponse } from './mes
 import type { PoolWorkerInGuest } from './pool-worker.ts'
 
 /**
- * Takes a worker through all of its life in Vitest's place: start, one request, stop.
- * @param start as Vitest has sent it
- * @param onMessage gets what the worker says beside its responses
- * @returns its response to the request, when its guest has been let go
+ * Drives a worker through its life in Vitest's place: start, one request, stop.
+ * @param start Vitest's own start request
+ * @param onMessage called for the worker's messages other than responses
+ * @returns its response to the request, after its guest has been released
  */
 export async function serve(
   worker: PoolWorkerInGuest,

@@ -1,4 +1,4 @@
-/** Files that share guests (--no-isolate), as users run them: who has whose guest, and what of it is seen. */
+/** Files that share guests (--no-isolate), as users run them: which files share, and what they see. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
@@ -9,7 +9,7 @@ import { runCli } from '../fixtures/cli.ts'
 const label = hostLabel()
 const faults = path.resolve(import.meta.dirname, '../fixtures/faults-module')
 
-/** Says in which guest it is, by number of the file. Vitest runs larger files first. */
+/** A test file that prints its guest, padded to a size by its number: Vitest runs larger files first. */
 function fixture(number: number, body: string): string {
   return `
     import { readFileSync, writeFileSync } from 'node:fs'
@@ -58,7 +58,7 @@ test('a guest serves one file after the other, until one fails; a panic ends its
   expect(stdout).toContain('5 files (2 failed), tests 5 passed, 2 failed')
   expect(status).toBe(1)
 
-  // what is kept of a file is its own part
+  // a file's kept log has its own part only
   expect(log(2)).toContain('hello from 2')
   expect(log(2)).not.toContain('hello from 1')
 })

@@ -3,7 +3,7 @@ import path from 'node:path'
 import type { WorkerCall } from '../../guest/agent/protocol.ts'
 import { isErrno } from '../base/errors.ts'
 
-/** Does for the worker what Vitest's snapshot client does with files, which are the host's. */
+/** Does the file operations of Vitest's snapshot client for the worker: the files are the host's. */
 export async function answerSnapshotCall(call: WorkerCall): Promise<unknown> {
   switch (call.method) {
     case 'snapshot-raw-path':

@@ -2,20 +2,20 @@ import type { RunnerTask, RunnerTestFile } from 'vitest'
 import type { TestOutcome } from '../../guest/agent/protocol.ts'
 import type { TaskEventPack, TaskPack } from './messages.ts'
 
-/** Why a guest could not finish its files, as it is shown. */
+/** Why a guest could not finish its files, as reports show it. */
 export interface Interruption {
   /** One line: "kernel panic: ...". */
   readonly reason: string
-  /** What the guest said last: its kernel log, its console. */
+  /** The end of its kernel log and console. */
   readonly evidence: string
 }
 
-/** What the pool has seen of the files that a lost guest was running. */
+/** What the pool knows about the files of a lost guest. */
 export interface SeenSoFar {
   readonly files: Iterable<RunnerTestFile>
   /** The last event that Vitest was told of each task. */
   readonly lastEvents: ReadonlyMap<string, string>
-  /** Results of tests that have ended, whether or not Vitest was told. */
+  /** Results of ended tests, whether or not Vitest was told. */
   readonly outcomes: ReadonlyMap<string, TestOutcome>
   /** The test that was running. */
   readonly running: string | undefined
@@ -23,10 +23,10 @@ export interface SeenSoFar {
   readonly since: number
 }
 
-/** The error that stands for a guest that is gone. Its name tells such failures from a test's own. */
+/** The name of errors that a lost guest causes, which tells them from a test's own. */
 export const guestLostError = 'GuestLost'
 
-/** A loss as the error of a test or file. */
+/** A loss as an error of a test or file. */
 export function lostError({ reason, evidence }: Interruption): {
   name: string
   message: string
@@ -35,19 +35,19 @@ export function lostError({ reason, evidence }: Interruption): {
   return { name: guestLostError, message: [reason, evidence].filter(Boolean).join('\n\n'), stack: '' }
 }
 
-/** The note of tests that never ran, by which they are told from skipped ones. */
+/** The note of tests that never ran, which tells them from skipped ones. */
 export const notRunNote = 'not run'
 
 /**
- * What has to be reported so that nothing of a file is left open: the tests that had ended keep their results, the
- * running one fails with the evidence, the others are skipped with a note that says why they did not run. A file that
- * was lost outside any test fails itself.
+ * What to report so that no test of a file stays open: ended tests keep their results, the running one fails
+ * with the evidence, the others are skipped with a note that says why. A file that was lost outside any test
+ * fails itself.
  */
 export function reportUnfinished(seen: SeenSoFar, interruption: Interruption): [TaskPack[], TaskEventPack[]] {
   const packs: TaskPack[] = []
   const events: TaskEventPack[] = []
   const message = [interruption.reason, interruption.evidence].filter(Boolean).join('\n\n')
-  // Without frames; Vitest prints errors of the same stack once, after the names of all that they are of.
+  // No frames: Vitest prints errors with the same stack once, below the names of all their tests.
   const error = { name: guestLostError, message, stack: `${guestLostError}: ${message}` }
   const visit = (task: RunnerTask): void => {
     const last = seen.lastEvents.get(task.id)

@@ -2,19 +2,22 @@ import { longestTimer } from '../base/timers.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { KernelLogRecord } from '../guest/kernel-log.ts'
 
-/** How often a guest at work is asked whether it lives, and how long it may take to answer. */
+/** Milliseconds between two pings of a working guest, and for an answer. */
 const PING_EVERY = 3_000
 const PING_LIMIT = 10_000
-/** How long a file may go on when its kernel has lost one of its own threads, for which others may wait for ever. */
+/**
+ * Milliseconds that a file may go on after an oops in a workqueue's worker, for which others may wait for
+ * ever.
+ */
 const OOPS_LIMIT = 5_000
-/** What a kernel says that has lost a task for good, and of what kind of task it says what it worked at. */
+/** The first line of an oops, the line that only one of a workqueue's worker has, and the last line. */
 const oops = /^(?:BUG: unable to handle|BUG: kernel NULL pointer|Oops: |general protection fault)/
 const ofWorkqueue = /^Workqueue: /
 const endOfReport = /^---\[ end trace /
-/** How long after its own time limit a test may still keep its event loop to itself. */
+/** Milliseconds after its own time limit that a test may block the event loop. */
 const STUCK_AFTER = 10_000
 
-/** Gives a guest up that answers nothing, or whose test does not come back. */
+/** Gives up a guest that does not answer, or whose test does not return. */
 export class Watchdog {
   readonly #guest: Guest
   #pings: NodeJS.Timeout | undefined
@@ -34,7 +37,7 @@ export class Watchdog {
     this.#guest = guest
   }
 
-  /** A file is at work. */
+  /** A file begins. */
   start(): void {
     if (!this.#pings) this.#guest.log.on('record', this.#onRecord)
     this.#pings ??= setInterval(() => {
@@ -47,7 +50,7 @@ export class Watchdog {
   /** @param timeout the test's own limit, in milliseconds; 0 for none */
   testStarted(timeout: number): void {
     clearTimeout(this.#stuck)
-    // No limit (0) or an unlimited one (Infinity is more than a timer takes) is the test's own wish.
+    // The test has no limit: 0, or more than a timer can have.
     if (timeout <= 0 || timeout > longestTimer - STUCK_AFTER) return
     this.#stuck = setTimeout(() => {
       const message = `the test did not give control back within ${(timeout + STUCK_AFTER) / 1000} s (its own limit is ${timeout / 1000} s)`
@@ -59,21 +62,21 @@ export class Watchdog {
     clearTimeout(this.#stuck)
   }
 
-  /** An oops is what a test is about. */
+  /** A test expects an oops: it ends nothing. */
   oopsExpected(): void {
     clearTimeout(this.#oopsed)
     this.#oopsed = undefined
     this.#oops = undefined
   }
 
-  /** Where in the kernel it waits says more than that it does. */
+  /** Adds where in the kernel the worker waits. */
   async #giveUpStuck(message: string): Promise<void> {
     const state = await this.#guest.workerState().catch(() => undefined)
     const stack = state && state.state !== 'R' ? state.stack : ''
     this.#guest.giveUp({ cause: 'worker', message, ...(stack ? { stack } : {}) })
   }
 
-  /** Nothing runs any more. */
+  /** The file has ended. */
   stop(): void {
     this.oopsExpected()
     this.#guest.log.off('record', this.#onRecord)

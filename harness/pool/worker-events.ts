@@ -1,15 +1,15 @@
 import { EventEmitter } from 'node:events'
 import type { WorkerResponse } from './messages.ts'
 
-/** The pool's name as Vitest shows it. */
+/** The pool's name in Vitest's output. */
 export const poolName = 'vm'
 
 type Listener = (...args: unknown[]) => void
 
-/** What Vitest's pool expects of any worker: events, and messages that need no decoding. */
+/** What Vitest's pool expects of each worker: events, and decoded messages. */
 export abstract class WorkerEvents {
   readonly name = poolName
-  /** Code must come through the port: the guest cannot read the host's files. */
+  /** Code comes through the port: the guest cannot read the host's files. */
   readonly cacheFs = false
   readonly #events = new EventEmitter()
 
@@ -25,12 +25,12 @@ export abstract class WorkerEvents {
     return message
   }
 
-  /** Hands Vitest a message as one of the worker's. */
+  /** Passes a message to Vitest as one of the worker's. */
   protected emit(message: unknown): void {
     this.#events.emit('message', message)
   }
 
-  /** Answers Vitest, after the call that it is in. */
+  /** Answers Vitest after its current call has returned. */
   protected respond(response: WorkerResponse): void {
     setImmediate(() => this.emit(response))
   }

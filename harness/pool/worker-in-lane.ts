@@ -13,8 +13,8 @@ import { serve } from './serve.ts'
 import { WorkerEvents } from './worker-events.ts'
 
 /**
- * A worker whose guest may have served other files and may serve more. Vitest has all files' workers at the same time, and each
- * waits for its turn: which file comes next depends on which kernel has a guest to spare.
+ * A worker whose guest other files use before and after it. Vitest starts the workers of all files at once,
+ * and each waits for its turn: the next file depends on which kernel has an idle guest.
  */
 export class PoolWorkerInLane extends WorkerEvents implements PoolWorker {
   readonly #options: PoolOptions
@@ -32,7 +32,7 @@ export class PoolWorkerInLane extends WorkerEvents implements PoolWorker {
     this.#lanes = lanes
   }
 
-  /** A guest is had when the turn has come, which may be longer than the 60 s that Vitest gives a worker to start. */
+  /** The guest is acquired later, at the file's turn: Vitest limits the time of a worker's start. */
   async start(): Promise<void> {}
 
   send(message: unknown): void {
@@ -64,7 +64,7 @@ export class PoolWorkerInLane extends WorkerEvents implements PoolWorker {
     try {
       this.#turn = await this.#lanes.enter(this.#source, this.#cancelled.signal)
     } catch {
-      // As Vitest itself does with files that wait for a worker.
+      // As Vitest does with files that wait for a worker.
       const { project } = this.#options
       const files = request.context?.files?.map(({ filepath }) => ({ filepath })) ?? []
       project.vitest.state.cancelFiles(files, project)

@@ -16,12 +16,13 @@ import { PoolWorkerInGuest } from './pool-worker.ts'
 import { serve } from './serve.ts'
 import { WorkerEvents } from './worker-events.ts'
 
-/** What a worker may do with Vitest's calls that concern more than its own test. */
+/** Changes or drops a worker's calls to Vitest that concern more than its own test. */
 type Filter = (request: RpcRequest) => RpcRequest | undefined
 
 /**
- * A worker that runs each *test* in a guest of its own (`vm.isolate: 'test'`), for tests that taint or crash the kernel.
- * One guest collects the file; then each test runs in a new one, with the others filtered out. To Vitest it is one file.
+ * A worker that runs each *test* in a guest of its own (`vm.isolate: 'test'`), for tests that taint or crash
+ * the kernel. One guest collects the file; then each test runs in a new one, with the others filtered out. To
+ * Vitest it is one file.
  */
 export class PoolWorkerPerTest extends WorkerEvents implements PoolWorker {
   readonly #options: PoolOptions
@@ -29,7 +30,7 @@ export class PoolWorkerPerTest extends WorkerEvents implements PoolWorker {
   #active: PoolWorkerInGuest | undefined
   #start: WorkerRequest | undefined
   #stopping = false
-  /** What suites and files came to: failed by a hook's errors or by one of their tests. */
+  /** Results of suites and files: failed by a hook or by one of their tests. */
   readonly #results = new Map<string, NonNullable<RunnerTask['result']>>()
 
   constructor(options: PoolOptions, source: GuestSource) {
@@ -38,7 +39,7 @@ export class PoolWorkerPerTest extends WorkerEvents implements PoolWorker {
     this.#source = source
   }
 
-  /** Guests are had one by one, as the tests come. */
+  /** Nothing to start: each test acquires its guest. */
   async start(): Promise<void> {}
 
   send(message: unknown): void {
@@ -105,14 +106,14 @@ export class PoolWorkerPerTest extends WorkerEvents implements PoolWorker {
     )
   }
 
-  /** A worker's call as far as it is about its own test; what it says of suites is kept for their end. */
+  /** The part of a worker's call that is about its own test; results of suites are kept for their end. */
   #onlyOf(test: RunnerTestCase, call: RpcRequest): RpcRequest | undefined {
     if (call.m === 'onQueued' || call.m === 'onCollected') return undefined
     if (call.m !== 'onTaskUpdate') return call
     const [packs, events] = call.a as [TaskPack[], TaskEventPack[]]
     for (const [id, result] of packs) {
       const before = this.#results.get(id)
-      // In this guest the suites of other tests are skipped: that says nothing of them.
+      // This guest skips the suites of other tests, which is not their result.
       if (id === test.id || !result || result.state === 'skip' || before?.state === 'fail') continue
       this.#results.set(id, { ...result, duration: (before?.duration ?? 0) + (result.duration ?? 0) })
     }
@@ -122,7 +123,7 @@ export class PoolWorkerPerTest extends WorkerEvents implements PoolWorker {
     }
   }
 
-  /** Takes a new guest through start, the request and stop. */
+  /** Drives a new guest through start, the request and stop. */
   async #inNewGuest(request: WorkerRequest, filter: Filter): Promise<void> {
     const worker = new PoolWorkerInGuest(this.#options, this.#source)
     this.#active = worker
@@ -148,7 +149,7 @@ function allTests(task: RunnerTask): RunnerTestCase[] {
   return task.type === 'test' ? [task] : task.tasks.flatMap(allTests)
 }
 
-/** Tests in an order that follows from the seed alone (--sequence.shuffle): in a guest of its own a worker shuffles none. */
+/** Shuffles tests by the seed alone (--sequence.shuffle): a worker with one test has nothing to shuffle. */
 export function shuffled<T extends { readonly id: string }>(tests: readonly T[], seed: number): T[] {
   const places = new Map(
     tests.map(test => [test, createHash('sha1').update(`${seed} ${test.id}`).digest('hex')]),

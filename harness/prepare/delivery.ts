@@ -12,7 +12,7 @@ import type { Progress } from '../base/progress.ts'
 import type { SymbolFiles } from '../verdict/decode.ts'
 import type { Settings } from './settings.ts'
 
-/** The folders of the modules under test: ours where a project has none. */
+/** The folders of the modules under test; this project's example modules if there are none. */
 export function modulesUnderTest({ modules }: Settings, root: string): ModuleFolder[] {
   if (modules === undefined) return [{ dir: path.join(ownFolder, 'kernel/modules') }]
   return listed(modules).map(each => {
@@ -22,15 +22,15 @@ export function modulesUnderTest({ modules }: Settings, root: string): ModuleFol
   })
 }
 
-/** What a module takes to be loaded. */
+/** What loading a module takes. */
 export interface Loading {
-  /** What the guest does not have yet. */
+  /** Files that the guest does not have yet. */
   readonly files: readonly DeliveredFile[]
-  /** The paths of the modules, in this order. */
+  /** The modules' paths, in the order of loading. */
   readonly order: readonly string[]
 }
 
-/** Where a module under test lies in guests. */
+/** The path of a module under test in guests. */
 function placeOf(name: string): string {
   return `${guestPaths.modules}/${name}.ko`
 }
@@ -46,7 +46,10 @@ function listed(modules: Modules): readonly Exclude<Modules, readonly unknown[]>
   return Array.isArray(modules) ? modules : [modules]
 }
 
-/** The settings with the modules of another folder (--modules); a project's only one is replaced by it, and built like it. */
+/**
+ * The settings with another folder of modules (--modules). If the project has a single folder, its build
+ * options apply to the new one.
+ */
 export function withModules(settings: Settings, dir: string | undefined): Settings {
   if (dir === undefined) return settings
   const [own, ...more] = listed(settings.modules ?? [])
@@ -60,8 +63,8 @@ export const packageFolders = ['guest/netlink', 'guest/testing', 'guest/programs
 )
 
 /**
- * What every guest of a kernel is given at run time, and so is in neither its image nor its template: the modules under
- * test, the client library, the helpers and programs. Editing any of it costs a build of that alone.
+ * What every guest of a kernel gets at run time: modules under test, client library, helpers and programs.
+ * They are in neither image nor template, so that a change needs no new ones.
  */
 export class Delivery {
   readonly #kernel: Kernel
@@ -69,7 +72,7 @@ export class Delivery {
   readonly #progress: Progress
   #modules: readonly DeliveredFile[] = []
   #built: BuiltModules = new Map()
-  /** By module, the places of those that must be loaded before. */
+  /** By module, the paths of those that must be loaded before it. */
   #needs: ModuleIndex['needs'] = new Map()
   #package: GuestPackage = { folder: '', files: [] }
 
@@ -79,18 +82,19 @@ export class Delivery {
     this.#progress = progress
   }
 
-  /** The client library, the helpers and the programs, as they were bundled last. */
+  /** The client library, the helpers and the programs, as last bundled. */
   get package(): GuestPackage {
     return this.#package
   }
 
-  /** The modules under test, as they were built last, with what they need and what modprobe has to know of them. */
+  /** The modules under test as last built, their in-tree dependencies, and modprobe's index. */
   get modules(): readonly DeliveredFile[] {
     return this.#modules
   }
 
   /**
-   * What has to be loaded for a module, itself the last one: one under test, or one of the kernel's own, which is brought along.
+   * What must be loaded for a module, which comes last: one under test, or an in-tree one, whose file is
+   * included.
    * @throws UsageError that names those under test
    */
   async loading(name: string): Promise<Loading> {
@@ -110,7 +114,7 @@ export class Delivery {
     return this.moduleNames.length > 0 ? `choose one of ${this.moduleNames.join(', ')}` : 'none is under test'
   }
 
-  /** The modules as they were built, with debug information, and the kernel's own where there is any. */
+  /** The modules' files with debug information, and the kernel's if there is one. */
   get symbols(): SymbolFiles {
     return {
       module: name => this.#built.get(name)?.debug,
@@ -123,8 +127,8 @@ export class Delivery {
   }
 
   /**
-   * Builds the modules, where a source has changed.
-   * @throws ModuleError with the compiler's lines; the files stay as they were
+   * Builds the modules if a source has changed.
+   * @throws ModuleError with the compiler's lines; the earlier modules stay
    */
   async buildModules(): Promise<void> {
     for (const { dir } of this.#folders)
@@ -151,12 +155,12 @@ export class Delivery {
     ].filter(({ content }) => content.length > 0)
   }
 
-  /** Where modprobe looks in guests. */
+  /** The folder that modprobe searches in guests. */
   get #treeInGuest(): string {
     return `/lib/modules/${this.#kernel.release}`
   }
 
-  /** @param bundle makes the package, where it is not made for this kernel alone */
+  /** @param bundle makes the package; given where kernels share one */
   async bundlePackage(bundle = bundleGuestPackage): Promise<void> {
     this.#package = await bundle()
   }

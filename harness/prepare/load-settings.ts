@@ -6,12 +6,12 @@ import { isErrno, messageOf, UsageError } from '../base/errors.ts'
 import { ownFolder } from '../base/own-folder.ts'
 import { checkSettings, type Settings, settingsFile } from './settings.ts'
 
-/** How long a configuration may take to load; most are there at once, and some ask somebody. */
+/** Milliseconds for a configuration to load: it may wait for something outside. */
 const LOAD_LIMIT = 30_000
 
 /**
- * The project that a folder belongs to: the nearest folder upwards with a `netlink-vmtest.config.ts`, else this
- * project itself, with the example modules and their suites.
+ * The project that a folder belongs to: the nearest folder upwards with a `netlink-vmtest.config.ts`, or this
+ * project itself with its example modules and suites.
  */
 export function projectRoot(folder: string): string {
   for (let at = folder; ; at = path.dirname(at)) {
@@ -21,8 +21,8 @@ export function projectRoot(folder: string): string {
 }
 
 /**
- * The settings of the project in this folder: `netlink-vmtest.config.ts`, or the defaults where there is none.
- * @param limit milliseconds that it may take to load
+ * The settings of the project in this folder: `netlink-vmtest.config.ts`, or the defaults without one.
+ * @param limit milliseconds for the file to load
  * @throws UsageError that names the setting and what is wrong with it
  */
 export async function loadSettings(root: string, limit = LOAD_LIMIT): Promise<Settings> {
@@ -37,7 +37,7 @@ export async function loadSettings(root: string, limit = LOAD_LIMIT): Promise<Se
   }
 }
 
-/** The file's default export, or what it returns where it is a function. */
+/** The file's default export, or what that returns if it is a function. */
 async function exportOf(file: string): Promise<unknown> {
   const module = await evaluated(file)
   try {
@@ -49,14 +49,14 @@ async function exportOf(file: string): Promise<unknown> {
 }
 
 /**
- * Node strips types by itself, and costs nothing. tsx is for what it does not do: enums, imports without an extension,
- * `paths` of a tsconfig.json, ES modules where package.json says commonjs.
+ * Imports the file with Node's own type stripping, at no cost. tsx is for what Node lacks: enums, imports
+ * without an extension, `paths` of a tsconfig.json, ES modules where package.json says commonjs.
  */
 async function evaluated(file: string): Promise<{ default?: unknown }> {
   const url = pathToFileURL(file).href
   const own = registerHooks({ resolve: ownPackage })
   try {
-    // Node warns of an ES module there before it gives up.
+    // Not for commonjs: Node prints a warning about an ES module there before it fails.
     if (!isCommonJs(file)) return await import(url)
   } catch (error) {
     if (!isShortOfTypeScript(error)) throw notLoaded(error)
@@ -71,7 +71,7 @@ async function evaluatedByTsx(url: string): Promise<{ default?: unknown }> {
   try {
     const { tsImport } = await import('tsx/esm/api')
     const loaded = (await tsImport(url, import.meta.url)) as { default?: unknown }
-    // Where package.json does not say module, it makes CommonJS of the file, exports and all.
+    // tsx compiles the file to CommonJS unless package.json says module.
     return isCompiledModule(loaded.default) ? loaded.default : loaded
   } catch (error) {
     throw notLoaded(error)
@@ -84,7 +84,7 @@ function isCompiledModule(exported: unknown): exported is { default?: unknown } 
   return typeof exported === 'object' && exported !== null && '__esModule' in exported
 }
 
-/** Whether the nearest package.json says that its files are CommonJS. */
+/** Whether the nearest package.json has `"type": "commonjs"`. */
 function isCommonJs(file: string): boolean {
   for (let folder = path.dirname(file); ; folder = path.dirname(folder)) {
     try {
@@ -98,14 +98,14 @@ function isCommonJs(file: string): boolean {
   }
 }
 
-/** Whether Node gave up where a compiler would not. */
+/** Whether the error may come from what Node's type stripping lacks. */
 function isShortOfTypeScript(error: unknown): boolean {
   if (error instanceof SyntaxError) return true
   const falls = ['ERR_MODULE_NOT_FOUND', 'ERR_UNSUPPORTED_DIR_IMPORT', 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX']
   return falls.some(code => isErrno(error, code))
 }
 
-/** `netlink-vmtest/config` is this package, also where the project has not installed it. */
+/** `netlink-vmtest/config` is this package, even if the project has not installed it. */
 const ownPackage: ResolveHookSync = (specifier, context, next) => {
   const url = specifier === 'netlink-vmtest/config' ? new URL('settings.ts', import.meta.url).href : undefined
   return url === undefined ? next(specifier, context) : { url, shortCircuit: true }
@@ -119,14 +119,14 @@ function firstLine(text: string): string {
   return text.split('\n', 1)[0] ?? text
 }
 
-/** What a configuration comes to, unless it waits for something that will never be, or for too long. */
+/** The loaded configuration, unless it never settles or takes too long. */
 async function settled<T>(loading: Promise<T>, limit: number): Promise<T> {
   const { promise: given, reject } = Promise.withResolvers<never>()
   const refuse = (why: string) =>
     reject(new UsageError(`${settingsFile} does not come to an end: ${why}; look at what it awaits`))
   const timer = setTimeout(refuse, limit, `it took longer than ${limit / 1000} s`)
   timer.unref()
-  // Nothing is left that could settle it: node would end with status 13.
+  // The event loop is empty, so nothing can settle it: node would exit with status 13.
   const idle = () => refuse('it waits for what never happens')
   process.once('beforeExit', idle)
   try {
@@ -137,7 +137,7 @@ async function settled<T>(loading: Promise<T>, limit: number): Promise<T> {
   }
 }
 
-/** A label whose path, if it has one, is meant from `folder`, as it is written from the current one. */
+/** A label with its path, if any, which is relative to `folder`, made relative to the current folder. */
 function labelFrom(folder: string, label: string): string {
   const [, kind, file] = /^(tree|pack):(.+)$/s.exec(label) ?? []
   if (kind === undefined || file === undefined || path.isAbsolute(file)) return label

@@ -9,9 +9,9 @@ import { type PreparedKernel, type PrepareOptions, prepareKernel } from './prepa
 import { type Settings, settingsFile } from './settings.ts'
 
 /**
- * The labels of a run's kernels, each once: those of `--kernel`, those of `--matrix`, else the configuration's, or that of this
- * machine's own Debian release.
- * @throws UsageError when there is none, or both options are given
+ * The labels of a run's kernels, each once: those of `--kernel` or `--matrix`, else the configuration's, else
+ * that of this machine's Debian release.
+ * @throws UsageError if there is none, or both options are given
  */
 export function labelsOf(
   { kernel, matrix }: { readonly kernel?: string; readonly matrix?: boolean },
@@ -29,7 +29,7 @@ export function labelsOf(
   return [...new Set(labels)]
 }
 
-/** A kernel that could not be made ready. Its files fail for that reason; those of the others run. */
+/** A kernel that could not be made ready: its files fail for that reason, the others' run. */
 export interface UnpreparedKernel {
   readonly label: string
   readonly guests: GuestSource & { readonly statistics: GuestStatistics }
@@ -39,15 +39,16 @@ export interface UnpreparedKernel {
 /** A kernel of a run. */
 export type KernelOfRun = PreparedKernel | UnpreparedKernel
 
-/** Whether there is a kernel to run. */
+/** Whether the kernel is ready. */
 export function isPrepared(kernel: KernelOfRun): kernel is PreparedKernel {
   return !('error' in kernel)
 }
 
 /**
- * Makes the kernels of a run ready, as many side by side as there are cores: downloads, boots and the single-threaded
- * parts of builds leave a core idle. A kernel that cannot be had is one row of the report, not the end of the run.
- * @throws HarnessError when none is ready: there is nothing to run then
+ * Makes the kernels of a run ready, as many at a time as there are cores: downloads, boots and the
+ * single-threaded parts of builds leave a core idle. A kernel that fails is a row of the report, not the end
+ * of the run.
+ * @throws HarnessError if none is ready
  */
 export async function prepareKernels(
   labels: readonly string[],
@@ -72,7 +73,7 @@ export async function prepareKernels(
   const errors = kernels.flatMap(kernel => (isPrepared(kernel) ? [] : [kernel]))
   const [first] = errors
   if (!first || errors.length < kernels.length) return kernels
-  // What ends all of them is mostly one thing: the modules, the memory, the disk.
+  // All kernels usually fail for one reason: the modules, the memory, the disk.
   if (errors.every(({ error }) => error.message === first.error.message)) throw first.error
   throw new HarnessError(first.error.status, 'no kernel could be made ready', {
     details: errors.map(({ label, error }) => `${label}: ${error.message}`).join('\n'),

@@ -19,38 +19,31 @@ import type { Settings } from './settings.ts'
 import { onCommandLine } from './worker-arguments.ts'
 
 /**
- * Machine code that V8 makes has to be translated once more by QEMU, which pays only for what runs very often: with
- * these flags the five first suites take 8.7 s of processor time instead of 11.6 s, and the two that send thousands of
- * messages 12.4 s instead of 13.2 s (22 s without any compiler). V8's optimizing compiler is itself a sixth of all that QEMU
- * translates for a worker. It begins at 400,000 calls instead of 12,000. A file that sends requests one after the other is sooner
- * done so than with 40,000 up to 48,000 of them, and from there on later: what is optimized takes a third (debian-7.3).
+ * Node's flags for software emulation. QEMU translates V8's machine code once more, which only pays for code
+ * that runs very often: V8's compilers start later (docs/measurements.md, Node's flags).
  */
 const flagsForEmulation = [
   ...['--no-sparkplug', '--no-maglev', '--invocation-count-for-turbofan=400000'],
-  // Collections that V8 would start by itself in an idle moment: code that a short file needs for nothing else, and
-  // a sixth of all that QEMU has to translate for it (72,000 blocks, 60,000 without).
+  // No garbage collections in idle moments: a short file needs none, and QEMU would translate their code.
   ...['--no-minor-gc-task', '--no-memory-reducer'],
-  // MiB. In a guest of 512 V8 collects what is new after each 1, 121 times in all suites, and the whole heap when it has 12; with
-  // these 34 times, and never the whole. The maximum follows from the guest's memory, and a minimum alone does not exceed it.
-  // 16 gain nothing more: memory that is new has to be cleared.
+  // MiB: a larger heap is collected less often than V8's default for a guest of 512 MiB. The maximum must be
+  // set too: V8 derives it from the guest's memory, and it limits the minimum.
   ...['--min-semi-space-size=4', '--max-semi-space-size=4', '--initial-old-space-size=64'],
 ]
 
 /**
- * The test worker's functions are compiled with the script they are in: those of Vitest and of our package before the template
- * is saved, whether its warm-up calls them or not, and a test file's in one go. All suites, each file in its guest: 0.94 of the
- * time (six pairs, the agent with the flag as well). Four of them: 257,000 blocks that QEMU translates instead of 275,000, 82
- * million that run instead of 88. A cold boot takes longer by it, and so does a file with a large dependency of which it calls
- * little: with 3 MB of functions that nobody calls 9-11 s instead of 7.3-8.7 s; with valibot (200 KB) or fast-check as long as without.
+ * The test worker compiles all functions of a script with it: those of Vitest and of this package before the
+ * template is saved, whether or not the warm-up calls them. A cold boot and a file with a very large
+ * dependency take longer (docs/measurements.md, Node's flags).
  */
 const workerFlagsForEmulation = ['--no-lazy']
 
-/** A kernel with all that its test files need: the end of configuration -> kernel -> image -> guests. */
+/** A kernel with all that its test files need: configuration -> kernel -> image -> guests. */
 export interface PreparedKernel {
-  /** As it was asked for, which is the name of its Vitest project. */
+  /** As requested; the name of its Vitest project. */
   readonly label: string
   readonly kernel: Kernel
-  /** How many times longer than on other kernels tests may take. */
+  /** The factor by which tests may take longer than on other kernels. */
   readonly slowness: number
   readonly accelerator: AcceleratorVerdict
   readonly spec: GuestSpec
@@ -60,18 +53,18 @@ export interface PreparedKernel {
 
 export interface PrepareOptions {
   readonly settings: Settings
-  /** The folder that the settings' paths start from. */
+  /** The folder that the settings' paths are relative to. */
   readonly root: string
   readonly progress: Progress
-  /** Takes the newest version that a label can stand for, in place of the one that the lock file names. */
+  /** Takes the newest version of a label's kernel in place of the lock file's. */
   readonly update?: boolean | undefined
-  /** What test workers have beside what they always have: arguments of Node's, and settings of Vitest's. */
+  /** Node's arguments and Vitest's settings for test workers beside the usual ones. */
   readonly worker?: { readonly execArgv: readonly string[]; readonly settings: WorkerSettings } | undefined
-  /** Makes the package that tests import in guests, where several kernels share one. */
+  /** Makes the package that tests import in guests; kernels of a run share it. */
   readonly bundle?: (() => Promise<GuestPackage>) | undefined
 }
 
-/** The kernel that a label stands for in this project: as its lock file has it, which it is written into. */
+/** The kernel that a label stands for in this project, by its lock file, to which a new one is added. */
 export async function projectKernel(
   label: string,
   { settings, root, progress, update }: PrepareOptions,
@@ -81,14 +74,14 @@ export async function projectKernel(
 }
 
 /**
- * Does all the long work for one kernel, before Vitest starts: Vitest gives a worker 60 s to start, and a failure
- * here has an exit status of its own.
+ * Does all the long work for one kernel before Vitest starts: Vitest limits the start of a worker (vitest
+ * 5.1.1: 60 s), and a failure here has an exit status of its own.
  */
 export async function prepareKernel(label: string, options: PrepareOptions): Promise<PreparedKernel> {
   const { settings, root, progress } = options
   const kernel = await projectKernel(label, options)
   const delivery = new Delivery(kernel, modulesUnderTest(settings, root), progress)
-  // None needs another, and all wait for other programs most of the time.
+  // At the same time: these are independent, and mostly wait for other programs.
   const [, , initramfs, accelerator] = await allDone([
     delivery.buildModules(),
     delivery.bundlePackage(options.bundle),
@@ -128,8 +121,8 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
 }
 
 /**
- * What all of them come to, when all have ended: none is left at work when another has failed.
- * @throws what the first that failed did, in their order
+ * Resolves to all results when all have ended: none goes on after another has failed.
+ * @throws the error of the first one, in this order, that failed
  */
 async function allDone<T extends readonly Promise<unknown>[]>(
   work: readonly [...T],
@@ -156,10 +149,10 @@ async function accelerate(
   return verdict
 }
 
-/** Why there is no KVM has been said: it is mostly the same for all kernels of a run. */
+/** Reasons for no KVM that have been printed: kernels of a run usually share one. */
 const announced = new Set<string>()
 
-/** QEMU itself beside the guest's memory, as seen: 60-90 MiB. */
+/** MiB of QEMU's process beside the guest's memory, rounded up. */
 const QEMU_OVERHEAD = 100
 
 function requireMemory(guest: number): void {
@@ -170,13 +163,13 @@ function requireMemory(guest: number): void {
     )
 }
 
-/** How many guests of so many MiB may run side by side: a core each, and the memory for each. */
+/** How many guests of so many MiB may run at the same time: each needs a core and its memory. */
 export function guestsAtOnce(memory: number): number {
   const byMemory = Math.floor(availableMemory() / 1024 ** 2 / (memory + QEMU_OVERHEAD))
   return Math.max(1, Math.min(availableParallelism(), byMemory))
 }
 
-/** Bytes that can be had without swapping: MemAvailable, which unlike "free" counts the page cache. */
+/** Bytes available without swapping: MemAvailable, which unlike MemFree includes the page cache. */
 export function availableMemory(): number {
   const match = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))
   return match ? Number(match[1]) * 1024 : freemem()

@@ -21,7 +21,7 @@ function project(
   options: ProjectOptions,
   { slowness = 1, root = '/nowhere', suites = ['**/*.test.ts'] } = {},
 ) {
-  // Of a kernel that is ready, the project only wants how slow it is.
+  // The project only reads a ready kernel's slowness.
   const kernel = { label: 'debug-6.12', guests, slowness } as unknown as KernelOfRun
   const settings = checkSettings({ suites, testTimeout: 20_000 })
   return kernelProject(kernel, { settings, root, options, atOnce: 2 }).test

@@ -10,22 +10,22 @@ import { sharingPool, vmPool } from '../pool/pool.ts'
 import { isPrepared, type KernelOfRun } from './matrix.ts'
 import type { Settings } from './settings.ts'
 
-/** From so many files a lane chooses the next one; those beyond wait in Vitest's queue. */
+/** How many files a lane chooses the next one from; the others wait in Vitest's queue. */
 const FILES_IN_VIEW = 1_000
 
-/** Vitest's settings of a project, as a command line has them: `dir` absolute, `exclude` as it is written. */
+/** Vitest's settings of a project from the command line: `dir` absolute, `exclude` as written. */
 export type ProjectOptions = Omit<NonNullable<TestProjectInlineConfiguration['test']>, 'pool'>
 
-/** What all kernels' projects have in common. */
+/** What the projects of all kernels have in common. */
 export interface ProjectPlan {
   readonly settings: Settings
   /** The project's folder. */
   readonly root: string
-  /** What was asked for beside the settings, which it overrides. */
+  /** Options of the command line, which override the settings. */
   readonly options: ProjectOptions
-  /** Guests at the same time, of whatever kernels. */
+  /** How many guests run at the same time, of all kernels together. */
   readonly atOnce: number
-  /** Of files that share guests. */
+  /** Given if files share guests. */
   readonly lanes?: Lanes<GuestSource> | undefined
 }
 
@@ -50,28 +50,31 @@ export function kernelProject(
       pool: lanes ? sharingPool(guests, lanes) : vmPool(guests, settings.vm.isolate),
       testTimeout: slowed(testTimeout, slowness),
       hookTimeout: slowed(hookTimeout, slowness),
-      // Each file has a worker of its own, so that a guest that is lost takes no other file with it. Whether workers take over
-      // each other's guests (--no-isolate) is between them and where they get their guests from.
+      // Each file has its own worker, so that a lost guest affects no other file. With --no-isolate the
+      // workers pass guests on among themselves.
       isolate: true,
-      // Projects of one group share its workers: files of the next kernel start before the last one of this has ended.
+      // Projects of one group share its workers: the next kernel's files start before this kernel's last file
+      // has ended.
       maxWorkers: lanes ? FILES_IN_VIEW : atOnce,
       sequence: { groupOrder: 0 },
-      // Transformed code goes through the port; a cache would answer with paths of the host's.
+      // Transformed code goes through the port; the cache would give paths of the host.
       fsModuleCache: false,
-      // The guest has no node_modules of the host's: everything that it does not have itself comes from Vite as code.
+      // The guest has no node_modules of the host: what it lacks comes from Vite as code.
       server: { deps: { inline: true } },
     },
   }
 }
 
-/** The suites below a folder, as globs that match them alone; from Vitest's own `dir` the globs would start. */
+/**
+ * The suites below a folder, as globs that match exactly these: globs would be relative to Vitest's `dir`.
+ */
 function suitesBelow(folder: string, globs: readonly string[], root: string): string[] {
   return globSync([...globs], { cwd: root })
     .filter(file => !path.relative(folder, path.join(root, file)).startsWith('..'))
     .map(literally)
 }
 
-/** A glob from the project's folder, and from where the command is run: as Vitest reads it. */
+/** A glob relative to the project's folder, and to the current folder, as Vitest reads it. */
 function fromRoot(glob: string, root: string): string[] {
   return [...new Set([glob, path.relative(root, path.resolve(glob))])]
 }

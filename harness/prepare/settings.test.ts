@@ -134,7 +134,7 @@ describe('what Node does not load by itself, tsx does', () => {
       mkdirSync(path.dirname(path.join(folder, name)), { recursive: true })
       writeFileSync(path.join(folder, name), content)
     }
-    // In a process of its own: Vitest has loaders of its own.
+    // In another process, without Vitest's loaders.
     const module = path.join(import.meta.dirname, 'load-settings.ts')
     const code = `const { loadSettings } = await import(${JSON.stringify(module)})
       console.log((await loadSettings(${JSON.stringify(folder)})).testTimeout)`

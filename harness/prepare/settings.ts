@@ -6,7 +6,10 @@ import { kernelParameter } from '../qemu/parameters.ts'
 
 const positive = (what: string) =>
   v.pipe(v.number(), v.safeInteger(), v.minValue(1, `${what} must be at least 1`))
-/** A time limit of so many units; what no timer can be set for would be over at once. */
+/**
+ * A time limit in units of so many milliseconds. Node fires a timer that is too long at once, so it is
+ * refused.
+ */
 const timeLimit = (what: string, unit = 1) => {
   const longest = Math.floor(longestTimer / unit)
   return v.pipe(
@@ -25,44 +28,58 @@ const parameter = v.pipe(
   }),
 )
 
-/** MiB with which guests of Debian's kernels boot: with 384 the kernel cannot unpack its initramfs. */
+/** MiB that guests of Debian's kernels need: with less the kernel cannot unpack its initramfs. */
 export const leastMemory = 416
 
-/** By their names, as make and a shell take them. */
+/** Variables with names that make and a shell accept. */
 const variables = v.record(
   v.pipe(v.string(), v.regex(/^[A-Za-z_]\w*$/, 'must be the name of a variable')),
   v.string(),
 )
 
-/** A folder of modules: the name of a Kbuild directory, or what its build needs besides. */
+/** A folder of modules: its path, or an object with what its build needs besides. */
 const moduleFolder = v.union([
   v.string(),
   v.strictObject({
     /** The folder whose Kbuild or Makefile lists the modules. */
     dir: v.string(),
-    /** Files and folders outside of it that its build reads, below the project's folder too: `['include', '../common']`. */
+    /**
+     * Files and folders outside of it that its build reads, relative to the project's folder:
+     * `['include', '../common']`.
+     */
     sources: v.optional(v.array(v.string())),
-    /** A shell command that is run before make in the copy that is built, with KERNELDIR and the like: './configure'. */
+    /**
+     * A shell command to run before make in the built copy, with KERNELDIR and the like set: './configure'.
+     */
     prepare: v.optional(v.string()),
-    /** A target of the folder's own Makefile, which calls the kernel's build itself. Default: kbuild's own `modules`. */
+    /**
+     * A target of the folder's own Makefile, which calls the kernel's build itself. Default: kbuild's own
+     * `modules`.
+     */
     target: v.optional(v.string()),
     /** Variables on make's command line: `{ CONFIG_FOO: 'm' }`. */
     make: v.optional(variables),
-    /** Environment variables: of the caller's a build knows only PATH and TMPDIR. */
+    /** Environment variables; of the caller's, a build gets only PATH and TMPDIR. */
     env: v.optional(variables),
   }),
 ])
 
 const settingsSchema = v.strictObject({
-  /** The kernels that run when the command line names none. Default: the prebuilt one of this machine's Debian release. */
+  /**
+   * Labels of the kernels to run if the command line names none. Default: that of this machine's Debian
+   * release.
+   */
   kernels: v.optional(v.array(v.string())),
-  /** The kernels of `--matrix`. */
+  /** Labels of the kernels of `--matrix`. */
   matrix: v.optional(v.array(v.string()), ['debian-5.10', 'debian-6.1', 'debian-7.3', 'minimal-6.12']),
-  /** Test files, as globs below the project's folder. */
+  /** Globs of test files, relative to the project's folder. */
   suites: v.optional(v.array(v.string()), ['suites/**/*.test.ts']),
-  /** The folder of the modules under test, below the project's folder, or several in the order of building. Default: our own modules. */
+  /**
+   * The folder of the modules under test, relative to the project's folder, or several in the order of
+   * building. Default: this project's example modules.
+   */
   modules: v.optional(v.union([moduleFolder, v.array(moduleFolder)])),
-  /** A mirror of Debian's archive in place of the one that this machine's apt uses. */
+  /** The address of a mirror of Debian's archive. Default: the one that this machine's apt uses. */
   mirror: v.optional(v.string()),
   vm: v.optional(
     v.strictObject({
@@ -75,32 +92,42 @@ const settingsSchema = v.strictObject({
         ),
         512,
       ),
-      /** QEMU's machine `pc` has 255 at most. */
+      /** Processors: QEMU's machine `pc` has 255 at most. */
       cpus: v.optional(v.pipe(positive('vm.cpus'), v.maxValue(255, 'vm.cpus must be at most 255')), 1),
       /** 'auto' tries KVM and falls back to software emulation. */
       accelerator: v.optional(v.picklist(['auto', 'kvm', 'tcg']), 'auto'),
-      /** What gets a guest of its own: each test file, or each test, for tests that taint or crash the kernel. */
+      /**
+       * What has a guest of its own: each test file, or each test, for tests that taint or crash the kernel.
+       */
       isolate: v.optional(v.picklist(['file', 'test']), 'file'),
-      /** Seconds that a guest may take to boot. */
+      /** Seconds for a guest to boot. */
       bootLimit: v.optional(timeLimit('vm.bootLimit', 1000), 60),
       /** Kernel parameters beside those that guests need: `slub_debug=FZP`, `dyndbg=file nlexample.c +p`. */
       parameters: v.optional(v.array(parameter), []),
-      /** What becomes of a kernel that reports something (WARN, KASAN ...) before any test: nothing runs on it, or all does. */
+      /**
+       * Whether a kernel that reports something (WARN, KASAN ...) during boot is refused, or used all the
+       * same.
+       */
       bootSplats: v.optional(v.picklist(['fail', 'ignore']), 'fail'),
     }),
     {},
   ),
-  /** What guests have beside what every guest has: netlink's usual modules (veth, dummy, nlmon ...) and `ip` of iproute2. */
+  /**
+   * Additions to every guest's image, which has netlink's usual modules (veth, dummy, nlmon ...) and `ip` of
+   * iproute2.
+   */
   image: v.optional(
     v.strictObject({
-      /** In-tree modules of the kernel, which come with all that they need: for `modprobe`, and found by the kernel itself. */
+      /** In-tree modules with their dependencies, for `modprobe` and for the kernel's own requests. */
       modules: v.optional(v.array(v.string()), []),
-      /** Programs of this machine, by name or as paths from the project's folder, which come with their libraries. */
+      /**
+       * Programs of this machine with their libraries, by name or as paths relative to the project's folder.
+       */
       programs: v.optional(v.array(v.string()), []),
     }),
     {},
   ),
-  /** What the cache may keep of templates, images and modules: days since their last use, and GB in all. */
+  /** Limits of the cache for templates, images and modules: days since their last use, and GB in all. */
   cache: v.optional(
     v.strictObject({
       days: v.optional(v.pipe(v.number(), v.minValue(0, 'cache.days must not be negative')), 30),
@@ -109,29 +136,29 @@ const settingsSchema = v.strictObject({
     {},
   ),
   /**
-   * Milliseconds that a test may take. Software emulation is slow: Vitest's own 5 s is for bare hardware. On kernels with
-   * sanitizers some times more (kernel/needs.ts).
+   * Milliseconds for a test: more than Vitest's default, because software emulation is slow, and several
+   * times as many on kernels with sanitizers (kernel/needs.ts).
    */
   testTimeout: v.optional(timeLimit('testTimeout'), 30_000),
-  /** Milliseconds that a test file may take, from when it has its guest. */
+  /** Milliseconds for a test file, from the moment that it has its guest. */
   fileTimeout: v.optional(timeLimit('fileTimeout'), 600_000),
-  /** Milliseconds that all files of a kernel may take. Default: as long as they need. */
+  /** Milliseconds for all files of a kernel. Default: no limit. */
   runTimeout: v.optional(timeLimit('runTimeout')),
 })
 
-/** The configuration of a project, whole, with its defaults. */
+/** A project's configuration, with defaults filled in. */
 export type Settings = v.InferOutput<typeof settingsSchema>
-/** What a project writes: every part has a default. */
+/** What a project writes: every part is optional. */
 export type UserSettings = v.InferInput<typeof settingsSchema>
 
 export const settingsFile = 'netlink-vmtest.config.ts'
 
-/** For `netlink-vmtest.config.ts`: gives the settings their type. */
+/** For `netlink-vmtest.config.ts`: returns the settings unchanged, and gives them their type. */
 export function defineConfig(settings: UserSettings): UserSettings {
   return settings
 }
 
-/** Fills in the defaults, and refuses what is not a setting. */
+/** Fills in the defaults. @throws UsageError for unknown or wrong settings */
 export function checkSettings(settings: unknown): Settings {
   if (Array.isArray(settings))
     throw new UsageError(`${settingsFile}: its default export must be an object, not a list`)
@@ -144,10 +171,10 @@ export function checkSettings(settings: unknown): Settings {
 }
 
 type Issue = v.BaseIssue<unknown>
-/** What is wrong, and where: the keys from the whole. */
+/** An issue and the path of keys to it. */
 type Located = { readonly issue: Issue; readonly path: readonly string[] }
 
-/** Of what can be one thing or another, what is wrong with the one that it was meant to be: where the most of it is right. */
+/** For a union, the issue of the option that was most likely meant: the one with the most right parts. */
 function innermost(issue: Issue, above: readonly string[] = []): Located {
   const path = [...above, ...(issue.path ?? []).map(({ key }) => String(key))]
   const deeper = (issue.issues ?? []).map(each => innermost(each, path))
@@ -162,14 +189,14 @@ function reason(issue: Issue, path: readonly string[]): string {
   return `there is no such setting: ${likely ? `did you mean ${likely}?` : `choose one of ${known.join(', ')}`}`
 }
 
-/** The keys of the object at this place. */
+/** The known keys of the object at this path. */
 function knownKeys(path: readonly string[]): string[] {
   let schema: unknown = settingsSchema
   for (const key of path) schema = objectIn(schema)?.entries[key] ?? schema
   return Object.keys(objectIn(schema)?.entries ?? {})
 }
 
-/** The object that a schema describes, behind what makes it optional, one of several, or a list. */
+/** The object schema inside an optional, a union or an array. */
 function objectIn(schema: unknown): { readonly entries: Readonly<Record<string, unknown>> } | undefined {
   if (typeof schema !== 'object' || schema === null) return undefined
   if ('entries' in schema) return schema as ReturnType<typeof objectIn>

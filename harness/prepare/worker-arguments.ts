@@ -2,12 +2,12 @@ import { nodeBinary } from '../../images/node-binary.ts'
 import { UsageError } from '../base/errors.ts'
 import { runTool } from '../base/process.ts'
 
-/** How long node may take to look at its arguments. */
+/** Milliseconds for node to check its arguments. */
 const LOOK_LIMIT = 30_000
-/** Bytes that they may take of a kernel's command line, which has 2048 (x86: COMMAND_LINE_SIZE). */
+/** Bytes that they may take of the kernel's command line (x86: COMMAND_LINE_SIZE is 2048). */
 const ROOM = 1024
 
-/** Arguments with which node would run something else than the test worker, or wait for somebody. */
+/** Arguments with which node would run something other than the test worker, or wait for a debugger. */
 const notForWorkers: readonly [RegExp, why: string][] = [
   [/^[^-]|^-?$|^--$/, 'an argument begins with a dash, and has its value behind a ='],
   [
@@ -22,8 +22,8 @@ const notForWorkers: readonly [RegExp, why: string][] = [
 ]
 
 /**
- * Arguments of Node's for test workers (--execArgv).
- * @throws UsageError for one that node refuses or with which no worker runs
+ * Checks Node's arguments for test workers (--execArgv).
+ * @throws UsageError for one that node refuses, or with which no worker runs
  */
 export async function checkWorkerArguments(args: readonly string[]): Promise<void> {
   if (args.length === 0) return
@@ -32,12 +32,12 @@ export async function checkWorkerArguments(args: readonly string[]): Promise<voi
       if (pattern.test(argument)) throw new UsageError(`--execArgv=${argument} has no place here: ${why}`)
   if (onCommandLine(args).length > ROOM)
     throw new UsageError('--execArgv: that is too much for the command line of a kernel')
-  // It looks at all of its arguments before it says its version, and runs nothing.
+  // With --version node checks all of its arguments and runs nothing.
   const { exitCode, all } = await runTool(nodeBinary(), [...args, '--version'], { timeout: LOOK_LIMIT })
   if (exitCode !== 0) throw new UsageError(`--execArgv: node refuses that: ${all.trim().split('\n')[0]}`)
 }
 
-/** Arguments as a kernel parameter hands them to the guest's agent: without spaces, quotes and commas. */
+/** Encodes arguments for a kernel parameter, which passes them to the agent: no spaces, quotes or commas. */
 export function onCommandLine(args: readonly string[]): string {
   return args.map(encodeURIComponent).join(',')
 }

@@ -10,38 +10,38 @@ import { type Progress, silentProgress } from '../base/progress.ts'
 import type { Accelerator } from './command.ts'
 import { Qemu, qemuIdentity } from './qemu.ts'
 
-/** What was decided, and why in words that a user can act on. */
+/** The decision, with a reason that a user can act on. */
 export interface AcceleratorVerdict {
   readonly accelerator: Accelerator
   readonly reason: string
 }
 
 /**
- * Counts up with what is kept of a trial and how its reason is told: a cache outlives the release that filled it, and a user is to
- * read this one's words (one that was found as 'QEMU gave up: error: ...' went on being told so).
+ * Changes when a trial's verdict or the wording of its reason does: the cache outlives the release that
+ * filled it.
  */
 const TRIAL = '2'
 
 const verdictSchema = v.object({ accelerator: v.picklist(['kvm', 'tcg']), reason: v.string() })
 
-/** Where KVM works a kernel says hello in well under a second. */
+/** Milliseconds: many times what a boot to init takes with a working KVM. */
 const PROBE_LIMIT = 5_000
 const GREETING = 'netlink-vmtest: this guest runs'
 
-/** What the probe needs to know. */
+/** What the trial needs. */
 export interface ProbeOptions {
-  /** The kernel that is to be tested: what works with another may still not with this one. */
+  /** The kernel under test: KVM may work with another and not with this one. */
   readonly kernel: string
-  /** A static busybox, for the probe's init. */
+  /** A static busybox, for the trial's init. */
   readonly busybox: string
   readonly device?: string
   readonly progress?: Progress
 }
 
 /**
- * Decides by trying: /dev/kvm can be there, open, and create a machine, and still not run a guest (kernels hang
- * silently, or stop with an internal error). The trial's verdict is cached for this host kernel, QEMU and guest
- * kernel; that /dev/kvm is missing or not ours is looked at each time, because a user changes that.
+ * Decides by a trial: /dev/kvm can exist, open, and create a machine, and still not run a guest (kernels hang
+ * silently, or stop with an internal error). The verdict is cached by host kernel, QEMU and guest kernel.
+ * Whether /dev/kvm exists and may be opened is checked each time, because a user can change that.
  */
 export async function chooseAccelerator({
   kernel,
@@ -70,7 +70,7 @@ export async function chooseAccelerator({
   return v.parse(verdictSchema, JSON.parse(readFileSync(path.join(folder, 'verdict.json'), 'utf8')))
 }
 
-/** Why this device cannot be used at all, or undefined. */
+/** Why this device cannot be opened; undefined if it can. */
 export function deviceObstacle(device: string): string | undefined {
   try {
     accessSync(device, constants.R_OK | constants.W_OK)
@@ -81,7 +81,7 @@ export function deviceObstacle(device: string): string | undefined {
   }
 }
 
-/** Boots a kernel to its init, and says whether it got there. */
+/** Boots a kernel, and tells whether it reached its init. */
 export async function tryAccelerator(
   accelerator: Accelerator,
   kernel: string,

@@ -33,7 +33,7 @@ test('no permission for the device: software emulation, and what gives it', asyn
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const device = path.join(folder, 'kvm')
   writeFileSync(device, '', { mode: 0o600 })
-  // As somebody else: root may open everything.
+  // As another user: root may open everything.
   const module = JSON.stringify(path.join(import.meta.dirname, 'accelerator.ts'))
   const script = `const { deviceObstacle } = await import(${module}); console.log(deviceObstacle(${JSON.stringify(device)}))`
   const user =
@@ -48,7 +48,7 @@ test('a device under which no guest runs: software emulation, tried once and rem
   const cache = mkdtempSync(path.join(tmpdir(), 'cache-'))
   onTestFinished(() => rmSync(cache, { recursive: true }))
   vi.stubEnv('XDG_CACHE_HOME', cache)
-  // /dev/null opens as /dev/kvm does. What is tried is QEMU with KVM on this machine, whatever comes of it.
+  // /dev/null opens as /dev/kvm does. The trial itself is real, whatever its result on this machine.
   const first = await chooseAccelerator({ kernel, busybox, device: '/dev/null' })
   if (first.accelerator === 'tcg') expect(first.reason).toMatch(/a guest does not run under it \(.+\)/)
   else expect(first.reason).toBe('KVM runs guests here')

@@ -11,7 +11,7 @@ const config: MachineConfig = {
   monitor: 3,
   console: 4,
 }
-/** The value after an option; several where it is given several times. */
+/** The values after each occurrence of an option. */
 const values = (args: string[], option: string) =>
   args.flatMap((arg, index) => (args[index - 1] === option ? [arg] : []))
 

@@ -17,7 +17,9 @@ interface Waiting {
   readonly timer: NodeJS.Timeout
 }
 
-/** QEMU's monitor protocol (docs/interop/qmp-spec.txt) on a connected stream: commands, and events by their names. */
+/**
+ * QEMU's monitor protocol (docs/interop/qmp-spec.txt) on a connected stream: commands, and events by name.
+ */
 export class Monitor extends EventEmitter<Record<string, [data: Record<string, unknown>]>> {
   readonly #stream: Duplex
   readonly #waiting = new Map<number, Waiting>()
@@ -32,14 +34,14 @@ export class Monitor extends EventEmitter<Record<string, [data: Record<string, u
     stream.on('data', (text: string) => this.#received(text))
     stream.on('error', () => this.#end())
     stream.on('close', () => this.#end())
-    // The greeting needs no waiting for: QEMU reads the command after it has sent it.
+    // No wait for the greeting: QEMU reads the command after it has sent it.
     this.execute('qmp_capabilities').catch(() => {})
   }
 
   /**
-   * Runs a command and returns what it returns.
-   * @param limit milliseconds until QEMU must have answered
-   * @throws MachineryError with QEMU's description, when QEMU does not answer, or has ended
+   * Runs a command and resolves to its return value.
+   * @param limit milliseconds for QEMU's answer
+   * @throws MachineryError with QEMU's description, or when QEMU does not answer or has ended
    */
   execute(command: string, args: Readonly<Record<string, unknown>> = {}, limit = 10_000): Promise<unknown> {
     if (this.#ended) return Promise.reject(new MachineryError(`QEMU ended before the command ${command}`))

@@ -1,11 +1,11 @@
 import { UsageError } from '../base/errors.ts'
 
-/** What a parameter is for the kernel, or why it cannot be one. */
+/** A parameter's text for the kernel, or why it cannot be one. */
 export type Parameter = { readonly text: string } | { readonly refused: string }
 
 /**
- * A kernel parameter as the kernel's own parser takes it (lib/cmdline.c, next_arg): a value with spaces in double quotes, for
- * which there is no escape. `dyndbg=file x +p` and `dyndbg="file x +p"` are the same.
+ * A parameter as the kernel parses it (lib/cmdline.c, next_arg): a value with spaces is in double quotes,
+ * which cannot be escaped. `dyndbg=file x +p` and `dyndbg="file x +p"` give the same.
  */
 export function kernelParameter(given: string): Parameter {
   const whole = /^"([^"]*)"$/s.exec(given)?.[1] ?? given
@@ -19,14 +19,15 @@ export function kernelParameter(given: string): Parameter {
   const inner = /^"([^"]*)"$/s.exec(value)?.[1] ?? value
   if (inner.includes('"'))
     return { refused: 'its value has a quote in it, which the kernel has no escape for' }
-  // Spaces, and bytes that the kernel's isspace() takes for one: 0xa0 is part of many letters.
+  // Quotes for spaces, and for bytes that the kernel's isspace() takes for one: 0xa0 is part of many UTF-8
+  // letters.
   return { text: /[^!-~]/.test(inner) ? `${name}="${inner}"` : `${name}=${inner}` }
 }
 
-/** COMMAND_LINE_SIZE of x86 kernels, with the NUL at its end; what is longer they cut off without a word. */
+/** COMMAND_LINE_SIZE of x86 with the final NUL; the kernel silently truncates a longer line. */
 const LENGTH = 2048
 
-/** @throws UsageError for a kernel's command line that is too long */
+/** @throws UsageError for a command line that is too long */
 export function requireLength(line: string): string {
   const length = Buffer.byteLength(line)
   if (length < LENGTH) return line

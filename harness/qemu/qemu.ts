@@ -12,43 +12,46 @@ import { Monitor } from './monitor.ts'
 
 export const qemuBinary = 'qemu-system-x86_64'
 
-/** What tells one QEMU from another: the file, its size and its date (asking for the version would start it). */
+/** Identifies a QEMU by file, size and date; asking for its version would start it. */
 export function qemuIdentity(): string {
   const file = requireTool(qemuBinary)
   const { size, mtimeMs } = statSync(file)
   return `${file} ${size} ${Math.floor(mtimeMs / 1000)}`
 }
 
-/** How much of a console is kept: enough for every report, and a flood does not fill our memory. */
+/**
+ * Characters of a console that are kept: enough for every report, and a flood does not fill this process's
+ * memory.
+ */
 const CONSOLE_LIMIT = 256 * 1024
 
-/** Milliseconds that a machine which stands still may take to hand over what it has sent. */
+/** Milliseconds for a stopped machine to pass on what the guest has sent. */
 const DRAIN_LIMIT = 3_000
 
-/** Bytes a second; QEMU's default is meant for networks. */
+/** Bytes per second; QEMU's default limit is meant for networks. */
 const UNLIMITED = 10 * 1024 ** 3
 
-/** A machine, without what a QEMU process adds to it. */
+/** A machine, without what the QEMU process adds. */
 export type QemuConfig = Omit<MachineConfig, 'ports' | 'monitor' | 'console' | 'incoming'>
 
 const migrationCapabilities = ['x-ignore-shared', 'events'].map(capability => ({ capability, state: true }))
 
 /** How a virtual machine ended. */
 export interface QemuExit {
-  /** Who ended it: we, the guest by a reset or power-off, or something else: QEMU itself or a signal. */
+  /** What ended it: the harness, the guest by a reset or power-off, or QEMU itself or a signal. */
   readonly by: 'us' | 'guest' | 'other'
   /** In words: "QEMU was killed by SIGKILL", "the guest reset itself". */
   readonly description: string
 }
 
-/** The fixed descriptors of a QEMU process of ours; the ports follow. */
+/** QEMU's file descriptors; those of the ports follow. */
 const MONITOR = 3
 const CONSOLE = 4
 const FIRST_PORT = 5
 
 /**
- * A QEMU process with its sockets. It cannot outlive this process (see `tethered`), and all its streams are read to
- * their ends before `exited` resolves, so that nothing that the guest said is lost.
+ * A QEMU process with its sockets. It cannot outlive this process (see `tethered`). All its streams are read
+ * to their ends before `exited` resolves, so that nothing from the guest is lost.
  */
 export class Qemu {
   readonly pid: number
@@ -61,9 +64,9 @@ export class Qemu {
   #stderr = ''
   #killed = false
   #trouble: string | undefined
-  /** Why the machine stands still for good. */
+  /** Why the guest has stopped for good. */
   #guestEnd: string | undefined
-  /** Bytes that have come from the guest. */
+  /** Bytes received from the guest. */
   #received = 0
   readonly #hostKills = hostKills()
 
@@ -83,7 +86,7 @@ export class Qemu {
       void this.#endStopped()
     })
     this.ports = Object.fromEntries(portNames.map((name, index) => [name, stream(FIRST_PORT + index)]))
-    // A socket to a QEMU that is gone gives EPIPE or ECONNRESET; that it is gone is told by `exited`.
+    // EPIPE or ECONNRESET: QEMU is gone, which `exited` tells.
     const console = stream(CONSOLE)
     for (const each of [...Object.values(this.ports), console])
       each
@@ -117,7 +120,7 @@ export class Qemu {
     const [file, argv] = tethered(qemuBinary, args)
     for (const tool of [qemuBinary, file]) requireTool(tool)
     const state = from === undefined ? undefined : await readFile(from)
-    // node makes each 'pipe' a pair of connected UNIX sockets, which is what QEMU wants to inherit
+    // node's 'pipe' is a pair of connected UNIX sockets, as QEMU needs
     const pipes = ['pipe', 'pipe', 'pipe', ...ports.map(() => 'pipe' as const)] as const
     const process = spawn(file, argv, {
       stdio: ['ignore', 'ignore', ...pipes, ...(state ? (['pipe'] as const) : [])],
@@ -132,8 +135,8 @@ export class Qemu {
   }
 
   /**
-   * Saves the machine's state to a file, without its RAM, which is in a file of its own (x-ignore-shared, QEMU 4.0).
-   * The machine is stopped after that.
+   * Saves the machine's state to a file, without its RAM, which is in a file of its own (x-ignore-shared,
+   * QEMU 4.0), and leaves the machine stopped.
    */
   async save(file: string, limit: number): Promise<void> {
     const done = new Promise<void>((resolve, reject) => {
@@ -154,17 +157,18 @@ export class Qemu {
     done.catch(() => {}) // reported below, also when the command itself fails first
     await this.monitor.execute('migrate-set-capabilities', { capabilities: migrationCapabilities })
     await this.monitor.execute('migrate-set-parameters', { 'max-bandwidth': UNLIMITED })
-    // QEMU 7.2 sends only to descriptors that were passed over the monitor's socket, which node cannot do.
+    // Through `cat`: QEMU 7.2 writes only to descriptors passed over the monitor's socket, which node cannot
+    // do.
     await this.monitor.execute('migrate', { uri: `exec:cat >'${file.replaceAll("'", "'\\''")}'` })
     await withLimit(done, limit, `saving the machine took longer than ${limit / 1000} s`)
   }
 
-  /** The serial console so far: early boot and panics, which no other way shows. */
+  /** The serial console so far: the only source for early boot and panics. */
   get console(): string {
     return this.#console
   }
 
-  /** Ends the machine at once and resolves when it is gone. */
+  /** Kills QEMU and resolves when it has exited. */
   async kill(): Promise<QemuExit> {
     this.#killed = true
     this.#process.kill('SIGKILL')
@@ -172,9 +176,9 @@ export class Qemu {
   }
 
   /**
-   * Sends the commands of a restore without waiting for answers in between: QEMU takes them in order, and each round
-   * trip would delay the guest. The state goes through a socket: newer QEMU refuses the descriptor of a file (seen on
-   * 11.1), and before 8.2 none takes the name of one.
+   * Sends the commands of a restore without waiting for answers: QEMU runs them in order, and each round trip
+   * would delay the guest. The state goes through a socket: QEMU 11.1 refuses a file's descriptor, and QEMU
+   * before 8.2 does not accept a file's name.
    */
   #restore(state: Buffer, fd: number): void {
     const failed = (error: unknown) => {
@@ -189,13 +193,14 @@ export class Qemu {
   }
 
   /**
-   * Ends a machine that stands still when all that the guest had sent has been read: what the sockets had no room for QEMU
-   * passes on from the guest's memory.
+   * Ends a stopped machine after reading all that the guest sent: QEMU still passes on, from the guest's
+   * memory, what the sockets had no room for.
    */
   async #endStopped(): Promise<void> {
     const limit = performance.now() + DRAIN_LIMIT
     try {
-      // QEMU answers from the same loop as it writes: when twice nothing came before an answer there is no more.
+      // QEMU writes and answers in the same loop: after two answers with no data before them there is no
+      // more.
       for (let quiet = 0; quiet < 2 && performance.now() < limit; ) {
         const before = this.#received
         await this.monitor.execute('query-status', {}, DRAIN_LIMIT)
@@ -203,12 +208,12 @@ export class Qemu {
         quiet = this.#received === before ? quiet + 1 : 0
       }
     } catch {
-      // It answers no more, or is gone.
+      // QEMU does not answer, or is gone.
     }
     this.#process.kill('SIGKILL')
   }
 
-  /** Why the host's kernel sends QEMU a signal, where it can be known. */
+  /** Why the host's kernel sent QEMU a signal, if that is known. */
   #reasonOf(signal: NodeJS.Signals): string {
     if (signal === 'SIGBUS') return ': the file system is full that its guest has its memory in'
     if (signal === 'SIGKILL' && hostKills() > this.#hostKills) return ': this machine ran out of memory'
@@ -236,9 +241,9 @@ export class Qemu {
 }
 
 /**
- * How a signal ended QEMU. By SIGABRT it ends itself and has said why, which is more than the assertion that failed at last: of a KVM
- * that cannot do what it promises, "failed to set MSR 0x10a to 0x69".
- * @param reason why somebody else may have sent the signal, as ": reason", where that is known
+ * How a signal ended QEMU. Before it aborts (SIGABRT) it prints the cause, which tells more than the failed
+ * assertion: "failed to set MSR 0x10a to 0x69" with a broken KVM.
+ * @param reason why another process may have sent the signal, as ": reason", or empty
  */
 export function describeSignal(signal: NodeJS.Signals, stderr: string, reason = ''): string {
   if (signal !== 'SIGABRT') return `QEMU was killed by ${signal}${reason}`
@@ -248,12 +253,12 @@ export function describeSignal(signal: NodeJS.Signals, stderr: string, reason = 
   return `QEMU gave up: ${oneLine(words).replace(/^error: /, '')}`
 }
 
-/** How many processes this machine's kernel has killed for want of memory. */
+/** How many processes the host's kernel has killed for lack of memory. */
 function hostKills(): number {
   return Number(/^oom_kill (\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1] ?? 0)
 }
 
-/** QEMU's messages without its name, for a sentence. */
+/** QEMU's messages without its name, as part of a sentence. */
 function oneLine(text: string): string {
   return text.replaceAll(`${qemuBinary}: `, '').replaceAll('\n', '; ')
 }

@@ -15,8 +15,8 @@ import { markdownTable, matrixTable } from './matrix-table.ts'
 import { type KernelSummary, summaryLines } from './summary.ts'
 
 /**
- * Looks whether a report can be written, before anything runs for it; its folder is made if need be.
- * @param again whether it is read and written once more, which a pipe or device is not for
+ * Checks before the run that a report can be written; makes its folder.
+ * @param again whether it is read and rewritten later, which a pipe or device cannot be
  * @throws UsageError that names the report and what is in its way
  */
 export function requireWritable(file: string, again = false): void {
@@ -25,13 +25,13 @@ export function requireWritable(file: string, again = false): void {
     const before = statSync(file, { throwIfNoEntry: false })
     if (before?.isDirectory()) throw new Error('it is a folder')
     if (again && before && !before.isFile()) throw new Error('it is no regular file')
-    // Opening one would wait for its reader.
+    // Opening a FIFO would wait for its reader.
     if (before?.isFIFO()) return
     const { blocks, bfree } = statfsSync(path.dirname(file))
     if ((before?.isFile() ?? true) && blocks > 0 && bfree === 0) throw new Error('no space is left there')
     const opened = openSync(file, 'a')
     try {
-      // A device (/dev/full) that takes nothing refuses even no bytes.
+      // A full device (/dev/full) refuses even 0 bytes.
       writeSync(opened, new Uint8Array(0))
     } finally {
       closeSync(opened)
@@ -43,7 +43,7 @@ export function requireWritable(file: string, again = false): void {
 }
 
 /**
- * Looks whether Vitest has written a report, of which it does not tell.
+ * Checks that Vitest has written a report: it does not tell when it fails to.
  * @param since milliseconds since 1970
  */
 export function requireWritten(file: string, since: number): void {
@@ -55,8 +55,8 @@ export function requireWritten(file: string, since: number): void {
 }
 
 /**
- * Adds to Vitest's JSON report what it has no place for: `kernels`, a {@link KernelSummary} each, with the reason of one
- * that did not run at all.
+ * Adds `kernels` to Vitest's JSON report: a {@link KernelSummary} each, with the reason if one did not run at
+ * all.
  */
 export function completeJson(file: string, kernels: readonly KernelSummary[]): void {
   writing(file, () => {
@@ -65,7 +65,7 @@ export function completeJson(file: string, kernels: readonly KernelSummary[]): v
   })
 }
 
-/** Writes the table of suites and kernels as Markdown, into a folder that is made where it is not there, as Vitest does. */
+/** Writes the table of suites and kernels as Markdown; makes the folder, as Vitest does. */
 export function writeMarkdown(file: string, kernels: readonly KernelSummary[], total: number): void {
   writing(file, () => {
     mkdirSync(path.dirname(file), { recursive: true })

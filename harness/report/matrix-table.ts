@@ -2,13 +2,13 @@ import { inColumns } from '../base/columns.ts'
 import { seconds } from '../base/progress.ts'
 import type { Counts, KernelSummary, SuiteSummary } from './summary.ts'
 
-/** A table of suites and kernels: the header, a row a suite, and a last one with what each kernel came to. */
+/** A table of suites and kernels: a header, a row for each suite, and a last row with each kernel's total. */
 export interface MatrixTable {
   readonly header: readonly string[]
   readonly rows: readonly (readonly string[])[]
 }
 
-/** What each suite came to on each kernel. */
+/** The results of each suite on each kernel. */
 export function matrixTable(kernels: readonly KernelSummary[]): MatrixTable {
   const suites = [...new Set(kernels.flatMap(kernel => kernel.suites.map(({ suite }) => suite)))].sort()
   const cellOf = (kernel: KernelSummary, suite: string): string => {
@@ -29,7 +29,7 @@ export function textTable({ header, rows }: MatrixTable): string {
   return inColumns([header, ...rows])
 }
 
-/** The table for a pull request, with the kernels' own lines below it. */
+/** The table for a pull request, with the kernels' summary lines below it. */
 export function markdownTable({ header, rows }: MatrixTable, lines: readonly string[]): string {
   const line = (row: readonly string[]) => `| ${row.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
   const table = [line(header), line(header.map(() => '---')), ...rows.map(line)]
@@ -46,7 +46,10 @@ function kernelCell(kernel: KernelSummary): string {
   return `${kernel.suites.every(({ ok }) => ok) ? '✓' : '✗'} ${counts(kernel)} (${seconds(duration)})`
 }
 
-/** `45`, or `43, 1 failed, 1 not run`: what passed is a bare number, for in most cells there is nothing else. */
+/**
+ * `45`, or `43, 1 failed, 1 not run`: the number of passed tests has no word, because most cells have nothing
+ * else.
+ */
 function counts({ passed, failed, skipped, notRun }: Counts): string {
   const others = { failed, skipped, 'not run': notRun }
   return [

@@ -11,7 +11,7 @@ const kernel = {
   guests: { statistics: new GuestStatistics() },
 } as unknown as KernelOfRun
 
-/** A file that Vitest has not told the end of, as after --bail, with tests of these states. */
+/** A file that has not ended, as after --bail, with tests of these states. */
 function unfinished(...states: readonly ('passed' | 'failed')[]): TestModule {
   const tests = states.map(state => ({
     type: 'test',

@@ -4,42 +4,42 @@ import { seconds } from '../base/progress.ts'
 import { guestLostError, notRunNote } from '../pool/unfinished.ts'
 import { isPrepared, type KernelOfRun } from '../prepare/matrix.ts'
 
-/** How many tests ended how. */
+/** Numbers of tests by result. */
 export interface Counts {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
-  /** Tests that never ran because their guest was lost. */
+  /** Tests that did not run because their guest was lost. */
   readonly notRun: number
 }
 
-/** What became of one test file on one kernel. */
+/** The result of a test file on a kernel. */
 export interface SuiteSummary extends Counts {
-  /** Its path below the project's folder. */
+  /** Its path relative to the project's folder. */
   readonly suite: string
-  /** Whether all went well, also outside its tests. */
+  /** Whether it passed, outside its tests too. */
   readonly ok: boolean
   /** Milliseconds of its tests and hooks. */
   readonly duration: number
 }
 
-/** What became of one kernel's run. */
+/** The result of a kernel's run. */
 export interface KernelSummary extends Counts {
   readonly label: string
-  /** uname -r; empty where no kernel was had. */
+  /** `uname -r`; empty if there was no kernel. */
   readonly release: string
-  /** Packages and versions, or the tree that it was built in; empty where no kernel was had. */
+  /** Packages and versions, or the tree that it was built in; empty if there was no kernel. */
   readonly origin: string
   readonly suites: readonly SuiteSummary[]
-  /** The median of its guests' times to a loaded worker, in milliseconds; undefined when none came up. */
+  /** The median of its guests' times to a loaded worker, in milliseconds; undefined if none started. */
   readonly bootTime: number | undefined
-  /** What its failures, if any, mean for the run's exit status. */
+  /** Its part in the run's exit status. */
   readonly status: ExitStatus
-  /** Why it could not run at all. */
+  /** Why it could not run at all; undefined if it did. */
   readonly error: string | undefined
 }
 
-/** Counts what Vitest knows of a kernel's project. */
+/** Summarizes Vitest's state of a kernel's project. */
 export function summarize(vitest: Vitest, kernel: KernelOfRun): KernelSummary {
   const modules = vitest.state.getTestModules().filter(module => module.project.name === kernel.label)
   const { statistics } = kernel.guests
@@ -77,7 +77,7 @@ function count(modules: readonly TestModule[]): Counts {
   }
 }
 
-/** One line a kernel, then nothing: the last thing that a run prints. */
+/** A line for each kernel: the last lines of a run's output. */
 export function summaryLines(summaries: readonly KernelSummary[], total: number): string[] {
   return summaries.map(summary => {
     if (summary.error !== undefined) return `${summary.label}: did not run: ${summary.error}`
@@ -87,7 +87,7 @@ export function summaryLines(summaries: readonly KernelSummary[], total: number)
       ...(summary.skipped > 0 ? [`${summary.skipped} skipped`] : []),
       ...(summary.notRun > 0 ? [`${summary.notRun} not run`] : []),
     ].join(', ')
-    // A file can fail when none of its tests has: a hook, or what the kernel said between them.
+    // A file can fail without a failed test: by a hook, or a kernel report between tests.
     const failed = summary.suites.filter(({ ok }) => !ok).length
     const files = `${summary.suites.length} files${failed > 0 ? ` (${failed} failed)` : ''}`
     const boot = summary.bootTime === undefined ? 'never booted' : `boot ${seconds(summary.bootTime)}`
@@ -95,7 +95,7 @@ export function summaryLines(summaries: readonly KernelSummary[], total: number)
   })
 }
 
-/** The exit status of a run: that of the machinery, or of a kernel that nobody has, only when nothing else failed. */
+/** The exit status of a run: 3 (machinery), or that of an unknown kernel, only if nothing else failed. */
 export function exitStatusOf(vitest: Vitest, summaries: readonly KernelSummary[]): ExitStatus {
   if (vitest.state.getUnhandledErrors().length > 0) return ExitStatus.failed
   const statuses = new Set(summaries.map(({ status }) => status))
@@ -104,12 +104,12 @@ export function exitStatusOf(vitest: Vitest, summaries: readonly KernelSummary[]
   return ExitStatus.passed
 }
 
-/** Whether all went well in a file, also in one that did not come to its end (--bail). */
+/** Whether a file passed, or had no failure when the run stopped (--bail). */
 function isOk(module: TestModule): boolean {
   return module.ok() && [...module.children.allTests()].every(test => test.ok())
 }
 
-/** 3 where every failure was the machinery's. */
+/** A kernel's status: 3 if the machinery caused every failure. */
 function statusOf(modules: readonly TestModule[], { guests }: KernelOfRun): ExitStatus {
   if (modules.every(isOk)) return ExitStatus.passed
   const failures = modules

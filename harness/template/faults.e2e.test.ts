@@ -1,4 +1,4 @@
-/** Faults around templates, injected for real, as the users of the command line meet them. */
+/** Real faults around templates, as users of the command line meet them. */
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,7 +14,7 @@ beforeAll(async () => {
   await runCli(['build', '--kernel', hostLabel()])
 })
 
-/** A cache that has all but templates, so that these tests build their own and nobody else's. */
+/** A cache with everything but templates, so that these tests build and damage only their own. */
 let cache: string
 beforeEach(() => {
   cache = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-cache-'))
@@ -84,7 +84,7 @@ test('a guest that freezes right after its restore is named for it, and its file
     path.join(folder, 'netlink-vmtest.config.ts'),
     "export default { suites: ['*.test.ts'], testTimeout: 60000 }",
   )
-  // Every process of the guest stops, its agent too: nothing answers any more.
+  // Stops all processes of the guest, the agent too: it becomes silent.
   writeFileSync(
     path.join(folder, 'freeze.test.ts'),
     "import { readdirSync } from 'node:fs'\nimport { test } from 'vitest'\ntest('freezes', () => {\n  for (const pid of readdirSync('/proc').map(Number).filter(pid => pid > 1 && pid !== process.pid))\n    try { process.kill(pid, 'SIGSTOP') } catch {}\n  process.kill(process.pid, 'SIGSTOP')\n})\n",

@@ -10,8 +10,8 @@ import { Decoder } from '../verdict/decode.ts'
 import { type Delivered, discardTemplate, type Template, template } from './template.ts'
 
 /**
- * Guests that are restored from their kernel's template, each a private copy of it. Where a template cannot be used the
- * same run goes on with cold boots, and says so once.
+ * Guests restored from their kernel's template, each a private copy. If a template cannot be used, the run
+ * continues with cold boots, and says so once.
  */
 export class Restores implements GuestSource {
   readonly statistics = new GuestStatistics()
@@ -21,15 +21,15 @@ export class Restores implements GuestSource {
   readonly #delivery: Delivered
   readonly #progress: Progress
   #saved: Template | undefined
-  /** The package that guests of the template have. */
+  /** The package folder in the template. */
   #savedPackage = ''
   #rebuilt: Promise<void> | undefined
   #spare: Promise<Guest> | undefined
-  /** Guests that have served a file and can serve another, where files share them. */
+  /** Idle guests that can serve another file, where files share guests. */
   readonly #idle: Guest[] = []
   #shared = false
   #expected = 0
-  /** When the first guest was asked for. */
+  /** When the first guest was acquired. */
   #began: number | undefined
 
   constructor(spec: GuestSpec, delivery: Delivered, progress: Progress) {
@@ -40,8 +40,8 @@ export class Restores implements GuestSource {
   }
 
   /**
-   * Makes the template where there is none: to be called before Vitest, which gives a worker 60 s to start.
-   * @throws MachineryError when the kernel does not even boot by itself, BrokenKernel when it reports something on the way
+   * Makes the template if there is none. Called before Vitest starts, which limits the start of a worker.
+   * @throws MachineryError when the kernel does not boot, BrokenKernel when it reports something during boot
    */
   async prepare(): Promise<void> {
     try {
@@ -50,21 +50,21 @@ export class Restores implements GuestSource {
       this.#refuse(this.#saved.bootSplats)
     } catch (error) {
       if (error instanceof BrokenKernel) throw error
-      // Whether it boots at all; if it does, that guest is the first file's.
+      // A cold boot tells whether the kernel boots at all; its guest serves the first file.
       this.#spare ??= this.#boot()
       await this.#spare
       this.#giveUpTemplates(error)
     }
   }
 
-  /** Restores the first file's guest before it is asked for. One that nobody takes is ended with the others. */
+  /** Restores the first file's guest in advance. If unused, it is ended with the others. */
   restoreFirst(): void {
     this.#spare ??= this.#next()
-    this.#spare.catch(() => {}) // whoever takes it looks
+    this.#spare.catch(() => {}) // whoever takes it handles the error
   }
 
   /**
-   * Says how many guests will be asked for, so that the next one can be restored while another works.
+   * Announces how many guests will be acquired, so that the next one can be restored in advance.
    * @param shared whether a guest may serve one file after another
    */
   expect(count: number, shared = false): void {
@@ -72,7 +72,7 @@ export class Restores implements GuestSource {
     this.#shared = shared
   }
 
-  /** What comes first: the end of a file that gets its guest now, or of all. */
+  /** The earlier of two limits: that of a file that gets its guest now, and that of all files. */
   get deadline(): Deadline | undefined {
     const { limits } = this.#spec
     if (!limits) return undefined
@@ -96,7 +96,7 @@ export class Restores implements GuestSource {
     const spare = this.#spare
     this.#spare = undefined
     const guest = (await spare?.catch(() => undefined)) ?? (await this.#next())
-    // A spare may have waited for long, or died.
+    // A spare may have been idle for long, or have died.
     if (spare && !(await this.#isFresh(guest))) return await this.acquire()
     this.#expected--
     if (this.#expected > 0) this.#prepareSpare()
@@ -109,11 +109,11 @@ export class Restores implements GuestSource {
     guest.removeAllListeners()
     if (this.#shared && reusable && this.#expected > 0) this.#idle.push(guest)
     else await guest.end()
-    // Those that nobody will ask for any more have no reason to wait for the run's end.
+    // No more files will come: end idle guests now rather than with the run.
     if (this.#expected <= 0) await this.#endIdle()
   }
 
-  /** Ends the guests that nobody took. */
+  /** Ends the unused guests. */
   async close(): Promise<void> {
     await this.#endIdle()
     const spare = this.#spare
@@ -146,10 +146,10 @@ export class Restores implements GuestSource {
     if (this.#saved && !this.#shared) this.restoreFirst()
   }
 
-  /** A guest that has served a file before. */
+  /** An idle guest that is still alive; undefined if there is none. */
   async #takeUsed(): Promise<Guest | undefined> {
     for (let guest = this.#idle.pop(); guest; guest = this.#idle.pop()) {
-      // It may have died since.
+      // It may have died meanwhile.
       if (!(await this.#isFresh(guest))) continue
       this.#expected--
       return guest
@@ -198,8 +198,8 @@ export class Restores implements GuestSource {
   }
 
   /**
-   * A restore that failed may have been the victim of something else (QEMU killed, memory short for a moment), so it is
-   * tried again; then the template is made anew, once a run, whoever else finds out at the same time.
+   * After a failed restore: tries once more, because the cause may be outside (QEMU killed, memory short for
+   * a moment); then makes the template anew, once in a run, however many restores fail at the same time.
    */
   async #tryAgain(): Promise<Guest> {
     try {
@@ -219,7 +219,7 @@ export class Restores implements GuestSource {
   async #restore(): Promise<Guest> {
     if (!this.#saved) throw new MachineryError(`there is no template of ${this.#spec.label}`)
     const { package: own, modules } = this.#delivery
-    // In watch mode the package changes under way.
+    // In watch mode the package may have changed since the template was made.
     const files = own.folder === this.#savedPackage ? modules : [...own.files, ...modules]
     return await Guest.restore(this.#spec, this.#saved, files)
   }

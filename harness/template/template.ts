@@ -19,9 +19,9 @@ import { bootWithClock } from './clock.ts'
 import { warmUp } from './warm.ts'
 
 const SAVE_LIMIT = 60_000
-/** Half a minute on a debug kernel under emulation. */
+/** Milliseconds for the warm-up, many times what it takes on a debug kernel under emulation. */
 const WARM_UP_LIMIT = 300_000
-/** What a restored guest is given, in number and size. */
+/** Warm-up files in the number and size of what a restored guest gets. */
 const likeModulesFolder = '/run/warm-up'
 const likeModules = [0, 1, 2, 3].map(each => ({
   path: `${likeModulesFolder}/${each}`,
@@ -36,27 +36,27 @@ const manifestSchema = v.object({
   bootSplats: v.array(v.string()),
 })
 
-/** What guests are given beside their image. */
+/** What guests get beside their image. */
 export interface Delivered {
-  /** This project's own package, which a template has: its folder is named after its content. */
+  /** This project's own package, which is in the template; its folder is named after its content. */
   readonly package: { readonly folder: string; readonly files: readonly DeliveredFile[] }
-  /** The modules under test, which no template has: each guest gets those of its own run. */
+  /** The modules under test, which are not in the template: each guest gets those of its run. */
   readonly modules: readonly DeliveredFile[]
-  /** Where the symbols of the kernel and of the modules among them are. */
+  /** The symbols of the kernel and these modules. */
   readonly symbols: SymbolFiles
 }
 
-/** A template as it was when it was looked at. */
+/** A template at the moment it was read. */
 export interface Template extends SavedGuest {
-  /** Tells its RAM file from that of another template that has taken its place since. */
+  /** Identifies its RAM file: another run may replace the template. */
   readonly stamp: string
-  /** What the kernel reported of itself before it was saved. */
+  /** The kernel's reports (WARN, KASAN ...) before it was saved. */
   readonly bootSplats: readonly string[]
 }
 
 /**
- * The template of a kernel: a guest that was booted once, its worker warmed by a test file, and saved. Built where
- * there is none under the key of all that went into it; built anew where it is damaged or does not restore.
+ * The template of a kernel: a guest that was booted, its worker warmed up by a test file, and saved. Cached
+ * by the key of all its inputs; built anew if it is damaged or does not restore.
  */
 export async function template(spec: GuestSpec, delivery: Delivered, progress: Progress): Promise<Template> {
   const key = await templateKey(spec, delivery)
@@ -70,7 +70,7 @@ export async function template(spec: GuestSpec, delivery: Delivered, progress: P
   return savedGuest(await build())
 }
 
-/** Removes a template that did not restore, unless another run has made it anew meanwhile. */
+/** Removes a template that did not restore, unless another run has replaced it meanwhile. */
 export async function discardTemplate(
   spec: GuestSpec,
   delivery: Delivered,
@@ -79,7 +79,7 @@ export async function discardTemplate(
   if (isCurrent(template)) await discard('templates', await templateKey(spec, delivery))
 }
 
-/** Whether the files of a template are still those that were looked at: another run may have made it anew since. */
+/** Whether a template's files are still the same: another run may have replaced it. */
 function isCurrent({ ram, stamp }: Template): boolean {
   return stampOf(ram) === stamp
 }
@@ -89,7 +89,10 @@ function stampOf(file: string): string {
   return `${status?.ino} ${status?.mtimeNs}`
 }
 
-/** Of all that goes into a template. The package is among it, for guests have it loaded; modules and test files are not. */
+/**
+ * A key of all inputs of a template. The package is one, because workers have it loaded; modules and test
+ * files are not.
+ */
 export async function templateKey(
   { machine, identity, worker = {} }: GuestSpec,
   delivery: Delivered,
@@ -99,7 +102,7 @@ export async function templateKey(
   return contentKey([...recipe(), identity, qemuIdentity(), shape, delivery.package.folder])
 }
 
-/** Our own files that decide what is saved: a changed one is another template. */
+/** Source files that decide what is saved: they are part of the key. */
 function recipe(): string[] {
   const here = readdirSync(import.meta.dirname).filter(name => /^[\w-]+\.[jt]s$/.test(name))
   return [...here.sort(), '../qemu/command.ts'].flatMap(name => [
@@ -150,11 +153,11 @@ async function buildTemplate(
   })
 }
 
-/** @returns what of the warm-up file failed */
+/** @returns the failures of the warm-up file */
 async function warm(guest: Guest, own: Delivered['package'], { worker }: GuestSpec): Promise<string[]> {
   await guest.deliver(own.files)
   const failures = await warmUp(guest, own.folder, worker)
-  // The agent's part of a restore, so that its code is compiled too. Nothing of it stays.
+  // Exercises the agent's part of a restore, so that its code is compiled too. Nothing of it remains.
   for (let round = 0; round < 3; round++) await guest.renew(likeModules)
   await runInGuest(guest, { command: ['rm', '-r', likeModulesFolder], folder: '/', environment: {} })
   return failures
@@ -168,13 +171,13 @@ function savedGuest(folder: string): Template {
     JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')),
   )
   const saved = { ram, state: path.join(folder, 'state'), release, stamp, bootSplats }
-  // The manifest was read between two looks at the same RAM file, so it is of that one.
+  // The RAM file was the same before and after, so the manifest belongs to it.
   return isCurrent(saved) ? saved : savedGuest(folder)
 }
 
 /**
- * What is wrong with a template's files, or undefined. Sizes and dates are looked at each time; reading all of the RAM
- * file (0.3 s) is for the case that they differ.
+ * What is wrong with a template's files, or undefined. The whole RAM file is only read when size or date
+ * differ.
  */
 async function damageOf(folder: string): Promise<string | undefined> {
   try {

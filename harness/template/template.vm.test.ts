@@ -21,7 +21,7 @@ import { runInGuest } from '../guest/guest-program.ts'
 import { Restores } from './restores.ts'
 import { type Delivered, template } from './template.ts'
 
-/** A kernel spec of these tests' own, so that what they damage is nobody else's template. */
+/** A kernel spec of these tests' own, so that they damage no other template. */
 let spec: GuestSpec
 let saved: SavedGuest
 let delivery: Delivered
@@ -122,7 +122,7 @@ describe('a source of guests', () => {
   test('goes on with a new template when the one it has does not restore', async () => {
     const source = new Restores(spec, delivery, progress)
     await source.prepare()
-    // Damaged after it was looked at, with the manifest's own size and date kept.
+    // Damaged after it was checked, with size and date as in the manifest.
     const { atime, mtime } = statSync(saved.state)
     writeFileSync(saved.state, Buffer.alloc(statSync(saved.state).size))
     utimesSync(saved.state, atime, mtime)
@@ -204,7 +204,7 @@ describe('a source of guests', () => {
   })
 })
 
-/** A copy whose parts can be replaced: those of a Delivery are getters. */
+/** A copy with replaceable parts: those of a Delivery are getters. */
 function delivered({ package: own, modules, symbols }: Delivered): Delivered {
   return { package: own, modules, symbols }
 }

@@ -1,6 +1,7 @@
 /**
- * The test file that a template's worker has run before it is saved, so that a restored guest finds the code of Vitest
- * compiled and paged in. It does what test files do; its results are thrown away. Imported by nothing: it runs in the guest.
+ * The test file that a template's worker runs before it is saved, so that restored guests have Vitest's code
+ * compiled and paged in. It does what test files usually do; its results are dropped. It runs in the guest;
+ * nothing imports it.
  */
 import { Buffer } from 'node:buffer'
 import koffi from 'koffi'
@@ -47,12 +48,13 @@ for (const round of ['first', 'second', 'third']) {
     test("this project's own package, whose modules stay loaded", async () => {
       const { Socket } = await own('netlink')
       await own('testing')
-      // NETLINK_GENERIC is in every kernel; a NOOP (type 1) that wants an acknowledgement (flags 5) gets one.
+      // NETLINK_GENERIC (16) is in every kernel, and acknowledges a NOOP (type 1) with NLM_F_REQUEST |
+      // NLM_F_ACK (5).
       const socket = Socket.open(16)
       for (let sequence = 0; sequence < 5; sequence++) await socket.request({ type: 1, flags: 5 }, [])
       socket.close()
     })
-    // A failure is processed by other code than a success: errors, their stacks, differences.
+    // A failure needs other code than a success: errors, stacks, differences.
     test.fails('a failure', () => {
       expect({ type: 16, bytes: [1, 2, 3] }).toEqual({ type: 17, bytes: [1, 2] })
     })
@@ -62,7 +64,10 @@ for (const round of ['first', 'second', 'third']) {
   })
 }
 
-/** Starting them takes seconds under emulation: they stay, with the library loaded, for the first file that wants some. */
+/**
+ * Threads start slowly under emulation: they stay, with the library loaded, for the first file that needs
+ * some.
+ */
 const threads = 3
 
 test('threads', async () => {

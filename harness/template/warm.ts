@@ -5,14 +5,14 @@ import type { Loss } from '../guest/loss.ts'
 import type { GuestSource } from '../pool/guest-source.ts'
 import { vmPool } from '../pool/pool.ts'
 
-/** The test of the warm-up file that is to fail. */
+/** The warm-up file's test that is expected to fail. */
 const failsOnPurpose = 'another failure'
 
 /**
- * Runs the warm-up file in a guest, by Vitest itself, so that what is warmed is what will run; the guest stays, with
- * its worker ready for a next file.
- * @returns what failed of it that should not have, "test: message": the guest is colder than it could be
- * @throws MachineryError when the guest is lost, or nothing ran
+ * Runs the warm-up file in a guest by Vitest itself, so that the same code is warmed that runs later. The
+ * guest stays, with its worker ready for the next file.
+ * @returns unexpected failures, "test: message": the guest is not fully warmed up
+ * @throws MachineryError when the guest is lost or nothing ran
  */
 export async function warmUp(
   guest: Guest,
@@ -24,11 +24,11 @@ export async function warmUp(
   const vitest = await startVitest(
     [],
     {
-      // Those that are not given would take the place of Vitest's own.
+      // An undefined setting would replace Vitest's default.
       ...Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)),
       root: import.meta.dirname,
       config: false,
-      // Vitest's own, of how long files took: it would lie among our sources.
+      // Vitest's cache of durations would be written among the sources.
       cache: false,
       watch: false,
       include: ['warm-up.ts'],
@@ -43,7 +43,7 @@ export async function warmUp(
   )
   const tests = vitest.state.getTestModules().flatMap(module => [...module.children.allTests()])
   await vitest.close()
-  // One of its tests fails on purpose, for which Vitest sets the exit code.
+  // Vitest sets the exit code for the test that fails on purpose.
   process.exitCode = exitCode
   if (source.loss)
     throw new MachineryError(`the guest was lost while it was warmed up: ${source.loss.message}`)
@@ -56,7 +56,7 @@ export async function warmUp(
     .map(test => `${test.name}: ${test.result().errors?.[0]?.message}`)
 }
 
-/** The guest that is to become a template: lent to one file, not ended. */
+/** Lends the guest that becomes a template to one file, and does not end it. */
 class OneGuest implements GuestSource {
   loss: Loss | undefined
   readonly packageFolder: string

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { KernelLog } from '../guest/kernel-log.ts'
 import { BrokenKernel, bootSplats } from './boot.ts'
 
-/** A guest whose kernel has logged this so far, and logs what it is asked to. */
+/** A guest whose kernel has logged these lines, and logs more on request. */
 function booted(...lines: string[]) {
   const log = new KernelLog()
   const say = (text: string, priority = 4) => log.push(Buffer.from(`${priority},${log.next},1,-;${text}\n`))
@@ -11,7 +11,7 @@ function booted(...lines: string[]) {
     label: 'tree:linux',
     log,
     ask: async ({ text }: { text: string }) => {
-      // As it comes: later than the answer.
+      // Later than the answer, as in a real guest.
       setImmediate(() => say(text, 15))
     },
   }

@@ -10,12 +10,12 @@ import { countSplats, findSplats } from './splats.ts'
 /** Milliseconds that the log's last record may be late. */
 const LOG_LIMIT = 15_000
 
-/** A guest as far as its log is concerned. */
+/** The parts of a guest that concern its log. */
 type Logging = Pick<Guest, 'label' | 'log'> & {
   ask(request: { type: 'mark-log'; text: string }): Promise<unknown>
 }
 
-/** All that a kernel has logged until now, which has arrived. */
+/** All that a kernel has logged until now; waits until it has arrived. */
 export async function loggedUntilNow(guest: Logging): Promise<readonly KernelLogRecord[]> {
   const mark = `netlink-vmtest: ready, ${randomUUID()}`
   await guest.ask({ type: 'mark-log', text: mark })
@@ -24,13 +24,13 @@ export async function loggedUntilNow(guest: Logging): Promise<readonly KernelLog
   return guest.log.records
 }
 
-/** What a kernel has reported of itself in a guest that is ready, before any test: each report as failures show it. */
+/** The kernel's reports in a guest that is ready, before any test, in the form that failures show. */
 export async function bootSplats(guest: Logging, decoder: Decoder | undefined): Promise<string[]> {
   const splats = findSplats((await loggedUntilNow(guest)).flatMap(linesOfRecord))
   return await Promise.all(countSplats(splats).map(counted => describeSplat(counted, decoder)))
 }
 
-/** A kernel that is broken before any test begins (exit status 1): its tests would pass as if it were not. */
+/** A kernel reported something before any test (exit status 1): tests on it could pass all the same. */
 export class BrokenKernel extends HarnessError {
   constructor(label: string, splats: readonly string[]) {
     const [first = ''] = splats

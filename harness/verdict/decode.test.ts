@@ -9,7 +9,7 @@ import type { Frame } from './splats.ts'
 let folder: string
 beforeAll(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'decode-'))
-  // Two sections, as a module has .text and .init.text; a relocatable file, as a .ko is.
+  // A relocatable file with two sections, like a .ko with .text and .init.text.
   writeFileSync(
     path.join(folder, 'm.c'),
     `int sink;
@@ -28,14 +28,14 @@ __attribute__((section(".init.text"), noinline)) int outer(int a)
 `,
   )
   const [source, module] = ['m.c', 'm.ko'].map(name => path.join(folder, name)) as [string, string]
-  // As kernel/build-modules.ts does it: the same names wherever it was built.
+  // As kernel/build/make.ts does: the same names wherever it was built.
   execFileSync('gcc', ['-g', '-O1', `-ffile-prefix-map=${folder}/=`, '-c', source, '-o', module], {
     cwd: '/',
   })
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** Which of its first lines a function's first instruction belongs to is the compiler's choice. */
+/** The compiler decides to which of the first lines a function's first instruction belongs. */
 const first = expect.stringMatching(/^m\.c:[34]$/)
 
 const decoder = () =>
@@ -47,7 +47,7 @@ const frame = (name: string, offset: number, module: string | undefined = 'm'): 
   module,
   certain: true,
 })
-/** The offset after the first call in a function, which is what a stack has. */
+/** The offset after the first call in a function: a return address, as in a stack. */
 function returnOffset(name: string): number {
   const code = execFileSync('objdump', ['-d', '--no-show-raw-insn', path.join(folder, 'm.ko')], {
     encoding: 'utf8',
@@ -69,7 +69,7 @@ test('a call in another section, from a function that was inlined: both places',
 
 test("a function of the kernel's, whose address no number holds exactly", async () => {
   const vmlinux = path.join(folder, 'vmlinux')
-  // As many as lie in the 2 KiB to which such an address would be rounded.
+  // Enough functions to fill the 2 KiB to which such an address would be rounded.
   const functions = Array.from({ length: 200 }, (_, n) => `\n\nint f${n}(void) { return ${n}; }`)
   writeFileSync(path.join(folder, 'k.c'), functions.join(''))
   execFileSync(
@@ -91,7 +91,7 @@ test("a function of the kernel's, whose address no number holds exactly", async 
   const kernel = new Decoder({ module: () => undefined, vmlinux })
   const frames = [0, 1, 99, 199].map(n => ({ ...frame(`f${n}`, 0), module: undefined }))
   expect(await kernel.places([frames[0] as Frame])).toEqual(['k.c:3'])
-  // All but the first are taken for places to return to: the line of the instruction before.
+  // All but the first are return addresses, for which the line is that of the instruction before.
   expect(await kernel.places(frames)).toEqual(['k.c:3', 'k.c:3', 'k.c:199', 'k.c:399'])
 })
 

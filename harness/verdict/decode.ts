@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs'
 import { runTool } from '../base/process.ts'
 import type { Frame } from './splats.ts'
 
-/** Where the symbols of a kernel and its modules are. */
+/** The files with the symbols of a kernel and its modules. */
 export interface SymbolFiles {
-  /** A module's .ko with debug information, by its name in the kernel. */
+  /** A module's .ko with debug information, by the module's name in the kernel. */
   module(name: string): string | undefined
-  /** The kernel's own, where there is one. */
+  /** The kernel's own vmlinux, if there is one. */
   readonly vmlinux: string | undefined
 }
 
@@ -14,14 +14,14 @@ const LIMIT = 20_000
 
 interface Symbol {
   readonly section: string
-  /** A kernel's are beyond what a number holds exactly. */
+  /** bigint, because kernel addresses exceed 2 ** 53. */
   readonly address: bigint
   readonly size: number
 }
 
 /**
- * Turns "function+offset/size [module]" into the source's file and line, by nm and addr2line. What it has no symbols for it
- * leaves out: a report without lines is better than none.
+ * Turns "function+offset/size [module]" into file and line of the source, by readelf and addr2line. Frames
+ * without symbols get none: a report without lines is better than no report.
  */
 export class Decoder {
   readonly #files: SymbolFiles
@@ -31,7 +31,10 @@ export class Decoder {
     this.#files = files
   }
 
-  /** The places of these frames: "faults.c:45", and "faults.c:45, inlined in faults.c:60" where functions are inlined. */
+  /**
+   * The places of these frames: "faults.c:45", and "faults.c:45, inlined in faults.c:60" where functions are
+   * inlined.
+   */
   async places(frames: readonly Frame[]): Promise<(string | undefined)[]> {
     const places: (string | undefined)[] = frames.map(() => undefined)
     const byFile = Map.groupBy(frames.keys(), index => this.#fileOf(frames[index] as Frame) ?? '')
@@ -64,11 +67,12 @@ export class Decoder {
     const places: (string | undefined)[] = wanted.map(() => undefined)
     const asked = wanted.flatMap(({ frame, isReturn }, index) => {
       const candidates = known.get(frame.function) ?? []
-      // Static functions of one name in several files: the size tells which; the kernel rounds it up to the next symbol.
+      // Static functions of several files can have one name: the size tells which; the kernel rounds it up to
+      // the next symbol.
       const symbol = candidates.toSorted(
         (a, b) => Math.abs(a.size - frame.size) - Math.abs(b.size - frame.size),
       )[0]
-      // A return address is the instruction after the call, which may be of the next line.
+      // A return address is that of the instruction after the call, which may belong to the next line.
       return symbol
         ? [
             {
@@ -103,22 +107,22 @@ export class Decoder {
   }
 }
 
-/** "/a/b/linux-6.1/net/core/dev.c:12 (discriminator 3)" without what is the same for all, or of use to nobody. */
+/** "/a/b/linux-6.1/net/core/dev.c:12 (discriminator 3)" without the tree's path and the discriminator. */
 function sourcePlace(line: string): string {
   return line
     .replace(/ \(discriminator \d+\)$/, '')
-    .replace(/^.*?\/builds\/[\da-f]+\/linux\//, '') // of the kernels that this project builds
+    .replace(/^.*?\/builds\/[\da-f]+\/linux\//, '') // kernels that this project builds
     .replace(/^.*\/(?:linux-[^/]*|build)\//, '')
     .replace(/^\.?\/+/, '')
 }
 
-/** Of functions inlined into each other those that are not the kernel's headers', where there are any. */
+/** Of functions inlined into each other, those outside the kernel's headers, if there are any. */
 function ownPlaces(places: readonly string[]): readonly string[] {
   const own = places.filter(place => !/^(?:arch\/\w+\/)?include\//.test(place))
   return own.length > 0 ? own : places
 }
 
-/** The functions of an ELF file, by name: readelf gives them with their sections, which nm does not. */
+/** The functions of an ELF file, by name. readelf, because nm does not print the section. */
 async function readSymbols(file: string): Promise<Map<string, Symbol[]>> {
   const sections = new Map<string, string>()
   const isRelocatable = file.endsWith('.ko')
@@ -132,7 +136,7 @@ async function readSymbols(file: string): Promise<Map<string, Symbol[]>> {
     if (!match) continue
     const [, address = '', size = '', section = '', name = ''] = match
     const symbol = {
-      // In a relocatable file addresses count from their section's start, and addr2line has to know which it is.
+      // In a relocatable file an address is an offset into its section, which addr2line must be told.
       section: isRelocatable ? (sections.get(section) ?? '') : '',
       address: BigInt(`0x${address}`),
       size: Number(size),

@@ -4,10 +4,10 @@ import { ownFolder } from '../base/own-folder.ts'
 import { plainConsole } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 
-/** Where evidence is kept, below the project's folder. */
+/** The folder of evidence, below the project's. */
 const top = '.netlink-vmtest'
 
-/** A moment in the kernel log, for people who read it. */
+/** A line that is added to the kept kernel log. */
 export interface Mark {
   /** The number of the first record after it. */
   readonly sequence: number
@@ -15,9 +15,9 @@ export interface Mark {
 }
 
 /**
- * Where the evidence of a file is kept, relative to the project's folder; of one test, where each has a guest of its own.
- * Always below the one folder, which is emptied before use: a label can be a path (`tree:../linux`), and a file can be
- * outside the project.
+ * The folder for a file's evidence, or for one test's where each has a guest of its own, relative to the
+ * project's folder. Always below {@link top}, because it is emptied before use: a label can be a path
+ * (`tree:../linux`), and a file can be outside the project.
  */
 export function evidenceFolder(label: string, file: string, only: string | undefined): string {
   const parts = file.split(path.sep).map(part => (part === '..' ? 'up' : part))
@@ -25,12 +25,12 @@ export function evidenceFolder(label: string, file: string, only: string | undef
   return path.join(top, label.replaceAll(path.sep, '-'), ...parts, ...test)
 }
 
-/** What is kept of a guest in which a file failed. */
+/** The evidence of a guest in which a file failed. */
 export interface Evidence {
   readonly guest: Guest
-  /** The kernel, its image and the modules: names, versions, hashes. */
+  /** Kernel, image and modules: names, versions, hashes. */
   readonly identity: Readonly<Record<string, unknown>>
-  /** The first kernel log record of the file's time: what comes before it in a guest that files share is of others. */
+  /** The file's first kernel log record: in a shared guest, earlier ones are other files'. */
   readonly since: number
   /** Beginnings and ends of tests. */
   readonly marks: readonly Mark[]
@@ -43,8 +43,9 @@ export interface Evidence {
 }
 
 /**
- * Keeps what is known of a guest in which a file failed: console, kernel log with the tests' beginnings and ends, what they printed, what
- * kernel and modules they were, QEMU's command line, how to run just that again. What an earlier run left there is replaced.
+ * Writes the evidence of a guest in which a file failed: console, kernel log with the tests' beginnings and
+ * ends, their output, the identity of kernel and modules, QEMU's command line, and how to run the file again.
+ * Replaces that of an earlier run.
  * @returns the folder, relative to `root`
  */
 export function keepEvidence(root: string, file: string, evidence: Evidence): string {
@@ -90,7 +91,7 @@ function markedLog(guest: Guest, marks: readonly Mark[], since: number): string 
   ].join('\n')
 }
 
-/** The command line that was given, for one file and one kernel. */
+/** The command line of this run, changed to one file and one kernel. */
 function rerun(label: string, file: string): string {
   const given = process.argv.slice(2)
   const modules = given.indexOf('--modules')

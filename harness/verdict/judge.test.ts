@@ -117,7 +117,7 @@ test('what a file leaves behind fails it, memory with the place where it was all
     { name: 'Leak', message: 'the file leaves behind:\n  a process: sleep (pid 140)' },
     { name: 'Leak', message: expect.stringContaining('kmemleak: unreferenced object 0xffff888004a3c100') },
   ])
-  // The kernel's own functions that allocate are of no interest.
+  // The kernel's own allocating functions are left out.
   expect(failures[1]?.message).toMatch(/ \(size 512\)\n {2}at fault_leak \[faults\]\n/)
 })
 

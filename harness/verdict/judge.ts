@@ -6,57 +6,57 @@ import { describeSplat, headOf } from './report.ts'
 import { countSplats, findSplats, type Splat, SplatScanner } from './splats.ts'
 import { explainTaint } from './taint.ts'
 
-/** What a test said it expects of the kernel: a kind by its name, or a report whose text matches. */
+/** A report that a test expects (expectSplat): a kind by its name, or a report whose text matches. */
 export interface Expectation {
   readonly kind?: string
   readonly pattern?: { readonly source: string; readonly flags: string }
 }
 
-/** Why a test or a file fails though it does not say so itself. */
+/** A failure that the kernel's reports add to a test or file. */
 export interface Failure {
   readonly name: 'KernelSplat' | 'ExpectedSplat' | 'KernelTaint' | 'Leak'
   readonly message: string
 }
 
-/** What a file leaves behind in its guest. */
+/** What a file has left behind in its guest. */
 export interface Remains {
   /** /proc/sys/kernel/tainted */
   readonly taint: number
-  /** References, sockets, processes and files, a line each. */
+  /** References, sockets, processes and files, one line each. */
   readonly leaks: readonly string[]
-  /** What kmemleak reports; empty where it does not, or is not there. */
+  /** kmemleak's report; empty without one, or without kmemleak. */
   readonly memory: string
 }
 
-/** The log comes on a port of its own, behind what a test says: milliseconds that it may be late. */
+/** Milliseconds that the kernel log may be late: it has a port of its own, apart from the tests' messages. */
 const LOG_LIMIT = 15_000
 
-/** So many reports of a guest that is gone are told with their places. */
+/** How many reports of a lost guest are shown with source lines. */
 const LAST_WORDS = 3
 
-/** What is reported of records that were lost. */
+/** The kind of a report about lost log records. */
 export const lostLog = 'lost log'
 
-/** A test that runs: what the kernel reports belongs to all that do. */
+/** A running test: a kernel report belongs to all running tests. */
 interface Running {
   start: number
   readonly splats: Splat[]
 }
 
 /**
- * Decides what the kernel's log means for the tests of one file: each report belongs to the tests in whose time its first
- * record came, and what comes between tests to the file.
+ * Decides what the kernel log means for the tests of a file: a report belongs to the tests that ran at its
+ * first record, and between tests to the file.
  */
 export class Judge {
   readonly #log: KernelLog
   readonly #decoder: Decoder | undefined
   readonly #scanner = new SplatScanner()
-  /** Gaps in the log, with the number of records that are missing. */
+  /** Gaps in the log, with the number of missing records. */
   readonly #gaps = new Map<Splat, number>()
   readonly #newGaps: Splat[] = []
   readonly #running = new Map<string, Running>()
   readonly #ofFile: Splat[] = []
-  /** The taint flags that reports of this file explain, wherever they were reported. */
+  /** The taint flags that this file's reports explain. */
   readonly #explained = new Set<number>()
   #fileStart = 0
   #taint = 0
@@ -80,8 +80,8 @@ export class Judge {
   }
 
   /**
-   * A file begins: what came before is not its own.
-   * @param sequence the number that the next record will have
+   * A file begins: earlier reports are not its own.
+   * @param sequence the number of the next record
    * @param taint /proc/sys/kernel/tainted
    */
   fileStarted(sequence: number, taint: number): void {
@@ -99,7 +99,7 @@ export class Judge {
     else this.#running.set(test, { start: sequence, splats: [] })
   }
 
-  /** An attempt of a test has ended, and its after hooks: what the kernel said meanwhile, and did not say. */
+  /** An attempt of a test, with its after hooks, has ended: judges unexpected and missing reports. */
   async attemptEnded(
     test: string,
     sequence: number,
@@ -120,24 +120,22 @@ export class Judge {
     return [...failures, ...(await this.#describe(unexpected))]
   }
 
-  /** A test has ended for good: what came after its last attempt, in the cleanup of its fixtures. */
+  /** A test has ended: judges what came after its last attempt, in the cleanup of its fixtures. */
   async testEnded(test: string, sequence: number): Promise<Failure[]> {
     const failures = await this.attemptEnded(test, sequence)
     this.#running.delete(test)
     return failures
   }
 
-  /**
-   * A test has ended for good, and nothing that the kernel logged since its last attempt began can be the beginning of a report.
-   * (What were found there after all would be the file's.)
-   */
+  /** A test has ended, and no line that the kernel logged since its last attempt began can begin a report. */
   testEndedInPeace(test: string): void {
     this.#running.delete(test)
   }
 
   /**
-   * What belongs to the file and to none of its tests, up to this record; may be asked again for what came after.
-   * @param left what the file leaves behind, where it is known
+   * Judges what belongs to the file and none of its tests, up to this record; can be called again for later
+   * records.
+   * @param left what the file has left behind, if that is known
    */
   async fileEnded(sequence: number, left?: Remains): Promise<Failure[]> {
     await this.#take(sequence)
@@ -153,8 +151,8 @@ export class Judge {
   }
 
   /**
-   * What a guest that is gone reported and nobody was told, with the places in the modules, as far as `console` and log have it.
-   * The console has what came last: a kernel that dies leaves nobody who could send its log.
+   * The unjudged reports of a lost guest, with their source lines in the modules. The console has the last
+   * ones: when a kernel dies, no process sends its log any more.
    */
   async lastWords(console: string): Promise<string> {
     this.#distribute(Infinity)
@@ -186,7 +184,7 @@ export class Judge {
     }
   }
 
-  /** kmemleak's report, with the places where the memory was allocated. */
+  /** kmemleak's report, with the source lines that allocated the memory. */
   async #describeMemory(report: string): Promise<string> {
     const splats = findSplats(linesOf(report))
     const heads = await Promise.all(countSplats(splats).map(counted => headOf(counted, this.#decoder)))

@@ -1,23 +1,23 @@
-/** What the kernel reports of itself, one row a kind: how such a report begins, and how far it reaches. */
+/** The kinds of kernel reports, a row each: how a report begins and where it ends. */
 
-/** A line by which a report is known. */
+/** A kind of report, by the line that identifies it. */
 export interface Kind {
-  /** The kind's name, as reports show it and `expectSplat()` takes it. */
+  /** The kind's name in failures and for `expectSplat()`. */
   readonly name: string
-  /** The line that names it; its first group is the report's title. */
+  /** The identifying line; its first group is the report's title. */
   readonly pattern: RegExp
   /**
-   * Of two lines at the head of one report the more telling one names it: "refcount_t: underflow" (2, the default) more than the
-   * "WARNING: CPU: ..." (1) after it.
+   * Of two lines at the head of a report the higher rank names it: "refcount_t: underflow" (2, the default)
+   * over the "WARNING: CPU: ..." (1) after it.
    */
   readonly rank?: 0 | 1
-  /** A report of this one line: what follows is not part of it. */
+  /** The report is this line alone. */
   readonly line?: true
-  /** Reports that go on after their first stack trace, up to this line. */
+  /** The report continues after its first stack trace, up to this line. */
   readonly until?: RegExp
-  /** Such a line ends the report of something else, where one has just come, and is then part of it. */
+  /** If another report has just come, such a line is the last line of that one. */
   readonly follows?: RegExp
-  /** The taint flags (bits) that such a report leaves, which then need no explanation of their own. */
+  /** The taint flags (bits) that such a report explains. */
   readonly taint?: readonly number[]
 }
 
@@ -27,20 +27,20 @@ const DIED = 7
 const WARNED = 9
 const SOFT_LOCKUP = 14
 
-/** "====...": around the reports of the sanitizers, above those of lockdep and SLUB. */
+/** "====...": around reports of the sanitizers, above those of lockdep and SLUB. */
 export const rule = /^={20,}$/
-/** What WARN and BUG begin with. */
+/** The first line of WARN and BUG. */
 export const cut = /^-+\[ cut here \]-+$/
-/** What WARN, BUG and oopses end with. */
+/** The last line of WARN, BUG and oopses. */
 export const endOfTrace = /^---\[ end (?:trace|Kernel panic)/
 
-/** Lines that begin with one of these. */
+/** Matches lines that begin with one of these. */
 const begins = (...beginnings: string[]) => new RegExp(`^((?:${beginnings.join('|')}).*)`)
-/** The same after a subsystem's prefix that not all versions write. */
+/** The same, after a prefix that not all kernel versions print. */
 const after = (prefix: string, ...beginnings: string[]) =>
   new RegExp(`^(?:${prefix})?((?:${beginnings.join('|')}).*)`)
 
-/** In the order in which they are tried. Their source is the kernel's own, 5.10 to 7.3, for x86-64. */
+/** In the order in which they are tried. Source: the kernel's, 5.10 to 7.3, for x86-64. */
 export const kinds: readonly Kind[] = [
   // mm/kasan/report.c, mm/kfence/report.c, kernel/kcsan/report.c, mm/kmsan/report.c
   { name: 'KASAN', pattern: /^BUG: KASAN: (.*)/, until: rule, taint: [BAD_PAGE, DIED, WARNED] },
@@ -77,7 +77,7 @@ export const kinds: readonly Kind[] = [
     ),
     taint: [WARNED],
   },
-  // It says no more, and finds no more, after that.
+  // lockdep turns itself off after that.
   {
     name: 'lockdep',
     pattern: begins('turning off the locking correctness validator', 'BUG: MAX_(?:LOCK|STACK)\\S* too low'),
@@ -216,8 +216,8 @@ export const kinds: readonly Kind[] = [
     pattern: begins('(?:Memory cgroup out|Out) of memory: Killed process '),
     line: true,
   },
-  // mm/kmemleak.c, and what reading its debugfs file gives. (That a scan has found something the log says too; what it is
-  // has to be read there, as is done at the end of each file.)
+  // mm/kmemleak.c, and its debugfs file, which is read at the end of each file. (The log only says that a
+  // scan has found something.)
   {
     name: 'kmemleak',
     pattern: after('kmemleak: ', 'Kernel memory leak detector disabled', 'Freeing unknown object at'),
@@ -253,9 +253,9 @@ export const kinds: readonly Kind[] = [
   },
   { name: 'oops', pattern: begins('kernel tried to execute '), rank: 1, taint: [DIED] },
   { name: 'general protection', pattern: after('Oops: ', 'general protection fault\\b'), taint: [DIED] },
-  // Before the oops that it is: "invalid opcode".
+  // The line before its oops, "invalid opcode".
   { name: 'BUG', pattern: /^kernel BUG (at .*)/, taint: [DIED] },
-  // "divide error: 0000 [#1] PREEMPT SMP", from 6.10 with "Oops: " before it
+  // "divide error: 0000 [#1] PREEMPT SMP", from 6.10 on with "Oops: " before it
   { name: 'oops', pattern: /^(?:Oops: )?((?:[\w -]+: )?[\da-f]{4} \[#\d+\].*)/, rank: 1, taint: [DIED] },
   { name: 'oops', pattern: begins('Oops: '), rank: 1, taint: [DIED] },
   { name: 'MSR', pattern: begins('unchecked MSR access error: ') },
@@ -285,33 +285,34 @@ export const kinds: readonly Kind[] = [
     follows:
       /: (?:Fatal exception|.*panic_on_warn|softlockup: hung tasks|hung_task: blocked tasks|RCU Stall|Hard LOCKUP|Machine halted|NMI: Not continuing|Attempted to kill init!|Aiee, )/,
   },
-  // "WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2 [m]"; from 6.19 "WARNING: a.c:1 at f+0x1/0x2 [m], CPU#0: comm/1"
+  // "WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2 [m]"; from 6.19 on "WARNING: a.c:1 at f+0x1/0x2 [m], CPU#0:
+  // comm/1"
   {
     name: 'WARN',
     pattern: /^WARNING: (CPU: \d+ PID: \d+ at .*|\S+:\d+ at .*, CPU#\d+: .*)/,
     rank: 1,
     taint: [WARNED],
   },
-  // Whatever else the kernel calls a bug. Modules write their own name first and are not meant.
+  // Any other bug that the kernel reports. Messages of modules begin with their name and do not match.
   { name: 'BUG', pattern: begins('BUG: '), rank: 1, taint: [DIED, WARNED] },
 ]
 
-/** A report that begins with none of these lines, but has what reports have: a "cut here", a stack trace. */
+/** A report that begins with none of these lines, but has a "cut here" or a stack trace. */
 export const unknownKind: Kind = { name: 'stack trace', pattern: /^/, rank: 0, taint: [WARNED] }
 
-/** What is followed by a stack trace because somebody asked for it: sysrq's lists of tasks, and of what CPUs do. */
+/** Lines before requested stack traces, which are no reports: sysrq's lists of tasks and CPUs. */
 export const asked =
   /^(?:sysrq: Show |task:\S+\s+state:|Showing (?:all locks|busy workqueues)|NMI backtrace for cpu)/
 
-/** What a stack trace begins with. */
+/** The first line of a stack trace. */
 export const traceHead = /^(?:Call Trace:|Backtrace:)/
 
-/** Any line that a report can begin with: a log in which none of these is has no report. */
+/** Any line that a report can begin with: a log without such a line has no report. */
 export const beginning = new RegExp(
   [...kinds.map(({ pattern }) => pattern), cut, rule, asked, traceHead].map(({ source }) => source).join('|'),
 )
 
-/** The lines that reports consist of once their stack trace has begun, and after it. */
+/** The lines of a report from its stack trace on. */
 export const body = new RegExp(
   `^(?:${[
     '\\s',

@@ -42,7 +42,7 @@ test("a run's limit: the files after it fail without being run", async () => {
 
 const faults = path.resolve(import.meta.dirname, '../fixtures/faults-module')
 
-/** Makes a fault in a test that waits for more than its file is given by the kernel. */
+/** A test file that makes a fault and then waits for longer than the kernel lets its file go on. */
 const faulty = (fault: string) => `
   import { writeFileSync } from 'node:fs'
   import { loadModule } from 'netlink-vmtest/testing'

@@ -1,12 +1,12 @@
 import { type KernelLogRecord, parseRecord } from '../guest/kernel-log.ts'
 import type { LogLine } from './splats.ts'
 
-/** As dmesg and a serial console show lines: "<4>[    1.234567][  T123] text", and parts of it. */
+/** A line of dmesg or a serial console: "<4>[    1.234567][  T123] text", or parts of it. */
 const prefix = /^(?:<\d+>)?(?:\[\s*(\d+)\.(\d{6})\](?:\[\s*([TC]\d+)\])? ?)?(.*)$/
 
 /**
- * The lines of a log that was kept as text: of dmesg with or without timestamps, of a console, or records as /dev/kmsg
- * gives them. What user space wrote into the log is left out where the text tells.
+ * The lines of a log as text: dmesg with or without timestamps, a console, or records of /dev/kmsg. Lines
+ * that user space wrote are left out if the text tells.
  */
 export function linesOf(text: string): LogLine[] {
   const lines: LogLine[] = []
@@ -23,7 +23,7 @@ export function linesOf(text: string): LogLine[] {
   return lines
 }
 
-/** The lines of a record; none where a program wrote it, which can say what it likes. */
+/** The lines of a record; none if a program wrote it, because programs can write anything. */
 export function linesOfRecord({ facility, sequence, time, text, caller }: KernelLogRecord): LogLine[] {
   if (facility !== 0) return []
   return text

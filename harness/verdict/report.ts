@@ -1,12 +1,12 @@
 import type { Decoder } from './decode.ts'
 import type { Counted, Frame } from './splats.ts'
 
-/** So many lines of a report are shown as they were logged. */
+/** How many lines of a report are shown as logged. */
 const RAW_LINES = 90
-/** So many frames of the stack are shown with their places. */
+/** How many stack frames are shown with source lines. */
 const FRAMES = 6
 
-/** A report of the kernel's as a failure shows it: what, how often, where in the modules, then its own text. */
+/** A kernel report as a failure shows it: what, how often, where in the modules, then its text. */
 export async function describeSplat(counted: Counted, decoder: Decoder | undefined): Promise<string> {
   const { lines } = counted.splat
   const raw = lines.slice(0, RAW_LINES)
@@ -15,11 +15,11 @@ export async function describeSplat(counted: Counted, decoder: Decoder | undefin
   return [await headOf(counted, decoder), text].filter(Boolean).join('\n\n')
 }
 
-/** What, how often, and where in the modules: for where the text stands below anyway. */
+/** What, how often, and where in the modules, without the report's text. */
 export async function headOf({ splat, count }: Counted, decoder: Decoder | undefined): Promise<string> {
   const certain = splat.frames.filter(frame => frame.certain)
   const places = (await decoder?.places(certain)) ?? []
-  // What lies between the module and the report is the kernel's way of checking: the text has it.
+  // Frames between the module and the report are the kernel's checks, which the text shows.
   const first = Math.max(
     0,
     certain.findIndex(({ module }) => module !== undefined),
@@ -33,7 +33,9 @@ export async function headOf({ splat, count }: Counted, decoder: Decoder | undef
   return [title, ...frames.slice(0, FRAMES)].join('\n')
 }
 
-/** A stack as /proc/PID/stack has it, "[<0>] function+0x1/0x2 [module]", with places; empty where there is none. */
+/**
+ * A stack of /proc/PID/stack, "[<0>] function+0x1/0x2 [module]", with source lines; empty if there is none.
+ */
 export async function describeStack(stack: string, decoder: Decoder | undefined): Promise<string> {
   const frames = [...stack.matchAll(/^\[<0>\] (\S+)\+0x([\da-f]+)\/0x([\da-f]+)(?: \[(\w+)\])?/gm)].map(
     ([, name = '', offset = '', size = '', module]): Frame => ({

@@ -9,7 +9,9 @@ import { countSplats, findSplats, type LogLine, SplatScanner } from './splats.ts
 const folder = path.join(import.meta.dirname, 'reports')
 const filesIn = (folder: string) => readdirSync(folder).filter(name => name.endsWith('.txt'))
 
-/** The sections of a file of reports: "## name", "#> count x kind: title" for each that is to be found, then the log. */
+/**
+ * The sections of a file of reports: "## name", "#> count x kind: title" for each expected one, then the log.
+ */
 function sectionsOf(file: string): { name: string; expected: string[]; log: string }[] {
   const [, ...sections] = readFileSync(path.join(folder, file), 'utf8').split(/^## /m)
   return sections.map(section => {
@@ -36,7 +38,7 @@ describe.each(filesIn(folder))('reports in %s', file => {
   })
 })
 
-/** What guests leave unasked: see mayBeginReport() of guest/agent/kernel-log.ts. */
+/** Guests rely on it: mayBeginReport() of guest/agent/kernel-log.ts. */
 test('no report is found in a log, or a part of one, in which no line can begin one', () => {
   const logs = filesIn(folder).flatMap(file => sectionsOf(file).map(({ log }) => linesOf(log)))
   const cutOut = fc

@@ -17,7 +17,7 @@ export interface LogLine {
   /** Microseconds since boot. */
   readonly time: number
   readonly text: string
-  /** Who printed it ("T123", "C0"), where the kernel says it (CONFIG_PRINTK_CALLER). */
+  /** Who printed it ("T123", "C0"), with CONFIG_PRINTK_CALLER. */
   readonly caller?: string | undefined
 }
 
@@ -27,39 +27,39 @@ export interface Frame {
   readonly offset: number
   readonly size: number
   readonly module: string | undefined
-  /** False for what merely lay on the stack ("? function+..."). */
+  /** False for an address that only lies on the stack ("? function+..."). */
   readonly certain: boolean
 }
 
-/** A report of the kernel's that something is broken. */
+/** A kernel report that something is broken. */
 export interface Splat {
-  /** A kind's name, as in the table. */
+  /** The name of its kind (kinds.ts). */
   readonly kind: string
-  /** What it says, in a line. */
+  /** What it says, in one line. */
   readonly title: string
   /** The sequence number of its first record. */
   readonly sequence: number
   /** Its text, line by line. */
   readonly lines: readonly string[]
-  /** The stack, from where it broke outwards; of several stacks the first. */
+  /** The first stack, innermost frame first. */
   readonly frames: readonly Frame[]
-  /** Equal for reports of the same defect: kind, title and place without numbers that change from time to time. */
+  /** Equal for reports of the same defect: kind, title and place, without numbers that vary. */
   readonly key: string
   /** The taint flags (bits) that it explains. */
   readonly taint: readonly number[]
 }
 
-/** More lines than any report worth reading has. */
+/** Lines after which a report is cut. */
 const LONGEST = 400
-/** A report's head: so many lines, and microseconds, may lie between two lines that name the same one. */
+/** The most lines, and microseconds, between two lines that name one report. */
 const HEAD_LINES = 12
 const HEAD_TIME = 2_000_000
-/** So many microseconds before a stack trace a line may be that says what it is about. */
+/** The most microseconds between a stack trace and the line that is its title. */
 const WORDS_TIME = 100_000
-/** So many lines without a stack trace are a report without one. */
+/** After so many lines without a stack trace a report has none. */
 const TRACELESS = 60
 
-/** A report as it comes in. */
+/** A report that is being read. */
 interface Report {
   kind: Kind | undefined
   title: string
@@ -68,19 +68,19 @@ interface Report {
   readonly lines: string[]
   traced: boolean
   ended: boolean
-  /** Nobody's fault: swallows what belongs to it. */
+  /** A requested trace: its lines are dropped. */
   readonly innocent: boolean
 }
 
 /**
- * Finds the kernel's reports in its log, line by line as they come. What several processors or tasks print at the same
- * time is told apart where the kernel names the caller of each line.
+ * Finds the kernel's reports in its log, line by line. Lines that several processors or tasks print at the
+ * same time are told apart if the kernel names their callers.
  */
 export class SplatScanner {
   readonly #splats: Splat[] = []
   readonly #open = new Map<string, Report>()
   readonly #before = new Map<string, LogLine>()
-  /** The last report that has ended: what says that the kernel dies of it is part of it. */
+  /** The last ended report: a line that says that the kernel dies of it belongs to it. */
   #latest: { report: Report; index: number } | undefined
 
   push(line: LogLine): void {
@@ -98,13 +98,13 @@ export class SplatScanner {
     }
     if (this.#belongs(report, line, kind)) return this.#append(report, line, kind)
     this.#end(caller)
-    // What tells that there is no more of it may be the beginning of the next.
+    // The line that shows the end of this report may begin the next.
     this.push(line)
   }
 
   /**
-   * The reports that begin before this sequence number and have not been asked for yet; those that are still coming
-   * in are taken as they are.
+   * The reports that begin before this sequence number and have not been taken yet; unfinished ones as they
+   * are.
    */
   take(before = Infinity): Splat[] {
     for (const [caller, report] of this.#open) if (report.first.sequence < before) this.#end(caller)
@@ -114,7 +114,7 @@ export class SplatScanner {
     return taken
   }
 
-  /** The line before a stack trace that nothing else announces is its title. */
+  /** Remembers a line as the title of an unannounced stack trace. */
   #remember(caller: string, line: LogLine): void {
     if (!body.test(line.text)) this.#before.set(caller, line)
   }
@@ -123,7 +123,7 @@ export class SplatScanner {
     const { text } = line
     if (report.lines.length >= LONGEST) return false
     if (report.innocent) return !kind && !cut.test(text) && (body.test(text) || asked.test(text))
-    // After the end of the trace there are only registers, as an oops repeats them.
+    // After the end of the trace only registers follow, which an oops prints again.
     if (report.ended) return !kind && !cut.test(text) && !rule.test(text) && body.test(text)
     if (kind || cut.test(text)) {
       const near =
@@ -142,7 +142,7 @@ export class SplatScanner {
       report.kind = kind
       report.title = titleOf(kind, line.text)
     }
-    // The frame of a register dump is where it happened, also where no trace follows.
+    // "RIP:" of a register dump is where it happened, even if no trace follows.
     if (traceHead.test(line.text) || line.text.startsWith('RIP: ')) report.traced = true
     if (endOfTrace.test(line.text)) report.ended = true
     else if (report.traced && report.kind?.until?.test(line.text)) this.#end(line.caller ?? '')
@@ -173,7 +173,7 @@ export class SplatScanner {
     if (kind?.line) this.#end(caller)
   }
 
-  /** A stack trace without a word that we know: the line before its own is its title. */
+  /** A stack trace without a known beginning: its title is the line before. */
   #beginUnknown(line: LogLine): void {
     const caller = line.caller ?? ''
     const before = this.#before.get(caller)
@@ -191,7 +191,7 @@ export class SplatScanner {
     if (!report) return
     this.#open.delete(caller)
     if (report.innocent) return
-    // A rule is only a line; "cut here" is a report, whatever it is about.
+    // A "====" line alone is no report; "cut here" is one, whatever follows.
     if (!report.kind && !cut.test(report.lines[0] ?? '')) return
     const kind = report.kind ?? unknownKind
     const lines =
@@ -212,20 +212,20 @@ export class SplatScanner {
   }
 }
 
-/** All reports in a log that is there as a whole. */
+/** All reports in a complete log. */
 export function findSplats(lines: readonly LogLine[]): Splat[] {
   const scanner = new SplatScanner()
   for (const line of lines) scanner.push(line)
   return scanner.take()
 }
 
-/** A report, and how many others say the same. */
+/** A report, and how often it came. */
 export interface Counted {
   readonly splat: Splat
   readonly count: number
 }
 
-/** The same reports once each, in the order of their first. */
+/** Each distinct report once, in order of first occurrence. */
 export function countSplats(splats: readonly Splat[]): Counted[] {
   const counted = new Map<string, Counted>()
   for (const splat of splats) {
@@ -239,13 +239,13 @@ function rankOf(kind: Kind | undefined): number {
   return kind ? (kind.rank ?? 2) : -1
 }
 
-/** Where the modules under test were built is no part of what is wrong with them. */
+/** A report's title, without the folder in which the modules were built. */
 function titleOf(kind: Kind, text: string): string {
   const match = kind.pattern.exec(text)
   return (match?.[1] ?? text).replace(/\S*\/drafts\/modules-[\da-f]+\/(?:[^/\s]+\/)?build\//, '').trim()
 }
 
-/** A WARN's own words stand between "cut here" and the line with its place. */
+/** A WARN's message is between "cut here" and the line with its place. */
 function warningOf(lines: readonly string[], title: string): string {
   const from = cut.test(lines[0] ?? '') ? 1 : 0
   const place = lines.findIndex(line => line.endsWith(title))
@@ -257,11 +257,11 @@ function warningOf(lines: readonly string[], title: string): string {
 const frame =
   /^(?:RIP: (?:[\da-f]+:)?| +|\[<[\da-f]+>\] )?(\? )?(?:\[<[\da-f]+>\] )?(?:\(.*?\) )?([\w.$]+)\+0x([\da-f]+)\/0x([\da-f]+)(?: \[([\w-]+)(?: [\da-f]+)?\])?/
 
-/** On the stack lay a number that could be an address in the kernel, and is in none of its functions. */
+/** A number on the stack that looks like a kernel address, but is in no function. */
 const isNoFunction = /^\s+\? 0x/
 const isRegister = /^(?:\s*<|Code: |R\w\w: |[FC]S: |CR\d: |PKRU: )/
 
-/** Where it happened and the first stack trace. A user's registers after it ("RIP: 0033:...") end it. */
+/** The place and the first stack trace, up to the registers of user space ("RIP: 0033:..."). */
 function framesOf(lines: readonly string[]): Frame[] {
   const frames: Frame[] = []
   let started = false
@@ -273,10 +273,10 @@ function framesOf(lines: readonly string[]): Frame[] {
       continue
     }
     const isPlace = /^RIP: /.test(line)
-    // Those of KFENCE and kmemleak have no head; lockdep's chains of locks are further in.
+    // Traces of KFENCE and kmemleak have no head line; lockdep's chains of locks are indented further.
     if (!isPlace && !started && !/^ (?: {3})?(?:\[<[\da-f]+>\] )?\w[\w.]*\+0x/.test(line)) continue
     if (!isPlace) started = true
-    // A user's registers; those of an interrupted kernel are part of the stack.
+    // Registers of user space; those of an interrupted kernel are part of the stack.
     if (started && /^RIP: 0033:/.test(line)) break
     const found = isPlace || /^\s/.test(line) ? frameOf(line) : undefined
     if (found) frames.push(found)
@@ -298,12 +298,15 @@ function frameOf(text: string): Frame | undefined {
   }
 }
 
-/** Where the locks were taken that lockdep lists: " #0: ffffffffa00036a8 (mutex){+.+.}-{3:3}, at: function+0x12/0x14". */
+/**
+ * Where the held locks that lockdep lists were taken: " #0: ffffffffa00036a8 (mutex){+.+.}-{3:3}, at:
+ * function+0x12/0x14".
+ */
 function locksHeld(lines: readonly string[]): Frame[] {
   return lines.flatMap(line => frameOf(/^\s*#\d+: .*, at: (.*)$/.exec(line)?.[1] ?? '') ?? [])
 }
 
-/** Without what differs from one time to the next: addresses, processors, tasks, times. */
+/** A report's key, without what varies: addresses, processors, tasks, times. */
 function keyOf(kind: string, title: string, frames: readonly Frame[]): string {
   const words = title
     .replace(/0x[\da-f]+|\b[\da-f]{8,}\b/g, '#')

@@ -22,13 +22,12 @@ const flags = [
   ['J', 'a firmware control call was made'],
 ] as const
 
-/** What loading a module under test leaves: it is out of tree and, where the kernel knows signatures, unsigned. */
+/** The flags of a loaded module under test: out of tree, and unsigned with CONFIG_MODULE_SIG. */
 const baseline = new Set([12, 13])
 
 /**
- * What new taint flags say of the kernel, or undefined when each is the baseline's or explained by something that was
- * reported.
- * @param taint the flags that have come
+ * What new taint flags mean; undefined if each is in the baseline or explained by a report.
+ * @param taint the new flags
  */
 export function explainTaint(taint: number, explained: ReadonlySet<number>): string | undefined {
   const extra = bitsOf(taint).filter(bit => !baseline.has(bit) && !explained.has(bit))

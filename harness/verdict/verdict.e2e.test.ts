@@ -1,4 +1,4 @@
-/** That Vitest takes the kernel's reports for what they are: failures. Which report gets which verdict: fault-table.e2e.test.ts. */
+/** Vitest shows kernel reports as failures. Which report gets which verdict: fault-table.e2e.test.ts. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -73,7 +73,7 @@ test('a kernel that reports something before any test runs none, and runs all wh
   const configure = (vm: string) =>
     writeFileSync(
       path.join(folder, 'netlink-vmtest.config.ts'),
-      // kernel/rcu/tree.c: WARN_ON(1) at a fan-out that cannot be.
+      // kernel/rcu/tree.c: WARN_ON(1) for an impossible fan-out.
       `export default { suites: ['*.fixture.ts'], vm: { parameters: ['rcutree.rcu_fanout_leaf=1'], ${vm} } }`,
     )
   writeFileSync(

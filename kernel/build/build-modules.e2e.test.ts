@@ -42,9 +42,10 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true })
 })
 
-// 6.13 moved make's own folder from the kernel's to the module's, and with it what paths in .cmd files are relative to.
+// From 6.13 on make runs in the module's folder instead of the kernel's, and paths in .cmd files are relative
+// to it.
 describe.each(['debian-6.1', 'debian-7.3'])('%s', label => {
-  /** What the module says of itself that it was built with. */
+  /** What the built module says it was built with. */
   const told = async (more: Partial<ModuleFolder> = {}) => {
     const kernel = await provideKernel(label, { progress: silentProgress })
     const modules = await buildModules(kernel, [{ dir, ...more }], { progress: silentProgress })
@@ -96,7 +97,7 @@ describe.each(['debian-6.1', 'debian-7.3'])('%s', label => {
   })
 })
 
-/** Two modules as public repositories have them. */
+/** Two modules laid out as in public repositories. */
 const repository = {
   'include/answer.h': 'int core_answer(void);\n',
   'shared/value.h': '#define VALUE 42\n',

@@ -18,7 +18,7 @@ import { buildModules } from './build-modules.ts'
 import { listedIn, makefilesOf } from './files-read.ts'
 import type { ModuleFolder } from './module-sources.ts'
 
-/** A stand-in for a kernel's build, small enough to run in milliseconds: the real make and the real gcc do the rest. */
+/** A small, quick stand-in for a kernel's build, run by the real make and gcc. */
 const kbuild = `
 include $(M)/Kbuild
 modules: $(addprefix $(M)/,$(obj-m:.o=.ko))

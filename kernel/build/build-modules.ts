@@ -10,28 +10,29 @@ import { debugFolder, linesOfBuild, logFile, makeModules, symbolsFile } from './
 import { type ModuleFolder, readSources, shown, type Variables } from './module-sources.ts'
 import { findToolchain } from './toolchain.ts'
 
-/** A module that was built, by the paths of its files; they lie in a cache entry of that very content. */
+/** The files of a built module, in a cache entry. */
 export interface BuiltModule {
   /** Without debug information. */
   readonly file: string
   readonly debug: string
 }
 
-/** By their names as the kernel has them (`-` is `_` there). */
+/** By module names in the kernel (`_` in place of `-`). */
 export type BuiltModules = ReadonlyMap<string, BuiltModule>
 
-/** Changes when what is done with the same sources does. */
+/** Changes when the build of the same sources does. */
 const recipe = '6'
 
-/** Variables of make's command line that are ours. */
+/** Make variables that the build sets itself. */
 const reserved = ['M', 'O', 'CC', 'ARCH', 'KBUILD_OUTPUT', 'KBUILD_EXTMOD', 'KBUILD_EXTRA_SYMBOLS']
 
 /**
- * Builds folders of modules for exactly `kernel`, one after the other: each sees the symbols that those before it export. The
- * sources are copied first: nothing is written into the folders, which may be read-only or in use by a build for another
- * kernel. Make runs in the copy, and knows of the caller's environment only PATH and TMPDIR. What is built is kept by the
- * content of every file that went into it.
- * @throws UsageError when one is no folder of modules; ModuleError, with the compiler's lines, when it does not compile
+ * Builds folders of modules for exactly `kernel`, one after the other: each sees the exported symbols of
+ * those before it. Make runs in a copy of the sources, because the folders may be read-only, or in use by a
+ * build for another kernel. Of the caller's environment it gets only PATH and TMPDIR. The result is cached by
+ * the content of every input file.
+ * @throws UsageError when one is not a folder of modules; ModuleError, with the compiler's lines, when it
+ *   does not compile
  */
 export async function buildModules(
   kernel: Kernel,
@@ -85,7 +86,7 @@ async function buildFolder(
       makeModules({ kernel, compiler, folder, sources, symbols, lineTables }, draft),
     ),
   )
-  // Whoever builds it next is warned as well, though the compiler is not run.
+  // Shows the warnings for a cached build too.
   const log = await readFile(path.join(entry, logFile), 'utf8')
   for (const line of linesOfBuild(log, sources, folder)) progress.note(line)
   return entry

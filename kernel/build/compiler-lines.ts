@@ -1,6 +1,6 @@
 import path from 'node:path'
 
-/** What make itself says: progress and the failing of targets. Its own errors (`*** No rule to make ...`) are kept. */
+/** Make's own lines: progress and failed targets. Its own errors (`*** No rule to make ...`) are kept. */
 const noise = [
   /^make(\[\d+\])?: (Entering|Leaving) directory/,
   /^make(\[\d+\])?: \*\*\* \[.*\] Error \d+$/,
@@ -8,7 +8,7 @@ const noise = [
   /^make(\[\d+\])?: Target '.*' not remade because of errors/,
   /^make(\[\d+\])?: \*\*\* Deleting file/,
   /^ {2}(CC|LD|AS|MODPOST|BTF|CALL|DESCEND|GEN|HOSTCC|CHK|UPD|SYNC)\b/,
-  // Of another version than the kernel's own: known to work. pahole is not even called, for BTF is switched off.
+  // A compiler of another version is known to work, and pahole is not called: BTF is off.
   /^warning: (the compiler|pahole version) differs from the one used to build the kernel$/,
   /^ {2}(The kernel was built (by|with):|You are using:)/,
   /^Skipping BTF generation/,
@@ -16,12 +16,12 @@ const noise = [
 ]
 
 /**
- * The compiler's and modpost's own lines in make's output, with the user's sources named as the user knows them.
- * @param output with paths below the folder that was compiled relative to it; up to 6.12 kbuild gives gcc absolute
- *   ones
- * @param sources the files that were compiled, relative as well
+ * The lines of compiler and modpost in make's output, with the sources named as the user knows them.
+ * @param output make's, with paths below the compiled folder relative to it; up to 6.12 kbuild gives gcc
+ *   absolute ones
+ * @param sources the compiled files, relative as well
  * @param shownAs the user's name of the folder
- * @param dir where make ran below it: from 6.13 on, paths are relative to that
+ * @param dir the folder below it in which make ran: from 6.13 on paths are relative to that
  */
 export function compilerLines(
   output: string,

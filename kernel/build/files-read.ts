@@ -5,18 +5,19 @@ import { cacheRoot } from '../../harness/base/cache.ts'
 
 /** The folders of a build. */
 interface BuildFolders {
-  /** All that the build itself has made. */
+  /** The folder of the build's own results. */
   readonly draft: string
   /** The modules' folder in the copy of the sources. */
   readonly work: string
-  /** The kernel's, which make runs in: up to 6.12 the second, from 6.13 on the copy (scripts/Makefile.build). */
+  /** The kernel's. Make runs here up to 6.12, and in `work` from 6.13 on (scripts/Makefile.build). */
   readonly source: string
   readonly output: string
 }
 
 /**
- * The files that a build has read outside its copy of the sources, absolute, by kbuild's own lists (`.NAME.o.cmd`, which
- * scripts/basic/fixdep.c writes from gcc's) and of these makefiles. Those of a kernel in the cache do not count: they never change.
+ * The absolute paths of files that a build has read outside its copy of the sources: those in kbuild's lists
+ * (`.NAME.o.cmd`, written by scripts/basic/fixdep.c) and these makefiles. Files of a cached kernel are left
+ * out, because they never change.
  */
 export async function filesRead(folders: BuildFolders, makefiles: readonly string[]): Promise<string[]> {
   const { draft, work, source, output } = folders
@@ -40,7 +41,7 @@ export function listedIn(cmd: string): string[] {
   return [...sources, ...dependencies]
 }
 
-/** The makefiles that `make --debug=verbose` says it reads. */
+/** The makefiles that make has read, by the output of `make --debug=verbose`. */
 export function makefilesOf(output: string): string[] {
   return [...output.matchAll(/^ *Reading makefile '([^']+)'/gm)].map(match => match[1] as string)
 }

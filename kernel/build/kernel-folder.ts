@@ -1,9 +1,9 @@
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 
-/** What make is given on its command line to build modules for a kernel. */
+/** The parts of make's command line for building a kernel's modules. */
 export interface KbuildCall {
-  /** The kernel's source, where make runs. */
+  /** The kernel's source folder, for `make -C`. */
   readonly source: string
   /** Where it was built. */
   readonly output: string
@@ -12,16 +12,16 @@ export interface KbuildCall {
 }
 
 /**
- * The names by which people's own makefiles call the kernel's build folder, and its release.
- * (KERNELRELEASE is none of them: by it a makefile tells that kbuild reads it.)
+ * The names that makefiles commonly use for the kernel's build folder, and for its release. (Not
+ * KERNELRELEASE: makefiles test it to find out whether kbuild reads them.)
  */
 export const folderNames = ['KERNELDIR', 'KERNEL_DIR', 'KERNEL_SRC', 'KDIR', 'KSRC', 'kernel_source_dir']
 export const releaseNames = ['KVER', 'KVERSION', 'KERNELVER', 'kernelver']
 
 /**
- * Makes what `/lib/modules/RELEASE/build` is on a machine that runs the kernel: a folder that `make -C` builds modules in,
- * with the kernel's headers and configuration. Debian's own has the place it was installed to in its Makefile, and calls
- * a compiler that need not be there.
+ * Makes a folder like `/lib/modules/RELEASE/build`, in which `make -C` builds modules, with the kernel's
+ * headers and configuration. Debian's own does not do: its Makefile has the path it was installed to, and
+ * calls a compiler that may be missing.
  */
 export async function makeKernelFolder(
   folder: string,
@@ -42,7 +42,7 @@ $(wordlist 2,$(words $(goals)),$(goals)): $(firstword $(goals))
   await link(['', 'include'], [output, source], folder)
 }
 
-/** Links what lies in these folders of the trees, of the first tree that has it. */
+/** Links the contents of these folders, each from the first tree that has it. */
 async function link(folders: readonly string[], trees: readonly string[], into: string): Promise<void> {
   for (const folder of folders)
     for (const tree of trees)
@@ -50,7 +50,7 @@ async function link(folders: readonly string[], trees: readonly string[], into: 
         await symlink(path.join(tree, folder, name), path.join(into, folder, name)).catch(() => {})
 }
 
-/** As a recipe's shell takes it. */
+/** Quotes a variable for a recipe's shell. */
 function quoted(variable: string): string {
   return `'${variable.replaceAll("'", "'\\''").replaceAll('$', '$$$$')}'`
 }

@@ -9,7 +9,7 @@ import { filesRead, makefilesOf } from './files-read.ts'
 import { folderNames, makeKernelFolder, releaseNames } from './kernel-folder.ts'
 import { type ModuleFolder, type Sources, shown, type Variables } from './module-sources.ts'
 
-/** Milliseconds for a build's commands, each. */
+/** Milliseconds for each command of a build. */
 const LIMIT = 600_000
 
 /** A build of a folder's modules for a kernel. */
@@ -18,21 +18,21 @@ export interface Build {
   readonly compiler: string
   readonly folder: ModuleFolder
   readonly sources: Sources
-  /** Module.symvers of the folders that were built before. */
+  /** Module.symvers of the folders built before. */
   readonly symbols: readonly string[]
-  /** Whether the kernel's own configuration makes its modules come with line tables. */
+  /** Whether the kernel's configuration builds modules with line tables. */
   readonly lineTables: boolean
 }
 
-/** The names of what a build leaves in its folder. */
+/** Names of a build's results in its folder. */
 export const logFile = 'build.log'
 export const symbolsFile = 'Module.symvers'
 export const debugFolder = 'debug'
 
 /**
- * Builds into `draft`: the .ko files, below `debug` the same with debug information, make's output, and the symbols that
- * they export.
- * @returns the files that were read beside the sources and the kernel's own
+ * Builds into `draft`: the .ko files, the same with debug information below `debug`, make's output, and the
+ * exported symbols.
+ * @returns the files that were read beside the sources and the kernel
  */
 export async function makeModules(build: Build, draft: string): Promise<string[]> {
   const { kernel, folder, sources } = build
@@ -62,7 +62,7 @@ export async function makeModules(build: Build, draft: string): Promise<string[]
         { details: lastLines(said(all), 20) },
       )
   }
-  // One target's messages together, though several are compiled at a time.
+  // Keeps each target's messages together in a parallel build.
   const made = await commands.make('--output-sync=target', `-j${availableParallelism()}`)
   const log = said(made.all)
   if (made.exitCode !== 0)
@@ -77,7 +77,7 @@ export async function makeModules(build: Build, draft: string): Promise<string[]
     const debug = path.join(draft, debugFolder, path.basename(name))
     await copyFile(path.join(copy, name), debug)
     const bare = path.join(draft, path.basename(name))
-    // Debug information is ten times the module, and would be copied into the guest for every test file.
+    // Debug information is much larger than the module, which is copied into each guest.
     await runToolOrFail('strip', ['--strip-debug', '-o', bare, debug], { timeout: 60_000 })
   }
   const [symbols] = files.filter(name => path.basename(name) === symbolsFile)
@@ -90,7 +90,7 @@ export async function makeModules(build: Build, draft: string): Promise<string[]
   return inputs
 }
 
-/** The compiler's and modpost's own lines in what a build has said. */
+/** The lines of compiler and modpost in a build's output. */
 export function linesOfBuild(log: string, { files, root, dir }: Sources, folder: ModuleFolder): string[] {
   const shownAs = dir === '' ? shown(folder.dir) : shown(root)
   return compilerLines(
@@ -102,7 +102,7 @@ export function linesOfBuild(log: string, { files, root, dir }: Sources, folder:
 }
 
 interface Commands {
-  /** Of the kernel's own build, NAME=VALUE. */
+  /** The kernel's make variables, NAME=VALUE. */
   readonly variables: readonly string[]
   run(command: string, args: readonly string[]): Promise<ToolResult>
   make(...options: string[]): Promise<ToolResult>
@@ -115,9 +115,10 @@ function commandsOf(build: Build, copy: string, work: string, kernelFolder: stri
   const isFlags = (variable: string) => variable.startsWith('KCFLAGS=')
   const flags = [
     ...kernel.build.variables.filter(isFlags).map(it => it.slice('KCFLAGS='.length)),
-    // So that the same sources give the same module, whatever folder they were in.
+    // The same sources give the same module in any folder.
     `-ffile-prefix-map=${copy}/=`,
-    // What a splat's addresses are looked up in; it changes no code, and guests get the modules without.
+    // Debug information, for the source lines of kernel reports; it changes no code, and guests get stripped
+    // modules.
     ...(lineTables ? [] : ['-g']),
     ...(KCFLAGS === undefined ? [] : [KCFLAGS]),
   ].join(' ')
@@ -128,7 +129,7 @@ function commandsOf(build: Build, copy: string, work: string, kernelFolder: stri
     `KCFLAGS=${flags}`,
   ]
   const own = Object.entries(make).map(([name, value]) => `${name}=${value}`)
-  // For makefiles and scripts of people's own.
+  // Variables for users' own makefiles and scripts.
   const names: Variables = Object.fromEntries([
     ...folderNames.map(name => [name, kernelFolder]),
     ...releaseNames.map(name => [name, kernel.release]),
@@ -142,7 +143,7 @@ function commandsOf(build: Build, copy: string, work: string, kernelFolder: stri
   const what =
     target === undefined
       ? ['-C', source, `O=${output}`, `M=${work}`, ...variables, ...own, 'modules']
-      : // What its recipes say of themselves is no warning.
+      : // Echoed recipes are not warnings.
         [
           '--silent',
           ...Object.entries(names).map(([name, value]) => `${name}=${value}`),
@@ -156,13 +157,13 @@ function commandsOf(build: Build, copy: string, work: string, kernelFolder: stri
   }
 }
 
-/** What of the caller's environment a build may know. */
+/** The part of the caller's environment that a build gets. */
 function environment(): Record<string, string> {
   const { PATH = '/usr/bin:/bin', TMPDIR } = process.env
   return { PATH, ARCH: 'x86', LC_ALL: 'C', ...(TMPDIR !== undefined && { TMPDIR }) }
 }
 
-/** Why there is no module, as far as its makefiles tell. */
+/** Why no module was built, as far as the makefiles tell. */
 function nothingBuilt({ dir, make = {}, target }: ModuleFolder, sources: Sources): string {
   if (target !== undefined) return `${shown(dir)}: make ${target} builds no module`
   const makefiles = sources.files.filter(({ name }) => /(^|\/)(Kbuild|Makefile)$/.test(name))

@@ -5,19 +5,24 @@ import { isErrno, messageOf, UsageError } from '../../harness/base/errors.ts'
 /** Variables by name. */
 export type Variables = Readonly<Record<string, string>>
 
-/** A folder of modules under test, and how they are built. Paths are absolute. */
+/** A folder of modules under test, and how to build it. Paths are absolute. */
 export interface ModuleFolder {
-  /** The folder whose Kbuild or Makefile lists the modules, or whose Makefile has the target. */
+  /** The folder whose Kbuild or Makefile lists the modules, or has the target. */
   readonly dir: string
-  /** Files and folders outside of it that its build reads: they are copied along, in the same places relative to it. */
+  /**
+   * Files and folders outside of it that its build reads; they are copied to the same places relative to it.
+   */
   readonly sources?: readonly string[] | undefined
-  /** A shell command that is run in the copy before make: it makes headers, say. */
+  /** A shell command to run in the copy before make, which may generate headers. */
   readonly prepare?: string | undefined
-  /** A target of the folder's own Makefile, which calls the kernel's build itself; kbuild's `modules` where there is none. */
+  /**
+   * A target of the folder's own Makefile, which calls the kernel's build itself. Default: kbuild's
+   * `modules`.
+   */
   readonly target?: string | undefined
   /** Variables on make's command line. */
   readonly make?: Variables | undefined
-  /** Environment variables: the build has no others of the caller's but PATH and TMPDIR. */
+  /** Environment variables; of the caller's, the build gets only PATH and TMPDIR. */
   readonly env?: Variables | undefined
 }
 
@@ -28,26 +33,26 @@ export interface SourceFile {
   readonly mode: number
 }
 
-/** What is copied for a build. */
+/** The files to copy for a build. */
 export interface Sources {
-  /** The folder that all of it lies below. */
+  /** The folder that contains all of them. */
   readonly root: string
-  /** The modules' own folder below it; empty where it is the root. */
+  /** The modules' folder below it; empty for the root itself. */
   readonly dir: string
-  /** By name in a fixed order. */
+  /** Sorted by name. */
   readonly files: readonly SourceFile[]
 }
 
-/** A source folder larger than this was not meant: the root of a home directory, a kernel tree. */
+/** Bytes: a larger source folder is a mistake, such as a home folder or a kernel tree. */
 const largestSource = 64 * 1024 * 1024
 
-/** What an earlier build in the folder left: no source, and in the way of building for another kernel. */
+/** Results of an earlier build in the folder, which would disturb a build for another kernel. */
 const buildOutput =
   /(^|\/)(\.git|\.tmp_versions|node_modules)(\/|$)|\.(o|ko|mod|mod\.c|a|cmd|order|symvers|dwo)$|(^|\/)\.[^/]*\.(cmd|d)$/
 
 /**
- * Reads the folder of modules and what else its build needs. Links count as what they point to, folders among them.
- * @throws UsageError that names what is not there, cannot be read, lists no modules, or is too large to be meant
+ * Reads a folder of modules and what else its build needs. Links are followed, to folders too.
+ * @throws UsageError that names what is missing, unreadable, lists no modules, or is too large
  */
 export async function readSources({ dir, sources = [], target }: ModuleFolder): Promise<Sources> {
   const own = await realpath(dir).catch(() => path.resolve(dir))
@@ -72,17 +77,17 @@ async function existing(source: string): Promise<string> {
   })
 }
 
-/** The folder that all of them are in, or are. */
+/** The deepest folder that contains all of them. */
 function commonFolder([first = '/', ...others]: readonly string[]): string {
   let common = first
   for (const place of others)
     while (place !== common && !place.startsWith(common === '/' ? '/' : `${common}/`))
       common = path.dirname(common)
-  // A single file is in its folder.
+  // For a single file, its folder.
   return common
 }
 
-/** @param above the folders that led here, against links in a circle */
+/** @param above the folders that led here, to detect cycles of links */
 async function collect(
   place: string,
   name: string,
@@ -98,7 +103,7 @@ async function collect(
     for (const entry of (await readdir(place)).sort())
       await collect(path.join(place, entry), path.join(name, entry), files, budget, [...above, real])
   }
-  // A dangling link, a socket, a device: no source.
+  // A dangling link, a socket or a device is no source.
   if (!status?.isFile() || files.has(name)) return
   budget.left -= status.size
   if (budget.left < 0)
@@ -108,7 +113,7 @@ async function collect(
   files.set(name, { name, content: await readFile(place), mode: status.mode })
 }
 
-/** Whether the folder says which modules it is for; before it is read, for it may be a home directory. */
+/** Checks that the folder lists modules, before reading all of it: it may be a home folder. */
 async function checkFolder(dir: string, named: string, target: string | undefined): Promise<void> {
   const status = await stat(dir).catch(error => {
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined
@@ -117,7 +122,7 @@ async function checkFolder(dir: string, named: string, target: string | undefine
   if (!status) throw new UsageError(`there is no folder ${shown(named)} to build modules from`)
   if (!status.isDirectory())
     throw new UsageError(`${shown(named)} is a file: name the folder whose Kbuild or Makefile lists obj-m`)
-  // Kbuild wins where a folder has both, as in the kernel's build.
+  // Kbuild comes first, as in the kernel's build.
   for (const name of ['Kbuild', 'Makefile']) {
     const content = await readFile(path.join(dir, name), 'utf8').catch(error => {
       if (isErrno(error, 'ENOENT')) return undefined
@@ -133,7 +138,7 @@ async function checkFolder(dir: string, named: string, target: string | undefine
   throw new UsageError(`${shown(named)} has neither a Kbuild nor a Makefile: it lists no modules`)
 }
 
-/** A folder as the user would write it: below the current one, relative. */
+/** A folder as the user would write it: relative if it is below the current one. */
 export function shown(folder: string): string {
   const relative = path.relative('', folder)
   return relative === '' ? '.' : relative.startsWith('..') ? path.resolve(folder) : relative

@@ -2,17 +2,17 @@ import { realpathSync, statSync } from 'node:fs'
 import { runTool } from '../../harness/base/process.ts'
 import { findTool, ToolMissing } from '../../harness/base/tools.ts'
 
-/** What modules are built with on this machine. */
+/** This machine's tools for building modules. */
 export interface Toolchain {
   /** The compiler's command: `gcc-12`. */
   readonly compiler: string
-  /** Which files its tools are, and the compiler's version: another tool in the place of one is another build. */
+  /** The tools' files and the compiler's version: part of a build's key. */
   readonly identity: readonly string[]
 }
 
 /**
- * The tools to build with: the compiler that made the kernel where it is installed, else the host's default gcc. Others
- * work: gcc 12 builds modules for kernels made with gcc 10, 14 and 16.
+ * Finds the tools: the compiler that built the kernel if it is installed, else the host's default gcc. Other
+ * versions work: gcc 12 builds modules for kernels built with gcc 10, 14 and 16.
  * @param config the kernel's configuration
  */
 export async function findToolchain(config: string): Promise<Toolchain> {

@@ -9,28 +9,28 @@ import { type IndexedPackage, indexFilter, type Package, parseIndex } from './pa
 import { archiveOf } from './series.ts'
 import { machineSources, type Source, type Sources } from './sources.ts'
 
-/** Debian's archive: what suites have, and files. */
+/** Debian's archive: indexes of suites, and packages. */
 export interface Archive {
   /**
-   * The kernel packages that these suites list now.
+   * The kernel packages that these suites list at present.
    * @throws MachineryError when none of the suites can be read
    */
   index(suites: readonly string[]): Promise<IndexedPackage[]>
   /**
-   * Fetches a package into `folder` and returns its path; its hash has been verified.
-   * @throws LostPackage when the archive has it no more; MachineryError when it cannot be had
+   * Fetches a package into `folder`, verifies its hash, and resolves to its path.
+   * @throws LostPackage when the archive no longer has it; MachineryError when it cannot be fetched
    */
   fetch(wanted: Package, folder: string): Promise<string>
 }
 
-/** The archive does not have a file that its index names, or named: it only keeps what is current. */
+/** The archive no longer has a file that an index names: it only keeps current ones. */
 export class LostPackage extends MachineryError {
   constructor(wanted: Package) {
     super(`the archive has no ${wanted.name} ${wanted.version} any more`)
   }
 }
 
-/** A package came with other contents than its index says, or does not unpack. */
+/** A package's contents do not match its index, or do not unpack. */
 export class CorruptPackage extends MachineryError {
   constructor(wanted: Package, details: string) {
     super(
@@ -49,9 +49,9 @@ const LOOK_EVERY = 1_000
 const helper = '/usr/lib/apt/apt-helper'
 
 /**
- * Debian's archive through an apt of our own below the cache: its lists, sources and (empty) dpkg status are private,
- * and nothing is ever installed. Only what says how to reach the network (Acquire::*, credentials) and what to trust
- * comes from the machine's own configuration.
+ * Opens Debian's archive through a private apt below the cache: its lists, sources and (empty) dpkg status
+ * are its own, and nothing is installed. Only the network settings (Acquire::*, credentials) and trusted keys
+ * come from the machine's configuration.
  */
 export async function openArchive(options: {
   progress: Progress
@@ -60,7 +60,7 @@ export async function openArchive(options: {
   const sources = await machineSources(options.mirror)
   const root = path.join(cacheRoot(), 'apt')
   const environment = { APT_CONFIG: path.join(root, 'apt.conf') }
-  // One at a time: apt locks its lists, and would fail instead of waiting.
+  // One at a time: apt fails instead of waiting for its lock.
   const alone = <T>(work: () => Promise<T>) => locked('apt', work, { limit: 900_000 })
   await alone(() => prepareRoot(root))
 
@@ -132,11 +132,14 @@ async function prepareRoot(root: string): Promise<void> {
   await write(path.join(root, 'apt.conf'), configuration(root, dump.stdout))
 }
 
-/** The private apt.conf, with the machine's own Acquire settings (proxies, timeouts, pipelining, certificates). */
+/**
+ * The private apt.conf, with the machine's own Acquire settings (proxies, timeouts, pipelining,
+ * certificates).
+ */
 export function configuration(root: string, machineDump: string): string {
   const acquire = machineDump
     .split('\n')
-    // What is fetched is ours to say: not translations, not the desktop's metadata.
+    // Without the machine's choice of index files (translations, the desktop's metadata).
     .filter(
       line => /^Acquire::/i.test(line) && !/^Acquire::(IndexTargets|Languages|GzipIndexes)\b/i.test(line),
     )
@@ -151,7 +154,7 @@ export function configuration(root: string, machineDump: string): string {
     setting('Acquire::GzipIndexes', 'true'),
     setting('APT::Architecture', 'amd64'),
     'APT::Architectures { "amd64"; };',
-    // As root, apt would fetch as the user _apt, who cannot write below root's own cache.
+    // As root apt would fetch as user _apt, who cannot write below root's cache.
     setting('APT::Sandbox::User', 'root'),
     setting('Dir::Etc::main', '/dev/null'),
     setting('Dir::Etc::parts', path.join(root, 'none')),
@@ -168,7 +171,7 @@ export function configuration(root: string, machineDump: string): string {
   ].join('\n')
 }
 
-/** A suite's entry, or nothing where the machine has no source of that archive. */
+/** A suite's entry in sources.list; empty if the machine has no source for that archive. */
 function entry(sources: Sources, suite: string): string {
   const source: Source | undefined = sources[archiveOf(suite)]
   if (!source) return ''
@@ -187,7 +190,7 @@ async function readList(
   suite: string,
   environment: Record<string, string>,
 ): Promise<IndexedPackage[]> {
-  // awk, because a list is 50 MB of text of which some kilobytes are wanted; it is essential on Debian.
+  // awk (essential on Debian), because only a small part of a very large list is needed.
   const { stdout } = await runToolOrFail(
     'sh',
     [
@@ -202,13 +205,13 @@ async function readList(
   return parseIndex(stdout, suite)
 }
 
-/** By a rename: another run may be reading it. */
+/** Writes by a rename: another run may be reading the file. */
 async function write(file: string, content: string): Promise<void> {
   await writeFile(`${file}.new`, content)
   await rename(`${file}.new`, file)
 }
 
-/** A tool that ran out of disk says so in its own words. */
+/** @throws MachineryError if a tool's output says that the disk is full */
 export function throwIfFull({ all }: Pick<ToolResult, 'all'>): void {
   if (all.includes('No space left on device')) throw full()
 }
@@ -249,7 +252,7 @@ function unreachable(
   )
 }
 
-/** The cause in apt's output: what stands below the first Err: line, or its first E: line. */
+/** The cause in apt's output: the line below the first "Err:" line, or the first "E:" line. */
 export function reasonOf({ all }: Pick<ToolResult, 'all'>): string {
   const below = /^Err:.*\n\s+(.+)$/m.exec(all)?.[1]
   const error = /^[EW]: (.+)$/m.exec(all)?.[1]

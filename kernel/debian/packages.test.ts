@@ -16,7 +16,7 @@ function stanza(name: string, version: string, fields: Record<string, string> = 
     .join('\n')
 }
 
-/** A kernel as up to 6.18: the image is one package. */
+/** A kernel up to 6.18: the image is one package. */
 function kernel(abi: string, version: string, suite: string, libc = '2.34'): IndexedPackage[] {
   const series = version.split('.').slice(0, 2).join('.')
   return parseIndex(
@@ -143,7 +143,7 @@ test('from 6.19 the image is three packages, and linux-image an empty one', () =
     'linux-headers-ABI-common',
     'linux-kbuild-ABI',
   ])
-  // Without its modules the empty package must not pass for a kernel.
+  // Without its modules the empty package is no kernel.
   const without = index.filter(it => !it.name.startsWith('linux-modules'))
   expect(candidates(without, '7.3').found).toEqual([])
 })

@@ -1,7 +1,7 @@
 import { type ArchiveName, archiveOf } from './series.ts'
 import { compareVersions } from './version.ts'
 
-/** One file of the archive. No host in it: it is the same package on every mirror, and the hash says so. */
+/** A file of the archive. It names no host: by its hash it is the same on every mirror. */
 export interface Package {
   readonly name: string
   readonly version: string
@@ -13,40 +13,40 @@ export interface Package {
   readonly sha256: string
 }
 
-/** A package as an index lists it. */
+/** A package in an index. */
 export interface IndexedPackage extends Package {
-  /** The names in Depends, alternatives left out. */
+  /** The names in Depends, without alternatives. */
   readonly depends: readonly Dependency[]
 }
 
 interface Dependency {
   readonly name: string
-  /** The version after `>=`, if there is one. */
+  /** The version after `>=`, if any. */
   readonly atLeast: string | undefined
 }
 
-/** The packages that make one kernel, and what `uname -r` will say in it. */
+/** The packages of a kernel, and its `uname -r`. */
 export interface Resolution {
   readonly release: string
   readonly packages: readonly Package[]
 }
 
-/** The kernels of a series that an index has complete, newest first, and why others are not. */
+/** The complete kernels of a series in an index, newest first, and the incomplete ones. */
 export interface Candidates {
   readonly found: readonly Resolution[]
-  /** Releases with an image but no headers: the archive keeps old images longer than their headers. */
+  /** Releases with an image but no headers: the archive keeps old images for longer. */
   readonly withoutHeaders: readonly string[]
 }
 
 const flavour = 'cloud-amd64'
 
-/** The libraries that the kbuild tools are linked with, for hosts whose own are older. */
+/** The libraries of the kbuild tools, for hosts whose own are older. */
 const libraries = ['libc6', 'libelf1t64', 'libzstd1', 'zlib1g']
 
-/** The libc of Debian 12, the oldest host. Tools that ask for no newer one run on every host as they are. */
+/** The libc of Debian 12, the oldest supported host: tools that need no newer one run on every host. */
 const oldestLibc = '2.36'
 
-/** An awk pattern for the packages that {@link candidates} looks at: an index has 50 MB, these some 100 kB. */
+/** An awk pattern for the packages that {@link candidates} needs, a small part of an index. */
 export const indexFilter = `^Package: (linux-(source|image|binary|binary-unsigned|modules|base|headers|kbuild)-[0-9]|(${libraries.join('|')})\\n)`
 
 /** Reads the stanzas of a Packages index. */
@@ -85,7 +85,7 @@ function parseDepends(text: string): Dependency[] {
 }
 
 /**
- * The kernels of `series` that can be booted *and* built for, newest first. The headers are where it starts: their
+ * The kernels of `series` that can be booted *and* built for, newest first, found by their headers, whose
  * dependencies name the rest.
  */
 export function candidates(index: readonly IndexedPackage[], series: string): Candidates {
@@ -109,7 +109,7 @@ export function candidates(index: readonly IndexedPackage[], series: string): Ca
   const image = new RegExp(`^linux-image-(${series.replaceAll('.', '\\.')}\\.\\S+-${flavour})$`)
   const releases = index.flatMap(it => image.exec(it.name)?.[1] ?? [])
   return {
-    // The same version may be in several suites (a point release takes over what security had).
+    // A version may be in several suites: a point release takes over security's packages.
     found: found
       .map(it => it.resolution)
       .filter((it, i, all) => all.findIndex(other => other.release === it.release) === i),
@@ -117,12 +117,12 @@ export function candidates(index: readonly IndexedPackage[], series: string): Ca
   }
 }
 
-/** The packages with the kernel, its modules and config. The signed image is the one that Debian's users boot. */
+/** The packages with the kernel, its modules and config. The signed image, as on Debian machines. */
 function imageOf(
   abi: string,
   exactly: (name: string) => IndexedPackage | undefined,
 ): IndexedPackage[] | undefined {
-  // From 6.19 linux-image is an empty package that depends on three others.
+  // From 6.19 on linux-image is an empty package that depends on three others.
   const parts = ['binary', 'modules', 'base'].map(
     part => exactly(`linux-${part}-${abi}-${flavour}`) ?? exactly(`linux-${part}-unsigned-${abi}-${flavour}`),
   )
@@ -140,7 +140,7 @@ function kbuildOf(headers: IndexedPackage, index: readonly IndexedPackage[]): In
     .sort((a, b) => compareVersions(b.version, a.version))[0]
 }
 
-/** Whether the kbuild tools of a kernel ask for a newer libc than the oldest supported host has. */
+/** Whether a kernel's kbuild tools need a newer libc than the oldest supported host has. */
 export function needsLibraries(resolution: Resolution, index: readonly IndexedPackage[]): boolean {
   const kbuild = resolution.packages.find(it => it.name.startsWith('linux-kbuild-'))
   const wanted = index
@@ -151,7 +151,7 @@ export function needsLibraries(resolution: Resolution, index: readonly IndexedPa
 
 /**
  * Adds the newest libraries of `index` to a kernel's packages.
- * @returns undefined when the index does not have them all
+ * @returns undefined if the index lacks one
  */
 export function withLibraries(
   resolution: Resolution,
@@ -165,7 +165,7 @@ export function withLibraries(
     : undefined
 }
 
-/** The versions of `linux-source-SERIES` that an index has, newest first; the release is the upstream version. */
+/** The versions of `linux-source-SERIES` in an index, newest first; `release` is the upstream version. */
 export function sourcePackages(index: readonly IndexedPackage[], series: string): Resolution[] {
   return index
     .filter(it => it.name === `linux-source-${series}`)
@@ -173,7 +173,7 @@ export function sourcePackages(index: readonly IndexedPackage[], series: string)
     .map(it => ({ release: upstreamOf(it.version), packages: [plain(it)] }))
 }
 
-/** `6.12.117` of `6.12.117-1~deb12u1`; `7.3.0` of `7.3-1`, as the kernel has it. */
+/** `6.12.117` for `6.12.117-1~deb12u1`; `7.3.0` for `7.3-1`, as the kernel counts. */
 function upstreamOf(version: string): string {
   const upstream = version.replace(/^\d+:/, '').replace(/-[^-]*$/, '')
   return /^\d+\.\d+$/.test(upstream) ? `${upstream}.0` : upstream

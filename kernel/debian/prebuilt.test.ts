@@ -115,7 +115,7 @@ const provide = (options: { refresh?: boolean; lock?: LockFile } = {}) =>
 
 const project = () => new LockFile(root, { frozen: false })
 
-/** Another machine, or this one after its cache was removed. */
+/** As on another machine, or after the cache was removed. */
 const emptyCache = () => rmSync(path.join(root, 'cache'), { recursive: true, force: true })
 
 const entries = (folder: string) => {

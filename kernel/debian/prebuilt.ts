@@ -25,17 +25,17 @@ import { debianLabels, librariesOf, seriesOf } from './series.ts'
 export interface PrebuiltOptions extends ResolvedOptions {
   /** The address of a mirror of Debian's main archive, in place of the machine's own. */
   readonly mirror?: string | undefined
-  /** How the archive is reached; another one in tests. */
+  /** Opens the archive; tests replace it. */
   readonly archive?: () => Promise<Archive>
 }
 
-/** Changes when what is made of the packages does, so that entries made by older code are not used. */
+/** Changes when the entry's layout does, so that older entries are not used. */
 const layout = '1'
 
-/** A prebuilt kernel of Debian's for cloud machines, unpacked below the cache and never installed. */
+/** A prebuilt Debian kernel for cloud machines, unpacked below the cache and never installed. */
 export async function prebuiltKernel(label: string, options: PrebuiltOptions): Promise<Kernel> {
   if (!seriesOf(label)) throw new UsageError(`${label} is not a prebuilt kernel`)
-  // Opened only when something has to be fetched: reading apt's configuration alone takes half a second.
+  // Opened only for a fetch: even reading apt's configuration is slow.
   let opened: Promise<Archive> | undefined
   const archive = () => {
     opened ??= (options.archive ?? (() => openArchive(options)))()
@@ -49,7 +49,7 @@ export async function prebuiltKernel(label: string, options: PrebuiltOptions): P
   )
 }
 
-/** The kernel made of exactly these packages, from the cache or into it, and verified. */
+/** The verified kernel of exactly these packages, from the cache or made in it. */
 async function provide(
   label: string,
   resolution: Resolution,
@@ -62,8 +62,8 @@ async function provide(
 }
 
 /**
- * The kernels that the archive has for a label, newest first.
- * @throws UsageError when there are none
+ * The archive's kernels for a label, newest first.
+ * @throws UsageError if there are none
  */
 export async function* resolve(label: string, archive: Archive): AsyncGenerator<Resolution> {
   const wanted = seriesOf(label)
@@ -78,7 +78,7 @@ export async function* resolve(label: string, archive: Archive): AsyncGenerator<
         yield found
         continue
       }
-      // From the suite in which the tools were linked; its list is read only when its turn comes, for it is large.
+      // From the suite in which the tools were linked; its large list is only read when needed.
       const suite = librariesOf(found.packages[0]?.suite ?? '')
       const list = libraries.get(suite) ?? (suites.includes(suite) ? index : await archive.index([suite]))
       libraries.set(suite, list)
@@ -97,12 +97,12 @@ export async function* resolve(label: string, archive: Archive): AsyncGenerator<
   throw new UsageError(`no ${label} in Debian's archive: ${why}. Choose one of ${debianLabels.join(', ')}`)
 }
 
-/** The cache key of a kernel: all its packages by their hashes. */
+/** The cache key of a kernel: the hashes of all its packages. */
 function keyOf(resolution: Resolution): string {
   return contentKey([layout, ...resolution.packages.map(it => `${it.name} ${it.version} ${it.sha256}`)])
 }
 
-/** Fetches and unpacks the packages into a cache entry, and writes down what is where. */
+/** Fetches and unpacks the packages into a cache entry, and describes it. */
 async function assemble(
   resolution: Resolution,
   folder: string,
@@ -135,7 +135,7 @@ async function assemble(
   })
 }
 
-/** Fetches a package; one that comes corrupt is fetched once more. */
+/** Fetches a package, a second time if it is corrupt. */
 export async function fetchWhole(
   wanted: Package,
   debs: string,
@@ -151,7 +151,7 @@ export async function fetchWhole(
   }
 }
 
-/** Unpacks a package; one that is corrupt is fetched once more. */
+/** Unpacks a package, which is fetched once more if it is corrupt. */
 async function unpack(
   wanted: Package,
   file: string,
@@ -176,7 +176,7 @@ async function describe(resolution: Resolution, folder: string): Promise<KernelD
   const { release } = resolution
   const abi = release.replace(/-cloud-amd64$/, '')
   const there = (...places: string[]) => places.find(it => existsSync(path.join(folder, it)))
-  // Up to 6.18 in linux-image, under /boot and /lib; later in packages of their own that know only /usr/lib/modules.
+  // Up to 6.18 under /boot and /lib (linux-image); later only under /usr/lib/modules, in separate packages.
   const image = there(`boot/vmlinuz-${release}`, `usr/lib/modules/${release}/vmlinuz`)
   const config = there(`boot/config-${release}`, `usr/lib/modules/${release}/config`)
   const moduleTree = there(`lib/modules/${release}`, `usr/lib/modules/${release}`)
@@ -208,7 +208,7 @@ export function originOf(packages: readonly Package[]): string {
   return `Debian linux ${[...sources].join(' and ')} (${kernels.map(it => it.name).join(', ')})`
 }
 
-/** Debian's System.map holds one line that says where the real one is. */
+/** Debian's System.map is one line that says where the real one is. */
 async function isRealSystemMap(file: string): Promise<boolean> {
   await using handle = await open(file)
   const { size } = await handle.stat()

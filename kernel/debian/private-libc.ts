@@ -1,13 +1,14 @@
 import { chmod, mkdir, open, readdir, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 
-/** Where the libraries are unpacked, beside the kernel's own `usr`. */
+/** The folder of the unpacked libraries, beside the kernel's `usr`. */
 export const librariesFolder = 'libraries'
 
 /**
- * Makes the kbuild tools of a newer Debian (objtool and modpost of 6.12 on trixie and of 7.x ask for GLIBC_2.38) run
- * on this one: each becomes TOOL.bin, and in its place stands a script that starts it with the libraries unpacked
- * beside it. Paths are relative to the script, because the folder is moved when it is published.
+ * Makes the kbuild tools of a newer Debian run on this one (objtool and modpost of trixie's 6.12 and of 7.x
+ * need GLIBC_2.38). Each is renamed to TOOL.bin and replaced by a script that starts it with the unpacked
+ * libraries. Paths are relative to the script, because the folder is renamed when the cache entry is
+ * complete.
  * @param root the folder that has `usr/lib/linux-kbuild-*` and {@link librariesFolder}
  */
 export async function wrapKbuildTools(root: string): Promise<void> {
@@ -25,7 +26,8 @@ async function wrap(tool: string, root: string): Promise<void> {
     'usr/lib/x86_64-linux-gnu',
   )
   await rename(tool, `${tool}.bin`)
-  // --argv0: Debian's modpost and objtool find modpost.real-lsb-64 and objtool.real-x86 by their own name.
+  // --argv0: Debian's modpost and objtool derive modpost.real-lsb-64 and objtool.real-x86 from their own
+  // name.
   await writeFile(
     tool,
     [

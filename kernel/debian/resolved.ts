@@ -11,23 +11,22 @@ import type { Package, Resolution } from './packages.ts'
 
 export interface ResolvedOptions {
   readonly progress: Progress
-  /** The project's lock file. What it says goes before what this machine remembers. */
+  /** The project's lock file, which precedes what this machine remembers. */
   readonly lock?: LockFile | undefined
-  /** Takes the newest that the archive has, whatever was used before. */
+  /** Takes the archive's newest, whatever was used before. */
   readonly refresh?: boolean | undefined
 }
 
-/** How many versions are tried where the archive has lost files. */
+/** How many versions are tried if the archive has lost files. */
 const attempts = 4
 
 /**
- * Gives `use` the packages that a name stands for: those that the lock file says, else those that this machine used
- * before, else the newest of the archive. What passed yesterday runs on the same kernel today, at no cost and without
- * a network. Where the archive has lost one, another version is tried. What was used is written down, and what has
- * changed is said.
- * @param name of what is resolved: a label (`debian-6.1`), or what several labels share (`linux-source-6.12`)
- * @param available what the archive has now, the best first; only asked when it is needed
- * @param use throws LostPackage when the archive has it no more
+ * Calls `use` with the packages that a name stands for: those of the lock file, else those that this machine
+ * used before, else the archive's newest. So a run has the same kernel as before, without a network. If the
+ * archive has lost a package, another version is tried. Remembers what was used, and reports a change.
+ * @param name a label (`debian-6.1`), or what several labels share (`linux-source-6.12`)
+ * @param available what the archive has now, best first; only called when needed
+ * @param use throws LostPackage when the archive no longer has a package
  */
 export async function withResolution<T>(
   name: string,
@@ -40,8 +39,8 @@ export async function withResolution<T>(
   const before = locked ?? remembered
   const lost = new Map<string, string>()
   for await (const resolution of choices()) {
-    // The one from before comes up again when the archive still lists what it has lost. By where its files are:
-    // those that security drops after a point release are the same ones in main.
+    // The archive may still list what it has lost: do not try it twice. Compared with the archive's part,
+    // because main has the same files after security has dropped them.
     const files = JSON.stringify(resolution.packages.map(it => [it.archive, it.file, it.sha256]))
     if (lost.has(files)) continue
     if (lost.size === attempts) break
@@ -65,7 +64,7 @@ export async function withResolution<T>(
   }
 
   async function settle(used: Resolution): Promise<void> {
-    // A project's lock file is that project's: another one goes on with what it had.
+    // A lock file applies to its project only: what other projects use stays remembered.
     if (!remembered || (used !== locked && !isSame(used, remembered))) await remember(name, used)
     const change = before && changed(before, used)
     if (change) progress.note(`${name}: ${change}`)
@@ -80,7 +79,7 @@ export async function withResolution<T>(
   }
 }
 
-/** What differs between two resolutions, for people; undefined when they are the same. */
+/** The difference between two resolutions as text; undefined if they are the same. */
 export function changed(before: Resolution, now: Resolution): string | undefined {
   const version = ({ packages }: Resolution) => packages[0]?.version ?? '?'
   if (before.release !== now.release || version(before) !== version(now))
@@ -109,7 +108,7 @@ async function recall(name: string): Promise<Resolution | undefined> {
   try {
     return v.parse(resolutionSchema, JSON.parse(await readFile(memory(name), 'utf8')))
   } catch {
-    // Not there, or not whole: it is found out again.
+    // Missing or damaged: it is resolved again.
     return undefined
   }
 }
@@ -117,7 +116,7 @@ async function recall(name: string): Promise<Resolution | undefined> {
 async function remember(name: string, resolution: Resolution): Promise<void> {
   const file = memory(name)
   await mkdir(path.dirname(file), { recursive: true })
-  // Of one process too: minimal-6.12 and debug-6.12 have the same source.
+  // A random name, because one process may write it twice: minimal-6.12 and debug-6.12 have the same source.
   const draft = `${file}.${randomUUID()}`
   await writeFile(draft, JSON.stringify(resolution, undefined, 2))
   await rename(draft, file)

@@ -1,10 +1,10 @@
-/** The parts of Debian's archive: security updates have an address of their own. */
+/** The parts of Debian's archive: security updates have a separate address. */
 export type ArchiveName = 'main' | 'security'
 
 /**
- * The suites that a series of kernels is looked for in. The first group with a complete set of packages wins; within
- * a group the newest version does. 6.12 is taken from bookworm before trixie, because the kbuild tools of that build
- * run on Debian 12 as they are, and it was compiled with Debian 12's gcc.
+ * The suites to search for a series of kernels: the first group with a complete set of packages wins, and
+ * within a group the newest version. 6.12 comes from bookworm rather than trixie: that build has Debian 12's
+ * gcc, and its kbuild tools run on Debian 12 as they are.
  */
 const series: Readonly<Record<string, readonly (readonly string[])[]>> = {
   '5.10': [['bullseye', 'bullseye-security']],
@@ -17,17 +17,16 @@ const series: Readonly<Record<string, readonly (readonly string[])[]>> = {
   '7.3': [['trixie-backports', 'sid']],
 }
 
-/** The series with which each Debian release was made: what its own packages offer. */
+/** The series of each Debian release's own kernel. */
 const ofRelease: Readonly<Record<string, string>> = { bullseye: '5.10', bookworm: '6.1', trixie: '6.12' }
 
-/** The labels that are known to have packages, oldest first. */
+/** The labels known to have packages, oldest first. */
 export const debianLabels: readonly string[] = Object.keys(series).map(name => `debian-${name}`)
 
 /**
- * The groups of suites to look for the kernels of a label in, and the series: `debian-6.1` is series 6.1. Series
- * after 6.12 that the table does not name are looked for where Debian puts new kernels, so that a kernel that comes
- * out after this was written has a label already.
- * @returns undefined for what is no label of this kind
+ * A label's series (6.1 of `debian-6.1`), and the groups of suites to search for it. Later series that the
+ * table does not name are searched where Debian puts new kernels, so that they have labels already.
+ * @returns undefined for other labels
  */
 export function seriesOf(
   label: string,
@@ -51,7 +50,7 @@ export function archiveOf(suite: string): ArchiveName {
   return suite.endsWith('-security') ? 'security' : 'main'
 }
 
-/** The suite that has the libraries which the packages of `suite` were linked with. */
+/** The suite with the libraries that the packages of `suite` were linked with. */
 export function librariesOf(suite: string): string {
   return suite.replace(/-(backports|security)$/, '')
 }

@@ -4,9 +4,9 @@ import { MachineryError } from '../../harness/base/errors.ts'
 import { runToolOrFail } from '../../harness/base/process.ts'
 import type { ArchiveName } from './series.ts'
 
-/** Where a part of Debian's archive is had, as this machine's own apt configuration says. */
+/** A source of a part of Debian's archive, by this machine's apt configuration. */
 export interface Source {
-  /** The address below which `dists` and `pool` are. */
+  /** The address of the folder with `dists` and `pool`. */
   readonly uri: string
   /** Signed-By of the machine's own entry (a keyring's path, or key text); undefined: apt's trusted keys. */
   readonly signedBy: string | undefined
@@ -19,17 +19,20 @@ export interface Target {
   readonly uri: string
   readonly suite: string
   readonly label: string | undefined
-  /** The file of the machine's configuration that the target comes from. */
+  /** The file of the machine's configuration that names the target. */
   readonly file: string
 }
 
-/** What is asked of `apt-get indextargets`; a variable that apt does not know stays in the answer as it is. */
+/**
+ * The output format for `apt-get indextargets`; a variable that apt does not know stays in the answer as it
+ * is.
+ */
 export const targetFormat = '$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(LABEL)\t$(SOURCESENTRY)'
 
-/** Names of Debian's suites. `stable` and the like are left out: other vendors' repositories use them too. */
+/** Names of Debian's suites, without `stable` and the like, which other vendors' repositories use too. */
 const suiteNames = /^(bullseye|bookworm|trixie|forky|duke|sid|unstable)(-[a-z-]+|\/updates)?$/
 
-/** Reads the answer of `apt-get indextargets`; only the component `main` is of interest. */
+/** Parses the answer of `apt-get indextargets`; keeps the component `main` only. */
 export function parseTargets(text: string): Target[] {
   return text.split('\n').flatMap(line => {
     const [uri, suite, component, label, entry] = line.split('\t')
@@ -46,8 +49,8 @@ export function parseTargets(text: string): Target[] {
 }
 
 /**
- * Picks Debian's archives from the machine's targets. The label in a repository's Release file decides; where apt
- * has not fetched that yet (a fresh container has no lists at all) the suite's name has to do.
+ * Picks Debian's archives from the machine's targets by the label in a repository's Release file, or by the
+ * suite's name if apt has not fetched that file yet, as in a fresh container.
  */
 export function debianTargets(targets: readonly Target[]): Partial<Record<ArchiveName, Target>> {
   const is = (label: string, target: Target, security: boolean) =>
@@ -60,8 +63,8 @@ export function debianTargets(targets: readonly Target[]): Partial<Record<Archiv
 }
 
 /**
- * All that is configured: `released`, which apt has Release files of, before the others. An image often comes with the
- * lists of the main archive alone, and apt then says nothing of security's.
+ * All configured targets: first `released`, of which apt has Release files, then the others. With the lists
+ * of the main archive alone, as in many container images, apt does not report security's.
  */
 export function withUnread(released: readonly Target[], configured: readonly Target[]): Target[] {
   const has = (wanted: Target) =>
@@ -87,16 +90,16 @@ export function signedByOf(content: string, file: string, uri: string): string |
   for (const stanza of uncommented.split(/\n\s*\n/)) {
     const uris = /^URIs:(.*(?:\n[ \t].*)*)/im.exec(stanza)?.[1]?.split(/\s+/) ?? []
     if (uris.some(it => it.replace(/\/+$/, '') === address))
-      // Key text goes over several lines, each with a space before it, and is kept so.
+      // Key text has several lines, each indented by a space, and is kept so.
       return /^Signed-By:[ \t]*(.*(?:\n[ \t].*)*)/im.exec(stanza)?.[1]
   }
   return undefined
 }
 
 /**
- * Debian's archives as this machine's apt knows them; nothing is ever guessed about hosts.
- * @param mirror the address of a mirror of the main archive, in place of the machine's own. By Debian's convention
- *   its security archive is at the same address with `-security` added.
+ * Debian's archives by this machine's apt configuration; no host is built in.
+ * @param mirror the address of a mirror of the main archive, in place of the machine's own. By convention its
+ *   security archive is at the same address with `-security` added.
  */
 export async function machineSources(mirror?: string): Promise<Sources> {
   const found = debianTargets(withUnread(await targets([]), await targets(['--no-release-info'])))

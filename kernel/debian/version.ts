@@ -1,6 +1,6 @@
 /**
- * Debian's order of versions (deb-version(7)): epoch, upstream version, revision; digits compare as numbers, `~` sorts
- * before everything, even the end, and letters sort before all other characters.
+ * Compares Debian versions (deb-version(7)): epoch, upstream version, revision; digits compare as numbers,
+ * `~` sorts before everything, even the end, and letters sort before other characters.
  * @returns negative, zero or positive, as for Array.sort
  */
 export function compareVersions(a: string, b: string): number {

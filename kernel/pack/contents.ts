@@ -5,14 +5,14 @@ import { type Files, filesBelow } from '../files.ts'
 import { filesForModules } from '../for-modules.ts'
 import type { Kernel } from '../kernel.ts'
 
-/** What a pack is made of. */
+/** The contents of a pack. */
 export interface Contents extends Files {
   readonly kernel: KernelDescription
 }
 
 /**
- * All that running a kernel and building modules for it needs. A kernel that lies in one cache entry is taken as it
- * is there; of a tree of the user's, what modules are built with.
+ * All that is needed to run a kernel and to build modules for it: the whole cache entry of a kernel, or of a
+ * user's tree what building modules needs.
  */
 export async function contentsOf(kernel: Kernel): Promise<Contents> {
   const entry = path.join(cacheRoot(), 'kernels', kernel.id)
@@ -23,7 +23,7 @@ export async function contentsOf(kernel: Kernel): Promise<Contents> {
 }
 
 async function wholeEntry(kernel: Kernel, entry: string): Promise<Contents> {
-  // Documentation, and a description that whoever unpacks it writes anew.
+  // Without documentation, and without the description, which is written anew when the pack is unpacked.
   const contents = await filesBelow([
     { at: '', folder: entry, keep: name => !/^(usr\/share\/|kernel\.json$)/.test(name) },
   ])

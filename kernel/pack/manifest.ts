@@ -6,16 +6,16 @@ import { kernelDescription } from '../entry.ts'
 /** The first file of every pack. */
 export const manifestName = 'manifest.json'
 
-/** Of the layout that this code reads and writes. */
+/** The version of the pack's format. */
 export const packFormat = 1
 
-/** What `uname -m` says in the kernels that run here. */
+/** `uname -m` of supported kernels. */
 export const architecture = 'x86_64'
 
-/** Bytes of the largest file in a pack: a vmlinux with debug information may have hundreds of megabytes. */
+/** Bytes: a file in a pack may be as large as a vmlinux with debug information, and not larger than this. */
 export const largestFile = 1 << 30
 
-/** A place inside the pack: relative, in its shortest form, and never going up. */
+/** A path inside the pack: relative, normalized, and without "..". */
 const place = v.pipe(
   v.string(),
   v.check(isInside, issue => `${JSON.stringify(issue.input)} is not a path inside the pack`),
@@ -31,11 +31,11 @@ export type PackedFile = v.InferOutput<typeof fileSchema>
 const manifestSchema = v.strictObject({
   format: v.literal(packFormat),
   architecture: v.literal(architecture),
-  /** The label that it was made of. */
+  /** The label that it was made from. */
   label: v.string(),
   kernel: v.strictObject({
     ...kernelDescription.entries,
-    // In the paths of images and in messages.
+    // It becomes part of paths in images and of messages.
     release: v.pipe(v.string(), v.regex(/^[\w.+~-]+$/, 'must be a release')),
     image: place,
     moduleTree: v.optional(place),
@@ -44,14 +44,14 @@ const manifestSchema = v.strictObject({
     config: place,
     source: place,
     output: place,
-    // Arguments of make, of which some would have it do other things.
+    // They become arguments of make, so that options must be refused.
     variables: v.array(
       v.pipe(v.string(), v.regex(/^[A-Z_][A-Z0-9_]*=[^\n]*$/, 'must be a variable of make')),
     ),
   }),
-  /** Every file, by its place. */
+  /** Every file, by its path. */
   files: v.record(place, fileSchema),
-  /** Every symbolic link: where it points, relative to the folder that it is in. */
+  /** Every symbolic link: its target, relative to its folder. */
   links: v.record(place, v.string()),
 })
 export type Manifest = v.InferOutput<typeof manifestSchema>
@@ -59,7 +59,7 @@ export type Manifest = v.InferOutput<typeof manifestSchema>
 const headSchema = v.object({ format: v.number(), architecture: v.string() })
 
 /**
- * Reads a manifest, and checks what can be checked before anything is unpacked.
+ * Parses a manifest, and checks all that can be checked before unpacking.
  * @throws UsageError that says what is wrong with the pack
  */
 export function readManifest(text: string, pack: string): Manifest {
@@ -90,7 +90,7 @@ export function readManifest(text: string, pack: string): Manifest {
   for (const [link, target] of Object.entries(links))
     if (path.posix.isAbsolute(target) || !isInside(path.posix.join(path.posix.dirname(link), target)))
       throw refuse(`the link ${link} points outside of it, to ${target}`)
-  // Nothing is written through a link.
+  // No path may lead through a link.
   for (const name of [...Object.keys(files), ...Object.keys(links)])
     for (let above = path.posix.dirname(name); above !== '.'; above = path.posix.dirname(above))
       if (Object.hasOwn(links, above) || Object.hasOwn(files, above))

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { runCli } from '../../harness/fixtures/cli.ts'
 
-// The newest kernel, for whose build programs of their own C library come along.
+// The newest kernel, whose kbuild tools bring their own C library.
 const label = 'debian-7.3'
 
 test(`${label}, packed, runs on a machine with an empty cache that reaches no archive`, async () => {

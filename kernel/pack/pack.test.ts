@@ -48,7 +48,7 @@ beforeEach(() => {
   })
 })
 
-/** Another machine, as far as a pack can tell. */
+/** As on another machine. */
 const useCache = (name: string) => vi.stubEnv('XDG_CACHE_HOME', path.join(root, name))
 const pack = () => path.join(root, 'k.pack')
 
@@ -225,7 +225,7 @@ describe('refused, with the reason, and nothing is left of it:', () => {
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
   const listed = (text: string) => ({ sha256: sha256(text), size: text.length })
 
-  /** A manifest that is in order, for {@link contents}. */
+  /** A valid manifest for {@link contents}. */
   const manifest = (changes: object = {}, kernel: object = {}) => ({
     format: 1,
     architecture: 'x86_64',
@@ -251,7 +251,7 @@ describe('refused, with the reason, and nothing is left of it:', () => {
     { path: 'image', content: 'image' },
   ]
 
-  /** A tar of these entries, whatever they are. */
+  /** A tar of these entries, valid or not. */
   function tarOf(items: readonly Item[]): Buffer {
     const blocks = items.flatMap(({ content = '', ...data }) => {
       const header = new Header({ type: 'File', mode: 0o644, ...data, size: Buffer.byteLength(content) })
@@ -384,7 +384,7 @@ describe('refused, with the reason, and nothing is left of it:', () => {
       changed[at] = (changed[at] ?? 0) ^ 0x20
       writeFileSync(pack(), changed)
       const kernel = await unpackThere().catch((error: unknown) => error)
-      // Paddings and dates mean nothing: what is not refused is what was packed.
+      // Changed paddings and dates are harmless: what is not refused must equal what was packed.
       if (kernel instanceof Error) expect(kernel, `${at}`).toBeInstanceOf(UsageError)
       else expect(readFileSync((kernel as Kernel).image, 'utf8')).toBe('image')
     }

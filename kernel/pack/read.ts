@@ -11,16 +11,16 @@ import { cachedKernel, sha256, writeDescription } from '../entry.ts'
 import type { Kernel } from '../kernel.ts'
 import { type Manifest, manifestName, type PackedFile, readManifest } from './manifest.ts'
 
-/** Changes when what is made of a pack does. */
+/** Changes when the layout of an unpacked pack does. */
 const layout = '1'
 
-/** A manifest has some 120 bytes for each file. */
+/** Bytes, for many more files than any kernel has. */
 const largestManifest = 64 << 20
 
 /**
- * The kernel of a pack, unpacked into the cache. The cache's key is the pack's hash, which is computed each time: 0.1 s
- * for the 50 MB of a pack, and never wrong.
- * @throws UsageError when there is no such file, or it is not a whole and sound pack for this machine
+ * The kernel of a pack, unpacked into the cache. The key is the pack's hash, which is computed each time:
+ * quick, and never out of date.
+ * @throws UsageError when there is no such file, or it is not a complete and valid pack for this machine
  */
 export async function packedKernel(label: string, file: string, progress: Progress): Promise<Kernel> {
   const hash = await hashOf(file)
@@ -41,8 +41,8 @@ async function hashOf(file: string): Promise<string> {
 }
 
 /**
- * Unpacks a pack into an empty folder. Only what the manifest lists is written, where it lists it, and only with the
- * contents whose hash it has.
+ * Unpacks a pack into an empty folder. Only files of the manifest are written, at their paths, and only with
+ * the right hash.
  */
 async function unpack(label: string, file: string, folder: string): Promise<void> {
   const reading = new Reading(file, folder)
@@ -57,7 +57,7 @@ async function unpack(label: string, file: string, folder: string): Promise<void
     parser.end()
     await ended
   } catch (error) {
-    // Before the folder is removed.
+    // Let pending writes end before the folder is removed.
     await reading.written()
     if (error instanceof UsageError || isErrno(error, 'ENOSPC')) throw error
     throw reading.refused(`it is damaged or cut short (${messageOf(error)})`)
@@ -66,7 +66,7 @@ async function unpack(label: string, file: string, folder: string): Promise<void
   await reading.finish(label)
 }
 
-/** What has been read of a pack so far. */
+/** The state of reading a pack. */
 class Reading {
   readonly #pack: string
   readonly #folder: string
@@ -85,7 +85,7 @@ class Reading {
     return new UsageError(`${this.#pack} is refused: ${why}`)
   }
 
-  /** An entry of the archive, whose contents are still to come. */
+  /** Takes an entry of the archive, whose contents follow. */
   take(entry: ReadEntry): void {
     const { path: place, type, size } = entry
     try {
@@ -111,10 +111,10 @@ class Reading {
         this.#links.push([place, link])
       else throw this.refused(`it has ${place} (${type}), which its manifest does not list as such`)
     } catch (error) {
-      // Thrown by written(): what a listener of the parser's throws does not reach its caller.
+      // Thrown later by written(): an exception in a listener of the parser does not reach its caller.
       this.#failure = error
     } finally {
-      // The parser goes on when an entry has been consumed.
+      // The parser continues when the entry has been consumed.
       entry.resume()
     }
   }
@@ -146,14 +146,14 @@ class Reading {
     return `${place} does not have the contents that its manifest says`
   }
 
-  /** Waits for the files that have been read to be written, and throws what was wrong with any so far. */
+  /** Waits until all files read so far are written. @throws UsageError for what was wrong with any of them */
   async written(): Promise<void> {
     const results = await Promise.allSettled(this.#writes.splice(0))
     for (const result of results) if (result.status === 'rejected') this.#failure ??= result.reason
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  /** Makes the links, checks that all is there, and describes the kernel. */
+  /** Makes the links, checks that nothing is missing, and writes the description. */
   async finish(packLabel: string): Promise<void> {
     const manifest = this.#manifest
     if (!manifest) throw this.refused('it is empty: build --pack makes packs')
@@ -161,13 +161,13 @@ class Reading {
       it => !this.#seen.has(it),
     )
     if (missing !== undefined) throw this.refused(`it lacks ${missing}`)
-    // Last: no file is written through one.
+    // Links come last, so that no file is written through one.
     for (const [place, target] of this.#links) {
       const link = path.join(this.#folder, place)
       await mkdir(path.dirname(link), { recursive: true })
       await symlink(target, link)
     }
-    // Each name may be inside, and yet a chain of them lead out.
+    // Each link may point inside, and yet a chain of them lead outside.
     const root = await realpath(this.#folder)
     for (const [place, target] of this.#links) {
       const real = await realpath(path.join(this.#folder, place)).catch(() => '')
@@ -186,7 +186,7 @@ class Reading {
   }
 }
 
-/** Not what every object has: a pack may name a file `constructor`. */
+/** Own properties only: a pack may name a file `constructor`. */
 function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined
 }

@@ -20,22 +20,22 @@ import {
 } from './manifest.ts'
 
 /**
- * Of a 6.1 with 163 MB: zstd 3 makes 47.7 MB of it in 3.6 s, 9 42.5 MB in 7.8 s, 12 41.6 MB in 21 s; gzip 50.1 MB in
- * 6.5 s. It is packed once, and fetched and unpacked (0.8 s) by many.
+ * zstd's level: a pack is written once and fetched by many; higher levels gain little (docs/measurements.md,
+ * Packs).
  */
 const compressionLevel = 9
 
 /**
- * Writes a kernel, with all that running it and building modules for it needs, into one file. The same kernel gives
- * the same bytes, wherever and whenever it is packed.
+ * Writes a kernel, with all that is needed to run it and to build modules for it, into one file. The same
+ * kernel always gives the same bytes.
  * @returns the size of the file in bytes
  * @throws UsageError when the file cannot be written there
  */
 export async function packKernel(kernel: Kernel, file: string, progress: Progress): Promise<number> {
   await requireFolder(file)
-  // Beside it, so that what was there stays until the new one is whole.
+  // In the same folder, for a rename: the earlier file stays until the new one is complete.
   const draft = `${file}.${process.pid}.tmp`
-  // Ctrl-C ends this process without another word.
+  // Ctrl-C ends this process at once.
   const clear = () => rmSync(draft, { force: true })
   process.once('exit', clear)
   try {
@@ -98,7 +98,7 @@ async function manifestOf(
   }
 }
 
-/** The archive: the manifest, then every file, then every link, each with nothing but name, mode and contents. */
+/** The archive: manifest, files, links, each with name, mode and contents only. */
 async function* blocks(
   manifest: Manifest,
   { files }: Contents,
@@ -121,7 +121,7 @@ async function* blocks(
   yield Buffer.alloc(2 * BLOCK)
 }
 
-/** Most of ten thousand files are small; the compressor's cost is by the call. */
+/** Joins pieces: most files are small, and each call of the compressor has a cost. */
 async function* inLargePieces(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let waiting: Buffer[] = []
   let length = 0
@@ -141,7 +141,7 @@ const BLOCK = 512
 function* entry(data: ConstructorParameters<typeof Header>[0] & { path: string }): Generator<Buffer> {
   const header = new Header({ ...data, mtime: new Date(0), uid: 0, gid: 0, uname: '', gname: '' })
   header.encode()
-  // Names that are too long for the old format.
+  // A pax header, for names too long for the ustar format.
   if (header.needPax)
     yield new Pax({ path: data.path, ...('linkpath' in data && { linkpath: data.linkpath }) }).encode()
   yield header.block ?? Buffer.alloc(0)
@@ -157,7 +157,7 @@ function sha256(content: Buffer): string {
   return createHash('sha256').update(content).digest('hex')
 }
 
-/** By code units: the same in every locale. */
+/** Sorted by code units: the same in every locale. */
 function sorted<T>(map: ReadonlyMap<string, T>): [string, T][] {
   return [...map].sort(([a], [b]) => (a < b ? -1 : 1))
 }

@@ -5,7 +5,7 @@ import { formatOptions, type Option, parseOptions, unmet } from '../options.ts'
 import type { Flavour } from './labels.ts'
 import { makeOrFail } from './make.ts'
 
-/** The options of a kernel: those of `minimal.config`, and for a debug kernel those of `debug.config` over them. */
+/** A kernel's options: those of `minimal.config`, and for a debug kernel `debug.config` on top. */
 export async function wantedOptions(flavour: Flavour, series: string): Promise<Option[]> {
   const files = flavour === 'debug' ? ['minimal.config', 'debug.config'] : ['minimal.config']
   const texts = await Promise.all(files.map(file => readFile(path.join(import.meta.dirname, file), 'utf8')))
@@ -14,9 +14,9 @@ export async function wantedOptions(flavour: Flavour, series: string): Promise<O
 }
 
 /**
- * Configures a kernel tree: what is wanted, what that needs, and nothing else. As `make tinyconfig` does it, that is
- * with everything off that is not asked for, so that an option that is new in some version stays off as well.
- * @throws MachineryError that names every option which did not stick
+ * Configures a kernel tree with the wanted options and their dependencies. All else is off, as in
+ * `make tinyconfig`, options of later versions too.
+ * @throws MachineryError that names every option that the kernel does not accept
  */
 export async function configure(tree: string, wanted: readonly Option[], name: string): Promise<void> {
   const marker = path.join(tree, '.configured')

@@ -6,8 +6,8 @@ import { requireTool } from '../../harness/base/tools.ts'
 import { throwIfFull } from '../debian/archive.ts'
 
 /**
- * What is taken of a kernel's source: a tenth. Patterns below the tree's top; a folder comes with all that is in it.
- * Of drivers, sound, file systems and other architectures only what says how they would be built.
+ * The part of a kernel's source that is unpacked: patterns below the tree's top, folders with all of their
+ * contents. Of drivers, sound, file systems and other architectures only Makefiles and Kconfig files.
  */
 const wanted = words(`
   Makefile Kbuild Kconfig init kernel mm ipc block security crypto certs usr virt io_uring lib include scripts
@@ -20,27 +20,27 @@ const wanted = words(`
   tools/objtool tools/lib tools/include tools/arch/x86 tools/build tools/scripts
 `)
 
-/** Anywhere in the tree: a Makefile is read even where nothing of its folder is switched on. */
+/** Anywhere in the tree: make reads the Makefiles even of folders with everything off. */
 const wantedAnywhere = words('*/Kconfig* */Makefile* */Kbuild')
 
-/** In single series: in 5.10 every kernel with PCI has PMC_ATOM, and so clocks. */
+/** In some series only: in 5.10 PCI implies PMC_ATOM, which needs clocks. */
 const wantedIn: Readonly<Record<string, readonly string[]>> = {
   '5.10': words('drivers/clk/*.[ch] drivers/clk/x86 drivers/platform/x86/pmc_atom.c'),
 }
 
-/** Large, and in a wanted folder. */
+/** Large and unneeded, in a wanted folder. */
 const unwanted = words('drivers/tty/serial/jsm/*.[ch] arch/x86/kvm/*.[ch]')
 
-/** What decides which files a tree has, for the key of what is built in it. */
+/** Identifies the choice of files, for the key of a build. */
 export function extraction(series: string): string {
   const single = wantedIn[series]
   return JSON.stringify([wanted, wantedAnywhere, unwanted, ...(single ? [single] : [])])
 }
 
 /**
- * Unpacks what is needed of the source in a `linux-source-X` package. The tree appears whole, or not at all.
+ * Unpacks the needed part of a `linux-source-X` package's source. The tree appears complete or not at all.
  * @param deb the package's path
- * @param tree the folder to be made
+ * @param tree the folder to make
  */
 export async function extractSource(deb: string, series: string, tree: string): Promise<void> {
   const partial = `${tree}.partial`
@@ -52,14 +52,14 @@ export async function extractSource(deb: string, series: string, tree: string): 
   const result = await runTool(
     'bash',
     [
-      // Nothing is written down in between: the archive is 1.5 GB, of which a tenth is wanted.
+      // A pipe, without the whole archive on disk: only a small part is wanted.
       ...[
         '-c',
         'set -o pipefail; deb=$1 inner=$2; shift 2; dpkg-deb --fsys-tarfile "$deb" | tar -xO "$inner" | xz -dc -T0 | tar -x "$@"',
       ],
       ...['bash', deb, inner, '-C', partial, '--strip-components=1', '--wildcards', '--no-same-owner'],
       ...unwanted.map(pattern => `--exclude=${top}/${pattern}`),
-      // A pattern's * matches slashes or not by the last such option before it.
+      // Whether a pattern's * matches slashes depends on the last such option before it.
       '--wildcards-match-slash',
       ...wantedAnywhere.map(pattern => `${top}/${pattern}`),
       '--no-wildcards-match-slash',
@@ -68,7 +68,7 @@ export async function extractSource(deb: string, series: string, tree: string): 
     { timeout: 600_000 },
   )
   throwIfFull(result)
-  // tar ends with a complaint for each pattern that nothing matched: not every kernel has every folder.
+  // tar complains about each pattern without a match: not every kernel has every folder.
   const complaints = result.stderr
     .split('\n')
     .filter(line => line !== '' && !/: Not found in archive$|Exiting with failure status/.test(line))

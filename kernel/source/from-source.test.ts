@@ -19,7 +19,7 @@ import type { IndexedPackage } from '../debian/packages.ts'
 import { sha256 } from '../entry.ts'
 import { kernelFromSource, type SourceOptions } from './from-source.ts'
 
-/** Tells make what kbuild would: what is built where, and in which order, is not of interest here. */
+/** A small stand-in for the kernel's Makefile. */
 const makefile = `
 allnoconfig:
 	cp "$(KCONFIG_ALLCONFIG)" .config
@@ -72,7 +72,7 @@ const archive: Archive = {
   },
 }
 
-/** A real package, with a tree of a few files. */
+/** A real package with a small tree. */
 async function sourcePackage(files: Record<string, string> = {}): Promise<IndexedPackage> {
   const top = path.join(root, 'linux-source-6.12')
   const deb = path.join(root, 'source.deb')
@@ -116,7 +116,7 @@ function run(command: string, ...args: string[]): void {
 }
 
 const builds = () => path.join(root, 'cache/netlink-vmtest/builds')
-/** The tree that is being built in. */
+/** The tree of the current build. */
 const tree = () => path.join(builds(), readdirSync(builds())[0] ?? '', 'linux')
 const build = () => kernelFromSource('minimal-6.12', options)
 const failure = async (made: Promise<unknown>) => {

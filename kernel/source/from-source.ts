@@ -26,16 +26,16 @@ import { compilerVersion, requireBuildTools } from './tools.ts'
 export interface SourceOptions extends ResolvedOptions {
   /** The address of a mirror of Debian's main archive, in place of the machine's own. */
   readonly mirror?: string | undefined
-  /** How the archive is reached; another one in tests. */
+  /** Opens the archive; tests replace it. */
   readonly archive?: () => Promise<Archive>
-  /** What finds out whether this machine can build a kernel; something else in tests. */
+  /** Checks that this machine can build a kernel; tests replace it. */
   readonly checkTools?: (label: string) => Promise<void>
 }
 
-/** Changes when what is made of the same source and options does. */
+/** Changes when the build of the same source and options does. */
 const recipe = '1'
 
-/** What kbuild has the compiler warn of. */
+/** Turns off the warnings that kbuild turns on. */
 const withoutWarnings = [
   ...['all', 'extra', 'error', 'undef', 'unused', 'missing-declarations', 'missing-prototypes'],
   ...[
@@ -48,11 +48,10 @@ const withoutWarnings = [
 ]
 
 /**
- * For the compiler, beside what the kernel wants. It is spared what only helps those who write the kernel (where in nested macros
- * an error is, and warnings: -w alone would find and then not print them, 6 % of all), and optimizations that take long and give
- * little: without them a file takes 0.93 s where it took 1.08 s (gcc 12, mean of three). Those that find out that code is never
- * reached must stay (-ftree-vrp, -fgcse, -fipa-cp): such code calls functions that are not there. Two thirds of what is left is
- * reading headers, so -O1 makes nothing quicker (20 files, best of five: 0.98).
+ * Compiler flags for a quicker build (docs/measurements.md, Building kernels): no tracking of macro
+ * expansions, no warnings (with -w alone they are still computed), and without slow optimizations that gain
+ * little. -ftree-vrp, -fgcse and -fipa-cp must stay: they remove unreachable code, which calls functions that
+ * do not exist.
  */
 const compilerFlags = [
   ...['-w', ...withoutWarnings.map(name => `-Wno-${name}`)],
@@ -68,17 +67,15 @@ const compilerFlags = [
 ].join(' ')
 
 /**
- * Made for size, the compiler puts `rep movsb` where memory is copied, which emulation takes byte by byte: of a cold boot's
- * 3.4 s, 0.4 went into unpacking the image and 0.4 into what is written over it afterwards. The functions copy words.
- * Not in debug kernels, where KASAN has functions of its own.
+ * With -Os gcc copies memory by `rep movsb`, which emulation runs byte by byte; the library functions copy
+ * words (docs/measurements.md, Building kernels). Not in debug kernels, where KASAN has functions of its own.
  */
 const copyFlags: Readonly<Record<Flavour, string>> = { minimal: '-mstringop-strategy=libcall', debug: '' }
 
 /**
- * Make variables beside the flags. Minimal kernels do without objtool, which takes 4 s to build and 3 s to run over all objects, and
- * which no option switches off on x86-64: of what they are configured for, only static calls want it, and where it has listed none
- * they go by their trampolines. Their modules are built without it too. Debug kernels keep it: KASAN's checks were never tried
- * without.
+ * Make variables beside the flags. Minimal kernels and their modules are built without objtool, for which
+ * x86-64 has no option. Only static calls would need it here, and without its list they use their
+ * trampolines. Debug kernels keep it, because KASAN without it is untested.
  */
 const makeVariables: Readonly<Record<Flavour, readonly string[]>> = {
   minimal: ['CONFIG_OBJTOOL='],
@@ -90,15 +87,15 @@ function flagsFor(flavour: Flavour): string {
 }
 
 /**
- * What is booted, below the tree. QEMU enters the ELF file by its PVH note: nothing to compress at the build, nor to
- * decompress at each boot. With KASAN that is no way in: the code there calls memcmp, which looks at a shadow memory
- * that is not mapped yet, and the guest ends in a triple fault (seen with 6.12).
+ * The bootable file below the tree. QEMU enters the ELF file by its PVH note, without compression at the
+ * build and decompression at each boot. Not with KASAN: the PVH entry calls memcmp, which reads shadow memory
+ * that is not mapped yet, and the guest ends in a triple fault (6.12).
  */
 const images: Readonly<Record<Flavour, string>> = { minimal: 'vmlinux', debug: 'arch/x86/boot/bzImage' }
 
 /**
- * A kernel built from the source of a Debian package (with Debian's patches), with the options of the fragments here.
- * Built once for all who want the same: the entry's key is source, options and compiler.
+ * A kernel built from the source of a Debian package (with Debian's patches) with the options of the
+ * fragments here. The cache key is source, options and compiler.
  */
 export async function kernelFromSource(label: string, options: SourceOptions): Promise<Kernel> {
   const wanted = sourceLabel(label)
@@ -116,12 +113,12 @@ export async function kernelFromSource(label: string, options: SourceOptions): P
   )
 }
 
-/** The package with the source, by which its version is remembered: all kernels of a series share it. */
+/** The name under which the source's version is remembered: kernels of a series share it. */
 export function sourceName({ series }: Pick<SourceLabel, 'series'>): string {
   return `linux-source-${series}`
 }
 
-/** What `uname -r` says in a kernel that is built from this version of the source. */
+/** `uname -r` of a kernel that is built from this version of the source. */
 export function releaseOf(upstream: string, { flavour }: Pick<SourceLabel, 'flavour'>): string {
   return `${upstream}-${flavour}`
 }
@@ -161,7 +158,7 @@ async function provide(
     formatOptions(options),
     await compilerVersion(),
   ])
-  // Unlike the entry's draft, this folder outlives an interruption: the next run goes on where it was.
+  // Unlike the entry's draft, this folder survives an interruption: the next run continues in it.
   const work = path.join(cacheRoot(), 'builds', key)
   const kernel = await cachedKernel(label, key, progress, draft =>
     locked(`builds-${key}`, async () => {
@@ -176,7 +173,7 @@ async function provide(
   return kernel
 }
 
-/** The unpacked source below `work`, fetched where it is not there yet. */
+/** The unpacked source below `work`, fetched if it is missing. */
 async function sourceTree(
   work: string,
   { series }: SourceLabel,
@@ -197,7 +194,7 @@ async function sourceTree(
   try {
     await progress.step(`unpack the source of Linux ${version}`, () => extractSource(deb, series, tree))
   } catch (error) {
-    // Half a tree is of no use to the next run, and where there was no space it is in the way.
+    // Half a tree is useless, and takes room on a full disk.
     await rm(work, { recursive: true, force: true })
     throw error
   }
@@ -216,7 +213,7 @@ async function build(
   const name = `Linux ${version} as ${label}`
   await progress.step(`configure ${name}`, () => configure(tree, options, name))
   const targets = [path.basename(images[wanted.flavour]), 'modules', 'modules_prepare']
-  // -pipe: nothing of it is in the objects, so the key has it not. 8.8 s for six files instead of 9.5 to 10.
+  // -pipe makes the build quicker; it does not change the objects, so it is not in the key.
   const args = [`KCFLAGS=${flagsFor(wanted.flavour)} -pipe`, ...makeVariables[wanted.flavour], ...targets]
   await withAllCores(async () => {
     const tally = new Tally(wanted, await objectsThere(tree))
@@ -232,13 +229,13 @@ async function build(
   })
 }
 
-/** How many objects an interrupted build has left: kbuild writes a command file after each that is whole. */
+/** How many objects an interrupted build has left: kbuild writes a .cmd file after each complete one. */
 async function objectsThere(tree: string): Promise<number> {
   const files = await readdir(tree, { recursive: true })
   return files.filter(name => name.endsWith('.o.cmd')).length
 }
 
-/** Puts what is to be kept into the cache entry. */
+/** Copies the parts to keep into the cache entry. */
 async function collect(
   tree: string,
   draft: string,

@@ -5,8 +5,7 @@ import { filesBelow } from '../files.ts'
 import { filesForModules } from '../for-modules.ts'
 
 /**
- * Copies what is needed of a built tree once the kernel is there: its configuration, System.map, and the part with
- * which modules are built.
+ * Copies the needed parts of a built tree: configuration, System.map, and the files for building modules.
  * @param tree a kernel built in its own source folder
  * @param folder the pruned tree becomes `build` in it
  */
@@ -16,7 +15,7 @@ export async function keepForModules(tree: string, folder: string): Promise<void
     await mkdir(path.join(folder, parent), { recursive: true })
   for (const [place, { file }] of files) await copyFile(file, path.join(folder, place))
   for (const [place, target] of links) await symlink(target, path.join(folder, place))
-  // What kbuild strips from a kernel's programs, it leaves in its own: half of their size.
+  // kbuild does not strip its own programs, of which debug information is a large part.
   await runToolOrFail(
     'bash',
     [

@@ -1,11 +1,14 @@
-/** What a kernel from source is configured for. */
+/** The configuration of a kernel from source. */
 export type Flavour = 'minimal' | 'debug'
 
 /** A kernel that is built from the source of a Debian package. */
 export interface SourceLabel {
   readonly flavour: Flavour
   readonly series: string
-  /** Groups of suites with its `linux-source-SERIES`; the first that has it wins, within a group the newest. */
+  /**
+   * Groups of suites with its `linux-source-SERIES`: the first group that has it wins, and within a group the
+   * newest version.
+   */
   readonly groups: readonly (readonly string[])[]
 }
 
@@ -19,15 +22,15 @@ const suites: Readonly<Record<string, readonly (readonly string[])[]>> = {
   '7.3': [['trixie-backports', 'sid']],
 }
 
-/** The labels that are known to build and to run the suites, oldest first. */
+/** The labels known to build and to run the suites, oldest first. */
 export const sourceLabels: readonly string[] = [
   ...Object.keys(suites).map(series => `minimal-${series}`),
   ...['debug-6.12', 'debug-7.3'],
 ]
 
 /**
- * What a label says. Series that the table does not name are looked for where Debian puts new kernels.
- * @returns undefined for what is no label of this kind
+ * Parses a label. Series that the table does not name are searched where Debian puts new kernels.
+ * @returns undefined for other labels
  */
 export function sourceLabel(label: string): SourceLabel | undefined {
   const [, flavour, series = '', major, minor] = /^(minimal|debug)-((\d+)\.(\d+))$/.exec(label) ?? []

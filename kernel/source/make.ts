@@ -3,7 +3,7 @@ import { MachineryError } from '../../harness/base/errors.ts'
 import { runTool, type ToolResult } from '../../harness/base/process.ts'
 import { throwIfFull } from '../debian/archive.ts'
 
-/** Longer than any build takes: a debug kernel on one busy core needs half an hour. */
+/** Milliseconds: longer than a debug kernel's build on one busy core. */
 const limit = 7_200_000
 
 /** Runs make in a kernel tree; a failure is a result. */
@@ -14,14 +14,14 @@ export async function make(
 ): Promise<ToolResult> {
   const result = await runTool(
     'make',
-    // One target's messages together, though several are made at a time.
+    // Keeps each target's messages together in a parallel build.
     ['--no-print-directory', '--output-sync=target', `-j${availableParallelism()}`, '-C', tree, ...args],
     {
       timeout: limit,
       env: {
-        // Whatever make or kbuild we were started from must not reach into this one.
+        // Shields the build from an outer make or kbuild.
         ...{ MAKEFLAGS: '', MFLAGS: '', KBUILD_OUTPUT: '', KBUILD_EXTMOD: '', ARCH: 'x86' },
-        // The same source gives the same kernel, whoever builds it and when.
+        // The same source gives the same kernel, on any machine at any time.
         ...{ KBUILD_BUILD_USER: 'netlink-vmtest', KBUILD_BUILD_HOST: 'localhost' },
         ...{ KBUILD_BUILD_TIMESTAMP: '1970-01-01', KBUILD_BUILD_VERSION: '1', SOURCE_DATE_EPOCH: '0' },
       },
@@ -32,7 +32,7 @@ export async function make(
   return result
 }
 
-/** As {@link make}, for what must succeed. @param what is made, for people */
+/** As {@link make}, and fails if make does. @param what the name of the result, for messages */
 export async function makeOrFail(
   tree: string,
   args: readonly string[],
@@ -46,7 +46,7 @@ export async function makeOrFail(
     })
 }
 
-/** What make, the compiler and the linker had to say, without the lines that only tell what is being made. */
+/** The messages of make, compiler and linker, without progress lines. */
 export function complaints(output: string): string[] {
   return output
     .split('\n')

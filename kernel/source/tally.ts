@@ -1,6 +1,9 @@
 import type { SourceLabel } from './labels.ts'
 
-/** Objects and seconds of processor time of a build, as measured; for series that are not here the newest counts. */
+/**
+ * Measured numbers of objects and seconds of processor time of a build; the newest series stands for unlisted
+ * ones.
+ */
 const measured: Readonly<
   Record<SourceLabel['flavour'], Readonly<Record<string, { objects: number; seconds: number }>>>
 > = {
@@ -8,7 +11,7 @@ const measured: Readonly<
   debug: { '6.12': { objects: 950, seconds: 500 } },
 }
 
-/** How far a build is, by the lines that make prints. */
+/** The progress of a build, by make's output. */
 export class Tally {
   readonly #total: number
   readonly #seconds: number
@@ -16,7 +19,7 @@ export class Tally {
   readonly #started = performance.now()
   #done: number
 
-  /** @param there objects that an interrupted build has left */
+  /** @param there the number of objects that an interrupted build has left */
   constructor({ flavour, series }: Pick<SourceLabel, 'flavour' | 'series'>, there: number) {
     const table = measured[flavour]
     const { objects, seconds } = table[series] ??
@@ -27,7 +30,7 @@ export class Tally {
     this.#done = this.#first
   }
 
-  /** What the whole build is expected to take on so many idle cores: `3 min`. */
+  /** The expected time of the whole build on so many idle cores: `3 min`. */
   estimate(cores: number): string {
     const left = (this.#seconds * (this.#total - this.#first)) / this.#total / cores
     return duration(Math.max(left, 10))
@@ -35,7 +38,7 @@ export class Tally {
 
   /**
    * Counts a line of make's output.
-   * @returns where the build is, when the line has changed that: `412 of 780 files, about 60 s left`
+   * @returns the progress, if the line has changed it: `412 of 780 files, about 60 s left`
    */
   line(line: string, now = performance.now()): string | undefined {
     if (/^ {2}(LD|KSYMS|MODPOST) +(\.tmp_)?vmlinux|^ {2}MODPOST/.test(line)) return 'linking'
@@ -44,13 +47,13 @@ export class Tally {
     const elapsed = (now - this.#started) / 1000
     const own = this.#done - this.#first
     const left = Math.max(this.#total - this.#done, 0)
-    // The first few files say little about how fast this machine is now.
+    // The first few files say little about this machine's speed.
     const guess = own < 20 ? '' : `, about ${duration((elapsed / own) * left + 5)} left`
     return `${Math.min(this.#done, this.#total)} of ${this.#total} files${guess}`
   }
 }
 
-/** `40 s`, or `3 min` from two minutes on. */
+/** `40 s`; from two minutes on `3 min`. */
 function duration(seconds: number): string {
   return seconds < 120 ? `${Math.ceil(seconds / 10) * 10} s` : `${Math.round(seconds / 60)} min`
 }

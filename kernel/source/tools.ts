@@ -2,7 +2,7 @@ import { MachineryError } from '../../harness/base/errors.ts'
 import { runTool } from '../../harness/base/process.ts'
 import { packageOf } from '../../harness/base/tools.ts'
 
-/** What building a kernel takes beside what building modules does, and Debian's packages that have it. */
+/** The tools for building a kernel, and the Debian packages that have them. */
 const tools: readonly {
   readonly name: string
   readonly debian: string
@@ -13,7 +13,7 @@ const tools: readonly {
     debian: packageOf(name) ?? name,
     check: [name, '--version'],
   })),
-  // objtool reads object files with it.
+  // libelf, for objtool.
   {
     name: "libelf's headers",
     debian: 'libelf-dev',
@@ -26,12 +26,12 @@ const tools: readonly {
   },
 ]
 
-/** What of it this machine lacks. */
+/** The tools that this machine lacks. */
 export async function missingBuildTools(): Promise<{ name: string; debian: string }[]> {
   const checked = await Promise.all(
     tools.map(async tool => {
       const [command = '', ...args] = tool.check
-      // sh, because of a tool that is not there we want to say more than that
+      // through sh, so that a missing tool is reported below with all others
       const { exitCode } = await runTool('sh', ['-c', 'exec "$@" >/dev/null 2>&1', 'sh', command, ...args], {
         timeout: 30_000,
       }).catch(() => ({ exitCode: 127 }))
@@ -51,7 +51,7 @@ export async function requireBuildTools(label: string): Promise<void> {
   )
 }
 
-/** The compiler, as it names itself: a kernel of another one is another kernel. */
+/** The compiler's own name and version: part of the key of a kernel. */
 export async function compilerVersion(): Promise<string> {
   const { stdout } = await runTool('gcc', ['--version'], { timeout: 20_000 })
   return stdout.split('\n')[0] ?? ''

@@ -1,19 +1,19 @@
 import { type Option, unmet } from '../options.ts'
 
 /**
- * What a kernel must have to become a guest, whoever configured it. (What suites use beside, such as namespaces, is theirs
- * to need.) kernel/source/minimal.config sets all of it.
+ * The options that every guest's kernel must have; suites may need others, such as namespaces.
+ * kernel/source/minimal.config sets all of them.
  */
 const builtIn = [
-  // The modules under test come and go.
+  // Modules under test are loaded and unloaded.
   ...['MODULES', 'MODULE_UNLOAD'],
-  // init and agent are in an initramfs, and begin as a script.
+  // init is a script in an initramfs.
   ...['BLK_DEV_INITRD', 'BINFMT_ELF', 'BINFMT_SCRIPT'],
   ...['DEVTMPFS', 'TMPFS', 'SHMEM', 'PROC_FS', 'SYSFS'],
-  // What a kernel says when it dies.
+  // A dying kernel's console output.
   ...['PRINTK', 'TTY', 'SERIAL_8250', 'SERIAL_8250_CONSOLE'],
   ...['NET', 'PCI'],
-  // Node and its C library.
+  // For Node and its C library.
   ...['MULTIUSER', 'POSIX_TIMERS', 'FUTEX', 'EPOLL', 'SIGNALFD', 'TIMERFD', 'EVENTFD', 'FILE_LOCKING'],
   ...['ADVISE_SYSCALLS', 'MEMBARRIER'],
 ]
@@ -21,16 +21,16 @@ const builtIn = [
 /** The ports to the host: built in, or modules that init loads. */
 const builtInOrModule = ['VIRTIO_PCI', 'VIRTIO_CONSOLE']
 
-/** What keeps modules out that are not the kernel's own. */
+/** Options that keep out-of-tree modules from loading. */
 const off = ['MODULE_SIG_FORCE', 'TRIM_UNUSED_KSYMS']
 
-/** Every option that a guest's kernel must have, or must not have, as it is best set. */
+/** Every option that a guest's kernel must or must not have, with its best value. */
 export const neededOptions: readonly Option[] = [
   ...[...builtIn, ...builtInOrModule].map(name => ({ name: `CONFIG_${name}`, value: 'y' })),
   ...off.map(name => ({ name: `CONFIG_${name}`, value: 'n' })),
 ]
 
-/** The options that a configuration does not have as they are needed. @param config the text of a .config */
+/** The needed options that a configuration lacks. @param config the text of a .config */
 export function lackingOptions(config: string): Option[] {
   const modular = new Set(builtInOrModule.map(name => `CONFIG_${name}`))
   return unmet(neededOptions, config)

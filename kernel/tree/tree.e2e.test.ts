@@ -17,7 +17,7 @@ import { buildModules } from '../build/build-modules.ts'
 import type { Kernel } from '../kernel.ts'
 import { hostLabel, provideKernel } from '../provide.ts'
 
-/** The prebuilt kernel with its headers, arranged as `make O=` leaves them: a build of it without its 20 minutes. */
+/** Arranges a prebuilt kernel and its headers as `make O=` would leave them, without the long build. */
 function arrange(kernel: Kernel, root: string): string {
   const { source, output } = kernel.build
   const usr = path.dirname(path.dirname(source))
@@ -28,7 +28,7 @@ function arrange(kernel: Kernel, root: string): string {
   symlinkSync(path.relative(tree, sources), path.join(tree, 'source'))
   mkdirSync(path.join(tree, 'arch/x86/boot'), { recursive: true })
   cpSync(kernel.image, path.join(tree, 'arch/x86/boot/bzImage'))
-  // Debian's packages have another release and configuration here than the kernel says.
+  // Debian's packages have another release and configuration here than the kernel reports.
   writeFileSync(path.join(tree, 'include/config/kernel.release'), `${kernel.release}\n`)
   writeFileSync(
     path.join(tree, '.config'),
@@ -37,7 +37,7 @@ function arrange(kernel: Kernel, root: string): string {
   return tree
 }
 
-/** Every file, with its size and when it was written. */
+/** Every file with its size and time of change. */
 const state = (folder: string) =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .sort()
@@ -54,7 +54,7 @@ test('modules build against a tree, in which nothing is written', async () => {
     for (const folder of [root, cache]) rmSync(folder, { recursive: true, force: true })
   })
   const tree = arrange(await provideKernel(hostLabel(), { progress: silentProgress }), root)
-  // What is made of a tree that will be gone is of no use to anybody.
+  // A cache of its own, because the tree is temporary.
   vi.stubEnv('XDG_CACHE_HOME', cache)
   const before = state(root)
   const kernel = await provideKernel(`tree:${tree}`, { progress: silentProgress })

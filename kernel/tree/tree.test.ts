@@ -49,7 +49,9 @@ const options = (...changes: string[]) =>
     '',
   ].join('\n')
 
-/** As far as anybody reads it: a boot sector with a setup header, and the version that it points to. */
+/**
+ * The parts of a bzImage that are read: a boot sector with a setup header, and the version that it points to.
+ */
 function bzImage(release: string): Buffer {
   const image = Buffer.alloc(4096)
   image.write('HdrS', 0x202)
@@ -66,7 +68,7 @@ function source(folder = tree): void {
   write('drivers/net/dummy.c', '\n', folder)
 }
 
-/** What a build leaves, in the source or beside it. */
+/** Writes the results of a build, in the source or apart from it. */
 function built(config = options()): void {
   write('.config', config)
   write('include/config/auto.conf', config)
@@ -137,7 +139,7 @@ test.each([
     built(options('CONFIG_DUMMY=m'))
     write('modules.order', order)
     await expect(provide()).rejects.toThrow(/has no drivers\/net\/dummy\.ko: .* run make modules/)
-    // Any ELF file will do for strip.
+    // strip accepts any ELF file.
     mkdirSync(path.join(tree, 'kernel'))
     for (const name of ['drivers/net/dummy.ko', 'kernel/k.ko'])
       copyFileSync('/bin/true', path.join(tree, name))

@@ -12,10 +12,10 @@ import { formatOptions } from '../options.ts'
 import { releaseOfImage } from './bz-image.ts'
 import { lackingOptions } from './needed.ts'
 
-/** Changes when what is taken of the same tree does. */
+/** Changes when the files taken from the same tree do. */
 const layout = '1'
 
-/** Where things are in a tree for x86-64. */
+/** Paths in a tree for x86-64. */
 const places = {
   image: 'arch/x86/boot/bzImage',
   release: 'include/config/kernel.release',
@@ -23,9 +23,9 @@ const places = {
   config: '.config',
 } as const
 
-/** A tree that a kernel was built in. */
+/** A kernel tree. */
 interface Tree {
-  /** As the user wrote it, for messages. */
+  /** As written by the user, for messages. */
   readonly name: string
   /** Where the kernel was built. */
   readonly output: string
@@ -35,11 +35,11 @@ interface Tree {
 }
 
 /**
- * A kernel that the user has built, in its source tree or with `make O=DIR`. The image and the in-tree modules are copied
- * into the cache, so that a build under way does no harm to a run; modules are built against the tree itself, which is
- * only read.
- * @param dir the folder that was built in
- * @throws UsageError that says what the tree lacks and how it gets it
+ * A kernel that the user has built, in its source tree or with `make O=DIR`. Image and in-tree modules are
+ * copied into the cache, so that a new build does not disturb a run. Modules are built against the tree
+ * itself, which is only read.
+ * @param dir the build's folder
+ * @throws UsageError that says what the tree lacks and how to add it
  */
 export async function treeKernel(label: string, dir: string, progress: Progress): Promise<Kernel> {
   const tree = await openTree(dir)
@@ -79,7 +79,7 @@ export async function treeKernel(label: string, dir: string, progress: Progress)
   )
 }
 
-/** Finds out what kind of tree it is. */
+/** Finds the tree's source and output folders. */
 async function openTree(dir: string): Promise<Tree> {
   const status = await stat(dir).catch(() => undefined)
   if (!status) throw new UsageError(`there is no folder ${dir}`)
@@ -99,7 +99,7 @@ async function openTree(dir: string): Promise<Tree> {
         : `${dir} is no kernel tree: it has no .config`,
     )
   if (isSource(output)) return { name: dir, output, source: output, config }
-  // `make O=DIR` leaves a link to the source.
+  // `make O=DIR` makes a link to the source.
   const source = await realpath(path.join(output, 'source')).catch(() => undefined)
   if (source === undefined || !isSource(source))
     throw new UsageError(
@@ -133,7 +133,7 @@ function checkConfig({ name, config, output, source }: Tree): void {
   )
 }
 
-/** Whether all is there that was to be built, of one and the same configuration. @returns the release */
+/** Checks that the build is complete and of one configuration. @returns the release */
 async function checkBuilt({ name, output, source, config }: Tree): Promise<string> {
   const wanted: readonly [place: string, command: string][] = [
     [places.image, 'make bzImage'],
@@ -167,7 +167,7 @@ async function checkBuilt({ name, output, source, config }: Tree): Promise<strin
   return release
 }
 
-/** Options that are y or m: how other values are written differs between the two files. */
+/** The options with y or m: other values are written differently in the two files. */
 function switches(config: string): Set<string> {
   return new Set(config.match(/^CONFIG_\w+=[ym]$/gm))
 }
@@ -176,13 +176,13 @@ function difference(a: ReadonlySet<string>, b: ReadonlySet<string>): string | un
   return [...a].find(it => !b.has(it)) ?? [...b].find(it => !a.has(it))
 }
 
-/** Modules are built with the tree's own compiler, or one that is as new: an older one does not know its options. */
+/** Checks for the tree's own compiler or a newer one: an older one does not know all of its options. */
 async function checkCompiler({ name, config }: Tree): Promise<void> {
   const made = Number(/^CONFIG_GCC_VERSION=(\d+)$/m.exec(config)?.[1] ?? 0)
   const major = Math.floor(made / 10_000)
   const versions = await Promise.all(
     [`gcc-${major}`, 'gcc'].map(command =>
-      // sh, because it is no failure that one is not there
+      // through sh, because a missing compiler is no failure
       runTool('sh', ['-c', 'command -v "$1" >/dev/null && "$1" -dumpversion || :', 'sh', command], {
         timeout: 20_000,
       }),
@@ -196,23 +196,23 @@ async function checkCompiler({ name, config }: Tree): Promise<void> {
 }
 
 interface BuiltModule {
-  /** Its path below the tree, as `drivers/net/dummy.ko`. */
+  /** Its path below the tree: `drivers/net/dummy.ko`. */
   readonly name: string
   /** Changes when the file does. */
   readonly stamp: string
 }
 
-/** The in-tree modules, as the build has listed them. */
+/** The in-tree modules, by the build's own list. */
 async function builtModules({ name, output }: Tree): Promise<BuiltModule[]> {
   const list = await readFile(path.join(output, 'modules.order'), 'utf8').catch(() => '')
   const names = list
     .split('\n')
     .filter(Boolean)
-    // kernel/drivers/net/dummy.ko up to 6.1, drivers/net/dummy.o since
+    // kernel/drivers/net/dummy.ko up to 6.1, drivers/net/dummy.o later
     .map(line => line.replace(/^kernel\/(?=.*\.ko$)/, '').replace(/\.o$/, '.ko'))
   return await Promise.all(
     [...new Set(names)].sort().map(async module => {
-      // The folder "kernel" of a tree has modules of its own.
+      // A tree's folder "kernel" has modules too.
       const place = [module, `kernel/${module}`].find(it => existsSync(path.join(output, it)))
       if (place === undefined)
         throw new UsageError(
@@ -224,10 +224,10 @@ async function builtModules({ name, output }: Tree): Promise<BuiltModule[]> {
   )
 }
 
-/** How many files one call of strip is given. */
+/** How many files one call of strip gets. */
 const batch = 200
 
-/** Copies the modules as `make modules_install INSTALL_MOD_STRIP=1` would: debug information is ten times the code. */
+/** Copies the modules without debug information, as `make modules_install INSTALL_MOD_STRIP=1` would. */
 async function takeModules(
   { output }: Tree,
   modules: readonly BuiltModule[],
