@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Installs what is missing (system packages, npm dependencies), then runs the command line in harness/cli.ts
 # with the pinned Node. Prints nothing if nothing is missing; `--setup-only` stops after set-up. Exit status
 # 3: the machine could not be set up (the others: see README.md).

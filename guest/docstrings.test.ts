@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** All exports of the two libraries have docstrings, which authors of tests see in their editors. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The documents' listings as printed are known-bad modules: the suites must fail them for the known reasons.
  */

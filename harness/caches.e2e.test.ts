@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What a guest has, and what its tests say, depends on its own run alone, not on earlier contents of the
  * cache.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The command line as its users run it: real kernels, real guests, from the outside. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

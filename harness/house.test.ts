@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The linter keeps the order of the rooms (docs/architecture.md): it refuses a wrong import in a copy. */
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** An entry of an initramfs; all are owned by root. */
 export type CpioEntry =
   | { readonly type: 'file'; readonly path: string; readonly mode: number; readonly content: Uint8Array }

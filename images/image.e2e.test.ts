@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A project's additions to its guests: in-tree modules and programs of this machine. */
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

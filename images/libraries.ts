@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { closeSync, openSync, readSync } from 'node:fs'
 import { MachineryError } from '../harness/base/errors.ts'
 import { runTool } from '../harness/base/process.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The section .modinfo of a module's ELF file: `name=value` strings, each with a final NUL (MODULE_INFO of
  * include/linux/moduleparam.h).

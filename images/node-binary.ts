@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import path from 'node:path'
 import { ownFolder } from '../harness/base/own-folder.ts'
 

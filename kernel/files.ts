@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { readdir, readlink, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { isErrno } from '../harness/base/errors.ts'

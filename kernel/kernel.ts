@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A kernel on this machine, ready to boot and to build modules for. */
 export interface Kernel {
   /** The requested label: `debian-6.1`. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The least that guests of a kernel need, whatever the settings say. */
 export interface Needs {
   /** MiB of memory. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** An option of a fragment: `CONFIG_SMP=y`, or `# CONFIG_SMP is not set`, which is the value `n`. */
 export interface Option {
   /** With its `CONFIG_`. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'

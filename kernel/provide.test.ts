@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import { UsageError } from '../harness/base/errors.ts'
 import { silentProgress } from '../harness/base/progress.ts'

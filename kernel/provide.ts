@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { readFileSync } from 'node:fs'
 import { UsageError } from '../harness/base/errors.ts'
 import type { Progress } from '../harness/base/progress.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The guest's agent, the first of our processes in the guest. It starts the test worker, writes files and
  * runs programs for the host, and answers pings from an event loop that no test can block.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { Console } from 'node:console'
 import { relative } from 'node:path'
 import type { ConsoleOutput } from './protocol.ts'

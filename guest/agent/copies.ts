@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import fs from 'node:fs'
 import path from 'node:path'
 import type { CopiedEntry } from './protocol.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import fs from 'node:fs'
 import { inspect } from 'node:util'
 import koffi from 'koffi'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { encodeFrame, encodePlainFrame, FrameDecoder } from './frames.ts'

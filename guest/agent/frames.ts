@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import v8 from 'node:v8'
 
 /** No message comes near this; a longer one means that the byte stream is out of step. */

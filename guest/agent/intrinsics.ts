@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Built-ins that the test worker needs, as they were before any test ran. A test may replace them while it
  * runs; they are restored after it.

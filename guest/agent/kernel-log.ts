@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import fs from 'node:fs'
 import { constants } from 'node:os'
 import koffi from 'koffi'

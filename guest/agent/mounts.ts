@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import koffi from 'koffi'
 
 const libc = koffi.load('libc.so.6')

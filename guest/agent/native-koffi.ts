@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * koffi for our own code in guests: its prebuilt library without its JavaScript. That looks for the machine's
  * library, which slows the start of each process (docs/measurements.md, Start of programs), and adds

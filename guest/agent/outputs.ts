@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import koffi from 'koffi'

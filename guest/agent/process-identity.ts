@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { getRandomValues, randomUUID } from 'node:crypto'
 import koffi from 'koffi'
 import { xoroshiro128plus } from './xoroshiro128plus.ts'

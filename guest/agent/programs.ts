@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Programs that the agent runs for the host, for `exec` and `shell`. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import fs from 'node:fs'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What the agent finds at the beginning and the end of a file, outside of the test worker, which tests can
  * change.

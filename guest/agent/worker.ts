@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The test worker in the guest: Vitest's worker runtime on a port of its own. It uses internals of Vitest,
  * whose version is therefore pinned: `init` and `runBaseTests` of vitest/worker, the methods of TestRunner,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Blackman and Vigna's generator, as good as V8's own (xorshift128+): numbers from 0 up to 1. It uses globals
  * only, so that its source can be passed to a thread.

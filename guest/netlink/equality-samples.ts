@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Objects of every exported class, for tests of equality. */
 import {
   type ArrayView,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Every way to compare two objects of this library sees each byte in which they differ. */
 import assert from 'node:assert'
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The library stands on its own: it imports nothing of this project outside of this folder, and no package
  * but koffi.

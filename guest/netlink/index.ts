@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Netlink for TypeScript: sockets, messages and attributes, over the C library's own calls.
  *

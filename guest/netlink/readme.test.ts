@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The examples of README.md print what their comments say, and their types are right. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

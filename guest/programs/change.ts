@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Listing 7: sets the variable of the nlexample module, and waits for the acknowledgement. */
 import { attr, Socket } from '../netlink/index.ts'
 import { NETLINK_EXAMPLE, NLE_MYVAR, NLEX_MSG_UPD } from './nlexample.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The custom family's sender, and a listener for its group. */
 import { encodeMessage, type Message, Socket } from '../netlink/index.ts'
 import { NETLINK_CUSTOMFAMILY, NETLINK_MYGROUP } from './nlcustom.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Listing 8: prints changes of the nlexample module's variable. */
 import { findAttribute, Socket } from '../netlink/index.ts'
 import { NETLINK_EXAMPLE, NLE_MYVAR, NLEX_GRP_MYVAR } from './nlexample.ts'

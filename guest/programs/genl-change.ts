@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Listing 17: sets the variable of the genlexample module; `resolve nlex` prints the family's number. */
 import { attr, encodeGenericHeader, NETLINK_GENERIC, Socket } from '../netlink/index.ts'
 import { NLE_MYVAR, NLEX_CMD_UPD, NLEX_FAMILY_VERSION } from './genlexample.ts'

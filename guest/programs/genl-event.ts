@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Listing 18: prints changes of the genlexample module's variable; `resolve nlex` prints the group's number.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The user-space API of the genlexample module: listing 9 of Neira Ayuso's source reference. */
 
 /** The family's name, for nlctrl. */

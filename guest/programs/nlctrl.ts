@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The parts of nlctrl that are used here: include/uapi/linux/genetlink.h. */
 
 /** A family was registered; also the answer to a GETFAMILY. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The user-space API of the nlcustom module, after "Implementing a New Custom Netlink Family Protocol". */
 
 /** The protocol number. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The user-space API of the nlexample module: listing 2 of Neira Ayuso's source reference. */
 
 /** The protocol number ("bus"). */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Arguments, --help, deadline and exit status of the documents' programs. */
 import fs from 'node:fs'
 import path from 'node:path'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The programs' arguments, and their failures without modules, families or messages, which need no guest.
  * What they do with the modules is tested in guests (suites/programs).

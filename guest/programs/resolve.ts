@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Listings 14 to 16: the numbers of a generic netlink family and of its groups. */
 import {
   type Attribute,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The built-ins that the helpers and the client library use, and tests can replace. A replaced one makes
  * answers wrong: with an Array.prototype.push that does nothing every exchange would be a silence.

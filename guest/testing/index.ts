@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Helpers for suites, which run in the guest as root: modules, users, namespaces, the kernel log, and exact
  * comparison of all that came.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { constants, fstatSync, openSync } from 'node:fs'
 import { constants as os } from 'node:os'
 import koffi from 'koffi'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { existsSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
 

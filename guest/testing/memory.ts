@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { closeSync, fstatSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import type { Socket } from '../netlink/index.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Generic netlink: sockets, and the messages of nlctrl about families. */
 import {
   type Attribute,

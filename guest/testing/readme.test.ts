@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The README's example of the helpers is, line for line, in a test that runs in guests. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The kinds of reports (harness/verdict/kinds.ts) that tests may expect. */
 export type SplatKind =
   | 'WARN'

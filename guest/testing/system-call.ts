@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Raw system calls, on the calling thread: glibc's setresuid() and the like change all threads of the
  * process, and glibc has no functions for some of these calls.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The helpers on the host's kernel, with NETLINK_ROUTE in place of a module's protocol. */
 import {
   closeSync,

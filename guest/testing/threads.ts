@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { getRandomValues } from 'node:crypto'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { changeEffectiveCapabilities, setEffectiveGroup, setEffectiveUser } from './system-call.ts'
 
 /** Kept from before any test. */

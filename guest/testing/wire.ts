@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Datagrams as values that tests compare and people read, and the answers that the kernel itself composes.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The exit statuses of the command line, which scripts depend on (design: "The command line").
  * - 0: everything passed

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { createHash } from 'node:crypto'
 import { constants, existsSync } from 'node:fs'
 import { cp, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'

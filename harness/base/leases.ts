@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Which process uses which cache entries: a file for each process, named after it, with a line for each
  * entry. What a living process uses is not removed; the file of a dead one is ignored.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * All messages for people: how they read, and that a test has seen each. As users see them: fixtures/cli.ts.
  */

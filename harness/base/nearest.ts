@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The known name that a mistyped one most likely means; undefined if none is near. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const ranked = known

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import path from 'node:path'
 
 /** The folder of this project's own files: sources, example modules, node_modules. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { constants } from 'node:os'
 import { execa } from 'execa'
 import { ExitStatus, isErrno, MachineryError, messageOf } from './errors.ts'

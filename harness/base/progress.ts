@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import ora, { type Ora } from 'ora'
 
 /**

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { cacheRoot } from './cache.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The longest timer in milliseconds: Node fires a longer one at once. */
 export const longestTimer = 2 ** 31 - 1
 

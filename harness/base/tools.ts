@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { accessSync, constants, statSync } from 'node:fs'
 import path from 'node:path'
 import { MachineryError } from './errors.ts'

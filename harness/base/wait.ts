@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { MachineryError } from './errors.ts'
 
 /**

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * `npm run bench [-- --json FILE] [--runs N] [--only NAME,...]`: the time of a boot, a restore and a test
  * file, each beside a bare QEMU that does the same. Medians of 20 unless --runs says otherwise; NAME is a key

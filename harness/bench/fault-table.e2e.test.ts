@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import { hostLabel } from '../../kernel/provide.ts'
 import { rows, runFaults } from './fault-table.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What each kind of fault is reported as; harness/fixtures/verdicts makes them happen.
  * `npm run faults [-- KERNEL [DEBUG-KERNEL]] [--write FILE]` writes docs/faults.md; fault-table.e2e.test.ts

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { cpus, loadavg } from 'node:os'
 import { median } from '../report/summary.ts'
 

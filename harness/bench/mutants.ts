@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * `npm run mutants [-- [--kernel LABEL] [NAME...]]`: applies each patch of README.md's table by itself, runs
  * the suites of the module that it breaks, and says whether a test found it. Exit status 1 if one was missed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * `npm run soak [-- --runs N] [--kernel LABEL,...] [--shared] [--write FILE] [FILTER...]`: runs the suites N
  * times (default 20), with --shared as by --no-isolate. The modules are correct, so every failure is a false

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import path from 'node:path'
 import { packKernel } from '../../kernel/pack/write.ts'
 import { consoleProgress } from '../base/progress.ts'

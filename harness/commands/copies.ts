@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { constants, existsSync, lstatSync, readdirSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import path from 'node:path'

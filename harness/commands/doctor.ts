@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

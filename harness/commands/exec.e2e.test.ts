@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `exec` and `shell` as their users run them. */
 import { execFileSync } from 'node:child_process'
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { fstatSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Pruning beside current runs, in a cache of its own. */
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

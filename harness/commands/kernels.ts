@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { knownKernels } from '../../kernel/cached.ts'
 import { inColumns } from '../base/columns.ts'
 import { bytes, diskUsage, prune, type StockedEntry, stock } from '../base/stock.ts'

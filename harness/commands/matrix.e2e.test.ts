@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Several kernels in one run, as users see it. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Modules with dependencies, under test and in-tree, loaded by --module, loadModule, modprobe and the kernel
  * itself.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Vitest's options in guests: test files on which each has a visible effect. */
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import path from 'node:path'
 import { ReportersMap } from 'vitest/node'
 import { UsageError } from '../base/errors.ts'

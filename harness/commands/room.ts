@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { guestPaths } from '../../guest/agent/protocol.ts'
 import { UsageError } from '../base/errors.ts'
 import { bytes } from '../base/stock.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import path from 'node:path'
 import { configDefaults } from 'vitest/config'
 import type { Reporter, Vitest } from 'vitest/node'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { constants } from 'node:os'
 import { expect, test } from 'vitest'
 import { statusOf } from './session.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { constants } from 'node:os'
 import path from 'node:path'
 import type { ReadStream, WriteStream } from 'node:tty'

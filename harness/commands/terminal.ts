@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { readFileSync } from 'node:fs'
 
 /** Milliseconds between two checks in the background: a shell's `fg` sends no signal to a running job. */

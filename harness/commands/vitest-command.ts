@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { existsSync, statSync } from 'node:fs'
 import path from 'node:path'
 import * as v from 'valibot'

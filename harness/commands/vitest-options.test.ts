@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import { createCLI } from 'vitest/node'
 import { UsageError } from '../base/errors.ts'

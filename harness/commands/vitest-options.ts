@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import * as v from 'valibot'
 import { longestTimer } from '../base/timers.ts'
 

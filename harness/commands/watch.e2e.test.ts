@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Watch mode from the outside: files are saved, and the report shows the result. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import { evidenceOf } from './evidence.ts'
 import { KernelLog } from './kernel-log.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { lastLines } from '../base/process.ts'
 import type { KernelLog } from './kernel-log.ts'
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { PassThrough } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { Duplex } from 'node:stream'
 import { endOfOutput } from '../../guest/agent/protocol.ts'
 

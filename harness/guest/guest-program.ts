@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { EventEmitter } from 'node:events'
 import type { WindowSize } from '../../guest/agent/pipes.ts'
 import type { FromProgram, StartRequest } from '../../guest/agent/protocol.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { randomBytes, randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'

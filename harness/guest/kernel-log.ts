@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { EventEmitter } from 'node:events'
 
 /** A record of the kernel log (Documentation/ABI/testing/dev-kmsg). */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { Loss } from './loss.ts'
 
 /** Statistics of one kernel's guests, for its line in the report. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { ownFolder } from '../base/own-folder.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { guestPaths } from '../../guest/agent/protocol.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import path from 'node:path'
 import type { RunnerTask, RunnerTestFile } from 'vitest'
 import { generateFileHash } from 'vitest/node'

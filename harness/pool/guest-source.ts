@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { Decoder } from '../verdict/decode.ts'

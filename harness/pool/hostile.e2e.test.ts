@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Files that break what the harness itself runs on: each passes or fails under its own name, alone and with
  * others.

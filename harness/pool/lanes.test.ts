@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Lanes, type Turn } from './lanes.ts'

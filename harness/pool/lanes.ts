@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A file's turn to run in a guest. */
 export interface Turn {
   /** The number of its lane, from 1 on: VITEST_POOL_ID in the test. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What was printed before the test worker, a program or the guest ends, and how that end is reported. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The parts of Vitest's own messages that the pool reads (vitest 5.1.1: WorkerRequest, WorkerResponse, and
  * birpc's requests "q" and answers "s"). Vitest does not export these types, so its version is pinned.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { ConsoleOutput } from '../../guest/agent/protocol.ts'
 
 /** A test's console output as Vitest takes it (UserConsoleLog of vitest 5.1.1). */

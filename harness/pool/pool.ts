@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { PoolRunnerInitializer } from 'vitest/node'
 import type { GuestSource } from './guest-source.ts'
 import type { Lanes } from './lanes.ts'

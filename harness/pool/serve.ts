@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { EventEmitter } from 'node:events'
 import { isWorkerResponse, type WorkerRequest, type WorkerResponse } from './messages.ts'
 import type { PoolWorkerInGuest } from './pool-worker.ts'

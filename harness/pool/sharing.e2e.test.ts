@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Files that share guests (--no-isolate), as users run them: which files share, and what they see. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'

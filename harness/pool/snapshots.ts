@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { WorkerCall } from '../../guest/agent/protocol.ts'

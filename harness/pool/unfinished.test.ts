@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { RunnerTask, RunnerTestFile } from 'vitest'
 import { expect, test } from 'vitest'
 import { reportUnfinished, type SeenSoFar } from './unfinished.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { RunnerTask, RunnerTestFile } from 'vitest'
 import type { TestOutcome } from '../../guest/agent/protocol.ts'
 import type { TaskEventPack, TaskPack } from './messages.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { longestTimer } from '../base/timers.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { KernelLogRecord } from '../guest/kernel-log.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { EventEmitter } from 'node:events'
 import type { WorkerResponse } from './messages.ts'
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { PoolOptions, PoolWorker } from 'vitest/node'
 import type { GuestSource } from './guest-source.ts'
 import type { Lanes, Turn } from './lanes.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { createHash } from 'node:crypto'
 import type { RunnerTask, RunnerTestCase, RunnerTestFile } from 'vitest'
 import type { PoolOptions, PoolWorker } from 'vitest/node'

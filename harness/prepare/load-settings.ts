@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { existsSync, readFileSync } from 'node:fs'
 import { type ResolveHookSync, registerHooks } from 'node:module'
 import path from 'node:path'

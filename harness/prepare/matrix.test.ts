@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import { UsageError } from '../base/errors.ts'
 import { silentProgress } from '../base/progress.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { availableParallelism } from 'node:os'
 import { bundleGuestPackage } from '../../images/guest-runtime.ts'
 import { hostLabel } from '../../kernel/provide.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { globSync } from 'node:fs'
 import path from 'node:path'
 import { configDefaults, type TestProjectInlineConfiguration } from 'vitest/config'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import * as v from 'valibot'
 import { UsageError } from '../base/errors.ts'
 import { nearest } from '../base/nearest.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import { UsageError } from '../base/errors.ts'
 import { checkWorkerArguments, onCommandLine } from './worker-arguments.ts'

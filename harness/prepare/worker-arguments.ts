@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { nodeBinary } from '../../images/node-binary.ts'
 import { UsageError } from '../base/errors.ts'
 import { runTool } from '../base/process.ts'

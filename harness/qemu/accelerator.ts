@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { accessSync, constants, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
 import path from 'node:path'

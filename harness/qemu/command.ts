@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { requireLength } from './parameters.ts'
 
 /** How QEMU runs the guest's code: on the processor (KVM), or by software emulation (TCG). */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import * as v from 'valibot'

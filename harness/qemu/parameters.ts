@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { UsageError } from '../base/errors.ts'
 
 /** A parameter's text for the kernel, or why it cannot be one. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { describe, expect, test } from 'vitest'
 import { ExitStatus } from '../base/errors.ts'
 import { markdownTable, matrixTable, textTable } from './matrix-table.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { inColumns } from '../base/columns.ts'
 import { seconds } from '../base/progress.ts'
 import type { Counts, KernelSummary, SuiteSummary } from './summary.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import type { TestModule, Vitest } from 'vitest/node'
 import { ExitStatus } from '../base/errors.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { TestCase, TestModule, Vitest } from 'vitest/node'
 import { ExitStatus } from '../base/errors.ts'
 import { seconds } from '../base/progress.ts'

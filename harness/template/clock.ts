@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { rm } from 'node:fs/promises'
 import type { Progress } from '../base/progress.ts'
 import { Guest, type GuestSpec } from '../guest/guest.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Real faults around templates, as users of the command line meet them. */
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import type { GuestSpec } from '../guest/guest.ts'
 import { type Delivered, templateKey } from './template.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The test file that a template's worker runs before it is saved, so that restored guests have Vitest's code
  * compiled and paged in. It does what test files usually do; its results are dropped. It runs in the guest;

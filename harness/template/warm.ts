@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { startVitest } from 'vitest/node'
 import { MachineryError } from '../base/errors.ts'
 import type { Guest, WorkerSettings } from '../guest/guest.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import { KernelLog } from '../guest/kernel-log.ts'
 import { BrokenKernel, bootSplats } from './boot.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { randomUUID } from 'node:crypto'
 import { ExitStatus, HarnessError, MachineryError } from '../base/errors.ts'
 import type { Guest } from '../guest/guest.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { existsSync } from 'node:fs'
 import { runTool } from '../base/process.ts'
 import type { Frame } from './splats.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { MachineryError } from '../base/errors.ts'
 import type { KernelLog, KernelLogRecord } from '../guest/kernel-log.ts'
 import type { Decoder } from './decode.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The kinds of kernel reports, a row each: how a report begins and where it ends. */
 
 /** A kind of report, by the line that identifies it. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { type KernelLogRecord, parseRecord } from '../guest/kernel-log.ts'
 import type { LogLine } from './splats.ts'
 

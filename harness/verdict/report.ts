@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { Decoder } from './decode.ts'
 import type { Counted, Frame } from './splats.ts'
 

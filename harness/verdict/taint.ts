@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The flags of /proc/sys/kernel/tainted (Documentation/admin-guide/tainted-kernels.rst), from bit 0 on. */
 const flags = [
   ['P', 'a proprietary module was loaded'],

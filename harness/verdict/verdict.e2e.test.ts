@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Vitest shows kernel reports as failures. Which report gets which verdict: fault-table.e2e.test.ts. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The make variables for building modules on this machine for a kernel that another compiler has built. */
 export function buildVariables(config: string): string[] {
   const has = (option: string) => config.includes(`\nCONFIG_${option}=y\n`)

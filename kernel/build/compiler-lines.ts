@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import path from 'node:path'
 
 /** Make's own lines: progress and failed targets. Its own errors (`*** No rule to make ...`) are kept. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 

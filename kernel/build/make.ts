@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'

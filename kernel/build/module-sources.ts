@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { isErrno, messageOf, UsageError } from '../../harness/base/errors.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { realpathSync, statSync } from 'node:fs'
 import { runTool } from '../../harness/base/process.ts'
 import { findTool, ToolMissing } from '../../harness/base/tools.ts'

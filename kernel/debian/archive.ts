@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { statfsSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import { candidates, type IndexedPackage, needsLibraries, parseIndex, withLibraries } from './packages.ts'
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { type ArchiveName, archiveOf } from './series.ts'
 import { compareVersions } from './version.ts'
 

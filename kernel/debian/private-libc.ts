@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { chmod, mkdir, open, readdir, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 

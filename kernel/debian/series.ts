@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The parts of Debian's archive: security updates have a separate address. */
 export type ArchiveName = 'main' | 'security'
 

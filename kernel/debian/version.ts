@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Compares Debian versions (deb-version(7)): epoch, upstream version, revision; digits compare as numbers,
  * `~` sorts before everything, even the end, and letters sort before other characters.

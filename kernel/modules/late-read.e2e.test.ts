@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * An implementation that reads the variable when it tells of it is right, whatever other senders do
  * meanwhile: the suites pass.

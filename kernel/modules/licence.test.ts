@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What becomes part of a kernel is under its licence, and says so in its first lines:
  * Documentation/process/license-rules.rst.

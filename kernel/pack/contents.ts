@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import path from 'node:path'
 import { cacheRoot } from '../../harness/base/cache.ts'
 import type { KernelDescription } from '../entry.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import path from 'node:path'
 import * as v from 'valibot'
 import { UsageError } from '../../harness/base/errors.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { createHash } from 'node:crypto'
 import { createWriteStream, rmSync } from 'node:fs'
 import { readFile, rename, stat } from 'node:fs/promises'

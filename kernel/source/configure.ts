@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { MachineryError } from '../../harness/base/errors.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { mkdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { MachineryError } from '../../harness/base/errors.ts'

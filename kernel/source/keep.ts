@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { copyFile, mkdir, symlink } from 'node:fs/promises'
 import path from 'node:path'
 import { runToolOrFail } from '../../harness/base/process.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The configuration of a kernel from source. */
 export type Flavour = 'minimal' | 'debug'
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { availableParallelism } from 'node:os'
 import { MachineryError } from '../../harness/base/errors.ts'
 import { runTool, type ToolResult } from '../../harness/base/process.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { requireBuildTools } from './tools.ts'
 

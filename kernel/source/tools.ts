@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { MachineryError } from '../../harness/base/errors.ts'
 import { runTool } from '../../harness/base/process.ts'
 import { packageOf } from '../../harness/base/tools.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { open } from 'node:fs/promises'
 
 /** Offsets in the setup header of a bzImage (Documentation/arch/x86/boot.rst). */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { type Option, unmet } from '../options.ts'
 
 /**

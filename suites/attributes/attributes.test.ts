@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Unusual attributes that are accepted; refused ones are in suites/errors. */
 import { attr, NLA_F_NET_BYTEORDER, NLM_F_ACK, type Socket } from 'netlink-vmtest/netlink'
 import { acknowledgement, exchange, heard, loadModule, refusal, unloadModule } from 'netlink-vmtest/testing'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Several messages in a datagram, and datagrams longer or shorter than their messages. */
 import { NLM_F_ACK, NLM_F_ECHO, type Socket } from 'netlink-vmtest/netlink'
 import { acknowledgement, exchange, heard, loadModule, refusal, unloadModule } from 'netlink-vmtest/testing'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The client's links, addresses and routes as `ip -j -d` prints them: the fields of iproute2's ip/*.c. */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
 import { isDeepStrictEqual } from 'node:util'

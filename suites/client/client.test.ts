@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The netlink client on the kernel's own families, compared with procfs and sysfs. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { GenericFamilies, KernelError, NETLINK_ROUTE, rtnetlink, Socket } from 'netlink-vmtest/netlink'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** In a guest's worker too, messages that differ in a byte are unequal in every comparison. */
 import assert from 'node:assert'
 import { inspect } from 'node:util'

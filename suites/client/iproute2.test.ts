@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Links, addresses and routes: the client and `ip` agree, and each sees the other's changes. */
 import { NETLINK_ROUTE, rtnetlink, Socket } from 'netlink-vmtest/netlink'
 import { kernel } from 'netlink-vmtest/testing'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Netlink sockets by netlink_diag, a module that the kernel loads at the first request, compared with procfs.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A request on every netlink protocol of the guest's kernel; for others the kernel's error is checked. */
 
 import { writeFileSync } from 'node:fs'

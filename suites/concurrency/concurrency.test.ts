@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Many sockets, in threads of their own, update, read and listen at once: the order of each sender is kept,
  * nothing is lost below the buffer's limit, nobody reads an overwritten value, and the final value is the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Updates of one variable by several senders at once, and the values that others may have read. */
 
 /** An operation between two moments of a clock that all threads share. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** nlcustom: logs the payload, answers the sender, notifies group 2. */
 import { encodeMessage, NLM_F_ACK, NLM_F_REQUEST, OverflowError, type Socket } from 'netlink-vmtest/netlink'
 import {

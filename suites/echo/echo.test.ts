@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** NLM_F_ECHO: the requester gets a copy of the notification that its update causes. */
 import { NLM_F_ACK, NLM_F_ECHO, type Socket } from 'netlink-vmtest/netlink'
 import { acknowledgement, exchange, heard, loadModule, refusal, unloadModule } from 'netlink-vmtest/testing'

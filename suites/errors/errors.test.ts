@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Refused requests: errno and reason, and that they change nothing. */
 import {
   attr,

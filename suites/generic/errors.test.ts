@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Requests that genlexample's family refuses: errno and reason, and that they change nothing. */
 import {
   attr,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** nlctrl's messages about genlexample's family: numbers, policy, registration and its end. */
 import {
   attr,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Notifications of genlexample's updates, by membership and by bind mask, and full receive buffers. */
 import { attr, NLM_F_ACK, OverflowError, type Socket } from 'netlink-vmtest/netlink'
 import {

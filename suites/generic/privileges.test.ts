@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Who may use genlexample's family, and from where. Root is the test itself; nobody is uid 65534. */
 import { NLM_F_ACK, type Socket } from 'netlink-vmtest/netlink'
 import {

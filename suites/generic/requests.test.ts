@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** genlexample's requests and their answers. */
 import {
   attr,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** nlhello: one line in the log for each datagram, and never an answer. */
 import { encodeMessage, NLM_F_ACK, NLM_F_REQUEST, Socket, TimeoutError } from 'netlink-vmtest/netlink'
 import {

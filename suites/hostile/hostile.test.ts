@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Tests that change the process they run in: the helpers use what they kept from before, or name what was
  * replaced. None hangs, and none takes a silence for an answer.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Slab caches do not grow by a thousand messages of each kind. */
 import { attr, NLM_F_ACK, NLM_F_ECHO } from 'netlink-vmtest/netlink'
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Slab caches do not grow by a thousand messages of each kind to genlexample and nlcustom. */
 import { attr, NLM_F_ACK, NLM_F_DUMP } from 'netlink-vmtest/netlink'
 import { loadModule, moduleReferences, openGeneric, slabGrowthBy, unloadModule } from 'netlink-vmtest/testing'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Loading and unloading nlhello and nlcustom. Every test leaves them unloaded. */
 import { readFileSync } from 'node:fs'
 import { Socket } from 'netlink-vmtest/netlink'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Loading and unloading genlexample. Every test leaves it unloaded. */
 import { NLM_F_ACK } from 'netlink-vmtest/netlink'
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Loading and unloading. Every test leaves the module unloaded. */
 import { readFileSync } from 'node:fs'
 import { NLM_F_ACK, SystemCallError } from 'netlink-vmtest/netlink'

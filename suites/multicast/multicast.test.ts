@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Notifications of updates, to subscribers by membership and by bind mask. */
 import {
   attr,

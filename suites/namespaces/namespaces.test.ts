@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The module's protocol exists in the initial network namespace only. */
 import { type Datagram, NLM_F_ACK, type Socket } from 'netlink-vmtest/netlink'
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Full receive buffers: which socket gets ENOBUFS, what is lost, and that it goes on. */
 import { NLM_F_ACK, OverflowError, type Socket } from 'netlink-vmtest/netlink'
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Who may do what. Root is the test itself; nobody is uid 65534 without capabilities. */
 import { NLM_F_ACK, type Socket } from 'netlink-vmtest/netlink'
 import {

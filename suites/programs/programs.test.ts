@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The documents' programs as they are run: one listens in the background, another changes. Each start is slow
  * in an emulated guest, so failures that need no module are tested on the host, in guest/programs.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Requests that set the variable or do nothing, and their acknowledgements. */
 import { encodeMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, type Socket } from 'netlink-vmtest/netlink'
 import { acknowledgement, exchange, heard, loadModule, refusal, unloadModule } from 'netlink-vmtest/testing'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The contract of the genlexample module in numbers and messages: a variable as nlexample's, by a generic
  * netlink family, whose numbers the kernel assigns.

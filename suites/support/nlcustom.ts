@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The contract of the nlcustom module in numbers and messages. */
 import { encodeMessage, NLMSG_DONE, Socket, type SocketOptions } from 'netlink-vmtest/netlink'
 import { type WireDatagram, wire } from 'netlink-vmtest/testing'

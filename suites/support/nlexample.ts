@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The contract of the nlexample module in numbers and messages: a variable of 32 bits on a netlink protocol
  * ("bus") of its own, as in Neira Ayuso's listing 2.

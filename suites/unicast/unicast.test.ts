@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** GET and its reply, which goes to the asking socket alone. */
 import { attr, NLM_F_ACK, type Socket } from 'netlink-vmtest/netlink'
 import { acknowledgement, exchange, heard, loadModule, unloadModule } from 'netlink-vmtest/testing'

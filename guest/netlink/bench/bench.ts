@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The client's speed beside loops of C on libmnl (loop.c) that do the same: medians of alternating runs, as
  * ratios.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * The same work as the client's by loops of C on libmnl. Each run prints two numbers, without the time of
  * opening and subscribing: nanoseconds of wall time, and of this thread's CPU time.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What bench.ts runs, on the host or in a guest: the client's loops and those of C (loop.c) alternately.
  *

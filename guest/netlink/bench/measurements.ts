@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The measurements: each does with the client what loop.c does under the name `work`. */
 import koffi from 'koffi'
 import {

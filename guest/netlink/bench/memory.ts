@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Whether memory grows with the number of messages: the heap and the memory of Buffers, after garbage
  * collection.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Where measure.ts runs. */
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Names for the attributes that an extended acknowledgement names by offsets and types. */
 import { type Attribute, parseAttributes } from './attribute.ts'
 import { NLA_HDRLEN, NLMSG_HDRLEN } from './constants.ts'

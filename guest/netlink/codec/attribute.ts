@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Attributes: struct nlattr of include/uapi/linux/netlink.h, four bytes of length and type, then a payload
  * padded to four bytes.

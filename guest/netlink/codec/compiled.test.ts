@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Compiled decoders read any bytes exactly as the general decoder does. */
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Decoders compiled for frequent sequences of attributes: the messages of a dump mostly hold the same
  * attributes in the same order. A compiled decoder checks that the bytes are laid out in its way, reads all

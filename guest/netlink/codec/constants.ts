@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Numbers of include/uapi/linux/netlink.h and linux/genetlink.h, under their own names. */
 
 // Protocols, the third argument of socket(2)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { constants } from 'node:os'
 import { expect, it } from 'vitest'
 import { errnoName, errnoNumber } from './errno.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Names of the kernel's error numbers (include/uapi/asm-generic/errno-base.h, errno.h). The table of Node
  * (`os.constants.errno`) lacks some that netlink families use, ENOTUNIQ and EUCLEAN for instance.

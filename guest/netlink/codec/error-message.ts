@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * NLMSG_ERROR messages, which are acknowledgements too: struct nlmsgerr of include/uapi/linux/netlink.h, and
  * the attributes of enum nlmsgerr_attrs, called the extended acknowledgement.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The base of all errors that are not mistakes of the caller. */
 export class NetlinkError extends Error {
   constructor(message: string, options?: ErrorOptions) {

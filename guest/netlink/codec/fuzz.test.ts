@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Reading any bytes ends, throws nothing but a MalformedError, and reads nothing outside of them. FUZZ_RUNS
  * is the number of seeds, of a hundred cases each. fast-check chooses the seeds and names the one that fails;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Integers in the byte order of this machine, which is netlink's. */
 import { endianness } from 'node:os'
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** IP addresses as text, in the form of inet_ntop(3). */
 import { attr } from './attribute.ts'
 import { MalformedError } from './errors.ts'

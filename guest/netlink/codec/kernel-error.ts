@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { AttributePaths } from './attribute-path.ts'
 import { errnoName } from './errno.ts'
 import type { KernelAnswer } from './error-message.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Messages: struct nlmsghdr of include/uapi/linux/netlink.h and its payload, padded to four bytes. */
 import { type Attribute, parseAttributesAt } from './attribute.ts'
 import { NLMSG_ERROR, NLMSG_HDRLEN } from './constants.ts'

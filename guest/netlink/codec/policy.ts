@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Attribute policies as the kernel describes them, in extended acknowledgements and in answers to
  * CTRL_CMD_GETPOLICY: enum netlink_policy_type_attr of include/uapi/linux/netlink.h.

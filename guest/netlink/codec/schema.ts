@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Schemas: a family's messages, declared once. Encoding, decoding, TypeScript types, printing, and the names
  * of attributes in errors follow from them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Texts from any bytes. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'

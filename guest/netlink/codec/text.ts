@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Texts are mostly UTF-8, but names, of interfaces for instance, may hold any bytes. A byte that is no UTF-8
  * becomes a lone surrogate from U+DC80 on, as in Python's `surrogateescape`, and is written as that byte

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Types of values: their layout in an attribute's payload, in a struct, or both, and their TypeScript type.
  * {@link struct} and {@link attributes} combine them into schemas.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_USERSOCK, Socket, sockDiag } from '../index.ts'

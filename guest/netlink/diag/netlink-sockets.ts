@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The netlink sockets of the network namespace: include/uapi/linux/netlink_diag.h, on sockets of
  * NETLINK_SOCK_DIAG. The kernel loads the module netlink_diag if it has it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Any messages as text, malformed ones too, for traces and for debugging; with names where a schema is known.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The messages that this library has schemas of, by protocol and type. */
 import type { RequestSchema } from '../codec/attribute-path.ts'
 import {

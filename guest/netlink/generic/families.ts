@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The families of generic netlink, from the family nlctrl: enum CTRL_CMD_* and CTRL_ATTR_* of
  * include/uapi/linux/genetlink.h; Documentation/netlink/specs/nlctrl.yaml.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Generic netlink's own header: struct genlmsghdr of include/uapi/linux/genetlink.h. */
 import { GENL_HDRLEN, NLMSG_HDRLEN } from '../codec/constants.ts'
 import { MalformedError } from '../codec/errors.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * IP addresses of links: struct ifaddrmsg and IFA_* of include/uapi/linux/if_addr.h;
  * Documentation/netlink/specs/rt-addr.yaml. Attributes have the kernel's names without their prefix.

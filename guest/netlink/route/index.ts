@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** rtnetlink: links, addresses and routes, on sockets of NETLINK_ROUTE. rtnetlink(7). */
 export * from './address.ts'
 export * from './link.ts'

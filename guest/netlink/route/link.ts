@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Network devices, which rtnetlink calls links: struct ifinfomsg and IFLA_* of include/uapi/linux/if_link.h;
  * Documentation/netlink/specs/rt-link.yaml. Attributes have the kernel's names without their prefix.

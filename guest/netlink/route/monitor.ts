@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Changes of links, addresses and routes as they happen: the groups RTNLGRP_* of
  * include/uapi/linux/rtnetlink.h.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Links, addresses and routes in a network namespace of the test's own, compared with the output of iproute2.
  */

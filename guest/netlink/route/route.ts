@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Routes: struct rtmsg and RTA_* of include/uapi/linux/rtnetlink.h;
  * Documentation/netlink/specs/rt-route.yaml. Attributes have the kernel's names without their prefix.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { Message, parseMessages } from '../codec/message.ts'
 import { hexWords } from '../codec/text.ts'
 

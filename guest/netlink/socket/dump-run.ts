@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../codec/constants.ts'
 import type { Message } from '../codec/message.ts'
 import type { Dump, DumpOptions } from './dump.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { Wait } from './wait.ts'
 
 /**

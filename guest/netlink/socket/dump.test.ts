@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Dumps, on families that every kernel has. Devices are made in network namespaces of their own. */
 import { describe, expect, it } from 'vitest'
 import {

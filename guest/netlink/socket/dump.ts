@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { NetlinkError } from '../codec/errors.ts'
 import type { Message } from '../codec/message.ts'
 import { nextIdentity } from './identity.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Sequence numbers that are remembered; the oldest are forgotten first. */
 const MOST = 4096
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The kernel's side of a socket: descriptor, address, memberships, options, and sending. */
 import { NetlinkError } from '../codec/errors.ts'
 import { readU32, writeU16, writeU32 } from '../codec/integers.ts'

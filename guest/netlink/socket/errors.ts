@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Errors of sockets; those of bytes are in codec/errors.ts. */
 import { errnoName } from '../codec/errno.ts'
 import { NetlinkError } from '../codec/errors.ts'

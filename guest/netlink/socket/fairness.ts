@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Turns of the event loop. What has come is taken without waiting, so that under constant traffic timers,
  * signals and other sockets would never run. Every loop that takes datagrams counts them here.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A kernel side for tests, which answers with any bytes: system calls of sockets that never leave the
  * process. Tests replace libc.ts and poller.ts by it; all else is real, down to the headers and control

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 let last = 0
 
 /**

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What comes to a socket: read, and given to its owner. The rules, which README.md explains to users:
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The C library's functions that the client calls. Every pointer argument is a Buffer laid out by hand: koffi
  * passes its address as it is, which is cheaper than marshalling a struct. Results are declared `int` where C

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Any mixture of calls, on a kernel side that answers with any bytes; MODEL_RUNS sets the number of
  * sequences. Each message carries a tag, and the place where it turns up is compared with the rules of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Network namespaces: network_namespaces(7), setns(2). */
 import { closeSync, openSync } from 'node:fs'
 import { SystemCallError } from './errors.ts'

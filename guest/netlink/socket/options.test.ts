@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Options of sockets, and the namespaces that they are opened in. */
 import { closeSync, openSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Options of sockets, and destinations. */
 import type { Datagram } from './datagram.ts'
 

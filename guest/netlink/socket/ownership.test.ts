@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The owner of each datagram, on a kernel side that answers as it is told. */
 import { describe, expect, it, vi } from 'vitest'
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { NLM_F_ECHO } from '../codec/constants.ts'
 import { isAnswer, parseAnswer } from '../codec/error-message.ts'
 import type { MalformedError } from '../codec/errors.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import type { RequestSchema } from '../codec/attribute-path.ts'
 import { NLM_F_DUMP_INTR, NLMSG_DONE } from '../codec/constants.ts'
 import { isAnswer, type KernelAnswer, parseAnswer, parseDone } from '../codec/error-message.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { attributePaths, type RequestSchema } from '../codec/attribute-path.ts'
 import { NLM_F_DUMP, NLM_F_ECHO, NLMSG_DONE } from '../codec/constants.ts'
 import { isAnswer, type KernelAnswer, parseAnswer, parseDone } from '../codec/error-message.ts'

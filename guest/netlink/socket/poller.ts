@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Waiting for any number of sockets on one thread: an epoll instance whose descriptor is in node's event
  * loop.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Receiving in one system call, whole and without copying: recvmsg(2) into two areas, first the rest of a
  * slab, then a large spill area that all sockets share. What fits into the slab is handed out as a view,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Requests, and their options. */
 import type { RequestSchema } from '../codec/attribute-path.ts'
 import type { WaitOptions } from './wait.ts'

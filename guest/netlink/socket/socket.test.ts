@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Real sockets, on the families that every kernel has. Tests that need privileges say so; the others also run
  * as an ordinary user.

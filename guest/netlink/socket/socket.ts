@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import {
   NETLINK_NETFILTER,
   NETLINK_USERSOCK,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { MalformedError } from '../codec/errors.ts'
 import { align } from '../codec/integers.ts'
 import type { Message } from '../codec/message.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A network namespace for tests: it has the loopback device only, and nothing outside changes. */
 import { closeSync, openSync } from 'node:fs'
 import koffi from 'koffi'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // kept from before any test can replace them
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { TimeoutError } from './errors.ts'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A module with one thing wrong: a patch and a row of the table. */
 export interface Mutant {
   /** The patch is NAME.patch. */
