@@ -203,7 +203,9 @@ function builtInList({ moduleTree, build }: ModuleSource): string | undefined {
 }
 
 function isIn(list: string | undefined, name: string): boolean {
-  return (list ?? '').split('\n').some(line => canonical(path.basename(line, '.ko')) === canonical(name))
+  return (list ?? '')
+    .split('\n')
+    .some(line => line !== '' && canonical(path.basename(line, '.ko')) === canonical(name))
 }
 
 function placesOf(names: readonly string[], modules: ReadonlyMap<string, Module>): string[] {

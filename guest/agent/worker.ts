@@ -115,15 +115,16 @@ function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<v
     onCollectStart?.call(this, file)
   }
   prototype.runTask = async function (this: TestRunner, test) {
-    let error: unknown
+    // A test may throw undefined as well.
+    let failure: { readonly thrown: unknown } | undefined
     try {
       await TestRunner.getTestFn(test)?.()
     } catch (thrown) {
-      error = thrown
+      failure = { thrown }
     }
     const names = restoreLanguage()
-    if (names.length > 0) throw brokenBy(names, error)
-    if (error !== undefined) throw error
+    if (names.length > 0) throw brokenBy(names, failure?.thrown)
+    if (failure) throw failure.thrown
   }
   prototype.onBeforeTryTask = async function (this: TestRunner, test, ...rest) {
     const sequence = logPosition()

@@ -115,10 +115,10 @@ export async function startCommand(
     return await GuestProgram.start(guest, request, prepare)
   } catch (error) {
     if (!(error instanceof AgentError)) throw error
-    if (error.code === 'ENOENT')
+    if (error.code === 'ENOENT' || name === '')
       return {
         status: 127,
-        reason: `${name} is not in the guest, or the interpreter it names is not (it has sh and node): --copy brings both`,
+        reason: `${name || "''"} is not in the guest, or the interpreter it names is not (it has sh and node): --copy brings both`,
       }
     if (error.code === 'EACCES') return { status: 126, reason: `${name} is not executable: chmod +x it` }
     if (error.code === 'ENOEXEC') return { status: 126, reason: `${name} is no program for this machine` }

@@ -72,7 +72,12 @@ export class PoolWorkerPerTest extends WorkerEvents implements PoolWorker {
       return call
     })
     if (request.type === 'collect') return
-    for (const file of files) await this.#runTests(file, request)
+    for (const file of files) {
+      if (allTests(file).length > 0 && suitesOf(file).every(suite => suite.result?.state !== 'fail'))
+        await this.#runTests(file, request)
+      // It does not load, or has no test: a failure, as Vitest tells it when it runs the file.
+      else await this.#inNewGuest(onlyFile(request, file), call => call)
+    }
   }
 
   async #runTests(file: RunnerTestFile, request: WorkerRequest): Promise<void> {
@@ -144,6 +149,11 @@ export class PoolWorkerPerTest extends WorkerEvents implements PoolWorker {
     const call: RpcRequest = { t: 'q', m: 'onTaskUpdate', a: [packs, events] }
     this.emit(call)
   }
+}
+
+function onlyFile(request: WorkerRequest, { filepath }: RunnerTestFile): WorkerRequest {
+  const files = request.context?.files?.filter(each => each.filepath === filepath) ?? []
+  return { ...request, context: { ...request.context, files } }
 }
 
 function allTests(task: RunnerTask): RunnerTestCase[] {

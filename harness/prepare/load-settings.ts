@@ -29,7 +29,8 @@ export function projectRoot(folder: string): string {
 export async function loadSettings(root: string, limit = LOAD_LIMIT): Promise<Settings> {
   const file = path.join(root, settingsFile)
   if (!existsSync(file)) return checkSettings({})
-  const settings = checkSettings(await settled(exportOf(file), limit))
+  const exported = await settled(exportOf(file), limit)
+  const settings = checked(exported)
   const fromHere = (label: string) => labelFrom(root, label)
   return {
     ...settings,
@@ -38,8 +39,29 @@ export async function loadSettings(root: string, limit = LOAD_LIMIT): Promise<Se
   }
 }
 
+/** As {@link checkSettings}; a getter of the configuration may throw, too. */
+function checked(exported: unknown): Settings {
+  try {
+    return checkSettings(exported)
+  } catch (error) {
+    throw error instanceof UsageError ? error : notLoaded(error)
+  }
+}
+
 /** The file's default export, or what that returns if it is a function. */
 async function exportOf(file: string): Promise<unknown> {
+  const { exit } = process
+  process.exit = code => {
+    throw new UsageError(`${settingsFile} cannot be loaded: it calls process.exit(${code ?? ''})`)
+  }
+  try {
+    return await exportedBy(file)
+  } finally {
+    process.exit = exit
+  }
+}
+
+async function exportedBy(file: string): Promise<unknown> {
   const module = await evaluated(file)
   try {
     const exported = await module.default
@@ -113,6 +135,7 @@ const ownPackage: ResolveHookSync = (specifier, context, next) => {
 }
 
 function notLoaded(error: unknown): UsageError {
+  if (error instanceof UsageError) return error
   return new UsageError(`${settingsFile} cannot be loaded: ${firstLine(messageOf(error))}`, { cause: error })
 }
 

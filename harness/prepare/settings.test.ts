@@ -150,6 +150,12 @@ describe('what Node does not load by itself, tsx does', () => {
 
   test.each([
     ['what is missing', "import './nowhere.ts'\nexport default {}", /cannot be loaded: .*nowhere/],
+    ['an exit', 'export default process.exit(0)', /cannot be loaded: it calls process\.exit\(0\)$/],
+    [
+      'a setting that throws',
+      "export default { get kernels() { throw new Error('not today') } }",
+      /cannot be loaded: not today$/,
+    ],
     ['what it throws', "throw new Error('not today')", /cannot be loaded: not today$/],
     ['what is no TypeScript', 'export default {', /cannot be loaded: /],
   ])('%s is told in a line', async (_what, source, message) => {
