@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The linter keeps the order of the rooms (docs/architecture.md): it refuses a wrong import in a copy. */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
@@ -66,4 +66,31 @@ test.each([
 test('files that import each other are refused, types included', async () => {
   const said = await lint({ 'kernel/a.ts': importing('./b.ts'), 'kernel/b.ts': importing('./a.ts') })
   expect(said).toContain('noImportCycles')
+})
+
+/** From the roof to the ground; what is in one room counts as one. */
+const rooms = [
+  ...['harness/cli.ts', 'harness/commands', 'harness/bench', 'harness/report', 'harness/prepare'],
+  ...['harness/template', 'harness/pool', 'harness/verdict', 'harness/guest', 'harness/qemu'],
+  ...['kernel', 'images', 'harness/base', 'guest/testing', 'guest/programs', 'guest/agent', 'guest/netlink'],
+]
+
+test('however an import is spelt, none goes up', async () => {
+  const { stdout } = await execa('git', ['ls-files', 'harness', 'kernel', 'images', 'guest'], {
+    cwd: ownFolder,
+  })
+  const sources = stdout
+    .split('\n')
+    .filter(file => /(?<!\.test)\.ts$/.test(file) && !file.includes('/fixtures/'))
+  const roomOf = (file: string) => rooms.findIndex(room => file === room || file.startsWith(`${room}/`))
+  expect(sources.filter(file => roomOf(file) < 0)).toEqual([])
+  const up = sources.flatMap(file => {
+    const text = readFileSync(path.join(ownFolder, file), 'utf8')
+    return [...text.matchAll(/(?:from |import\(|import )['"`](\.[^'"`\n]*)['"`]/g)]
+      .map(([, target = '']) => path.join(path.dirname(file), target))
+      .filter(target => roomOf(target) >= 0 && roomOf(target) < roomOf(file))
+      .map(target => `${file}: ${target}`)
+  })
+  expect(up).toEqual([])
+  expect(sources.length).toBeGreaterThan(150)
 })

@@ -22,7 +22,7 @@ test.each([
 test.each([
   '/suites/echo/echo.test.ts',
   '/node_modules/other/index.js',
-  '/guest/netlink/socket.ts',
+  '/guest/netlink/socket/socket.ts',
   'file:///x.ts',
 ])('%s comes from Vite', id => {
   expect(inGuest(id, options, '/guest/packages/x')).toBeUndefined()

@@ -29,7 +29,7 @@ export function projectRoot(folder: string): string {
 export async function loadSettings(root: string, limit = LOAD_LIMIT): Promise<Settings> {
   const file = path.join(root, settingsFile)
   if (!existsSync(file)) return checkSettings({})
-  const exported = await settled(exportOf(file), limit)
+  const exported = await withoutExit(() => settled(exportOf(file), limit))
   const settings = checked(exported)
   const fromHere = (label: string) => labelFrom(root, label)
   return {
@@ -48,20 +48,21 @@ function checked(exported: unknown): Settings {
   }
 }
 
-/** The file's default export, or what that returns if it is a function. */
-async function exportOf(file: string): Promise<unknown> {
+/** Loads what may call process.exit(), which would look as if all had passed. */
+async function withoutExit<T>(load: () => Promise<T>): Promise<T> {
   const { exit } = process
   process.exit = code => {
     throw new UsageError(`${settingsFile} cannot be loaded: it calls process.exit(${code ?? ''})`)
   }
   try {
-    return await exportedBy(file)
+    return await load()
   } finally {
     process.exit = exit
   }
 }
 
-async function exportedBy(file: string): Promise<unknown> {
+/** The file's default export, or what that returns if it is a function. */
+async function exportOf(file: string): Promise<unknown> {
   const module = await evaluated(file)
   try {
     const exported = await module.default
@@ -86,14 +87,18 @@ async function evaluated(file: string): Promise<{ default?: unknown }> {
   } finally {
     own.deregister()
   }
-  return await evaluatedByTsx(url)
+  return await evaluatedByTsx(url, path.join(path.dirname(file), 'tsconfig.json'))
 }
 
-async function evaluatedByTsx(url: string): Promise<{ default?: unknown }> {
+/** @param tsconfig is the project's, wherever the command is run */
+async function evaluatedByTsx(url: string, tsconfig: string): Promise<{ default?: unknown }> {
   const own = registerHooks({ resolve: ownPackage })
   try {
     const { tsImport } = await import('tsx/esm/api')
-    const loaded = (await tsImport(url, import.meta.url)) as { default?: unknown }
+    const loaded = (await tsImport(url, {
+      parentURL: import.meta.url,
+      ...(existsSync(tsconfig) && { tsconfig }),
+    })) as { default?: unknown }
     // tsx compiles the file to CommonJS unless package.json says module.
     return isCompiledModule(loaded.default) ? loaded.default : loaded
   } catch (error) {
@@ -123,7 +128,8 @@ function isCommonJs(file: string): boolean {
 
 /** Whether the error may come from what Node's type stripping lacks. */
 function isShortOfTypeScript(error: unknown): boolean {
-  if (error instanceof SyntaxError) return true
+  // A name that a module does not export is nowhere else either.
+  if (error instanceof SyntaxError) return !/does not provide an export named/.test(error.message)
   const falls = ['ERR_MODULE_NOT_FOUND', 'ERR_UNSUPPORTED_DIR_IMPORT', 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX']
   return falls.some(code => isErrno(error, code))
 }
@@ -139,8 +145,10 @@ function notLoaded(error: unknown): UsageError {
   return new UsageError(`${settingsFile} cannot be loaded: ${firstLine(messageOf(error))}`, { cause: error })
 }
 
+/** What esbuild finds wrong has its place and the reason in the second line. */
 function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? text
+  const [first = '', second = ''] = text.split('\n').filter(line => line.trim() !== '')
+  return first.endsWith(':') ? `${first} ${second.trim()}` : first
 }
 
 /** The loaded configuration, unless it never settles or takes too long. */

@@ -94,6 +94,40 @@ test.each([
   else expect((await loading).testTimeout).toBe(1234)
 })
 
+/** What a process that is nobody's Vitest makes of a configuration: its testTimeout, or the error. */
+async function loadedAlone(folder: string): Promise<string> {
+  const module = path.join(import.meta.dirname, 'load-settings.ts')
+  const code = `const { loadSettings } = await import(${JSON.stringify(module)})
+    console.log(await loadSettings(${JSON.stringify(folder)}).then(it => it.testTimeout, it => it.message))`
+  const { all } = await execa(process.execPath, ['--input-type=module', '-e', code], {
+    all: true,
+    reject: false,
+    cwd: tmpdir(),
+    timeout: 30_000,
+  })
+  return all
+}
+
+test('what is no TypeScript is told with its place', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(path.join(folder, settingsFile), 'export default {')
+  expect(await loadedAlone(folder)).toMatch(/cannot be loaded: .*netlink-vmtest\.config\.ts:1:\d+: ERROR: /)
+})
+
+test('a name that a module does not export is no setting left out', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(path.join(folder, 'limits.ts'), 'export const other = 1')
+  writeFileSync(
+    path.join(folder, settingsFile),
+    "import { testTimeout } from './limits.ts'\nexport default { testTimeout }",
+  )
+  expect(await loadedAlone(folder)).toMatch(
+    /cannot be loaded: .*does not provide an export named 'testTimeout'/,
+  )
+})
+
 describe('what Node does not load by itself, tsx does', () => {
   test.each<[string, Record<string, string>]>([
     ['an enum', { [settingsFile]: 'enum Limit { test = 1234 }\nexport default { testTimeout: Limit.test }' }],
@@ -136,16 +170,7 @@ describe('what Node does not load by itself, tsx does', () => {
       writeFileSync(path.join(folder, name), content)
     }
     // In another process, without Vitest's loaders.
-    const module = path.join(import.meta.dirname, 'load-settings.ts')
-    const code = `const { loadSettings } = await import(${JSON.stringify(module)})
-      console.log((await loadSettings(${JSON.stringify(folder)})).testTimeout)`
-    const { all } = await execa(process.execPath, ['--input-type=module', '-e', code], {
-      all: true,
-      reject: false,
-      cwd: folder,
-      timeout: 30_000,
-    })
-    expect(all).toBe('1234')
+    expect(await loadedAlone(folder)).toBe('1234')
   })
 
   test.each([
@@ -157,7 +182,7 @@ describe('what Node does not load by itself, tsx does', () => {
       /cannot be loaded: not today$/,
     ],
     ['what it throws', "throw new Error('not today')", /cannot be loaded: not today$/],
-    ['what is no TypeScript', 'export default {', /cannot be loaded: /],
+    ['what is no TypeScript', 'export default {', /cannot be loaded: .*ERROR/],
   ])('%s is told in a line', async (_what, source, message) => {
     const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
