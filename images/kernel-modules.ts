@@ -57,7 +57,7 @@ export interface KernelModules {
 export async function kernelModules(kernel: ModuleSource, wanted: readonly string[]): Promise<KernelModules> {
   const files = moduleFiles(kernel.moduleTree)
   const builtIn = builtInList(kernel)
-  const missing = wanted.find(name => !files.has(canonical(name)) && !isIn(builtIn, name))
+  const missing = wanted.find(name => !files().has(canonical(name)) && !isIn(builtIn, name))
   if (missing !== undefined && builtIn !== undefined)
     throw new UsageError(
       `image.modules: ${kernel.label} (${kernel.release}) has no module ${missing}, neither to load nor built in`,
@@ -110,10 +110,7 @@ export async function moduleIndex(
   kernel: Pick<ModuleSource, 'moduleTree'>,
   foreign: ReadonlyMap<string, ForeignModule>,
 ): Promise<ModuleIndex> {
-  const files = new Map(moduleFiles(kernel.moduleTree))
-  // A module under test replaces an in-tree one of the same name.
-  for (const name of foreign.keys()) files.delete(name)
-  const { modules, add, missing } = collector(kernel.moduleTree, files, foreign)
+  const { modules, add, missing } = collector(kernel.moduleTree, moduleFiles(kernel.moduleTree), foreign)
   for (const name of foreign.keys()) await add(name)
   const own = new Map([...modules].filter(([name]) => foreign.has(name)))
   const inTree = [...modules].filter(([name]) => !foreign.has(name)).map(([, module]) => module)
@@ -147,14 +144,17 @@ export async function treeModule(
 /** Collects modules with their dependencies: in-tree ones by their files, and foreign ones. */
 function collector(
   moduleTree: string | undefined,
-  files: ReadonlyMap<string, string>,
+  files: () => ReadonlyMap<string, string>,
   foreign: ReadonlyMap<string, ForeignModule> = new Map(),
 ) {
   const modules = new Map<string, Module>()
   const missing = new Map<string, string[]>()
   const read = async (name: string): Promise<ForeignModule | undefined> => {
-    const file = files.get(name)
-    if (file === undefined || moduleTree === undefined) return foreign.get(name)
+    // A module under test replaces an in-tree one of the same name.
+    const own = foreign.get(name)
+    if (own) return own
+    const file = files().get(name)
+    if (file === undefined || moduleTree === undefined) return undefined
     const content = await readModule(path.join(moduleTree, file))
     return { place: file.replace(/\.ko\.\w+$/, '.ko'), content }
   }
@@ -183,8 +183,16 @@ function canonical(name: string): string {
   return name.replaceAll('-', '_')
 }
 
-/** A tree's module files, by module name. */
-function moduleFiles(moduleTree: string | undefined): ReadonlyMap<string, string> {
+/** A tree's module files, by module name. Lists the tree when first asked: it has thousands of files. */
+function moduleFiles(moduleTree: string | undefined): () => ReadonlyMap<string, string> {
+  let files: ReadonlyMap<string, string> | undefined
+  return () => {
+    files ??= listModules(moduleTree)
+    return files
+  }
+}
+
+function listModules(moduleTree: string | undefined): ReadonlyMap<string, string> {
   const files = new Map<string, string>()
   if (moduleTree === undefined) return files
   for (const file of readdirSync(moduleTree, { recursive: true, encoding: 'utf8' })) {

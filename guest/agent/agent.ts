@@ -50,7 +50,7 @@ async function handle(request: AgentRequest): Promise<unknown> {
       renewKernel(request.time, request.entropy)
       return deliver(request.files)
     case 'file-begins':
-      return fileBegins(workerPid ?? 0)
+      return fileBegins(workerPid ?? 0, request.isSame)
     case 'file-ends':
       return await fileEnds(workerPid ?? 0)
     case 'worker-state':

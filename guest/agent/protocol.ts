@@ -96,8 +96,11 @@ export type AgentRequest =
       readonly entropy: Uint8Array
       readonly files: readonly DeliveredFile[]
     }
-  /** A test file begins, and has ended: answered by {@link FileBegun} and {@link FileEnded}. */
-  | { readonly type: 'file-begins' }
+  /**
+   * A test file begins, and has ended: answered by {@link FileBegun} and {@link FileEnded}. `isSame`: nothing
+   * has happened since the last file's end.
+   */
+  | { readonly type: 'file-begins'; readonly isSame: boolean }
   | { readonly type: 'file-ends' }
   /** Asks for the state of the test worker: answered by a {@link WorkerState}. */
   | { readonly type: 'worker-state' }

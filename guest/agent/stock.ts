@@ -20,38 +20,49 @@ const log = new KernelLogPosition()
 /** The holdings when the file began. */
 let stock: Holdings | undefined
 let condition = ''
+let boot = 0
+/** What the last file has left. */
+let after: { readonly stock: Holdings; readonly condition: string } | undefined
 
-/** @param worker the pid of the test worker */
-export function fileBegins(worker: number): FileBegun {
-  stock = takeStock()
-  condition = conditionOf(worker)
+/**
+ * @param worker the pid of the test worker
+ * @param isSame nothing has happened since the last file, a template's warm-up: what that left is still so
+ */
+export function fileBegins(worker: number, isSame: boolean): FileBegun {
+  const now = isSame ? after : undefined
+  stock = now?.stock ?? takeStock()
+  condition = now?.condition ?? conditionOf(worker)
+  boot = timeOfBoot()
   return { sequence: log.next, taint: readTaint() }
 }
 
 export async function fileEnds(worker: number): Promise<FileEnded> {
   const left = takeStock()
   const memory = await lostMemory()
+  after = { stock: left, condition: conditionOf(worker) }
   return {
     sequence: log.next,
     taint: readTaint(),
     leaks: stock ? leftBehind(stock, left) : [],
     loaded: [...left.modules.keys()].filter(name => !stock?.modules.has(name)),
     memory,
-    changed: conditionOf(worker) !== condition,
+    changed: after.condition !== condition || timeOfBoot() !== boot,
   }
 }
 
-/** User, limits, mounts, namespaces and folders of a process, and the clock's setting, as text to compare. */
+/** The time of boot by the clock's setting, in units of 10 s since 1970. */
+function timeOfBoot(): number {
+  return Math.round((Date.now() - Number(process.hrtime.bigint() / 1_000_000n)) / 10_000)
+}
+
+/** User, limits, mounts, namespaces and folders of a process, as text to compare. */
 function conditionOf(pid: number): string {
   const read = (name: string) => readFileSync(`/proc/${pid}/${name}`, 'utf8')
-  // The time of boot, in units of 10 s since 1970.
-  const boot = Math.round((Date.now() - Number(process.hrtime.bigint() / 1_000_000n)) / 10_000)
   return [
     ...(read('status').match(ofStatus) ?? []),
     read('limits'),
     read('mountinfo'),
     ...places.map(place => readlinkIfThere(`/proc/${pid}/${place}`)),
-    String(boot),
   ].join('\n')
 }
 

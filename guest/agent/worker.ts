@@ -12,7 +12,7 @@ import { init, runBaseTests, setupEnvironment } from 'vitest/worker'
 import { createTestConsole, type PrintingState } from './console.ts'
 import { endAtOnce } from './exit.ts'
 import { encodePlainFrame } from './frames.ts'
-import { restoreEnvironment, restoreLanguage } from './intrinsics.ts'
+import { isLanguageReplaced, restoreEnvironment, restoreLanguage } from './intrinsics.ts'
 import { KernelLogPosition } from './kernel-log.ts'
 import { Port } from './port.ts'
 import { renewProcess } from './process-identity.ts'
@@ -122,7 +122,7 @@ function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<v
     } catch (thrown) {
       failure = { thrown }
     }
-    const names = restoreLanguage()
+    const names = isLanguageReplaced() ? restoreLanguage() : []
     if (names.length > 0) throw brokenBy(names, failure?.thrown)
     if (failure) throw failure.thrown
   }

@@ -20,7 +20,6 @@ const packages = {
   flex: 'flex',
   gcc: 'gcc',
   ip: 'iproute2',
-  ldd: 'libc-bin',
   make: 'make',
   perl: 'perl',
   'qemu-system-x86_64': 'qemu-system-x86',

@@ -63,7 +63,7 @@ export async function collectCopies(copies: readonly Copy[]): Promise<CopiedItem
   for (const { type, source } of items) {
     if (type !== 'file') continue
     const file = source.toString()
-    // ldd cannot be given a name that is not UTF-8.
+    // The loader cannot be given a name that is not UTF-8.
     if (!Buffer.from(file).equals(source) || !readable(source, () => isElf(file))) continue
     for (const library of await librariesOf(path.resolve(file)))
       if (!present.has(library)) libraries.add(library)

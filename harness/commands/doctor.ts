@@ -36,7 +36,7 @@ const DISK_WANTED = 2e9
 /** Examines everything that a run needs on this host. Nothing is installed or fetched. */
 export async function examine(settings: Settings): Promise<Finding[]> {
   const findings = await Promise.all([
-    ...[qemuBinary, 'gcc', 'strip', 'make', 'xz', 'ldd', 'setpriv'].map(tool),
+    ...[qemuBinary, 'gcc', 'strip', 'make', 'xz', 'setpriv'].map(tool),
     checked('kernel builds', kernelBuilds),
     checked('busybox', async () => ({
       verdict: 'fine',

@@ -130,6 +130,8 @@ export class Guest extends EventEmitter<GuestEvents> {
   #frozen: Loss | undefined
   #workerEnded = false
   #agentIsThere = false
+  /** No file has run in it since it was restored. */
+  #isAsSaved = false
   readonly #waiting = new Map<number, Waiting>()
   #lastRequest = 0
 
@@ -187,6 +189,7 @@ export class Guest extends EventEmitter<GuestEvents> {
       await Qemu.start({ ...spec.machine, ram }, Object.values(ports), saved.state),
     )
     guest.release = saved.release
+    guest.#isAsSaved = true
     try {
       // Sent before the guest runs: the answer is its first sign of life.
       await guest.renew(files)
@@ -228,7 +231,9 @@ export class Guest extends EventEmitter<GuestEvents> {
 
   /** A file begins: what exists now is not its own. */
   async fileBegins(): Promise<FileBegun> {
-    return (await this.ask({ type: 'file-begins' })) as FileBegun
+    const isSame = this.#isAsSaved
+    this.#isAsSaved = false
+    return (await this.ask({ type: 'file-begins', isSame })) as FileBegun
   }
 
   /** A file has ended; resolves to what it leaves behind. */
