@@ -84,10 +84,12 @@ const environment: readonly Watched[] = [
 
 const kept = { language: keep(language), environment: keep(environment) }
 
-/** What a read compares. Accessors of prototypes throw or compute when read. */
-const values = kept.language.filter(
-  ({ descriptor, object }) => descriptor.get === undefined || object === globalThis,
-)
+/** What a read compares, in arrays side by side. Accessors of prototypes throw or compute when read. */
+const read = kept.language.filter(({ descriptor, object }) => !descriptor.get || object === globalThis)
+const holders = read.map(({ object }) => object as Record<PropertyKey, unknown>)
+const keys = read.map(({ key }) => key)
+const values = read.map(({ value }) => value)
+const { length } = values
 
 function keep(watched: readonly Watched[]): readonly Kept[] {
   return watched.flatMap(({ name, object, keys }) =>
@@ -116,9 +118,8 @@ export function restoreLanguage(): string[] {
  * are compared when a file ends, by `restoreLanguage`.
  */
 export function isLanguageReplaced(): boolean {
-  for (let index = 0; index < values.length; index++) {
-    const { object, key, value } = values[index] as Kept
-    if ((object as Record<PropertyKey, unknown>)[key] !== value) return true
+  for (let i = 0; i < length; i++) {
+    if ((holders[i] as Record<PropertyKey, unknown>)[keys[i] as PropertyKey] !== values[i]) return true
   }
   return false
 }

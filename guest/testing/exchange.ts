@@ -28,6 +28,10 @@ let marker = 0xfeed0000
  */
 export async function heard(socket: Socket): Promise<WireDatagram[]> {
   requireBuiltIns()
+  return await heardUntilAcknowledged(socket)
+}
+
+async function heardUntilAcknowledged(socket: Socket): Promise<WireDatagram[]> {
   const request = encodeMessage({
     type: NLMSG_NOOP,
     flags: NLM_F_REQUEST | NLM_F_ACK,
@@ -80,7 +84,7 @@ async function heardUpTo(
 export async function exchange(socket: Socket, ...datagrams: readonly Uint8Array[]): Promise<WireDatagram[]> {
   requireBuiltIns()
   for (const datagram of datagrams) socket.send(datagram)
-  return await heard(socket)
+  return await heardUntilAcknowledged(socket)
 }
 
 /**
