@@ -58,7 +58,7 @@ async function handle(request: AgentRequest): Promise<unknown> {
     case 'worker-state':
       return stateOf(workerPid ?? 0)
     case 'start':
-      return await programs.start(request)
+      return programs.start(request)
     case 'input': {
       const program = programs.get(request.program)
       if (request.data) program?.write(request.data)

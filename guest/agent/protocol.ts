@@ -169,7 +169,8 @@ export type FromProgram =
       readonly type: 'program-exit'
       readonly program: number
       readonly code: number | null
-      readonly signal: string | null
+      /** The number of the signal that ended it. */
+      readonly signal: number | null
     }
 
 /** Messages to the worker: Vitest's own, and others. */
