@@ -3,7 +3,7 @@ import path from 'node:path'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { cacheRoot, onWait } from './base/cache.ts'
 import { ExitStatus } from './base/errors.ts'
-import { exitOnLostOutput, exitOnSignals } from './base/process.ts'
+import { exitOnLostOutput, exitOnSignals, withoutSignalHandlers } from './base/process.ts'
 import { understood } from './base/system-errors.ts'
 import type { BuildOptions } from './commands/build.ts'
 import type { RunOptions } from './commands/run.ts'
@@ -21,6 +21,8 @@ if (process.env.NODE_COMPILE_CACHE === path.join(cacheRoot(), 'compiled'))
   delete process.env.NODE_COMPILE_CACHE
 
 onWait(name => void process.stderr.write(`  waiting for another run that is busy with ${name}\n`))
+
+const projectSettings = () => withoutSignalHandlers(() => loadSettings(root))
 
 /** An option that may be given once: a second value would replace the first unnoticed. */
 function once(value: string, earlier: string | undefined): string {
@@ -62,7 +64,7 @@ program
   .allowExcessArguments()
   .action(async (_filters: string[], options: RunOptions, command: Command) => {
     const { run } = await import('./commands/run.ts')
-    process.exitCode = await run(options, command.args, await loadSettings(root), root)
+    process.exitCode = await run(options, command.args, await projectSettings(), root)
   })
 
 program
@@ -79,7 +81,7 @@ program
   )
   .action(async (options: BuildOptions) => {
     const { build } = await import('./commands/build.ts')
-    process.stdout.write(`${await build(options, await loadSettings(root), root)}\n`)
+    process.stdout.write(`${await build(options, await projectSettings(), root)}\n`)
   })
 
 const kernels = program
@@ -103,7 +105,7 @@ kernels
   )
   .action(async (options: { days?: number; gigabytes?: number }) => {
     const { pruneKernels } = await import('./commands/kernels.ts')
-    const { cache } = await loadSettings(root)
+    const { cache } = await projectSettings()
     const done = await pruneKernels(options.days ?? cache.days, options.gigabytes ?? cache.gigabytes)
     process.stdout.write(`${done}\n`)
   })
@@ -114,7 +116,7 @@ program
   .option('--json', 'as JSON')
   .action(async ({ json }: { json?: boolean }) => {
     const { examine, findingsTable } = await import('./commands/doctor.ts')
-    const findings = await examine(await loadSettings(root))
+    const findings = await examine(await projectSettings())
     process.stdout.write(`${json ? JSON.stringify(findings, null, 2) : findingsTable(findings)}\n`)
     if (findings.some(({ verdict }) => verdict === 'problem')) process.exitCode = ExitStatus.machinery
   })
@@ -142,14 +144,14 @@ inGuest('exec')
   .argument('<command...>', 'the command, after --')
   .action(async (command: string[], options: SessionOptions) => {
     const { exec } = await import('./commands/exec.ts')
-    process.exitCode = await exec(command, options, await loadSettings(root), root)
+    process.exitCode = await exec(command, options, await projectSettings(), root)
   })
 
 inGuest('shell')
   .description('a shell in a guest, at a terminal or with commands from stdin')
   .action(async (options: SessionOptions) => {
     const { shell } = await import('./commands/shell.ts')
-    process.exitCode = await shell(options, await loadSettings(root), root)
+    process.exitCode = await shell(options, await projectSettings(), root)
   })
 
 try {

@@ -10,6 +10,7 @@ import path from 'node:path'
 import { putCopies } from './copies.ts'
 import { endAtOnce } from './exit.ts'
 import { renewKernel } from './identity.ts'
+import { idleTime } from './idleness.ts'
 import { forwardKernelLog, markKernelLog } from './kernel-log.ts'
 import { mountDebugfs } from './leaks.ts'
 import { keepMounts } from './mounts.ts'
@@ -39,7 +40,8 @@ const programs = new Programs(outputs, send)
 async function handle(request: AgentRequest): Promise<unknown> {
   switch (request.type) {
     case 'ping':
-      return endHalfDeadWorker()
+      endHalfDeadWorker()
+      return idleTime()
     case 'deliver':
       return deliver(request.files)
     case 'copy':
@@ -56,7 +58,7 @@ async function handle(request: AgentRequest): Promise<unknown> {
     case 'worker-state':
       return stateOf(workerPid ?? 0)
     case 'start':
-      return await programs.start(request)
+      return programs.start(request)
     case 'input': {
       const program = programs.get(request.program)
       if (request.data) program?.write(request.data)

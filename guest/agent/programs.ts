@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** Programs that the agent runs for the host, for `exec` and `shell`. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import net from 'node:net'
+import { type ChildProcess, startChild } from './child.ts'
 import type { Outputs } from './outputs.ts'
 import { openPipe, openTerminal, resize, type WindowSize } from './pipes.ts'
 import type { FromAgent, StartRequest } from './protocol.ts'
@@ -37,17 +37,15 @@ export class Programs {
     this.#send = send
   }
 
-  /** Resolves when the program runs. @throws Error with the `code` of the failed system call */
-  async start(request: StartRequest): Promise<void> {
+  /** @throws Error with the `code` of the failed system call */
+  start(request: StartRequest): void {
     const id = request.program
     const send = (message: FromAgent) => {
       if (message.type === 'program-exit') this.#running.delete(id)
       this.#send(message)
     }
     const program =
-      request.terminal === undefined
-        ? await onPipes(request, this.#outputs, send)
-        : await onTerminal(request, send)
+      request.terminal === undefined ? onPipes(request, this.#outputs, send) : onTerminal(request, send)
     this.#running.set(id, program)
   }
 
@@ -58,27 +56,29 @@ export class Programs {
 }
 
 /** stdin, stdout and stderr as pipes. */
-async function onPipes(request: StartRequest, outputs: Outputs, send: Send): Promise<Program> {
+function onPipes(request: StartRequest, outputs: Outputs, send: Send): Program {
   const id = request.program
   const input = openPipe()
   const errors = request.combined ? outputs.stdout : outputs.stderr
-  const child = run(request, [input.readEnd, outputs.stdout, errors])
-  fs.closeSync(input.readEnd)
+  let child: ChildProcess
+  try {
+    child = run(request, [input.readEnd, outputs.stdout, errors])
+  } catch (error) {
+    fs.closeSync(input.writeEnd)
+    throw error
+  } finally {
+    fs.closeSync(input.readEnd)
+  }
   const stdin = new net.Socket({ fd: input.writeEnd, readable: false, writable: true })
   // EPIPE: the program does not read its input, which is no error
   stdin.on('error', () => {})
   // At exit all of its own output is in the pipes; a process that it leaves in the background may go on
   // writing.
-  child.once('exit', (code, signal) => {
+  void child.ended.then(async end => {
     stdin.destroy()
-    void outputs.end().then(() => send({ type: 'program-exit', program: id, code, signal }))
+    await outputs.end()
+    send({ type: 'program-exit', program: id, ...end })
   })
-  try {
-    await started(child)
-  } catch (error) {
-    stdin.destroy()
-    throw error
-  }
   return {
     write: data => {
       const taken = () => send({ type: 'program-input-taken', program: id, bytes: data.length })
@@ -92,12 +92,19 @@ async function onPipes(request: StartRequest, outputs: Outputs, send: Send): Pro
 }
 
 /** stdin, stdout and stderr as a new terminal. */
-async function onTerminal(request: StartRequest, send: Send): Promise<Program> {
+function onTerminal(request: StartRequest, send: Send): Program {
   const id = request.program
   const { master, slave } = openTerminal(request.terminal ?? { columns: 80, rows: 24 })
   // setsid -c makes the program a session leader with this controlling terminal, which Ctrl-C needs.
-  const child = run({ ...request, command: ['setsid', '-c', ...request.command] }, [slave, slave, slave])
-  fs.closeSync(slave)
+  let child: ChildProcess
+  try {
+    child = run({ ...request, command: ['setsid', '-c', ...request.command] }, [slave, slave, slave])
+  } catch (error) {
+    fs.closeSync(master)
+    throw error
+  } finally {
+    fs.closeSync(slave)
+  }
 
   let pending = 0
   let paused = false
@@ -133,16 +140,10 @@ async function onTerminal(request: StartRequest, send: Send): Promise<Program> {
   const write = (data: Uint8Array, ofHost: boolean) => {
     if (writes.push({ data, ofHost }) === 1) writeNext()
   }
-  child.once('exit', async (code, signal) => {
+  void child.ended.then(async end => {
     await Promise.race([drained, new Promise(resolve => setTimeout(resolve, TERMINAL_LINGER))])
-    send({ type: 'program-exit', program: id, code, signal })
+    send({ type: 'program-exit', program: id, ...end })
   })
-  try {
-    await started(child)
-  } catch (error) {
-    fs.closeSync(master)
-    throw error
-  }
   next()
   return {
     write: data => write(data, true),
@@ -156,14 +157,7 @@ async function onTerminal(request: StartRequest, send: Send): Promise<Program> {
   }
 }
 
-function run(request: StartRequest, stdio: number[]): ChildProcess {
-  const [file = '', ...args] = request.command
-  return spawn(file, args, { stdio, cwd: request.folder, env: { ...process.env, ...request.environment } })
-}
-
-function started(child: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.once('spawn', resolve)
-    child.once('error', reject)
-  })
+function run(request: StartRequest, stdio: [number, number, number]): ChildProcess {
+  const { command, folder, environment } = request
+  return startChild({ command, folder, stdio, environment: { ...process.env, ...environment } })
 }

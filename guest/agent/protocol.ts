@@ -84,6 +84,7 @@ export interface StartRequest {
 
 /** The host's requests to the agent; each is answered by a `done` with the same id. */
 export type AgentRequest =
+  /** Answered by the milliseconds in which the guest was idle; only differences mean something. */
   | { readonly type: 'ping' }
   | { readonly type: 'deliver'; readonly files: readonly DeliveredFile[] }
   | { readonly type: 'copy'; readonly entries: readonly CopiedEntry[] }
@@ -134,8 +135,6 @@ export interface WorkerState {
   readonly state: string
   /** The kernel stack of its main thread, as in /proc/PID/stack. */
   readonly stack: string
-  /** Milliseconds of CPU time of the whole guest since boot. */
-  readonly busy: number
 }
 
 export interface ToAgent {
@@ -173,7 +172,8 @@ export type FromProgram =
       readonly type: 'program-exit'
       readonly program: number
       readonly code: number | null
-      readonly signal: string | null
+      /** The number of the signal that ended it. */
+      readonly signal: number | null
     }
 
 /** Messages to the worker: Vitest's own, and others. */
@@ -182,14 +182,17 @@ export type ToWorker =
   /**
    * Sent before Vitest's `start`. `guest`: a unique name of the guest. The process renews its random state
    * when the name changes. `reportsBegin`: the source of a regular expression for the lines that begin
-   * reports of the kernel.
+   * reports of the kernel. `slowness`: the factor by which the default limits were made longer.
    */
   | {
       readonly type: 'prepare'
       readonly variables: Readonly<Record<string, string>>
       readonly guest: string
       readonly reportsBegin: string
+      readonly slowness: number
     }
+  /** Answered by a `pong`, unless a test blocks the event loop. */
+  | { readonly type: 'ping' }
   | { readonly type: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: string }
 
 /** What a test prints by the console, which the host has when the call returns. */
@@ -212,6 +215,7 @@ export type FromWorker =
   | ConsoleOutput
   /** Loaded, and listening for `start`. */
   | { readonly type: 'ready' }
+  | { readonly type: 'pong' }
   | { readonly type: 'vitest'; readonly message: unknown }
   /** A call, which gets an `answer`. */
   | ({ readonly type: 'call'; readonly id: number } & WorkerCall)
@@ -233,6 +237,8 @@ export interface TestStarted {
   readonly test: string
   /** Milliseconds; 0 for no limit. */
   readonly timeout: number
+  /** Milliseconds of an idle guest after which it ends, too; 0 if it does not. */
+  readonly patience: number
   readonly sequence: number
 }
 

@@ -2,12 +2,10 @@
 import { readFileSync } from 'node:fs'
 import type { WorkerState } from './protocol.ts'
 
-/** The state of a process, from procfs: its main thread, and the CPU time of the guest. */
+/** The state of a process, from procfs: of its main thread. */
 export function stateOf(pid: number): WorkerState {
   const [, state = '?'] = /\) (\S)/.exec(read(`/proc/${pid}/stat`)) ?? []
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] =
-    read('/proc/stat').split('\n', 1)[0]?.split(/\s+/).slice(1).map(Number) ?? []
-  return { state, stack: read(`/proc/${pid}/stack`), busy: (user + nice + system + irq + softirq) * 10 }
+  return { state, stack: read(`/proc/${pid}/stack`) }
 }
 
 function read(file: string): string {

@@ -14,6 +14,7 @@ import { endAtOnce } from './exit.ts'
 import { encodePlainFrame } from './frames.ts'
 import { isLanguageReplaced, restoreEnvironment, restoreLanguage } from './intrinsics.ts'
 import { KernelLogPosition } from './kernel-log.ts'
+import { Limits, type LimitTimers } from './limits.ts'
 import { Port } from './port.ts'
 import { renewProcess } from './process-identity.ts'
 import {
@@ -26,7 +27,6 @@ import {
   type WorkerCall,
   type WorkerNote,
 } from './protocol.ts'
-import { longestTimer } from './timers.ts'
 
 type Listener = (message: unknown) => void
 type WorkerState = Parameters<typeof runBaseTests>[1]
@@ -97,6 +97,7 @@ interface VitestGlobal {
 }
 interface VitestWorker {
   readonly rpc: { resolveSnapshotPath(file: string): Promise<string> }
+  readonly config?: { readonly testTimeout?: number; readonly hookTimeout?: number }
   readonly moduleExecutionInfo?: Map<string, unknown>
 }
 
@@ -109,7 +110,7 @@ interface VitestWorker {
 function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<void> }): void {
   const { onCollectStart, onBeforeTryTask, onAfterRetryTask, onAfterRunTask, onAfterRunSuite } = prototype
   prototype.onCollectStart = function (this: TestRunner, file) {
-    boundTimers()
+    limitFile()
     // Modules imported by the warm-up or another file in this guest do not belong to this file.
     vitestWorker().moduleExecutionInfo?.clear()
     onCollectStart?.call(this, file)
@@ -133,6 +134,7 @@ function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<v
       method: 'test-started',
       test: test.id,
       timeout: limitOf(test),
+      patience: limits.patienceOf(limitOf(test)),
       sequence,
     })
     await onBeforeTryTask?.call(this, test, ...rest)
@@ -150,6 +152,7 @@ function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<v
   prototype.onAfterRunTask = async function (this: TestRunner, test) {
     const state = running.get(test.id)
     running.delete(test.id)
+    limits.explain(test.result?.errors)
     const sequence = logPosition()
     const ended = { method: 'test-ended', test: test.id, outcome: outcomeOf(test), sequence } as const
     if (state && !log.mayHoldReport(state.from)) await tell(ended)
@@ -158,6 +161,7 @@ function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<v
   }
   prototype.onAfterRunSuite = async function (this: TestRunner, suite) {
     const broken = restoreLanguage()
+    limits.explain(suite.result?.errors)
     if (broken.length > 0 && suite.result) fail(suite.result, [brokenBy(broken)])
     const replaced = 'filepath' in suite ? restoreWorker() : []
     await onAfterRunSuite?.call(this, suite)
@@ -168,19 +172,15 @@ function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<v
   }
 }
 
-let bounded: typeof setTimeout | undefined
-
-/** Limits the length of the timers that Vitest (5.1.1) uses for limits of tests and hooks. */
-function boundTimers(): void {
+/** Applies the limits to the timers that Vitest (5.1.1) uses for tests and hooks. */
+function limitFile(): void {
+  const { testTimeout, hookTimeout } = vitestState?.config ?? {}
+  limits.begin([testTimeout ?? 0, hookTimeout ?? 0], slowness)
   const key = Object.getOwnPropertySymbols(globalThis).find(
     ({ description }) => description === 'vitest:SAFE_TIMERS',
   )
-  const timers = key && (globalThis as unknown as Record<symbol, { setTimeout: typeof setTimeout }>)[key]
-  if (!timers || timers.setTimeout === bounded) return
-  const { setTimeout: kept } = timers
-  bounded = ((callback: () => void, delay?: number, ...args: []) =>
-    kept(callback, Math.min(delay ?? 0, longestTimer), ...args)) as typeof setTimeout
-  timers.setTimeout = bounded
+  const timers = key && (globalThis as unknown as Record<symbol, LimitTimers>)[key]
+  if (timers) limits.bound(timers)
 }
 
 /**
@@ -232,6 +232,9 @@ function limitOf(test: Test): number {
  */
 const running = new Map<string, { from: number; readonly expected: ExpectedSplat[] }>()
 let log = new KernelLogPosition()
+const limits = new Limits()
+/** The factor by which this kernel's default limits are longer. */
+let slowness = 1
 /** The name of this process's guest; it changes when a template is restored. */
 let guest: string | undefined
 
@@ -339,6 +342,10 @@ port.listen(received => {
       log.lookFor(message.reportsBegin)
       if (message.guest !== guest) renewProcess()
       guest = message.guest
+      slowness = message.slowness
+      return
+    case 'ping':
+      send({ type: 'pong' })
       return
     case 'answer': {
       const caller = waiting.get(message.id)

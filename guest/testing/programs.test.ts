@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { RunningProgram, runProgram } from './programs.ts'
 
@@ -11,7 +12,18 @@ test('how a program ended and what it said', async () => {
     stderr: 'err\n',
   })
   expect((await runProgram(sh('kill -TERM $$'))).status).toBe(143)
+  // a real-time signal, which has no name
+  expect((await runProgram(sh('kill -34 $$'))).status).toBe(162)
 })
+
+test('as another user, it has none of our users, groups and capabilities, and we have them still', async () => {
+  const before = readFileSync('/proc/thread-self/status', 'utf8').match(ids)
+  const { stdout } = await runProgram(['cat', '/proc/self/status'], { user: 65534 })
+  const all = (id: string) => `${id}:\t65534\t65534\t65534\t65534`
+  expect(stdout.match(ids)).toEqual([all('Uid'), all('Gid'), 'Groups:\t ', 'CapPrm:\t0000000000000000'])
+  expect(readFileSync('/proc/thread-self/status', 'utf8').match(ids)).toEqual(before)
+})
+const ids = /^(Uid|Gid|Groups|CapPrm):.*$/gm
 
 test('one in the background is waited for until it has said something', async () => {
   using program = RunningProgram.start(sh('echo ready >&2; echo go on; exec sleep 1000'))

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
-import { constants } from 'node:os'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { clearTimeout, setTimeout } from 'node:timers'
+import { type ChildProcess, startChild } from '../agent/child.ts'
+import { openPipe } from '../agent/pipes.ts'
 import { longestTimer } from '../agent/timers.ts'
 import { requireBuiltIns } from './built-ins.ts'
+import { withRealUser } from './user.ts'
 
 /** Kept from before any test, which may empty the environment. */
 const { PATH } = process.env
@@ -35,8 +39,11 @@ export interface ProgramOptions {
 export class RunningProgram implements Disposable {
   /** Resolves when it has ended; rejects if it does not end in time. */
   readonly ended: Promise<ProgramResult>
-  readonly #child: ChildProcess
   readonly #limit: number
+  /** Undefined if it could not be started. */
+  readonly #child: ChildProcess | undefined
+  #streams: readonly Socket[] = []
+  #hasEnded = false
   #isClosed = false
   #stdout = ''
   #stderr = ''
@@ -48,23 +55,14 @@ export class RunningProgram implements Disposable {
       throw new Error(
         "process.nextTick is fake, and node's streams need it: leave it out of toFake to run programs",
       )
-    const [file, ...args] = checked(command)
-    const options: SpawnOptions = {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH, ...process.env },
-      detached: true,
-    }
     this.#limit = limit
-    this.#child = spawn(file, args, user === undefined ? options : { ...options, uid: user, gid: user })
-    this.#child.stdout?.setEncoding('utf8').on('data', text => {
-      this.#stdout += text
-      for (const listener of this.#listeners) listener()
-    })
-    this.#child.stderr?.setEncoding('utf8').on('data', text => {
-      this.#stderr += text
-      for (const listener of this.#listeners) listener()
-    })
-    this.ended = this.#end(command)
+    try {
+      this.#child = this.#start(checked(command), user)
+      this.ended = this.#end(command, this.#child)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error)) throw error
+      this.ended = Promise.reject(explained(error as NodeJS.ErrnoException, command))
+    }
     // those who wait for it get the error
     this.ended.catch(() => {})
   }
@@ -102,16 +100,45 @@ export class RunningProgram implements Disposable {
     this.#kill()
   }
 
-  async #end(command: readonly string[]): Promise<ProgramResult> {
-    const { promise, resolve, reject } = Promise.withResolvers<ProgramResult>()
-    // not `close`, which waits for all that has the pipes open
+  #start(command: readonly string[], user: number | undefined): ChildProcess {
+    const [output, errors] = [openPipe(), openPipe()]
+    const input = openSync('/dev/null', 'r')
+    const start = () =>
+      startChild({
+        command,
+        stdio: [input, output.writeEnd, errors.writeEnd],
+        environment: { PATH, ...process.env },
+        isLeader: true,
+        asRealUser: user !== undefined,
+      })
+    // they own the ends for reading, also if it does not start
+    const read = (fd: number) => new Socket({ fd, readable: true, writable: false }).setEncoding('utf8')
+    this.#streams = [read(output.readEnd), read(errors.readEnd)]
+    const [stdout, stderr] = this.#streams
+    stdout?.on('data', text => {
+      this.#stdout += text
+      for (const listener of this.#listeners) listener()
+    })
+    stderr?.on('data', text => {
+      this.#stderr += text
+      for (const listener of this.#listeners) listener()
+    })
+    try {
+      return user === undefined ? start() : withRealUser(user, start)
+    } finally {
+      for (const fd of [input, output.writeEnd, errors.writeEnd]) closeSync(fd)
+    }
+  }
+
+  async #end(command: readonly string[], child: ChildProcess): Promise<ProgramResult> {
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    // its output may be open for longer, in what it has started
     const timer = setTimeout(
       () => {
-        const { exitCode, stdout, stderr } = this.#child
-        const what = exitCode === null ? 'did not end' : 'ended, but what it had started did not,'
+        const what = this.#hasEnded ? 'ended, but what it had started did not,' : 'did not end'
         const soFar = stringify(this.#stdout + this.#stderr)
         this.#kill()
-        for (const stream of [stdout, stderr]) stream?.destroy()
+        for (const stream of this.#streams) stream.destroy()
         reject(
           new Error(
             `${command.join(' ')} ${what} within ${this.#limit / 1000} s; until then it said ${soFar}`,
@@ -120,13 +147,15 @@ export class RunningProgram implements Disposable {
       },
       Math.min(this.#limit, longestTimer),
     )
-    this.#child.once('error', error => reject(explained(error, command)))
-    this.#child.once('close', (code, signal) => {
+    const closed = this.#streams.map(stream => once(stream, 'close'))
+    const done = child.ended.then(async ({ code, signal }) => {
+      this.#hasEnded = true
+      await Promise.all(closed)
       this.#isClosed = true
-      resolve({ status: code ?? 128 + numberOf(signal), stdout: this.#stdout, stderr: this.#stderr })
+      return { status: code ?? 128 + signal, stdout: this.#stdout, stderr: this.#stderr }
     })
     try {
-      return await promise
+      return await Promise.race([done, late])
     } finally {
       clearTimeout(timer)
     }
@@ -134,10 +163,9 @@ export class RunningProgram implements Disposable {
 
   /** Ends it and what it has started: its process group. */
   #kill(): void {
-    const { pid } = this.#child
-    if (pid === undefined || this.#isClosed) return
+    if (this.#child === undefined || this.#isClosed) return
     try {
-      kill(-pid, 'SIGKILL')
+      kill(-this.#child.pid, 'SIGKILL')
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
     }
@@ -172,8 +200,4 @@ function checked(command: unknown): readonly [string, ...string[]] {
   throw new TypeError(
     `a program and its arguments are one list of texts, runProgram(['modprobe', 'dummy']), not ${stringify(command)}`,
   )
-}
-
-function numberOf(signal: NodeJS.Signals | null): number {
-  return signal === null ? 0 : constants.signals[signal]
 }

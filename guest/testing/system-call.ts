@@ -9,6 +9,8 @@ import { SystemCallError } from '../netlink/index.ts'
 // arch/x86/entry/syscalls/syscall_64.tbl; include/uapi/asm-generic/unistd.h
 const numbers = {
   x64: {
+    getgroups: 115,
+    setgroups: 116,
     setresuid: 117,
     setresgid: 119,
     capget: 125,
@@ -27,6 +29,8 @@ const numbers = {
     delete_module: 106,
     setresuid: 147,
     setresgid: 149,
+    getgroups: 158,
+    setgroups: 159,
     setns: 268,
     finit_module: 273,
   },
@@ -56,6 +60,12 @@ const withBuffers = libc.func('long syscall(long, void *, void *)') as (
   number: number,
   first: Buffer,
   second: Buffer,
+) => number
+
+const withNumberAndBuffer = libc.func('long syscall(long, long, void *)') as (
+  number: number,
+  count: number,
+  buffer: Buffer | null,
 ) => number
 
 const withMessages = libc.func('long syscall(long, long, void *, long, long, void *)') as (
@@ -88,6 +98,29 @@ export function setEffectiveUser(uid: number): void {
 /** @throws SystemCallError */
 export function setEffectiveGroup(gid: number): void {
   check('setresgid', withNumbers(numberOf('setresgid'), -1, gid, -1))
+}
+
+/** @throws SystemCallError */
+export function setRealUser(uid: number): void {
+  check('setresuid', withNumbers(numberOf('setresuid'), uid, -1, -1))
+}
+
+/** @throws SystemCallError */
+export function setRealGroup(gid: number): void {
+  check('setresgid', withNumbers(numberOf('setresgid'), gid, -1, -1))
+}
+
+/** The supplementary groups, as the kernel's array of gid_t. @throws SystemCallError */
+export function supplementaryGroups(): Buffer {
+  const count = withNumberAndBuffer(numberOf('getgroups'), 0, null)
+  const groups = Buffer.alloc(4 * count)
+  check('getgroups', withNumberAndBuffer(numberOf('getgroups'), count, groups))
+  return groups
+}
+
+/** @throws SystemCallError */
+export function setSupplementaryGroups(groups: Buffer): void {
+  check('setgroups', withNumberAndBuffer(numberOf('setgroups'), groups.length / 4, groups))
 }
 
 /** @throws SystemCallError */

@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: MIT
-import { changeEffectiveCapabilities, setEffectiveGroup, setEffectiveUser } from './system-call.ts'
+import {
+  changeEffectiveCapabilities,
+  setEffectiveGroup,
+  setEffectiveUser,
+  setRealGroup,
+  setRealUser,
+  setSupplementaryGroups,
+  supplementaryGroups,
+} from './system-call.ts'
 
 /** Kept from before any test. */
-const { getegid, geteuid } = process
+const { getegid, geteuid, getgid, getuid } = process
 
 /** The user without privileges, as uid and gid. */
 export const nobody = 65534
@@ -49,6 +57,24 @@ export function withoutCapability<T>(capability: number, action: () => T): T {
     return action()
   } finally {
     changeEffectiveCapabilities(() => before)
+  }
+}
+
+/**
+ * Runs `action` with that real user and group, and no other groups, which a child of startChild's
+ * `asRealUser` gets for good. The calling thread itself keeps its privileges.
+ */
+export function withRealUser<T>(uid: number, action: () => T): T {
+  const [user, group, groups] = [getuid?.() ?? 0, getgid?.() ?? 0, supplementaryGroups()]
+  setSupplementaryGroups(Buffer.alloc(0))
+  try {
+    setRealGroup(uid)
+    setRealUser(uid)
+    return action()
+  } finally {
+    setRealUser(user)
+    setRealGroup(group)
+    setSupplementaryGroups(groups)
   }
 }
 

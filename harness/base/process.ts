@@ -107,13 +107,28 @@ export function lastLines(text: string, count: number): string {
   return text.trimEnd().split('\n').slice(-count).join('\n')
 }
 
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
+
 /**
  * A signal ends this process at once, as process.exit() does. Its children (QEMU, make, apt) end by their
  * parent-death signal.
  */
 export function exitOnSignals(): void {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const)
-    process.once(signal, () => process.exit(signalStatus(signal)))
+  for (const signal of signals) process.once(signal, () => process.exit(signalStatus(signal)))
+}
+
+/**
+ * Runs what may block the event loop, so that no handler would run: signals end this process by themselves
+ * meanwhile. Handlers are ours, and those of libraries (signal-exit).
+ */
+export async function withoutSignalHandlers<T>(action: () => Promise<T>): Promise<T> {
+  const handlers = signals.flatMap(signal => process.rawListeners(signal).map(each => ({ signal, each })))
+  for (const { signal, each } of handlers) process.off(signal, each as () => void)
+  try {
+    return await action()
+  } finally {
+    for (const { signal, each } of handlers) process.on(signal, each as () => void)
+  }
 }
 
 /** The exit status a shell gives a process ended by `signal`. */

@@ -69,8 +69,12 @@ describe('a command', () => {
     expect(output).toContain('got hello')
   })
 
-  test('a signal: 128 and its number', async () => {
-    expect((await exec('--', 'sh', '-c', 'kill -TERM $$')).status).toBe(143)
+  test.each([
+    ['TERM', 143],
+    // a real-time signal, which has no name
+    ['34', 162],
+  ])('the signal %s: 128 and its number', async (signal, status) => {
+    expect((await exec('--', 'sh', '-c', `kill -${signal} $$`)).status).toBe(status)
   })
 
   test.each([

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { fstatSync } from 'node:fs'
-import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import type { GuestProgram } from '../guest/guest-program.ts'
 import type { Settings } from '../prepare/settings.ts'
@@ -24,7 +23,7 @@ export function exec(
       return program.status
     }
     forwardInput(process.stdin, program)
-    return statusOf(await program.exited, constants.signals)
+    return statusOf(await program.exited)
   })
 }
 

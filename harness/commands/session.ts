@@ -126,9 +126,9 @@ export async function startCommand(
   }
 }
 
-/** The exit status that a shell gives; 128 for a real-time signal, whose number Node does not tell. */
-export function statusOf(exit: ProgramExit, signals: Readonly<Record<string, number>>): number {
-  return exit.signal === null ? (exit.code ?? 128) : 128 + (signals[exit.signal] ?? 0)
+/** The exit status that a shell gives. */
+export function statusOf({ code, signal }: ProgramExit): number {
+  return code ?? 128 + (signal ?? 0)
 }
 
 /** Reads `NAME [PARAMETER=VALUE...]`. */

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { constants } from 'node:os'
 import path from 'node:path'
 import type { ReadStream, WriteStream } from 'node:tty'
 import { guestPaths } from '../../guest/agent/protocol.ts'
@@ -57,7 +56,7 @@ async function attended(program: GuestProgram, stdin: ReadStream, stdout: WriteS
     stdin.setRawMode(true)
   })
   try {
-    return statusOf(await program.exited, constants.signals)
+    return statusOf(await program.exited)
   } finally {
     stdout.off('resize', resized)
     if (isForeground) stdin.setRawMode(false)

@@ -6,10 +6,10 @@ import { MachineryError } from '../base/errors.ts'
 import type { Guest } from './guest.ts'
 import type { Loss } from './loss.ts'
 
-/** How a program ended: by a code or by a signal. */
+/** How a program ended: by a code, or by a signal, which is told by its number. */
 export interface ProgramExit {
   readonly code: number | null
-  readonly signal: string | null
+  readonly signal: number | null
 }
 
 /** Bytes of input in transfer to a program that does not read. */

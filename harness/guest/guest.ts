@@ -49,6 +49,8 @@ export interface GuestSpec {
   readonly bootSplats?: 'fail' | 'ignore'
   /** Milliseconds that a file may take in its guest, and that all files may take together. */
   readonly limits?: { readonly file: number; readonly run: number | undefined }
+  /** The factor by which the default limits of tests and hooks were made longer; 1 if not given. */
+  readonly slowness?: number
 }
 
 /** The files that a template restores from. */
@@ -216,9 +218,12 @@ export class Guest extends EventEmitter<GuestEvents> {
     await this.#request({ type: 'deliver', files }, 30_000)
   }
 
-  /** Resolves when the agent answers. */
-  async ping(limit: number): Promise<void> {
-    await this.#request({ type: 'ping' }, limit)
+  /**
+   * Resolves when the agent answers, to the milliseconds in which the guest was idle: only differences mean
+   * something, and it is NaN if a test has taken /proc away.
+   */
+  async ping(limit: number): Promise<number> {
+    return (await this.#request({ type: 'ping' }, limit)) as number
   }
 
   /**

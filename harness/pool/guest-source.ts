@@ -25,6 +25,8 @@ export interface GuestSource {
   readonly packageFolder: string
   /** Whether workers print in colour. A worker can be told to leave colours out only once. */
   readonly colours: boolean
+  /** The factor by which its kernel's default limits of tests and hooks are longer; 1 if not given. */
+  readonly slowness?: number
   /** Finds source lines for the kernel's reports, if there are symbols. */
   readonly decoder?: Decoder
   /** The time limit of a guest that is acquired now, if there is one. */

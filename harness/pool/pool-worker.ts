@@ -108,6 +108,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         variables: this.#variables(),
         guest: guest.id,
         reportsBegin: beginning.source,
+        slowness: this.#source.slowness ?? 1,
       })
     } catch (error) {
       const details = error instanceof HarnessError ? (error.details ?? '') : ''
@@ -285,11 +286,11 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#watchdog?.testEnded()
   }
 
-  #testStarted({ test, timeout, sequence }: TestStarted): void {
+  #testStarted({ test, timeout, patience, sequence }: TestStarted): void {
     this.#output.next()
     this.#record.testStarted(test, sequence)
     this.#judge?.testStarted(test, sequence)
-    this.#watchdog?.testStarted(timeout)
+    this.#watchdog?.testStarted(timeout, patience)
     this.#logStart = sequence
   }
 

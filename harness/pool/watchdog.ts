@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+
+import type { FromWorker } from '../../guest/agent/protocol.ts'
 import { longestTimer } from '../base/timers.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { KernelLogRecord } from '../guest/kernel-log.ts'
@@ -17,12 +19,22 @@ const ofWorkqueue = /^Workqueue: /
 const endOfReport = /^---\[ end trace /
 /** Milliseconds after its own time limit that a test may block the event loop. */
 const STUCK_AFTER = 10_000
+/** Milliseconds for the worker's answer, if no test blocks its event loop. */
+const PONG_LIMIT = 2_000
+
+interface WaitingTest {
+  readonly timeout: number
+  readonly patience: number
+  idleBefore?: number
+}
 
 /** Gives up a guest that does not answer, or whose test does not return. */
 export class Watchdog {
   readonly #guest: Guest
   #pings: NodeJS.Timeout | undefined
   #stuck: NodeJS.Timeout | undefined
+  /** The running test with a limit of idleness, and the guest's idle time when it was first looked at. */
+  #waiting: WaitingTest | undefined
   #oops: string | undefined
   #oopsed: NodeJS.Timeout | undefined
   readonly #onRecord = ({ facility, text }: KernelLogRecord) => {
@@ -42,17 +54,24 @@ export class Watchdog {
   start(): void {
     if (!this.#pings) this.#guest.log.on('record', this.#onRecord)
     this.#pings ??= setInterval(() => {
-      this.#guest.ping(PING_LIMIT).catch(() => {
-        this.#guest.giveUpFrozen(`the guest froze: nothing in it has answered for ${PING_LIMIT / 1000} s`)
-      })
+      const test = this.#waiting
+      this.#guest.ping(PING_LIMIT).then(
+        idle => this.#idled(idle, test),
+        () =>
+          this.#guest.giveUpFrozen(`the guest froze: nothing in it has answered for ${PING_LIMIT / 1000} s`),
+      )
     }, PING_EVERY)
   }
 
-  /** @param timeout the test's own limit, in milliseconds; 0 for none */
-  testStarted(timeout: number): void {
-    clearTimeout(this.#stuck)
+  /**
+   * @param timeout the test's own limit, in milliseconds; 0 for none
+   * @param patience milliseconds of an idle guest that end it too; 0 for none
+   */
+  testStarted(timeout: number, patience: number): void {
+    this.testEnded()
     // The test has no limit: 0, or more than a timer can have.
     if (timeout <= 0 || timeout > longestTimer - STUCK_AFTER) return
+    if (patience > 0) this.#waiting = { timeout, patience }
     this.#stuck = setTimeout(() => {
       const message = `the test did not give control back within ${(timeout + STUCK_AFTER) / 1000} s (its own limit is ${timeout / 1000} s)`
       void this.#giveUpStuck(message)
@@ -61,6 +80,19 @@ export class Watchdog {
 
   testEnded(): void {
     clearTimeout(this.#stuck)
+    this.#stuck = undefined
+    this.#waiting = undefined
+  }
+
+  /** @param test the running test when the ping was sent */
+  #idled(idle: number, test: WaitingTest | undefined): void {
+    if (test === undefined || test !== this.#waiting) return
+    test.idleBefore ??= idle
+    if (!(idle - test.idleBefore >= test.patience + STUCK_AFTER)) return
+    this.#waiting = undefined
+    clearTimeout(this.#stuck)
+    const message = `the test did not give control back while its guest was idle for ${(test.patience + STUCK_AFTER) / 1000} s (its own limit of ${test.timeout / 1000} s is for work)`
+    void this.#giveUpStuck(message)
   }
 
   /** A test expects an oops: it ends nothing. */
@@ -70,11 +102,34 @@ export class Watchdog {
     this.#oops = undefined
   }
 
-  /** Adds where in the kernel the worker waits. */
+  /**
+   * Gives up a guest whose worker's event loop is blocked, and adds where in the kernel it waits. A worker
+   * that answers is in a hook with a limit of its own, which Vitest ends.
+   */
   async #giveUpStuck(message: string): Promise<void> {
+    const stuck = this.#stuck
+    if (await this.#workerAnswers()) {
+      if (stuck !== undefined && stuck === this.#stuck)
+        this.#stuck = setTimeout(() => void this.#giveUpStuck(message), STUCK_AFTER)
+      return
+    }
     const state = await this.#guest.workerState().catch(() => undefined)
     const stack = state && state.state !== 'R' ? state.stack : ''
     this.#guest.giveUp({ cause: 'worker', message, ...(stack ? { stack } : {}) })
+  }
+
+  async #workerAnswers(): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    const timer = setTimeout(resolve, PONG_LIMIT, false)
+    const heard = ({ type }: FromWorker) => type === 'pong' && resolve(true)
+    this.#guest.on('worker', heard)
+    this.#guest.sendToWorker({ type: 'ping' })
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+      this.#guest.off('worker', heard)
+    }
   }
 
   /** The file has ended. */
@@ -82,7 +137,7 @@ export class Watchdog {
     this.oopsExpected()
     this.#guest.log.off('record', this.#onRecord)
     clearInterval(this.#pings)
-    clearTimeout(this.#stuck)
+    this.testEnded()
     this.#pings = undefined
   }
 }

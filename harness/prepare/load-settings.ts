@@ -3,12 +3,16 @@ import { existsSync, readFileSync } from 'node:fs'
 import { type ResolveHookSync, registerHooks } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { isErrno, messageOf, UsageError } from '../base/errors.ts'
+import { Worker } from 'node:worker_threads'
+import { ExitStatus, isErrno, messageOf, UsageError } from '../base/errors.ts'
 import { ownFolder } from '../base/own-folder.ts'
+import type { LoadLimit } from './end-at-limit.ts'
 import { checkSettings, type Settings, settingsFile } from './settings.ts'
 
 /** Milliseconds for a configuration to load: it may wait for something outside. */
 const LOAD_LIMIT = 30_000
+/** Milliseconds more for the event loop to tell what it awaits. */
+const BLOCKED_AFTER = 1_000
 
 /**
  * The project that a folder belongs to: the nearest folder upwards with a `netlink-vmtest.config.ts`, or this
@@ -29,14 +33,31 @@ export function projectRoot(folder: string): string {
 export async function loadSettings(root: string, limit = LOAD_LIMIT): Promise<Settings> {
   const file = path.join(root, settingsFile)
   if (!existsSync(file)) return checkSettings({})
-  const exported = await withoutExit(() => settled(exportOf(file), limit))
-  const settings = checked(exported)
+  const watch = endIfBlocked(limit)
+  let settings: Settings
+  try {
+    settings = checked(await withoutExit(() => settled(exportOf(file), limit)))
+  } finally {
+    void watch.terminate()
+  }
   const fromHere = (label: string) => labelFrom(root, label)
   return {
     ...settings,
     ...(settings.kernels && { kernels: settings.kernels.map(fromHere) }),
     matrix: settings.matrix.map(fromHere),
   }
+}
+
+/** Ends this process if the file loops: then no timer of its event loop comes. */
+function endIfBlocked(limit: number): Worker {
+  const workerData: LoadLimit = {
+    limit: limit + BLOCKED_AFTER,
+    words: `error: ${endless(`it took longer than ${limit / 1000} s, and waits for nothing`, 'look for a loop')}\n`,
+    status: ExitStatus.usage,
+  }
+  const thread = new Worker(new URL('end-at-limit.ts', import.meta.url), { workerData, execArgv: [] })
+  thread.unref()
+  return thread
 }
 
 /** As {@link checkSettings}; a getter of the configuration may throw, too. */
@@ -151,11 +172,14 @@ function firstLine(text: string): string {
   return first.endsWith(':') ? `${first} ${second.trim()}` : first
 }
 
+function endless(why: string, what: string): string {
+  return `${settingsFile} does not come to an end: ${why}; ${what}`
+}
+
 /** The loaded configuration, unless it never settles or takes too long. */
 async function settled<T>(loading: Promise<T>, limit: number): Promise<T> {
   const { promise: given, reject } = Promise.withResolvers<never>()
-  const refuse = (why: string) =>
-    reject(new UsageError(`${settingsFile} does not come to an end: ${why}; look at what it awaits`))
+  const refuse = (why: string) => reject(new UsageError(endless(why, 'look at what it awaits')))
   const timer = setTimeout(refuse, limit, `it took longer than ${limit / 1000} s`)
   timer.unref()
   // The event loop is empty, so nothing can settle it: node would exit with status 13.

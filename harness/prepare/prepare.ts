@@ -44,8 +44,6 @@ export interface PreparedKernel {
   /** As requested; the name of its Vitest project. */
   readonly label: string
   readonly kernel: Kernel
-  /** The factor by which tests may take longer than on other kernels. */
-  readonly slowness: number
   readonly accelerator: AcceleratorVerdict
   readonly spec: GuestSpec
   readonly delivery: Delivery
@@ -115,10 +113,11 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     bootLimit: Math.max(settings.vm.bootLimit, needs.bootLimit) * 1000,
     bootSplats: settings.vm.bootSplats,
     limits: { file: slowed(settings.fileTimeout, needs.slowness), run: settings.runTimeout },
+    slowness: needs.slowness,
   }
   const guests = new Restores(spec, delivery, progress)
   await guests.prepare()
-  return { label, kernel, slowness: needs.slowness, accelerator, spec, delivery, guests }
+  return { label, kernel, accelerator, spec, delivery, guests }
 }
 
 /**

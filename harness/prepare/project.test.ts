@@ -23,7 +23,7 @@ function project(
   { slowness = 1, root = '/nowhere', suites = ['**/*.test.ts'] } = {},
 ) {
   // The project only reads a ready kernel's slowness.
-  const kernel = { label: 'debug-6.12', guests, slowness } as unknown as KernelOfRun
+  const kernel = { label: 'debug-6.12', guests: { ...guests, slowness } } as unknown as KernelOfRun
   const settings = checkSettings({ suites, testTimeout: 20_000 })
   return kernelProject(kernel, { settings, root, options, atOnce: 2 }).test
 }

@@ -8,7 +8,7 @@ import { aliases } from '../pool/externals.ts'
 import type { GuestSource } from '../pool/guest-source.ts'
 import type { Lanes } from '../pool/lanes.ts'
 import { sharingPool, vmPool } from '../pool/pool.ts'
-import { isPrepared, type KernelOfRun } from './matrix.ts'
+import type { KernelOfRun } from './matrix.ts'
 import type { Settings } from './settings.ts'
 
 /** How many files a lane chooses the next one from; the others wait in Vitest's queue. */
@@ -36,7 +36,7 @@ export function kernelProject(
   { settings, root, options, atOnce, lanes }: ProjectPlan,
 ): TestProjectInlineConfiguration {
   const { label, guests } = kernel
-  const slowness = isPrepared(kernel) ? kernel.slowness : 1
+  const { slowness = 1 } = guests
   const { dir, exclude = [], ...others } = options
   const { testTimeout = settings.testTimeout, hookTimeout = settings.testTimeout } = options
   return {

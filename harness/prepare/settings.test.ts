@@ -94,12 +94,16 @@ test.each([
   else expect((await loading).testTimeout).toBe(1234)
 })
 
-/** What a process that is nobody's Vitest makes of a configuration: its testTimeout, or the error. */
-async function loadedAlone(folder: string): Promise<string> {
+/** A script that loads a folder's configuration. */
+function loading(folder: string, limit: number): string {
   const module = path.join(import.meta.dirname, 'load-settings.ts')
-  const code = `const { loadSettings } = await import(${JSON.stringify(module)})
-    console.log(await loadSettings(${JSON.stringify(folder)}).then(it => it.testTimeout, it => it.message))`
-  const { all } = await execa(process.execPath, ['--input-type=module', '-e', code], {
+  return `const { loadSettings } = await import(${JSON.stringify(module)})
+    console.log(await loadSettings(${JSON.stringify(folder)}, ${limit}).then(it => it.testTimeout, it => it.message))`
+}
+
+/** What a process that is nobody's Vitest makes of a configuration: its testTimeout, or the error. */
+async function loadedAlone(folder: string, limit = 30_000): Promise<string> {
+  const { all } = await execa(process.execPath, ['--input-type=module', '-e', loading(folder, limit)], {
     all: true,
     reject: false,
     cwd: tmpdir(),
@@ -107,6 +111,40 @@ async function loadedAlone(folder: string): Promise<string> {
   })
   return all
 }
+
+test.each([
+  ['an endless loop', 'for (;;);'],
+  ['an endless loop later', 'export default async () => { await null; for (;;); }'],
+  ['an endless loop in a getter', 'export default { get testTimeout() { for (;;); } }'],
+])('%s is ended at the limit', async (_what, source) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(path.join(folder, settingsFile), source)
+  expect(await loadedAlone(folder, 100)).toBe(
+    'error: netlink-vmtest.config.ts does not come to an end: it took longer than 0.1 s, and waits for nothing; look for a loop',
+  )
+})
+
+test('a loop ends by a signal at once, and by its limit with status 2', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(path.join(folder, settingsFile), "process.stderr.write('loops'); for (;;);")
+  const cli = path.join(import.meta.dirname, '../cli.ts')
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const run = execa(process.execPath, [cli, 'exec', '--', 'true'], {
+      cwd: folder,
+      reject: false,
+      forceKillAfterDelay: false,
+    })
+    run.stderr.once('data', () => run.kill(signal))
+    const { signal: ended, stderr } = await run
+    expect([ended, stderr]).toEqual([signal, 'loops'])
+  }
+  const limited = await execa(process.execPath, ['--input-type=module', '-e', loading(folder, 100)], {
+    reject: false,
+  })
+  expect(limited.exitCode).toBe(2)
+})
 
 test('what is no TypeScript is told with its place', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))

@@ -123,6 +123,10 @@ export class Restores implements GuestSource {
     await spare?.then(guest => guest.end()).catch(() => {})
   }
 
+  get slowness(): number {
+    return this.#spec.slowness ?? 1
+  }
+
   get packageFolder(): string {
     return this.#delivery.package.folder
   }

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+import { EventEmitter } from 'node:events'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { ToWorker } from '../../guest/agent/protocol.ts'
+import type { Guest } from '../guest/guest.ts'
+import { Watchdog } from './watchdog.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+/** A guest whose agent answers, and whose worker does so unless a test blocks it. */
+class FakeGuest extends EventEmitter {
+  readonly log = new EventEmitter()
+  isBlocked = true
+  isIdle = true
+  readonly giveUp = vi.fn()
+  #idle = 0
+
+  ping(): Promise<number> {
+    return Promise.resolve(this.#idle)
+  }
+
+  async workerState() {
+    return { state: 'S', stack: 'waits' }
+  }
+
+  sendToWorker({ type }: ToWorker): void {
+    if (type === 'ping' && !this.isBlocked) this.emit('worker', { type: 'pong' })
+  }
+
+  async pass(seconds: number): Promise<void> {
+    for (let passed = 0; passed < seconds; passed++) {
+      await vi.advanceTimersByTimeAsync(1_000)
+      if (this.isIdle) this.#idle += 1_000
+    }
+  }
+}
+
+function watched(timeout: number, patience = 0): FakeGuest {
+  const guest = new FakeGuest()
+  const watchdog = new Watchdog(guest as unknown as Guest)
+  watchdog.start()
+  watchdog.testStarted(timeout, patience)
+  return guest
+}
+
+test('a test that blocks the event loop is given up 10 s after its limit', async () => {
+  const guest = watched(20_000)
+  await guest.pass(29)
+  expect(guest.giveUp).not.toHaveBeenCalled()
+  await guest.pass(3)
+  expect(guest.giveUp).toHaveBeenCalledExactlyOnceWith({
+    cause: 'worker',
+    message: 'the test did not give control back within 30 s (its own limit is 20 s)',
+    stack: 'waits',
+  })
+})
+
+test('a worker that answers is in a hook with a limit of its own', async () => {
+  const guest = watched(20_000, 10_000)
+  guest.isBlocked = false
+  await guest.pass(60)
+  expect(guest.giveUp).not.toHaveBeenCalled()
+  expect(guest.listenerCount('worker')).toBe(0)
+})
+
+test('on a slow kernel a test that waits in an idle guest is given up as on others', async () => {
+  const guest = watched(100_000, 20_000)
+  await guest.pass(30)
+  expect(guest.giveUp).not.toHaveBeenCalled()
+  await guest.pass(10)
+  expect(guest.giveUp).toHaveBeenCalledExactlyOnceWith(
+    expect.objectContaining({
+      message:
+        'the test did not give control back while its guest was idle for 30 s (its own limit of 100 s is for work)',
+    }),
+  )
+})
+
+test('on a slow kernel a test that works has its time', async () => {
+  const guest = watched(100_000, 20_000)
+  guest.isIdle = false
+  await guest.pass(109)
+  expect(guest.giveUp).not.toHaveBeenCalled()
+  await guest.pass(4)
+  expect(guest.giveUp).toHaveBeenCalledOnce()
+})
