@@ -118,3 +118,18 @@ test('loadModule does as modprobe does', async () => {
   expect(stdout).toMatch(/tests 1 passed, 0 failed/)
   expect(status).toBe(0)
 })
+
+test('a command that asks for no module runs where they do not compile, and says that they are not there', async () => {
+  const source = path.join(project, 'upper/upper.c')
+  writeFileSync(source, 'nonsense\n')
+  try {
+    const look = await exec([], 'ls -d /run/netlink-vmtest/modules/* || echo none')
+    expect(look).toMatchObject({ status: 0, stdout: 'none' })
+    expect(look.stderr).toMatch(/the guest has no modules under test: upper does not build for /)
+    const asked = await exec(['base'], 'true')
+    expect(asked).toMatchObject({ status: 1, stdout: '' })
+    expect(asked.stderr).toMatch(/^upper\/upper\.c:1:1: error: .*/m)
+  } finally {
+    writeFileSync(source, files['upper/upper.c'])
+  }
+})

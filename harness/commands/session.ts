@@ -49,11 +49,14 @@ export async function withSession<T>(
 ): Promise<T> {
   const wanted = options.copy.map(parseCopy)
   // stderr belongs to the command: only long steps are shown, no notes.
-  const progress = { ...consoleProgress(), note: () => {} }
+  const { note, step } = consoleProgress()
   const prepared = await prepareKernel(options.kernel ?? settings.kernels?.[0] ?? hostLabel(), {
     settings: withModules(settings, options.modules),
     root,
-    progress,
+    progress: { step, note: () => {} },
+    onBrokenModules: wantsModules(options)
+      ? undefined
+      : ({ message }) => note(`the guest has no modules under test: ${message}`),
   })
   const modules = await Promise.all(
     options.module.map(parseModule).map(async ({ name, parameters }) => ({
@@ -94,6 +97,11 @@ export async function withSession<T>(
   } finally {
     await prepared.guests.release(guest)
   }
+}
+
+/** Whether the command cannot do without the modules under test. */
+function wantsModules({ module, modules }: SessionOptions): boolean {
+  return module.length > 0 || modules !== undefined
 }
 
 /** Starts a command in a session's guest. If it cannot be started, the status is a shell's: 127 or 126. */

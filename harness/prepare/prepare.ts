@@ -9,7 +9,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { LockFile } from '../../kernel/lock-file.ts'
 import { needsOf } from '../../kernel/needs.ts'
 import { provideKernel } from '../../kernel/provide.ts'
-import { MachineryError } from '../base/errors.ts'
+import { HarnessError, MachineryError } from '../base/errors.ts'
 import type { Progress } from '../base/progress.ts'
 import { slowed } from '../base/timers.ts'
 import type { GuestSpec, WorkerSettings } from '../guest/guest.ts'
@@ -59,6 +59,11 @@ export interface PrepareOptions {
   readonly update?: boolean | undefined
   /** Node's arguments and Vitest's settings for test workers beside the usual ones. */
   readonly worker?: { readonly execArgv: readonly string[]; readonly settings: WorkerSettings } | undefined
+  /**
+   * Called if the modules under test cannot be built: guests then have none. Without it, that ends the
+   * preparation.
+   */
+  readonly onBrokenModules?: ((error: HarnessError) => void) | undefined
   /** Makes the package that tests import in guests; kernels of a run share it. */
   readonly bundle?: (() => Promise<GuestPackage>) | undefined
 }
@@ -82,7 +87,10 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
   const delivery = new Delivery(kernel, modulesUnderTest(settings, root), progress)
   // At the same time: these are independent, and mostly wait for other programs.
   const [, , initramfs, accelerator] = await allDone([
-    delivery.buildModules(),
+    delivery.buildModules().catch(error => {
+      if (!options.onBrokenModules || !(error instanceof HarnessError)) throw error
+      options.onBrokenModules(error)
+    }),
     delivery.bundlePackage(options.bundle),
     guestImage(kernel, { ...settings.image, folder: root }, progress),
     accelerate(settings.vm.accelerator, kernel, progress),

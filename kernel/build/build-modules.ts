@@ -22,7 +22,7 @@ export interface BuiltModule {
 export type BuiltModules = ReadonlyMap<string, BuiltModule>
 
 /** Changes when the build of the same sources does. */
-const recipe = '6'
+const recipe = '7'
 
 /** Make variables that the build sets itself. */
 const reserved = ['M', 'O', 'CC', 'ARCH', 'KBUILD_OUTPUT', 'KBUILD_EXTMOD', 'KBUILD_EXTRA_SYMBOLS']
@@ -74,17 +74,17 @@ async function buildFolder(
   const config = await readFile(kernel.config, 'utf8')
   const { compiler, identity } = await findToolchain(config)
   const lineTables = /^CONFIG_DEBUG_INFO=y$/m.test(config)
-  const key = contentKey([
+  const settings = contentKey([
     recipe,
     kernel.id,
     ...identity,
     JSON.stringify([kernel.build.variables, sorted(make), sorted(env), target, prepare, sources.dir]),
     ...(await Promise.all(symbols.map(file => readFile(file)))),
-    ...sources.files.flatMap(it => [it.name, String(it.mode), it.content]),
   ])
+  const key = contentKey([settings, ...sources.files.flatMap(it => [it.name, String(it.mode), it.content])])
   const entry = await cachedByInputs('modules', key, draft =>
     progress.step(`build ${shown(folder.dir)} for ${kernel.release}`, () =>
-      makeModules({ kernel, compiler, folder, sources, symbols, lineTables }, draft),
+      makeModules({ kernel, compiler, folder, sources, symbols, settings, lineTables }, draft),
     ),
   )
   // Shows the warnings for a cached build too.

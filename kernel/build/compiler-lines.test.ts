@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
-import { compilerLines } from './compiler-lines.ts'
+import { compilerLines, objectsWithMessages } from './compiler-lines.ts'
 
 test("keeps the compiler's lines, with the user's paths, and leaves out make's", () => {
   const output = `make[1]: Entering directory '/usr/src/linux-headers'
@@ -35,4 +35,19 @@ make: Target 'modules' not remade because of errors.`
 test("keeps make's own errors, for a Kbuild file that is wrong", () => {
   const output = "make[2]: *** No rule to make target 'gone.o', needed by 'gone.mod'.  Stop."
   expect(compilerLines(output, ['Kbuild'], 'mine')).toEqual([output])
+})
+
+test('which objects something was said about, if it is about objects', () => {
+  const output = `make[1]: Entering directory '/usr/src/linux-headers'
+  CC [M]  quiet.o
+  CC [M]  sub/warns.o
+sub/warns.c:2:2: warning: #warning spoken
+  AS [M]  code.o
+code.S:1: Warning: spoken
+  MODPOST Module.symvers
+WARNING: modpost: missing MODULE_DESCRIPTION() in x.o
+  LD [M]  x.ko`
+  expect(objectsWithMessages(output)).toEqual(['sub/warns.o', 'code.o'])
+  expect(objectsWithMessages(`generating x.h\n${output}`)).toBeUndefined()
+  expect(objectsWithMessages('  CC [M]  quiet.o\n')).toEqual([])
 })

@@ -43,3 +43,22 @@ export function compilerLines(
         : `${lead}${path.join(shownAs, place)}${line.slice(lead.length + file.length)}`
     })
 }
+
+/**
+ * The objects for which the compiler has said something, as make names them: the lines between an object's
+ * line and the next target's (make --output-sync=target).
+ * @returns undefined if something was said that is no object's
+ */
+export function objectsWithMessages(output: string): string[] | undefined {
+  const objects = new Set<string>()
+  let object: string | undefined
+  for (const line of output.split('\n')) {
+    const [, kind, target] = /^ {2}([A-Z]+)(?: \[M\])?\s+(\S+)$/.exec(line) ?? []
+    if (kind !== undefined) object = kind === 'CC' || kind === 'AS' ? target : ''
+    else if (noise.some(it => it.test(line))) continue
+    else if (object === undefined) return undefined
+    // Other steps are taken anew in each build.
+    else if (object !== '') objects.add(object)
+  }
+  return [...objects]
+}

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
+import { cacheRoot } from '../../harness/base/cache.ts'
 import { MachineryError, ModuleError, UsageError } from '../../harness/base/errors.ts'
 import { lastLines, runTool, runToolOrFail, type ToolResult } from '../../harness/base/process.ts'
 import type { Kernel } from '../kernel.ts'
+import { inBuildFolder, logFile } from './build-folder.ts'
 import { compilerLines } from './compiler-lines.ts'
 import { filesRead, makefilesOf } from './files-read.ts'
 import { folderNames, makeKernelFolder, releaseNames } from './kernel-folder.ts'
@@ -21,12 +23,14 @@ export interface Build {
   readonly sources: Sources
   /** Module.symvers of the folders built before. */
   readonly symbols: readonly string[]
+  /** A key of all that the build depends on besides the files of its sources. */
+  readonly settings: string
   /** Whether the kernel's configuration builds modules with line tables. */
   readonly lineTables: boolean
 }
 
 /** Names of a build's results in its folder. */
-export const logFile = 'build.log'
+export { logFile }
 export const symbolsFile = 'Module.symvers'
 export const debugFolder = 'debug'
 
@@ -35,23 +39,24 @@ export const debugFolder = 'debug'
  * exported symbols.
  * @returns the files that were read beside the sources and the kernel
  */
-export async function makeModules(build: Build, draft: string): Promise<string[]> {
-  const { kernel, folder, sources } = build
-  const copy = path.join(draft, 'build')
-  if (/[\s:]/.test(copy))
+export function makeModules(build: Build, draft: string): Promise<string[]> {
+  const root = cacheRoot()
+  if (/[\s:]/.test(root))
     throw new MachineryError(
-      `the kernel's build cannot work below ${draft}, for the blank or colon in the path: set XDG_CACHE_HOME to one without`,
+      `the kernel's build cannot work below ${root}, for the blank or colon in the path: set XDG_CACHE_HOME to one without`,
     )
-  for (const { name, content, mode } of sources.files) {
-    const file = path.join(copy, name)
-    await mkdir(path.dirname(file), { recursive: true })
-    await writeFile(file, content, { mode: mode | 0o600 })
-  }
+  return inBuildFolder(build, folder => makeIn(folder, build, draft))
+}
+
+async function makeIn(place: string, build: Build, draft: string): Promise<string[]> {
+  const { kernel, folder, sources } = build
+  const copy = path.join(place, 'build')
+  const kernelFolder = path.join(place, 'kernel')
   const work = path.join(copy, sources.dir)
-  const commands = commandsOf(build, copy, work, path.join(draft, 'kernel'))
+  const commands = commandsOf(build, copy, work, kernelFolder)
   const called = { source: kernel.build.source, output: kernel.build.output, variables: commands.variables }
   if (folder.prepare !== undefined || folder.target !== undefined)
-    await makeKernelFolder(path.join(draft, 'kernel'), called)
+    await makeKernelFolder(kernelFolder, called)
   const said = (output: string) => output.replaceAll(`${copy}/`, '').replaceAll(copy, '.')
   const linesOf = (log: string) => linesOfBuild(log, sources, folder)
 
@@ -66,6 +71,7 @@ export async function makeModules(build: Build, draft: string): Promise<string[]
   // Keeps each target's messages together in a parallel build.
   const made = await commands.make('--output-sync=target', `-j${availableParallelism()}`)
   const log = said(made.all)
+  await writeFile(path.join(place, logFile), log)
   if (made.exitCode !== 0)
     throw new ModuleError(`${shown(folder.dir)} does not build for ${kernel.release}`, {
       details: linesOf(log).join('\n') || lastLines(log, 20),
@@ -86,9 +92,7 @@ export async function makeModules(build: Build, draft: string): Promise<string[]
   await writeFile(path.join(draft, logFile), log)
 
   const makefiles = makefilesOf((await commands.make('--dry-run', '--debug=verbose')).all)
-  const inputs = await filesRead({ draft, work, ...called }, makefiles)
-  for (const done of ['build', 'kernel']) await rm(path.join(draft, done), { recursive: true, force: true })
-  return inputs
+  return await filesRead({ copy, work, ...called }, makefiles)
 }
 
 /** The lines of compiler and modpost in a build's output. */
@@ -117,7 +121,7 @@ function commandsOf(build: Build, copy: string, work: string, kernelFolder: stri
   const flags = [
     ...kernel.build.variables.filter(isFlags).map(it => it.slice('KCFLAGS='.length)),
     // The same sources give the same module in any folder.
-    `-ffile-prefix-map=${copy}/=`,
+    `-ffile-prefix-map=${copy}=. -ffile-prefix-map=${copy}/=`,
     // Debug information, for the source lines of kernel reports; it changes no code, and guests get stripped
     // modules.
     ...(lineTables ? [] : ['-g']),
