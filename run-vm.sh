@@ -120,7 +120,7 @@ check_node() {
 
 install_npm() {
 	rm -f "$here/node_modules/.installed-lock"
-	if ! (cd "$here" && step 'npm ci' timeout --foreground 1200 npm ci --no-audit --no-fund); then
+	if ! (cd "$here" && step 'npm ci' timeout --foreground 1200 npm ci --ignore-scripts); then
 		grep '^npm error' "$log" >&2 || tail -n 15 "$log" >&2
 		fail "npm ci failed (all of it: $log). To see why, run it in $here"
 	fi

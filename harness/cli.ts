@@ -3,6 +3,7 @@ import path from 'node:path'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { cacheRoot, onWait } from './base/cache.ts'
 import { ExitStatus } from './base/errors.ts'
+import { frontDoor } from './base/own-folder.ts'
 import { exitOnLostOutput, exitOnSignals } from './base/process.ts'
 import { understood } from './base/system-errors.ts'
 import type { BuildOptions } from './commands/build.ts'
@@ -16,7 +17,7 @@ exitOnLostOutput()
 // Node ends with status 1 on an uncaught exception, which here means that a kernel under test failed.
 process.on('uncaughtException', error => process.exit(report(error)))
 
-// run-vm.sh sets it for this process, not for its children.
+// The front door sets it for this process, not for its children.
 if (process.env.NODE_COMPILE_CACHE === path.join(cacheRoot(), 'compiled'))
   delete process.env.NODE_COMPILE_CACHE
 
@@ -29,7 +30,7 @@ function once(value: string, earlier: string | undefined): string {
 }
 
 const root = projectRoot(process.cwd())
-const program = new Command('run-vm.sh')
+const program = new Command(path.basename(frontDoor))
   .description(
     'Runs Vitest files inside freshly booted Linux kernels, against netlink modules built for them.',
   )

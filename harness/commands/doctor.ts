@@ -12,6 +12,7 @@ import { hostLabel, provideKernel } from '../../kernel/provide.ts'
 import { missingBuildTools } from '../../kernel/source/tools.ts'
 import { cacheRoot } from '../base/cache.ts'
 import { messageOf } from '../base/errors.ts'
+import { commandName } from '../base/own-folder.ts'
 import { lastLines, runTool } from '../base/process.ts'
 import { silentProgress } from '../base/progress.ts'
 import { bytes } from '../base/stock.ts'
@@ -102,7 +103,7 @@ async function accelerator(settings: Settings): Promise<Result> {
   if (!here)
     return {
       verdict: 'note',
-      detail: `not tried, for want of a kernel: run ./run-vm.sh build --kernel ${label} first`,
+      detail: `not tried, for want of a kernel: run ${commandName} build --kernel ${label} first`,
     }
   const kernel = await provideKernel(label, { progress: silentProgress, mirror: settings.mirror })
   const { accelerator, reason } = await chooseAccelerator({

@@ -99,7 +99,12 @@ async function loadedAlone(folder: string): Promise<string> {
   const module = path.join(import.meta.dirname, 'load-settings.ts')
   const code = `const { loadSettings } = await import(${JSON.stringify(module)})
     console.log(await loadSettings(${JSON.stringify(folder)}).then(it => it.testTimeout, it => it.message))`
-  const { all } = await execa(process.execPath, ['--input-type=module', '-e', code], {
+  const own = mkdtempSync(path.join(tmpdir(), 'settings-'))
+  onTestFinished(() => rmSync(own, { recursive: true }))
+  // A file: with -e node has globals of CommonJS.
+  const script = path.join(own, 'load.mjs')
+  writeFileSync(script, code)
+  const { all } = await execa(process.execPath, [script], {
     all: true,
     reject: false,
     cwd: tmpdir(),
@@ -153,6 +158,18 @@ describe('what Node does not load by itself, tsx does', () => {
         'limits.ts': 'export const testTimeout: number = 1234',
         'package.json': '{ "type": "commonjs" }',
       },
+    ],
+    [
+      'ES modules in a package without a type',
+      {
+        [settingsFile]: "import { testTimeout } from './limits.ts'\nexport default { testTimeout }",
+        'limits.ts': 'export const testTimeout: number = 1234',
+        'package.json': '{}',
+      },
+    ],
+    [
+      'CommonJS in a package without a type',
+      { [settingsFile]: 'module.exports = { testTimeout: 1234 }', 'package.json': '{}' },
     ],
     [
       'netlink-vmtest/config, which need not be installed',
