@@ -9,6 +9,7 @@ import { understood } from './base/system-errors.ts'
 import type { BuildOptions } from './commands/build.ts'
 import type { RunOptions } from './commands/run.ts'
 import type { SessionOptions } from './commands/session.ts'
+import type { SetupOptions } from './commands/setup.ts'
 import { loadSettings, projectRoot } from './prepare/load-settings.ts'
 
 exitOnSignals()
@@ -118,6 +119,17 @@ program
     const findings = await examine(await loadSettings(root))
     process.stdout.write(`${json ? JSON.stringify(findings, null, 2) : findingsTable(findings)}\n`)
     if (findings.some(({ verdict }) => verdict === 'problem')) process.exitCode = ExitStatus.machinery
+  })
+
+program
+  .command('setup')
+  .description('install the Debian packages that runs need and that are missing; asks first, at a terminal')
+  .option('--kernel <labels>', 'also what building these kernels needs, separated by commas', once)
+  .option('--matrix', "also what building the configuration's list of kernels needs")
+  .option('-y, --yes', 'do not ask')
+  .action(async (options: SetupOptions) => {
+    const { setup } = await import('./commands/setup.ts')
+    process.exitCode = await setup(options, await loadSettings(root))
   })
 
 const several = (value: string, earlier: string[]) => [...earlier, value]

@@ -15,9 +15,12 @@ export function ownModule(name: string): string {
   return path.join(ownFolder, name + extension)
 }
 
+/** The folder of the scripts that are there before anything is built or installed. */
+export const scriptFolder = path.join(ownFolder, isPackage ? '../bin' : 'bin')
+
 /** The program by which users start the command line. */
 export const frontDoor = isPackage
-  ? path.resolve(ownFolder, '../bin/netlink-vmtest')
+  ? path.join(scriptFolder, 'netlink-vmtest')
   : path.join(ownFolder, 'run-vm.sh')
 
 /** How users write {@link frontDoor}, in messages. */
