@@ -2,14 +2,14 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { MachineryError } from '../harness/base/errors.ts'
+import { PackageMissing } from '../harness/base/package-missing.ts'
 
 /** The npm packages whose files go into guests, and one that leads to each that only it depends on. */
 const dependents: Readonly<Record<string, string>> = { '@koromix/koffi-linux-x64': 'koffi' }
 
 /**
  * The folder of an installed npm package, wherever the package manager has put it.
- * @throws MachineryError that names the package, if it is missing
+ * @throws PackageMissing
  */
 export function dependencyFolder(name: string): string {
   const dependent = dependents[name]
@@ -20,9 +20,7 @@ export function dependencyFolder(name: string): string {
     .map(each => path.join(each, name))
     .find(each => existsSync(path.join(each, 'package.json')))
   if (folder) return realpathSync(folder)
-  throw new MachineryError(
-    `the npm package ${name} is missing: install again, with optional packages (npm install --include=optional)`,
-  )
+  throw new PackageMissing(name)
 }
 
 /** The path of the pinned Node, which host and guest share. */
