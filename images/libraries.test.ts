@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { nodeBinary } from './dependencies.ts'
 import { librariesOf } from './libraries.ts'
-import { nodeBinary } from './node-binary.ts'
 
 const loader = '/lib64/ld-linux-x86-64.so.2'
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { runToolOrFail } from '../harness/base/process.ts'
-import { nodeBinary } from './node-binary.ts'
+import { nodeBinary } from './dependencies.ts'
 import { launcher, precompiled, startFlag } from './precompiled.ts'
 
 const source = `"use strict";

@@ -3,10 +3,11 @@
  * The library stands on its own: it imports nothing of this project outside of this folder, and no package
  * but koffi.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { build } from 'esbuild'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 
 const folder = import.meta.dirname
 
@@ -18,7 +19,7 @@ it('bundled, it is this folder, koffi and node', async () => {
     format: 'esm',
     platform: 'node',
     // the oldest version that it has to run on
-    target: 'node22.12',
+    target: 'node20.16',
     packages: 'external',
     metafile: true,
     write: false,
@@ -26,6 +27,23 @@ it('bundled, it is this folder, koffi and node', async () => {
   expect(Object.keys(metafile.inputs).filter(file => file.startsWith('..'))).toEqual([])
   const imported = Object.values(metafile.outputs).flatMap(output => output.imports.map(each => each.path))
   expect([...new Set(imported)].filter(name => !name.startsWith('node:'))).toEqual(['koffi'])
+})
+
+it('it uses nothing of the language that Node 20 lacks', async () => {
+  const config = {
+    extends: path.resolve(folder, '../../tsconfig.json'),
+    // what of ES2024 Node 20 has
+    compilerOptions: { lib: ['es2023', 'es2024.string', 'esnext.disposable'], rootDir: folder },
+    include: [],
+    files: [path.join(folder, 'index.ts')],
+  }
+  const project = mkdtempSync(path.join(folder, '.node-20-'))
+  onTestFinished(() => rmSync(project, { recursive: true }))
+  writeFileSync(path.join(project, 'tsconfig.json'), JSON.stringify(config))
+  const tsc = path.resolve(folder, '../../node_modules/.bin/tsc')
+  const { status, stdout } = spawnSync(tsc, ['-p', project], { encoding: 'utf8' })
+  expect(stdout).toBe('')
+  expect(status).toBe(0)
 })
 
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'))

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
+/// <reference types="node" preserve="true" />
 /**
  * Netlink for TypeScript: sockets, messages and attributes, over the C library's own calls.
  *
- * It stands on its own: it runs on any 64-bit Linux with Node 22.12 or later and koffi.
+ * It stands on its own: it runs on any 64-bit Linux with Node 20.16 or later and koffi.
  */
 
 export { Attribute, attr, findAttribute, parseAttributes } from './codec/attribute.ts'

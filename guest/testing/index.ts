@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/// <reference types="node" preserve="true" />
 /**
  * Helpers for suites, which run in the guest as root: modules, users, namespaces, the kernel log, and exact
  * comparison of all that came.

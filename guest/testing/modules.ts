@@ -37,8 +37,7 @@ export class ModuleError extends Error {
  */
 export function loadModule(name: string, parameters = ''): void {
   const folder = process.env.NETLINK_VMTEST_MODULES ?? NETLINK_VMTEST_MODULES
-  if (!folder)
-    throw new Error('NETLINK_VMTEST_MODULES is not set: modules are loaded in the guest only (./run-vm.sh)')
+  if (!folder) throw new Error('NETLINK_VMTEST_MODULES is not set: modules are loaded in guests only')
   const fd = openModule(folder, name)
   try {
     for (const needed of neededBy(path.join(folder, `${canonical(name)}.ko`))) loadNeeded(needed)

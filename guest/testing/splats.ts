@@ -40,7 +40,7 @@ export function expectSplat(expected: RegExp | SplatKind): void {
   const declare = (globalThis as Record<symbol, unknown>)[Symbol.for('netlink-vmtest.expect-splat')] as
     | Declare
     | undefined
-  if (!declare) throw new Error('expectSplat() works in guests only (./run-vm.sh)')
+  if (!declare) throw new Error('expectSplat() works in guests only')
   declare(
     expected instanceof RegExp
       ? { pattern: { source: expected.source, flags: expected.flags } }

@@ -52,6 +52,29 @@ test.each([
   expect([known?.message, known?.status]).toEqual([words, ExitStatus.machinery])
 })
 
+test.each([
+  ["Cannot find package '@a/b' imported from /p/node_modules/c/d.mjs", '@a/b'],
+  ["Cannot find module '@a/b-linux'\nRequire stack:\n- /p/node_modules/c/d.cjs", '@a/b-linux'],
+  ['The package "@a/linux-x64" could not be found, and is needed by a.\n\nIf you', '@a/linux-x64'],
+])('an incomplete installation: %s', (message, name) => {
+  const words = `the npm package ${name} is missing: install again, with optional packages (npm install --include=optional)`
+  expect(understood(new Error('no binding', { cause: new Error(message) }))?.message).toBe(words)
+})
+
+test('of several that are missing, the first is named', () => {
+  const [first, second] = ['linux', 'wasm'].map(
+    name => new Error(`Cannot find module '@a/${name}'\nRequire stack:\n- /p/node_modules/a/b.js`),
+  )
+  if (second) second.cause = first
+  expect(understood(new Error('no binding', { cause: second }))?.message).toMatch(
+    /package @a\/linux is missing/,
+  )
+})
+
+test("a package that a user's own file wants is none of ours", () => {
+  expect(understood(new Error("Cannot find package 'b' imported from /p/reporter.ts"))).toBeUndefined()
+})
+
 test('what Node throws itself is read as it is meant, also as the cause of something', () => {
   vi.stubEnv('TMPDIR', '/nowhere')
   const thrown = (work: () => unknown) => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { cacheRoot } from './cache.ts'
 import { HarnessError, MachineryError } from './errors.ts'
+import { packageMissing } from './package-missing.ts'
 
 /**
  * What to do about a system call's error (errno(3)) that this machine causes, and not a bug of this project.
@@ -47,13 +48,16 @@ interface SystemError extends Error {
 }
 
 /**
- * A system call's error that the machine or its user caused, as one line that names the thing and what to do.
+ * A system call's error that the machine or its user caused, or an incomplete installation's, as one line that
+ * names the thing and what to do.
  * @returns undefined for everything else: a bug of this project
  */
 export function understood(error: unknown): HarnessError | undefined {
   if (error instanceof HarnessError) return error
-  if (!isSystemError(error))
-    return error instanceof Error && error.cause ? understood(error.cause) : undefined
+  if (!isSystemError(error)) {
+    if (!(error instanceof Error)) return undefined
+    return packageMissing(error) ?? (error.cause ? understood(error.cause) : undefined)
+  }
   if (error.syscall === 'uv_cwd')
     return new MachineryError('the current folder is gone: cd to one that is there', { cause: error })
   const remedy = remedies[error.code]

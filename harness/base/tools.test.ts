@@ -82,8 +82,8 @@ test('of every tool that is run here the package is known', () => {
   expect([...new Set(named)].filter(tool => packageOf(tool) === undefined)).toEqual([])
 })
 
-test('what run-vm.sh installs for a tool is the package that messages name', () => {
-  const script = readFileSync(path.join(ownFolder, 'run-vm.sh'), 'utf8')
+test('what set-up installs for a tool is the package that messages name', () => {
+  const script = readFileSync(path.join(ownFolder, 'bin/system-packages.sh'), 'utf8')
   const pairs = [...script.matchAll(/command -v ([\w-]+) >\/dev\/null \|\| echo ([\w-]+)$/gm)]
   expect(pairs.length).toBeGreaterThan(5)
   for (const [, tool = '', debian] of pairs) expect(packageOf(tool), tool).toBe(debian)

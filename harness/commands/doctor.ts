@@ -12,6 +12,7 @@ import { hostLabel, provideKernel } from '../../kernel/provide.ts'
 import { missingBuildTools } from '../../kernel/source/tools.ts'
 import { cacheRoot } from '../base/cache.ts'
 import { messageOf } from '../base/errors.ts'
+import { commandName } from '../base/own-folder.ts'
 import { lastLines, runTool } from '../base/process.ts'
 import { silentProgress } from '../base/progress.ts'
 import { bytes } from '../base/stock.ts'
@@ -21,6 +22,7 @@ import { availableMemory, guestsAtOnce } from '../prepare/prepare.ts'
 import type { Settings } from '../prepare/settings.ts'
 import { chooseAccelerator } from '../qemu/accelerator.ts'
 import { qemuBinary } from '../qemu/qemu.ts'
+import { missingPackages } from './setup.ts'
 
 /** The state of one thing that runs depend on. */
 export interface Finding {
@@ -37,6 +39,7 @@ const DISK_WANTED = 2e9
 export async function examine(settings: Settings): Promise<Finding[]> {
   const findings = await Promise.all([
     ...[qemuBinary, 'gcc', 'strip', 'make', 'xz', 'setpriv'].map(tool),
+    checked('system packages', systemPackages),
     checked('kernel builds', kernelBuilds),
     checked('busybox', async () => ({
       verdict: 'fine',
@@ -84,7 +87,18 @@ function tool(name: string): Promise<Finding> {
   })
 }
 
-/** Only kernels built from source need these tools; run-vm.sh installs them with the first one. */
+/** What set-up would install for kernels that are not built here. */
+async function systemPackages(): Promise<Result> {
+  const missing = await missingPackages([])
+  return missing.length === 0
+    ? { verdict: 'fine', detail: 'all that runs need' }
+    : {
+        verdict: 'problem',
+        detail: `missing: ${missing.join(', ')}: ${commandName} setup, or apt-get install ${missing.join(' ')}`,
+      }
+}
+
+/** Only kernels built from source need these tools; set-up installs them with the first one. */
 async function kernelBuilds(): Promise<Result> {
   const missing = await missingBuildTools()
   return missing.length === 0
@@ -102,7 +116,7 @@ async function accelerator(settings: Settings): Promise<Result> {
   if (!here)
     return {
       verdict: 'note',
-      detail: `not tried, for want of a kernel: run ./run-vm.sh build --kernel ${label} first`,
+      detail: `not tried, for want of a kernel: run ${commandName} build --kernel ${label} first`,
     }
   const kernel = await provideKernel(label, { progress: silentProgress, mirror: settings.mirror })
   const { accelerator, reason } = await chooseAccelerator({

@@ -4,6 +4,7 @@ import path from 'node:path'
 import * as v from 'valibot'
 import { createCLI, type parseCLI, startVitest, type Vitest } from 'vitest/node'
 import { messageOf, UsageError } from '../base/errors.ts'
+import { commandName } from '../base/own-folder.ts'
 import type { ProjectOptions } from '../prepare/project.ts'
 import { additions, decisionOn, type Taker } from './vitest-options.ts'
 
@@ -93,7 +94,7 @@ function refuseValuesOfFlags({ globalCommand }: ReturnType<typeof createCLI>, re
 }
 
 function unknownOption(message: string, cause?: unknown): UsageError {
-  return new UsageError(`${message} (neither ours nor Vitest's; ./run-vm.sh run --help lists ours)`, {
+  return new UsageError(`${message} (neither ours nor Vitest's; ${commandName} run --help lists ours)`, {
     cause,
   })
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import * as v from 'valibot'
+import { commandName } from '../base/own-folder.ts'
 import { longestTimer } from '../base/timers.ts'
 
 /**
@@ -123,7 +124,7 @@ export const decisions: Readonly<Record<string, Decision>> = {
   fsModuleCache: noCode,
   fsModuleCachePath: noCode,
   globals: worker(flag),
-  help: refused('run-vm.sh run --help lists ours'),
+  help: refused(`${commandName} run --help lists ours`),
   hideSkippedTests: run(flag),
   hookTimeout: kernel(milliseconds),
   includeTaskLocation: run(flag),

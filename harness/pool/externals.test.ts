@@ -5,18 +5,18 @@ import { ownFolder } from '../base/own-folder.ts'
 import { inGuest } from './externals.ts'
 
 const distPath = '/elsewhere/node_modules/vitest/dist'
-const options = { distPath, project: { config: { root: ownFolder } } }
 
 test.each([
   ['vitest', 'file:///guest/node_modules/vitest/dist/index.mjs'],
   [`/@fs${distPath}/index.js`, 'file:///guest/node_modules/vitest/dist/index.mjs'],
   [`file://${distPath}/runtime.js?v=1`, 'file:///guest/node_modules/vitest/dist/runtime.mjs'],
+  ['/node_modules/vitest/dist/index.js', 'file:///guest/node_modules/vitest/dist/index.mjs'],
   ['koffi', 'file:///guest/node_modules/koffi/index.js'],
   ['/node_modules/koffi/index.js', 'file:///guest/node_modules/koffi/index.js'],
   ['/guest/netlink/index.ts', 'file:///guest/packages/x/netlink.mjs'],
   [path.join(ownFolder, 'guest/testing/index.ts'), 'file:///guest/packages/x/testing.mjs'],
 ])('%s is in the guest', (id, url) => {
-  expect(inGuest(id, options, '/guest/packages/x')).toBe(url)
+  expect(inGuest(id, ownFolder, '/guest/packages/x')).toBe(url)
 })
 
 test.each([
@@ -25,5 +25,5 @@ test.each([
   '/guest/netlink/socket/socket.ts',
   'file:///x.ts',
 ])('%s comes from Vite', id => {
-  expect(inGuest(id, options, '/guest/packages/x')).toBeUndefined()
+  expect(inGuest(id, ownFolder, '/guest/packages/x')).toBeUndefined()
 })

@@ -2,12 +2,12 @@
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { guestPaths } from '../../guest/agent/protocol.ts'
-import { ownFolder } from '../base/own-folder.ts'
+import { ownModule } from '../base/own-folder.ts'
 
 /** This package's entry points for tests, and their files in the guests' package. */
 const ours: Readonly<Record<string, string>> = {
-  [path.join(ownFolder, 'guest/netlink/index.ts')]: 'netlink.mjs',
-  [path.join(ownFolder, 'guest/testing/index.ts')]: 'testing.mjs',
+  [ownModule('guest/netlink/index')]: 'netlink.mjs',
+  [ownModule('guest/testing/index')]: 'testing.mjs',
 }
 
 /** Aliases of these entry points: Vite does not resolve a package's imports of itself. */
@@ -18,23 +18,18 @@ export const aliases: Readonly<Record<string, string>> = Object.fromEntries(
 /**
  * The guest's URL of a module that it has by itself; undefined for all others, whose code comes from Vite.
  * Without this Vitest names external modules by the host's paths.
+ * @param root Vite's, which it names files below relative to
  */
-export function inGuest(
-  id: string,
-  { distPath, project: { config } }: { distPath: string; project: { config: { root: string } } },
-  packageFolder: string,
-): string | undefined {
+export function inGuest(id: string, root: string, packageFolder: string): string | undefined {
   if (id.startsWith(pathToFileURL(`${guestPaths.root}/`).href)) return id
   const named = id.startsWith('file://') ? fileURLToPath(id) : id.replace(/^\/@fs\//, '/')
   const file = named.replace(/[?#].*$/, '')
-  // Vite names files below its root relative to it.
-  for (const candidate of [file, path.join(config.root, file)]) {
+  for (const candidate of [file, path.join(root, file)]) {
     const entry = ours[candidate]
     if (entry) return pathToFileURL(`${packageFolder}/${entry}`).href
-    if (candidate.startsWith(`${distPath}/`)) {
-      const name = candidate.slice(distPath.length + 1).replace(/\.js$/, '.mjs')
-      return guestModule(`vitest/dist/${name}`)
-    }
+    // Of a project with another Vitest, too: guests have one.
+    const [, ofVitest] = /\/node_modules\/vitest\/dist\/(.+)/.exec(candidate) ?? []
+    if (ofVitest) return guestModule(`vitest/dist/${ofVitest.replace(/\.js$/, '.mjs')}`)
     if (/\/node_modules\/koffi\//.test(candidate)) return guestModule('koffi/index.js')
   }
   if (id === 'vitest') return guestModule('vitest/dist/index.mjs')

@@ -218,7 +218,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (isRpcRequest(message)) {
       const external =
         message.m === 'fetch'
-          ? inGuest(String(message.a[0]), this.#options, this.#source.packageFolder)
+          ? inGuest(String(message.a[0]), this.#options.project.config.root, this.#source.packageFolder)
           : undefined
       if (external !== undefined) {
         const answer: RpcResponse = {

@@ -8,14 +8,14 @@ import { type BuiltModules, buildModules } from '../../kernel/build/build-module
 import type { ModuleFolder } from '../../kernel/build/module-sources.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { UsageError } from '../base/errors.ts'
-import { ownFolder } from '../base/own-folder.ts'
+import { isPackage, ownFolder } from '../base/own-folder.ts'
 import type { Progress } from '../base/progress.ts'
 import type { SymbolFiles } from '../verdict/decode.ts'
 import type { Settings } from './settings.ts'
 
-/** The folders of the modules under test; this project's example modules if there are none. */
+/** The folders of the modules under test; the example modules if there are none, which only a checkout has. */
 export function modulesUnderTest({ modules }: Settings, root: string): ModuleFolder[] {
-  if (modules === undefined) return [{ dir: path.join(ownFolder, 'kernel/modules') }]
+  if (modules === undefined) return isPackage ? [] : [{ dir: path.join(ownFolder, 'kernel/modules') }]
   return listed(modules).map(each => {
     const folder = typeof each === 'string' ? { dir: each } : each
     const sources = folder.sources?.map(source => path.resolve(root, source))

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { ExitStatus, isErrno, messageOf, UsageError } from '../base/errors.ts'
-import { ownFolder } from '../base/own-folder.ts'
+import { isPackage, ownFolder, ownModule } from '../base/own-folder.ts'
 import type { LoadLimit } from './end-at-limit.ts'
 import { checkSettings, type Settings, settingsFile } from './settings.ts'
 
@@ -15,13 +15,20 @@ const LOAD_LIMIT = 30_000
 const BLOCKED_AFTER = 1_000
 
 /**
- * The project that a folder belongs to: the nearest folder upwards with a `netlink-vmtest.config.ts`, or this
- * project itself with its example modules and suites.
+ * The project that a folder belongs to: the nearest folder upwards with a `netlink-vmtest.config.ts`. Without
+ * one, a checkout is its own project, with example modules and suites; the package, which has none, takes the
+ * nearest folder with a package.json.
  */
 export function projectRoot(folder: string): string {
+  const other = isPackage ? (nearestWith('package.json', folder) ?? folder) : ownFolder
+  return nearestWith(settingsFile, folder) ?? other
+}
+
+/** The nearest folder upwards that has this file. */
+function nearestWith(file: string, folder: string): string | undefined {
   for (let at = folder; ; at = path.dirname(at)) {
-    if (existsSync(path.join(at, settingsFile))) return at
-    if (at === path.dirname(at)) return ownFolder
+    if (existsSync(path.join(at, file))) return at
+    if (at === path.dirname(at)) return undefined
   }
 }
 
@@ -55,7 +62,7 @@ function endIfBlocked(limit: number): Worker {
     words: `error: ${endless(`it took longer than ${limit / 1000} s, and waits for nothing`, 'look for a loop')}\n`,
     status: ExitStatus.usage,
   }
-  const thread = new Worker(new URL('end-at-limit.ts', import.meta.url), { workerData, execArgv: [] })
+  const thread = new Worker(ownModule('harness/prepare/end-at-limit'), { workerData, execArgv: [] })
   thread.unref()
   return thread
 }
@@ -99,10 +106,10 @@ async function exportOf(file: string): Promise<unknown> {
  */
 async function evaluated(file: string): Promise<{ default?: unknown }> {
   const url = pathToFileURL(file).href
-  const own = registerHooks({ resolve: ownPackage })
+  const own = registerHooks({ resolve: esModules })
   try {
     // Not for commonjs: Node prints a warning about an ES module there before it fails.
-    if (!isCommonJs(file)) return await import(url)
+    if (packageType(file) !== 'commonjs') return await import(url)
   } catch (error) {
     if (!isShortOfTypeScript(error)) throw notLoaded(error)
   } finally {
@@ -133,22 +140,24 @@ function isCompiledModule(exported: unknown): exported is { default?: unknown } 
   return typeof exported === 'object' && exported !== null && '__esModule' in exported
 }
 
-/** Whether the nearest package.json has `"type": "commonjs"`. */
-function isCommonJs(file: string): boolean {
+/** The `type` of the nearest package.json. */
+function packageType(file: string): unknown {
   for (let folder = path.dirname(file); ; folder = path.dirname(folder)) {
     try {
       const { type } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as {
         type?: unknown
       }
-      return type === 'commonjs'
+      return type
     } catch {
-      if (folder === path.dirname(folder)) return false
+      if (folder === path.dirname(folder)) return undefined
     }
   }
 }
 
 /** Whether the error may come from what Node's type stripping lacks. */
 function isShortOfTypeScript(error: unknown): boolean {
+  // CommonJS in a package without a type.
+  if (error instanceof ReferenceError) return / in ES module scope/.test(error.message)
   // A name that a module does not export is nowhere else either.
   if (error instanceof SyntaxError) return !/does not provide an export named/.test(error.message)
   const falls = ['ERR_MODULE_NOT_FOUND', 'ERR_UNSUPPORTED_DIR_IMPORT', 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX']
@@ -157,8 +166,17 @@ function isShortOfTypeScript(error: unknown): boolean {
 
 /** `netlink-vmtest/config` is this package, even if the project has not installed it. */
 const ownPackage: ResolveHookSync = (specifier, context, next) => {
-  const url = specifier === 'netlink-vmtest/config' ? new URL('settings.ts', import.meta.url).href : undefined
-  return url === undefined ? next(specifier, context) : { url, shortCircuit: true }
+  if (specifier !== 'netlink-vmtest/config') return next(specifier, context)
+  return { url: pathToFileURL(ownModule('harness/prepare/settings')).href, shortCircuit: true }
+}
+
+/**
+ * TypeScript in a package without a type is taken for an ES module: Node finds out by itself, but warns of
+ * the time that it takes.
+ */
+const esModules: ResolveHookSync = (specifier, context, next) => {
+  const found = ownPackage(specifier, context, next)
+  return /^file:.*\.ts$/.test(found.url) && !found.format ? { ...found, format: 'module-typescript' } : found
 }
 
 function notLoaded(error: unknown): UsageError {

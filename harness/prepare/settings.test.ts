@@ -103,7 +103,12 @@ function loading(folder: string, limit: number): string {
 
 /** What a process that is nobody's Vitest makes of a configuration: its testTimeout, or the error. */
 async function loadedAlone(folder: string, limit = 30_000): Promise<string> {
-  const { all } = await execa(process.execPath, ['--input-type=module', '-e', loading(folder, limit)], {
+  const own = mkdtempSync(path.join(tmpdir(), 'settings-'))
+  onTestFinished(() => rmSync(own, { recursive: true }))
+  // A file: with -e node has globals of CommonJS.
+  const script = path.join(own, 'load.mjs')
+  writeFileSync(script, loading(folder, limit))
+  const { all } = await execa(process.execPath, [script], {
     all: true,
     reject: false,
     cwd: tmpdir(),
@@ -191,6 +196,18 @@ describe('what Node does not load by itself, tsx does', () => {
         'limits.ts': 'export const testTimeout: number = 1234',
         'package.json': '{ "type": "commonjs" }',
       },
+    ],
+    [
+      'ES modules in a package without a type',
+      {
+        [settingsFile]: "import { testTimeout } from './limits.ts'\nexport default { testTimeout }",
+        'limits.ts': 'export const testTimeout: number = 1234',
+        'package.json': '{}',
+      },
+    ],
+    [
+      'CommonJS in a package without a type',
+      { [settingsFile]: 'module.exports = { testTimeout: 1234 }', 'package.json': '{}' },
     ],
     [
       'netlink-vmtest/config, which need not be installed',

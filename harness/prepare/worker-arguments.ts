@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { nodeBinary } from '../../images/node-binary.ts'
+import { nodeBinary } from '../../images/dependencies.ts'
 import { UsageError } from '../base/errors.ts'
 import { runTool } from '../base/process.ts'
 

@@ -9,6 +9,7 @@ import type { DeliveredFile } from '../../guest/agent/protocol.ts'
 import { cached, contentKey, discard } from '../base/cache.ts'
 import { withCore } from '../base/cores.ts'
 import { isErrno, MachineryError } from '../base/errors.ts'
+import { ownModule } from '../base/own-folder.ts'
 import type { Progress } from '../base/progress.ts'
 import { withLimit } from '../base/wait.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
@@ -106,10 +107,11 @@ export async function templateKey(
 /** Source files that decide what is saved: they are part of the key. */
 function recipe(): string[] {
   const here = readdirSync(import.meta.dirname).filter(name => /^[\w-]+\.[jt]s$/.test(name))
-  return [...here.sort(), '../qemu/command.ts'].flatMap(name => [
-    name,
-    readFileSync(path.join(import.meta.dirname, name), 'utf8'),
-  ])
+  const files = [
+    ...here.sort().map(name => path.join(import.meta.dirname, name)),
+    ownModule('harness/qemu/command'),
+  ]
+  return files.flatMap(file => [path.relative(import.meta.dirname, file), readFileSync(file, 'utf8')])
 }
 
 async function buildTemplate(

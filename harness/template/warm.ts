@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
+import path from 'node:path'
 import { startVitest } from 'vitest/node'
 import { MachineryError } from '../base/errors.ts'
+import { ownModule } from '../base/own-folder.ts'
 import type { Guest, WorkerSettings } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { GuestSource } from '../pool/guest-source.ts'
 import { vmPool } from '../pool/pool.ts'
 
+const warmUpFile = ownModule('harness/template/warm-up')
 /** The warm-up file's test that is expected to fail. */
 const failsOnPurpose = 'another failure'
 
@@ -27,12 +30,14 @@ export async function warmUp(
     {
       // An undefined setting would replace Vitest's default.
       ...Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)),
-      root: import.meta.dirname,
+      root: path.dirname(warmUpFile),
       config: false,
       // Vitest's cache of durations would be written among the sources.
       cache: false,
       watch: false,
-      include: ['warm-up.ts'],
+      include: [path.basename(warmUpFile)],
+      // Vitest's default is to leave out node_modules, where the package is.
+      exclude: [],
       reporters: [{}],
       pool: vmPool(source),
       fsModuleCache: false,

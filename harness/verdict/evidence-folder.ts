@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { ownFolder } from '../base/own-folder.ts'
+import { frontDoor } from '../base/own-folder.ts'
 import { plainConsole } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 
@@ -98,8 +98,7 @@ function rerun(label: string, file: string): string {
   const modules = given.indexOf('--modules')
   const theirs =
     modules >= 0 ? given.slice(modules, modules + 2) : given.filter(each => each.startsWith('--modules='))
-  const front = path.join(ownFolder, 'run-vm.sh')
-  return [path.relative('', front), '--kernel', label, ...theirs, file].map(quoted).join(' ')
+  return [path.relative('', frontDoor), '--kernel', label, ...theirs, file].map(quoted).join(' ')
 }
 
 function quoted(word: string): string {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { MachineryError } from '../../harness/base/errors.ts'
+import { commandName } from '../../harness/base/own-folder.ts'
 import { runTool } from '../../harness/base/process.ts'
 import { packageOf } from '../../harness/base/tools.ts'
 
@@ -48,7 +49,7 @@ export async function requireBuildTools(label: string): Promise<void> {
   if (missing.length === 0) return
   const packages = missing.map(it => it.debian).join(' ')
   throw new MachineryError(
-    `building ${label} from source needs ${missing.map(it => it.name).join(', ')}: run ./run-vm.sh build --kernel ${label}, or apt-get install ${packages}`,
+    `building ${label} from source needs ${missing.map(it => it.name).join(', ')}: run ${commandName} build --kernel ${label}, or apt-get install ${packages}`,
   )
 }
 

@@ -28,7 +28,8 @@ export class Wait<T> {
   #isSettled = false
   #value: T | undefined
   #error: { readonly reason: unknown } | undefined
-  #promise: PromiseWithResolvers<T> | undefined
+  #promise: Promise<T> | undefined
+  #waiter: { resolve(value: T): void; reject(reason: unknown): void } | undefined
   #disarm: (() => void) | undefined
 
   /** `onEnd` is called once, when it is settled in whatever way. */
@@ -40,8 +41,11 @@ export class Wait<T> {
   outcome(): T | Promise<T> {
     if (this.#error !== undefined) throw this.#error.reason
     if (this.#isSettled) return this.#value as T
-    this.#promise ??= Promise.withResolvers<T>()
-    return this.#promise.promise
+    // Not Promise.withResolvers(), which Node 20 lacks.
+    this.#promise ??= new Promise<T>((resolve, reject) => {
+      this.#waiter = { resolve, reject }
+    })
+    return this.#promise
   }
 
   get isSettled(): boolean {
@@ -51,13 +55,13 @@ export class Wait<T> {
   resolve(value: T): void {
     if (!this.#end()) return
     this.#value = value
-    this.#promise?.resolve(value)
+    this.#waiter?.resolve(value)
   }
 
   reject(reason: unknown): void {
     if (!this.#end()) return
     this.#error = { reason }
-    this.#promise?.reject(reason)
+    this.#waiter?.reject(reason)
   }
 
   /** Starts the deadline and keeps the process alive; `expired` makes the error for the deadline. */
