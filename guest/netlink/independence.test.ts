@@ -65,30 +65,3 @@ it('neither do its tests and its benchmark import anything from outside', () => 
   expect(outside).toEqual([])
   expect(files.length).toBeGreaterThan(40)
 })
-
-it('each room imports from those before it only, types included', () => {
-  const rooms = ['codec', 'socket', 'generic', 'route', 'diag', 'format']
-  const roomOf = (file: string) => rooms.indexOf(file.split(path.sep)[0] ?? '')
-  const sources = files.filter(file => roomOf(file) !== -1 && !file.endsWith('.test.ts'))
-  const upward = sources.flatMap(file =>
-    importsOf(file)
-      .filter(imported => roomOf(imported) === -1 || roomOf(imported) > roomOf(file))
-      .map(imported => `${file}: ${imported}`),
-  )
-  expect(upward).toEqual([])
-  expect(new Set(sources.map(roomOf)).size).toBe(rooms.length)
-})
-
-it('no files import each other in a circle, types included', () => {
-  const done = new Set<string>()
-  const circles: string[] = []
-  const visit = (file: string, trail: readonly string[]): void => {
-    const start = trail.indexOf(file)
-    if (start !== -1) circles.push([...trail.slice(start), file].join(' -> '))
-    if (start !== -1 || done.has(file)) return
-    for (const imported of importsOf(file)) visit(imported, [...trail, file])
-    done.add(file)
-  }
-  for (const file of files) visit(file, [])
-  expect(circles).toEqual([])
-})

@@ -4,7 +4,7 @@ import { type ResolveHookSync, registerHooks } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { ExitStatus, isErrno, messageOf, UsageError } from '../base/errors.ts'
+import { ExitStatus, messageOf, UsageError } from '../base/errors.ts'
 import { isPackage, ownFolder, ownModule } from '../base/own-folder.ts'
 import type { LoadLimit } from './end-at-limit.ts'
 import { checkSettings, type Settings, settingsFile } from './settings.ts'
@@ -100,40 +100,47 @@ async function exportOf(file: string): Promise<unknown> {
   }
 }
 
-/**
- * Imports the file with Node's own type stripping, at no cost. tsx is for what Node lacks: enums, imports
- * without an extension, `paths` of a tsconfig.json, ES modules where package.json says commonjs.
- */
-async function evaluated(file: string): Promise<{ default?: unknown }> {
-  const url = pathToFileURL(file).href
-  const own = registerHooks({ resolve: esModules })
-  try {
-    // Not for commonjs: Node prints a warning about an ES module there before it fails.
-    if (packageType(file) !== 'commonjs') return await import(url)
-  } catch (error) {
-    if (!isShortOfTypeScript(error)) throw notLoaded(error)
-  } finally {
-    own.deregister()
-  }
-  return await evaluatedByTsx(url, path.join(path.dirname(file), 'tsconfig.json'))
+/** A way to load it. */
+interface Loader {
+  readonly hook: ResolveHookSync
+  readonly load: (file: string) => Promise<{ default?: unknown }>
 }
 
-/** @param tsconfig is the project's, wherever the command is run */
-async function evaluatedByTsx(url: string, tsconfig: string): Promise<{ default?: unknown }> {
-  const own = registerHooks({ resolve: ownPackage })
-  try {
-    const { tsImport } = await import('tsx/esm/api')
-    const loaded = (await tsImport(url, {
-      parentURL: import.meta.url,
-      ...(existsSync(tsconfig) && { tsconfig }),
-    })) as { default?: unknown }
-    // tsx compiles the file to CommonJS unless package.json says module.
-    return isCompiledModule(loaded.default) ? loaded.default : loaded
-  } catch (error) {
-    throw notLoaded(error)
-  } finally {
-    own.deregister()
+/**
+ * Imports the file with Node's own type stripping, at no cost. tsx is for what Node lacks: enums, imports
+ * without an extension, `paths` of a tsconfig.json, .tsx, JSON; and for CommonJS.
+ */
+async function evaluated(file: string): Promise<{ default?: unknown }> {
+  const byNode: Loader = { hook: esModules, load: file => import(pathToFileURL(file).href) }
+  const byTsx: Loader = { hook: esModules, load: importedByTsx }
+  const byTsxAsCommonJs: Loader = { hook: ownPackage, load: importedByTsx }
+  // Node prints a warning about an ES module in a commonjs package before it fails.
+  const loaders = packageType(file) === 'commonjs' ? [byTsxAsCommonJs] : [byNode, byTsx, byTsxAsCommonJs]
+  let failure: unknown
+  for (const { hook, load } of loaders) {
+    const own = registerHooks({ resolve: hook })
+    try {
+      return await load(file)
+    } catch (error) {
+      failure = error
+      if (!isShortOfTypeScript(error)) break
+    } finally {
+      own.deregister()
+    }
   }
+  throw notLoaded(failure)
+}
+
+/** With the project's tsconfig.json, wherever the command is run. */
+async function importedByTsx(file: string): Promise<{ default?: unknown }> {
+  const tsconfig = path.join(path.dirname(file), 'tsconfig.json')
+  const { tsImport } = await import('tsx/esm/api')
+  const loaded = (await tsImport(pathToFileURL(file).href, {
+    parentURL: import.meta.url,
+    ...(existsSync(tsconfig) && { tsconfig }),
+  })) as { default?: unknown }
+  // What tsx has compiled to CommonJS.
+  return isCompiledModule(loaded.default) ? loaded.default : loaded
 }
 
 function isCompiledModule(exported: unknown): exported is { default?: unknown } {
@@ -154,14 +161,24 @@ function packageType(file: string): unknown {
   }
 }
 
-/** Whether the error may come from what Node's type stripping lacks. */
+const fallsShort = new Set([
+  ...['ERR_MODULE_NOT_FOUND', 'ERR_UNSUPPORTED_DIR_IMPORT', 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX'],
+  // .tsx; JSON; names with # in `paths`
+  ...['ERR_UNKNOWN_FILE_EXTENSION', 'ERR_IMPORT_ATTRIBUTE_MISSING'],
+  ...['ERR_PACKAGE_IMPORT_NOT_DEFINED', 'ERR_INVALID_MODULE_SPECIFIER'],
+])
+
+/** Whether a loader, rather than the configuration, may be the reason of an error. */
 function isShortOfTypeScript(error: unknown): boolean {
   // CommonJS in a package without a type.
   if (error instanceof ReferenceError) return / in ES module scope/.test(error.message)
-  // A name that a module does not export is nowhere else either.
-  if (error instanceof SyntaxError) return !/does not provide an export named/.test(error.message)
-  const falls = ['ERR_MODULE_NOT_FOUND', 'ERR_UNSUPPORTED_DIR_IMPORT', 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX']
-  return falls.some(code => isErrno(error, code))
+  if (error instanceof SyntaxError) {
+    // Thrown by the configuration itself, as JSON.parse does.
+    const isThrown = /^ +at .*file:/m.test(error.stack ?? '')
+    // A name that a module does not export is nowhere else either.
+    return !isThrown && !/does not provide an export named/.test(error.message)
+  }
+  return fallsShort.has(String((error as { code?: unknown } | null | undefined)?.code))
 }
 
 /** `netlink-vmtest/config` is this package, even if the project has not installed it. */

@@ -171,7 +171,16 @@ test('a name that a module does not export is no setting left out', async () => 
   )
 })
 
+test('a configuration that throws a SyntaxError is run once', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(path.join(folder, settingsFile), "console.log('run')\nexport default JSON.parse('{')")
+  expect(await loadedAlone(folder)).toMatch(/^run\nnetlink-vmtest\.config\.ts cannot be loaded: .*JSON/)
+})
+
 describe('what Node does not load by itself, tsx does', () => {
+  const settings = 'export default { testTimeout: 1234 }'
+  const json = '{ "testTimeout": 1234 }'
   test.each<[string, Record<string, string>]>([
     ['an enum', { [settingsFile]: 'enum Limit { test = 1234 }\nexport default { testTimeout: Limit.test }' }],
     [
@@ -216,6 +225,28 @@ describe('what Node does not load by itself, tsx does', () => {
           "import { defineConfig } from 'netlink-vmtest/config'\nexport default defineConfig({ testTimeout: 1234 })",
       },
     ],
+    [
+      'an enum and an awaited value in a package without a type',
+      {
+        [settingsFile]:
+          'enum Limit { test = 1234 }\nexport default { testTimeout: await Promise.resolve(Limit.test) }',
+        'package.json': '{}',
+      },
+    ],
+    [
+      'names with # in `paths`, .tsx, and JSON',
+      {
+        [settingsFile]:
+          "import { one } from '#lib/one'\nimport { two } from './two.tsx'\nimport three from './three.json'\nexport default { testTimeout: one + two + three.value }",
+        'src/one.ts': 'export const one: number = 1000',
+        'two.tsx': 'export const two: number = 200',
+        'three.json': '{ "value": 34 }',
+        'tsconfig.json':
+          '{ "compilerOptions": { "resolveJsonModule": true, "paths": { "#lib/*": ["./src/*"] } } }',
+      },
+    ],
+    ['.tsx alone', { [settingsFile]: "export { default } from './all.tsx'", 'all.tsx': settings }],
+    ['JSON alone', { [settingsFile]: "export { default } from './all.json'", 'all.json': json }],
     ['a function', { [settingsFile]: 'export default async () => ({ testTimeout: 1234 })' }],
   ])('%s', async (_what, files) => {
     const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))

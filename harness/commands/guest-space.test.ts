@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
-import { requireRoom, type Surroundings } from './room.ts'
+import { requireRoom, type Surroundings } from './guest-space.ts'
 
 const MB = 1e6
 const around: Surroundings = {
