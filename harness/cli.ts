@@ -58,6 +58,7 @@ program
   .option('--junit <file>', 'write a JUnit report', once)
   .option('--json <file>', 'write a JSON report', once)
   .option('--markdown <file>', 'write the table of suites and kernels as Markdown', once)
+  .option('--trace', 'show what passed tests have said on their sockets too, as diagrams')
   .option(
     '--no-isolate',
     'let test files of a kernel share guests, one after the other, for as long as all is well in them',

@@ -121,7 +121,7 @@ export async function bundleGuestPackage(): Promise<GuestPackage> {
     build({
       ...common,
       entryPoints: [
-        { in: ownModule('guest/netlink/index'), out: 'netlink' },
+        { in: ownModule('guest/testing/netlink'), out: 'netlink' },
         { in: ownModule('guest/testing/index'), out: 'testing' },
       ],
       splitting: true,

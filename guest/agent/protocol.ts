@@ -16,6 +16,20 @@ export const ports = {
   stderr: 'stderr',
 } as const
 
+/** The name of the symbol under which the package that tests import offers a {@link ConversationHook}. */
+export const conversationHook = 'netlink-vmtest.conversation'
+
+/** The conversation of the running test. */
+export interface ConversationHook {
+  /** A test begins. */
+  begin(): void
+  /**
+   * The conversation since then as a diagram, '' if there was none.
+   * @param thrown what the test threw: what it expected is marked
+   */
+  describe(thrown?: unknown): string
+}
+
 /** The mark in stdout and stderr at the end of a program or the test worker. */
 export const endOfOutput = '\0netlink-vmtest: end of output 9f3b6d2e58c14a07\x01'
 
@@ -183,6 +197,7 @@ export type ToWorker =
    * Sent before Vitest's `start`. `guest`: a unique name of the guest. The process renews its random state
    * when the name changes. `reportsBegin`: the source of a regular expression for the lines that begin
    * reports of the kernel. `slowness`: the factor by which the default limits were made longer.
+   * `trace`: whether passed tests show their conversations, too.
    */
   | {
       readonly type: 'prepare'
@@ -190,6 +205,7 @@ export type ToWorker =
       readonly guest: string
       readonly reportsBegin: string
       readonly slowness: number
+      readonly trace: boolean
     }
   /** Answered by a `pong`, unless a test blocks the event loop. */
   | { readonly type: 'ping' }

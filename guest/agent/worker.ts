@@ -18,6 +18,8 @@ import { Limits, type LimitTimers } from './limits.ts'
 import { Port } from './port.ts'
 import { renewProcess } from './process-identity.ts'
 import {
+  type ConversationHook,
+  conversationHook,
   type ExpectedSplat,
   type FoundFailure,
   type FromWorker,
@@ -124,12 +126,18 @@ function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<v
       failure = { thrown }
     }
     const names = isLanguageReplaced() ? restoreLanguage() : []
+    const state = running.get(test.id)
+    // At once: Vitest makes texts of what the error compares.
+    if (failure && state) state.conversation = conversationText(failure.thrown)
     if (names.length > 0) throw brokenBy(names, failure?.thrown)
     if (failure) throw failure.thrown
   }
   prototype.onBeforeTryTask = async function (this: TestRunner, test, ...rest) {
     const sequence = logPosition()
-    running.set(test.id, { from: sequence, expected: [] })
+    running.delete(test.id) // an earlier attempt
+    // Tests that run at the same time have one conversation.
+    if (running.size === 0) conversation()?.begin()
+    running.set(test.id, { from: sequence, expected: [], errors: test.result?.errors?.length ?? 0 })
     await tell({
       method: 'test-started',
       test: test.id,
@@ -143,11 +151,13 @@ function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<v
     await onAfterRetryTask?.call(this, test, ...rest)
     const sequence = logPosition()
     const state = running.get(test.id)
+    if (state) showConversation(test, state)
     if (!state || (!log.mayHoldReport(state.from) && state.expected.length === 0)) return
     const { expected } = state
     const failures = await call({ method: 'attempt-ended', test: test.id, sequence, expected })
     state.from = sequence
     failTest(test, failures as FoundFailure[])
+    showConversation(test, state)
   }
   prototype.onAfterRunTask = async function (this: TestRunner, test) {
     const state = running.get(test.id)
@@ -221,6 +231,32 @@ function brokenBy(names: readonly string[], thrown?: unknown): Error {
   return error
 }
 
+/** The package's record of the running test, if the file uses the package. */
+function conversation(): ConversationHook | undefined {
+  return (globalThis as unknown as Record<symbol, ConversationHook | undefined>)[Symbol.for(conversationHook)]
+}
+
+/** Adds the conversation to a test's new error, as Vitest's reporters print differences. */
+function showConversation(test: Test, state: RunningTest): void {
+  const error = test.result?.errors?.[state.errors]
+  state.errors = test.result?.errors?.length ?? 0
+  if (error === undefined && !trace) return
+  const text = state.conversation ?? conversationText()
+  delete state.conversation
+  if (text === '') return
+  if (error === undefined) testConsole?.log(text)
+  else error.diff = [error.diff, `the conversation:\n\n${text}`].filter(Boolean).join('\n\n')
+}
+
+/** @param thrown what the test threw */
+function conversationText(thrown?: unknown): string {
+  try {
+    return conversation()?.describe(thrown) ?? ''
+  } catch {
+    return '' // the test has replaced what this needs, which is told elsewhere
+  }
+}
+
 /** Milliseconds, 0 for no limit. */
 function limitOf(test: Test): number {
   const { timeout = 0 } = test as { timeout?: number }
@@ -230,11 +266,20 @@ function limitOf(test: Test): number {
 /**
  * The running tests, with the number of the first kernel log record to judge, and the reports they expect.
  */
-const running = new Map<string, { from: number; readonly expected: ExpectedSplat[] }>()
+const running = new Map<string, RunningTest>()
+interface RunningTest {
+  from: number
+  readonly expected: ExpectedSplat[]
+  /** How many of its errors were shown with the conversation, or belong to an earlier attempt. */
+  errors: number
+  /** The conversation when its function failed. */
+  conversation?: string
+}
 let log = new KernelLogPosition()
 const limits = new Limits()
 /** The factor by which this kernel's default limits are longer. */
 let slowness = 1
+let trace = false
 /** The name of this process's guest; it changes when a template is restored. */
 let guest: string | undefined
 
@@ -343,6 +388,7 @@ port.listen(received => {
       if (message.guest !== guest) renewProcess()
       guest = message.guest
       slowness = message.slowness
+      trace = message.trace
       return
     case 'ping':
       send({ type: 'pong' })

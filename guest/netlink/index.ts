@@ -75,6 +75,7 @@ export {
   TimeoutError,
   UnmatchedError,
 } from './socket/errors.ts'
+export { type ObservedSocket, observeSockets, type SocketObserver } from './socket/observer.ts'
 export type { Destination, SocketOptions, SocketSwitch, TraceEvent } from './socket/options.ts'
 export type { BatchRequest, RequestHeader, RequestOptions } from './socket/request.ts'
 export { Socket } from './socket/socket.ts'

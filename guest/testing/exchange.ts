@@ -10,13 +10,13 @@ import {
   TimeoutError,
 } from '../netlink/index.ts'
 import { requireBuiltIns } from './built-ins.ts'
+import { firstMarker } from './markers.ts'
 import { acknowledgementBytes, received, type WireDatagram } from './wire.ts'
 
 /** Kept from before any test. */
 const { stringify } = JSON
 
-/** Sequence numbers of markers, far from those that tests choose. */
-let marker = 0xfeed0000
+let marker = firstMarker
 
 /**
  * All that earlier requests have brought to a socket: sends a control message that the kernel only

@@ -4,6 +4,8 @@
  * Helpers for suites, which run in the guest as root: modules, users, namespaces, the kernel log, and exact
  * comparison of all that came.
  */
+import './conversation.ts'
+
 export { drain, exchange, heard, heardUntilMarker, transcript } from './exchange.ts'
 export { kernel } from './kernel.ts'
 export { KernelLog, type LogRecord } from './kernel-log.ts'

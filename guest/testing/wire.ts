@@ -68,6 +68,26 @@ function composed(bytes: Uint8Array, from = 0, groups = 0): WireDatagram {
   return received(new Datagram(Buffer.from(bytes), from, groups, bytes.length))
 }
 
+/** Whether it is a value that {@link wire} made, or one like it. */
+export function isWireDatagram(value: unknown): value is WireDatagram {
+  if (typeof value !== 'object' || value === null) return false
+  const { from, groups, size, messages } = value as Partial<Record<keyof WireDatagram, unknown>>
+  return [from, groups, size].every(each => typeof each === 'number') && Array.isArray(messages)
+}
+
+/** The bytes that {@link wire} had. */
+export function wireBytes({ bytes, messages, size }: WireDatagram): Buffer {
+  if (bytes !== undefined) return Buffer.from(bytes.replaceAll(' ', ''), 'hex')
+  const all = messages.map(({ type, flags, sequence, portId, payload }) =>
+    encodeMessage(
+      { type, flags: Number(flags), sequence, portId },
+      Buffer.from(payload.replaceAll(' ', ''), 'hex'),
+    ),
+  )
+  // The last one may end without padding.
+  return Buffer.concat(all).subarray(0, size)
+}
+
 /** A received datagram; the caller has checked the built-ins. */
 export function received(datagram: Datagram): WireDatagram {
   const { bytes, portId, groups, length } = datagram

@@ -27,6 +27,8 @@ export interface RunOptions extends ReportFiles {
   readonly kernel?: string
   readonly matrix?: boolean
   readonly modules?: string
+  /** Diagrams of passed tests, too. */
+  readonly trace?: boolean
   /** False: the files of a kernel share guests. */
   readonly isolate?: boolean
 }
@@ -55,6 +57,7 @@ export async function run(
     root,
     progress,
     worker,
+    trace: options.trace,
   })
   const prepared = kernels.filter(isPrepared)
   const atOnce = guestsAtOnce(Math.max(...prepared.map(({ spec }) => spec.machine.memory)))

@@ -51,6 +51,8 @@ export interface GuestSpec {
   readonly limits?: { readonly file: number; readonly run: number | undefined }
   /** The factor by which the default limits of tests and hooks were made longer; 1 if not given. */
   readonly slowness?: number
+  /** Whether passed tests show their conversations, too. */
+  readonly trace?: boolean
 }
 
 /** The files that a template restores from. */

@@ -27,6 +27,8 @@ export interface GuestSource {
   readonly colours: boolean
   /** The factor by which its kernel's default limits of tests and hooks are longer; 1 if not given. */
   readonly slowness?: number
+  /** Whether passed tests show their conversations, too. */
+  readonly trace?: boolean
   /** Finds source lines for the kernel's reports, if there are symbols. */
   readonly decoder?: Decoder
   /** The time limit of a guest that is acquired now, if there is one. */

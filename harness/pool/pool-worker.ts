@@ -14,10 +14,10 @@ import { understood } from '../base/system-errors.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
+import { describeStack } from '../verdict/describe-splat.ts'
 import { evidenceFolder, keepEvidence } from '../verdict/evidence-folder.ts'
 import { type Failure, Judge } from '../verdict/judge.ts'
 import { beginning } from '../verdict/kinds.ts'
-import { describeStack } from '../verdict/describe-splat.ts'
 import { inGuest } from './externals.ts'
 import { FileRecord } from './file-record.ts'
 import type { GuestSource } from './guest-source.ts'
@@ -109,6 +109,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         guest: guest.id,
         reportsBegin: beginning.source,
         slowness: this.#source.slowness ?? 1,
+        trace: this.#source.trace === true,
       })
     } catch (error) {
       const details = error instanceof HarnessError ? (error.details ?? '') : ''

@@ -64,6 +64,8 @@ export interface PrepareOptions {
    * preparation.
    */
   readonly onBrokenModules?: ((error: HarnessError) => void) | undefined
+  /** Whether passed tests show their conversations, too. */
+  readonly trace?: boolean | undefined
   /** Makes the package that tests import in guests; kernels of a run share it. */
   readonly bundle?: (() => Promise<GuestPackage>) | undefined
 }
@@ -122,6 +124,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     bootSplats: settings.vm.bootSplats,
     limits: { file: slowed(settings.fileTimeout, needs.slowness), run: settings.runTimeout },
     slowness: needs.slowness,
+    trace: options.trace === true,
   }
   const guests = new Restores(spec, delivery, progress)
   await guests.prepare()

@@ -123,6 +123,10 @@ export class Restores implements GuestSource {
     await spare?.then(guest => guest.end()).catch(() => {})
   }
 
+  get trace(): boolean {
+    return this.#spec.trace === true
+  }
+
   get slowness(): number {
     return this.#spec.slowness ?? 1
   }

@@ -4,8 +4,8 @@ import { ExitStatus, HarnessError, MachineryError } from '../base/errors.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { KernelLogRecord } from '../guest/kernel-log.ts'
 import type { Decoder } from './decode.ts'
-import { linesOfRecord } from './log-text.ts'
 import { describeSplat } from './describe-splat.ts'
+import { linesOfRecord } from './log-text.ts'
 import { countSplats, findSplats } from './splats.ts'
 
 /** Milliseconds that the log's last record may be late. */

@@ -2,8 +2,8 @@
 import { MachineryError } from '../base/errors.ts'
 import type { KernelLog, KernelLogRecord } from '../guest/kernel-log.ts'
 import type { Decoder } from './decode.ts'
-import { linesOf, linesOfRecord } from './log-text.ts'
 import { describeSplat, headOf } from './describe-splat.ts'
+import { linesOf, linesOfRecord } from './log-text.ts'
 import { countSplats, findSplats, type Splat, SplatScanner } from './splats.ts'
 import { explainTaint } from './taint.ts'
 

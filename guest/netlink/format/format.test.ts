@@ -65,7 +65,7 @@ RTM_NEWLINK: 152 bytes, flags REQUEST|ACK|0x600, seq 7, pid 4711
     altIfname: ["a"]
     altIfname: ["b"]
   carrier: 1
-  999: 01 00 00 00`)
+  999: 01 00 00 00 (1)`)
   })
 
   it('of generic netlink, arrays and all', () => {
@@ -87,7 +87,7 @@ CTRL_CMD_NEWFAMILY: 56 bytes, flags 0, seq 0, pid 0
     const known = attr.nested(2, attr.string(1, 'text'), attr.nested(3))
     expect(formatDatagram(encodeMessage({ type: 40, flags: 0x12 }, attr.u8(1, 5), known))).toBe(`\
 type 40: 44 bytes, flags MULTI|DUMP_INTR, seq 0, pid 0
-  1: 05
+  1: 05 (5)
   2:
     1: 74 65 78 74 00 "text"
     3:`)

@@ -7,7 +7,7 @@
  *       ifname: "lo"
  *       linkinfo:
  *         kind: "veth"
- *       99: 01 00 00 00
+ *       99: 01 00 00 00 (1)
  */
 import { type Attribute, parseAttributes } from '../codec/attribute.ts'
 import { attributePaths } from '../codec/attribute-path.ts'
@@ -25,7 +25,7 @@ import {
 import { errnoName } from '../codec/errno.ts'
 import { type ExtendedAck, parseAnswer, parseDone } from '../codec/error-message.ts'
 import { MalformedError } from '../codec/errors.ts'
-import { align, asBuffer } from '../codec/integers.ts'
+import { align, asBuffer, isLittleEndian } from '../codec/integers.ts'
 import type { KernelError } from '../codec/kernel-error.ts'
 import { Message, parseMessages } from '../codec/message.ts'
 import { ArrayView, type Nest } from '../codec/value.ts'
@@ -287,6 +287,8 @@ function hex(bytes: Uint8Array): string {
 
 /** Bytes that look like text mostly are. */
 function printable(bytes: Buffer): string {
+  if ([1, 2, 4].includes(bytes.length) && !/^[\x20-\x7e]+\0$/.test(bytes.toString('latin1')))
+    return ` (${isLittleEndian ? bytes.readUIntLE(0, bytes.length) : bytes.readUIntBE(0, bytes.length)})`
   const text = bytes.toString('latin1', 0, bytes.at(-1) === 0 ? bytes.length - 1 : bytes.length)
   return text.length > 1 && text.length <= MOST_BYTES && /^[\x20-\x7e]+$/.test(text)
     ? ` ${JSON.stringify(text)}`

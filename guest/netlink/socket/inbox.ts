@@ -22,8 +22,9 @@ import type { Datagram } from './datagram.ts'
 import { DumpTurns } from './dump-turns.ts'
 import { EndedRequests } from './ended-requests.ts'
 import type { Endpoint } from './endpoint.ts'
-import { ClosedError, OverflowError, TimeoutError } from './errors.ts'
+import { ClosedError, OverflowError, SystemCallError, TimeoutError } from './errors.ts'
 import { isTurnDue, now, turn } from './fairness.ts'
+import { type ObservedSocket, observer } from './observer.ts'
 import type { TraceEvent } from './options.ts'
 import type { PendingBatch } from './pending-batch.ts'
 import type { PendingDump } from './pending-dump.ts'
@@ -49,6 +50,7 @@ export class Inbox {
   readonly dumpTurns = new DumpTurns()
   readonly #endpoint: Endpoint
   readonly #trace: ((event: TraceEvent) => void) | undefined
+  readonly #socket: ObservedSocket
   #isWatched = false
   #isPumpDue = false
   /** Whether anybody has ever asked for messages that are no answers. */
@@ -68,8 +70,9 @@ export class Inbox {
    */
   #overflow: OverflowError | undefined
 
-  constructor(endpoint: Endpoint, trace: ((event: TraceEvent) => void) | undefined) {
+  constructor(endpoint: Endpoint, socket: ObservedSocket, trace: ((event: TraceEvent) => void) | undefined) {
     this.#endpoint = endpoint
+    this.#socket = socket
     this.#trace = trace
   }
 
@@ -344,8 +347,9 @@ export class Inbox {
 
   /** Undefined if there is none. */
   #readSeveral(fd: number, most?: number): Datagram[] | undefined {
-    // a trace has to show all of them
-    const isAwaited = this.#batches.size > 0 && this.#trace === undefined ? this.#acknowledge : undefined
+    // a trace and an observer have to see all of them
+    const isWatched = this.#trace !== undefined || observer !== undefined
+    const isAwaited = this.#batches.size > 0 && !isWatched ? this.#acknowledge : undefined
     return this.#watchReading(() => receiveDatagrams(fd, most, isAwaited))
   }
 
@@ -363,12 +367,18 @@ export class Inbox {
       if (received !== undefined && this.#trace !== undefined)
         for (const { bytes, portId } of Array.isArray(received) ? received : [received])
           this.#trace({ direction: 'received', bytes, portId })
+      if (received !== undefined && observer !== undefined) {
+        if (Array.isArray(received)) for (const each of received) observer.received(this.#socket, each)
+        else observer.received(this.#socket, received)
+      }
       if (this.#overflow !== undefined) {
         if (received === undefined) this.#rejectAnswers(this.#overflow)
         if (received === undefined || !this.#expectsAnswers) this.#overflow = undefined
       }
       return received
     } catch (error) {
+      if (error instanceof OverflowError || error instanceof SystemCallError)
+        observer?.failed(this.#socket, 'recvmsg', error.code)
       // answers may be lost, or still be in the receive buffer
       if (!(error instanceof OverflowError)) {
         this.#rejectAnswers(error)

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+
+import type { RequestSchema } from '../codec/attribute-path.ts'
 import {
   NETLINK_NETFILTER,
   NETLINK_USERSOCK,
@@ -11,10 +13,11 @@ import type { Datagram } from './datagram.ts'
 import { Dump, type DumpOptions } from './dump.ts'
 import { runDump } from './dump-run.ts'
 import { Endpoint, SO_RCVBUF, SO_RCVBUFFORCE, SO_SNDBUF, SO_SNDBUFFORCE } from './endpoint.ts'
-import { ClosedError, TimeoutError } from './errors.ts'
+import { ClosedError, SystemCallError, TimeoutError } from './errors.ts'
 import { isTurnDue, turn } from './fairness.ts'
 import { nextIdentity } from './identity.ts'
 import { Inbox } from './inbox.ts'
+import { observer } from './observer.ts'
 import type { Destination, SocketOptions, SocketSwitch, TraceEvent } from './options.ts'
 import { PendingBatch, type SentRequest } from './pending-batch.ts'
 import { PendingRequest } from './pending-request.ts'
@@ -52,7 +55,8 @@ export class Socket implements Disposable, AsyncDisposable {
     this.timeout = options.timeout ?? DEFAULT_TIMEOUT
     this.#endpoint = new Endpoint(protocol, options.namespace)
     this.#trace = options.trace
-    this.#inbox = new Inbox(this.#endpoint, options.trace)
+    this.#inbox = new Inbox(this.#endpoint, this, options.trace)
+    observer?.opened(this, options.namespace)
   }
 
   /**
@@ -110,7 +114,9 @@ export class Socket implements Disposable, AsyncDisposable {
    * @throws SystemCallError EINVAL for another port id than it has
    */
   bind(options: Pick<SocketOptions, 'portId' | 'groups'> = {}): void {
-    this.#endpoint.bind(options.portId ?? this.portId, options.groups ?? 0)
+    const groups = options.groups ?? 0
+    this.#endpoint.bind(options.portId ?? this.portId, groups)
+    observer?.bound(this, groups)
   }
 
   /**
@@ -118,11 +124,13 @@ export class Socket implements Disposable, AsyncDisposable {
    */
   join(group: number): void {
     this.#endpoint.join(group)
+    observer?.joined(this, group)
   }
 
   /** NETLINK_DROP_MEMBERSHIP. */
   leave(group: number): void {
     this.#endpoint.leave(group)
+    observer?.left(this, group)
   }
 
   /** NETLINK_LIST_MEMBERSHIPS: the groups it is in, however joined, in ascending order. */
@@ -221,7 +229,7 @@ export class Socket implements Disposable, AsyncDisposable {
   ): Promise<Message[]> {
     options.signal?.throwIfAborted()
     const flags = (header.flags ?? 0) | NLM_F_REQUEST | NLM_F_ACK
-    const { sequence, bytes } = this.#sendRequest({ type: header.type, flags }, parts)
+    const { sequence, bytes } = this.#sendRequest({ type: header.type, flags }, parts, options.schema)
     const pending: PendingRequest = new PendingRequest(sequence, flags, bytes, options.schema, () =>
       this.#inbox.removeRequest(pending),
     )
@@ -298,7 +306,7 @@ export class Socket implements Disposable, AsyncDisposable {
       get timeout() {
         return socket.timeout
       },
-      send: (sent: RequestHeader) => this.#sendRequest(sent, parts),
+      send: (sent: RequestHeader) => this.#sendRequest(sent, parts, options.schema),
     }
     return new Dump(dump => runDump(dump, side, header, options))
   }
@@ -334,6 +342,7 @@ export class Socket implements Disposable, AsyncDisposable {
     if (this.isClosed) return
     this.#inbox.close()
     this.#endpoint.close()
+    observer?.closed(this)
   }
 
   [Symbol.dispose](): void {
@@ -348,18 +357,25 @@ export class Socket implements Disposable, AsyncDisposable {
   #sendRequest(
     { type, flags = 0 }: RequestHeader,
     parts: readonly Uint8Array[],
+    schema: RequestSchema | undefined,
   ): { readonly sequence: number; readonly bytes: Buffer } {
     const sequence = this.nextSequence()
     const bytes = encodeMessage({ type, flags, sequence, portId: this.portId }, ...parts)
-    this.#transmit(bytes)
+    this.#transmit(bytes, undefined, schema)
     return { sequence, bytes }
   }
 
-  #transmit(bytes: Uint8Array, to?: Destination | null): void {
+  #transmit(bytes: Uint8Array, to?: Destination | null, schema?: RequestSchema): void {
     // a trace shows only what could be sent
     if (this.isClosed) throw new ClosedError()
     this.#trace?.({ direction: 'sent', bytes, portId: to?.portId ?? 0 })
-    this.#endpoint.send(bytes, to)
+    try {
+      this.#endpoint.send(bytes, to)
+    } catch (error) {
+      if (error instanceof SystemCallError) observer?.failed(this, error.syscall, error.code, bytes)
+      throw error
+    }
+    observer?.sent(this, bytes, to, schema)
   }
 }
 

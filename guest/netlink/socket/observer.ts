@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+/** What all sockets of this thread do, for somebody who watches: a recorder of conversations. */
+import type { RequestSchema } from '../codec/attribute-path.ts'
+import type { Datagram } from './datagram.ts'
+import type { Destination } from './options.ts'
+
+/** A socket as an observer sees it. */
+export interface ObservedSocket {
+  /** Unique in this process: the socket's `identity`. */
+  readonly identity: number
+  readonly protocol: number
+  /** 0 before it is bound. */
+  readonly portId: number
+}
+
+/**
+ * Called for each socket and all that passes through it. Must not throw. Bytes that were sent may be changed
+ * after the call: copy them to keep them; those that came are not written to again.
+ */
+export interface SocketObserver {
+  /** @param namespace where it was opened: a path or a descriptor; undefined for the thread's own */
+  opened(socket: ObservedSocket, namespace: string | number | undefined): void
+  /** @param groups the mask of bind(2) */
+  bound(socket: ObservedSocket, groups: number): void
+  joined(socket: ObservedSocket, group: number): void
+  left(socket: ObservedSocket, group: number): void
+  /** @param schema of the payload, where the caller gave one */
+  sent(
+    socket: ObservedSocket,
+    bytes: Uint8Array,
+    to: Destination | null | undefined,
+    schema: RequestSchema | undefined,
+  ): void
+  received(socket: ObservedSocket, datagram: Datagram): void
+  /** A system call failed; ENOBUFS of recvmsg: messages were lost. */
+  failed(socket: ObservedSocket, call: string, code: string, bytes?: Uint8Array): void
+  closed(socket: ObservedSocket): void
+}
+
+/** The observer of this thread's sockets. */
+export let observer: SocketObserver | undefined
+
+/** Sets the observer of all sockets of this thread, those that are open too; undefined ends it. */
+export function observeSockets(next: SocketObserver | undefined): void {
+  observer = next
+}

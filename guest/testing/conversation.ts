@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+/** Records the sockets of tests, for the test worker, which is bundled separately. */
+import { type ConversationHook, conversationHook } from '../agent/protocol.ts'
+import { observeSockets } from '../netlink/index.ts'
+import { diagram } from './diagram.ts'
+import { expectationOf } from './expectation.ts'
+import { Recording } from './recording.ts'
+
+const recording = new Recording()
+observeSockets(recording)
+
+const hook: ConversationHook = {
+  begin: () => recording.begin(),
+  describe: thrown => diagram(recording.conversation, recording.families, expectationOf(thrown)),
+}
+Object.defineProperty(globalThis, Symbol.for(conversationHook), { value: hook, configurable: true })

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+import { describe, expect, test } from 'vitest'
+import { attr, Datagram, encodeMessage, NLMSG_ERROR, type ObservedSocket } from '../netlink/index.ts'
+import { diagram } from './diagram.ts'
+import { expectationOf } from './expectation.ts'
+import { firstMarker } from './markers.ts'
+import { Recording } from './recording.ts'
+import { acknowledgement, refusal, wire } from './wire.ts'
+
+const socket = (identity: number, portId: number, protocol = 21): ObservedSocket => ({
+  identity,
+  protocol,
+  portId,
+})
+const request = encodeMessage({ type: 16, flags: 5, sequence: 1 }, attr.u32(1, 42))
+const told = encodeMessage({ type: 16, sequence: 1, portId: 101 }, attr.u32(1, 42))
+const acknowledged = (sequence = 1) =>
+  encodeMessage({ type: NLMSG_ERROR, flags: 0x100, sequence, portId: 101 }, Buffer.alloc(20))
+
+const from = (bytes: Buffer, groups = 0, portId = 0) => new Datagram(bytes, portId, groups, bytes.length)
+
+/** Its lines, with times that are always the same. */
+function drawn(recording: Recording, thrown?: unknown): string {
+  const text = diagram(recording.conversation, recording.families, expectationOf(thrown))
+  return text.replaceAll(/^ +\d+\.\d(?= {2})/gm, '     0.0')
+}
+
+function update(): Recording {
+  const recording = new Recording()
+  const [a, b] = [socket(1, 101), socket(2, 102)]
+  recording.opened(a, undefined)
+  recording.opened(b, undefined)
+  recording.joined(b, 1)
+  recording.begin()
+  recording.sent(a, request, undefined, undefined)
+  recording.received(a, from(acknowledged()))
+  recording.received(b, from(told, 1))
+  return recording
+}
+
+test('requester, kernel, listener', () => {
+  expect(drawn(update())).toBe(`\
+      ms     port 101       kernel       port 102
+                                         group 1
+     0.0        ├────────────▶│             │         type 16: 24 bytes, flags REQUEST|ACK, seq 1, pid 0
+                │             │             │           1: 2a 00 00 00 (42)
+     0.0        │◀────────────┤             │         NLMSG_ERROR: 36 bytes, flags CAPPED, seq 1, pid 101
+                │             │             │           acknowledgement
+     0.0        │             ├─ group 1 ──▶│         type 16: 24 bytes, flags 0, seq 1, pid 101
+                │             │             │           1: 2a 00 00 00 (42)`)
+})
+
+test('nobody said anything', () => {
+  const recording = new Recording()
+  recording.opened(socket(1, 101), undefined)
+  expect(drawn(recording)).toBe('')
+  // What helpers ask to hear everything is not said by the test.
+  recording.sent(
+    socket(1, 101),
+    encodeMessage({ type: 1, flags: 5, sequence: firstMarker }),
+    undefined,
+    undefined,
+  )
+  recording.received(socket(1, 101), from(acknowledged(firstMarker)))
+  expect(drawn(recording)).toBe('')
+})
+
+describe('against what a test expected', () => {
+  const failure = (actual: unknown, expected: unknown) =>
+    Object.assign(new Error('differs'), { actual, expected })
+  const a = socket(1, 101)
+
+  test('too much, and missing', () => {
+    const heard = [wire(acknowledged()), wire(told, { groups: 1 })]
+    const text = drawn(update(), failure(heard, [refusal(request, a, 'EPERM')]))
+    expect(text.match(/✗ .*/g)).toEqual([
+      '✗ not expected: NLMSG_ERROR: 36 bytes, flags CAPPED, seq 1, pid 101',
+      '✗ not expected: type 16: 24 bytes, flags 0, seq 1, pid 101',
+      '✗ expected, and did not come: NLMSG_ERROR: 44 bytes, flags 0, seq 1, pid 101',
+    ])
+    expect(text).toMatch(/missing {7}│◀┄+┤ .*\n.* EPERM$/)
+  })
+
+  test('twice what was expected once', () => {
+    const recording = update()
+    recording.received(a, from(acknowledged()))
+    const acks = [wire(acknowledged()), wire(acknowledged())]
+    const text = drawn(recording, failure(acks, acks.slice(1)))
+    expect(text.match(/✗ .*/g)).toHaveLength(1)
+  })
+
+  test('a silence where something was expected', () => {
+    const recording = new Recording()
+    recording.opened(a, undefined)
+    const text = drawn(recording, failure([], [acknowledgement(request, a)]))
+    expect(text).toContain('✗ expected, and did not come: NLMSG_ERROR')
+  })
+
+  test('comparisons of something else mark nothing', () => {
+    for (const thrown of [undefined, null, 'a', failure(1, 2), failure([1], [wire(told)]), failure([], 5)])
+      expect(drawn(update(), thrown)).not.toContain('✗')
+  })
+})
+
+test('errors of calls, lost messages, groups that are joined and left', () => {
+  const recording = update()
+  const b = socket(2, 102)
+  recording.failed(b, 'recvmsg', 'ENOBUFS')
+  recording.failed(b, 'sendto', 'ECONNREFUSED', request)
+  recording.left(b, 1)
+  const text = drawn(recording)
+  expect(text).toMatch(/✗ +recvmsg: ENOBUFS, messages were lost\n/)
+  expect(text).toMatch(/✗ +sendto: ECONNREFUSED: type 16: 24 bytes.*\n/)
+  expect(text).toMatch(/● +left group 1$/)
+})
+
+test('messages between processes, and to groups', () => {
+  const recording = update()
+  const [a, b] = [socket(1, 101), socket(2, 102)]
+  recording.sent(a, request, { portId: 102 }, undefined)
+  recording.received(b, from(request, 0, 101))
+  recording.sent(a, request, { portId: 999 }, undefined)
+  recording.received(b, from(request, 0, 999))
+  recording.sent(a, request, { groups: 4 }, undefined)
+  const lines = drawn(recording)
+    .split('\n')
+    .filter(line => /[▶◀]/.test(line))
+    .slice(3)
+  expect(lines).toEqual([
+    expect.stringMatching(/├─{26}▶│ +type 16/),
+    expect.stringMatching(/├─{26}▶│ +type 16/),
+    expect.stringMatching(/▶│ .* to port 999: type 16/),
+    expect.stringMatching(/▶│ +from port 999: type 16/),
+    expect.stringMatching(/▶│ .* to group 3: type 16/),
+  ])
+})
+
+test('many messages are folded, a long dump too', () => {
+  const recording = new Recording()
+  const a = socket(1, 101)
+  recording.opened(a, undefined)
+  const dump = Buffer.concat(Array.from({ length: 50 }, () => encodeMessage({ type: 17, flags: 2 })))
+  recording.received(a, from(dump))
+  for (let i = 0; i < 5000; i++)
+    recording.sent(a, encodeMessage({ type: 16, sequence: i }), undefined, undefined)
+  const text = drawn(recording)
+  expect(text).toContain('... 47 more messages in this datagram ...')
+  expect(text.split('\n').length).toBeLessThan(100)
+  const folded = Number(/\.\.\. (\d+) more \.\.\./.exec(text)?.[1])
+  const kept = recording.conversation.first.length + recording.conversation.last.length
+  expect(kept + recording.conversation.dropped).toBe(5002)
+  expect(kept).toBeLessThanOrEqual(4000)
+  expect(folded).toBe(kept - 60)
+  expect(text).toContain('seq 4999')
+})
+
+test('the memory of a conversation is bounded, and has its beginning and its end', () => {
+  const recording = new Recording()
+  const a = socket(1, 101)
+  const bytes = (i: number) => encodeMessage({ type: 16, sequence: i }, Buffer.alloc(100_000))
+  for (let i = 0; i < 100; i++) recording.sent(a, bytes(i), undefined, undefined)
+  const { first, last, dropped } = recording.conversation
+  expect(first.length + last.length + dropped).toBe(100)
+  expect(first.length).toBeLessThanOrEqual(10)
+  expect(last.length).toBeLessThanOrEqual(10)
+  const [end] = last.slice(-1)
+  expect(end?.kind === 'sent' && Buffer.from(end.bytes).equals(bytes(99))).toBe(true)
+})
+
+test('what was sent is what was sent, whatever becomes of the bytes', () => {
+  const recording = new Recording()
+  const bytes = Buffer.from(request)
+  recording.sent(socket(1, 101), bytes, undefined, undefined)
+  bytes.fill(0)
+  expect(recording.conversation.first[0]).toMatchObject({ bytes: new Uint8Array(request) })
+})
+
+test('generic netlink families have their names', () => {
+  const recording = new Recording()
+  const a = socket(1, 101, 16)
+  const family = encodeMessage(
+    { type: 16 },
+    Buffer.from([1, 2, 0, 0]),
+    attr.u16(1, 31),
+    attr.string(2, 'nlex'),
+  )
+  recording.received(a, from(family))
+  recording.begin()
+  recording.sent(a, encodeMessage({ type: 31 }, Buffer.from([7, 1, 0, 0])), undefined, undefined)
+  expect(drawn(recording)).toContain('nlex command 7: 20 bytes')
+})
+
+test('malformed bytes, and what a terminal would obey, are shown', () => {
+  const recording = new Recording()
+  const a = socket(1, 101)
+  recording.received(a, from(Buffer.from('\u001b[31mred\u0007\n')))
+  recording.received(a, from(encodeMessage({ type: 16 }, attr.string(1, '\u001b[31mred'))))
+  const text = drawn(recording)
+  expect(text).toContain('malformed')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
+  expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/)
+})
+
+test('more sockets than lanes', () => {
+  const recording = new Recording()
+  for (let i = 1; i <= 12; i++) recording.received(socket(i, 100 + i), from(told, 1))
+  const text = drawn(recording)
+  expect(text).toContain('port 112: type 16')
+  expect(text.split('\n')[0]?.match(/port/g)).toHaveLength(5)
+})

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The conversation of the running test: all that this thread's sockets do, of a bounded size. The test worker
+ * asks for it when a test has failed (guest/agent/conversation.ts).
+ */
+import {
+  type Datagram,
+  type Destination,
+  GENL_ID_CTRL,
+  NETLINK_GENERIC,
+  NLMSG_HDRLEN,
+  type ObservedSocket,
+  type RequestSchema,
+  type SocketObserver,
+} from '../netlink/index.ts'
+import { familiesIn } from './families.ts'
+
+/** Kept from before any test. */
+const now = performance.now.bind(performance)
+
+/** Events that are kept from a conversation's beginning, and from its end. */
+const MOST_EVENTS = 2000
+/** Bytes that are kept from the beginning, and from the end. */
+const MOST_BYTES = 1024 * 1024
+/** Messages of nlctrl that are kept. */
+const MOST_CONTROL = 31
+
+/** A socket in a recording. */
+export interface RecordedSocket extends ObservedSocket {
+  /** A path or descriptor of the namespace that it was opened in; undefined: the test's own. */
+  readonly namespace: string | number | undefined
+  /** The groups that it has joined, by now. */
+  readonly groups: ReadonlySet<number>
+}
+
+export type RecordedEvent = {
+  readonly socket: RecordedSocket
+  /** Milliseconds, as performance.now(). */
+  readonly time: number
+} & (
+  | {
+      readonly kind: 'sent'
+      readonly bytes: Uint8Array
+      readonly to: Destination | null | undefined
+      readonly schema: RequestSchema | undefined
+    }
+  | { readonly kind: 'received'; readonly datagram: Datagram }
+  | { readonly kind: 'failed'; readonly call: string; readonly code: string; readonly bytes?: Uint8Array }
+  | { readonly kind: 'joined' | 'left'; readonly group: number }
+  | { readonly kind: 'opened' | 'closed' }
+)
+
+/** The events of a test, the first and the last ones if there are too many. */
+export interface Conversation {
+  readonly first: readonly RecordedEvent[]
+  /** How many came between them, and were dropped. */
+  readonly dropped: number
+  readonly last: readonly RecordedEvent[]
+  /** All sockets that were open in its time, in the order of opening. */
+  readonly sockets: readonly RecordedSocket[]
+}
+
+class Socket implements RecordedSocket {
+  readonly namespace: string | number | undefined
+  readonly groups = new Set<number>()
+  readonly #socket: ObservedSocket
+
+  constructor(socket: ObservedSocket, namespace: string | number | undefined) {
+    this.#socket = socket
+    this.namespace = namespace
+  }
+
+  get identity(): number {
+    return this.#socket.identity
+  }
+  get protocol(): number {
+    return this.#socket.protocol
+  }
+  get portId(): number {
+    return this.#socket.portId
+  }
+}
+
+/** Records all sockets of this thread. */
+export class Recording implements SocketObserver {
+  readonly #open = new Map<number, Socket>()
+  #sockets: Socket[] = []
+  #first: RecordedEvent[] = []
+  #firstBytes = 0
+  /** A ring: the oldest is at `#oldest`. */
+  #last: RecordedEvent[] = []
+  #lastBytes = 0
+  #oldest = 0
+  #dropped = 0
+  /** Messages of nlctrl, which tell the names of families: of earlier tests, too. */
+  #control: Uint8Array[] = []
+
+  /** A test begins: what is open stays, what was recorded goes. */
+  begin(): void {
+    this.#sockets = [...this.#open.values()]
+    this.#first = []
+    this.#firstBytes = 0
+    this.#last = []
+    this.#lastBytes = 0
+    this.#oldest = 0
+    this.#dropped = 0
+  }
+
+  /** The names of generic netlink families, by number, as far as anybody has asked. */
+  get families(): ReadonlyMap<number, string> {
+    return familiesIn(this.#control)
+  }
+
+  get conversation(): Conversation {
+    const last = this.#last.slice(this.#oldest)
+    return { first: this.#first, dropped: this.#dropped, last, sockets: this.#sockets }
+  }
+
+  opened(socket: ObservedSocket, namespace: string | number | undefined): void {
+    const opened = new Socket(socket, namespace)
+    this.#open.set(socket.identity, opened)
+    this.#sockets.push(opened)
+    this.#add({ kind: 'opened', socket: opened, time: now() }, 0)
+  }
+
+  bound(socket: ObservedSocket, groups: number): void {
+    const known = this.#known(socket)
+    for (let group = 1; group <= 32; group++) {
+      if ((groups >>> (group - 1)) & 1) known.groups.add(group)
+      else known.groups.delete(group)
+    }
+  }
+
+  joined(socket: ObservedSocket, group: number): void {
+    const known = this.#known(socket)
+    known.groups.add(group)
+    this.#add({ kind: 'joined', socket: known, time: now(), group }, 0)
+  }
+
+  left(socket: ObservedSocket, group: number): void {
+    const known = this.#known(socket)
+    known.groups.delete(group)
+    this.#add({ kind: 'left', socket: known, time: now(), group }, 0)
+  }
+
+  sent(
+    socket: ObservedSocket,
+    bytes: Uint8Array,
+    to: Destination | null | undefined,
+    schema: RequestSchema | undefined,
+  ): void {
+    const copy = new Uint8Array(bytes)
+    this.#add(
+      { kind: 'sent', socket: this.#known(socket), time: now(), bytes: copy, to, schema },
+      copy.length,
+    )
+  }
+
+  received(socket: ObservedSocket, datagram: Datagram): void {
+    const { bytes } = datagram
+    if (
+      socket.protocol === NETLINK_GENERIC &&
+      bytes.length > NLMSG_HDRLEN &&
+      bytes.readUInt16LE(4) === GENL_ID_CTRL
+    )
+      this.#control = [...this.#control.slice(-MOST_CONTROL), bytes]
+    this.#add({ kind: 'received', socket: this.#known(socket), time: now(), datagram }, datagram.bytes.length)
+  }
+
+  failed(socket: ObservedSocket, call: string, code: string, bytes?: Uint8Array): void {
+    const failed = { kind: 'failed', socket: this.#known(socket), time: now(), call, code } as const
+    if (bytes === undefined) this.#add(failed, 0)
+    else this.#add({ ...failed, bytes: new Uint8Array(bytes) }, bytes.length)
+  }
+
+  closed(socket: ObservedSocket): void {
+    const known = this.#known(socket)
+    this.#open.delete(socket.identity)
+    this.#add({ kind: 'closed', socket: known, time: now() }, 0)
+  }
+
+  #known(socket: ObservedSocket): Socket {
+    let known = this.#open.get(socket.identity)
+    if (known === undefined) {
+      known = new Socket(socket, undefined)
+      this.#open.set(socket.identity, known)
+      this.#sockets.push(known)
+    }
+    return known
+  }
+
+  // By index: a test may have replaced push and shift.
+  #add(event: RecordedEvent, size: number): void {
+    if (this.#dropped === 0 && this.#last.length === 0) {
+      const fits = this.#first.length < MOST_EVENTS && this.#firstBytes + size <= MOST_BYTES
+      if (fits) {
+        this.#first[this.#first.length] = event
+        this.#firstBytes += size
+        return
+      }
+    }
+    this.#last[this.#last.length] = event
+    this.#lastBytes += size
+    while (this.#last.length - this.#oldest > MOST_EVENTS || this.#lastBytes > MOST_BYTES) {
+      if (this.#last.length - this.#oldest === 1) break
+      this.#lastBytes -= sizeOf(this.#last[this.#oldest] as RecordedEvent)
+      this.#oldest++
+      this.#dropped++
+    }
+    if (this.#oldest > MOST_EVENTS) {
+      this.#last = this.#last.slice(this.#oldest)
+      this.#oldest = 0
+    }
+  }
+}
+
+function sizeOf(event: RecordedEvent): number {
+  if (event.kind === 'received') return event.datagram.bytes.length
+  return (event.kind === 'sent' || event.kind === 'failed') && event.bytes ? event.bytes.length : 0
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+/** A failed test shows what its sockets have said, wherever it failed; with --trace so does one that passed. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { runCli } from '../fixtures/cli.ts'
+
+const suite = `
+import { acknowledgement, exchange, expectSplat, heard, loadModule, openGeneric, refusal, resolveFamily, unloadModule } from 'netlink-vmtest/testing'
+import { attr, encodeMessage, NLM_F_ACK, NLM_F_REQUEST, rtnetlink, Socket } from 'netlink-vmtest/netlink'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+
+beforeAll(() => loadModule('nlexample'))
+afterAll(() => unloadModule('nlexample'))
+const update = (sequence: number) =>
+  encodeMessage({ type: 16, flags: NLM_F_REQUEST | NLM_F_ACK, sequence }, attr.u32(1, 4242))
+
+test('too much', async () => {
+  using a = Socket.open(21)
+  using listener = Socket.open(21, { memberships: [1] })
+  const request = update(1)
+  expect(await exchange(a, request)).toEqual([acknowledgement(request, a)])
+  expect(await heard(listener)).toEqual([])
+})
+test('missing', async () => {
+  using a = Socket.open(21)
+  const request = update(2)
+  expect(await exchange(a, request)).toEqual([refusal(request, a, 'EPERM')])
+})
+test('an error with its request', async () => {
+  using socket = openGeneric({ extendedAck: true })
+  await resolveFamily(socket, 'nlctrl')
+  await rtnetlink.getLink(Socket.open(0), 'much too long a name for a link')
+})
+test('not a word', () => expect(1).toBe(2))
+test('a passed one', async () => {
+  using a = Socket.open(21)
+  await exchange(a, update(3))
+})
+describe('with a hook', () => {
+  afterEach(() => {
+    throw new Error('the hook has failed')
+  })
+  test('that fails', async () => {
+    using a = Socket.open(21)
+    await exchange(a, update(4))
+  })
+})
+test.concurrent.for(['one', 'two'])('at the same time: %s', async name => {
+  using a = Socket.open(21)
+  await exchange(a, update(name === 'one' ? 51 : 52))
+  throw new Error(name)
+})
+test('again and again', { retry: 1 }, async ({ task }) => {
+  using a = Socket.open(21)
+  await exchange(a, update(60 + (task.result?.retryCount ?? 0)))
+  throw new Error('not today')
+})
+`
+
+test('diagrams of failed tests, in all reports', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(path.join(folder, 'netlink-vmtest.config.ts'), "export default { suites: ['*.fixture.ts'] }")
+  writeFileSync(path.join(folder, 'talk.fixture.ts'), suite)
+  const { stdout, stderr, status } = await runCli(['--junit', 'junit.xml'], { cwd: folder })
+  expect(status).toBe(1)
+  /** What is said of a test that failed, once for each error. */
+  const of = (name: string) => {
+    const [, ...said] = (stdout + stderr).split(`talk.fixture.ts > ${name}`)
+    return said.map(each => each.split('\n FAIL ')[0]).join('')
+  }
+
+  expect(of('too much')).toMatch(/port \d+ +kernel +port \d+\n +group 1\n/)
+  expect(of('too much')).toMatch(/├─+▶│ +│ +type 16: 24 bytes, flags REQUEST\|ACK, seq 1, pid 0\n/)
+  expect(of('too much')).toMatch(/│ +│ +│ +1: 92 10 00 00 \(4242\)\n/)
+  expect(of('too much')).toMatch(/├─+ group 1 ─+▶│ +✗ not expected: type 16/)
+  expect(of('missing')).toMatch(/✗ expected, and did not come: NLMSG_ERROR: .*\n.*EPERM\n/)
+  expect(of('an error with its request')).toMatch(
+    /RTM_GETLINK: .*\n(.*\n)+.*ERANGE\n.*Attribute failed policy validation/,
+  )
+  expect(of('an error with its request')).toMatch(/CTRL_CMD_NEWFAMILY: /)
+  expect(of('not a word')).not.toContain('the conversation')
+  expect(of('with a hook > that fails')).toMatch(/the hook has failed\n\nthe conversation:\n(.*\n)+.*seq 4,/)
+  expect(of('at the same time: one')).toMatch(/seq 51,/)
+  // Each attempt has its own.
+  expect(of('again and again').match(/type 16: 24 bytes, .*/g)).toEqual([
+    expect.stringContaining('seq 60'),
+    expect.stringContaining('seq 61'),
+  ])
+  expect(stdout + stderr).not.toContain('seq 3,')
+  const junit = readFileSync(path.join(folder, 'junit.xml'), 'utf8')
+  expect(junit).toMatch(/├─+ group 1 ─+▶│ +✗ not expected: type 16/)
+
+  const traced = await runCli(['--trace', '-t', 'passed'], { cwd: folder })
+  expect(traced.status).toBe(0)
+  expect(traced.stdout).toMatch(/stdout.* > a passed one\n(.*\n)*.*type 16: 24 bytes, .*seq 3,/)
+})
