@@ -15,6 +15,7 @@ import { encodePlainFrame } from './frames.ts'
 import { restoreEnvironment, restoreLanguage } from './intrinsics.ts'
 import { KernelLogPosition } from './kernel-log.ts'
 import { Limits, type LimitTimers } from './limits.ts'
+import { keepOnly, type NamedTask, type WantedTest } from './one-test.ts'
 import { Port } from './port.ts'
 import { renewProcess } from './process-identity.ts'
 import {
@@ -97,6 +98,8 @@ interface VitestGlobal {
 }
 interface VitestWorker {
   readonly rpc: { resolveSnapshotPath(file: string): Promise<string> }
+  /** The files of the request; the host adds the only test to run, where each has a guest. */
+  readonly ctx?: { readonly files?: readonly { readonly filepath: string; readonly only?: WantedTest }[] }
   readonly config?: { readonly testTimeout?: number; readonly hookTimeout?: number }
   readonly moduleExecutionInfo?: Map<string, unknown>
 }
@@ -107,13 +110,24 @@ interface VitestWorker {
  * log; they become failures here, so that --retry, --bail and all reporters see them. The worker waits for
  * the host's answer only if something in the log may begin a report (docs/measurements.md, Kernel log).
  */
-function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<void> }): void {
+function announceTests(
+  prototype: TestRunner & {
+    runTask?(test: Test): Promise<void>
+    onCollected?(files: readonly (NamedTask & { readonly filepath: string })[]): void
+  },
+): void {
   const { onCollectStart, onBeforeTryTask, onAfterRetryTask, onAfterRunTask, onAfterRunSuite } = prototype
   prototype.onCollectStart = function (this: TestRunner, file) {
     limitFile()
     // Modules imported by the warm-up or another file in this guest do not belong to this file.
     vitestWorker().moduleExecutionInfo?.clear()
     onCollectStart?.call(this, file)
+  }
+  prototype.onCollected = files => {
+    for (const file of files) {
+      const only = vitestState?.ctx?.files?.find(({ filepath }) => filepath === file.filepath)?.only
+      if (only) keepOnly(file, only)
+    }
   }
   prototype.runTask = async function (this: TestRunner, test) {
     // A test may throw undefined as well.
