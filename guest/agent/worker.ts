@@ -28,6 +28,7 @@ import {
   type WorkerCall,
   type WorkerNote,
 } from './protocol.ts'
+import { lastTimers, Uncaught } from './uncaught.ts'
 
 type Listener = (message: unknown) => void
 type WorkerState = Parameters<typeof runBaseTests>[1]
@@ -119,6 +120,7 @@ function announceTests(
   const { onCollectStart, onBeforeTryTask, onAfterRetryTask, onAfterRunTask, onAfterRunSuite } = prototype
   prototype.onCollectStart = function (this: TestRunner, file) {
     limitFile()
+    uncaught.begin(restoreState)
     // Modules imported by the warm-up or another file in this guest do not belong to this file.
     vitestWorker().moduleExecutionInfo?.clear()
     onCollectStart?.call(this, file)
@@ -137,7 +139,7 @@ function announceTests(
     } catch (thrown) {
       failure = { thrown }
     }
-    const names = restoreLanguage()
+    const names = [...restoreLanguage(), ...restoreState()]
     if (names.length > 0) throw brokenBy(names, failure?.thrown)
     if (failure) throw failure.thrown
   }
@@ -174,7 +176,7 @@ function announceTests(
     await onAfterRunTask?.call(this, test)
   }
   prototype.onAfterRunSuite = async function (this: TestRunner, suite) {
-    const broken = restoreLanguage()
+    const broken = [...restoreLanguage(), ...restoreState()]
     limits.explain(suite.result?.errors)
     if (broken.length > 0 && suite.result) fail(suite.result, [brokenBy(broken)])
     const replaced = 'filepath' in suite ? restoreWorker() : []
@@ -219,10 +221,22 @@ function restoreWorker(): string[] {
   // Restores what it found, which may be a test's replacement.
   vi.useRealTimers()
   restoreEnvironment()
-  const state = globalThis as unknown as Partial<VitestGlobal>
-  if (vitestState) state.__vitest_worker__ ??= vitestState
+  names.push(...restoreState())
   if (!isDeepStrictEqual({ ...process.env }, variables)) names.push('process.env')
   return names
+}
+
+/** Restores Vitest's worker state. @returns its name if it was replaced; one that was removed does no harm */
+function restoreState(): string[] {
+  const state = globalThis as unknown as Partial<VitestGlobal>
+  const { __vitest_worker__: now } = state
+  if (!vitestState || now === vitestState) return []
+  Object.defineProperty(globalThis, '__vitest_worker__', {
+    value: vitestState,
+    writable: true,
+    configurable: true,
+  })
+  return now === undefined ? [] : ['globalThis.__vitest_worker__']
 }
 
 /** The failure of a test that replaced what running tests needs. */
@@ -247,6 +261,7 @@ function limitOf(test: Test): number {
 const running = new Map<string, { from: number; readonly expected: ExpectedSplat[] }>()
 let log = new KernelLogPosition()
 const limits = new Limits()
+const uncaught = new Uncaught()
 /** The factor by which this kernel's default limits are longer. */
 let slowness = 1
 /** The name of this process's guest; it changes when a template is restored. */
@@ -330,6 +345,8 @@ async function run(method: 'run' | 'collect', state: WorkerState, traces: Traces
   } finally {
     restoreLanguage()
     restoreWorker()
+    await lastTimers()
+    uncaught.end()
   }
 }
 
