@@ -490,6 +490,31 @@ test("vm.isolate 'test': each test has a guest of its own, and what kills one is
   expect(status).toBe(1)
 })
 
+test("vm.isolate 'test': a file that defines other tests each time: the same test, or none, is run", async () => {
+  // What is read is in the guest, and another each time: the places of tests move from load to load.
+  const file = `
+    import { describe, test } from 'vitest'
+    const chance = Math.random()
+    for (let n = 0; n < chance * 100; n++) describe.skip('by chance', () => test('other', () => {}))
+    test('only here: ' + chance, () => {})
+    describe('always', () => {
+      test('same name', () => console.log('RAN one'))
+      test('same name', () => { throw new Error('second') })
+    })`
+  const folder = project({
+    'netlink-vmtest.config.ts': "export default { suites: ['*.fixture.ts'], vm: { isolate: 'test' } }",
+    'a.fixture.ts': file,
+  })
+  const { status, stdout } = await runCli(['--reporter=verbose'], { cwd: folder })
+  expect(stdout).toMatch(/× .* > only here: .*/)
+  expect(stdout).toMatch(/TestMissing: "only here: .*" is not in the file when that is loaded for it alone/)
+  expect(stdout).toMatch(/✓ .* > always > same name/)
+  expect(stdout).toMatch(/× .* > always > same name/)
+  expect(stdout).toContain('Error: second')
+  expect(stdout).toMatch(/\| .* > always > same name\n.*RAN one/)
+  expect(status).toBe(1)
+})
+
 test('two guests of one template have nothing random in common, and both have the right time', async () => {
   const { status, stdout } = await runCli(['identity'])
   expect(status).toBe(0)

@@ -15,6 +15,7 @@ import { encodePlainFrame } from './frames.ts'
 import { isLanguageReplaced, restoreEnvironment, restoreLanguage } from './intrinsics.ts'
 import { KernelLogPosition } from './kernel-log.ts'
 import { Limits, type LimitTimers } from './limits.ts'
+import { keepOnly, type NamedTask, type WantedTest } from './one-test.ts'
 import { Port } from './port.ts'
 import { renewProcess } from './process-identity.ts'
 import {
@@ -29,6 +30,7 @@ import {
   type WorkerCall,
   type WorkerNote,
 } from './protocol.ts'
+import { lastTimers, Uncaught } from './uncaught.ts'
 
 type Listener = (message: unknown) => void
 type WorkerState = Parameters<typeof runBaseTests>[1]
@@ -99,6 +101,8 @@ interface VitestGlobal {
 }
 interface VitestWorker {
   readonly rpc: { resolveSnapshotPath(file: string): Promise<string> }
+  /** The files of the request; the host adds the only test to run, where each has a guest. */
+  readonly ctx?: { readonly files?: readonly { readonly filepath: string; readonly only?: WantedTest }[] }
   readonly config?: { readonly testTimeout?: number; readonly hookTimeout?: number }
   readonly moduleExecutionInfo?: Map<string, unknown>
 }
@@ -109,13 +113,25 @@ interface VitestWorker {
  * log; they become failures here, so that --retry, --bail and all reporters see them. The worker waits for
  * the host's answer only if something in the log may begin a report (docs/measurements.md, Kernel log).
  */
-function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<void> }): void {
+function announceTests(
+  prototype: TestRunner & {
+    runTask?(test: Test): Promise<void>
+    onCollected?(files: readonly (NamedTask & { readonly filepath: string })[]): void
+  },
+): void {
   const { onCollectStart, onBeforeTryTask, onAfterRetryTask, onAfterRunTask, onAfterRunSuite } = prototype
   prototype.onCollectStart = function (this: TestRunner, file) {
     limitFile()
+    uncaught.begin(restoreState)
     // Modules imported by the warm-up or another file in this guest do not belong to this file.
     vitestWorker().moduleExecutionInfo?.clear()
     onCollectStart?.call(this, file)
+  }
+  prototype.onCollected = files => {
+    for (const file of files) {
+      const only = vitestState?.ctx?.files?.find(({ filepath }) => filepath === file.filepath)?.only
+      if (only) keepOnly(file, only)
+    }
   }
   prototype.runTask = async function (this: TestRunner, test) {
     // A test may throw undefined as well.
@@ -125,7 +141,7 @@ function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<v
     } catch (thrown) {
       failure = { thrown }
     }
-    const names = isLanguageReplaced() ? restoreLanguage() : []
+    const names = [...(isLanguageReplaced() ? restoreLanguage() : []), ...restoreState()]
     const state = running.get(test.id)
     // At once: Vitest makes texts of what the error compares.
     if (failure && state) state.conversation = conversationText(failure.thrown)
@@ -170,7 +186,7 @@ function announceTests(prototype: TestRunner & { runTask?(test: Test): Promise<v
     await onAfterRunTask?.call(this, test)
   }
   prototype.onAfterRunSuite = async function (this: TestRunner, suite) {
-    const broken = restoreLanguage()
+    const broken = [...restoreLanguage(), ...restoreState()]
     limits.explain(suite.result?.errors)
     if (broken.length > 0 && suite.result) fail(suite.result, [brokenBy(broken)])
     const replaced = 'filepath' in suite ? restoreWorker() : []
@@ -215,10 +231,22 @@ function restoreWorker(): string[] {
   // Restores what it found, which may be a test's replacement.
   vi.useRealTimers()
   restoreEnvironment()
-  const state = globalThis as unknown as Partial<VitestGlobal>
-  if (vitestState) state.__vitest_worker__ ??= vitestState
+  names.push(...restoreState())
   if (!isDeepStrictEqual({ ...process.env }, variables)) names.push('process.env')
   return names
+}
+
+/** Restores Vitest's worker state. @returns its name if it was replaced; one that was removed does no harm */
+function restoreState(): string[] {
+  const state = globalThis as unknown as Partial<VitestGlobal>
+  const { __vitest_worker__: now } = state
+  if (!vitestState || now === vitestState) return []
+  Object.defineProperty(globalThis, '__vitest_worker__', {
+    value: vitestState,
+    writable: true,
+    configurable: true,
+  })
+  return now === undefined ? [] : ['globalThis.__vitest_worker__']
 }
 
 /** The failure of a test that replaced what running tests needs. */
@@ -277,6 +305,7 @@ interface RunningTest {
 }
 let log = new KernelLogPosition()
 const limits = new Limits()
+const uncaught = new Uncaught()
 /** The factor by which this kernel's default limits are longer. */
 let slowness = 1
 let trace = false
@@ -361,6 +390,8 @@ async function run(method: 'run' | 'collect', state: WorkerState, traces: Traces
   } finally {
     restoreLanguage()
     restoreWorker()
+    await lastTimers()
+    uncaught.end()
   }
 }
 

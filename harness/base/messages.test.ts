@@ -6,7 +6,7 @@ import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { complaintsAbout } from '../fixtures/message-rules.ts'
-import { gap, hostSources, messageSites } from '../fixtures/messages.ts'
+import { gap, hostSources, messageSites, withoutComments } from '../fixtures/messages.ts'
 import { ownFolder } from './own-folder.ts'
 
 const sites = hostSources().flatMap(messageSites)
@@ -55,10 +55,15 @@ const unseen: Readonly<Record<string, string>> = {
   [`Vitest could not run that${gap}: see above`]: 'an error of Vitest that comes before any file',
 }
 
+test('a comment of a test sees nothing', () => {
+  const text = "/* one two */ expect('/* three */') // four\n/** five\n */ six()"
+  expect(withoutComments('a.test.ts', text)).toBe(" expect('/* three */') \n six()")
+})
+
 test('a test has seen each of them, by its words', () => {
   const tests = globSync('{harness,kernel,images,guest}/**/*.test.ts', { cwd: ownFolder })
     .filter(file => !import.meta.filename.endsWith(file))
-    .map(file => wordsOf(readFileSync(path.join(ownFolder, file), 'utf8')).join(' '))
+    .map(file => wordsOf(withoutComments(file, readFileSync(path.join(ownFolder, file), 'utf8'))).join(' '))
   const isSeen = (text: string) => {
     const parts = runsOf(text)
     return parts.length === 0 || parts.some(part => tests.some(words => words.includes(part)))

@@ -7,7 +7,7 @@ import { nodeBinary } from '../../images/dependencies.ts'
 import { isElf, isUsualFolder, librariesOf } from '../../images/libraries.ts'
 import { HarnessError, messageOf, UsageError } from '../base/errors.ts'
 import { AgentError, type Guest } from '../guest/guest.ts'
-import { requireRoom, type Surroundings, surroundings } from './guest-space.ts'
+import { requireFolders, requireRoom, type Surroundings, surroundings } from './guest-space.ts'
 
 /** A file or folder on the host and its destination in the guest. */
 export interface Copy {
@@ -215,6 +215,7 @@ export async function copyInto(
     wanted.map(({ place }) => place),
   )
   const copies = intoFolders(wanted, around)
+  requireFolders(copies, around)
   const { items, libraryFolders } = await collectCopies(copies)
   const files = items.flatMap(item => (item.type === 'file' ? [item] : []))
   requireRoom(files, around, memory)

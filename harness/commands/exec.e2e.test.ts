@@ -265,6 +265,15 @@ describe('what is copied in runs', () => {
     },
   )
 
+  test('into /proc: exit status 2, and why', async () => {
+    writeFileSync(path.join(folder, 'empty'), '')
+    const { status, stderr } = await exec('--copy', `${folder}/empty:/proc/x`, '--', 'true')
+    expect(stderr).toBe(
+      "error: cannot copy to /proc/x: the files of that file system are the kernel's own, and it takes no others",
+    )
+    expect(status).toBe(2)
+  })
+
   test('what is not there: exit status 2', async () => {
     const { status, stderr } = await exec('--copy', 'nosuch', '--', 'true')
     expect(stderr).toMatch(/^error: cannot copy nosuch: ENOENT/)

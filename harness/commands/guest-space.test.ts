@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
-import { requireRoom, type Surroundings } from './guest-space.ts'
+import { requireFolders, requireRoom, type Surroundings } from './guest-space.ts'
 
 const MB = 1e6
 const around: Surroundings = {
   memory: 300 * MB,
   places: new Map([
-    ['/root/a', { isFolder: false, system: 'root', room: 150 * MB }],
-    ['/tmp/b', { isFolder: true, system: 'tmp', room: 200 * MB }],
-    ['/', { isFolder: true, system: 'root', room: 150 * MB }],
+    ['/root/a', { isFolder: false, system: 'root', room: 150 * MB, isKernels: false }],
+    ['/tmp/b', { isFolder: true, system: 'tmp', room: 200 * MB, isKernels: false }],
+    ['/proc/x', { isFolder: false, system: 'proc', room: 0, isKernels: true }],
+    ['/', { isFolder: true, system: 'root', room: 150 * MB, isKernels: false }],
   ]),
 }
 const file = (place: string, size: number) => ({ place: Buffer.from(place), size: size * MB })
@@ -20,6 +21,13 @@ const refused =
 test('what fits is let through', () => {
   expect(refused(file('/root/a', 150))).not.toThrow()
   expect(refused(file('/root/a', 60), file('/tmp/b/x', 200))).not.toThrow()
+})
+
+test('where only the kernel makes files nothing is copied', () => {
+  expect(() => requireFolders([{ place: '/tmp/b' }, { place: '/proc/x' }], around)).toThrow(
+    "cannot copy to /proc/x: the files of that file system are the kernel's own, and it takes no others",
+  )
+  expect(() => requireFolders([{ place: '/tmp/b/x' }, { place: '/process' }], around)).not.toThrow()
 })
 
 test('what does not fit into its file system, or the memory, is told with what is enough', () => {

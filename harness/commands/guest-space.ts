@@ -6,24 +6,32 @@ import type { Guest } from '../guest/guest.ts'
 import { runInGuest } from '../guest/guest-program.ts'
 
 /**
- * Prints for each place whether it is a folder, its file system and the room there; and the available memory.
+ * Prints for each place whether it is a folder, its file system, the room there and its size; and the
+ * available memory.
  */
 const lookAround = `
 grep MemAvailable /proc/meminfo
 for place; do
 	[ -d "$place" ] && kind=folder || kind=none
 	while [ ! -d "$place" ]; do place=$(dirname -- "$place"); done
-	echo "$kind $(stat -c %d "$place") $(stat -f -c '%a %S' "$place")"
+	echo "$kind $(stat -c %d "$place") $(stat -f -c '%a %S %b' "$place")"
 done`
 
 /** What the guest has at some places, and its free room. */
 export interface Surroundings {
   /** Bytes. */
   readonly memory: number
-  readonly places: ReadonlyMap<
-    string,
-    { readonly isFolder: boolean; readonly system: string; readonly room: number }
-  >
+  readonly places: ReadonlyMap<string, Place>
+}
+
+/** Where something is to be copied. */
+export interface Place {
+  readonly isFolder: boolean
+  /** The number of its file system, and the bytes that it has room for. */
+  readonly system: string
+  readonly room: number
+  /** Its files are the kernel's own: /proc, /sys. */
+  readonly isKernels: boolean
 }
 
 /** Asks the guest about some places and its root. */
@@ -33,16 +41,21 @@ export async function surroundings(guest: Guest, wanted: readonly string[]): Pro
   const { output } = await runInGuest(guest, { command, folder: guestPaths.home, environment: {} })
   const [memory = '', ...lines] = output.trim().split('\n')
   const found = lines.map(line => {
-    const [kind, system = '', blocks, size] = line.split(' ')
-    return { isFolder: kind === 'folder', system, room: Number(blocks) * Number(size) }
+    const [kind, system = '', blocks, size, all] = line.split(' ')
+    return {
+      isFolder: kind === 'folder',
+      system,
+      room: Number(blocks) * Number(size),
+      isKernels: all === '0',
+    }
   })
   return {
     memory: Number(/\d+/.exec(memory)?.[0]) * 1024,
-    places: new Map(
-      places.map((place, index) => [place, found[index] ?? { isFolder: false, system: '', room: 0 }]),
-    ),
+    places: new Map(places.map((place, index) => [place, found[index] ?? unknown])),
   }
 }
+
+const unknown: Place = { isFolder: false, system: '', room: 0, isKernels: false }
 
 /** Bytes that the guest needs besides, for pieces in transfer and for the command. */
 const RESERVE = 32 * 1024 ** 2
@@ -79,9 +92,18 @@ export function requireRoom(
   }
 }
 
+/** Refuses copies to where only the kernel makes files. @throws UsageError that names the place */
+export function requireFolders(copies: readonly { readonly place: string }[], around: Surroundings): void {
+  const place = copies.map(each => each.place).find(each => systemOf(each, around).isKernels)
+  if (place !== undefined)
+    throw new UsageError(
+      `cannot copy to ${place}: the files of that file system are the kernel's own, and it takes no others`,
+    )
+}
+
 /** A place's file system: that of the nearest place that was asked about. */
-function systemOf(place: string, { places }: Surroundings): { system: string; room: number } {
+function systemOf(place: string, { places }: Surroundings): Omit<Place, 'isFolder'> {
   const within = (folder: string) => place === folder || place.startsWith(folder === '/' ? '/' : `${folder}/`)
   const known = [...places].filter(([folder]) => within(folder)).toSorted(([a], [b]) => b.length - a.length)
-  return known[0]?.[1] ?? { system: '', room: Number.POSITIVE_INFINITY }
+  return known[0]?.[1] ?? { ...unknown, room: Number.POSITIVE_INFINITY }
 }

@@ -150,10 +150,18 @@ test('those that choose files: --lastFailed, --shard, --changed with what no fil
 
   const git = (...args: string[]) =>
     execFileSync('git', ['-c', 'user.name=test', '-c', 'user.email=test@localhost', ...args], { cwd: folder })
+  const refused = 'error: --changed: git does not tell what has changed; its own words are above'
+  expect(await runCli(['reruns', '--changed'], { cwd })).toMatchObject({
+    stdout: expect.stringContaining('Could not find Git root'),
+    stderr: expect.stringContaining(refused),
+    status: 2,
+  })
   git('init', '-q')
   writeFileSync(path.join(folder, '.gitignore'), 'node_modules\n.netlink-vmtest\nreport.json\n')
   git('add', '.')
   git('commit', '-q', '-m', 'all')
+  const unknown = await runCli(['reruns', '--changed=nosuch'], { cwd })
+  expect([unknown.status, unknown.stderr]).toEqual([2, expect.stringContaining(refused)])
   const unchanged = await runCli(['reruns', '--changed'], { cwd })
   expect(unchanged.stderr).toContain('nothing ran: no test file matches')
   expect(unchanged.stdout).toContain('0 files, tests 0 passed')

@@ -95,7 +95,7 @@ export async function run(
   await vitest.close()
   await Promise.all(prepared.map(({ guests }) => guests.close()))
   await pruneStock(settings, startedAt)
-  const nothing = nothingRan(vitest, rest)
+  const nothing = nothingRan(vitest, rest, failedByVitest && vitestOptions.changed !== undefined)
   if (nothing !== undefined && !vitest.config.passWithNoTests) throw new UsageError(nothing)
   const total = performance.now() - started
   if (summaries.length > 1) process.stdout.write(`${textTable(matrixTable(summaries))}\n\n`)
@@ -140,14 +140,18 @@ function foresight(kernels: readonly KernelOfRun[], shared: boolean): Reporter {
 
 /**
  * Why nothing ran, which must not look like a pass; undefined if something ran.
+ * @param changeFailed whether Vitest has failed a run with --changed
  * @throws UsageError if Vitest could not look for files
  */
-function nothingRan(vitest: Vitest, rest: readonly string[]): string | undefined {
+function nothingRan(vitest: Vitest, rest: readonly string[], changeFailed: boolean): string | undefined {
   const asked = rest.length > 0 ? ` (asked for: ${rest.join(' ')})` : ''
   const modules = vitest.state.getTestModules()
   const unhandled = vitest.state.getUnhandledErrors().length
   if (modules.length === 0 && unhandled > 0)
     throw new UsageError(`Vitest could not run that${asked}: see above`)
+  // Without files, Vitest fails a run with --changed only if git does.
+  if (modules.length === 0 && changeFailed)
+    throw new UsageError('--changed: git does not tell what has changed; its own words are above')
   if (modules.length === 0) return `no test file matches${asked}`
   const tests = modules.flatMap(module => [...module.children.allTests()])
   const errors = unhandled + vitest.state.getFailedFilepaths().length

@@ -22,6 +22,10 @@ const files: Readonly<Record<string, readonly [body: string, told?: RegExp]>> = 
   'environment-empty': ['for (const name of Object.keys(process.env)) delete process.env[name]'],
   'console-gone': ['globalThis.console = undefined'],
   'vitest-gone': ['delete globalThis.__vitest_worker__'],
+  'vitest-replaced': [
+    'globalThis.__vitest_worker__ = { rpc: {} }',
+    /WorkerBroken: globalThis\.__vitest_worker__: replaced/,
+  ],
   json: [
     'JSON.stringify = () => "no"; JSON.parse = () => { throw new Error("no") }',
     /WorkerBroken: JSON\.parse, JSON\.stringify: replaced/,
@@ -116,5 +120,34 @@ test.each([
   expect(verdicts).toEqual({ ...Object.fromEntries(expected), z: 'passed' })
   expect(stdout + stderr).not.toContain('Unhandled')
   expect(stdout + stderr).not.toContain('/guest/node_modules/vitest')
+  expect(status).toBe(1)
+})
+
+test('errors that nobody catches are told, whoever listens, and also just after the end of a file', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(path.join(folder, 'netlink-vmtest.config.ts'), "export default { suites: ['*.fixture.ts'] }")
+  writeFileSync(
+    path.join(folder, 'a.fixture.ts'),
+    `import { test } from 'vitest'
+    test('hides them', async () => {
+      process.on('uncaughtException', () => {})
+      process.on('unhandledRejection', () => {})
+      setTimeout(() => { throw new Error('by a timer') })
+      Promise.reject(new Error('by a promise'))
+      Promise.reject(undefined)
+      await new Promise(done => setTimeout(done, 10))
+    })
+    test('ends before its timer', () => void setTimeout(() => { throw new Error('after the end') }, 30))`,
+  )
+  const { stdout, status } = await runCli(['--reporter=verbose'], { cwd: folder })
+  for (const error of [
+    'Error: by a timer',
+    'Error: by a promise',
+    'Error: a promise was rejected with undefined',
+    'Error: after the end',
+  ])
+    expect(stdout).toContain(error)
+  expect(stdout).toContain('4 unhandled errors')
   expect(status).toBe(1)
 })

@@ -4,6 +4,7 @@
  * birpc's requests "q" and answers "s"). Vitest does not export these types, so its version is pinned.
  */
 import type { RunnerTask, RunnerTestFile } from 'vitest'
+import type { WantedTest } from '../../guest/agent/one-test.ts'
 
 /** A call that the worker makes to Vitest. */
 export interface RpcRequest {
@@ -21,12 +22,19 @@ export interface RpcResponse {
   readonly e?: unknown
 }
 
+/** A file to run; `only`, which is ours, is the test to run of it. */
+export interface RequestedFile {
+  readonly filepath: string
+  readonly testIds?: readonly string[]
+  readonly only?: WantedTest & { readonly id: string }
+}
+
 /** A request of Vitest to the worker. */
 export interface WorkerRequest {
   readonly __vitest_worker_request__: true
   readonly type: 'start' | 'stop' | 'run' | 'collect' | 'cancel'
   readonly context?: {
-    readonly files?: readonly { readonly filepath: string; readonly testIds?: readonly string[] }[]
+    readonly files?: readonly RequestedFile[]
     readonly config?: Readonly<Record<string, unknown>>
   }
 }

@@ -149,7 +149,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (request.type !== 'run' && request.type !== 'collect') return
     this.#record = new FileRecord(this.#options.project.config)
     this.#output = this.#newOutput()
-    this.#only = request.context?.files?.[0]?.testIds?.[0]
+    this.#only = request.context?.files?.[0]?.only?.id
     this.#disturbed = false
     this.#logStart = this.#guest?.log.next ?? 0
     this.#watchdog?.start()

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { RunnerTask, RunnerTestCase, RunnerTestFile } from 'vitest'
 import type { PoolOptions, PoolWorker } from 'vitest/node'
+import { findTest, testPaths, type WantedTest, wantedTests } from '../../guest/agent/one-test.ts'
 import type { GuestSource } from './guest-source.ts'
 import {
   filesOf,
@@ -85,13 +86,18 @@ export class PoolWorkerPerTest extends WorkerEvents implements PoolWorker {
     const { sequence } = this.#options.project.config
     const { seed } = this.#options.project.vitest.config.sequence
     const tests = allTests(file).filter(wanted)
+    const names = wantedTests(file)
     for (const test of sequence.shuffle ? shuffled(tests, seed) : tests) {
       if (this.#stopping) return
-      const files = request.context?.files?.map(each =>
-        each.filepath === file.filepath ? { ...each, testIds: [test.id] } : each,
+      const wanted = names.get(test.id)
+      if (wanted === undefined) continue
+      const files = request.context?.files?.map(({ testIds: _, ...each }) =>
+        each.filepath === file.filepath ? { ...each, only: { ...wanted, id: test.id } } : each,
       )
       const one = { ...request, context: { ...request.context, files: files ?? [] } }
-      await this.#inNewGuest(one, call => this.#onlyOf(test, call))
+      const ids = new GuestIds(file, test, wanted)
+      await this.#inNewGuest(one, call => this.#onlyOf(test, ids.inOurs(call)))
+      if (!ids.isTold && !this.#stopping) this.#failMissing(test, ids.fileErrors)
     }
     const skipped = allTests(file).filter(test => !wanted(test))
     const suites = suitesOf(file)
@@ -120,13 +126,30 @@ export class PoolWorkerPerTest extends WorkerEvents implements PoolWorker {
     for (const [id, result] of packs) {
       const before = this.#results.get(id)
       // This guest skips the suites of other tests, which is not their result.
-      if (id === test.id || !result || result.state === 'skip' || before?.state === 'fail') continue
+      if (id === test.id || id === '' || !result || result.state === 'skip' || before?.state === 'fail')
+        continue
       this.#results.set(id, { ...result, duration: (before?.duration ?? 0) + (result.duration ?? 0) })
     }
     return {
       ...call,
       a: [packs.filter(pack => pack[0] === test.id), events.filter(event => event[0] === test.id)],
     }
+  }
+
+  /** @param fileErrors why its file failed in its guest, if it did */
+  #failMissing(test: RunnerTestCase, fileErrors: TestErrors): void {
+    const missing = {
+      name: 'TestMissing',
+      message: `"${test.fullTestName}" is not in the file when that is loaded for it alone (vm.isolate: 'test'): a file has to define the same tests each time`,
+      stack: '',
+    }
+    this.#update(
+      [[test.id, { state: 'fail', errors: fileErrors.length > 0 ? fileErrors : [missing] }, test.meta]],
+      [
+        [test.id, 'test-prepare', undefined],
+        [test.id, 'test-finished', undefined],
+      ],
+    )
   }
 
   /** Drives a new guest through start, the request and stop. */
@@ -148,6 +171,62 @@ export class PoolWorkerPerTest extends WorkerEvents implements PoolWorker {
   #update(packs: readonly TaskPack[], events: readonly TaskEventPack[]): void {
     const call: RpcRequest = { t: 'q', m: 'onTaskUpdate', a: [packs, events] }
     this.emit(call)
+  }
+}
+
+type TestErrors = NonNullable<NonNullable<RunnerTask['result']>['errors']>
+
+/** The ids that a guest has for a test and its suites, which are places in the file, in terms of ours. */
+class GuestIds {
+  readonly #wanted: WantedTest
+  readonly #file: string
+  /** Ours, outer ones first; the file's own is the same everywhere. */
+  readonly #ours: readonly string[]
+  readonly #ids: Map<string, string>
+  /** Whether the guest has told of the test. */
+  isTold = false
+  fileErrors: TestErrors = []
+
+  constructor(file: RunnerTestFile, test: RunnerTestCase, wanted: WantedTest) {
+    this.#wanted = wanted
+    this.#file = file.id
+    this.#ours =
+      testPaths(file)
+        .find(path => path.at(-1)?.id === test.id)
+        ?.map(({ id }) => id) ?? []
+    this.#ids = new Map([[file.id, file.id]])
+  }
+
+  /** A call of the guest's worker with our ids; ids of other tests are empty. */
+  inOurs(call: RpcRequest): RpcRequest {
+    for (const file of call.m === 'onCollected' ? filesOf(call) : []) {
+      const path = findTest(file, this.#wanted)
+      for (const [index, { id }] of (path ?? []).entries()) this.#ids.set(id, this.#ours[index] ?? '')
+    }
+    const ours = (id: unknown) => this.#ids.get(String(id)) ?? ''
+    switch (call.m) {
+      case 'onTaskUpdate': {
+        const [packs, events] = call.a as [TaskPack[], TaskEventPack[]]
+        this.isTold ||= events.some(([id]) => ours(id) === this.#ours.at(-1))
+        this.fileErrors = packs.find(([id]) => id === this.#file)?.[1]?.errors ?? this.fileErrors
+        return {
+          ...call,
+          a: [
+            packs.map(([id, ...rest]) => [ours(id), ...rest]),
+            events.map(([id, ...rest]) => [ours(id), ...rest]),
+          ],
+        }
+      }
+      case 'onUserConsoleLog': {
+        const [log] = call.a as [{ readonly taskId?: string }]
+        const id = this.#ids.get(log.taskId ?? '')
+        return id === undefined ? call : { ...call, a: [{ ...log, taskId: id }] }
+      }
+      case 'onTaskArtifactRecord':
+        return { ...call, a: [ours(call.a[0]), ...call.a.slice(1)] }
+      default:
+        return call
+    }
   }
 }
 

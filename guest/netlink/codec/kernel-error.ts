@@ -18,7 +18,8 @@ export class KernelError extends NetlinkError {
   /** Names of the attributes in the extended acknowledgement; empty for requests without a schema. */
   readonly paths: AttributePaths
 
-  constructor(answer: KernelAnswer, paths: AttributePaths = {}) {
+  /** @param about what was asked for, in words */
+  constructor(answer: KernelAnswer, paths: AttributePaths = {}, about = '') {
     const { extendedAck } = answer
     const code = errnoName(answer.errno)
     const details = [
@@ -30,7 +31,8 @@ export class KernelError extends NetlinkError {
         ? undefined
         : `missing attribute ${paths.missing ?? extendedAck.missingType}`,
     ].filter(detail => detail !== undefined)
-    super(details.length === 0 ? `the kernel answered ${code}` : `${code}: ${details.join(', ')}`)
+    const text = details.length === 0 ? `the kernel answered ${code}` : `${code}: ${details.join(', ')}`
+    super(about === '' ? text : `${about}: ${text}`)
     this.code = code
     this.errno = answer.errno
     this.answer = answer

@@ -110,7 +110,13 @@ export class Message {
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     const buffer = asBuffer(bytes)
     const rest = end - start
-    if (rest < NLMSG_HDRLEN) throw new MalformedError(`${rest} bytes are less than a message's header`, 0)
+    if (rest < NLMSG_HDRLEN)
+      throw new MalformedError(
+        rest === 0
+          ? 'no bytes at all, where a message begins'
+          : `${rest} bytes are less than a message's header`,
+        0,
+      )
     const length = readU32(buffer, start)
     if (length < NLMSG_HDRLEN || length > rest)
       throw new MalformedError(`a message of ${length} bytes where ${rest} are left`, 0)

@@ -136,6 +136,16 @@ describe('what does not fit is named', () => {
   )
   const long = 'x'.repeat(65532)
   it.each<[string, Parameters<typeof schema.encode>[0], string]>([
+    ['an attribute', { attributes: { mtu: undefined as never } }, 'mtu: attribute 1 (u32)'],
+    ['in a nest', { attributes: { info: { name: undefined as never } } }, 'info.name: attribute 2 (string)'],
+    ['in a header', { header: { index: undefined as never } }, 'header.index: u32'],
+  ])('undefined: %s', (_what, content, place) => {
+    expect(() => schema.encode(content)).toThrow(
+      new TypeError(`${place}: undefined is no value: leave the name out`),
+    )
+  })
+
+  it.each<[string, Parameters<typeof schema.encode>[0], string]>([
     ['a number', { attributes: { mtu: -1 } }, 'mtu: attribute 1 (u32): '],
     ['in a nest', { attributes: { info: { id: 65536 } } }, 'info.id: attribute 1 (u16): '],
     [

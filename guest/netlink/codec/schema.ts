@@ -78,6 +78,7 @@ export function struct<F extends StructFields>(fields: F): Struct<StructOf<F>> {
       for (const { name, value, offset } of shown)
         try {
           if (values[name] !== undefined) value.put(buffer, values[name], start + offset)
+          else if (name in values) throw nothing()
         } catch (error) {
           throw inside(error, name, value.kind)
         }
@@ -192,15 +193,14 @@ export class AttributeSet<T = unknown> implements FieldTable {
   }
 
   /**
-   * The attributes, each with its padding, in the order of the object's properties; undefined ones are left
-   * out.
+   * The attributes, each with its padding, in the order of the object's properties.
    * @throws RangeError for a value that does not fit its type, TypeError for a name that is not in the schema
+   * and for undefined, which is a misspelt value more often than one to leave out
    */
   encode(values: T): Buffer {
     const parts: Buffer[] = []
     const siblings = values as Siblings
     for (const [name, value] of Object.entries(siblings)) {
-      if (value === undefined) continue
       if (Object.hasOwn(this.fields, name)) {
         const field = this.fields[name]
         if (field !== undefined) parts.push(writeField(name, field, value, siblings))
@@ -339,10 +339,15 @@ function writeField(
   siblings: Siblings,
 ): Buffer {
   try {
+    if (content === undefined) throw nothing()
     return value.write(type, content, siblings)
   } catch (error) {
     throw inside(error, name, `attribute ${type} (${value.kind})`)
   }
+}
+
+function nothing(): TypeError {
+  return new TypeError('undefined is no value: leave the name out')
 }
 
 /** The value of the attribute from `offset` to `end`. */

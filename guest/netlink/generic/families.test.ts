@@ -51,6 +51,20 @@ describe('generic netlink families', () => {
     await expect(families.policies('nosuch')).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
+  it('a refusal names the family', async () => {
+    using families = GenericFamilies.open()
+    const message = 'the generic netlink family nosuch: the kernel answered ENOENT'
+    for (const call of [
+      () => families.resolve('nosuch'),
+      () => families.group('nosuch', 'x'),
+      () => families.policies('nosuch'),
+    ])
+      await expect(call()).rejects.toMatchObject({ name: 'KernelError', code: 'ENOENT', message })
+    await expect(families.resolve('much too long a name')).rejects.toThrow(
+      /^the generic netlink family much too long a name: EINVAL: .*attribute familyName at offset 20/,
+    )
+  })
+
   it('a refused request names the attribute', async () => {
     using socket = Socket.open(NETLINK_GENERIC)
     const error = await socket

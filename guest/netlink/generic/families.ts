@@ -6,6 +6,7 @@
 import { parseAttributes } from '../codec/attribute.ts'
 import { GENL_ID_CTRL, NETLINK_GENERIC } from '../codec/constants.ts'
 import { MalformedError, NetlinkError } from '../codec/errors.ts'
+import { KernelError } from '../codec/kernel-error.ts'
 import type { Message } from '../codec/message.ts'
 import { type AttributePolicy, parsePolicy } from '../codec/policy.ts'
 import { attributes, nested, nestedArray, nestedMap, payload } from '../codec/schema.ts'
@@ -109,14 +110,18 @@ export class GenericFamilies implements Disposable {
     this.#forgetChanged()
     const known = this.#known.get(name)
     if (known !== undefined) return known
-    const replies = await this.#socket.request(
-      { type: GENL_ID_CTRL },
-      nlctrl.encode({
-        header: { command: CTRL_CMD_GETFAMILY, version: VERSION },
-        attributes: { familyName: name },
-      }),
-      { ...options, schema: nlctrl },
-    )
+    const replies = await this.#socket
+      .request(
+        { type: GENL_ID_CTRL },
+        nlctrl.encode({
+          header: { command: CTRL_CMD_GETFAMILY, version: VERSION },
+          attributes: { familyName: name },
+        }),
+        { ...options, schema: nlctrl },
+      )
+      .catch((error: unknown) => {
+        throw about(name, error)
+      })
     const [reply] = replies
     if (reply === undefined) throw new NetlinkError(`nlctrl acknowledged without telling about ${name}`)
     return this.#remember(reply)
@@ -164,7 +169,10 @@ export class GenericFamilies implements Disposable {
     )
     const policies = new Map<number, Map<number, AttributePolicy>>()
     const operations = new Map<number, { do?: number; dump?: number }>()
-    for await (const message of dump) {
+    const messages = await dump.collect().catch((error: unknown) => {
+      throw about(name, error)
+    })
+    for (const message of messages) {
       const { attributes } = nlctrl.decode(message)
       // each policy comes in one message or several
       for (const [index, part] of attributes.policies ?? [])
@@ -211,6 +219,13 @@ export class GenericFamilies implements Disposable {
       }
     }
   }
+}
+
+/** A refusal of nlctrl with the name of the family; other errors unchanged. */
+function about(name: string, error: unknown): unknown {
+  return error instanceof KernelError
+    ? new KernelError(error.answer, error.paths, `the generic netlink family ${name}`)
+    : error
 }
 
 /** Reads a message of nlctrl about a family. */

@@ -5,6 +5,7 @@ import { readU32, writeU16, writeU32 } from '../codec/integers.ts'
 import { ClosedError, SystemCallError } from './errors.ts'
 import * as libc from './libc.ts'
 import { inNamespace } from './namespace.ts'
+import { checkU32 } from './numbers.ts'
 import { type Destination, type SocketSwitch, switches } from './options.ts'
 
 const AF_NETLINK = 16
@@ -40,6 +41,7 @@ export class Endpoint {
 
   /** @throws SystemCallError EPROTONOSUPPORT, and EPERM for another namespace */
   constructor(protocol: number, namespace: string | number | undefined) {
+    checkU32('protocol', protocol)
     const open = () => {
       const fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)
       check('socket', fd)
@@ -64,6 +66,8 @@ export class Endpoint {
 
   bind(portId: number, groups: number): void {
     const { fd } = this
+    checkU32('portId', portId)
+    checkU32('groups', groups)
     writeU32(address, portId, 4)
     writeU32(address, groups, 8)
     check('bind', libc.bind(fd, address, address.length))
@@ -73,12 +77,14 @@ export class Endpoint {
   }
 
   join(group: number): void {
+    checkU32('group', group)
     // nothing else tells that a datagram was sent to such a group
     if (group > MASKED_GROUPS) this.#setOption(SOL_NETLINK, switches.packetInfo, 1)
     this.#setOption(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
   }
 
   leave(group: number): void {
+    checkU32('group', group)
     this.#setOption(SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group)
   }
 
@@ -116,6 +122,7 @@ export class Endpoint {
   }
 
   setBuffer(option: number, bytes: number): void {
+    checkU32(option === SO_SNDBUF || option === SO_SNDBUFFORCE ? 'sendBuffer' : 'receiveBuffer', bytes)
     this.#setOption(SOL_SOCKET, option, bytes)
   }
 
@@ -123,6 +130,8 @@ export class Endpoint {
     let target: Buffer | null = kernelAddress
     if (to === null) target = null
     else if (to !== undefined) {
+      checkU32('portId', to.portId)
+      checkU32('groups', to.groups)
       writeU32(address, to.portId ?? 0, 4)
       writeU32(address, to.groups ?? 0, 8)
       target = address

@@ -24,6 +24,7 @@ import { EndedRequests } from './ended-requests.ts'
 import type { Endpoint } from './endpoint.ts'
 import { ClosedError, OverflowError, SystemCallError, TimeoutError } from './errors.ts'
 import { isTurnDue, now, turn } from './fairness.ts'
+import { checkTimeout } from './numbers.ts'
 import { type ObservedSocket, observer } from './observer.ts'
 import type { TraceEvent } from './options.ts'
 import type { PendingBatch } from './pending-batch.ts'
@@ -175,6 +176,7 @@ export class Inbox {
 
   /** {@link Socket.receive}; `timeout` is the socket's own. */
   async receive(options: WaitOptions, timeout: number): Promise<Datagram> {
+    checkTimeout(options.timeout)
     options.signal?.throwIfAborted()
     if (this.#receivers.size === 0) {
       const datagram = this.receiveNow()
@@ -235,6 +237,7 @@ export class Inbox {
       this.#isWatched = true
     }
     const limit = options.timeout ?? timeout
+    checkTimeout(limit)
     wait.arm(() => expired(limit, besides()), limit, options.signal)
   }
 
@@ -416,16 +419,21 @@ export class Inbox {
     }
     const { bytes } = datagram
     const rest: Datagram[] = []
+    /** What ends a request, by its sequence number. */
+    const ends = new Map<number, () => void>()
     let start = 0
     for (const message of messages) {
       // looked up for each message: one may end the request that the next belongs to
-      const owner = this.#ownerOf(bytes, start, datagram)
+      const owner = ends.has(message.sequence) ? undefined : this.#ownerOf(bytes, start, datagram)
       if (owner === undefined) rest.push(datagram.part(start, start + message.length))
+      else if (isAnswer(message)) ends.set(message.sequence, () => owner.take(message))
       else owner.take(message)
       start += align(message.length)
     }
     if (rest.length === messages.length) return false
+    // before its end, so that a request tells what matched none
     for (const part of rest) this.#hand(part)
+    for (const end of ends.values()) end()
     return true
   }
 

@@ -25,6 +25,41 @@ describe('memberships', () => {
   })
 })
 
+describe('a number that is none of its kind: a RangeError that names the option', () => {
+  it.each([Number.NaN, -1, -Infinity, '5' as never, null as never])('the time %s', async timeout => {
+    const refused = `timeout: ${timeout} is no time: give milliseconds, or Infinity for no limit`
+    expect(() => Socket.open(NETLINK_ROUTE, { timeout })).toThrow(new RangeError(refused))
+    using socket = Socket.open(NETLINK_ROUTE)
+    const calls: (() => unknown)[] = [
+      () => socket.receive({ timeout }),
+      () => socket.request({ type: RTM_NEWLINK }, [], { timeout }),
+      () => socket.batch([{ type: RTM_NEWLINK }], { timeout }),
+      () => socket.dump({ type: RTM_NEWLINK }, [], { timeout }),
+      () => socket.subscribe({ timeout }),
+    ]
+    for (const call of calls) await expect(async () => await call()).rejects.toThrow(new RangeError(refused))
+    expect(socket.receiveNow()).toBeUndefined()
+    socket.timeout = timeout
+    await expect(socket.receive()).rejects.toThrow(new RangeError(refused))
+    expect(() => socket.dump({ type: 1 }, [], { retries: timeout })).toThrow('retries: ')
+  })
+
+  it.each([Number.NaN, -1, 1.5, 2 ** 32])('the number %s', value => {
+    using socket = Socket.open(NETLINK_ROUTE)
+    const bytes = Buffer.alloc(16)
+    const refused = (name: string) => new RangeError(`${name}: ${value} is no integer from 0 to 4294967295`)
+    expect(() => Socket.open(NETLINK_ROUTE, { portId: value })).toThrow(refused('portId'))
+    expect(() => Socket.open(NETLINK_ROUTE, { groups: value })).toThrow(refused('groups'))
+    expect(() => Socket.open(NETLINK_ROUTE, { memberships: [value] })).toThrow(refused('group'))
+    expect(() => Socket.open(NETLINK_ROUTE, { receiveBuffer: value })).toThrow(refused('receiveBuffer'))
+    expect(() => Socket.open(NETLINK_ROUTE, { sendBuffer: value })).toThrow(refused('sendBuffer'))
+    expect(() => Socket.open(value)).toThrow(refused('protocol'))
+    expect(() => socket.leave(value)).toThrow(refused('group'))
+    expect(() => socket.send(bytes, { portId: value })).toThrow(refused('portId'))
+    expect(() => socket.send(bytes, { groups: value })).toThrow(refused('groups'))
+  })
+})
+
 describe('NETLINK_PKTINFO', () => {
   it.runIf(isRoot)('tells the group, and what is none', async () => {
     using sender = Socket.open(NETLINK_USERSOCK)

@@ -128,6 +128,32 @@ describe('what matches no request', () => {
     expect(socket.receiveNow()?.messages().map(text)).toEqual([['x']])
   })
 
+  it.each<[string, (asked: Asked) => Buffer[], string]>([
+    ['before it', asked => [reply(asked, 'x', { sequence: asked.sequence + 1 }), answer(asked)], 'seq 2'],
+    ['behind it', asked => [answer(asked), reply(asked, 'x', { sequence: asked.sequence + 1 })], 'seq 2'],
+    ['behind it, though its number is right', asked => [answer(asked), reply(asked, 'x')], 'seq 1'],
+    ['behind it, a second one', asked => [answer(asked), answer(asked)], 'seq 1'],
+  ])(
+    'in one datagram with the acknowledgement, %s: is told, and not swallowed',
+    async (_what, answers, seen) => {
+      using socket = open(asked => [Buffer.concat(answers(asked))])
+      await expect(socket.request({ type: TYPE })).rejects.toThrow(
+        `1 message matched no request (${seen}, wanted 1)`,
+      )
+      expect(socket.receiveNow()?.messages()).toHaveLength(1)
+      using other = open(asked => [Buffer.concat(answers(asked))])
+      expect(await other.batch([{ type: TYPE }])).toMatchObject([{ reason: expect.any(UnmatchedError) }])
+    },
+  )
+
+  it('a datagram without any bytes is told as such', async () => {
+    using socket = open(asked => [Buffer.alloc(0), answer(asked)])
+    await expect(socket.request({ type: TYPE })).rejects.toThrow('a datagram without any bytes (at byte 0)')
+    await expect(async () => (await socket.receive()).first()).rejects.toThrow(
+      'no bytes at all, where a message begins (at byte 0)',
+    )
+  })
+
   it('in a dump and in a batch as well', async () => {
     using socket = open(asked => [reply(asked, 'x', { sequence: 99 }), reply(asked, 'y'), answer(asked)])
     await expect(socket.dump({ type: TYPE }).collect()).rejects.toThrow('(seq 99, wanted 1)')

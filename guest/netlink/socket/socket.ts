@@ -17,6 +17,7 @@ import { ClosedError, SystemCallError, TimeoutError } from './errors.ts'
 import { isTurnDue, turn } from './fairness.ts'
 import { nextIdentity } from './identity.ts'
 import { Inbox } from './inbox.ts'
+import { checkCount, checkTimeout } from './numbers.ts'
 import { observer } from './observer.ts'
 import type { Destination, SocketOptions, SocketSwitch, TraceEvent } from './options.ts'
 import { PendingBatch, type SentRequest } from './pending-batch.ts'
@@ -51,6 +52,7 @@ export class Socket implements Disposable, AsyncDisposable {
   #sequence = 0
 
   private constructor(protocol: number, options: SocketOptions) {
+    checkTimeout(options.timeout)
     this.protocol = protocol
     this.timeout = options.timeout ?? DEFAULT_TIMEOUT
     this.#endpoint = new Endpoint(protocol, options.namespace)
@@ -64,6 +66,7 @@ export class Socket implements Disposable, AsyncDisposable {
    * @param protocol NETLINK_ROUTE, NETLINK_GENERIC ... : the third argument of socket(2)
    * @throws SystemCallError EPROTONOSUPPORT where the kernel has no such protocol, EADDRINUSE for a port id
    * that is taken, EPERM for groups that need privileges and for other namespaces
+   * @throws RangeError that names the option, for a number that is none of its kind
    */
   static open(protocol: number, options: SocketOptions = {}): Socket {
     const socket = new Socket(protocol, options)
@@ -221,12 +224,14 @@ export class Socket implements Disposable, AsyncDisposable {
    * @throws MalformedError for an answer that is no message, UnmatchedError when messages came that answer
    * nothing
    * @throws SystemCallError of sending, TimeoutError, ClosedError, the signal's reason
+   * @throws RangeError for a timeout that is no time
    */
   async request(
     header: RequestHeader,
     parts: readonly Uint8Array[] = [],
     options: RequestOptions = {},
   ): Promise<Message[]> {
+    checkTimeout(options.timeout)
     options.signal?.throwIfAborted()
     const flags = (header.flags ?? 0) | NLM_F_REQUEST | NLM_F_ACK
     const { sequence, bytes } = this.#sendRequest({ type: header.type, flags }, parts, options.schema)
@@ -260,6 +265,7 @@ export class Socket implements Disposable, AsyncDisposable {
     requests: readonly BatchRequest[],
     options: WaitOptions = {},
   ): Promise<PromiseSettledResult<Message[]>[]> {
+    checkTimeout(options.timeout)
     options.signal?.throwIfAborted()
     if (requests.length === 0) return []
     const { portId, protocol } = this
@@ -300,6 +306,8 @@ export class Socket implements Disposable, AsyncDisposable {
    * A family without dumps, which answers with one message and an acknowledgement, works too.
    */
   dump(header: RequestHeader, parts: readonly Uint8Array[] = [], options: DumpOptions = {}): Dump {
+    checkTimeout(options.timeout)
+    checkCount('retries', options.retries)
     const socket = this
     const side = {
       inbox: this.#inbox,
@@ -318,6 +326,7 @@ export class Socket implements Disposable, AsyncDisposable {
    * @throws SystemCallError of joining, EPERM for instance
    */
   subscribe(options: SubscriptionOptions = {}): Subscription {
+    checkTimeout(options.timeout)
     const before = new Set(this.memberships())
     const joined = (options.groups ?? []).filter(group => !before.has(group))
     for (const group of joined) this.join(group)

@@ -15,6 +15,7 @@ export class Unmatched {
 
   add(datagram: Datagram): void {
     try {
+      if (datagram.bytes.length === 0) throw new MalformedError('a datagram without any bytes', 0)
       for (const message of datagram.messages()) {
         this.#count++
         if (this.#messages.length < SHOWN) this.#messages.push(message)
