@@ -4,12 +4,14 @@ import path from 'node:path'
 import { type DeliveredFile, guestPaths } from '../../guest/agent/protocol.ts'
 import { bundleGuestPackage, type GuestPackage } from '../../images/guest-runtime.ts'
 import { type ModuleIndex, moduleIndex, treeModule } from '../../images/kernel-modules.ts'
+import { projectPrograms } from '../../images/programs.ts'
 import { type BuiltModules, buildModules } from '../../kernel/build/build-modules.ts'
 import type { ModuleFolder } from '../../kernel/build/module-sources.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { UsageError } from '../base/errors.ts'
 import { ownFolder } from '../base/own-folder.ts'
 import type { Progress } from '../base/progress.ts'
+import { type HostItem, itemsOf } from '../guest/host-files.ts'
 import type { SymbolFiles } from '../verdict/decode.ts'
 import type { Settings } from './settings.ts'
 
@@ -64,8 +66,8 @@ export const packageFolders = ['guest/netlink', 'guest/testing', 'guest/programs
 )
 
 /**
- * What every guest of a kernel gets at run time: modules under test, client library, helpers and programs.
- * They are in neither image nor template, so that a change needs no new ones.
+ * What every guest of a kernel gets at run time: modules under test, client library, helpers, programs of this
+ * project and of the user's. They are in neither image nor template, so that a change needs no new ones.
  */
 export class Delivery {
   readonly #kernel: Kernel
@@ -76,6 +78,7 @@ export class Delivery {
   /** By module, the paths of those that must be loaded before it. */
   #needs: ModuleIndex['needs'] = new Map()
   #package: GuestPackage = { folder: '', files: [] }
+  #programs: readonly HostItem[] = []
 
   constructor(kernel: Kernel, folders: readonly ModuleFolder[], progress: Progress) {
     this.#kernel = kernel
@@ -159,6 +162,25 @@ export class Delivery {
   /** The folder that modprobe searches in guests. */
   get #treeInGuest(): string {
     return `/lib/modules/${this.#kernel.release}`
+  }
+
+  /** The user's programs of this machine (image.programs), with their libraries. */
+  get programs(): readonly HostItem[] {
+    return this.#programs
+  }
+
+  /**
+   * Finds the user's programs and their libraries.
+   * @param folder the paths among `wanted` are relative to it
+   * @throws UsageError that names one that does not exist
+   */
+  async findPrograms(wanted: readonly string[], folder: string): Promise<void> {
+    const files = await projectPrograms(wanted, folder)
+    this.#programs = files.flatMap((file): HostItem[] => {
+      const place = Buffer.from(file.place)
+      if ('source' in file) return itemsOf(Buffer.from(file.source), place)
+      return [{ type: 'link', place, source: place, target: Buffer.from(file.target) }]
+    })
   }
 
   /** @param bundle makes the package; given where kernels share one */

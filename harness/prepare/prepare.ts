@@ -88,13 +88,14 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
   const kernel = await projectKernel(label, options)
   const delivery = new Delivery(kernel, modulesUnderTest(settings, root), progress)
   // At the same time: these are independent, and mostly wait for other programs.
-  const [, , initramfs, accelerator] = await allDone([
+  const [, , , initramfs, accelerator] = await allDone([
     delivery.buildModules().catch(error => {
       if (!options.onBrokenModules || !(error instanceof HarnessError)) throw error
       options.onBrokenModules(error)
     }),
     delivery.bundlePackage(options.bundle),
-    guestImage(kernel, { ...settings.image, folder: root }, progress),
+    delivery.findPrograms(settings.image.programs, root),
+    guestImage(kernel, settings.image.modules, progress),
     accelerate(settings.vm.accelerator, kernel, progress),
   ])
   const needs = needsOf(readFileSync(kernel.config, 'utf8'))

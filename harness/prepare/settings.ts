@@ -114,7 +114,7 @@ const settingsSchema = v.strictObject({
     {},
   ),
   /**
-   * Additions to every guest's image, which has netlink's usual modules (veth, dummy, nlmon ...) and `ip` of
+   * Additions to every guest, which has netlink's usual modules (veth, dummy, nlmon ...) and `ip` of
    * iproute2.
    */
   image: v.optional(
@@ -123,6 +123,7 @@ const settingsSchema = v.strictObject({
       modules: v.optional(v.array(v.string()), []),
       /**
        * Programs of this machine with their libraries, by name or as paths relative to the project's folder.
+       * Each guest gets them as they are then: an edited one needs no new image or template.
        */
       programs: v.optional(v.array(v.string()), []),
     }),
