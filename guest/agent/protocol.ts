@@ -177,13 +177,14 @@ export type FromProgram =
 export type ToWorker =
   | { readonly type: 'vitest'; readonly message: unknown }
   /**
-   * Sent before Vitest's `start`. `guest`: a unique name of the guest. The process renews its random state
+   * Sent before Vitest's `start`. `folder`: the working directory. `guest`: a unique name of the guest. The process renews its random state
    * when the name changes. `reportsBegin`: the source of a regular expression for the lines that begin
    * reports of the kernel.
    */
   | {
       readonly type: 'prepare'
       readonly variables: Readonly<Record<string, string>>
+      readonly folder?: string
       readonly guest: string
       readonly reportsBegin: string
     }

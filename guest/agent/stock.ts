@@ -20,16 +20,19 @@ const log = new KernelLogPosition()
 /** The holdings when the file began. */
 let stock: Holdings | undefined
 let condition = ''
+/** The worker's working directory when the file began: the project's. */
+let folder = '/'
 
 /** @param worker the pid of the test worker */
 export function fileBegins(worker: number): FileBegun {
-  stock = takeStock()
+  folder = readlinkIfThere(`/proc/${worker}/cwd`)
+  stock = takeStock(folder)
   condition = conditionOf(worker)
   return { sequence: log.next, taint: readTaint() }
 }
 
 export async function fileEnds(worker: number): Promise<FileEnded> {
-  const left = takeStock()
+  const left = takeStock(folder)
   const memory = await lostMemory()
   return {
     sequence: log.next,

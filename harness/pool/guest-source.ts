@@ -25,6 +25,8 @@ export interface GuestSource {
   readonly packageFolder: string
   /** Whether workers print in colour. A worker can be told to leave colours out only once. */
   readonly colours: boolean
+  /** Whether files beside the tests are put into its guests; not into what becomes a template. */
+  readonly bringsFiles?: boolean
   /** Finds source lines for the kernel's reports, if there are symbols. */
   readonly decoder?: Decoder
   /** The time limit of a guest that is acquired now, if there is one. */

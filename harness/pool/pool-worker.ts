@@ -20,6 +20,7 @@ import { beginning } from '../verdict/kinds.ts'
 import { describeStack } from '../verdict/report.ts'
 import { inGuest } from './externals.ts'
 import { FileRecord } from './file-record.ts'
+import { explainMissingFiles, FilesBeside } from './files-beside.ts'
 import type { GuestSource } from './guest-source.ts'
 import {
   isRpcRequest,
@@ -71,6 +72,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   /** The file has changed its kernel without a fault: an expected report, or another loaded module. */
   #disturbed = false
   #watchdog: Watchdog | undefined
+  #beside: FilesBeside | undefined
   #deadline: NodeJS.Timeout | undefined
   /** Another file may use the guest: all tests passed, and nothing was reported. */
   #reusable = false
@@ -106,6 +108,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       guest.sendToWorker({
         type: 'prepare',
         variables: this.#variables(),
+        ...(this.#source.bringsFiles && { folder: this.#options.project.config.root }),
         guest: guest.id,
         reportsBegin: beginning.source,
       })
@@ -149,6 +152,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#output = this.#newOutput()
     this.#only = request.context?.files?.[0]?.testIds?.[0]
     this.#disturbed = false
+    const { root } = this.#options.project.config
+    this.#beside = this.#guest && this.#source.bringsFiles ? new FilesBeside(this.#guest, root) : undefined
     this.#logStart = this.#guest?.log.next ?? 0
     this.#watchdog?.start()
   }
@@ -228,12 +233,27 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         this.#guest?.sendToWorker({ type: 'vitest', message: answer })
         return
       }
+      const coming = message.m === 'fetch' ? this.#beside?.beside(String(message.a[0])) : undefined
+      if (coming) return void this.#fetchAfter(coming, message)
+      explainMissingFiles(message, this.#options.project.config.root)
       this.#record.remember(message)
     } else if (isWorkerResponse(message) && message.type === 'testfileFinished') {
       const answered = () => this.#answered(message)
       return void this.#judgeTheRest().then(answered, answered) // rejects if the guest is lost meanwhile
     } else if (isWorkerResponse(message)) return this.#answered(message)
     this.emit(message)
+  }
+
+  /** Lets the worker have a module when the files beside it are there. */
+  async #fetchAfter(coming: Promise<void>, request: RpcRequest): Promise<void> {
+    try {
+      await coming
+      this.emit(request)
+    } catch (error) {
+      if (this.#guest?.loss) return
+      const answer: RpcResponse = { t: 's', i: request.i ?? '', e: new Error(messageOf(error)) }
+      this.#guest?.sendToWorker({ type: 'vitest', message: answer })
+    }
   }
 
   #answered(response: WorkerResponse): void {

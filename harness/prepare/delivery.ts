@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type DeliveredFile, guestPaths } from '../../guest/agent/protocol.ts'
 import { bundleGuestPackage, type GuestPackage } from '../../images/guest-runtime.ts'
@@ -49,6 +49,13 @@ function listed(modules: Modules): readonly Exclude<Modules, readonly unknown[]>
   return Array.isArray(modules) ? modules : [modules]
 }
 
+/** The files that a glob names, and what is below the folders that it names, at their own paths. */
+function filesOf(glob: string, root: string): HostItem[] {
+  const found = globSync(glob, { cwd: root }).map(name => Buffer.from(path.resolve(root, name)))
+  if (found.length === 0) throw new UsageError(`files: ${glob} names no file of ${root}: correct it`)
+  return found.flatMap(file => itemsOf(file, file))
+}
+
 /**
  * The settings with another folder of modules (--modules). If the project has a single folder, its build
  * options apply to the new one.
@@ -78,7 +85,7 @@ export class Delivery {
   /** By module, the paths of those that must be loaded before it. */
   #needs: ModuleIndex['needs'] = new Map()
   #package: GuestPackage = { folder: '', files: [] }
-  #programs: readonly HostItem[] = []
+  #copies: readonly HostItem[] = []
 
   constructor(kernel: Kernel, folders: readonly ModuleFolder[], progress: Progress) {
     this.#kernel = kernel
@@ -164,23 +171,23 @@ export class Delivery {
     return `/lib/modules/${this.#kernel.release}`
   }
 
-  /** The user's programs of this machine (image.programs), with their libraries. */
-  get programs(): readonly HostItem[] {
-    return this.#programs
+  /** The user's programs of this machine, with their libraries, and files. */
+  get copies(): readonly HostItem[] {
+    return this.#copies
   }
 
   /**
-   * Finds the user's programs and their libraries.
-   * @param folder the paths among `wanted` are relative to it
-   * @throws UsageError that names one that does not exist
+   * Finds the user's programs with their libraries, and the files.
+   * @param root paths and globs in the settings are relative to it
+   * @throws UsageError that names what does not exist
    */
-  async findPrograms(wanted: readonly string[], folder: string): Promise<void> {
-    const files = await projectPrograms(wanted, folder)
-    this.#programs = files.flatMap((file): HostItem[] => {
+  async findCopies({ image, files }: Pick<Settings, 'image' | 'files'>, root: string): Promise<void> {
+    const programs = (await projectPrograms(image.programs, root)).flatMap((file): HostItem[] => {
       const place = Buffer.from(file.place)
       if ('source' in file) return itemsOf(Buffer.from(file.source), place)
       return [{ type: 'link', place, source: place, target: Buffer.from(file.target) }]
     })
+    this.#copies = [...programs, ...files.flatMap(glob => filesOf(glob, root))]
   }
 
   /** @param bundle makes the package; given where kernels share one */

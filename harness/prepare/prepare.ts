@@ -94,7 +94,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
       options.onBrokenModules(error)
     }),
     delivery.bundlePackage(options.bundle),
-    delivery.findPrograms(settings.image.programs, root),
+    delivery.findCopies(settings, root),
     guestImage(kernel, settings.image.modules, progress),
     accelerate(settings.vm.accelerator, kernel, progress),
   ])

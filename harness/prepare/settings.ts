@@ -76,6 +76,11 @@ const settingsSchema = v.strictObject({
   /** Globs of test files, relative to the project's folder. */
   suites: v.optional(v.array(v.string()), ['suites/**/*.test.ts']),
   /**
+   * Globs of files and folders that tests read, relative to the project's folder; guests have them at the same
+   * paths. What lies beside a test file, or a module that it imports, comes by itself (8 MB a folder).
+   */
+  files: v.optional(v.array(v.string()), []),
+  /**
    * The folder of the modules under test, relative to the project's folder, or several in the order of
    * building. Default: this project's example modules.
    */

@@ -18,6 +18,7 @@ import { type Delivered, discardTemplate, type Template, template } from './temp
 export class Restores implements GuestSource {
   readonly statistics = new GuestStatistics()
   readonly colours = wantsColours()
+  readonly bringsFiles = true
   readonly decoder: Decoder
   readonly #spec: GuestSpec
   readonly #delivery: Delivered
@@ -94,7 +95,8 @@ export class Restores implements GuestSource {
 
   async acquire(): Promise<Guest> {
     const used = await this.#takeUsed()
-    if (used) return used
+    // A file may have changed what the next one reads.
+    if (used) return await this.#equipped(Promise.resolve(used))
     const spare = this.#spare
     this.#spare = undefined
     const guest = (await spare?.catch(() => undefined)) ?? (await this.#equipped(this.#next()))
@@ -173,11 +175,11 @@ export class Restores implements GuestSource {
     }
   }
 
-  /** Gives a new guest the user's programs. */
+  /** Gives a guest the user's programs and files. */
   async #equipped(coming: Promise<Guest>): Promise<Guest> {
     const guest = await coming
     try {
-      await deliverCopies(guest, this.#delivery.programs ?? [])
+      await deliverCopies(guest, this.#delivery.copies ?? [])
       return guest
     } catch (error) {
       await guest.end()

@@ -44,8 +44,8 @@ export interface Delivered {
   readonly package: { readonly folder: string; readonly files: readonly DeliveredFile[] }
   /** The modules under test, which are not in the template: each guest gets those of its run. */
   readonly modules: readonly DeliveredFile[]
-  /** The user's programs, which are not in the template either. */
-  readonly programs?: readonly HostItem[]
+  /** The user's programs and files, which are not in the template either. */
+  readonly copies?: readonly HostItem[]
   /** The symbols of the kernel and these modules. */
   readonly symbols: SymbolFiles
 }
