@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { hostLabel } from '../../kernel/provide.ts'
+import { ownFolder } from '../base/own-folder.ts'
 import { runCli } from '../fixtures/cli.ts'
 
 /** A project of these files. */
@@ -99,4 +100,77 @@ test('a glob that names nothing is a wrong configuration', async () => {
     status: 2,
     stderr: expect.stringMatching(/files: nosuch\/\*\* names no file of /),
   })
+})
+
+/** Files of a package below `node_modules`. */
+const inPackage = (name: string, files: Readonly<Record<string, string>>) =>
+  Object.fromEntries(
+    Object.entries(files).map(([file, content]) => [`node_modules/${name}/${file}`, content]),
+  )
+
+test('packages: CommonJS of several files with dependencies, ES modules, both in one; addons are refused', async () => {
+  const folder = project({
+    'netlink-vmtest.config.ts': config(),
+    'package.json': '{ "type": "module" }',
+    ...inPackage('common', {
+      'package.json': '{ "name": "common", "version": "1.0.0", "main": "./lib/index.js" }',
+      'lib/index.js':
+        "const deeper = require('./deeper')\nexports.named = deeper.named\nexports.needs = require('needed')\nexports.data = require('../data.json')\ntry { require('not-installed') } catch (error) { exports.missing = error.code }\n",
+      'lib/deeper/index.js': "exports.named = 'named'\n",
+      'data.json': '{ "answer": 42 }',
+    }),
+    ...inPackage('needed', {
+      'package.json':
+        '{ "name": "needed", "version": "1.0.0", "exports": { "import": "./wrong.mjs", "require": "./lib/index.cjs" } }',
+      'lib/index.cjs': 'module.exports = class Needed { count = 0 }\n',
+    }),
+    ...inPackage('both', {
+      'package.json':
+        '{ "name": "both", "version": "1.0.0", "exports": { "import": "./index.mjs", "require": "./index.cjs" } }',
+      'index.mjs':
+        "import common from './index.cjs'\nexport const { name } = common\nexport { more } from './more.mjs'\n",
+      'more.mjs': "export const more = 'more'\n",
+      'index.cjs': "exports.name = require('./name.cjs')\n",
+      'name.cjs': "module.exports = 'both'\n",
+    }),
+    ...inPackage('adds', {
+      'package.json': '{ "name": "adds", "version": "1.0.0", "main": "index.js" }',
+      'index.js': "module.exports = require('./build/Release/adds.node')\n",
+      'build/Release/adds.node': '',
+    }),
+    'suites/imports.test.ts': `import common, { data, named } from 'common'
+import { more, name } from 'both'
+import lockfile, { lock } from 'proper-lockfile'
+import picomatch from 'picomatch'
+import { SourceMapGenerator } from 'source-map-js'
+import { parse, string } from 'valibot'
+import { Command } from 'commander'
+import { execa } from 'execa'
+import { expect, test } from 'vitest'
+
+test('packages of the project', () => {
+  expect({ named, data, name, more }).toEqual({ named: 'named', data: { answer: 42 }, name: 'both', more: 'more' })
+  expect(common.missing).toBe('MODULE_NOT_FOUND')
+  expect(new common.needs().count).toBe(0)
+})
+test('packages of others', async () => {
+  const release = await lockfile.lock('/tmp', { lockfilePath: '/run/lock-of-test' })
+  await expect(lock('/tmp', { lockfilePath: '/run/lock-of-test' })).rejects.toThrow('already being held')
+  await release()
+  expect(picomatch('*.ts')('a.ts')).toBe(true)
+  expect(new SourceMapGenerator({ file: 'x' }).toString()).toContain('"file":"x"')
+  expect(parse(string(), 'x')).toBe('x')
+  expect(new Command('x').name()).toBe('x')
+  expect((await execa('echo', ['out'])).stdout).toBe('out')
+})
+`,
+    'suites/adds.test.ts': "import 'adds'\nimport { test } from 'vitest'\ntest('never', () => {})\n",
+  })
+  // As pnpm does: links to where the packages are.
+  for (const name of ['proper-lockfile', 'picomatch', 'source-map-js', 'valibot', 'commander', 'execa'])
+    symlinkSync(path.join(ownFolder, 'node_modules', name), path.join(folder, 'node_modules', name))
+  const { status, stdout, stderr } = await run(folder)
+  expect(stdout + stderr).toContain('the package adds has a native addon')
+  expect(stdout).toMatch(/2 files \(1 failed\), tests 2 passed/)
+  expect(status).toBe(1)
 })

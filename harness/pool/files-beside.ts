@@ -5,10 +5,11 @@
  */
 import { existsSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Guest } from '../guest/guest.ts'
 import { deliverCopies, type HostItem } from '../guest/host-files.ts'
 import { filesOf, type RpcRequest, type TaskPack } from './messages.ts'
+import { filesOfCommonJs } from './packages.ts'
 
 /** Most that is brought from one folder, with all below it: bytes, and files. */
 export const most = { bytes: 8 * 1024 ** 2, files: 1_000 }
@@ -16,13 +17,15 @@ export const most = { bytes: 8 * 1024 ** 2, files: 1_000 }
 /** Folders that hold no files of tests: packages, and those of tools (.git). */
 const leftOut = /^(node_modules|\..*)$/
 
-/** Brings the files beside the modules of one test file into its guest. */
+/** Brings what the modules of one test file need besides their code into its guest. */
 export class FilesBeside {
   readonly #guest: Guest
   /** Vite names files below it relative to it. */
   readonly #root: string
   /** The folders that were brought, and those that are too large. */
   readonly #folders = new Map<string, 'brought' | 'too large'>()
+  /** Places of files of packages that were brought. */
+  readonly #ofPackages = new Set<string>()
   #bringing = Promise.resolve()
 
   constructor(guest: Guest, root: string) {
@@ -31,20 +34,35 @@ export class FilesBeside {
   }
 
   /**
-   * Brings what lies beside a module that the test file fetches.
-   * @returns undefined if it is there already
+   * Brings what lies beside a module that the test file fetches, or the files of a CommonJS package.
+   * @returns undefined if all is there already; else it resolves to the URL by which the guest loads a file of a
+   *   CommonJS package, and to undefined for a module whose code comes from Vite
    */
-  beside(id: string): Promise<void> | undefined {
+  needed(id: string): Promise<string | undefined> | undefined {
     const file = fileOf(id, this.#root)
-    if (file === undefined || /\/node_modules\//.test(file)) return undefined
+    if (file === undefined) return undefined
+    if (/\/node_modules\//.test(file)) return this.#package(file)
     const folder = path.dirname(file)
     // What an import fetched before has begun may not be there yet.
-    if (this.#isBrought(folder)) return this.#bringing
+    if (this.#isBrought(folder)) return this.#bring([])
     const items = itemsBelow(folder)
     this.#folders.set(folder, items ? 'brought' : 'too large')
-    if (!items) return this.#bringing
+    return this.#bring(items ?? [])
+  }
+
+  async #package(file: string): Promise<string | undefined> {
+    const items = await filesOfCommonJs(file)
+    if (!items) return undefined
+    const fresh = items.filter(({ place }) => !this.#ofPackages.has(place.toString()))
+    for (const { place } of fresh) this.#ofPackages.add(place.toString())
+    await this.#bring(fresh)
+    return pathToFileURL(file).href
+  }
+
+  async #bring(items: readonly HostItem[]): Promise<undefined> {
     this.#bringing = this.#bringing.then(() => deliverCopies(this.#guest, items))
-    return this.#bringing
+    await this.#bringing
+    return undefined
   }
 
   #isBrought(folder: string): boolean {

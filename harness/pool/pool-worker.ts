@@ -220,21 +220,13 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   #fromVitestWorker(message: unknown): void {
     if (isRpcRequest(message)) {
-      const external =
-        message.m === 'fetch'
-          ? inGuest(String(message.a[0]), this.#options, this.#source.packageFolder)
-          : undefined
-      if (external !== undefined) {
-        const answer: RpcResponse = {
-          t: 's',
-          i: message.i ?? '',
-          r: { externalize: external, type: 'module' },
-        }
-        this.#guest?.sendToWorker({ type: 'vitest', message: answer })
-        return
+      if (message.m === 'fetch') {
+        const external = inGuest(String(message.a[0]), this.#options, this.#source.packageFolder)
+        if (external !== undefined)
+          return this.#answer(message, { r: { externalize: external, type: 'module' } })
+        const coming = this.#beside?.needed(String(message.a[0]))
+        if (coming) return void this.#fetchAfter(coming, message)
       }
-      const coming = message.m === 'fetch' ? this.#beside?.beside(String(message.a[0])) : undefined
-      if (coming) return void this.#fetchAfter(coming, message)
       explainMissingFiles(message, this.#options.project.config.root)
       this.#record.remember(message)
     } else if (isWorkerResponse(message) && message.type === 'testfileFinished') {
@@ -244,16 +236,21 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.emit(message)
   }
 
-  /** Lets the worker have a module when the files beside it are there. */
-  async #fetchAfter(coming: Promise<void>, request: RpcRequest): Promise<void> {
+  /** Lets the worker have a module when the files that it needs are there. */
+  async #fetchAfter(coming: Promise<string | undefined>, request: RpcRequest): Promise<void> {
     try {
-      await coming
-      this.emit(request)
+      const url = await coming
+      if (url === undefined) this.emit(request)
+      else this.#answer(request, { r: { externalize: url, type: 'commonjs' } })
     } catch (error) {
-      if (this.#guest?.loss) return
-      const answer: RpcResponse = { t: 's', i: request.i ?? '', e: new Error(messageOf(error)) }
-      this.#guest?.sendToWorker({ type: 'vitest', message: answer })
+      if (!this.#guest?.loss) this.#answer(request, { e: new Error(messageOf(error)) })
     }
+  }
+
+  /** Answers a call of the worker in Vitest's place. */
+  #answer({ i = '' }: RpcRequest, answer: Pick<RpcResponse, 'r' | 'e'>): void {
+    const message: RpcResponse = { t: 's', i, ...answer }
+    this.#guest?.sendToWorker({ type: 'vitest', message })
   }
 
   #answered(response: WorkerResponse): void {
