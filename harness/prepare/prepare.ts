@@ -5,6 +5,7 @@ import path from 'node:path'
 import { nodeFlags, workerFlags } from '../../guest/agent/protocol.ts'
 import type { GuestPackage } from '../../images/guest-runtime.ts'
 import { findBusybox, guestImage } from '../../images/image.ts'
+import { lackingModules, ModulesMissing } from '../../images/kernel-modules.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { LockFile } from '../../kernel/lock-file.ts'
 import { needsOf } from '../../kernel/needs.ts'
@@ -95,7 +96,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     }),
     delivery.bundlePackage(options.bundle),
     delivery.findCopies(settings, root),
-    guestImage(kernel, settings.image.modules, progress),
+    imageOf(kernel, settings, progress),
     accelerate(settings.vm.accelerator, kernel, progress),
   ])
   const needs = needsOf(readFileSync(kernel.config, 'utf8'))
@@ -128,6 +129,22 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
   const guests = new Restores(spec, delivery, progress)
   await guests.prepare()
   return { label, kernel, slowness: needs.slowness, accelerator, spec, delivery, guests }
+}
+
+/**
+ * The kernel's image, with those of the wanted modules of its own that it has.
+ * @throws ModulesMissing that names those that it does not have, and that are not optional
+ */
+async function imageOf(kernel: Kernel, { image }: Settings, progress: Progress): Promise<string> {
+  const named = image.modules.map(each => (typeof each === 'string' ? { name: each, optional: false } : each))
+  const names = named.map(({ name }) => name)
+  const lacking = lackingModules(kernel, names)
+  const needed = lacking.filter(name => named.some(each => each.name === name && !each.optional))
+  if (needed.length > 0) throw new ModulesMissing(kernel, needed)
+  for (const name of lacking)
+    progress.note(`${kernel.label} (${kernel.release}) has no module ${name}: its guests go without it`)
+  const there = names.filter(name => !lacking.includes(name))
+  return await guestImage(kernel, there, progress)
 }
 
 /**

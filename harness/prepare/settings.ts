@@ -65,6 +65,12 @@ const moduleFolder = v.union([
   }),
 ])
 
+/** A module of the kernel: its name, or an object for one that not all kernels have. */
+const treeModule = v.union([
+  v.string(),
+  v.strictObject({ name: v.string(), optional: v.optional(v.boolean(), false) }),
+])
+
 const settingsSchema = v.strictObject({
   /**
    * Labels of the kernels to run if the command line names none. Default: that of this machine's Debian
@@ -124,8 +130,11 @@ const settingsSchema = v.strictObject({
    */
   image: v.optional(
     v.strictObject({
-      /** In-tree modules with their dependencies, for `modprobe` and for the kernel's own requests. */
-      modules: v.optional(v.array(v.string()), []),
+      /**
+       * In-tree modules with their dependencies, for `modprobe` and for the kernel's own requests. One that no
+       * kernel of a run has is an error, unless it is optional.
+       */
+      modules: v.optional(v.array(treeModule), []),
       /**
        * Programs of this machine with their libraries, by name or as paths relative to the project's folder.
        * Each guest gets them as they are then: an edited one needs no new image or template.
