@@ -38,6 +38,17 @@ test('modules with what they need, by modprobe and by the kernel itself; program
   expect(status).toBe(1)
 })
 
+test('an edited program is in the next guest, without another image or template', async () => {
+  const folder = project({ programs: ['./tool', 'ss'] })
+  writeFileSync(path.join(folder, 'tool'), '#!/bin/sh\necho first\n')
+  expect(await exec(folder, 'tool && ss -V')).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/^first\nss utility/),
+  })
+  writeFileSync(path.join(folder, 'tool'), '#!/bin/sh\necho second\n')
+  expect(await exec(folder, 'tool')).toEqual({ status: 0, stdout: 'second', stderr: '' })
+})
+
 test.each([
   [{ modules: ['nosuch'] }, /image\.modules: .* has no module nosuch, neither to load nor built in/],
   [{ programs: ['nosuch'] }, /image\.programs: nosuch is on nobody's PATH on this machine/],

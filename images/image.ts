@@ -23,33 +23,22 @@ export interface ImageKernel extends ModuleSource {
   readonly id: string
 }
 
-/** A project's additions to its images. */
-export interface ImageExtras {
-  /** In-tree modules of the kernel. */
-  readonly modules: readonly string[]
-  /** Programs of this machine, by name or as paths from `folder`. */
-  readonly programs: readonly string[]
-  readonly folder: string
-}
-
 /**
  * Makes the initramfs for a kernel: busybox, the pinned Node, agent, test worker, koffi, iproute2, and
  * in-tree modules (drivers, and those for work on netlink). Not compressed, because unpacking is slow under
  * software emulation (docs/measurements.md, Images). Cached by its inputs; the same inputs give the same
  * bytes.
+ * @param modules in-tree modules of the kernel beside the usual ones
  * @returns the path of the archive
- * @throws UsageError that names a module or program that does not exist
+ * @throws UsageError that names a module that does not exist
  */
 export async function guestImage(
   kernel: ImageKernel,
-  extras: ImageExtras,
+  modules: readonly string[],
   progress: Progress,
 ): Promise<string> {
   const busybox = await findBusybox()
-  const [libraries, programs] = await Promise.all([
-    librariesOf(nodeBinary()),
-    hostPrograms(extras.programs, extras.folder),
-  ])
+  const [libraries, programs] = await Promise.all([librariesOf(nodeBinary()), hostPrograms([], '')])
   const packages = koffi()
   const key = contentKey([
     ...sources(),
@@ -60,7 +49,7 @@ export async function guestImage(
       JSON.stringify({ ...entry, content: undefined }),
       entry.type === 'file' ? entry.content : '',
     ]),
-    JSON.stringify([kernel.id, extras.modules]),
+    JSON.stringify([kernel.id, modules]),
   ])
   const make = (folder: string) =>
     progress.step(`make the guest image for ${kernel.label}`, async () => {
@@ -70,7 +59,7 @@ export async function guestImage(
         ...programs,
         ...runtime(bundle.files),
         ...packages,
-        ...moduleEntries(kernel.release, await kernelModules(kernel, extras.modules)),
+        ...moduleEntries(kernel.release, await kernelModules(kernel, modules)),
       ]
       await writeFile(path.join(folder, 'initramfs.cpio'), cpioArchive(entries))
       return bundle.inputs

@@ -52,16 +52,13 @@ export interface KernelModules {
  * The in-tree modules of an image with their dependencies, modules.dep and modules.alias. Dependencies and
  * aliases come from the modules themselves: depmod has not run for a kernel that is not installed.
  * @param wanted modules beside the usual ones, with - or _ in their names
- * @throws UsageError that names a module that the kernel does not have
+ * @throws ModulesMissing that names those that the kernel does not have
  */
 export async function kernelModules(kernel: ModuleSource, wanted: readonly string[]): Promise<KernelModules> {
   const files = moduleFiles(kernel.moduleTree)
   const builtIn = builtInList(kernel)
-  const missing = wanted.find(name => !files().has(canonical(name)) && !isIn(builtIn, name))
-  if (missing !== undefined && builtIn !== undefined)
-    throw new UsageError(
-      `image.modules: ${kernel.label} (${kernel.release}) has no module ${missing}, neither to load nor built in`,
-    )
+  const missing = lacking(wanted, files(), builtIn)
+  if (missing.length > 0) throw new ModulesMissing(kernel, missing)
 
   const { modules, add } = collector(kernel.moduleTree, files)
   const needed = new Set<string>()
@@ -80,6 +77,32 @@ export async function kernelModules(kernel: ModuleSource, wanted: readonly strin
     ],
     drivers: [...needed],
   }
+}
+
+/** Names of modules of a project's configuration that a kernel does not have. */
+export class ModulesMissing extends UsageError {
+  readonly names: readonly string[]
+
+  constructor({ label, release }: Pick<ModuleSource, 'label' | 'release'>, names: readonly string[]) {
+    super(
+      `image.modules: ${label} (${release}) has no module ${names.join(', ')}, neither to load nor built in: correct the name, or write { name: '${names[0]}', optional: true } for kernels without it`,
+    )
+    this.names = names
+  }
+}
+
+/** Which of these modules a kernel does not have; none if it does not say what is built in. */
+export function lackingModules(kernel: ModuleSource, wanted: readonly string[]): string[] {
+  return wanted.length === 0 ? [] : lacking(wanted, moduleFiles(kernel.moduleTree)(), builtInList(kernel))
+}
+
+function lacking(
+  wanted: readonly string[],
+  files: ReadonlyMap<string, string>,
+  builtIn: string | undefined,
+): string[] {
+  if (builtIn === undefined) return []
+  return wanted.filter(name => !files.has(canonical(name)) && !isIn(builtIn, name))
 }
 
 /** A module under test, at its place in guests. */

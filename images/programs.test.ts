@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { hostPrograms } from './programs.ts'
+import { hostPrograms, projectPrograms } from './programs.ts'
 
 function folder(): string {
   const made = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
@@ -50,4 +50,18 @@ test('a program that is not there is named', async () => {
     await expect(hostPrograms([name], project)).rejects.toThrow(
       `image.programs: ${name} is no executable file`,
     )
+})
+
+test("a project's programs bring what no image has: neither the usual ones nor node's libraries", async () => {
+  const project = folder()
+  writeFileSync(path.join(project, 'tool'), '#!/bin/sh\n', { mode: 0o755 })
+  expect(await projectPrograms(['./tool', 'env', 'ip'], project)).toEqual([
+    { place: '/usr/local/bin/tool', source: path.join(project, 'tool') },
+    { place: '/usr/local/bin/env', source: expect.stringMatching(/\/env$/) },
+  ])
+  writeFileSync(path.join(project, 'ip'), '#!/bin/sh\n', { mode: 0o755 })
+  expect(await projectPrograms(['./ip'], project)).toEqual([
+    { place: '/usr/local/bin/ip', source: path.join(project, 'ip') },
+  ])
+  expect(await projectPrograms([], project)).toEqual([])
 })

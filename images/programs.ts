@@ -5,6 +5,7 @@ import { guestPaths } from '../guest/agent/protocol.ts'
 import { UsageError } from '../harness/base/errors.ts'
 import { findTool, ToolMissing } from '../harness/base/tools.ts'
 import type { CpioEntry } from './cpio.ts'
+import { nodeBinary } from './dependencies.ts'
 import { isElf, isUsualFolder, librariesOf } from './libraries.ts'
 
 /**
@@ -16,14 +17,20 @@ const usual = ['ip', 'dash']
 /** The guest's /bin/sh. */
 export const shell = `${guestPaths.programs}/dash`
 
+/** A program or library at its place in guests: a file of this machine, or a link. */
+export type ProgramFile = { readonly place: string } & (
+  | { readonly source: string }
+  | { readonly target: string }
+)
+
 /**
- * This machine's programs for an image: in the first folder of the PATH, before busybox's applets, with their
+ * This machine's programs for guests: in the first folder of the PATH, before busybox's applets, with their
  * shared libraries.
  * @param wanted beside the usual ones, by their names on the PATH, or as paths relative to `folder`
  * @throws UsageError that names a missing program, or two of one name; ToolMissing for a usual one;
  *   MachineryError for libraries
  */
-export async function hostPrograms(wanted: readonly string[], folder: string): Promise<CpioEntry[]> {
+async function programFiles(wanted: readonly string[], folder: string): Promise<ProgramFile[]> {
   // By their names in the guest: a project's own `ip` replaces the usual one.
   const files = new Map<string, string>()
   for (const name of usual) {
@@ -46,19 +53,41 @@ export async function hostPrograms(wanted: readonly string[], folder: string): P
   }
   const libraries = await Promise.all([...files.values()].filter(isElf).map(librariesOf))
   return [
-    ...[...files].map(([name, file]): CpioEntry => entry(`${guestPaths.programs}/${name}`, file)),
+    ...[...files].map(([name, source]) => ({ place: `${guestPaths.programs}/${name}`, source })),
     ...[...new Set(libraries.flat())].sort().flatMap(library => [
-      entry(library, library),
+      { place: library, source: library },
       // where the guest's loader finds it without an ld.so.cache
       ...(isUsualFolder(path.dirname(library))
         ? []
-        : [{ type: 'link', path: `usr/lib/${path.basename(library)}`, target: library } as const]),
+        : [{ place: `/usr/lib/${path.basename(library)}`, target: library }]),
     ]),
   ]
 }
 
-function entry(place: string, file: string): CpioEntry {
-  return { type: 'file', path: place.slice(1), mode: 0o755, content: readFileSync(file) }
+/** All programs of guests, as {@link programFiles}, with their content. */
+export async function hostPrograms(wanted: readonly string[], folder: string): Promise<CpioEntry[]> {
+  return (await programFiles(wanted, folder)).map(file => {
+    const at = file.place.slice(1)
+    return 'target' in file
+      ? { type: 'link', path: at, target: file.target }
+      : { type: 'file', path: at, mode: 0o755, content: readFileSync(file.source) }
+  })
+}
+
+/** A project's programs and their libraries, without what is in each image. */
+export async function projectPrograms(wanted: readonly string[], folder: string): Promise<ProgramFile[]> {
+  if (wanted.length === 0) return []
+  const [all, ofImage, ofNode] = await Promise.all([
+    programFiles(wanted, folder),
+    programFiles([], folder),
+    librariesOf(nodeBinary()),
+  ])
+  const present = new Set([...ofImage, ...ofNode.map(file => ({ place: file, source: file }))].map(keyOf))
+  return all.filter(file => !present.has(keyOf(file)))
+}
+
+function keyOf(file: ProgramFile): string {
+  return JSON.stringify([file.place, 'source' in file ? file.source : file.target])
 }
 
 /**

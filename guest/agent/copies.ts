@@ -3,6 +3,14 @@ import fs from 'node:fs'
 import path from 'node:path'
 import type { CopiedEntry } from './protocol.ts'
 
+/** The places of all that was copied, and the folders above. */
+const places = new Set<string>()
+
+/** Whether a file or folder is there because of what the host has copied. */
+export function isOfCopies(place: string): boolean {
+  return places.has(place)
+}
+
 /**
  * Writes the files, folders and links that the host copies, in this order. An existing folder stays as it is.
  * @throws Error whose text begins with the path, with the `code` of the failed system call
@@ -10,6 +18,7 @@ import type { CopiedEntry } from './protocol.ts'
 export function putCopies(entries: readonly CopiedEntry[]): void {
   for (const entry of entries) {
     const place = Buffer.from(entry.place)
+    for (let at = place.toString(); !places.has(at); at = path.dirname(at)) places.add(at)
     try {
       put(place, entry)
     } catch (error) {

@@ -4,6 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { isOfCopies } from './copies.ts'
 import { guestPaths } from './protocol.ts'
 
 const KMEMLEAK = '/sys/kernel/debug/kmemleak'
@@ -29,8 +30,8 @@ export function mountDebugfs(): void {
   spawnSync('mount', ['-t', 'debugfs', 'debugfs', '/sys/kernel/debug'])
 }
 
-/** The present holdings. */
-export function takeStock(): Holdings {
+/** The present holdings. @param folder another one in which tests leave files: the working directory */
+export function takeStock(folder: string): Holdings {
   return {
     modules: new Map(
       modulesUnderTest().flatMap(name => {
@@ -42,8 +43,17 @@ export function takeStock(): Holdings {
     ),
     sockets: new Set(netlinkSockets()),
     processes: new Set(entries('/proc').filter(name => /^\d+$/.test(name))),
-    files: new Set(folders.flatMap(folder => entries(folder).map(name => path.join(folder, name)))),
+    files: new Set([...folders, folder].flatMap(filesIn)),
   }
+}
+
+/** Holdings with the files of one more folder. */
+export function withFolder(holdings: Holdings, folder: string): Holdings {
+  return { ...holdings, files: new Set([...holdings.files, ...filesIn(folder)]) }
+}
+
+function filesIn(folder: string): string[] {
+  return entries(folder).map(name => path.join(folder, name))
 }
 
 /** What a test file has left behind, a line each: references to modules, sockets, processes, files. */
@@ -60,7 +70,9 @@ export function leftBehind(before: Holdings, now: Holdings): string[] {
     ...fresh(before.processes, now.processes)
       .flatMap(processOf)
       .map(process => `a process: ${process}`),
-    ...fresh(before.files, now.files).map(file => `a file: ${file}`),
+    ...fresh(before.files, now.files)
+      .filter(file => !isOfCopies(file))
+      .map(file => `a file: ${file}`),
   ]
 }
 

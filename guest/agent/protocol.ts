@@ -194,7 +194,7 @@ export type FromProgram =
 export type ToWorker =
   | { readonly type: 'vitest'; readonly message: unknown }
   /**
-   * Sent before Vitest's `start`. `guest`: a unique name of the guest. The process renews its random state
+   * Sent before Vitest's `start`. `folder`: the working directory. `guest`: a unique name of the guest. The process renews its random state
    * when the name changes. `reportsBegin`: the source of a regular expression for the lines that begin
    * reports of the kernel. `slowness`: the factor by which the default limits were made longer.
    * `trace`: whether passed tests show their conversations, too.
@@ -202,6 +202,7 @@ export type ToWorker =
   | {
       readonly type: 'prepare'
       readonly variables: Readonly<Record<string, string>>
+      readonly folder?: string
       readonly guest: string
       readonly reportsBegin: string
       readonly slowness: number

@@ -5,39 +5,39 @@
  */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { KernelLogPosition } from './kernel-log.ts'
-import { type Holdings, leftBehind, lostMemory, takeStock } from './leaks.ts'
+import { type Holdings, leftBehind, lostMemory, takeStock, withFolder } from './leaks.ts'
 import type { FileBegun, FileEnded } from './protocol.ts'
 
 /** The fields of a process's status that the next file in it would inherit. */
 const ofStatus = /^(Uid|Gid|Groups|Umask|SigBlk|CapInh|CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):.*$/gm
-const places = [
-  'cwd',
-  'root',
-  ...['mnt', 'net', 'user', 'uts', 'ipc', 'pid', 'cgroup'].map(name => `ns/${name}`),
-]
+const places = ['root', ...['mnt', 'net', 'user', 'uts', 'ipc', 'pid', 'cgroup'].map(name => `ns/${name}`)]
 
 const log = new KernelLogPosition()
 /** The holdings when the file began. */
 let stock: Holdings | undefined
 let condition = ''
 let boot = 0
+/** The worker's working directory when the file began: the project's. */
+let folder = '/'
 /** What the last file has left. */
 let after: { readonly stock: Holdings; readonly condition: string } | undefined
 
 /**
  * @param worker the pid of the test worker
- * @param isSame nothing has happened since the last file, a template's warm-up: what that left is still so
+ * @param isSame nothing has happened since the last file, a template's warm-up: what that left is still so,
+ *   beside the files of the project
  */
 export function fileBegins(worker: number, isSame: boolean): FileBegun {
   const now = isSame ? after : undefined
-  stock = now?.stock ?? takeStock()
+  folder = folderOf(worker)
+  stock = now ? withFolder(now.stock, folder) : takeStock(folder)
   condition = now?.condition ?? conditionOf(worker)
   boot = timeOfBoot()
   return { sequence: log.next, taint: readTaint() }
 }
 
 export async function fileEnds(worker: number): Promise<FileEnded> {
-  const left = takeStock()
+  const left = takeStock(folder)
   const memory = await lostMemory()
   after = { stock: left, condition: conditionOf(worker) }
   return {
@@ -46,7 +46,7 @@ export async function fileEnds(worker: number): Promise<FileEnded> {
     leaks: stock ? leftBehind(stock, left) : [],
     loaded: [...left.modules.keys()].filter(name => !stock?.modules.has(name)),
     memory,
-    changed: after.condition !== condition || timeOfBoot() !== boot,
+    changed: after.condition !== condition || folderOf(worker) !== folder || timeOfBoot() !== boot,
   }
 }
 
@@ -64,6 +64,10 @@ function conditionOf(pid: number): string {
     read('mountinfo'),
     ...places.map(place => readlinkIfThere(`/proc/${pid}/${place}`)),
   ].join('\n')
+}
+
+function folderOf(pid: number): string {
+  return readlinkIfThere(`/proc/${pid}/cwd`)
 }
 
 /** The kernel may lack this kind of namespace. */

@@ -5,6 +5,7 @@
  * and the snapshot environment.
  */
 
+import { mkdirSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { TestRunner, vi } from 'vitest'
 import type { SnapshotEnvironment } from 'vitest/runtime'
@@ -407,6 +408,12 @@ init({
   teardown: () => {},
 })
 
+/** Makes relative paths those of the project, as on the host. */
+function workIn(folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  process.chdir(folder)
+}
+
 port.listen(received => {
   const message = received as ToWorker
   switch (message.type) {
@@ -415,6 +422,7 @@ port.listen(received => {
       return
     case 'prepare':
       Object.assign(process.env, message.variables)
+      if (message.folder !== undefined) workIn(message.folder)
       log.lookFor(message.reportsBegin)
       if (message.guest !== guest) renewProcess()
       guest = message.guest

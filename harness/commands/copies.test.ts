@@ -8,7 +8,8 @@ import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { AgentRequest } from '../../guest/agent/protocol.ts'
 import { AgentError, type Guest } from '../guest/guest.ts'
-import { collectCopies, deliverCopies, parseCopy } from './copies.ts'
+import { deliverCopies } from '../guest/host-files.ts'
+import { collectCopies, parseCopy } from './copies.ts'
 
 function folder(): string {
   const made = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))

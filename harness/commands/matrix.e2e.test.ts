@@ -86,3 +86,36 @@ test("--matrix runs the configuration's list", async () => {
   expect(stdout).toMatch(/^debian-5\.10 \(5\.10\..*\): 1 files, tests 1 passed/m)
   expect(status).toBe(0)
 })
+
+test('a module of the kernel that one kernel of a run lacks is no mistake, and one that is optional never is', async () => {
+  const folder = temporaryFolder()
+  const config = (modules: string) =>
+    writeFileSync(
+      path.join(folder, 'netlink-vmtest.config.ts'),
+      `export default { modules: [], suites: ['*.test.ts'], image: { modules: ${modules} } }`,
+    )
+  writeFileSync(
+    path.join(folder, 'has.test.ts'),
+    `import { runProgram } from 'netlink-vmtest/testing'
+import { expect, test } from 'vitest'
+test('bridge', async () => expect((await runProgram(['modprobe', 'bridge'])).status).toBe(0))
+`,
+  )
+  // 7.3 has no libcrc32c any more.
+  const labels = 'debian-6.1,debian-7.3'
+  config("['bridge', 'libcrc32c']")
+  const both = await runCli(['--kernel', labels], { cwd: folder })
+  expect(both.stderr).toMatch(/debian-7\.3 \(.*\) has no module libcrc32c: its guests go without it/)
+  expect(both.stdout.match(/tests 1 passed, 0 failed/g)).toHaveLength(2)
+  expect(both.status).toBe(0)
+
+  const alone = await runCli(['--kernel', 'debian-7.3'], { cwd: folder })
+  expect(alone.stderr).toMatch(/has no module libcrc32c, .*write \{ name: 'libcrc32c', optional: true \}/)
+  expect(alone.status).toBe(2)
+  config("['bridge', { name: 'libcrc32c', optional: true }]")
+  expect((await runCli(['--kernel', 'debian-7.3'], { cwd: folder })).status).toBe(0)
+  config("['bridge', 'libcrc32c', 'nosuch']")
+  const wrong = await runCli(['--kernel', labels], { cwd: folder })
+  expect(wrong.stderr).toContain('has no module nosuch')
+  expect(wrong.status).toBe(2)
+})

@@ -29,6 +29,8 @@ export interface GuestSource {
   readonly slowness?: number
   /** Whether passed tests show their conversations, too. */
   readonly trace?: boolean
+  /** Whether files beside the tests are put into its guests; not into what becomes a template. */
+  readonly bringsFiles?: boolean
   /** Finds source lines for the kernel's reports, if there are symbols. */
   readonly decoder?: Decoder
   /** The time limit of a guest that is acquired now, if there is one. */

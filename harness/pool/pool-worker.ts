@@ -20,6 +20,7 @@ import { type Failure, Judge } from '../verdict/judge.ts'
 import { beginning } from '../verdict/kinds.ts'
 import { inGuest } from './externals.ts'
 import { FileRecord } from './file-record.ts'
+import { explainMissingFiles, FilesBeside } from './files-beside.ts'
 import type { GuestSource } from './guest-source.ts'
 import {
   isRpcRequest,
@@ -71,6 +72,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   /** The file has changed its kernel without a fault: an expected report, or another loaded module. */
   #disturbed = false
   #watchdog: Watchdog | undefined
+  #beside: FilesBeside | undefined
   #deadline: NodeJS.Timeout | undefined
   /** Another file may use the guest: all tests passed, and nothing was reported. */
   #reusable = false
@@ -106,6 +108,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       guest.sendToWorker({
         type: 'prepare',
         variables: this.#variables(),
+        ...(this.#source.bringsFiles && { folder: this.#options.project.config.root }),
         guest: guest.id,
         reportsBegin: beginning.source,
         slowness: this.#source.slowness ?? 1,
@@ -151,6 +154,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#output = this.#newOutput()
     this.#only = request.context?.files?.[0]?.only?.id
     this.#disturbed = false
+    const { root } = this.#options.project.config
+    this.#beside = this.#guest && this.#source.bringsFiles ? new FilesBeside(this.#guest, root) : undefined
     this.#logStart = this.#guest?.log.next ?? 0
     this.#watchdog?.start()
   }
@@ -217,25 +222,38 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   #fromVitestWorker(message: unknown): void {
     if (isRpcRequest(message)) {
-      const external =
-        message.m === 'fetch'
-          ? inGuest(String(message.a[0]), this.#options.project.config.root, this.#source.packageFolder)
-          : undefined
-      if (external !== undefined) {
-        const answer: RpcResponse = {
-          t: 's',
-          i: message.i ?? '',
-          r: { externalize: external, type: 'module' },
-        }
-        this.#guest?.sendToWorker({ type: 'vitest', message: answer })
-        return
+      if (message.m === 'fetch') {
+        const { root } = this.#options.project.config
+        const external = inGuest(String(message.a[0]), root, this.#source.packageFolder)
+        if (external !== undefined)
+          return this.#answer(message, { r: { externalize: external, type: 'module' } })
+        const coming = this.#beside?.needed(String(message.a[0]))
+        if (coming) return void this.#fetchAfter(coming, message)
       }
+      explainMissingFiles(message, this.#options.project.config.root)
       this.#record.remember(message)
     } else if (isWorkerResponse(message) && message.type === 'testfileFinished') {
       const answered = () => this.#answered(message)
       return void this.#judgeTheRest().then(answered, answered) // rejects if the guest is lost meanwhile
     } else if (isWorkerResponse(message)) return this.#answered(message)
     this.emit(message)
+  }
+
+  /** Lets the worker have a module when the files that it needs are there. */
+  async #fetchAfter(coming: Promise<string | undefined>, request: RpcRequest): Promise<void> {
+    try {
+      const url = await coming
+      if (url === undefined) this.emit(request)
+      else this.#answer(request, { r: { externalize: url, type: 'commonjs' } })
+    } catch (error) {
+      if (!this.#guest?.loss) this.#answer(request, { e: new Error(messageOf(error)) })
+    }
+  }
+
+  /** Answers a call of the worker in Vitest's place. */
+  #answer({ i = '' }: RpcRequest, answer: Pick<RpcResponse, 'r' | 'e'>): void {
+    const message: RpcResponse = { t: 's', i, ...answer }
+    this.#guest?.sendToWorker({ type: 'vitest', message })
   }
 
   #answered(response: WorkerResponse): void {

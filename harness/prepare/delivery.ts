@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type DeliveredFile, guestPaths } from '../../guest/agent/protocol.ts'
 import { bundleGuestPackage, type GuestPackage } from '../../images/guest-runtime.ts'
 import { type ModuleIndex, moduleIndex, treeModule } from '../../images/kernel-modules.ts'
+import { projectPrograms } from '../../images/programs.ts'
 import { type BuiltModules, buildModules } from '../../kernel/build/build-modules.ts'
 import type { ModuleFolder } from '../../kernel/build/module-sources.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { UsageError } from '../base/errors.ts'
 import { isPackage, ownFolder } from '../base/own-folder.ts'
 import type { Progress } from '../base/progress.ts'
+import { type HostItem, itemsOf } from '../guest/host-files.ts'
 import type { SymbolFiles } from '../verdict/decode.ts'
 import type { Settings } from './settings.ts'
 
@@ -47,6 +49,13 @@ function listed(modules: Modules): readonly Exclude<Modules, readonly unknown[]>
   return Array.isArray(modules) ? modules : [modules]
 }
 
+/** The files that a glob names, and what is below the folders that it names, at their own paths. */
+function filesOf(glob: string, root: string): HostItem[] {
+  const found = globSync(glob, { cwd: root }).map(name => Buffer.from(path.resolve(root, name)))
+  if (found.length === 0) throw new UsageError(`files: ${glob} names no file of ${root}: correct it`)
+  return found.flatMap(file => itemsOf(file, file))
+}
+
 /**
  * The settings with another folder of modules (--modules). If the project has a single folder, its build
  * options apply to the new one.
@@ -64,8 +73,8 @@ export const packageFolders = ['guest/netlink', 'guest/testing', 'guest/programs
 )
 
 /**
- * What every guest of a kernel gets at run time: modules under test, client library, helpers and programs.
- * They are in neither image nor template, so that a change needs no new ones.
+ * What every guest of a kernel gets at run time: modules under test, client library, helpers, programs of this
+ * project and of the user's. They are in neither image nor template, so that a change needs no new ones.
  */
 export class Delivery {
   readonly #kernel: Kernel
@@ -76,6 +85,7 @@ export class Delivery {
   /** By module, the paths of those that must be loaded before it. */
   #needs: ModuleIndex['needs'] = new Map()
   #package: GuestPackage = { folder: '', files: [] }
+  #copies: readonly HostItem[] = []
 
   constructor(kernel: Kernel, folders: readonly ModuleFolder[], progress: Progress) {
     this.#kernel = kernel
@@ -159,6 +169,25 @@ export class Delivery {
   /** The folder that modprobe searches in guests. */
   get #treeInGuest(): string {
     return `/lib/modules/${this.#kernel.release}`
+  }
+
+  /** The user's programs of this machine, with their libraries, and files. */
+  get copies(): readonly HostItem[] {
+    return this.#copies
+  }
+
+  /**
+   * Finds the user's programs with their libraries, and the files.
+   * @param root paths and globs in the settings are relative to it
+   * @throws UsageError that names what does not exist
+   */
+  async findCopies({ image, files }: Pick<Settings, 'image' | 'files'>, root: string): Promise<void> {
+    const programs = (await projectPrograms(image.programs, root)).flatMap((file): HostItem[] => {
+      const place = Buffer.from(file.place)
+      if ('source' in file) return itemsOf(Buffer.from(file.source), place)
+      return [{ type: 'link', place, source: place, target: Buffer.from(file.target) }]
+    })
+    this.#copies = [...programs, ...files.flatMap(glob => filesOf(glob, root))]
   }
 
   /** @param bundle makes the package; given where kernels share one */

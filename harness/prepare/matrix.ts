@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { availableParallelism } from 'node:os'
 import { bundleGuestPackage } from '../../images/guest-runtime.ts'
+import { ModulesMissing } from '../../images/kernel-modules.ts'
 import { hostLabel } from '../../kernel/provide.ts'
 import { HarnessError, UsageError } from '../base/errors.ts'
 import { understood } from '../base/system-errors.ts'
@@ -57,20 +58,30 @@ export async function prepareKernels(
 ): Promise<KernelOfRun[]> {
   const kernels: KernelOfRun[] = []
   const waiting = [...labels.entries()]
+  let { settings } = options
   let bundled: ReturnType<typeof bundleGuestPackage> | undefined
   const bundle = () => (bundled ??= bundleGuestPackage())
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const [index, label] = next
-      kernels[index] = await prepareKernel(label, { ...options, bundle }).catch(error =>
+      kernels[index] = await prepareKernel(label, { ...options, settings, bundle }).catch(error =>
         unprepared(label, error),
       )
-      const kernel = kernels[index]
-      if (!isPrepared(kernel) && labels.length > 1)
-        options.progress.note(`${label} cannot run: ${kernel.error.message}`)
     }
   }
-  await Promise.all(Array.from({ length: availableParallelism() }, work))
+  const workers = () => Promise.all(Array.from({ length: availableParallelism() }, work))
+  await workers()
+  // A module that another kernel of the run has is no mistake: those without it go without it.
+  const excused = namesElsewhere(kernels)
+  for (const [index, kernel] of kernels.entries()) {
+    if (isPrepared(kernel) || !(kernel.error instanceof ModulesMissing)) continue
+    if (kernel.error.names.every(name => excused.has(name))) waiting.push([index, kernel.label])
+  }
+  settings = withOptional(settings, excused)
+  await workers()
+  for (const kernel of kernels)
+    if (!isPrepared(kernel) && labels.length > 1)
+      options.progress.note(`${kernel.label} cannot run: ${kernel.error.message}`)
   const errors = kernels.flatMap(kernel => (isPrepared(kernel) ? [] : [kernel]))
   const [first] = errors
   if (!first || errors.length < kernels.length) return kernels
@@ -79,6 +90,23 @@ export async function prepareKernels(
   throw new HarnessError(first.error.status, 'no kernel could be made ready', {
     details: errors.map(({ label, error }) => `${label}: ${error.message}`).join('\n'),
   })
+}
+
+/** The modules that some kernels of a run lack and others have. */
+function namesElsewhere(kernels: readonly KernelOfRun[]): ReadonlySet<string> {
+  const lists = kernels.flatMap(kernel => {
+    if (isPrepared(kernel)) return [[]]
+    return kernel.error instanceof ModulesMissing ? [kernel.error.names] : []
+  })
+  return new Set(lists.flat().filter(name => lists.some(names => !names.includes(name))))
+}
+
+function withOptional(settings: Settings, names: ReadonlySet<string>): Settings {
+  const modules = settings.image.modules.map(each => {
+    const name = typeof each === 'string' ? each : each.name
+    return names.has(name) ? { name, optional: true } : each
+  })
+  return { ...settings, image: { ...settings.image, modules } }
 }
 
 function unprepared(label: string, error: unknown): UnpreparedKernel {

@@ -5,6 +5,7 @@ import path from 'node:path'
 import { nodeFlags, workerFlags } from '../../guest/agent/protocol.ts'
 import type { GuestPackage } from '../../images/guest-runtime.ts'
 import { findBusybox, guestImage } from '../../images/image.ts'
+import { lackingModules, ModulesMissing } from '../../images/kernel-modules.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { LockFile } from '../../kernel/lock-file.ts'
 import { needsOf } from '../../kernel/needs.ts'
@@ -88,13 +89,14 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
   const kernel = await projectKernel(label, options)
   const delivery = new Delivery(kernel, modulesUnderTest(settings, root), progress)
   // At the same time: these are independent, and mostly wait for other programs.
-  const [, , initramfs, accelerator] = await allDone([
+  const [, , , initramfs, accelerator] = await allDone([
     delivery.buildModules().catch(error => {
       if (!options.onBrokenModules || !(error instanceof HarnessError)) throw error
       options.onBrokenModules(error)
     }),
     delivery.bundlePackage(options.bundle),
-    guestImage(kernel, { ...settings.image, folder: root }, progress),
+    delivery.findCopies(settings, root),
+    imageOf(kernel, settings, progress),
     accelerate(settings.vm.accelerator, kernel, progress),
   ])
   const needs = needsOf(readFileSync(kernel.config, 'utf8'))
@@ -129,6 +131,22 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
   const guests = new Restores(spec, delivery, progress)
   await guests.prepare()
   return { label, kernel, accelerator, spec, delivery, guests }
+}
+
+/**
+ * The kernel's image, with those of the wanted modules of its own that it has.
+ * @throws ModulesMissing that names those that it does not have, and that are not optional
+ */
+async function imageOf(kernel: Kernel, { image }: Settings, progress: Progress): Promise<string> {
+  const named = image.modules.map(each => (typeof each === 'string' ? { name: each, optional: false } : each))
+  const names = named.map(({ name }) => name)
+  const lacking = lackingModules(kernel, names)
+  const needed = lacking.filter(name => named.some(each => each.name === name && !each.optional))
+  if (needed.length > 0) throw new ModulesMissing(kernel, needed)
+  for (const name of lacking)
+    progress.note(`${kernel.label} (${kernel.release}) has no module ${name}: its guests go without it`)
+  const there = names.filter(name => !lacking.includes(name))
+  return await guestImage(kernel, there, progress)
 }
 
 /**

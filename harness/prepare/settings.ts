@@ -65,6 +65,12 @@ const moduleFolder = v.union([
   }),
 ])
 
+/** A module of the kernel: its name, or an object for one that not all kernels have. */
+const treeModule = v.union([
+  v.string(),
+  v.strictObject({ name: v.string(), optional: v.optional(v.boolean(), false) }),
+])
+
 const settingsSchema = v.strictObject({
   /**
    * Labels of the kernels to run if the command line names none. Default: that of this machine's Debian
@@ -75,6 +81,11 @@ const settingsSchema = v.strictObject({
   matrix: v.optional(v.array(v.string()), ['debian-5.10', 'debian-6.1', 'debian-7.3', 'minimal-6.12']),
   /** Globs of test files, relative to the project's folder. */
   suites: v.optional(v.array(v.string()), ['suites/**/*.test.ts']),
+  /**
+   * Globs of files and folders that tests read, relative to the project's folder; guests have them at the same
+   * paths. What lies beside a test file, or a module that it imports, comes by itself (8 MB a folder).
+   */
+  files: v.optional(v.array(v.string()), []),
   /**
    * The folder of the modules under test, relative to the project's folder, or several in the order of
    * building. Default: this project's example modules.
@@ -114,15 +125,19 @@ const settingsSchema = v.strictObject({
     {},
   ),
   /**
-   * Additions to every guest's image, which has netlink's usual modules (veth, dummy, nlmon ...) and `ip` of
+   * Additions to every guest, which has netlink's usual modules (veth, dummy, nlmon ...) and `ip` of
    * iproute2.
    */
   image: v.optional(
     v.strictObject({
-      /** In-tree modules with their dependencies, for `modprobe` and for the kernel's own requests. */
-      modules: v.optional(v.array(v.string()), []),
+      /**
+       * In-tree modules with their dependencies, for `modprobe` and for the kernel's own requests. One that no
+       * kernel of a run has is an error, unless it is optional.
+       */
+      modules: v.optional(v.array(treeModule), []),
       /**
        * Programs of this machine with their libraries, by name or as paths relative to the project's folder.
+       * Each guest gets them as they are then: an edited one needs no new image or template.
        */
       programs: v.optional(v.array(v.string()), []),
     }),

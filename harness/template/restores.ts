@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { MachineryError, messageOf } from '../base/errors.ts'
 import { type Progress, wantsColours } from '../base/progress.ts'
 import { Guest, type GuestSpec } from '../guest/guest.ts'
+import { deliverCopies } from '../guest/host-files.ts'
 import type { Loss } from '../guest/loss.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
 import type { Deadline, GuestSource } from '../pool/guest-source.ts'
@@ -17,6 +18,7 @@ import { type Delivered, discardTemplate, type Template, template } from './temp
 export class Restores implements GuestSource {
   readonly statistics = new GuestStatistics()
   readonly colours = wantsColours()
+  readonly bringsFiles = true
   readonly decoder: Decoder
   readonly #spec: GuestSpec
   readonly #delivery: Delivered
@@ -52,7 +54,7 @@ export class Restores implements GuestSource {
     } catch (error) {
       if (error instanceof BrokenKernel) throw error
       // A cold boot tells whether the kernel boots at all; its guest serves the first file.
-      this.#spare ??= this.#boot()
+      this.#spare ??= this.#equipped(this.#boot())
       await this.#spare
       this.#giveUpTemplates(error)
     }
@@ -60,7 +62,7 @@ export class Restores implements GuestSource {
 
   /** Restores the first file's guest in advance. If unused, it is ended with the others. */
   restoreFirst(): void {
-    this.#spare ??= this.#next()
+    this.#spare ??= this.#equipped(this.#next())
     this.#spare.catch(() => {}) // whoever takes it handles the error
   }
 
@@ -93,10 +95,11 @@ export class Restores implements GuestSource {
 
   async acquire(): Promise<Guest> {
     const used = await this.#takeUsed()
-    if (used) return used
+    // A file may have changed what the next one reads.
+    if (used) return await this.#equipped(Promise.resolve(used))
     const spare = this.#spare
     this.#spare = undefined
-    const guest = (await spare?.catch(() => undefined)) ?? (await this.#next())
+    const guest = (await spare?.catch(() => undefined)) ?? (await this.#equipped(this.#next()))
     // A spare may have been idle for long, or have died.
     if (spare && !(await this.#isFresh(guest))) return await this.acquire()
     this.#expected--
@@ -177,6 +180,18 @@ export class Restores implements GuestSource {
     } catch {
       await guest.end()
       return false
+    }
+  }
+
+  /** Gives a guest the user's programs and files. */
+  async #equipped(coming: Promise<Guest>): Promise<Guest> {
+    const guest = await coming
+    try {
+      await deliverCopies(guest, this.#delivery.copies ?? [])
+      return guest
+    } catch (error) {
+      await guest.end()
+      throw error
     }
   }
 

@@ -14,6 +14,7 @@ import type { Progress } from '../base/progress.ts'
 import { withLimit } from '../base/wait.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
 import { runInGuest } from '../guest/guest-program.ts'
+import type { HostItem } from '../guest/host-files.ts'
 import { qemuIdentity } from '../qemu/qemu.ts'
 import { bootSplats } from '../verdict/boot.ts'
 import { Decoder, type SymbolFiles } from '../verdict/decode.ts'
@@ -44,6 +45,8 @@ export interface Delivered {
   readonly package: { readonly folder: string; readonly files: readonly DeliveredFile[] }
   /** The modules under test, which are not in the template: each guest gets those of its run. */
   readonly modules: readonly DeliveredFile[]
+  /** The user's programs and files, which are not in the template either. */
+  readonly copies?: readonly HostItem[]
   /** The symbols of the kernel and these modules. */
   readonly symbols: SymbolFiles
 }
