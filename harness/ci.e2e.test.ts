@@ -18,10 +18,7 @@ let rsync: string
 
 /** Stands for the installed package. Packs are made from this machine's cache; jobs have caches of their own. */
 const command = `#!/bin/sh
-case $1 in
-setup) set -- --setup-only ;;
-build) export XDG_CACHE_HOME=${path.dirname(cacheRoot())} ;;
-esac
+[ "$1" != build ] || export XDG_CACHE_HOME=${path.dirname(cacheRoot())}
 exec ${ownFolder}/run-vm.sh "$@"
 `
 const suite = (

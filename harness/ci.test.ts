@@ -66,7 +66,7 @@ async function runScript(script: string, env: Readonly<Record<string, string>>, 
   for (const name of ['bin', 'packs']) mkdirSync(path.join(folder, name))
   writeFileSync(path.join(folder, 'packs/packed.pack'), '')
   const npx = path.join(folder, 'bin/npx')
-  writeFileSync(npx, `#!/bin/sh\nprintf '<%s>' "$@"\nexit ${status}\n`)
+  writeFileSync(npx, `#!/bin/sh\nprintf '<%s>' "$@"\n[ $2 = setup ] || exit ${status}\n`)
   chmodSync(npx, 0o755)
   const output = path.join(folder, 'output')
   writeFileSync(output, '')
@@ -97,6 +97,7 @@ test.each([
 ])('a job runs %s as %s', async (KERNEL, label) => {
   const script = scriptsOf(github).find(text => text.includes('--shard')) ?? ''
   const { stdout, exitCode, output } = await runScript(script, { KERNEL, SHARD: '2/3' }, 1)
+  expect(stdout).toContain(`<setup><--yes><--kernel><${label}>`)
   expect(stdout).toContain(`<run><--kernel><${label}><--shard><2/3>`)
   expect(stdout).toContain(`<--outputFile.blob=blobs/${KERNEL}-2.json>`)
   expect({ exitCode, output }).toEqual({ exitCode: 1, output: `job=${KERNEL}-2\n` })

@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: MIT
 /** One report of several runs, beside that of one run of everything. */
-import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  cpSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { hostLabel } from '../../kernel/provide.ts'
+import { ownFolder } from '../base/own-folder.ts'
 import { type CliResult, fixtureProject, runCli } from '../fixtures/cli.ts'
 
 /** The label of a kernel that will never exist. */
@@ -57,7 +69,7 @@ let single: CliResult
 const shards: CliResult[] = []
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-merge-e2e-'))
-  mkdirSync(at('empty'))
+  for (const name of ['empty', 'tools']) mkdirSync(at(name))
   for (const project of ['one', 'other']) makeProject(project)
   single = await run('one', '--matrix', ...reports('single'))
   const [first = '', second = ''] = kernels
@@ -110,6 +122,8 @@ function casesIn(file: string): string[] {
 test('table, JSON, JUnit, Markdown and status are those of one run of everything', async () => {
   const merged = await merge(at('blobs'), '--matrix', ...reports('merged'))
   expect(tableOf(merged)).toBe(tableOf(single))
+  // The configuration has an order, too.
+  expect(tableOf(await merge(at('blobs')))).toBe(tableOf(single))
   expect(kernelsIn(at('merged.json'))).toEqual(kernelsIn(at('single.json')))
   expect(kernelsIn(at('merged.json')).kernels).toHaveLength(3)
   expect(casesIn(at('merged.junit'))).toEqual(casesIn(at('single.junit')))
@@ -169,6 +183,7 @@ test('what cannot be merged is named, file by file', async () => {
   edit(fifth, /\\"kernels\\"/, '\\"seeds\\"')
   writeFileSync(path.join(blobs, 'notes.txt'), 'of somebody')
   writeFileSync(path.join(blobs, 'empty'), '')
+  execFileSync('mkfifo', [path.join(blobs, 'pipe')])
   const { status, stdout, stderr } = await merge(blobs)
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
   expect(stderr).toContain(`${first}: the file is damaged or cut short: have its job write it anew`)
@@ -177,8 +192,24 @@ test('what cannot be merged is named, file by file', async () => {
   expect(stderr).toContain(`${fourth}: it has no record of its kernels: netlink-vmtest did not write it`)
   expect(stderr).toContain(`${fifth}: its record of kernels is damaged: have its job write it anew`)
   expect(stderr).toContain('notes.txt: it is no blob: keep only what --reporter=blob writes there')
+  expect(stderr).toContain('pipe: it is no regular file: keep only blobs there')
   expect(stderr).toContain('empty: the file is damaged or cut short')
-  expect(stderr).toContain(`error: cannot merge ${blobs}: it has 7 problems`)
+  expect(stderr).toContain(`error: cannot merge ${blobs}: it has 8 problems`)
+})
+
+test('run-vm.sh installs nothing for it: no QEMU, no compiler', async () => {
+  const tools = ['dirname', 'readlink', 'cmp', 'grep', 'cp', 'mv', 'rm', 'mkdir', 'flock', 'tr']
+  for (const tool of tools)
+    symlinkSync(execFileSync('which', [tool], { encoding: 'utf8' }).trim(), at('tools', tool))
+  const options = { cwd: at('one'), env: { PATH: at('tools') }, reject: false }
+  const { stdout, stderr, exitCode } = await execa(
+    path.join(ownFolder, 'run-vm.sh'),
+    ['merge', at('blobs')],
+    options,
+  )
+  expect(stderr).toBe('')
+  expect(stdout).toContain(`${nobodys}: did not run: `)
+  expect(exitCode).toBe(1)
 })
 
 test('a shard twice, and a reporter of the user', async () => {

@@ -8,7 +8,7 @@ import { labelsOf } from '../prepare/matrix.ts'
 import type { Settings } from '../prepare/settings.ts'
 import { type RunRecord, readBlobs, refuse } from '../report/blob.ts'
 import { absent, type KernelFacts } from '../report/kernel-facts.ts'
-import { mending, mergeKernels } from '../report/merged.ts'
+import { inOrder, mending, mergeKernels, rowOrder } from '../report/merged.ts'
 import { allSkipped, exitStatusOf, type KernelSummary, summarize, worstOf } from '../report/summary.ts'
 import {
   checkReports,
@@ -51,7 +51,9 @@ export async function merge(
   const records = blobs.map(({ record }) => record)
   const { kernels: found, problems } = mergeKernels(blobs)
   refuse(problems, folder)
-  const kernels = withAbsent(found, expected(options, settings), folder)
+  const labels = expected(options, settings)
+  const order = rowOrder(labels, records, [...(settings.kernels ?? []), ...settings.matrix])
+  const kernels = inOrder(withAbsent(found, labels, folder), order)
 
   let isMerged = false
   const end = {
@@ -115,12 +117,10 @@ function expected(options: MergeOptions, settings: Settings): string[] {
   return options.kernel === undefined && !options.matrix ? [] : labelsOf(options, settings)
 }
 
-/** All kernels in their order, with a failed row for each that no blob has. */
+/** All kernels, with a failed row for each that no blob has. */
 function withAbsent(found: readonly KernelFacts[], labels: readonly string[], folder: string): KernelFacts[] {
-  const named = labels.map(
-    label => found.find(kernel => kernel.label === label) ?? absent(label, `no blob in ${folder} has it`),
-  )
-  return [...named, ...found.filter(({ label }) => !labels.includes(label))]
+  const missing = labels.filter(label => !found.some(kernel => kernel.label === label))
+  return [...found, ...missing.map(label => absent(label, `no blob in ${folder} has it`))]
 }
 
 /** What did not run at all, which must not look like a pass. */

@@ -99,6 +99,8 @@ export function refuse(problems: readonly string[], folder: string): void {
 }
 
 function readBlob(file: string): Blob {
+  // Nobody may write to a FIFO.
+  if (!statSync(file).isFile()) throw new UsageError('it is no regular file: keep only blobs there')
   const content = readFileSync(file, 'utf8')
   // So that what is cut short and what is something else are told apart.
   const values = v.safeParse(blobSchema, /^(\[\[|$)/.test(content) ? parsed(content) : undefined)

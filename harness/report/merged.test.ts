@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { ExitStatus } from '../base/errors.ts'
 import type { Blob } from './blob.ts'
 import type { KernelFacts } from './kernel-facts.ts'
-import { mergeKernels, sum } from './merged.ts'
+import { inOrder, mergeKernels, rowOrder, sum } from './merged.ts'
 
 const kernel: KernelFacts = {
   label: 'debian-6.1',
@@ -95,6 +95,21 @@ test('two divisions of one kernel are not mixed', () => {
   expect(problems).toEqual([
     'debian-6.1 is divided in two ways: a (a shard of 2), b (a shard of 3): remove one',
   ])
+})
+
+test('rows are in the order that is asked for, or that a run had, or of the configuration', () => {
+  const [a, b, c] = ['a', 'b', 'c'].map(label => ({ ...kernel, label })) as [
+    KernelFacts,
+    KernelFacts,
+    KernelFacts,
+  ]
+  const records = (...blobs: Blob[]) => blobs.map(({ record }) => record)
+  const each = records(blob('1', undefined, [], [a]), blob('2', undefined, [], [b]))
+  const both = records(blob('1', undefined, [], [b, a]), blob('2', undefined, [], [c]))
+  expect(rowOrder([], each, ['c', 'b'])).toEqual(['c', 'b'])
+  expect(rowOrder([], both, ['c', 'b'])).toEqual(['b', 'a'])
+  expect(rowOrder(['c'], both, ['c', 'b'])).toEqual(['c'])
+  expect(inOrder([a, b, c], ['c', 'b']).map(({ label }) => label)).toEqual(['c', 'b', 'a'])
 })
 
 test("snapshots' counts are added up", () => {

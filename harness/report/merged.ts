@@ -27,6 +27,26 @@ export function mergeKernels(blobs: readonly Blob[]): Merged {
   return { kernels, problems: [...new Set(problems.length > 0 ? problems : filesTwice(blobs))] }
 }
 
+/**
+ * The order of the kernels' rows: of those that must be there, else as a run of several had them, else the
+ * configuration's, because jobs of a kernel each have none.
+ */
+export function rowOrder(
+  expected: readonly string[],
+  records: readonly RunRecord[],
+  configured: readonly string[],
+): readonly string[] {
+  if (expected.length > 0) return expected
+  const several = records.find(({ kernels }) => kernels.length > 1)
+  return several ? several.kernels.map(({ label }) => label) : configured
+}
+
+/** The kernels in the order of their labels; others come last, in their own. */
+export function inOrder(kernels: readonly KernelFacts[], order: readonly string[]): KernelFacts[] {
+  const place = ({ label }: KernelFacts) => (order.includes(label) ? order.indexOf(label) : order.length)
+  return kernels.toSorted((a, b) => place(a) - place(b))
+}
+
 /** Test files of a kernel that two blobs have. */
 function filesTwice(blobs: readonly Blob[]): string[] {
   const seen = new Map<string, string>()
