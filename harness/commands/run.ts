@@ -15,8 +15,8 @@ import { guestsAtOnce } from '../prepare/prepare.ts'
 import { kernelProject } from '../prepare/project.ts'
 import { type Settings, settingsFile } from '../prepare/settings.ts'
 import { checkWorkerArguments } from '../prepare/worker-arguments.ts'
-import { completeBlob } from '../report/blob.ts'
-import { requireWritten } from '../report/files.ts'
+import { recordOf } from '../report/blob.ts'
+import { completeBlob, requireWritten } from '../report/files.ts'
 import { factsOf } from '../report/kernel-facts.ts'
 import { allSkipped, exitStatusOf, summarize } from '../report/summary.ts'
 import {
@@ -103,37 +103,38 @@ export async function run(
     await new Promise<void>(resolve => vitest.onClose(() => resolve()))
     return ExitStatus.passed
   }
-  const nothing = await whyNothingRan(vitest, filters, rest)
   await vitest.close()
   await Promise.all(prepared.map(({ guests }) => guests.close()))
   await pruneStock(settings, startedAt)
+  const nothing = await whyNothingRan(vitest, filters, rest)
   const facts = kernels.map(factsOf)
   const summaries = facts.map(kernel => summarize(vitest, kernel))
   const total = performance.now() - started
   const passWithNoTests = given.passWithNoTests ?? given.changed !== undefined
-  if (blob !== undefined) {
+  const recordInBlob = () => {
+    if (blob === undefined) return
     requireWritten(blob, startedAt)
     completeBlob(blob, {
-      root,
-      shard: vitest.config.shard,
+      ...recordOf(vitest),
       kernels: facts,
       total,
-      unhandledErrors: vitest.state.getUnhandledErrors().length,
       failed: failedByVitest,
       passWithNoTests,
-      snapshots: { ...vitest.snapshot.summary },
-      testNamePattern: vitest.config.testNamePattern?.source,
     })
   }
   // Another shard may have what this one has not; merge sees them all.
   const elsewhere =
     nothing?.reason === 'share' ||
     (nothing?.reason === 'names' && blob !== undefined && given.shard !== undefined)
-  if (nothing !== undefined && !passWithNoTests && !elsewhere) throw new UsageError(nothing.message)
+  if (nothing !== undefined && !passWithNoTests && !elsewhere) {
+    recordInBlob()
+    throw new UsageError(nothing.message)
+  }
   printTable(summaries, total)
   // With --passWithNoTests or --changed the run passes, and says that no test did.
   if (nothing !== undefined) progress.note(`nothing ran: ${nothing.message}`)
   // Last, so that a report that cannot be written does not hide the result.
+  recordInBlob()
   completeReports(options, summaries, total, startedAt)
   const status = exitStatusOf(vitest, summaries)
   return status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status

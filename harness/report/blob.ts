@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import * as v from 'valibot'
-import { version as vitestVersion } from 'vitest/node'
+import { type Vitest, version as vitestVersion } from 'vitest/node'
 import { messageOf, UsageError } from '../base/errors.ts'
 import { ownVersion } from '../base/version.ts'
 import { kernelFacts } from './kernel-facts.ts'
@@ -120,7 +120,7 @@ function readBlob(file: string): Blob {
     throw new UsageError(
       'it has no record of its kernels: netlink-vmtest did not write it, or was ended before',
     )
-  const record = recordOf(text)
+  const record = parseRecord(text)
   return {
     file,
     record,
@@ -144,7 +144,7 @@ function parsed(text: string): unknown {
   }
 }
 
-function recordOf(text: string): RunRecord {
+function parseRecord(text: string): RunRecord {
   const json = parsed(text) as { version?: unknown } | null
   const own = ownVersion()
   if (json?.version !== own)
@@ -164,7 +164,13 @@ function moved(value: unknown, from: string, to: string): unknown {
   return value.replaceAll(/^ +at .*$/gm, line => line.replaceAll(`${from}/`, `${to}/`))
 }
 
-/** Writes a run's record into the blob that Vitest wrote in this run. */
-export function completeBlob(file: string, record: Omit<RunRecord, 'version'>): void {
-  writeFileSync(file, addRecord(readFileSync(file, 'utf8'), record))
+/** What Vitest knows after a run, and does not write. */
+export function recordOf({ config, state, snapshot }: Vitest) {
+  return {
+    root: config.root,
+    shard: config.shard,
+    unhandledErrors: state.getUnhandledErrors().length,
+    snapshots: { ...snapshot.summary },
+    testNamePattern: config.testNamePattern?.source,
+  }
 }
