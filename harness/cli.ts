@@ -7,6 +7,7 @@ import { frontDoor } from './base/own-folder.ts'
 import { exitOnLostOutput, exitOnSignals, withoutSignalHandlers } from './base/process.ts'
 import { understood } from './base/system-errors.ts'
 import type { BuildOptions } from './commands/build.ts'
+import type { MergeOptions } from './commands/merge.ts'
 import type { RunOptions } from './commands/run.ts'
 import type { SessionOptions } from './commands/session.ts'
 import type { SetupOptions } from './commands/setup.ts'
@@ -71,6 +72,24 @@ program
   })
 
 program
+  .command('merge')
+  .description(
+    'make one report of the blobs (run --reporter=blob) of several shards, kernels and machines; options that are not listed here go to Vitest',
+  )
+  .argument('[dir...]', 'the folder with the blobs')
+  .option('--kernel <labels>', 'kernels that must be there, separated by commas', once)
+  .option('--matrix', "the configuration's list of kernels must be there")
+  .option('--junit <file>', 'write a JUnit report', once)
+  .option('--json <file>', 'write a JSON report', once)
+  .option('--markdown <file>', 'write the table of suites and kernels as Markdown', once)
+  .allowUnknownOption()
+  .allowExcessArguments()
+  .action(async (_folders: string[], options: MergeOptions, command: Command) => {
+    const { merge } = await import('./commands/merge.ts')
+    process.exitCode = await merge(options, command.args, await loadSettings(root), root)
+  })
+
+program
   .command('build')
   .description('provide a kernel, its modules and its image, and run nothing')
   .requiredOption('--kernel <label>', 'the kernel', once)
@@ -91,8 +110,15 @@ const kernels = program
   .command('kernels')
   .description('list the kernels: what each is, and what of it is cached')
   .option('--json', 'as JSON')
-  .action(async ({ json }: { json?: boolean }) => {
+  .option('--matrix', "only the labels of the configuration's list, for the jobs of a CI")
+  .action(async ({ json, matrix }: { json?: boolean; matrix?: boolean }) => {
     const { kernelsTable, listKernels } = await import('./commands/kernels.ts')
+    if (matrix) {
+      const { labelsOf } = await import('./prepare/matrix.ts')
+      const labels = labelsOf({ matrix }, await loadSettings(root))
+      process.stdout.write(`${json ? JSON.stringify(labels) : labels.join('\n')}\n`)
+      return
+    }
     const listings = listKernels()
     process.stdout.write(`${json ? JSON.stringify(listings, null, 2) : kernelsTable(listings)}\n`)
   })

@@ -21,6 +21,8 @@ export const kernelDescription = v.object({
   output: v.string(),
   variables: v.array(v.string()),
   vmlinux: v.optional(v.string()),
+  /** Of a pack's kernel: what it was packed from. */
+  packed: v.optional(v.object({ label: v.string(), origin: v.string() })),
 })
 export type KernelDescription = v.InferOutput<typeof kernelDescription>
 
@@ -91,12 +93,13 @@ async function readDescription(entry: string): Promise<KernelDescription | undef
 function kernelIn(entry: string, label: string, id: string, description: KernelDescription): Kernel {
   // An absolute path is that of a user's tree.
   const at = (place: string) => path.resolve(entry, place)
-  const { release, origin, moduleTree, systemMap, variables, vmlinux } = description
+  const { release, origin, moduleTree, systemMap, variables, vmlinux, packed } = description
   return {
     label,
     release,
     id,
     origin,
+    ...(packed && { packed }),
     image: at(description.image),
     moduleTree: moduleTree === undefined ? undefined : at(moduleTree),
     systemMap: systemMap === undefined ? undefined : at(systemMap),

@@ -11,6 +11,8 @@ export interface Kernel {
   readonly id: string
   /** Where it comes from, as text: packages, versions, suites. */
   readonly origin: string
+  /** Label and origin of the kernel that a pack was made from; undefined if this is no pack. */
+  readonly packed?: { readonly label: string; readonly origin: string } | undefined
   /** Path of what QEMU boots: a bzImage, or an ELF file with a PVH entry. */
   readonly image: string
   /**

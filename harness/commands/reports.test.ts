@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { checkReports, outputFiles, reporters } from './reports.ts'
+import { blobFile, checkReports, outputFiles, reporters } from './reports.ts'
 
 function folder(): string {
   const made = mkdtempSync(path.join(tmpdir(), 'reports-'))
@@ -44,6 +44,20 @@ test('each place is looked at, and what was there stays', () => {
       `cannot write the report ${place}: it is a folder`,
     )
   expect(() => checkReports({ reporter: ['junit'], outputFile: place }, {})).toThrow('it is a folder')
+})
+
+test('a blob without a place of its own has the kernels in its name: jobs differ in them', () => {
+  const labels = ['debian-6.1', 'pack:a/b.pack']
+  const blob = { reporter: ['dot', 'blob'] }
+  expect(blobFile({ reporter: ['dot'] }, labels, '/project')).toBe(undefined)
+  expect(blobFile(blob, labels, '/project')).toBe('/project/.vitest/blob/blob-debian-6.1-pack-a-b.pack.json')
+  expect(blobFile({ ...blob, shard: '1/2' }, ['tree:../x'], '/project')).toBe(
+    '/project/.vitest/blob/blob-tree-..-x-1-2.json',
+  )
+  for (const outputFile of ['x.json', { blob: 'x.json' }])
+    expect(blobFile({ ...blob, outputFile }, labels, '/project')).toBe(path.resolve('x.json'))
+  const { outputFile } = outputFiles({ reporter: ['blob', 'json'], outputFile: { json: 'y' } }, '/b')
+  expect(outputFile).toEqual({ json: path.resolve('y'), blob: '/b' })
 })
 
 test("files are named from where the command is run, and only ours have the kernel's name in them", () => {

@@ -2,7 +2,9 @@
 import path from 'node:path'
 import { ReportersMap } from 'vitest/node'
 import { UsageError } from '../base/errors.ts'
-import { requireWritable } from '../report/files.ts'
+import { completeJson, requireWritable, requireWritten, writeMarkdown } from '../report/files.ts'
+import { matrixTable, textTable } from '../report/matrix-table.ts'
+import { type KernelSummary, summaryLines } from '../report/summary.ts'
 import type { Reporters, VitestOptions } from './vitest-command.ts'
 
 /** Files of reports beside the one on stdout, as named on the command line. */
@@ -31,14 +33,46 @@ export function reporters(given: VitestOptions, { junit, json }: ReportFiles): R
 }
 
 /** The files of Vitest's reporters, relative to the current folder. */
-export function outputFiles({ outputFile }: VitestOptions): Pick<VitestOptions, 'outputFile'> {
-  if (outputFile === undefined) return {}
+export function outputFiles(given: VitestOptions, blob?: string): Pick<VitestOptions, 'outputFile'> {
+  const { outputFile } = given
   if (typeof outputFile === 'string') return { outputFile: path.resolve(outputFile) }
-  return {
-    outputFile: Object.fromEntries(
-      Object.entries(outputFile).map(([name, file]) => [name, path.resolve(String(file))]),
-    ),
-  }
+  const files = Object.entries(outputFile ?? {}).map(([name, file]) => [name, path.resolve(String(file))])
+  const all = { ...Object.fromEntries(files), ...(blob === undefined ? {} : { blob }) }
+  return Object.keys(all).length === 0 ? {} : { outputFile: all }
+}
+
+/**
+ * The file of the run's blob; undefined if none is asked for. Vitest's own default has no kernels in its name,
+ * so that jobs for different kernels would write the same one.
+ */
+export function blobFile(given: VitestOptions, labels: readonly string[], root: string): string | undefined {
+  if (!asked(given).includes('blob')) return undefined
+  const { outputFile, shard } = given
+  const file = typeof outputFile === 'object' ? outputFile.blob : outputFile
+  if (file !== undefined) return path.resolve(file)
+  const name = ['blob', ...labels, ...(shard === undefined ? [] : [shard])].join('-')
+  return path.join(root, '.vitest/blob', `${name.replaceAll(/[^\w.+~-]/g, '-')}.json`)
+}
+
+/** Ends the report on stdout: the table of several kernels, and a line for each. */
+export function printTable(kernels: readonly KernelSummary[], total: number): void {
+  if (kernels.length > 1) process.stdout.write(`${textTable(matrixTable(kernels))}\n\n`)
+  process.stdout.write(`${summaryLines(kernels, total).join('\n')}\n`)
+}
+
+/**
+ * Completes the reports in files with what Vitest does not know.
+ * @param since when the run began, in milliseconds since 1970
+ */
+export function completeReports(
+  { junit, json, markdown }: ReportFiles,
+  kernels: readonly KernelSummary[],
+  total: number,
+  since: number,
+): void {
+  if (junit !== undefined) requireWritten(path.resolve(junit), since)
+  if (json !== undefined) completeJson(path.resolve(json), kernels)
+  if (markdown !== undefined) writeMarkdown(path.resolve(markdown), kernels, total)
 }
 
 /**

@@ -15,10 +15,19 @@ import { guestsAtOnce } from '../prepare/prepare.ts'
 import { kernelProject } from '../prepare/project.ts'
 import { type Settings, settingsFile } from '../prepare/settings.ts'
 import { checkWorkerArguments } from '../prepare/worker-arguments.ts'
-import { completeJson, requireWritten, writeMarkdown } from '../report/files.ts'
-import { matrixTable, textTable } from '../report/matrix-table.ts'
-import { exitStatusOf, summarize, summaryLines } from '../report/summary.ts'
-import { checkReports, outputFiles, type ReportFiles, reporters } from './reports.ts'
+import { recordOf } from '../report/blob.ts'
+import { completeBlob, requireWritten } from '../report/files.ts'
+import { factsOf } from '../report/kernel-facts.ts'
+import { allSkipped, exitStatusOf, summarize } from '../report/summary.ts'
+import {
+  blobFile,
+  checkReports,
+  completeReports,
+  outputFiles,
+  printTable,
+  type ReportFiles,
+  reporters,
+} from './reports.ts'
 import { parseVitestArguments, startReport } from './vitest-command.ts'
 import { watchDelivery } from './watch.ts'
 
@@ -52,12 +61,16 @@ export async function run(
   const tested = withModules(settings, options.modules)
   const { globals, disableConsoleIntercept, maxConcurrency } = project
   const worker = { execArgv, settings: { globals, disableConsoleIntercept, maxConcurrency } }
-  const kernels = await prepareKernels(labelsOf(options, settings), {
+  const labels = labelsOf(options, settings)
+  const blob = blobFile(given, labels, root)
+  // A kernel that is not available is a row of the merged report, also if it is the only one here.
+  const kernels = await prepareKernels(labels, {
     settings: tested,
     root,
     progress,
     worker,
     trace: options.trace,
+    orNone: blob !== undefined,
   })
   const prepared = kernels.filter(isPrepared)
   const atOnce = guestsAtOnce(Math.max(...prepared.map(({ spec }) => spec.machine.memory)))
@@ -81,7 +94,9 @@ export async function run(
     ...(vitestOptions.changed === undefined ? {} : { forceRerunTriggers: beyondImports(tested, root) }),
     projects: kernels.map(kernel => kernelProject(kernel, plan)),
     reporters: [...reporters(given, options), foresight(kernels, shared)],
-    ...outputFiles(given),
+    ...outputFiles(given, blob),
+    // Vitest would refuse more shards than files; whether there is any file is seen below.
+    ...(given.shard === undefined ? {} : { passWithNoTests: true }),
   })
   // Vitest sets it for failed tests, and also for slow imports and a failed reporter.
   const failedByVitest = process.exitCode !== undefined && process.exitCode !== 0
@@ -91,21 +106,44 @@ export async function run(
     await new Promise<void>(resolve => vitest.onClose(() => resolve()))
     return ExitStatus.passed
   }
-  const summaries = kernels.map(kernel => summarize(vitest, kernel))
   await vitest.close()
   await Promise.all(prepared.map(({ guests }) => guests.close()))
   await pruneStock(settings, startedAt)
-  const nothing = nothingRan(vitest, rest, failedByVitest && vitestOptions.changed !== undefined)
-  if (nothing !== undefined && !vitest.config.passWithNoTests) throw new UsageError(nothing)
+  const nothing = await whyNothingRan(
+    vitest,
+    filters,
+    rest,
+    failedByVitest && vitestOptions.changed !== undefined,
+  )
+  const facts = kernels.map(factsOf)
+  const summaries = facts.map(kernel => summarize(vitest, kernel))
   const total = performance.now() - started
-  if (summaries.length > 1) process.stdout.write(`${textTable(matrixTable(summaries))}\n\n`)
-  process.stdout.write(`${summaryLines(summaries, total).join('\n')}\n`)
+  const passWithNoTests = given.passWithNoTests ?? given.changed !== undefined
+  const recordInBlob = () => {
+    if (blob === undefined) return
+    requireWritten(blob, startedAt)
+    completeBlob(blob, {
+      ...recordOf(vitest),
+      kernels: facts,
+      total,
+      failed: failedByVitest,
+      passWithNoTests,
+    })
+  }
+  // Another shard may have what this one has not; merge sees them all.
+  const elsewhere =
+    nothing?.reason === 'share' ||
+    (nothing?.reason === 'names' && blob !== undefined && given.shard !== undefined)
+  if (nothing !== undefined && !passWithNoTests && !elsewhere) {
+    recordInBlob()
+    throw new UsageError(nothing.message)
+  }
+  printTable(summaries, total)
   // With --passWithNoTests or --changed the run passes, and says that no test did.
-  if (nothing !== undefined) progress.note(`nothing ran: ${nothing}`)
+  if (nothing !== undefined) progress.note(`nothing ran: ${nothing.message}`)
   // Last, so that a report that cannot be written does not hide the result.
-  if (options.junit !== undefined) requireWritten(path.resolve(options.junit), startedAt)
-  if (options.json !== undefined) completeJson(path.resolve(options.json), summaries)
-  if (options.markdown !== undefined) writeMarkdown(path.resolve(options.markdown), summaries, total)
+  recordInBlob()
+  completeReports(options, summaries, total, startedAt)
   const status = exitStatusOf(vitest, summaries)
   return status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
 }
@@ -138,12 +176,24 @@ function foresight(kernels: readonly KernelOfRun[], shared: boolean): Reporter {
   }
 }
 
+/** Why nothing ran. */
+interface Nothing {
+  /** No file, none in this shard's share, or no test of that name. */
+  readonly reason: 'files' | 'share' | 'names'
+  readonly message: string
+}
+
 /**
  * Why nothing ran, which must not look like a pass; undefined if something ran.
  * @param changeFailed whether Vitest has failed a run with --changed
  * @throws UsageError if Vitest could not look for files
  */
-function nothingRan(vitest: Vitest, rest: readonly string[], changeFailed: boolean): string | undefined {
+async function whyNothingRan(
+  vitest: Vitest,
+  filters: string[],
+  rest: readonly string[],
+  changeFailed: boolean,
+): Promise<Nothing | undefined> {
   const asked = rest.length > 0 ? ` (asked for: ${rest.join(' ')})` : ''
   const modules = vitest.state.getTestModules()
   const unhandled = vitest.state.getUnhandledErrors().length
@@ -152,11 +202,16 @@ function nothingRan(vitest: Vitest, rest: readonly string[], changeFailed: boole
   // Without files, Vitest fails a run with --changed only if git does.
   if (modules.length === 0 && changeFailed)
     throw new UsageError('--changed: git does not tell what has changed; its own words are above')
-  if (modules.length === 0) return `no test file matches${asked}`
-  const tests = modules.flatMap(module => [...module.children.allTests()])
-  const errors = unhandled + vitest.state.getFailedFilepaths().length
-  const { testNamePattern } = vitest.config
-  if (errors === 0 && testNamePattern && tests.every(test => test.result().state === 'skipped'))
-    return `no test's name matches${asked}`
-  return undefined
+  const { shard } = vitest.config
+  if (modules.length === 0) {
+    const all = shard ? await vitest.getRelevantTestSpecifications(filters) : []
+    return shard && all.length > 0
+      ? {
+          reason: 'share',
+          message: `shard ${shard.index}/${shard.count} has no file: there are only ${all.length}${asked}`,
+        }
+      : { reason: 'files', message: `no test file matches${asked}` }
+  }
+  if (!vitest.config.testNamePattern || !allSkipped(vitest)) return undefined
+  return { reason: 'names', message: `no test's name matches${asked}` }
 }

@@ -137,7 +137,7 @@ export const decisions: Readonly<Record<string, Decision>> = {
   logHeapUsage: run(flag),
   maxConcurrency: worker(atLeastOne),
   maxWorkers: run(v.union([atLeastOne, v.pipe(v.string(), v.regex(/^\d+%$/, numberOrShare))], numberOrShare)),
-  mergeReports: refused('it runs nothing'),
+  mergeReports: refused(`${commandName} merge DIR makes one report of blobs, with the kernels`),
   mode: run(text),
   open: noPage,
   outputFile: run(text),

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { UsageError } from '../base/errors.ts'
 import { silentProgress } from '../base/progress.ts'
-import { labelsOf, prepareKernels } from './matrix.ts'
+import { type KernelOfRun, labelsOf, prepareKernels, withNames } from './matrix.ts'
 import { checkSettings } from './settings.ts'
 
 test('the kernels of a run: those of --kernel, of --matrix, or of the configuration, each once', () => {
@@ -37,4 +37,23 @@ test('where no kernel can be had each says why; one reason for all is said once'
   await expect(prepareKernels(['pack:/nowhere', 'pack:/nowhere'], options)).rejects.toThrow(
     'there is no pack /nowhere',
   )
+})
+
+test('a pack goes by the label of the kernel in it, unless another kernel of the run does', () => {
+  const kernel = (label: string, packed?: string) =>
+    ({ label, kernel: packed === undefined ? {} : { packed: { label: packed } } }) as KernelOfRun
+  const namesOf = (...kernels: KernelOfRun[]) => withNames(kernels).map(({ label }) => label)
+  expect(namesOf(kernel('pack:a', 'debian-6.1'), kernel('debian-6.12'))).toEqual([
+    'debian-6.1',
+    'debian-6.12',
+  ])
+  expect(namesOf(kernel('pack:a', 'debian-6.1'), kernel('debian-6.1'))).toEqual(['pack:a', 'debian-6.1'])
+  expect(namesOf(kernel('pack:a', 'x'), kernel('pack:b', 'x'))).toEqual(['pack:a', 'pack:b'])
+})
+
+test('a run whose report others complete goes on without any kernel', async () => {
+  const options = { settings: checkSettings({}), root: '/', progress: silentProgress, orNone: true }
+  expect(await prepareKernels(['pack:/nowhere'], options)).toMatchObject([
+    { label: 'pack:/nowhere', error: { message: 'there is no pack /nowhere', status: 2 } },
+  ])
 })

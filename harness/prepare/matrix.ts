@@ -50,11 +50,12 @@ export function isPrepared(kernel: KernelOfRun): kernel is PreparedKernel {
  * Makes the kernels of a run ready, as many at a time as there are cores: downloads, boots and the
  * single-threaded parts of builds leave a core idle. A kernel that fails is a row of the report, not the end
  * of the run.
+ * @param options.orNone whether the run goes on even if none is ready
  * @throws HarnessError if none is ready
  */
 export async function prepareKernels(
   labels: readonly string[],
-  options: PrepareOptions,
+  { orNone = false, ...options }: PrepareOptions & { readonly orNone?: boolean },
 ): Promise<KernelOfRun[]> {
   const kernels: KernelOfRun[] = []
   const waiting = [...labels.entries()]
@@ -80,11 +81,11 @@ export async function prepareKernels(
   settings = withOptional(settings, excused)
   await workers()
   for (const kernel of kernels)
-    if (!isPrepared(kernel) && labels.length > 1)
+    if (!isPrepared(kernel) && (labels.length > 1 || orNone))
       options.progress.note(`${kernel.label} cannot run: ${kernel.error.message}`)
   const errors = kernels.flatMap(kernel => (isPrepared(kernel) ? [] : [kernel]))
   const [first] = errors
-  if (!first || errors.length < kernels.length) return kernels
+  if (!first || errors.length < kernels.length || orNone) return withNames(kernels)
   // All kernels usually fail for one reason: the modules, the memory, the disk.
   if (errors.every(({ error }) => error.message === first.error.message)) throw first.error
   throw new HarnessError(first.error.status, 'no kernel could be made ready', {
@@ -107,6 +108,20 @@ function withOptional(settings: Settings, names: ReadonlySet<string>): Settings 
     return names.has(name) ? { name, optional: true } : each
   })
   return { ...settings, image: { ...settings.image, modules } }
+}
+
+/**
+ * A pack goes by the label of the kernel in it, so that its row is that kernel's on any machine; if another
+ * kernel of the run goes by that, it keeps its own.
+ */
+export function withNames(kernels: readonly KernelOfRun[]): KernelOfRun[] {
+  const packedIn = (kernel: KernelOfRun) => (isPrepared(kernel) ? kernel.kernel.packed?.label : undefined)
+  const names = kernels.map(kernel => packedIn(kernel) ?? kernel.label)
+  return kernels.map((kernel, index) => {
+    const label = names[index] ?? kernel.label
+    const isTaken = names.some((name, other) => other !== index && name === label)
+    return isTaken ? kernel : { ...kernel, label }
+  })
 }
 
 function unprepared(label: string, error: unknown): UnpreparedKernel {

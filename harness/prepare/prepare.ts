@@ -42,7 +42,7 @@ const workerFlagsForEmulation = ['--no-lazy']
 
 /** A kernel with all that its test files need: configuration -> kernel -> image -> guests. */
 export interface PreparedKernel {
-  /** As requested; the name of its Vitest project. */
+  /** The name of its Vitest project: as requested, or of a pack that of the kernel in it. */
   readonly label: string
   readonly kernel: Kernel
   readonly accelerator: AcceleratorVerdict

@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { MachineryError, messageOf, UsageError } from '../base/errors.ts'
+import { addRecord, type RunRecord } from './blob.ts'
 import { markdownTable, matrixTable } from './matrix-table.ts'
 import { type KernelSummary, summaryLines } from './summary.ts'
 
@@ -62,8 +63,15 @@ export function requireWritten(file: string, since: number): void {
 export function completeJson(file: string, kernels: readonly KernelSummary[]): void {
   writing(file, () => {
     const report = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
-    writeFileSync(file, JSON.stringify({ ...report, kernels }))
+    // Vitest does not know of shards that are missing.
+    const incomplete = kernels.some(kernel => kernel.error !== undefined || kernel.incomplete !== undefined)
+    writeFileSync(file, JSON.stringify({ ...report, ...(incomplete ? { success: false } : {}), kernels }))
   })
+}
+
+/** Adds the run's record to the blob that Vitest has written. */
+export function completeBlob(file: string, record: Omit<RunRecord, 'version'>): void {
+  writing(file, () => writeFileSync(file, addRecord(readFileSync(file, 'utf8'), record)))
 }
 
 /** Writes the table of suites and kernels as Markdown; makes the folder, as Vitest does. */

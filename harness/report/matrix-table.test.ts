@@ -5,7 +5,7 @@ import { markdownTable, matrixTable, textTable } from './matrix-table.ts'
 import type { KernelSummary } from './summary.ts'
 
 const none = { passed: 0, failed: 0, skipped: 0, notRun: 0 }
-const kernel = { ...none, release: '', origin: '', bootTime: 100, error: undefined }
+const kernel = { ...none, release: '', origin: '', bootTime: 100, error: undefined, incomplete: undefined }
 
 const kernels: KernelSummary[] = [
   {

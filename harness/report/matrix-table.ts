@@ -44,7 +44,8 @@ function suiteCell(summary: SuiteSummary): string {
 function kernelCell(kernel: KernelSummary): string {
   if (kernel.error !== undefined) return '✗ did not run'
   const duration = kernel.suites.reduce((sum, suite) => sum + suite.duration, 0)
-  return `${kernel.suites.every(({ ok }) => ok) ? '✓' : '✗'} ${counts(kernel)} (${seconds(duration)})`
+  const ok = kernel.incomplete === undefined && kernel.suites.every(suite => suite.ok)
+  return `${ok ? '✓' : '✗'} ${counts(kernel)} (${seconds(duration)})`
 }
 
 /**

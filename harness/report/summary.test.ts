@@ -2,15 +2,19 @@
 import { expect, test } from 'vitest'
 import type { TestModule, Vitest } from 'vitest/node'
 import { ExitStatus } from '../base/errors.ts'
-import { GuestStatistics } from '../guest/statistics.ts'
-import type { KernelOfRun } from '../prepare/matrix.ts'
+import type { KernelFacts } from './kernel-facts.ts'
 import { summarize } from './summary.ts'
 
-const kernel = {
+const kernel: KernelFacts = {
   label: 'debian-6.1',
-  kernel: { release: '6.1.0', origin: '' },
-  guests: { statistics: new GuestStatistics() },
-} as unknown as KernelOfRun
+  release: '6.1.0',
+  origin: '',
+  startTimes: [],
+  losses: [],
+  isReady: true,
+  obstacles: [],
+  missing: [],
+}
 
 /** A file that has not ended, as after --bail, with tests of these states. */
 function unfinished(...states: readonly ('passed' | 'failed')[]): TestModule {

@@ -3,7 +3,7 @@ import type { TestCase, TestModule, Vitest } from 'vitest/node'
 import { ExitStatus } from '../base/errors.ts'
 import { seconds } from '../base/progress.ts'
 import { guestLostError, notRunNote } from '../pool/unfinished.ts'
-import { isPrepared, type KernelOfRun } from '../prepare/matrix.ts'
+import type { KernelFacts } from './kernel-facts.ts'
 
 /** Numbers of tests by result. */
 export interface Counts {
@@ -38,22 +38,29 @@ export interface KernelSummary extends Counts {
   readonly status: ExitStatus
   /** Why it could not run at all; undefined if it did. */
   readonly error: string | undefined
+  /** What of its run is not there, in words; undefined if all is. */
+  readonly incomplete: string | undefined
 }
 
 /** Summarizes Vitest's state of a kernel's project. */
-export function summarize(vitest: Vitest, kernel: KernelOfRun): KernelSummary {
-  const modules = vitest.state.getTestModules().filter(module => module.project.name === kernel.label)
-  const { statistics } = kernel.guests
-  const ready = isPrepared(kernel)
+export function summarize(vitest: Vitest, facts: KernelFacts): KernelSummary {
+  const { label, release, origin, startTimes, isReady, obstacles, missing } = facts
+  const modules = vitest.state.getTestModules().filter(module => module.project.name === label)
   return {
-    label: kernel.label,
-    release: statistics.release || (ready ? kernel.kernel.release : ''),
-    origin: ready ? kernel.kernel.origin : '',
+    label,
+    release,
+    origin,
     ...count(modules),
     suites: modules.map(summarizeSuite).toSorted((a, b) => (a.suite < b.suite ? -1 : 1)),
-    bootTime: median(statistics.startTimes),
-    status: ready ? statusOf(modules, kernel) : kernel.error.status,
-    error: ready ? undefined : kernel.error.message,
+    bootTime: median(startTimes),
+    status: worstOf([
+      ...(isReady ? [statusOf(modules, facts)] : []),
+      ...obstacles.map(({ status }) => status),
+      ...missing.map(() => ExitStatus.machinery),
+    ]),
+    error: isReady ? undefined : [...new Set(obstacles.map(({ message }) => message))].join('; '),
+    incomplete:
+      missing.length === 0 ? undefined : missing.map(shard => `shard ${shard} is missing`).join(', '),
   }
 }
 
@@ -92,17 +99,28 @@ export function summaryLines(summaries: readonly KernelSummary[], total: number)
     const failed = summary.suites.filter(({ ok }) => !ok).length
     const files = `${summary.suites.length} files${failed > 0 ? ` (${failed} failed)` : ''}`
     const boot = summary.bootTime === undefined ? 'never booted' : `boot ${seconds(summary.bootTime)}`
-    return `${summary.label} (${summary.release}): ${files}, tests ${tests}; ${boot}, total ${seconds(total)}`
+    const incomplete = summary.incomplete === undefined ? '' : `; ${summary.incomplete}`
+    return `${summary.label} (${summary.release}): ${files}, tests ${tests}; ${boot}, total ${seconds(total)}${incomplete}`
   })
 }
 
 /** The exit status of a run: 3 (machinery), or that of an unknown kernel, only if nothing else failed. */
 export function exitStatusOf(vitest: Vitest, summaries: readonly KernelSummary[]): ExitStatus {
   if (vitest.state.getUnhandledErrors().length > 0) return ExitStatus.failed
-  const statuses = new Set(summaries.map(({ status }) => status))
-  for (const status of [ExitStatus.failed, ExitStatus.machinery, ExitStatus.usage])
-    if (statuses.has(status)) return status
-  return ExitStatus.passed
+  return worstOf(summaries.map(({ status }) => status))
+}
+
+/** The status of several parts: a failure of what is tested comes before one of the machinery or the command. */
+export function worstOf(statuses: readonly ExitStatus[]): ExitStatus {
+  const order = [ExitStatus.failed, ExitStatus.machinery, ExitStatus.usage]
+  return order.find(status => statuses.includes(status)) ?? ExitStatus.passed
+}
+
+/** Whether nothing has failed, and every test was skipped: with -t, no test has such a name. */
+export function allSkipped({ state }: Vitest): boolean {
+  const tests = state.getTestModules().flatMap(module => [...module.children.allTests()])
+  const errors = state.getUnhandledErrors().length + state.getFailedFilepaths().length
+  return errors === 0 && tests.every(test => test.result().state === 'skipped')
 }
 
 /** Whether a file passed, or had no failure when the run stopped (--bail). */
@@ -111,7 +129,7 @@ function isOk(module: TestModule): boolean {
 }
 
 /** A kernel's status: 3 if the machinery caused every failure. */
-function statusOf(modules: readonly TestModule[], { guests }: KernelOfRun): ExitStatus {
+function statusOf(modules: readonly TestModule[], { losses }: KernelFacts): ExitStatus {
   if (modules.every(isOk)) return ExitStatus.passed
   const failures = modules
     .flatMap(module => [module, ...module.children.allTests()])
@@ -119,7 +137,7 @@ function statusOf(modules: readonly TestModule[], { guests }: KernelOfRun): Exit
   const machineryOnly =
     failures.length > 0 &&
     failures.every(entity => errorsOf(entity).every(error => error.name === guestLostError)) &&
-    guests.statistics.losses.every(loss => loss.cause === 'machinery')
+    losses.every(cause => cause === 'machinery')
   return machineryOnly ? ExitStatus.machinery : ExitStatus.failed
 }
 

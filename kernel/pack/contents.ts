@@ -56,10 +56,11 @@ async function partsOfTree(kernel: Kernel): Promise<Contents> {
 }
 
 function describe(kernel: Kernel, place: (file: string) => string): KernelDescription {
-  const { release, origin, moduleTree, systemMap, vmlinux, build } = kernel
+  const { release, origin, moduleTree, systemMap, vmlinux, build, packed } = kernel
   return {
     release,
     origin,
+    ...(packed && { packed }),
     image: place(kernel.image),
     ...(moduleTree === undefined ? {} : { moduleTree: place(moduleTree) }),
     ...(systemMap === undefined ? {} : { systemMap: place(systemMap) }),

@@ -13,7 +13,7 @@ import type { Kernel } from '../kernel.ts'
 import { type Manifest, manifestName, type PackedFile, readManifest } from './manifest.ts'
 
 /** Changes when the layout of an unpacked pack does. */
-const layout = '1'
+const layout = '2'
 
 /** Bytes, for many more files than any kernel has. */
 const largestManifest = 64 << 20
@@ -183,7 +183,8 @@ class Reading {
       )
         throw this.refused(`it has no folder ${place}`)
     const origin = `a pack of ${label}: ${kernel.origin}`
-    await writeDescription(this.#folder, { ...kernel, origin }, packLabel)
+    const { packed = { label, origin: kernel.origin } } = kernel
+    await writeDescription(this.#folder, { ...kernel, origin, packed }, packLabel)
   }
 }
 
