@@ -191,10 +191,27 @@ test('set up, it runs in guests; a failure has its place, and its evidence says 
   )
 })
 
+test('a project that cannot be written to is run all the same', async () => {
+  const readOnly = `mount --bind ${project} ${project} && mount -o remount,bind,ro ${project}`
+  const runs = `cd ${project} && npx netlink-vmtest`
+  const { stdout, stderr, status } = await run(`unshare -m sh -c '${readOnly} && ${runs}'`, top)
+  expect(stdout).toContain('1 files (1 failed), tests 1 passed, 1 failed')
+  expect(stderr).toMatch(
+    /^ {2}no evidence could be kept: read-only file system \((access|rm) \S+\): use another place/m,
+  )
+  expect(status).toBe(1)
+})
+
 test('commands besides: a module and a program in a guest; help by its own name', async () => {
   const changed = await run('npx netlink-vmtest exec --module nlexample -- change 42')
   expect(changed).toMatchObject({ status: 0 })
-  expect((await run('npx netlink-vmtest --help')).stdout).toContain('Usage: netlink-vmtest ')
+  // Yarn runs each package's programs by node.
+  for (const command of ['npx netlink-vmtest', 'node node_modules/.bin/netlink-vmtest'])
+    expect(await run(`${command} --help`)).toMatchObject({
+      stdout: expect.stringContaining('Usage: netlink-vmtest '),
+      stderr: '',
+      status: 0,
+    })
   const refused = await run('npx netlink-vmtest --coverage')
   expect(refused.status).toBe(2)
 })
