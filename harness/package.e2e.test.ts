@@ -214,4 +214,16 @@ test('commands besides: a module and a program in a guest; help by its own name'
     })
   const refused = await run('npx netlink-vmtest --coverage')
   expect(refused.status).toBe(2)
+  // Where there is no project, its settings are the defaults, and there are no suites.
+  const nowhere = path.join(top, 'nowhere')
+  mkdirSync(nowhere)
+  const own = path.join(project, 'node_modules/.bin/netlink-vmtest')
+  expect(await run(`${own} exec -- echo here`, nowhere)).toMatchObject({ stdout: 'here', status: 0 })
+  const nothing = await run(own, nowhere)
+  expect(nothing.stderr).toMatch(/^error: no test file matches$/m)
+  expect(nothing.status).toBe(2)
+  // Of two installations guests have the one that is started: here this checkout.
+  const checkout = await run(`${process.execPath} ${path.join(ownFolder, 'harness/cli.ts')} -t answers`)
+  expect(checkout.stdout).toContain('1 files, tests 1 passed, 0 failed, 1 skipped')
+  expect(checkout.status).toBe(0)
 })

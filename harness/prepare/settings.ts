@@ -77,7 +77,7 @@ const settingsSchema = v.strictObject({
   suites: v.optional(v.array(v.string()), ['suites/**/*.test.ts']),
   /**
    * The folder of the modules under test, relative to the project's folder, or several in the order of
-   * building. Default: this project's example modules.
+   * building. Default: none, or in a checkout of netlink-vmtest its example modules.
    */
   modules: v.optional(v.union([moduleFolder, v.array(moduleFolder)])),
   /** The address of a mirror of Debian's archive. Default: the one that this machine's apt uses. */
