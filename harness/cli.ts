@@ -53,7 +53,7 @@ program
   .option('--matrix', "run on the configuration's list of kernels")
   .option(
     '--modules <dir>',
-    'an out-of-tree Kbuild directory with the modules to test, instead of ours',
+    'an out-of-tree Kbuild directory with the modules to test, instead of those of the project',
     once,
   )
   .option('--junit <file>', 'write a JUnit report', once)
@@ -93,7 +93,11 @@ program
   .command('build')
   .description('provide a kernel, its modules and its image, and run nothing')
   .requiredOption('--kernel <label>', 'the kernel', once)
-  .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules, instead of ours', once)
+  .option(
+    '--modules <dir>',
+    'an out-of-tree Kbuild directory with the modules, instead of those of the project',
+    once,
+  )
   .option('--update', 'take the newest version there is, and write that into the lock file')
   .addOption(
     new Option(
@@ -174,7 +178,11 @@ function inGuest(name: string): Command {
       several,
       [],
     )
-    .option('--modules <dir>', 'an out-of-tree Kbuild directory with the modules, instead of ours', once)
+    .option(
+      '--modules <dir>',
+      'an out-of-tree Kbuild directory with the modules, instead of those of the project',
+      once,
+    )
     .option('--copy <src[:dst]>', 'copy a file or folder into the guest; may be given again', several, [])
 }
 

@@ -19,7 +19,8 @@ export function consoleProgress(stream: NodeJS.WriteStream = process.stderr): Pr
   const underWay = new Map<symbol, string>()
   let spinner: Ora | undefined
   const show = () => {
-    if (!stream.isTTY) return
+    // A terminal of no width (of a pseudo-terminal nobody has set one): ora 9.4 would clear lines for ever.
+    if (!stream.isTTY || stream.columns === 0) return
     if (underWay.size === 0) spinner?.stop()
     else if (spinner?.isSpinning) spinner.text = [...underWay.values()].join('; ')
     else spinner = ora({ text: [...underWay.values()].join('; '), stream, discardStdin: false }).start()

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { accessSync, constants, existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { cacheRoot } from './cache.ts'
@@ -58,6 +59,10 @@ export function understood(error: unknown): HarnessError | undefined {
     if (!(error instanceof Error)) return undefined
     return packageMissing(error) ?? (error.cause ? understood(error.cause) : undefined)
   }
+  // On a read-only file system recursive mkdir says ENOENT, and rmSync has no code (24.21).
+  const isVague = error.code === '' || (error.code === 'ENOENT' && error.syscall === 'mkdir')
+  const reason = isVague ? unwritable(error.path) : undefined
+  if (reason) return understood(reason)
   if (error.syscall === 'uv_cwd')
     return new MachineryError('the current folder is gone: cd to one that is there', { cause: error })
   const remedy = remedies[error.code]
@@ -73,12 +78,24 @@ export function understood(error: unknown): HarnessError | undefined {
   )
 }
 
+/** Why nothing can be written in the nearest folder above that there is, if so. */
+function unwritable(place = '/'): unknown {
+  const above = path.dirname(path.resolve(place))
+  if (!existsSync(above) && above !== '/') return unwritable(above)
+  try {
+    accessSync(above, constants.W_OK)
+    return undefined
+  } catch (error) {
+    return error
+  }
+}
+
 function isSystemError(error: unknown): error is SystemError {
   return (
     error instanceof Error &&
     'code' in error &&
     typeof error.code === 'string' &&
-    /^E[A-Z0-9]+$/.test(error.code)
+    /^(E[A-Z0-9]+)?$/.test(error.code)
   )
 }
 

@@ -88,7 +88,7 @@ const settingsSchema = v.strictObject({
   files: v.optional(v.array(v.string()), []),
   /**
    * The folder of the modules under test, relative to the project's folder, or several in the order of
-   * building. Default: this project's example modules.
+   * building. Default: none, or in a checkout of netlink-vmtest its example modules.
    */
   modules: v.optional(v.union([moduleFolder, v.array(moduleFolder)])),
   /** The address of a mirror of Debian's archive. Default: the one that this machine's apt uses. */
