@@ -3,10 +3,10 @@
  * What the agent finds at the beginning and the end of a file, outside of the test worker, which tests can
  * change.
  */
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync, statSync } from 'node:fs'
 import { KernelLogPosition } from './kernel-log.ts'
 import { type Holdings, leftBehind, lostMemory, takeStock } from './leaks.ts'
-import type { FileBegun, FileEnded } from './protocol.ts'
+import { type FileBegun, type FileEnded, guestPaths } from './protocol.ts'
 
 /** The fields of a process's status that the next file in it would inherit. */
 const ofStatus = /^(Uid|Gid|Groups|Umask|SigBlk|CapInh|CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):.*$/gm
@@ -14,6 +14,12 @@ const places = [
   'cwd',
   'root',
   ...['mnt', 'net', 'user', 'uts', 'ipc', 'pid', 'cgroup'].map(name => `ns/${name}`),
+]
+
+/** Folders of programs, libraries, settings and devices. */
+const folders = [
+  ...['/bin', '/sbin', '/usr/bin', '/usr/sbin', guestPaths.programs],
+  ...['/lib', '/usr/lib', '/etc', '/dev'],
 ]
 
 const log = new KernelLogPosition()
@@ -55,7 +61,10 @@ function timeOfBoot(): number {
   return Math.round((Date.now() - Number(process.hrtime.bigint() / 1_000_000n)) / 10_000)
 }
 
-/** User, limits, mounts, namespaces and folders of a process, as text to compare. */
+/**
+ * User, limits, mounts, namespaces and folders of a process, and when a name came to a folder of programs or
+ * went, as text to compare. The values of sysctls take half a second to read.
+ */
 function conditionOf(pid: number): string {
   const read = (name: string) => readFileSync(`/proc/${pid}/${name}`, 'utf8')
   return [
@@ -63,7 +72,13 @@ function conditionOf(pid: number): string {
     read('limits'),
     read('mountinfo'),
     ...places.map(place => readlinkIfThere(`/proc/${pid}/${place}`)),
+    ...folders.map(changeOf),
   ].join('\n')
+}
+
+/** The time of a folder's last change. */
+function changeOf(folder: string): string {
+  return String(statSync(folder, { bigint: true, throwIfNoEntry: false })?.ctimeNs)
 }
 
 /** The kernel may lack this kind of namespace. */
