@@ -3,20 +3,27 @@
  * What the agent finds at the beginning and the end of a file, outside of the test worker, which tests can
  * change.
  */
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync, statSync } from 'node:fs'
 import { KernelLogPosition } from './kernel-log.ts'
 import { type Holdings, leftBehind, lostMemory, takeStock, withFolder } from './leaks.ts'
-import type { FileBegun, FileEnded } from './protocol.ts'
+import { type FileBegun, type FileEnded, guestPaths } from './protocol.ts'
 
 /** The fields of a process's status that the next file in it would inherit. */
 const ofStatus = /^(Uid|Gid|Groups|Umask|SigBlk|CapInh|CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):.*$/gm
 const places = ['root', ...['mnt', 'net', 'user', 'uts', 'ipc', 'pid', 'cgroup'].map(name => `ns/${name}`)]
+
+/** Folders of programs, libraries, settings and devices. */
+const folders = [
+  ...['/bin', '/sbin', '/usr/bin', '/usr/sbin', guestPaths.programs],
+  ...['/lib', '/usr/lib', '/etc', '/dev'],
+]
 
 const log = new KernelLogPosition()
 /** The holdings when the file began. */
 let stock: Holdings | undefined
 let condition = ''
 let boot = 0
+let changed = ''
 /** The worker's working directory when the file began: the project's. */
 let folder = '/'
 /** What the last file has left. */
@@ -33,6 +40,7 @@ export function fileBegins(worker: number, isSame: boolean): FileBegun {
   stock = now ? withFolder(now.stock, folder) : takeStock(folder)
   condition = now?.condition ?? conditionOf(worker)
   boot = timeOfBoot()
+  changed = changes()
   return { sequence: log.next, taint: readTaint() }
 }
 
@@ -46,7 +54,11 @@ export async function fileEnds(worker: number): Promise<FileEnded> {
     leaks: stock ? leftBehind(stock, left) : [],
     loaded: [...left.modules.keys()].filter(name => !stock?.modules.has(name)),
     memory,
-    changed: after.condition !== condition || folderOf(worker) !== folder || timeOfBoot() !== boot,
+    changed:
+      after.condition !== condition ||
+      folderOf(worker) !== folder ||
+      changes() !== changed ||
+      timeOfBoot() !== boot,
   }
 }
 
@@ -55,7 +67,10 @@ function timeOfBoot(): number {
   return Math.round((Date.now() - Number(process.hrtime.bigint() / 1_000_000n)) / 10_000)
 }
 
-/** User, limits, mounts, namespaces and folders of a process, as text to compare. */
+/**
+ * User, limits, mounts, namespaces and folders of a process, as text to compare. The values of
+ * sysctls take half a second to read.
+ */
 function conditionOf(pid: number): string {
   const read = (name: string) => readFileSync(`/proc/${pid}/${name}`, 'utf8')
   return [
@@ -68,6 +83,13 @@ function conditionOf(pid: number): string {
 
 function folderOf(pid: number): string {
   return readlinkIfThere(`/proc/${pid}/cwd`)
+}
+
+/** When a name last came to each folder of programs, or went. */
+function changes(): string {
+  return folders
+    .map(folder => statSync(folder, { bigint: true, throwIfNoEntry: false })?.ctimeNs ?? '')
+    .join(' ')
 }
 
 /** The kernel may lack this kind of namespace. */

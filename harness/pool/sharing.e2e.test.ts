@@ -75,13 +75,14 @@ test('a guest whose kernel has reported something, was left with a module, or in
     })`,
     "import { loadModule } from 'netlink-vmtest/testing'\ntest('loads', () => loadModule('faults'))",
     "test('leaves a file', () => writeFileSync('/tmp/left', ''))",
+    "test('removes a program', async () => (await import('node:fs')).rmSync('/usr/local/bin/custom'))",
     "test('is good at last', { retry: 1 }, ({ task }) => expect(task.result.retryCount).toBe(1))",
     '',
   ])
-  expect([...guests.keys()]).toEqual([1, 2, 3, 4, 5])
-  expect(new Set(guests.values()).size).toBe(5)
+  expect([...guests.keys()]).toEqual([1, 2, 3, 4, 5, 6])
+  expect(new Set(guests.values()).size).toBe(6)
   expect(stdout).toContain('Leak: the file leaves behind:\n  a file: /tmp/left')
-  expect(stdout).toContain('5 files (1 failed), tests 9 passed, 0 failed')
+  expect(stdout).toContain('6 files (1 failed), tests 11 passed, 0 failed')
   expect(status).toBe(1)
 })
 

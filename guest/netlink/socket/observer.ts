@@ -8,6 +8,7 @@ import type { Destination } from './options.ts'
 export interface ObservedSocket {
   /** Unique in this process: the socket's `identity`. */
   readonly identity: number
+  /** NETLINK_ROUTE, NETLINK_GENERIC ... */
   readonly protocol: number
   /** 0 before it is bound. */
   readonly portId: number
@@ -22,7 +23,9 @@ export interface SocketObserver {
   opened(socket: ObservedSocket, namespace: string | number | undefined): void
   /** @param groups the mask of bind(2) */
   bound(socket: ObservedSocket, groups: number): void
+  /** It has joined a group by its number. */
   joined(socket: ObservedSocket, group: number): void
+  /** It has left a group. */
   left(socket: ObservedSocket, group: number): void
   /** @param schema of the payload, where the caller gave one */
   sent(
@@ -31,9 +34,11 @@ export interface SocketObserver {
     to: Destination | null | undefined,
     schema: RequestSchema | undefined,
   ): void
+  /** It has taken a datagram from its receive buffer. */
   received(socket: ObservedSocket, datagram: Datagram): void
   /** A system call failed; ENOBUFS of recvmsg: messages were lost. */
   failed(socket: ObservedSocket, call: string, code: string, bytes?: Uint8Array): void
+  /** It is closed. */
   closed(socket: ObservedSocket): void
 }
 
