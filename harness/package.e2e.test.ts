@@ -118,6 +118,8 @@ test('it is small, has what is needed and no more, and nothing in it knows this 
     'README.md',
     'bin/netlink-vmtest',
     'bin/system-packages.sh',
+    'ci/github.yml',
+    'ci/gitlab-ci.yml',
     'package.json',
     'tsconfig.suites.json',
   ])
