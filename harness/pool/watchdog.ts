@@ -2,6 +2,7 @@
 import { longestTimer } from '../base/timers.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { KernelLogRecord } from '../guest/kernel-log.ts'
+import type { Loss } from '../guest/loss.ts'
 
 /** Milliseconds between two pings of a working guest, and for an answer. */
 const PING_EVERY = 3_000
@@ -17,6 +18,12 @@ const ofWorkqueue = /^Workqueue: /
 const endOfReport = /^---\[ end trace /
 /** Milliseconds after its own time limit that a test may block the event loop. */
 const STUCK_AFTER = 10_000
+
+/** Gives up a guest whose file takes too long, with where in the kernel its worker waits. */
+export async function giveUpWaiting(guest: Guest, loss: Loss): Promise<void> {
+  const stack = (await guest.workerState().catch(() => undefined))?.stack ?? ''
+  guest.giveUp({ ...loss, ...(stack ? { stack } : {}) })
+}
 
 /** Gives up a guest that does not answer, or whose test does not return. */
 export class Watchdog {
@@ -55,7 +62,7 @@ export class Watchdog {
     if (timeout <= 0 || timeout > longestTimer - STUCK_AFTER) return
     this.#stuck = setTimeout(() => {
       const message = `the test did not give control back within ${(timeout + STUCK_AFTER) / 1000} s (its own limit is ${timeout / 1000} s)`
-      void this.#giveUpStuck(message)
+      void giveUpWaiting(this.#guest, { cause: 'worker', message })
     }, timeout + STUCK_AFTER)
   }
 
@@ -68,13 +75,6 @@ export class Watchdog {
     clearTimeout(this.#oopsed)
     this.#oopsed = undefined
     this.#oops = undefined
-  }
-
-  /** Adds where in the kernel the worker waits. */
-  async #giveUpStuck(message: string): Promise<void> {
-    const state = await this.#guest.workerState().catch(() => undefined)
-    const stack = state && state.state !== 'R' ? state.stack : ''
-    this.#guest.giveUp({ cause: 'worker', message, ...(stack ? { stack } : {}) })
   }
 
   /** The file has ended. */
