@@ -49,6 +49,18 @@ test('an edited program is in the next guest, without another image or template'
   expect(await exec(folder, 'tool')).toEqual({ status: 0, stdout: 'second', stderr: '' })
 })
 
+test("a module that cloud kernels lack: the error names Debian's full kernel, which has it", async () => {
+  const folder = project({ modules: ['mac80211_hwsim'] })
+  const full = hostLabel().replace('debian-', 'debian-full-')
+  const refused = await exec(folder, 'true')
+  expect(refused.stderr).toContain(`has no module mac80211_hwsim`)
+  expect(refused.stderr).toContain(`${full} has the modules of all Debian machines`)
+  expect(refused.status).toBe(2)
+  const script = 'modprobe mac80211_hwsim && ls /sys/class/ieee80211 && uname -r'
+  const has = await runCli(['exec', '--kernel', full, '--', 'sh', '-c', script], { cwd: folder })
+  expect(has).toMatchObject({ status: 0, stdout: expect.stringMatching(/^phy0\nphy1\n.*[^d]-amd64$/) })
+}, 600_000)
+
 test.each([
   [{ modules: ['nosuch'] }, /image\.modules: .* has no module nosuch, neither to load nor built in/],
   [{ programs: ['nosuch'] }, /image\.programs: nosuch is on nobody's PATH on this machine/],

@@ -83,9 +83,14 @@ export async function kernelModules(kernel: ModuleSource, wanted: readonly strin
 export class ModulesMissing extends UsageError {
   readonly names: readonly string[]
 
-  constructor({ label, release }: Pick<ModuleSource, 'label' | 'release'>, names: readonly string[]) {
+  /** @param hint where else they may be */
+  constructor(
+    { label, release }: Pick<ModuleSource, 'label' | 'release'>,
+    names: readonly string[],
+    hint = '',
+  ) {
     super(
-      `image.modules: ${label} (${release}) has no module ${names.join(', ')}, neither to load nor built in: correct the name, or write { name: '${names[0]}', optional: true } for kernels without it`,
+      `image.modules: ${label} (${release}) has no module ${names.join(', ')}, neither to load nor built in: correct the name, or write { name: '${names[0]}', optional: true } for kernels without it${hint}`,
     )
     this.names = names
   }

@@ -37,4 +37,5 @@ test.each(['', 'debian', 'debian-', 'debian-6', 'debian-6.1.2', 'debian-4.19', '
 test('a series newer than this code is looked for where Debian puts new kernels', () => {
   expect(seriesOf('debian-8.0')).toEqual({ series: '8.0', groups: [['trixie-backports', 'sid']] })
   expect(seriesOf('debian-6.1')?.groups).toEqual([['bookworm', 'bookworm-security']])
+  expect(seriesOf('debian-full-6.1')).toEqual({ ...seriesOf('debian-6.1'), flavour: 'amd64' })
 })

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { UsageError } from '../harness/base/errors.ts'
 import type { Progress } from '../harness/base/progress.ts'
 import { prebuiltKernel } from './debian/prebuilt.ts'
-import { debianLabels, labelOfRelease, seriesOf } from './debian/series.ts'
+import { debianLabels, fullLabels, labelOfRelease, seriesOf } from './debian/series.ts'
 import type { Kernel } from './kernel.ts'
 import type { LockFile } from './lock-file.ts'
 import { packedKernel } from './pack/read.ts'
@@ -39,7 +39,7 @@ export async function provideKernel(label: string, options: ProvideOptions): Pro
 
 /** The labels known to work, oldest kernel first. */
 export function knownLabels(): string[] {
-  return [...debianLabels, ...sourceLabels]
+  return [...debianLabels, ...fullLabels, ...sourceLabels]
 }
 
 /**

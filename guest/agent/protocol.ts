@@ -144,10 +144,16 @@ export interface FileEnded extends FileBegun {
   readonly changed: boolean
 }
 
+/** The line above the stack of a thread that is not the main one. */
+export const otherThread = 'another thread'
+
 export interface WorkerState {
   /** The state of its main thread, as ps shows it: R, S, D, T, Z. */
   readonly state: string
-  /** The kernel stack of its main thread, as in /proc/PID/stack. */
+  /**
+   * The kernel stacks of its waiting threads, as in /proc/PID/stack, with an empty line between them and {@link
+   * otherThread} above those that are not the main thread's.
+   */
   readonly stack: string
 }
 

@@ -35,7 +35,7 @@ import {
 import { TestOutput } from './output.ts'
 import { answerSnapshotCall } from './snapshots.ts'
 import type { Interruption } from './unfinished.ts'
-import { Watchdog } from './watchdog.ts'
+import { giveUpWaiting, Watchdog } from './watchdog.ts'
 import { WorkerEvents } from './worker-events.ts'
 
 /** Milliseconds to find source lines for a lost kernel's last reports. */
@@ -142,7 +142,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   /** The time limit of the file, or of the run, is reached. */
   #tooLate(message: string): void {
     const loss: Loss = { cause: 'limit', message }
-    if (this.#guest) return this.#guest.giveUp(loss)
+    if (this.#guest) return void giveUpWaiting(this.#guest, loss)
     this.#source.onLoss(loss)
     this.#interrupt({ reason: message, evidence: '' })
   }

@@ -4,6 +4,7 @@ import type { FromWorker } from '../../guest/agent/protocol.ts'
 import { longestTimer } from '../base/timers.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { KernelLogRecord } from '../guest/kernel-log.ts'
+import type { Loss } from '../guest/loss.ts'
 
 /** Milliseconds between two pings of a working guest, and for an answer. */
 const PING_EVERY = 3_000
@@ -26,6 +27,12 @@ interface WaitingTest {
   readonly timeout: number
   readonly patience: number
   idleBefore?: number
+}
+
+/** Gives up a guest whose file takes too long, with where in the kernel its worker waits. */
+export async function giveUpWaiting(guest: Guest, loss: Loss): Promise<void> {
+  const stack = (await guest.workerState().catch(() => undefined))?.stack ?? ''
+  guest.giveUp({ ...loss, ...(stack ? { stack } : {}) })
 }
 
 /** Gives up a guest that does not answer, or whose test does not return. */
@@ -102,20 +109,13 @@ export class Watchdog {
     this.#oops = undefined
   }
 
-  /**
-   * Gives up a guest whose worker's event loop is blocked, and adds where in the kernel it waits. A worker
-   * that answers is in a hook with a limit of its own, which Vitest ends.
-   */
+  /** Gives up a guest whose worker's event loop is blocked. */
   async #giveUpStuck(message: string): Promise<void> {
     const stuck = this.#stuck
-    if (await this.#workerAnswers()) {
-      if (stuck !== undefined && stuck === this.#stuck)
-        this.#stuck = setTimeout(() => void this.#giveUpStuck(message), STUCK_AFTER)
-      return
-    }
-    const state = await this.#guest.workerState().catch(() => undefined)
-    const stack = state && state.state !== 'R' ? state.stack : ''
-    this.#guest.giveUp({ cause: 'worker', message, ...(stack ? { stack } : {}) })
+    // A worker that answers is in a hook with a limit of its own, which Vitest ends.
+    if (!(await this.#workerAnswers())) return giveUpWaiting(this.#guest, { cause: 'worker', message })
+    if (stuck !== undefined && stuck === this.#stuck)
+      this.#stuck = setTimeout(() => void this.#giveUpStuck(message), STUCK_AFTER)
   }
 
   async #workerAnswers(): Promise<boolean> {

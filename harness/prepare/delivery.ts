@@ -7,6 +7,7 @@ import { type ModuleIndex, moduleIndex, treeModule } from '../../images/kernel-m
 import { projectPrograms } from '../../images/programs.ts'
 import { type BuiltModules, buildModules } from '../../kernel/build/build-modules.ts'
 import type { ModuleFolder } from '../../kernel/build/module-sources.ts'
+import { fullLabelOf } from '../../kernel/debian/series.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { UsageError } from '../base/errors.ts'
 import { isPackage, ownFolder } from '../base/own-folder.ts'
@@ -41,6 +42,12 @@ function placeOf(name: string): string {
 /** The folders and files that the modules under test are built from. */
 export function sourcesUnderTest(settings: Settings, root: string): string[] {
   return modulesUnderTest(settings, root).flatMap(({ dir, sources = [] }) => [dir, ...sources])
+}
+
+/** What to add where a kernel lacks a module of its own: Debian's kernels for cloud machines lack many. */
+export function whereMore(label: string): string {
+  const full = fullLabelOf(label)
+  return full === undefined ? '' : `; ${full} has the modules of all Debian machines`
 }
 
 type Modules = NonNullable<Settings['modules']>
@@ -118,7 +125,7 @@ export class Delivery {
       const files = own.map(({ path, content }) => ({ path: inGuest(path), content }))
       return { files, order: files.map(({ path }) => path) }
     }
-    throw new UsageError(`there is no module ${name}: ${this.#underTest}`)
+    throw new UsageError(`there is no module ${name}: ${this.#underTest}${whereMore(this.#kernel.label)}`)
   }
 
   get #underTest(): string {
@@ -154,7 +161,7 @@ export class Delivery {
     const { dependencies, aliases, inTree, needs, missing } = await moduleIndex(this.#kernel, modules)
     for (const [name, needed] of missing)
       this.#progress.note(
-        `${name} needs ${needed.join(', ')}, which ${this.#kernel.label} does not have: it will not load there`,
+        `${name} needs ${needed.join(', ')}, which ${this.#kernel.label} does not have: it will not load there${whereMore(this.#kernel.label)}`,
       )
     const tree = this.#treeInGuest
     this.#needs = needs

@@ -16,7 +16,7 @@ import { slowed } from '../base/timers.ts'
 import type { GuestSpec, WorkerSettings } from '../guest/guest.ts'
 import { type AcceleratorVerdict, chooseAccelerator, deviceObstacle } from '../qemu/accelerator.ts'
 import { Restores } from '../template/restores.ts'
-import { Delivery, modulesUnderTest } from './delivery.ts'
+import { Delivery, modulesUnderTest, whereMore } from './delivery.ts'
 import type { Settings } from './settings.ts'
 import { onCommandLine } from './worker-arguments.ts'
 
@@ -142,7 +142,7 @@ async function imageOf(kernel: Kernel, { image }: Settings, progress: Progress):
   const names = named.map(({ name }) => name)
   const lacking = lackingModules(kernel, names)
   const needed = lacking.filter(name => named.some(each => each.name === name && !each.optional))
-  if (needed.length > 0) throw new ModulesMissing(kernel, needed)
+  if (needed.length > 0) throw new ModulesMissing(kernel, needed, whereMore(kernel.label))
   for (const name of lacking)
     progress.note(`${kernel.label} (${kernel.release}) has no module ${name}: its guests go without it`)
   const there = names.filter(name => !lacking.includes(name))

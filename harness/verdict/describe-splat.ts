@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { otherThread } from '../../guest/agent/protocol.ts'
 import type { Decoder } from './decode.ts'
 import type { Counted, Frame } from './splats.ts'
 
@@ -35,9 +36,16 @@ export async function headOf({ splat, count }: Counted, decoder: Decoder | undef
 }
 
 /**
- * A stack of /proc/PID/stack, "[<0>] function+0x1/0x2 [module]", with source lines; empty if there is none.
+ * The stacks of the agent's WorkerState, "[<0>] function+0x1/0x2 [module]", with source lines; empty if there is
+ * none.
  */
-export async function describeStack(stack: string, decoder: Decoder | undefined): Promise<string> {
+export async function describeStack(stacks: string, decoder: Decoder | undefined): Promise<string> {
+  const described = stacks.split('\n\n').map(stack => describeThread(stack, decoder))
+  return (await Promise.all(described)).filter(Boolean).join('\n\n')
+}
+
+async function describeThread(stack: string, decoder: Decoder | undefined): Promise<string> {
+  const who = stack.startsWith(otherThread) ? 'a thread of the test worker' : 'the test worker'
   const frames = [...stack.matchAll(/^\[<0>\] (\S+)\+0x([\da-f]+)\/0x([\da-f]+)(?: \[(\w+)\])?/gm)].map(
     ([, name = '', offset = '', size = '', module]): Frame => ({
       function: name,
@@ -51,7 +59,7 @@ export async function describeStack(stack: string, decoder: Decoder | undefined)
   const lines = frames.map(
     (frame, index) => `  at ${functionOf(frame)}${places[index] ? ` ${places[index]}` : ''}`,
   )
-  return lines.length > 0 ? ['the test worker waits in the kernel:', ...lines].join('\n') : ''
+  return lines.length > 0 ? [`${who} waits in the kernel:`, ...lines].join('\n') : ''
 }
 
 function functionOf(frame: Frame): string {

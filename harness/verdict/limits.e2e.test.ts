@@ -69,6 +69,29 @@ test('a worker that waits in the kernel: the verdict says where, with lines', as
   expect(status).toBe(1)
 })
 
+test('a file that ends at its limit while threads wait in the kernel: the verdict says where, with lines', async () => {
+  const { status, stdout } = await runWith(
+    `fileTimeout: 6000, testTimeout: 60000, modules: '${faults}'`,
+    ['a.test.ts'],
+    `
+  import { writeFileSync } from 'node:fs'
+  import { Worker } from 'node:worker_threads'
+  import { loadModule } from 'netlink-vmtest/testing'
+  import { beforeAll, test } from 'vitest'
+  beforeAll(() => {
+    loadModule('faults')
+    new Worker("require('node:fs').writeFileSync('/proc/faults', 'waits')", { eval: true })
+    writeFileSync('/proc/faults', 'waits')
+  })
+  test('never', () => {})`,
+  )
+  expect(stdout).toContain('GuestLost: the file took longer than 6 s (fileTimeout)')
+  const place = / waits in the kernel:\n(?: +at .*\n)* +at fault_waits \[faults\] faults\.c:\d+/
+  expect(stdout).toMatch(new RegExp(`\nthe test worker${place.source}`))
+  expect(stdout).toMatch(new RegExp(`\na thread of the test worker${place.source}`))
+  expect(status).toBe(1)
+})
+
 test('an oops in a thread of the kernel ends the file: who waits for it would for ever', async () => {
   const { status, stdout } = await runWith(
     `testTimeout: 100000, modules: '${faults}'`,

@@ -176,3 +176,32 @@ test('libraries are added for tools that ask for a newer libc than Debian 12 has
     ),
   ).toBeUndefined()
 })
+
+test('kernels for cloud machines and for all are told apart, and other flavours from both', () => {
+  const cloud = kernel('6.1.0-56', '6.1.192-2', 'bookworm')
+  const rename = (flavour: string) =>
+    cloud.map(it => ({ ...it, name: it.name.replace('cloud-amd64', flavour) }))
+  const index = [...cloud, ...rename('amd64'), ...rename('rt-amd64')]
+  const names = (flavour?: 'amd64') =>
+    candidates(index, '6.1', flavour).found.map(it => [it.release, ...it.packages.map(({ name }) => name)])
+  expect(names()).toEqual([
+    [
+      '6.1.0-56-cloud-amd64',
+      'linux-image-6.1.0-56-cloud-amd64',
+      'linux-headers-6.1.0-56-cloud-amd64',
+      'linux-headers-6.1.0-56-common',
+      'linux-kbuild-6.1',
+    ],
+  ])
+  expect(names('amd64')).toEqual([
+    [
+      '6.1.0-56-amd64',
+      'linux-image-6.1.0-56-amd64',
+      'linux-headers-6.1.0-56-amd64',
+      'linux-headers-6.1.0-56-common',
+      'linux-kbuild-6.1',
+    ],
+  ])
+  const images = rename('rt-amd64').filter(({ name }) => name.includes('image'))
+  expect(candidates(images, '6.1', 'amd64').withoutHeaders).toEqual([])
+})

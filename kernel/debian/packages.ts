@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type ArchiveName, archiveOf } from './series.ts'
+import { type ArchiveName, archiveOf, type Flavour } from './series.ts'
 import { compareVersions } from './version.ts'
 
 /** A file of the archive. It names no host: by its hash it is the same on every mirror. */
@@ -38,8 +38,6 @@ export interface Candidates {
   /** Releases with an image but no headers: the archive keeps old images for longer. */
   readonly withoutHeaders: readonly string[]
 }
-
-const flavour = 'cloud-amd64'
 
 /** The libraries of the kbuild tools, for hosts whose own are older. */
 const libraries = ['libc6', 'libelf1t64', 'libzstd1', 'zlib1g']
@@ -89,25 +87,31 @@ function parseDepends(text: string): Dependency[] {
  * The kernels of `series` that can be booted *and* built for, newest first, found by their headers, whose
  * dependencies name the rest.
  */
-export function candidates(index: readonly IndexedPackage[], series: string): Candidates {
-  const headers = new RegExp(`^linux-headers-(${series.replaceAll('.', '\\.')}\\.\\S+)-${flavour}$`)
+export function candidates(
+  index: readonly IndexedPackage[],
+  series: string,
+  flavour: Flavour = 'cloud-amd64',
+): Candidates {
+  // No other flavour (cloud, rt) before `amd64`.
+  const abis = `${series.replaceAll('.', '\\.')}\\.\\S+(?<!-[a-z]+)`
+  const headers = new RegExp(`^linux-headers-(${abis})-${flavour}$`)
   const found: { version: string; resolution: Resolution }[] = []
-  for (const cloud of index) {
-    const abi = headers.exec(cloud.name)?.[1]
+  for (const built of index) {
+    const abi = headers.exec(built.name)?.[1]
     if (abi === undefined) continue
-    const exactly = (name: string) => index.find(it => it.name === name && it.version === cloud.version)
-    const image = imageOf(abi, exactly)
+    const exactly = (name: string) => index.find(it => it.name === name && it.version === built.version)
+    const image = imageOf(abi, flavour, exactly)
     const common = exactly(`linux-headers-${abi}-common`)
-    const kbuild = kbuildOf(cloud, index)
+    const kbuild = kbuildOf(built, index)
     if (!image || !common || !kbuild) continue
     found.push({
-      version: cloud.version,
-      resolution: { release: `${abi}-${flavour}`, packages: [...image, cloud, common, kbuild].map(plain) },
+      version: built.version,
+      resolution: { release: `${abi}-${flavour}`, packages: [...image, built, common, kbuild].map(plain) },
     })
   }
   found.sort((a, b) => compareVersions(b.version, a.version))
   const complete = new Set(found.map(it => it.resolution.release))
-  const image = new RegExp(`^linux-image-(${series.replaceAll('.', '\\.')}\\.\\S+-${flavour})$`)
+  const image = new RegExp(`^linux-image-(${abis}-${flavour})$`)
   const releases = index.flatMap(it => image.exec(it.name)?.[1] ?? [])
   return {
     // A version may be in several suites: a point release takes over security's packages.
@@ -121,6 +125,7 @@ export function candidates(index: readonly IndexedPackage[], series: string): Ca
 /** The packages with the kernel, its modules and config. The signed image, as on Debian machines. */
 function imageOf(
   abi: string,
+  flavour: Flavour,
   exactly: (name: string) => IndexedPackage | undefined,
 ): IndexedPackage[] | undefined {
   // From 6.19 on linux-image is an empty package that depends on three others.

@@ -21,7 +21,7 @@ import {
 } from './packages.ts'
 import { librariesFolder, wrapKbuildTools } from './private-libc.ts'
 import { type ResolvedOptions, withResolution } from './resolved.ts'
-import { debianLabels, librariesOf, seriesOf } from './series.ts'
+import { debianLabels, fullLabels, librariesOf, seriesOf } from './series.ts'
 
 export interface PrebuiltOptions extends ResolvedOptions {
   /** The address of a mirror of Debian's main archive, in place of the machine's own. */
@@ -33,7 +33,7 @@ export interface PrebuiltOptions extends ResolvedOptions {
 /** Changes when the entry's layout does, so that older entries are not used. */
 const layout = '1'
 
-/** A prebuilt Debian kernel for cloud machines, unpacked below the cache and never installed. */
+/** A prebuilt Debian kernel, for cloud machines or for all, unpacked below the cache and never installed. */
 export async function prebuiltKernel(label: string, options: PrebuiltOptions): Promise<Kernel> {
   if (!seriesOf(label)) throw new UsageError(`${label} is not a prebuilt kernel`)
   // Opened only for a fetch: even reading apt's configuration is slow.
@@ -71,7 +71,7 @@ export async function* resolve(label: string, archive: Archive): AsyncGenerator<
   const withoutHeaders: string[] = []
   for (const suites of wanted?.groups ?? []) {
     const index = await archive.index(suites)
-    const available = candidates(index, wanted?.series ?? '')
+    const available = candidates(index, wanted?.series ?? '', wanted?.flavour)
     withoutHeaders.push(...available.withoutHeaders)
     const libraries = new Map<string, readonly IndexedPackage[]>()
     for (const found of available.found) {
@@ -95,7 +95,9 @@ export async function* resolve(label: string, archive: Archive): AsyncGenerator<
     withoutHeaders.length > 0
       ? `it still has ${withoutHeaders.join(', ')}, but not the headers that modules are built with`
       : `${wanted?.groups.flat().join(', ')} have no such series`
-  throw new UsageError(`no ${label} in Debian's archive: ${why}. Choose one of ${debianLabels.join(', ')}`)
+  throw new UsageError(
+    `no ${label} in Debian's archive: ${why}. Choose one of ${[...debianLabels, ...fullLabels].join(', ')}`,
+  )
 }
 
 /** The cache key of a kernel: the hashes of all its packages. */
@@ -175,7 +177,7 @@ async function unpack(
 
 async function describe(resolution: Resolution, folder: string): Promise<KernelDescription> {
   const { release } = resolution
-  const abi = release.replace(/-cloud-amd64$/, '')
+  const abi = release.replace(/-(cloud-)?amd64$/, '')
   const there = (...places: string[]) => places.find(it => existsSync(path.join(folder, it)))
   // Up to 6.18 under /boot and /lib (linux-image); later only under /usr/lib/modules, in separate packages.
   const image = there(`boot/vmlinuz-${release}`, `usr/lib/modules/${release}/vmlinuz`)

@@ -24,20 +24,33 @@ const ofRelease: Readonly<Record<string, string>> = { bullseye: '5.10', bookworm
 /** The labels known to have packages, oldest first. */
 export const debianLabels: readonly string[] = Object.keys(series).map(name => `debian-${name}`)
 
+/** Labels of Debian's kernels for all machines, which have many more modules, in the same order. */
+export const fullLabels: readonly string[] = Object.keys(series).map(name => `debian-full-${name}`)
+
+/** The label of the full kernel beside a kernel for cloud machines. */
+export function fullLabelOf(label: string): string | undefined {
+  return debianLabels.includes(label) ? label.replace('debian-', 'debian-full-') : undefined
+}
+
+/** Debian's flavours of a kernel: for cloud machines, and for all. */
+export type Flavour = 'cloud-amd64' | 'amd64'
+
 /**
  * A label's series (6.1 of `debian-6.1`), and the groups of suites to search for it. Later series that the
- * table does not name are searched where Debian puts new kernels, so that they have labels already.
+ * table does not name are searched where Debian puts new kernels, so that they have labels already. The flavour
+ * is given for `debian-full-6.1`; else it is that for cloud machines.
  * @returns undefined for other labels
  */
 export function seriesOf(
   label: string,
-): { series: string; groups: readonly (readonly string[])[] } | undefined {
-  const [, name, major, minor] = /^debian-((\d+)\.(\d+))$/.exec(label) ?? []
+): { series: string; groups: readonly (readonly string[])[]; flavour?: Flavour } | undefined {
+  const [, full, name, major, minor] = /^debian-(full-)?((\d+)\.(\d+))$/.exec(label) ?? []
   if (name === undefined) return undefined
+  const flavour = full === undefined ? {} : ({ flavour: 'amd64' } as const)
   const known = series[name]
-  if (known) return { series: name, groups: known }
+  if (known) return { series: name, groups: known, ...flavour }
   const recent = Number(major) > 6 || (Number(major) === 6 && Number(minor) > 12)
-  return recent ? { series: name, groups: [['trixie-backports', 'sid']] } : undefined
+  return recent ? { series: name, groups: [['trixie-backports', 'sid']], ...flavour } : undefined
 }
 
 /** The label of a Debian release's own kernels, by its code name. */
