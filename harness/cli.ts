@@ -59,6 +59,7 @@ program
   .option('--junit <file>', 'write a JUnit report', once)
   .option('--json <file>', 'write a JSON report', once)
   .option('--markdown <file>', 'write the table of suites and kernels as Markdown', once)
+  .option('--ktap <file>', 'write a KTAP report; - is stdout, in place of the usual report', once)
   .option('--trace', 'show what passed tests have said on their sockets too, as diagrams')
   .option(
     '--no-isolate',
@@ -82,6 +83,7 @@ program
   .option('--junit <file>', 'write a JUnit report', once)
   .option('--json <file>', 'write a JSON report', once)
   .option('--markdown <file>', 'write the table of suites and kernels as Markdown', once)
+  .option('--ktap <file>', 'write a KTAP report; - is stdout, in place of the usual report', once)
   .allowUnknownOption()
   .allowExcessArguments()
   .action(async (_folders: string[], options: MergeOptions, command: Command) => {

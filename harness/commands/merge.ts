@@ -82,8 +82,8 @@ export async function merge(
   const failedByVitest = process.exitCode !== undefined && process.exitCode !== 0
   const summaries = kernels.map(kernel => summarize(vitest, kernel))
   const total = records.reduce((sum, record) => sum + record.total, 0)
-  printTable(summaries, total)
-  completeReports(options, summaries, total, startedAt)
+  printTable(summaries, total, options)
+  completeReports(options, vitest, summaries, total, startedAt)
 
   const passWithNoTests = given.passWithNoTests ?? records.every(record => record.passWithNoTests)
   const nothing = passWithNoTests ? [] : whyNothingRan(vitest, summaries, records)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import path from 'node:path'
-import { ReportersMap } from 'vitest/node'
+import { ReportersMap, type Vitest } from 'vitest/node'
 import { UsageError } from '../base/errors.ts'
-import { completeJson, requireWritable, requireWritten, writeMarkdown } from '../report/files.ts'
+import { completeJson, requireWritable, requireWritten, writeMarkdown, writeReport } from '../report/files.ts'
+import { ktap as ktapOf } from '../report/ktap.ts'
 import { matrixTable, textTable } from '../report/matrix-table.ts'
 import { type KernelSummary, summaryLines } from '../report/summary.ts'
 import type { Reporters, VitestOptions } from './vitest-command.ts'
@@ -13,6 +14,8 @@ export interface ReportFiles {
   readonly json?: string
   /** The table of suites and kernels. */
   readonly markdown?: string
+  /** KTAP; '-' is stdout. */
+  readonly ktap?: string
 }
 
 /** A JUnit report has no projects: the names have the kernels. */
@@ -22,9 +25,10 @@ const namesWithKernel = {
 }
 
 /** Vitest's reporters: the requested ones, and those of --junit and --json. */
-export function reporters(given: VitestOptions, { junit, json }: ReportFiles): Reporters {
+export function reporters(given: VitestOptions, { junit, json, ktap }: ReportFiles): Reporters {
+  const silent: Reporters = [{}]
   return [
-    ...asked(given),
+    ...(ktap === '-' && given.reporter === undefined ? silent : asked(given)),
     ...(junit === undefined
       ? []
       : [['junit', { ...namesWithKernel, outputFile: path.resolve(junit) }] as Reporters[number]]),
@@ -54,10 +58,17 @@ export function blobFile(given: VitestOptions, labels: readonly string[], root: 
   return path.join(root, '.vitest/blob', `${name.replaceAll(/[^\w.+~-]/g, '-')}.json`)
 }
 
-/** Ends the report on stdout: the table of several kernels, and a line for each. */
-export function printTable(kernels: readonly KernelSummary[], total: number): void {
-  if (kernels.length > 1) process.stdout.write(`${textTable(matrixTable(kernels))}\n\n`)
-  process.stdout.write(`${summaryLines(kernels, total).join('\n')}\n`)
+/**
+ * Ends the report: the table of several kernels, and a line for each; on stderr where stdout is for KTAP.
+ */
+export function printTable(
+  kernels: readonly KernelSummary[],
+  total: number,
+  { ktap }: Pick<ReportFiles, 'ktap'>,
+): void {
+  const stream = ktap === '-' ? process.stderr : process.stdout
+  if (kernels.length > 1) stream.write(`${textTable(matrixTable(kernels))}\n\n`)
+  stream.write(`${summaryLines(kernels, total).join('\n')}\n`)
 }
 
 /**
@@ -65,7 +76,8 @@ export function printTable(kernels: readonly KernelSummary[], total: number): vo
  * @param since when the run began, in milliseconds since 1970
  */
 export function completeReports(
-  { junit, json, markdown }: ReportFiles,
+  { junit, json, markdown, ktap }: ReportFiles,
+  vitest: Vitest,
   kernels: readonly KernelSummary[],
   total: number,
   since: number,
@@ -73,16 +85,19 @@ export function completeReports(
   if (junit !== undefined) requireWritten(path.resolve(junit), since)
   if (json !== undefined) completeJson(path.resolve(json), kernels)
   if (markdown !== undefined) writeMarkdown(path.resolve(markdown), kernels, total)
+  if (ktap === '-') process.stdout.write(ktapOf(vitest, kernels))
+  else if (ktap !== undefined) writeReport(path.resolve(ktap), ktapOf(vitest, kernels))
 }
 
 /**
  * Checks the places of all reports before the run.
  * @throws UsageError for one that cannot be written, that no reporter writes, or that two would write
  */
-export function checkReports(given: VitestOptions, { junit, json, markdown }: ReportFiles): void {
+export function checkReports(given: VitestOptions, { junit, json, markdown, ktap }: ReportFiles): void {
   const places = new Map<string, string>()
   for (const [option, file] of [
     ...Object.entries({ '--junit': junit, '--json': json, '--markdown': markdown }),
+    ['--ktap', ktap === '-' ? undefined : ktap] as const,
     ...outputOptions(given),
   ]) {
     if (file === undefined) continue

@@ -138,12 +138,12 @@ export async function run(
     recordInBlob()
     throw new UsageError(nothing.message)
   }
-  printTable(summaries, total)
+  printTable(summaries, total, options)
   // With --passWithNoTests or --changed the run passes, and says that no test did.
   if (nothing !== undefined) progress.note(`nothing ran: ${nothing.message}`)
   // Last, so that a report that cannot be written does not hide the result.
   recordInBlob()
-  completeReports(options, summaries, total, startedAt)
+  completeReports(options, vitest, summaries, total, startedAt)
   const status = exitStatusOf(vitest, summaries)
   return status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
 }

@@ -76,9 +76,14 @@ export function completeBlob(file: string, record: Omit<RunRecord, 'version'>): 
 
 /** Writes the table of suites and kernels as Markdown; makes the folder, as Vitest does. */
 export function writeMarkdown(file: string, kernels: readonly KernelSummary[], total: number): void {
+  writeReport(file, markdownTable(matrixTable(kernels), summaryLines(kernels, total)))
+}
+
+/** Writes a report; makes the folder. */
+export function writeReport(file: string, text: string): void {
   writing(file, () => {
     mkdirSync(path.dirname(file), { recursive: true })
-    writeFileSync(file, markdownTable(matrixTable(kernels), summaryLines(kernels, total)))
+    writeFileSync(file, text)
   })
 }
 

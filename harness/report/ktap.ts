@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+/**
+ * KTAP, the kernel's test anything protocol: a file of a kernel is a test with its suites and tests as
+ * subtests (Documentation/dev-tools/ktap.rst of the kernel; version 2 adds nothing that is used here).
+ */
+import type { TestCase, TestModule, TestSuite, Vitest } from 'vitest/node'
+import { notRunNote } from '../pool/unfinished.ts'
+import type { KernelSummary } from './summary.ts'
+
+/** A run's report; the kernels that did not run are in it. */
+export function ktap({ state }: Pick<Vitest, 'state'>, kernels: readonly KernelSummary[]): string {
+  const order = new Map(kernels.map(({ label }, index) => [label, index]))
+  const rank = ({ project }: TestModule) => order.get(project.name) ?? 0
+  const obstacles = kernels.filter(({ error }) => error !== undefined)
+  const modules = state
+    .getTestModules()
+    .filter(({ project }) => !obstacles.some(({ label }) => label === project.name))
+    .toSorted((a, b) => rank(a) - rank(b) || compare(a.relativeModuleId, b.relativeModuleId))
+  const lines = [
+    'KTAP version 2',
+    `1..${modules.length + obstacles.length}`,
+    ...modules.flatMap((module, index) =>
+      subtest(module, index + 1, `${module.project.name} ${module.relativeModuleId}`),
+    ),
+    ...obstacles.flatMap(({ label, error = '' }, index) => [
+      ...diagnosis(error),
+      `not ok ${modules.length + index + 1} ${named(label)} # ERROR did not run`,
+    ]),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+/** A file or a suite: its tests, then its own result. */
+function subtest(entity: TestModule | TestSuite, number: number, name: string): string[] {
+  const children = [...entity.children]
+  const inner = [
+    'KTAP version 2',
+    `1..${children.length}`,
+    ...children.flatMap((child, index) =>
+      child.type === 'test' ? test(child, index + 1) : subtest(child, index + 1, child.name),
+    ),
+  ]
+  const missed = entity.type === 'module' ? notRun(entity) : []
+  return [
+    ...inner.map(line => `  ${line}`),
+    ...entity.errors().flatMap(error => diagnosis(textOf(error))),
+    ...missed,
+    `${entity.ok() ? 'ok' : 'not ok'} ${number} ${named(name)}${entity.state() === 'skipped' ? ' # SKIP' : ''}`,
+  ]
+}
+
+function test(entity: TestCase, number: number): string[] {
+  const result = entity.result()
+  const name = `${number} ${named(entity.name)}`
+  const missed = missedBecause(entity)
+  if (missed !== undefined) return [`not ok ${name} # ERROR ${notRunNote}`]
+  if (result.state === 'skipped') {
+    const todo = entity.options.mode === 'todo'
+    return [`ok ${name} # ${todo ? 'TODO' : 'SKIP'}${result.note ? ` ${oneLine(result.note)}` : ''}`]
+  }
+  if (result.state === 'pending') return [`not ok ${name} # ERROR ${notRunNote}`]
+  const errors = (result.errors ?? []).flatMap(error => diagnosis(textOf(error)))
+  return [...errors, `${result.state === 'passed' ? 'ok' : 'not ok'} ${name}`]
+}
+
+/** How many tests of a lost file did not run, and why: once for all of them. */
+function notRun(module: TestModule): string[] {
+  const reasons = [...module.children.allTests()].flatMap(test => missedBecause(test) ?? [])
+  const [reason] = reasons
+  return reason === undefined ? [] : diagnosis(`${reasons.length} tests ${reason}`)
+}
+
+function missedBecause(test: TestCase): string | undefined {
+  const result = test.result()
+  return result.state === 'skipped' && result.note?.startsWith(notRunNote) ? result.note : undefined
+}
+
+/** An error as people read it: with what Vitest prints below it. */
+function textOf({ name, message, diff }: { name?: string; message: string; diff?: string }): string {
+  return [`${name ?? 'Error'}: ${message}`, diff].filter(Boolean).join('\n')
+}
+
+/** Diagnostic lines, which stand before the result that they explain. */
+function diagnosis(text: string): string[] {
+  return plain(text)
+    .split('\n')
+    .map(line => `# ${line}`.trimEnd())
+}
+
+/** A name on one line, in which # begins no directive. */
+function named(name: string): string {
+  return oneLine(name).replaceAll('#', '\\#')
+}
+
+function oneLine(text: string): string {
+  return plain(text).replaceAll(/\s+/g, ' ').trim()
+}
+
+/** Without colours, and without what a terminal would obey. */
+function plain(text: string): string {
+  return (
+    text
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must go
+      .replaceAll(/\u001b\[[0-9;]*m/g, '')
+      .replaceAll('\r\n', '\n')
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must go
+      .replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '\ufffd')
+  )
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b)
+}
