@@ -38,6 +38,7 @@ export {
   nested,
   nestedArray,
   nestedMap,
+  netByteOrder,
   Payload,
   type PayloadContent,
   type PayloadInput,

@@ -17,6 +17,7 @@ export { type ProgramOptions, type ProgramResult, RunningProgram, runProgram } f
 export { expectSplat, type SplatKind } from './splats.ts'
 export { inThread } from './threads.ts'
 export { asUser, CAP_NET_ADMIN, nobody, withoutCapability } from './user.ts'
+export { type VethEnd, vethBetween } from './veth.ts'
 export {
   acknowledgement,
   acknowledgementBytes,

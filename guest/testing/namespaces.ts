@@ -16,7 +16,7 @@ export const hasUserNamespaces = existsSync('/proc/self/ns/user')
  * A new network namespace, which exists as long as this object and the sockets opened in it.
  *
  *     using elsewhere = new NetworkNamespace()
- *     await rtnetlink.changeLink(socket, 'v1', { netNsFd: elsewhere.fd })
+ *     await vethBetween({ name: 'v0' }, { name: 'v1', namespace: elsewhere })
  *     using there = Socket.open(NETLINK_ROUTE, { namespace: elsewhere.fd })
  */
 export class NetworkNamespace implements Disposable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The module's protocol exists in the initial network namespace only. */
-import { type Datagram, NLM_F_ACK, type Socket } from 'netlink-vmtest/netlink'
+import { type Datagram, NETLINK_ROUTE, NLM_F_ACK, rtnetlink, Socket } from 'netlink-vmtest/netlink'
 import {
   acknowledgement,
   exchange,
@@ -8,6 +8,7 @@ import {
   loadModule,
   NetworkNamespace,
   unloadModule,
+  vethBetween,
 } from 'netlink-vmtest/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { get, notification, openExample, reply, update } from '../support/nlexample.ts'
@@ -62,4 +63,34 @@ describe('another network namespace', () => {
     const first: Datagram = await subscriber.receive()
     expect([first.portId, first.bytes.toString()]).toEqual([neighbour.portId, 'first'])
   })
+})
+
+it('a veth between two namespaces, or from here to one, with addresses', async () => {
+  using left = new NetworkNamespace()
+  using right = new NetworkNamespace()
+  await vethBetween({ name: 'v0', namespace: left }, { name: 'v0', namespace: right })
+  await vethBetween({ name: 'here' }, { name: 'there', namespace: right })
+  const linksIn = async (namespace?: NetworkNamespace) => {
+    using socket = Socket.open(NETLINK_ROUTE, namespace ? { namespace: namespace.fd } : {})
+    const links = await rtnetlink.getLinks(socket)
+    return links.map(({ header, attributes }) => [attributes.ifname, (header.flags & rtnetlink.IFF_UP) !== 0])
+  }
+  expect(await linksIn(left)).toContainEqual(['v0', true])
+  expect(await linksIn(right)).toEqual(
+    expect.arrayContaining([
+      ['v0', true],
+      ['there', true],
+    ]),
+  )
+  expect(await linksIn()).toContainEqual(['here', true])
+  await expect(
+    vethBetween({ name: 'v0', namespace: left }, { name: 'v1', namespace: right }),
+  ).rejects.toThrow('EEXIST')
+  await expect(
+    vethBetween({ name: 'v2', addresses: ['192.0.2.1'] }, { name: 'v3', namespace: right }),
+  ).rejects.toThrow('192.0.2.1 has no prefix: 192.0.2.1/24')
+  {
+    using socket = Socket.open(NETLINK_ROUTE)
+    for (const name of ['here', 'v2']) await rtnetlink.deleteLink(socket, name)
+  }
 })

@@ -384,15 +384,27 @@ export function nested<T>(set: AttributeSet<T> | (() => AttributeSet<T>)): Value
   }
 }
 
-/** An attribute that holds elements, each an attribute whose type counts from 1: NLA_NESTED_ARRAY. */
-export function nestedArray<T>(element: Value<T>): Value<T[]> {
+/**
+ * An attribute that holds elements, each an attribute whose type counts from `first`: 1, as most families do
+ * (NLA_NESTED_ARRAY), unless it is given. All types are read.
+ */
+export function nestedArray<T>(element: Value<T>, first = 1): Value<T[]> {
   return {
     kind: `array of ${element.kind}`,
     read: (buffer, start, end) => readElements(element, buffer, start, end).map(([, value]) => value),
     write: (type, values) =>
-      attr.nested(type, ...values.map((value, i) => writeElement(element, i, i + 1, value))),
+      attr.nested(type, ...values.map((value, i) => writeElement(element, i, first + i, value))),
     ...indexedNest(element),
   }
+}
+
+/**
+ * A value that is written with NLA_F_NET_BYTEORDER in its type, as ipset demands for its big-endian numbers:
+ * `timeout: [6, netByteOrder(be32)]`. It is read with and without.
+ */
+export function netByteOrder<T>(value: Value<T>): Value<T> {
+  const { kind, read, write } = value
+  return { kind, read, write: (type, ...rest) => write(type | NLA_F_NET_BYTEORDER, ...rest) }
 }
 
 /** An attribute that holds elements, each an attribute whose type is a key: a command, an index. */

@@ -1,15 +1,28 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest'
 import {
+  attributes,
   ClosedError,
+  encodeGenericHeader,
   GENL_ID_CTRL,
   GenericFamilies,
+  genlmsghdr,
   KernelError,
   NETLINK_GENERIC,
   NetlinkError,
   nlctrl,
+  payload,
   Socket,
+  u32,
 } from '../index.ts'
+
+it('the version is 1 wherever none is given, in schemas too', () => {
+  const mine = payload(genlmsghdr, attributes({ value: [1, u32] }))
+  const [header = Buffer.of()] = mine.encode({ header: { command: 3 }, attributes: { value: 1 } })
+  expect(header).toEqual(encodeGenericHeader({ command: 3 }))
+  expect(header).toEqual(Buffer.of(3, 1, 0, 0))
+  expect(mine.encode({ header: { command: 3, version: 0 } })[0]).toEqual(Buffer.of(3, 0, 0, 0))
+})
 
 describe('generic netlink families', () => {
   it('nlctrl, which is always there', async () => {

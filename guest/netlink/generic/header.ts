@@ -7,8 +7,20 @@ import type { Message } from '../codec/message.ts'
 import { struct } from '../codec/schema.ts'
 import { u8, u16 } from '../codec/value.ts'
 
-/** struct genlmsghdr, for schemas: `payload(genlmsghdr, attributes({ ... }))`. */
-export const genlmsghdr = struct({ command: u8, version: u8, reserved: u16 })
+/** The version of a family that says nothing else. */
+const USUAL_VERSION = 1
+
+const layout = struct({ command: u8, version: u8, reserved: u16 })
+
+/**
+ * struct genlmsghdr, for schemas: `payload(genlmsghdr, attributes({ ... }))`. The version is written as 1 where
+ * it is not given, as by {@link encodeGenericHeader}.
+ */
+export const genlmsghdr: typeof layout = {
+  ...layout,
+  put: (buffer, header, offset) =>
+    layout.put(buffer, { ...header, version: header.version ?? USUAL_VERSION }, offset),
+}
 
 /** The fields of a struct genlmsghdr. */
 export interface GenericHeader {
@@ -21,7 +33,11 @@ export interface GenericHeader {
 }
 
 /** A struct genlmsghdr, 4 bytes: the first part of a generic netlink message. */
-export function encodeGenericHeader({ command, version = 1, reserved = 0 }: GenericHeader): Buffer {
+export function encodeGenericHeader({
+  command,
+  version = USUAL_VERSION,
+  reserved = 0,
+}: GenericHeader): Buffer {
   const bytes = Buffer.allocUnsafe(GENL_HDRLEN)
   bytes.writeUInt8(command, 0)
   bytes.writeUInt8(version, 1)

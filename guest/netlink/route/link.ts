@@ -29,6 +29,7 @@ import {
   u16,
   u32,
   u64,
+  type Value,
 } from '../codec/value.ts'
 import type { DumpOptions } from '../socket/dump.ts'
 import type { Socket } from '../socket/socket.ts'
@@ -95,7 +96,13 @@ const operationalState = named(u8, {
 /** The attributes of a veth's other end at creation. */
 const peer = payload(
   ifinfomsg,
-  attributes({ address: [1, hardwareAddress], ifname: [3, string], mtu: [4, u32] }),
+  attributes({
+    address: [1, hardwareAddress],
+    ifname: [3, string],
+    mtu: [4, u32],
+    netNsPid: [19, u32],
+    netNsFd: [28, u32],
+  }),
 )
 
 /** IFLA_INFO_DATA by IFLA_INFO_KIND; bytes for other kinds. */
@@ -107,10 +114,19 @@ const linkData = {
 const AF_INET = 2
 const AF_INET6 = 10
 
-/** The schema of RTM_NEWLINK, RTM_DELLINK and RTM_GETLINK. */
-export const link = payload(
-  ifinfomsg,
-  attributes({
+/**
+ * The schema of RTM_NEWLINK, RTM_DELLINK and RTM_GETLINK with further kinds of links: their IFLA_INFO_DATA.
+ *
+ *     const mine = linkWith({ mine: nested(attributes({ limit: [1, u32] })) })
+ *     const parts = mine.encode({ attributes: { linkinfo: { kind: 'mine', data: { limit: 7 } } } })
+ *     await socket.request({ type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL }, parts)
+ */
+export function linkWith<K extends Readonly<Record<string, Value<unknown>>>>(kinds: K) {
+  return payload(ifinfomsg, attributesWith(kinds))
+}
+
+function attributesWith<K extends Readonly<Record<string, Value<unknown>>>>(kinds: K) {
+  return attributes({
     address: [1, hardwareAddress],
     broadcast: [2, hardwareAddress],
     ifname: [3, string],
@@ -128,7 +144,7 @@ export const link = payload(
       nested(
         attributes({
           kind: [1, string],
-          data: [2, selected('kind', linkData)],
+          data: [2, selected('kind', { ...linkData, ...kinds })],
           xstats: [3, binary],
           slaveKind: [4, string],
           slaveData: [5, binary],
@@ -208,8 +224,11 @@ export const link = payload(
     netnsImmutable: [67, u8],
     headroom: [68, u16],
     tailroom: [69, u16],
-  }),
-)
+  })
+}
+
+/** The schema of RTM_NEWLINK, RTM_DELLINK and RTM_GETLINK. */
+export const link = linkWith({})
 
 /** A link as the kernel describes it. */
 export type Link = ReturnType<typeof link.decode>
@@ -258,8 +277,10 @@ export type NewLink = LinkAttributes & { readonly up?: boolean }
  *     await createLink(socket, { ifname: 'd0', linkinfo: { kind: 'dummy' } })
  *     await createLink(socket, {
  *       ifname: 'v0',
- *       linkinfo: { kind: 'veth', data: { peer: { attributes: { ifname: 'v1' } } } },
+ *       linkinfo: { kind: 'veth', data: { peer: { attributes: { ifname: 'v1', netNsFd: elsewhere.fd } } } },
  *     })
+ *
+ * `netNsFd` is a network namespace's descriptor: the link, or the other end of the veth, is created there.
  *
  * @throws KernelError EEXIST for a name that is taken, EOPNOTSUPP for a kind that the kernel does not know
  */

@@ -4,7 +4,18 @@
  */
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { attr, NETLINK_ROUTE, NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, rtnetlink, Socket } from '../index.ts'
+import {
+  attr,
+  attributes,
+  NETLINK_ROUTE,
+  NLM_F_CREATE,
+  NLM_F_ECHO,
+  NLM_F_EXCL,
+  nested,
+  rtnetlink,
+  Socket,
+  u32,
+} from '../index.ts'
 import { canMakeNamespaces, TestNamespace } from '../socket/test-namespace.ts'
 
 const {
@@ -322,4 +333,15 @@ describe.runIf(canMakeNamespaces)('in a namespace of its own', () => {
       expect(own.length).toBeGreaterThan(4)
     })
   })
+})
+
+it('links of further kinds, with attributes of their own, beside those that are known', () => {
+  const mine = rtnetlink.linkWith({ mine: nested(attributes({ limit: [1, u32] })) })
+  type LinkInfo = NonNullable<Parameters<typeof mine.attributes.encode>[0]['linkinfo']>
+  const read = (linkinfo: LinkInfo) => mine.attributes.decode(mine.attributes.encode({ linkinfo })).linkinfo
+  const own = { kind: 'mine', data: { limit: 7 } }
+  expect(read(own)).toEqual(own)
+  const vlan = { kind: 'vlan', data: { id: 5 } }
+  expect(read(vlan)).toEqual(vlan)
+  expect(read({ kind: 'other', data: Uint8Array.of(1) })?.data).toEqual(Buffer.of(1))
 })
