@@ -4,7 +4,7 @@ import { ReportersMap } from 'vitest/node'
 import { UsageError } from '../base/errors.ts'
 import { completeJson, requireWritable, requireWritten, writeMarkdown } from '../report/files.ts'
 import { matrixTable, textTable } from '../report/matrix-table.ts'
-import { type KernelSummary, summaryLines } from '../report/summary.ts'
+import { type KernelSummary, knownReportLines, summaryLines } from '../report/summary.ts'
 import type { Reporters, VitestOptions } from './vitest-command.ts'
 
 /** Files of reports beside the one on stdout, as named on the command line. */
@@ -57,6 +57,7 @@ export function blobFile(given: VitestOptions, labels: readonly string[], root: 
 /** Ends the report on stdout: the table of several kernels, and a line for each. */
 export function printTable(kernels: readonly KernelSummary[], total: number): void {
   if (kernels.length > 1) process.stdout.write(`${textTable(matrixTable(kernels))}\n\n`)
+  for (const line of knownReportLines(kernels)) process.stdout.write(`${line}\n`)
   process.stdout.write(`${summaryLines(kernels, total).join('\n')}\n`)
 }
 

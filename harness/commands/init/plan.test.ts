@@ -113,6 +113,8 @@ test('a workflow belongs to the top of the repository', () => {
   mkdirSync(below)
   const { files } = planned({ project: below, ci: 'gitlab' })
   expect(Object.keys(files).filter(name => name.includes('gitlab'))).toEqual([])
+  const { files: ofTop } = planned({ ci: 'github' })
+  expect(ofTop['.github/workflows/netlink-vmtest.yml']).toContain('npx netlink-vmtest merge')
 })
 
 test('names of a module that are no words are quoted', () => {

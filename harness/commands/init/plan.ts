@@ -73,8 +73,7 @@ export function plan(wanted: Wanted): Plan {
   if (wanted.ci !== undefined) {
     const { file, source } = workflow(wanted.ci)
     const top = repositoryOf(wanted.project)
-    if (!existsSync(source)) kept.push(`${file}: this version has no workflow for ${wanted.ci}`)
-    else if (top === wanted.project) add(file, readFileSync(source, 'utf8'), '', `compare it with ${source}`)
+    if (top === wanted.project) add(file, readFileSync(source, 'utf8'), '', `compare it with ${source}`)
     else kept.push(`${path.join(top, file)}: copy ${source} to it, and have it run in the project's folder`)
   }
   return { files, written, kept, script }
