@@ -7,6 +7,7 @@ import { frontDoor } from './base/own-folder.ts'
 import { exitOnLostOutput, exitOnSignals, withoutSignalHandlers } from './base/process.ts'
 import { understood } from './base/system-errors.ts'
 import type { BuildOptions } from './commands/build.ts'
+import type { InitOptions } from './commands/init.ts'
 import type { MergeOptions } from './commands/merge.ts'
 import type { RunOptions } from './commands/run.ts'
 import type { SessionOptions } from './commands/session.ts'
@@ -165,6 +166,19 @@ program
   .action(async (options: SetupOptions) => {
     const { setup } = await import('./commands/setup.ts')
     process.exitCode = await setup(options, await loadSettings(root))
+  })
+
+program
+  .command('init')
+  .description('make a project of a folder with a module: configuration, a first suite, scripts; asks first')
+  .argument('[dir]', "the project's folder", '.')
+  .option('--kernel <label>', 'the kernel (default: the one of this Debian release)', once)
+  .option('--modules <dir>', "the modules' folder, where several have some", once)
+  .addOption(new Option('--ci <engine>', 'also a workflow').choices(['github', 'gitlab']))
+  .option('-y, --yes', 'do not ask')
+  .action(async (dir: string, options: InitOptions) => {
+    const { init } = await import('./commands/init.ts')
+    process.exitCode = await init(dir, options)
   })
 
 const several = (value: string, earlier: string[]) => [...earlier, value]

@@ -100,23 +100,31 @@ export interface GuestPackage {
   readonly files: readonly BundledFile[]
 }
 
+/** Options of bundles for guests that Vitest is not in. */
+const common = {
+  absWorkingDir: ownFolder,
+  outdir: '/',
+  write: false,
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  alias: nativeKoffi,
+  // the same bytes whatever tsconfig.json is near
+  tsconfigRaw: { compilerOptions: { strict: true } },
+  logLevel: 'silent',
+} as const
+
+/** Bundles a program of `guest/` as one CommonJS script. @param name its path from there, without extension */
+export async function bundleGuestProgram(name: string): Promise<Uint8Array> {
+  const { outputFiles } = await build({ ...common, entryPoints: [ownModule(`guest/${name}`)], format: 'cjs' })
+  return outputFiles[0]?.contents ?? new Uint8Array()
+}
+
 /**
  * Bundles what tests import in the guest beside vitest (client library, test helpers) and the programs.
  * Delivered at run time, so that a change needs no new image.
  */
 export async function bundleGuestPackage(): Promise<GuestPackage> {
-  const common = {
-    absWorkingDir: ownFolder,
-    outdir: '/',
-    write: false,
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    alias: nativeKoffi,
-    // the same bytes whatever tsconfig.json is near
-    tsconfigRaw: { compilerOptions: { strict: true } },
-    logLevel: 'silent',
-  } as const
   const [modules, commands] = await Promise.all([
     build({
       ...common,

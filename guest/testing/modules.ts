@@ -36,15 +36,25 @@ export class ModuleError extends Error {
  * its init function
  */
 export function loadModule(name: string, parameters = ''): void {
-  const folder = process.env.NETLINK_VMTEST_MODULES ?? NETLINK_VMTEST_MODULES
-  if (!folder) throw new Error('NETLINK_VMTEST_MODULES is not set: modules are loaded in guests only')
+  const folder = modulesFolder()
   const fd = openModule(folder, name)
   try {
-    for (const needed of neededBy(path.join(folder, `${canonical(name)}.ko`))) loadNeeded(needed)
+    loadNeeded(name, folder)
     explained(name, loading, () => finitModule(fd, parameters))
   } finally {
     closeSync(fd)
   }
+}
+
+/** Loads what a module under test needs, and not itself. @throws ModuleError as {@link loadModule} */
+export function loadNeeded(name: string, folder = modulesFolder()): void {
+  for (const needed of neededBy(path.join(folder, `${canonical(name)}.ko`))) loadIfMissing(needed)
+}
+
+function modulesFolder(): string {
+  const folder = process.env.NETLINK_VMTEST_MODULES ?? NETLINK_VMTEST_MODULES
+  if (!folder) throw new Error('NETLINK_VMTEST_MODULES is not set: modules are loaded in guests only')
+  return folder
 }
 
 /** The files of the modules that one needs, in the order of loading, which modules.dep has in reverse. */
@@ -61,7 +71,7 @@ function neededBy(file: string): string[] {
 }
 
 /** Loads a module that another one needs, if it is not loaded yet. */
-function loadNeeded(file: string): void {
+function loadIfMissing(file: string): void {
   const name = canonical(path.basename(file, '.ko'))
   if (existsSync(`/sys/module/${name}/initstate`)) return
   const fd = openSync(file, 'r')

@@ -5,7 +5,7 @@ import { UsageError } from '../base/errors.ts'
 import { completeJson, requireWritable, requireWritten, writeMarkdown, writeReport } from '../report/files.ts'
 import { ktap as ktapOf } from '../report/ktap.ts'
 import { matrixTable, textTable } from '../report/matrix-table.ts'
-import { type KernelSummary, summaryLines } from '../report/summary.ts'
+import { type KernelSummary, knownReportLines, summaryLines } from '../report/summary.ts'
 import type { Reporters, VitestOptions } from './vitest-command.ts'
 
 /** Files of reports beside the one on stdout, as named on the command line. */
@@ -68,6 +68,7 @@ export function printTable(
 ): void {
   const stream = ktap === '-' ? process.stderr : process.stdout
   if (kernels.length > 1) stream.write(`${textTable(matrixTable(kernels))}\n\n`)
+  for (const line of knownReportLines(kernels)) stream.write(`${line}\n`)
   stream.write(`${summaryLines(kernels, total).join('\n')}\n`)
 }
 

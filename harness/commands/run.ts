@@ -12,12 +12,12 @@ import { Lanes } from '../pool/lanes.ts'
 import { packageFolders, sourcesUnderTest, withModules } from '../prepare/delivery.ts'
 import { isPrepared, type KernelOfRun, labelsOf, prepareKernels } from '../prepare/matrix.ts'
 import { guestsAtOnce } from '../prepare/prepare.ts'
-import { kernelProject } from '../prepare/project.ts'
+import { kernelProject, type ProjectOptions } from '../prepare/project.ts'
 import { type Settings, settingsFile } from '../prepare/settings.ts'
 import { checkWorkerArguments } from '../prepare/worker-arguments.ts'
 import { recordOf } from '../report/blob.ts'
 import { completeBlob, requireWritten } from '../report/files.ts'
-import { factsOf } from '../report/kernel-facts.ts'
+import { factsOf, ofPart } from '../report/kernel-facts.ts'
 import { allSkipped, exitStatusOf, summarize } from '../report/summary.ts'
 import {
   blobFile,
@@ -28,7 +28,7 @@ import {
   type ReportFiles,
   reporters,
 } from './reports.ts'
-import { parseVitestArguments, startReport } from './vitest-command.ts'
+import { parseVitestArguments, startReport, type VitestOptions } from './vitest-command.ts'
 import { watchDelivery } from './watch.ts'
 
 /** The options of `run` beside Vitest's. */
@@ -115,8 +115,9 @@ export async function run(
     rest,
     failedByVitest && vitestOptions.changed !== undefined,
   )
-  const facts = kernels.map(factsOf)
-  const summaries = facts.map(kernel => summarize(vitest, kernel))
+  const facts = kernels.map(factsOf).map(each => (isPart(filters, given, project) ? ofPart(each) : each))
+  const shown = given.shard === undefined ? facts : facts.map(ofPart)
+  const summaries = shown.map(kernel => summarize(vitest, kernel))
   const total = performance.now() - started
   const passWithNoTests = given.passWithNoTests ?? given.changed !== undefined
   const recordInBlob = () => {
@@ -146,6 +147,15 @@ export async function run(
   completeReports(options, vitest, summaries, total, startedAt)
   const status = exitStatusOf(vitest, summaries)
   return status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
+}
+
+/** Whether the command line leaves out tests that the configuration has, shards aside. */
+function isPart(filters: readonly string[], given: VitestOptions, { dir, exclude }: ProjectOptions): boolean {
+  const { testNamePattern, changed, lastFailed } = given
+  return (
+    filters.length > 0 ||
+    [testNamePattern, changed, lastFailed, dir, exclude].some(each => each !== undefined)
+  )
 }
 
 /**

@@ -21,6 +21,8 @@ export interface SessionOptions {
   /** Modules to load, in this order: each a name, with parameters after it. */
   readonly module: readonly string[]
   readonly copy: readonly string[]
+  /** Called if the modules under test cannot be built and none is named; without it a line says so. */
+  readonly onBrokenModules?: (error: HarnessError) => void
 }
 
 /** Milliseconds between two pings of the guest, and for an answer. */
@@ -56,7 +58,8 @@ export async function withSession<T>(
     progress: { step, note: () => {} },
     onBrokenModules: wantsModules(options)
       ? undefined
-      : ({ message }) => note(`the guest has no modules under test: ${message}`),
+      : (options.onBrokenModules ??
+        (({ message }) => note(`the guest has no modules under test: ${message}`))),
   })
   const modules = await Promise.all(
     options.module.map(parseModule).map(async ({ name, parameters }) => ({

@@ -2,6 +2,7 @@
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { Decoder } from '../verdict/decode.ts'
+import type { KnownReports } from '../verdict/known-reports.ts'
 
 /** A time limit with its message. */
 export interface Deadline {
@@ -33,6 +34,8 @@ export interface GuestSource {
   readonly bringsFiles?: boolean
   /** Finds source lines for the kernel's reports, if there are symbols. */
   readonly decoder?: Decoder
+  /** Reports of its kernel that fail nothing. */
+  readonly knownReports?: KnownReports
   /** The time limit of a guest that is acquired now, if there is one. */
   readonly deadline?: Deadline | undefined
   /**

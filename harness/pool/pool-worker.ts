@@ -100,7 +100,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       if (this.#stopped) return await this.#source.release(guest)
       this.#guest = guest
       this.#watchdog = new Watchdog(guest)
-      this.#judge = new Judge(guest.log, this.#source.decoder)
+      this.#judge = new Judge(guest.log, this.#source.decoder, this.#source.knownReports)
       guest.on('worker', message => this.#fromWorker(message))
       guest.on('output', (stream, data) => this.#output.raw(stream, data))
       guest.on('lost', loss => this.#lost(loss))
@@ -264,6 +264,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       if (response.error !== undefined) this.#workerBroke(response.error)
       this.#watchdog?.stop()
       this.#keepEvidence()
+      this.#disturbed ||= this.#judge?.hasKnown === true
       this.#reusable = response.error === undefined && !this.#disturbed && this.#record.allWell
     }
     this.#request = undefined

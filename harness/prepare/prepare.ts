@@ -128,7 +128,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     slowness: needs.slowness,
     trace: options.trace === true,
   }
-  const guests = new Restores(spec, delivery, progress)
+  const guests = new Restores(spec, delivery, progress, settings.knownReports)
   await guests.prepare()
   return { label, kernel, accelerator, spec, delivery, guests }
 }

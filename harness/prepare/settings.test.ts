@@ -41,6 +41,20 @@ test.each([
   [{ modules: ['a', { dir: 'src', make: { 'a-b': '1' } }] }, 'modules.1.make.a-b', 'the name of a variable'],
   [{ modules: { dir: 5 } }, 'modules.dir', 'Expected string but received 5'],
   [{ vm: { cpus: 256 } }, 'vm.cpus', 'at most 255'],
+  [{ knownReports: [{ kind: 'KASANN', reason: 'x' }] }, 'knownReports.0.kind', 'did you mean KASAN?'],
+  [
+    { knownReports: [{ kind: 'zzzzzz', reason: 'x' }] },
+    'knownReports.0.kind',
+    'of the kind zzzzzz: choose one of KASAN',
+  ],
+  [
+    { knownReports: [{ kind: 'WARN', reason: 'a' }, { reason: 'x' }] },
+    'knownReports.1',
+    'needs a kind, a text, or both',
+  ],
+  [{ knownReports: [{ text: /a/ }] }, 'knownReports.0.reason', ''],
+  [{ knownReports: [{ text: '', reason: 'x' }] }, 'knownReports.0.text', 'must not be empty'],
+  [{ knownReports: [{ text: 'x', reason: '' }] }, 'knownReports.0.reason', 'must say why'],
 ])('%j is refused by name', (settings, name, why) => {
   const error = (() => {
     try {

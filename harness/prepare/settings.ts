@@ -4,6 +4,7 @@ import { UsageError } from '../base/errors.ts'
 import { nearest } from '../base/nearest.ts'
 import { longestTimer } from '../base/timers.ts'
 import { kernelParameter } from '../qemu/parameters.ts'
+import { kindNames } from '../verdict/kinds.ts'
 
 const positive = (what: string) =>
   v.pipe(v.number(), v.safeInteger(), v.minValue(1, `${what} must be at least 1`))
@@ -64,6 +65,19 @@ const moduleFolder = v.union([
     env: v.optional(variables),
   }),
 ])
+
+/** A kind of the kernel's reports, by its name in any case. */
+const reportKind = v.pipe(
+  v.string(),
+  v.check(
+    name => kindNames.some(each => each.toLowerCase() === name.toLowerCase()),
+    ({ received }) => {
+      const name = JSON.parse(received)
+      const likely = nearest(name, kindNames)
+      return `no report is of the kind ${name}: ${likely ? `did you mean ${likely}?` : `choose one of ${kindNames.join(', ')}`}`
+    },
+  ),
+)
 
 /** A module of the kernel: its name, or an object for one that not all kernels have. */
 const treeModule = v.union([
@@ -142,6 +156,31 @@ const settingsSchema = v.strictObject({
       programs: v.optional(v.array(v.string()), []),
     }),
     {},
+  ),
+  /**
+   * Reports of the kernel that are lived with: they fail no test, and are counted at a run's end. Those that a
+   * test provokes belong into the test: expectSplat().
+   */
+  knownReports: v.optional(
+    v.array(
+      v.pipe(
+        v.strictObject({
+          /** Its kind, as failures show it: 'WARN'. Default: any. */
+          kind: v.optional(reportKind),
+          /** What a line of it contains, or a pattern for its text. Default: any. */
+          text: v.optional(
+            v.union([v.pipe(v.string(), v.minLength(1, 'must not be empty')), v.instance(RegExp)]),
+          ),
+          /** Why it is lived with, which is shown with it. */
+          reason: v.pipe(v.string(), v.minLength(1, 'must say why the report is lived with')),
+        }),
+        v.check(
+          ({ kind, text }) => kind !== undefined || text !== undefined,
+          'needs a kind, a text, or both',
+        ),
+      ),
+    ),
+    [],
   ),
   /** Limits of the cache for templates, images and modules: days since their last use, and GB in all. */
   cache: v.optional(

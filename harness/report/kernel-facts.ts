@@ -15,6 +15,8 @@ export const kernelFacts = v.object({
   startTimes: v.array(v.number()),
   /** Why guests were lost: {@link Loss.cause} of each. */
   losses: v.array(v.string()),
+  /** The configuration's known reports, and how often each came. */
+  knownReports: v.array(v.object({ report: v.string(), reason: v.string(), count: v.number() })),
   /** Whether it was ready for its files. */
   isReady: v.boolean(),
   /** Why it was not; of several shards, also while others had it ready. */
@@ -35,6 +37,7 @@ export function factsOf(kernel: KernelOfRun): KernelFacts {
     origin: isReady ? (packed?.label === kernel.label ? packed.origin : kernel.kernel.origin) : '',
     startTimes: [...startTimes],
     losses: losses.map(({ cause }) => cause),
+    knownReports: isReady ? kernel.guests.knownReports.counts : [],
     isReady,
     obstacles: isReady ? [] : [{ message: kernel.error.message, status: kernel.error.status }],
     missing: [],
@@ -50,6 +53,7 @@ export function absent(label: string, message: string): KernelFacts {
     origin: '',
     startTimes: [],
     losses: [],
+    knownReports: [],
     isReady: false,
     obstacles,
     missing: [],
@@ -70,8 +74,24 @@ export function united(
     origin: texts(({ origin }) => origin),
     startTimes: facts.flatMap(({ startTimes }) => startTimes),
     losses: facts.flatMap(({ losses }) => losses),
+    knownReports: sumOf(facts.flatMap(({ knownReports }) => knownReports)),
     isReady: facts.some(({ isReady }) => isReady),
     obstacles: facts.flatMap(({ obstacles }) => obstacles),
     missing: [...missing],
   }
+}
+
+/** As from a run of a part of the suites, which does not tell what is not needed. */
+export function ofPart(facts: KernelFacts): KernelFacts {
+  return { ...facts, knownReports: facts.knownReports.filter(({ count }) => count > 0) }
+}
+
+/** Each known report once, with how often it came in all. */
+export function sumOf(counts: KernelFacts['knownReports']): KernelFacts['knownReports'] {
+  const sums = new Map<string, KernelFacts['knownReports'][number]>()
+  for (const each of counts) {
+    const key = JSON.stringify([each.report, each.reason])
+    sums.set(key, { ...each, count: each.count + (sums.get(key)?.count ?? 0) })
+  }
+  return [...sums.values()]
 }

@@ -5,7 +5,15 @@ import { markdownTable, matrixTable, textTable } from './matrix-table.ts'
 import type { KernelSummary } from './summary.ts'
 
 const none = { passed: 0, failed: 0, skipped: 0, notRun: 0 }
-const kernel = { ...none, release: '', origin: '', bootTime: 100, error: undefined, incomplete: undefined }
+const kernel = {
+  ...none,
+  release: '',
+  origin: '',
+  bootTime: 100,
+  error: undefined,
+  incomplete: undefined,
+  knownReports: [],
+}
 
 const kernels: KernelSummary[] = [
   {

@@ -11,6 +11,7 @@ const kernel: KernelFacts = {
   origin: 'Debian linux 6.1.0',
   startTimes: [100],
   losses: [],
+  knownReports: [],
   isReady: true,
   obstacles: [],
   missing: [],
@@ -119,4 +120,10 @@ test("snapshots' counts are added up", () => {
     failure: true,
     uncheckedKeysByFile: ['x', 'x', 'x'],
   })
+})
+
+test('known reports of shards are added up', () => {
+  const of = (count: number) => ({ ...kernel, knownReports: [{ report: 'WARN', reason: 'a', count }] })
+  const { kernels } = mergeKernels([blob('a', '1/2', [], [of(0)]), blob('b', '2/2', [], [of(3)])])
+  expect(kernels[0]?.knownReports).toEqual([{ report: 'WARN', reason: 'a', count: 3 }])
 })

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { TestModule, Vitest } from 'vitest/node'
 import { ExitStatus } from '../base/errors.ts'
 import type { KernelFacts } from './kernel-facts.ts'
-import { summarize } from './summary.ts'
+import { knownReportLines, summarize } from './summary.ts'
 
 const kernel: KernelFacts = {
   label: 'debian-6.1',
@@ -11,6 +11,7 @@ const kernel: KernelFacts = {
   origin: '',
   startTimes: [],
   losses: [],
+  knownReports: [],
   isReady: true,
   obstacles: [],
   missing: [],
@@ -41,4 +42,23 @@ test('a file with a failed test has failed, whether or not it came to its end', 
   const { status, suites, failed } = summaryOf(unfinished('passed', 'failed'))
   expect({ status, failed, ok: suites[0]?.ok }).toEqual({ status: ExitStatus.failed, failed: 1, ok: false })
   expect(summaryOf(unfinished('passed')).status).toBe(ExitStatus.passed)
+})
+
+test('known reports are told where they came, and where no kernel needed them', () => {
+  const of = (label: string, a: number, b: number, state: 'passed' | 'failed' = 'passed') => ({
+    ...summaryOf(unfinished(state)),
+    label,
+    knownReports: [
+      { report: 'WARN "a"', reason: 'slow', count: a },
+      { report: 'BUG', reason: 'old', count: b },
+    ],
+  })
+  expect(knownReportLines([of('x', 1, 0), of('y', 2, 0)])).toEqual([
+    'x: known report WARN "a", once (slow)',
+    'y: known report WARN "a", 2 times (slow)',
+    'known report BUG did not come: remove it from knownReports (old)',
+  ])
+  expect(knownReportLines([of('x', 0, 1), of('y', 0, 0, 'failed')])).toEqual([
+    'x: known report BUG, once (old)',
+  ])
 })

@@ -3,7 +3,7 @@ import type { TestCase, TestModule, Vitest } from 'vitest/node'
 import { ExitStatus } from '../base/errors.ts'
 import { seconds } from '../base/progress.ts'
 import { guestLostError, notRunNote } from '../pool/unfinished.ts'
-import type { KernelFacts } from './kernel-facts.ts'
+import { type KernelFacts, sumOf } from './kernel-facts.ts'
 
 /** Numbers of tests by result. */
 export interface Counts {
@@ -40,6 +40,8 @@ export interface KernelSummary extends Counts {
   readonly error: string | undefined
   /** What of its run is not there, in words; undefined if all is. */
   readonly incomplete: string | undefined
+  /** The configuration's known reports, and how often each came. */
+  readonly knownReports: KernelFacts['knownReports']
 }
 
 /** Summarizes Vitest's state of a kernel's project. */
@@ -53,6 +55,7 @@ export function summarize(vitest: Vitest, facts: KernelFacts): KernelSummary {
     ...count(modules),
     suites: modules.map(summarizeSuite).toSorted((a, b) => (a.suite < b.suite ? -1 : 1)),
     bootTime: median(startTimes),
+    knownReports: facts.knownReports,
     status: worstOf([
       ...(isReady ? [statusOf(modules, facts)] : []),
       ...obstacles.map(({ status }) => status),
@@ -83,6 +86,32 @@ function count(modules: readonly TestModule[]): Counts {
     skipped: number(test => state(test) === 'skipped' && !isNotRun(test)),
     notRun: number(isNotRun),
   }
+}
+
+/**
+ * What to tell of the configuration's known reports: those that came, for each kernel, and those that no kernel
+ * of a passed run needed.
+ */
+export function knownReportLines(summaries: readonly KernelSummary[]): string[] {
+  const came = summaries.flatMap(({ label, knownReports }) =>
+    knownReports
+      .filter(({ count }) => count > 0)
+      .map(
+        ({ report, reason, count }) =>
+          `${label}: known report ${report}, ${count === 1 ? 'once' : `${count} times`} (${reason})`,
+      ),
+  )
+  // After a failure nobody knows what else would have come.
+  if (summaries.some(({ status }) => status !== ExitStatus.passed)) return came
+  const unneeded = sumOf(summaries.flatMap(({ knownReports }) => knownReports)).filter(
+    ({ count }) => count === 0,
+  )
+  return [
+    ...came,
+    ...unneeded.map(
+      ({ report, reason }) => `known report ${report} did not come: remove it from knownReports (${reason})`,
+    ),
+  ]
 }
 
 /** A line for each kernel: the last lines of a run's output. */

@@ -9,6 +9,7 @@ import { GuestStatistics } from '../guest/statistics.ts'
 import type { Deadline, GuestSource } from '../pool/guest-source.ts'
 import { BrokenKernel, bootSplats } from '../verdict/boot.ts'
 import { Decoder } from '../verdict/decode.ts'
+import { type KnownReport, KnownReports } from '../verdict/known-reports.ts'
 import { type Delivered, discardTemplate, type Template, template } from './template.ts'
 
 /**
@@ -20,6 +21,7 @@ export class Restores implements GuestSource {
   readonly colours = wantsColours()
   readonly bringsFiles = true
   readonly decoder: Decoder
+  readonly knownReports: KnownReports
   readonly #spec: GuestSpec
   readonly #delivery: Delivered
   readonly #progress: Progress
@@ -35,11 +37,17 @@ export class Restores implements GuestSource {
   /** When the first guest was acquired. */
   #began: number | undefined
 
-  constructor(spec: GuestSpec, delivery: Delivered, progress: Progress) {
+  constructor(
+    spec: GuestSpec,
+    delivery: Delivered,
+    progress: Progress,
+    knownReports: readonly KnownReport[] = [],
+  ) {
     this.#spec = spec
     this.#delivery = delivery
     this.#progress = progress
     this.decoder = new Decoder(delivery.symbols)
+    this.knownReports = new KnownReports(knownReports)
   }
 
   /**
@@ -217,8 +225,9 @@ export class Restores implements GuestSource {
   }
 
   #refuse(bootSplats: readonly string[]): void {
-    if (bootSplats.length > 0 && this.#spec.bootSplats !== 'ignore')
-      throw new BrokenKernel(this.#spec.label, bootSplats)
+    const unknown = bootSplats.filter(splat => !this.knownReports.hasDescribed(splat))
+    if (unknown.length > 0 && this.#spec.bootSplats !== 'ignore')
+      throw new BrokenKernel(this.#spec.label, unknown)
   }
 
   /**

@@ -2,11 +2,12 @@
 import { expect, test } from 'vitest'
 import { KernelLog } from '../guest/kernel-log.ts'
 import { Judge } from './judge.ts'
+import { KnownReports } from './known-reports.ts'
 
 /** A guest's log and its judge, with a file that has begun. */
-function court() {
+function court(known?: KnownReports) {
   const log = new KernelLog()
-  const judge = new Judge(log, undefined)
+  const judge = new Judge(log, undefined, known)
   let next = 10
   judge.fileStarted(next, 0)
   return {
@@ -130,4 +131,50 @@ test('the last words of a guest that is gone are what its console says, else its
     'panic: x\n  at g [m]',
   )
   expect(await judge.lastWords('nothing')).toMatch(/^WARN: logged/)
+})
+
+test('a known report fails nothing, is counted once, and stays what a test may expect', async () => {
+  const known = new KnownReports([
+    { kind: 'warn', text: /^WARN: oh|oh$/m, reason: 'a' },
+    { text: 'never', reason: 'b' },
+  ])
+  const { judge, said } = court(known)
+  judge.testStarted('a', said())
+  judge.testStarted('b', said())
+  expect(judge.hasKnown).toBe(false)
+  const end = said(...warning('oh'), ...warning('another'))
+  const told = [expect.objectContaining({ message: expect.stringMatching(/^WARN: another/) })]
+  expect(await judge.testEnded('a', end)).toEqual(told)
+  expect(await judge.testEnded('b', end)).toEqual(told)
+  expect(judge.hasKnown).toBe(true)
+  judge.testStarted('c', said())
+  const expected = [{ pattern: { source: 'oh', flags: '' } }]
+  expect(await judge.attemptEnded('c', said(...warning('oh')), expected)).toEqual([])
+  expect(await judge.testEnded('c', said())).toEqual([])
+  // The taint of a known report is explained.
+  expect(await judge.fileEnded(said(...warning('oh')), left(512))).toEqual([])
+  expect(known.counts).toEqual([
+    { report: 'warn /^WARN: oh|oh$/m', reason: 'a', count: 2 },
+    { report: '"never"', reason: 'b', count: 0 },
+  ])
+  judge.fileStarted(said(), 512)
+  expect(judge.hasKnown).toBe(false)
+})
+
+test('a known report excuses no lost record and no leak of another kind', async () => {
+  const leak = 'unreferenced object 0xffff888006d6cc00 (size 64):\n  comm "insmod", pid 1\n  backtrace:\n'
+  const known = new KnownReports([{ kind: 'WARN', reason: 'a' }])
+  const { judge, said, lose } = court(known)
+  said()
+  lose(2)
+  const failures = await judge.fileEnded(said('later'), { ...left(0), memory: leak })
+  expect(failures.map(({ name }) => name)).toEqual(['KernelSplat', 'Leak'])
+  const patient = court(new KnownReports([{ kind: 'kmemleak', reason: 'a' }]))
+  expect(await patient.judge.fileEnded(patient.said(), { ...left(0), memory: leak })).toEqual([])
+})
+
+test('a report of the boot is known by its words', () => {
+  const known = new KnownReports([{ kind: 'WARN', text: 'oh', reason: 'a' }])
+  expect(known.hasDescribed('WARN: oh (2 times)\n\n[ cut here ]')).toBe(true)
+  expect(known.hasDescribed('KASAN: oh')).toBe(false)
 })

@@ -3,6 +3,8 @@ import { MachineryError } from '../base/errors.ts'
 import type { KernelLog, KernelLogRecord } from '../guest/kernel-log.ts'
 import type { Decoder } from './decode.ts'
 import { describeSplat, headOf } from './describe-splat.ts'
+import { lostLog } from './kinds.ts'
+import { KnownReports } from './known-reports.ts'
 import { linesOf, linesOfRecord } from './log-text.ts'
 import { countSplats, findSplats, type Splat, SplatScanner } from './splats.ts'
 import { explainTaint } from './taint.ts'
@@ -35,9 +37,6 @@ const LOG_LIMIT = 15_000
 /** How many reports of a lost guest are shown with source lines. */
 const LAST_WORDS = 3
 
-/** The kind of a report about lost log records. */
-export const lostLog = 'lost log'
-
 /** A running test: a kernel report belongs to all running tests. */
 interface Running {
   start: number
@@ -51,6 +50,7 @@ interface Running {
 export class Judge {
   readonly #log: KernelLog
   readonly #decoder: Decoder | undefined
+  readonly #known: KnownReports
   readonly #scanner = new SplatScanner()
   /** Gaps in the log, with the number of missing records. */
   readonly #gaps = new Map<Splat, number>()
@@ -60,6 +60,7 @@ export class Judge {
   /** The taint flags that this file's reports explain. */
   readonly #explained = new Set<number>()
   #fileStart = 0
+  #hasKnown = false
   #taint = 0
   readonly #onRecord = (record: KernelLogRecord) => {
     for (const line of linesOfRecord(record)) this.#scanner.push(line)
@@ -70,10 +71,17 @@ export class Judge {
     this.#newGaps.push(gap)
   }
 
-  constructor(log: KernelLog, decoder: Decoder | undefined) {
+  /** @param known reports that fail nothing */
+  constructor(log: KernelLog, decoder: Decoder | undefined, known = new KnownReports([])) {
     this.#log = log
+    this.#known = known
     this.#decoder = decoder
     log.on('record', this.#onRecord).on('gap', this.#onGap)
+  }
+
+  /** Whether a known report has come since the file began: its guest is not as it was. */
+  get hasKnown(): boolean {
+    return this.#hasKnown
   }
 
   close(): void {
@@ -88,6 +96,7 @@ export class Judge {
   fileStarted(sequence: number, taint: number): void {
     this.#log.beginAt(sequence)
     this.#fileStart = sequence
+    this.#hasKnown = false
     this.#taint = taint
     this.#running.clear()
     this.#ofFile.length = 0
@@ -145,7 +154,10 @@ export class Judge {
     const { taint, leaks, memory } = left
     if (leaks.length > 0)
       failures.push({ name: 'Leak', message: `the file leaves behind:\n  ${leaks.join('\n  ')}` })
-    if (memory) failures.push({ name: 'Leak', message: await this.#describeMemory(memory) })
+    const lost = findSplats(linesOf(memory))
+    const unknown = this.#unknown(lost)
+    if (memory && (unknown.length > 0 || lost.length === 0))
+      failures.push({ name: 'Leak', message: await this.#describeMemory(memory, unknown) })
     const explanation = explainTaint(taint & ~this.#taint, this.#explained)
     this.#taint |= taint
     return explanation ? [...failures, { name: 'KernelTaint', message: explanation }] : failures
@@ -186,13 +198,20 @@ export class Judge {
   }
 
   /** kmemleak's report, with the source lines that allocated the memory. */
-  async #describeMemory(report: string): Promise<string> {
-    const splats = findSplats(linesOf(report))
+  async #describeMemory(report: string, splats: readonly Splat[]): Promise<string> {
     const heads = await Promise.all(countSplats(splats).map(counted => headOf(counted, this.#decoder)))
     return `memory that nothing points to any more (kmemleak):\n${heads.join('\n')}\n\n${report}`
   }
 
-  async #describe(splats: readonly Splat[]): Promise<Failure[]> {
+  /** Those that fail something. */
+  #unknown(splats: readonly Splat[]): Splat[] {
+    const unknown = splats.filter(splat => !this.#known.has(splat))
+    this.#hasKnown ||= unknown.length < splats.length
+    return unknown
+  }
+
+  async #describe(all: readonly Splat[]): Promise<Failure[]> {
+    const splats = this.#unknown(all)
     const gaps = splats.filter(splat => this.#gaps.has(splat))
     const described = await Promise.all(
       countSplats(splats.filter(splat => !this.#gaps.has(splat))).map(each =>

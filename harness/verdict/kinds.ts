@@ -301,6 +301,12 @@ export const kinds: readonly Kind[] = [
 /** A report that begins with none of these lines, but has a "cut here" or a stack trace. */
 export const unknownKind: Kind = { name: 'stack trace', pattern: /^/, rank: 0, taint: [WARNED] }
 
+/** The kind of a report about records of the log that were lost. */
+export const lostLog = 'lost log'
+
+/** The names of all kinds. */
+export const kindNames = [...new Set([...kinds, unknownKind].map(({ name }) => name)), lostLog]
+
 /** Lines before requested stack traces, which are no reports: sysrq's lists of tasks and CPUs. */
 export const asked =
   /^(?:sysrq: Show |task:\S+\s+state:|Showing (?:all locks|busy workqueues)|NMI backtrace for cpu)/

@@ -99,3 +99,39 @@ test('slab caches are counted that come and go with a module: exit status 0', as
   expect(stdout).toContain('tests 1 passed')
   expect(status).toBe(0)
 })
+
+test('known reports fail nothing; they are counted, and told if nobody needs them', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const modules = path.join(cwd, '../faults-module')
+  writeFileSync(
+    path.join(folder, 'netlink-vmtest.config.ts'),
+    `export default {
+      suites: ['*.test.ts'],
+      modules: ${JSON.stringify(modules)},
+      knownReports: [
+        { kind: 'WARN', text: /a warning with the number \\d/, reason: 'issue 1' },
+        { text: 'never said', reason: 'issue 2' },
+      ],
+    }`,
+  )
+  const suite = (body: string) => `
+    import { writeFileSync } from 'node:fs'
+    import { loadModule } from 'netlink-vmtest/testing'
+    import { beforeAll, test } from 'vitest'
+    beforeAll(() => loadModule('faults'))
+    ${body}
+  `
+  const fault = (name: string) => `test('${name}', () => writeFileSync('/proc/faults', '${name}'))`
+  writeFileSync(path.join(folder, 'known.test.ts'), suite(`${fault('warn')}\n${fault('warn')}`))
+  const passed = await runCli([], { cwd: folder })
+  expect(passed.stdout).toContain(
+    `${hostLabel()}: known report WARN /a warning with the number \\d/, 2 times (issue 1)\nknown report "never said" did not come: remove it from knownReports (issue 2)\n`,
+  )
+  expect(passed.status).toBe(0)
+  writeFileSync(path.join(folder, 'other.test.ts'), suite(fault('refcount_underflow')))
+  const failed = await runCli(['--no-isolate', 'other', '-t', 'refcount'], { cwd: folder })
+  expect(failed.stdout).toMatch(/^KernelSplat: refcount: /m)
+  expect(failed.stdout).not.toContain('did not come')
+  expect(failed.status).toBe(1)
+})

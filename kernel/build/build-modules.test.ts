@@ -105,6 +105,12 @@ test('builds once for the same sources, whatever folder they are in, and again f
   write('second.o', 'left by a build of the user')
   expect((await build()).folder).toBe(first.folder)
 
+  write('suite.test.ts', 'beside the sources')
+  write('package.json', '{}')
+  expect((await build()).folder).toBe(first.folder)
+  expect((await build({}, { sources: [path.join(sources, 'package.json')] })).folder).not.toBe(first.folder)
+  steps.pop()
+
   write('include/value.h', '#define VALUE 3\n')
   const changed = await build()
   expect(changed.folder).not.toBe(first.folder)

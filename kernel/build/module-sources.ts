@@ -52,6 +52,13 @@ const buildOutput =
   /(^|\/)(\.git|\.tmp_versions|node_modules)(\/|$)|\.(o|ko|mod|mod\.c|a|cmd|order|symvers|dwo)$|(^|\/)\.[^/]*\.(cmd|d)$/
 
 /**
+ * Files of the tests, which may lie beside the sources: they change often, and no build reads them. One that
+ * does names them in `sources`.
+ */
+const ofTests =
+  /\.ts$|^(\.netlink-vmtest|\.github|__snapshots__|\.gitignore|\.gitlab-ci\.yml|yarn\.lock|pnpm-lock\.yaml|(netlink-vmtest\.lock|package|package-lock|tsconfig)\.json)$/
+
+/**
  * Reads a folder of modules and what else its build needs. Links are followed, to folders too.
  * @throws UsageError that names what is missing, unreadable, lists no modules, or is too large
  */
@@ -101,7 +108,8 @@ async function collect(
   if (status?.isDirectory()) {
     const real = await realpath(place)
     if (above.includes(real)) return
-    for (const entry of (await readdir(place)).sort())
+    const entries = (await readdir(place)).filter(entry => !ofTests.test(entry))
+    for (const entry of entries.sort())
       await collect(path.join(place, entry), path.join(name, entry), files, budget, [...above, real])
   }
   // A dangling link, a socket or a device is no source.

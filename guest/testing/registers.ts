@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+/**
+ * A program for `init`: loads and unloads each module under test, and prints what it registers meanwhile, a
+ * line of JSON (a {@link Registration}) for each. Arguments: the modules' names.
+ */
+import { readdirSync, readFileSync, writeSync } from 'node:fs'
+import {
+  encodeGenericHeader,
+  encodeMessage,
+  errnoName,
+  GenericFamilies,
+  isAnswer,
+  NETLINK_GENERIC,
+  NLM_F_ACK,
+  NLM_F_REQUEST,
+  parseAnswer,
+  Socket,
+} from '../netlink/index.ts'
+import { loadModule, loadNeeded, ModuleError, moduleReferences, unloadModule } from './modules.ts'
+import { refusal, wire } from './wire.ts'
+
+/** What a module registers while it is loaded. */
+export interface Registration {
+  readonly module: string
+  /** Why it could not be loaded: the errno, and in words with the kernel's log. */
+  readonly refused?: { readonly code: string; readonly message: string }
+  /** Modules under test that were loaded before it, because it needs them. */
+  readonly needs: readonly string[]
+  readonly families: readonly RegisteredFamily[]
+  readonly protocols: readonly RegisteredProtocol[]
+  /** Devices, links included, as `class/name`: `misc/mine`, `net/mine0`. */
+  readonly devices: readonly string[]
+  /** Names of its parameters that can be read. */
+  readonly parameters: readonly string[]
+  /** The errno with which it refuses to be unloaded. */
+  readonly staysLoaded?: string
+  /** What is still there after it was unloaded. */
+  readonly leftovers: readonly string[]
+}
+
+/** A family of generic netlink. */
+export interface RegisteredFamily {
+  readonly name: string
+  readonly version: number
+  readonly headerSize: number
+  /** The numbers of its commands, in order. */
+  readonly operations: readonly number[]
+  /** The names of its groups, in order. */
+  readonly groups: readonly string[]
+  readonly unknown: UnknownRequest
+}
+
+/** A protocol of netlink, by its number. */
+export interface RegisteredProtocol {
+  readonly number: number
+  readonly unknown: UnknownRequest
+}
+
+/** A command or message type that it does not know, and the errno of the refusal, if it just refuses it. */
+export interface UnknownRequest {
+  readonly number: number
+  readonly refusal?: string
+}
+
+/** What can be looked at from outside. */
+interface Surroundings {
+  readonly families: ReadonlyMap<string, Awaited<ReturnType<GenericFamilies['list']>>[number]>
+  readonly protocols: ReadonlySet<number>
+  readonly devices: ReadonlySet<string>
+}
+
+async function look(): Promise<Surroundings> {
+  using families = GenericFamilies.open()
+  const classes = readdirSync('/sys/class')
+  return {
+    families: new Map((await families.list()).map(family => [family.name, family])),
+    protocols: kernelSockets(readFileSync('/proc/net/netlink', 'utf8')),
+    devices: new Set(classes.flatMap(name => entries(`/sys/class/${name}`).map(each => `${name}/${each}`))),
+  }
+}
+
+function entries(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort()
+  } catch {
+    return [] // A file among the classes, as bonding_masters; no parameters.
+  }
+}
+
+/** The protocols with a socket of the kernel, whose port id is 0: netlink_seq_show() of af_netlink.c. */
+function kernelSockets(table: string): Set<number> {
+  const rows = table.split('\n').slice(1)
+  const sockets = rows.map(row => row.trim().split(/\s+/).map(Number))
+  return new Set(
+    sockets.flatMap(([, protocol, port]) => (port === 0 && protocol !== undefined ? protocol : [])),
+  )
+}
+
+async function registrationOf(module: string, underTest: readonly string[]): Promise<Registration> {
+  const nothing = {
+    module,
+    needs: [],
+    families: [],
+    protocols: [],
+    devices: [],
+    parameters: [],
+    leftovers: [],
+  }
+  try {
+    loadNeeded(module)
+    const needs = underTest.filter(name => name !== module && moduleReferences(name) !== undefined)
+    const before = await look()
+    loadModule(module)
+    const during = await look()
+    const families = [...during.families.values()].filter(({ name }) => !before.families.has(name))
+    const protocols = [...during.protocols].filter(number => !before.protocols.has(number))
+    const found = {
+      ...nothing,
+      needs,
+      families: families.map(registeredFamily),
+      protocols: protocols.map(number => ({ number, unknown: unknownType(number) })),
+      devices: [...during.devices].filter(device => !before.devices.has(device)),
+      parameters: entries(`/sys/module/${module}/parameters`),
+    }
+    try {
+      unloadModule(module)
+    } catch (error) {
+      if (!(error instanceof ModuleError)) throw error
+      return { ...found, staysLoaded: error.code }
+    }
+    return { ...found, leftovers: leftovers(before, await look()) }
+  } catch (error) {
+    if (!(error instanceof ModuleError)) throw error
+    return { ...nothing, refused: { code: error.code, message: error.message } }
+  }
+}
+
+function registeredFamily(family: Awaited<ReturnType<GenericFamilies['list']>>[number]): RegisteredFamily {
+  const { id, name, version, headerSize } = family
+  const operations = family.operations.map(operation => operation.id).sort((a, b) => a - b)
+  const number =
+    Array.from({ length: 256 }, (_, index) => 255 - index).find(it => !operations.includes(it)) ?? 255
+  const header = Buffer.concat([encodeGenericHeader({ command: number, version }), Buffer.alloc(headerSize)])
+  const unknown = { number, ...refused(NETLINK_GENERIC, id, header) }
+  return { name, version, headerSize, operations, groups: [...family.groups.keys()], unknown }
+}
+
+/** Message types above the last one that a table of handlers is likely to have. */
+const UNKNOWN_TYPE = 0x7fff
+
+function unknownType(protocol: number): UnknownRequest {
+  return { number: UNKNOWN_TYPE, ...refused(protocol, UNKNOWN_TYPE, Buffer.alloc(0)) }
+}
+
+/** The errno of the refusal of a request, if that is all that comes. */
+function refused(protocol: number, type: number, payload: Uint8Array): { refusal?: string } {
+  using socket = Socket.open(protocol, { extendedAck: false })
+  const request = encodeMessage({ type, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 1 }, payload)
+  try {
+    socket.send(request)
+    const [answer, ...more] = socket.receiveReady()
+    const [message] = answer?.messages() ?? []
+    if (!answer || !message || more.length > 0 || !isAnswer(message)) return {}
+    const code = errnoName(parseAnswer(message).errno)
+    const expected = refusal(request, socket, code)
+    return JSON.stringify(wire(answer)) === JSON.stringify(expected) ? { refusal: code } : {}
+  } catch {
+    return {} // It refuses messages by other means, or answers with what is none.
+  }
+}
+
+function leftovers(before: Surroundings, after: Surroundings): string[] {
+  const families = [...after.families.keys()].filter(name => !before.families.has(name))
+  const protocols = [...after.protocols].filter(number => !before.protocols.has(number))
+  const devices = [...after.devices].filter(device => !before.devices.has(device))
+  return [
+    ...families.map(name => `the generic netlink family ${name}`),
+    ...protocols.map(number => `the netlink protocol ${number}`),
+    ...devices.map(device => `the device ${device}`),
+  ]
+}
+
+/** Unloads whatever of these is loaded, users before what they use. */
+function unloadAll(modules: readonly string[]): void {
+  const loaded = () => modules.filter(name => moduleReferences(name) !== undefined)
+  for (let left = loaded(), count = 0; left.length !== count; left = loaded()) {
+    count = left.length
+    for (const name of left) {
+      try {
+        unloadModule(name)
+      } catch (error) {
+        if (!(error instanceof ModuleError)) throw error
+      }
+    }
+  }
+}
+
+async function main(modules: readonly string[]): Promise<void> {
+  for (const module of modules) {
+    unloadAll(modules)
+    const line = `${JSON.stringify(await registrationOf(module, modules))}\n`
+    // At once, because the next module may end the machine.
+    writeSync(1, line)
+  }
+}
+
+void main(process.argv.slice(2))

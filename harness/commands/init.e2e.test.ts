@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+/** `init` on real modules: what it writes passes, is typed, and fits what the modules do. */
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { execa } from 'execa'
+import { afterAll, expect, test } from 'vitest'
+import { ownFolder } from '../base/own-folder.ts'
+import { runCli } from '../fixtures/cli.ts'
+
+const top = mkdtempSync(path.join(tmpdir(), 'init-e2e-'))
+afterAll(() => rmSync(top, { recursive: true }))
+
+const tsc = path.join(ownFolder, 'node_modules/.bin/tsc')
+
+test('at a terminal: two folders of modules, their suites pass', async () => {
+  const project = path.join(top, 'terminal')
+  for (const module of ['genlexample', 'nlexample'])
+    cpSync(path.join(ownFolder, 'kernel/modules', module), path.join(project, module), { recursive: true })
+  const cli = `${process.execPath} ${path.join(ownFolder, 'harness/cli.ts')} init`
+  const run = execa('script', ['-qefc', cli, '/dev/null'], {
+    cwd: project,
+    reject: false,
+    timeout: 150_000,
+    all: true,
+    env: { NO_COLOR: '1', CI: undefined },
+  })
+  run.stdin.write('3\r1,2\rgithub please\rnone\ryes\r')
+  const { all, exitCode } = await run
+  expect(all).toContain('  2  nlexample')
+  expect(all.replaceAll('\r', '')).toMatch(/next: \S+run-vm\.sh$/)
+  expect(exitCode).toBe(0)
+
+  const made = readdirSync(project, { recursive: true }).filter(name => !/\.[ch]$|Kbuild/.test(String(name)))
+  expect(made.sort()).toEqual([
+    '.gitignore',
+    'genlexample',
+    'netlink-vmtest.config.ts',
+    'netlink-vmtest.lock.json',
+    'nlexample',
+    'package.json',
+    'suites',
+    'suites/genlexample.test.ts',
+    'suites/nlexample.test.ts',
+    'tsconfig.json',
+  ])
+  const suite = readFileSync(path.join(project, 'suites/genlexample.test.ts'), 'utf8')
+  expect(suite).toContain(`operations: [{ id: 0 }, { id: 1 }],
+    groups: { example: expect.any(Number) },`)
+  expect(suite).toContain(`[refusal(request, socket, 'EOPNOTSUPP')]`)
+  expect(await execa(tsc, ['-p', '.'], { cwd: project, reject: false })).toMatchObject({
+    stdout: '',
+    exitCode: 0,
+  })
+  const given = await runCli([], { cwd: project })
+  expect(given.stdout).toMatch(/2 files, tests \d+ passed, 0 failed/)
+  // What was built for init is what runs: its files beside the sources change no module.
+  expect(given.stderr).not.toContain('build ')
+  expect(given.status).toBe(0)
+})
+
+const module = (body: string) => `#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+${body}
+MODULE_LICENSE("GPL");
+`
+const simple = (body: string) =>
+  module(`static int __init start(void)
+{
+${body}
+}
+module_init(start);
+static void __exit stop(void)
+{
+}
+module_exit(stop);`)
+
+const sources = {
+  core: module('int core_value(void)\n{\n\treturn 1;\n}\nEXPORT_SYMBOL_GPL(core_value);'),
+  device: module(`static int size = 16;
+module_param(size, int, 0444);
+static const struct file_operations ops = { .owner = THIS_MODULE };
+static struct miscdevice device = { .minor = MISC_DYNAMIC_MINOR, .name = "mine", .fops = &ops };
+module_misc_device(device);`),
+  needy: simple('\tint core_value(void);\n\n\treturn core_value() == 1 ? 0 : -EIO;'),
+  permanent: module('static int __init start(void)\n{\n\treturn 0;\n}\nmodule_init(start);'),
+  refuses: simple('\treturn -ENODEV;'),
+  warns: simple('\tWARN(1, "warns is here\\n");\n\treturn 0;'),
+  zz_dies: simple('\tpanic("zz_dies is here");\n\treturn 0;'),
+}
+
+test('modules that do not compile, refuse, warn, crash, stay, need another: the suites and words fit', async () => {
+  const project = path.join(top, 'several')
+  const folder = path.join(project, 'src')
+  mkdirSync(folder, { recursive: true })
+  for (const [name, text] of Object.entries(sources)) writeFileSync(path.join(folder, `${name}.c`), text)
+  writeFileSync(
+    path.join(folder, 'Makefile'),
+    `obj-m := ${Object.keys(sources)
+      .map(name => `${name}.o`)
+      .join(' ')}\n`,
+  )
+  writeFileSync(path.join(folder, 'core.c'), '#error "not yet"\n')
+  const broken = await runCli(['init', '--yes', 'several'], { cwd: top, env: { CI: undefined } })
+  expect(broken.stdout).toContain('wrote netlink-vmtest.config.ts')
+  expect(broken.stdout).toContain('next: set what the build needs in netlink-vmtest.config.ts, and run ')
+  expect(broken.stderr).toContain('core.c:1:2: error: #error "not yet"')
+  expect(broken.stderr).toMatch(/^error: several\/src does not build for /m)
+  expect(broken.status).toBe(1)
+  expect(readdirSync(project)).not.toContain('suites')
+
+  writeFileSync(path.join(folder, 'core.c'), sources.core)
+  const { status, stdout, stderr } = await runCli(['init', '--yes'], { cwd: project })
+  expect(stdout).toContain('kept netlink-vmtest.config.ts')
+  expect(stdout).toContain('wrote suites/core.test.ts: it registers nothing that can be seen from outside')
+  expect(stdout).toContain('wrote suites/device.test.ts: device mine, parameter size')
+  expect(stdout).toContain('wrote suites/needy.test.ts: needs core')
+  expect(stdout).toContain('wrote suites/refuses.test.ts: it refuses to be loaded: ENODEV')
+  expect(stderr).toMatch(/^error: zz_dies: the guest \S+ was lost: kernel panic: zz_dies is here/m)
+  expect(stderr).toContain('warns is here')
+  expect(status).toBe(1)
+
+  const run = await runCli([], { cwd: project })
+  expect(run.stdout).toMatch(/✓ .*suites\/core\.test\.ts \(2 tests\)/)
+  expect(run.stdout).toMatch(/✓ .*suites\/device\.test\.ts \(4 tests\)/)
+  expect(run.stdout).toMatch(/✓ .*suites\/needy\.test\.ts \(2 tests\)/)
+  expect(run.stdout).toMatch(/✓ .*suites\/permanent\.test\.ts \(1 test\)/)
+  expect(run.stdout).toMatch(/✓ .*suites\/refuses\.test\.ts \(1 test\)/)
+  expect(run.stdout).toContain('7 files (2 failed)')
+  expect(run.stdout).toContain('KernelSplat: WARN: warns is here')
+})

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Registration } from '../../../guest/testing/registers.ts'
+import { firstSuite } from './first-suite.ts'
+import { plan, type Wanted } from './plan.ts'
+
+let project: string
+beforeEach(() => {
+  project = mkdtempSync(path.join(tmpdir(), 'plan-'))
+})
+afterEach(() => rmSync(project, { recursive: true }))
+
+const write = (name: string, content: string) => writeFileSync(path.join(project, name), content)
+
+const nothing: Registration = {
+  module: 'my_module',
+  needs: [],
+  families: [],
+  protocols: [],
+  devices: [],
+  parameters: [],
+  leftovers: [],
+}
+
+function planned(wanted: Partial<Wanted> = {}) {
+  const { files, ...rest } = plan({
+    project,
+    modules: ['src'],
+    kernel: undefined,
+    suites: ['suites/**/*.test.ts'],
+    registrations: [nothing],
+    lock: undefined,
+    ci: undefined,
+    ...wanted,
+  })
+  return { ...rest, files: Object.fromEntries(files.map(({ name, content }) => [name, content])) }
+}
+
+test('an empty project gets all, and a second time nothing is missing', () => {
+  const { files, written, kept, script } = planned({ lock: '{}' })
+  expect(Object.keys(files)).toEqual([
+    'netlink-vmtest.config.ts',
+    'suites/my-module.test.ts',
+    'tsconfig.json',
+    'package.json',
+    '.gitignore',
+    'netlink-vmtest.lock.json',
+  ])
+  expect(written).toHaveLength(6)
+  expect(kept).toEqual([])
+  expect(script).toBe('test')
+  mkdirSync(path.join(project, 'suites'))
+  for (const [name, content] of Object.entries(files)) write(name, content)
+  const again = planned({ lock: '{}' })
+  expect(again.files).toEqual({})
+  expect(again.written).toEqual([])
+  expect(again.kept).toEqual([
+    'netlink-vmtest.config.ts',
+    'suites/my-module.test.ts',
+    'tsconfig.json: it should include the suites, with "strict"',
+  ])
+  expect(again.script).toBe('test')
+})
+
+test('the configuration names one folder or several, and a kernel on wish', () => {
+  expect(planned().files['netlink-vmtest.config.ts']).toContain("  modules: 'src',\n")
+  const { files } = planned({ modules: ['core', "the vpn's"], kernel: 'debian-6.12' })
+  expect(files['netlink-vmtest.config.ts']).toContain(
+    `  kernels: ['debian-6.12'],\n  modules: ['core', "the vpn's"],\n`,
+  )
+})
+
+test('a test script of the project stays, and the suites have one of their own', () => {
+  write('package.json', '{ "scripts": { "test": "jest" } }')
+  const { files, script } = planned()
+  expect(JSON.parse(files['package.json'] ?? '')).toMatchObject({
+    scripts: { test: 'jest', 'test:kernel': expect.stringMatching(/run-vm\.sh/) },
+  })
+  expect(script).toBe('test:kernel')
+  write('package.json', '{ "scripts": { "test": "jest", "test:kernel": "kunit" } }')
+  expect(planned().kept).toContainEqual(
+    expect.stringMatching(/^package\.json: its script test is another; add/),
+  )
+})
+
+test('a package.json that is none is named, and all else is written', () => {
+  write('package.json', '{ "scripts": ')
+  const { files, kept, script } = planned()
+  expect(Object.keys(files)).not.toContain('package.json')
+  expect(Object.keys(files)).toContain('netlink-vmtest.config.ts')
+  expect(kept).toContainEqual(expect.stringMatching(/^package\.json: it is no JSON object; add the script/))
+  expect(script).toBeUndefined()
+})
+
+test('lines of .gitignore are added, unless they are there in other words', () => {
+  write('.gitignore', '*.o\n/node_modules')
+  expect(planned().files['.gitignore']).toBe('*.o\n/node_modules\n.netlink-vmtest/\n')
+})
+
+test('a suite is where the configuration looks for suites', () => {
+  expect(Object.keys(planned({ suites: ['tests/vm/**/*.spec.ts'] }).files)).toContain(
+    'tests/vm/my-module.spec.ts',
+  )
+  expect(Object.keys(planned({ suites: ['*.test.ts'] }).files)).toContain('my-module.test.ts')
+})
+
+test('a workflow belongs to the top of the repository', () => {
+  mkdirSync(path.join(project, '.git'))
+  const below = path.join(project, 'module')
+  mkdirSync(below)
+  const { files } = planned({ project: below, ci: 'gitlab' })
+  expect(Object.keys(files).filter(name => name.includes('gitlab'))).toEqual([])
+  const { files: ofTop } = planned({ ci: 'github' })
+  expect(ofTop['.github/workflows/netlink-vmtest.yml']).toContain('npx netlink-vmtest merge')
+})
+
+test('names of a module that are no words are quoted', () => {
+  const unknown = { number: 255, refusal: 'EOPNOTSUPP' }
+  const suite = firstSuite({
+    ...nothing,
+    families: [{ name: "it's", version: 1, headerSize: 4, operations: [1], groups: ['a-b', 'c'], unknown }],
+  })
+  expect(suite).toContain(`resolveFamily(socket, "it's")`)
+  expect(suite).toContain(`groups: { 'a-b': expect.any(Number), c: expect.any(Number) }`)
+  expect(suite).toContain(`header, Buffer.alloc(4))`)
+})
+
+test('a module that stays, one that leaves something, one that refuses', () => {
+  const stays = firstSuite({ ...nothing, staysLoaded: 'EBUSY' })
+  expect(stays).toContain('cannot be unloaded (EBUSY)')
+  expect(stays).not.toContain('unloadModule')
+  expect(firstSuite({ ...nothing, leftovers: ['the device x'] })).not.toContain('leaves nothing behind')
+  const refuses = firstSuite({ ...nothing, refused: { code: 'EINVAL', message: 'my_module: EINVAL' } })
+  expect(refuses).toContain(`expect(() => loadModule('my_module')).toThrow('EINVAL')`)
+  expect(
+    planned({ registrations: [{ ...nothing, refused: { code: 'EINVAL', message: '' } }] }).written,
+  ).toContain('suites/my-module.test.ts: it refuses to be loaded: EINVAL')
+})
