@@ -114,9 +114,9 @@ const common = {
   logLevel: 'silent',
 } as const
 
-/** Bundles a program of `guest/` as one CommonJS script. @param name its path from there, without extension */
-export async function bundleGuestProgram(name: string): Promise<Uint8Array> {
-  const { outputFiles } = await build({ ...common, entryPoints: [ownModule(`guest/${name}`)], format: 'cjs' })
+/** Bundles a program for guests as one CommonJS script. @param module its file */
+export async function bundleGuestProgram(module: string): Promise<Uint8Array> {
+  const { outputFiles } = await build({ ...common, entryPoints: [module], format: 'cjs' })
   return outputFiles[0]?.contents ?? new Uint8Array()
 }
 

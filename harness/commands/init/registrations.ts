@@ -3,6 +3,7 @@ import { guestPaths } from '../../../guest/agent/protocol.ts'
 import type { Registration } from '../../../guest/testing/registers.ts'
 import { bundleGuestProgram } from '../../../images/guest-runtime.ts'
 import { ExitStatus, HarnessError, MachineryError, ModuleError } from '../../base/errors.ts'
+import { ownModule } from '../../base/own-folder.ts'
 import { lastLines } from '../../base/process.ts'
 import type { KernelLog } from '../../guest/kernel-log.ts'
 import type { Settings } from '../../prepare/settings.ts'
@@ -36,7 +37,7 @@ export async function findRegistrations(
   settings: Settings,
   root: string,
 ): Promise<Findings> {
-  const program = bundleGuestProgram('testing/registers')
+  const program = bundleGuestProgram(ownModule('guest/testing/registers'))
   // Whoever waits for it gets the error.
   program.catch(() => {})
   let broken: HarnessError | undefined
