@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
-import { guestPaths } from '../guest/agent/protocol.ts'
+import { build, type Plugin } from 'esbuild'
+import { guestPaths, timerCounter } from '../guest/agent/protocol.ts'
 import { contentKey } from '../harness/base/cache.ts'
+import { MachineryError } from '../harness/base/errors.ts'
 import { ownFolder, ownModule } from '../harness/base/own-folder.ts'
 import { dependencyFolder, nodeBinary } from './dependencies.ts'
 import { launcher, precompiled } from './precompiled.ts'
@@ -70,6 +71,7 @@ export async function bundleGuestRuntime(): Promise<Bundle> {
       'why-is-node-running',
       '@opentelemetry/api',
     ],
+    plugins: [countedThrottle],
     alias: { ...nativeKoffi, 'vite/module-runner': fileURLToPath(import.meta.resolve('vite/module-runner')) },
     banner: { js: require },
     logLevel: 'silent',
@@ -91,6 +93,25 @@ export async function bundleGuestRuntime(): Promise<Bundle> {
   // esbuild's package too: another version may write other output.
   const esbuild = path.join(dependencyFolder('esbuild'), 'package.json')
   return { files, inputs: [...Object.keys(result.metafile.inputs), esbuild] }
+}
+
+/**
+ * Vitest (5.1.1) throttles its reports by a timer, which is often left when a file has ended. The worker has to
+ * tell it from the timers of tests, for which it waits: the module's timers are counted.
+ */
+const countedThrottle: Plugin = {
+  name: 'counted throttle',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/vitest\/dist\/chunks\/run\.[^/]*\.js$/ }, ({ path: file }) => {
+      const source = readFileSync(file, 'utf8')
+      const timers = 'const { clearTimeout, setTimeout } = getSafeTimers();'
+      if (source.split(timers).length !== 2)
+        throw new MachineryError(`${file} is of another version than this was made for: install again`)
+      const counted = `const { clearTimeout, setTimeout } = globalThis[Symbol.for('${timerCounter}')](getSafeTimers());`
+      const own = JSON.stringify(ownModule('guest/agent/counted-timers'))
+      return { contents: `import ${own};${source.replace(timers, counted)}`, loader: 'js' }
+    })
+  },
 }
 
 /** This project's own package in guests. */

@@ -52,7 +52,7 @@ async function handle(request: AgentRequest): Promise<unknown> {
       renewKernel(request.time, request.entropy)
       return deliver(request.files)
     case 'file-begins':
-      return fileBegins(workerPid ?? 0, request.isSame)
+      return fileBegins(workerPid ?? 0, request)
     case 'file-ends':
       return await fileEnds(workerPid ?? 0)
     case 'worker-state':

@@ -47,9 +47,11 @@ export function takeStock(folder: string): Holdings {
   }
 }
 
-/** Holdings with the files of one more folder. */
+/** Holdings with one more folder, those above it, and its files. */
 export function withFolder(holdings: Holdings, folder: string): Holdings {
-  return { ...holdings, files: new Set([...holdings.files, ...filesIn(folder)]) }
+  const above: string[] = []
+  for (let at = folder; at !== path.dirname(at); at = path.dirname(at)) above.push(at)
+  return { ...holdings, files: new Set([...holdings.files, ...above, ...filesIn(folder)]) }
 }
 
 function filesIn(folder: string): string[] {

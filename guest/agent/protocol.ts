@@ -30,6 +30,9 @@ export interface ConversationHook {
   describe(thrown?: unknown): string
 }
 
+/** The name of the symbol of the function that counts Vitest's own timers (counted-timers.ts). */
+export const timerCounter = 'netlink-vmtest.count-timers'
+
 /** The mark in stdout and stderr at the end of a program or the test worker. */
 export const endOfOutput = '\0netlink-vmtest: end of output 9f3b6d2e58c14a07\x01'
 
@@ -113,9 +116,9 @@ export type AgentRequest =
     }
   /**
    * A test file begins, and has ended: answered by {@link FileBegun} and {@link FileEnded}. `isSame`: nothing
-   * has happened since the last file's end.
+   * has happened since the last file's end. `isLast`: no other file will use the guest.
    */
-  | { readonly type: 'file-begins'; readonly isSame: boolean }
+  | { readonly type: 'file-begins'; readonly isSame: boolean; readonly isLast: boolean }
   | { readonly type: 'file-ends' }
   /** Asks for the state of the test worker: answered by a {@link WorkerState}. */
   | { readonly type: 'worker-state' }

@@ -21,44 +21,39 @@ const folders = [
 const log = new KernelLogPosition()
 /** The holdings when the file began. */
 let stock: Holdings | undefined
+/** What the next file in this guest would inherit; '' if there is none. */
 let condition = ''
-let boot = 0
-let changed = ''
 /** The worker's working directory when the file began: the project's. */
 let folder = '/'
 /** What the last file has left. */
-let after: { readonly stock: Holdings; readonly condition: string } | undefined
+let left: Holdings | undefined
 
 /**
  * @param worker the pid of the test worker
  * @param isSame nothing has happened since the last file, a template's warm-up: what that left is still so,
  *   beside the files of the project
+ * @param isLast no other file will use the guest
  */
-export function fileBegins(worker: number, isSame: boolean): FileBegun {
-  const now = isSame ? after : undefined
+export function fileBegins(
+  worker: number,
+  { isSame, isLast }: { isSame: boolean; isLast: boolean },
+): FileBegun {
   folder = folderOf(worker)
-  stock = now ? withFolder(now.stock, folder) : takeStock(folder)
-  condition = now?.condition ?? conditionOf(worker)
-  boot = timeOfBoot()
-  changed = changes()
+  stock = isSame && left ? withFolder(left, folder) : takeStock(folder)
+  condition = isLast ? '' : conditionOf(worker)
   return { sequence: log.next, taint: readTaint() }
 }
 
 export async function fileEnds(worker: number): Promise<FileEnded> {
-  const left = takeStock(folder)
+  left = takeStock(folder)
   const memory = await lostMemory()
-  after = { stock: left, condition: conditionOf(worker) }
   return {
     sequence: log.next,
     taint: readTaint(),
     leaks: stock ? leftBehind(stock, left) : [],
     loaded: [...left.modules.keys()].filter(name => !stock?.modules.has(name)),
     memory,
-    changed:
-      after.condition !== condition ||
-      folderOf(worker) !== folder ||
-      changes() !== changed ||
-      timeOfBoot() !== boot,
+    changed: condition !== '' && conditionOf(worker) !== condition,
   }
 }
 
@@ -68,8 +63,8 @@ function timeOfBoot(): number {
 }
 
 /**
- * User, limits, mounts, namespaces and folders of a process, as text to compare. The values of
- * sysctls take half a second to read.
+ * User, limits, mounts, namespaces and folders of a process, the clock's setting, and when a name came to a
+ * folder of programs or went, as text to compare. The values of sysctls take half a second to read.
  */
 function conditionOf(pid: number): string {
   const read = (name: string) => readFileSync(`/proc/${pid}/${name}`, 'utf8')
@@ -78,6 +73,9 @@ function conditionOf(pid: number): string {
     read('limits'),
     read('mountinfo'),
     ...places.map(place => readlinkIfThere(`/proc/${pid}/${place}`)),
+    folderOf(pid),
+    ...folders.map(changeOf),
+    String(timeOfBoot()),
   ].join('\n')
 }
 
@@ -85,11 +83,9 @@ function folderOf(pid: number): string {
   return readlinkIfThere(`/proc/${pid}/cwd`)
 }
 
-/** When a name last came to each folder of programs, or went. */
-function changes(): string {
-  return folders
-    .map(folder => statSync(folder, { bigint: true, throwIfNoEntry: false })?.ctimeNs ?? '')
-    .join(' ')
+/** The time of a folder's last change. */
+function changeOf(folder: string): string {
+  return String(statSync(folder, { bigint: true, throwIfNoEntry: false })?.ctimeNs)
 }
 
 /** The kernel may lack this kind of namespace. */

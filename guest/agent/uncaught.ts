@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { inspect } from 'node:util'
+import { runnerTimers } from './counted-timers.ts'
 
 type Listener = (...args: unknown[]) => void
 
@@ -76,6 +77,8 @@ function tellable(event: (typeof events)[number], error: unknown): unknown {
 /** Waits for timers that a file has left behind, as long as they can be of its last moments. */
 export async function lastTimers(): Promise<void> {
   const end = now() + LAST_TIMERS
-  while (now() < end && getActiveResourcesInfo().some(name => name === 'Timeout' || name === 'Immediate'))
-    await new Promise(resolve => setTimeout(resolve, LOOK_EVERY))
+  const isOfTests = () =>
+    getActiveResourcesInfo().filter(name => name === 'Timeout' || name === 'Immediate').length >
+    runnerTimers()
+  while (now() < end && isOfTests()) await new Promise(resolve => setTimeout(resolve, LOOK_EVERY))
 }

@@ -17,6 +17,9 @@ export const most = { bytes: 8 * 1024 ** 2, files: 1_000 }
 /** Folders that hold no files of tests: packages, and those of tools (.git). */
 const leftOut = /^(node_modules|\..*)$/
 
+/** Modules, whose code comes from Vite. */
+const typeScript = /\.[cm]?tsx?$/
+
 /** Brings what the modules of one test file need besides their code into its guest. */
 export class FilesBeside {
   readonly #guest: Guest
@@ -91,7 +94,7 @@ function isFile(place: string): boolean {
   return statSync(place, { throwIfNoEntry: false })?.isFile() === true
 }
 
-/** The files below a folder, at the same paths; undefined if they are more than is brought. Links are followed. */
+/** The files below a folder but for TypeScript, at the same paths; undefined if they are more than is brought. Links are followed. */
 export function itemsBelow(folder: string): HostItem[] | undefined {
   const items: HostItem[] = []
   let bytes = 0
@@ -103,7 +106,7 @@ export function itemsBelow(folder: string): HostItem[] | undefined {
         const real = realpathSync(place)
         if (leftOut.test(name) || above.includes(real)) continue
         if (!collect(place, [...above, real])) return false
-      } else if (status?.isFile()) {
+      } else if (status?.isFile() && !typeScript.test(name)) {
         const bytesOfPath = Buffer.from(place)
         const { mode, size } = status
         items.push({ type: 'file', place: bytesOfPath, source: bytesOfPath, mode: mode & 0o7777, size })
@@ -153,4 +156,4 @@ export function explainMissingFiles(request: RpcRequest, root: string): void {
 }
 
 const explanation =
-  'is on this machine, and not in the guest, which has what lies beside a test file or a module that it imports, up to'
+  'is on this machine, and not in the guest, which has what lies beside a test file or a module that it imports, but for TypeScript, up to'

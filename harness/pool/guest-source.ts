@@ -22,6 +22,8 @@ export interface GuestSource {
    *   may use it
    */
   release(guest: Guest, reusable?: boolean): Promise<void>
+  /** Whether a guest may serve one file after another. */
+  readonly isShared?: boolean
   /** Where this project's own package lies in its guests. */
   readonly packageFolder: string
   /** Whether workers print in colour. A worker can be told to leave colours out only once. */

@@ -176,7 +176,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const guest = this.#guest
     if (!guest) return
     try {
-      const { sequence, taint } = await guest.fileBegins()
+      const { sequence, taint } = await guest.fileBegins(this.#source.isShared !== true)
       this.#fileStart = sequence
       this.#judge?.fileStarted(sequence, taint)
       guest.sendToWorker({ type: 'vitest', message: request })

@@ -134,6 +134,10 @@ export class Restores implements GuestSource {
     await spare?.then(guest => guest.end()).catch(() => {})
   }
 
+  get isShared(): boolean {
+    return this.#shared
+  }
+
   get trace(): boolean {
     return this.#spec.trace === true
   }
