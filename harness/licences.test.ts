@@ -22,7 +22,9 @@ test('each source has an SPDX line, and there is the text of each licence', asyn
     }),
   )
   const isKernels = (file: string) =>
-    /^(kernel\/modules|harness\/fixtures\/faults-module)\/.*\.[ch]$/.test(file)
+    /^(kernel\/modules|harness\/fixtures\/faults-module|examples\/(?!client\/client\/).*)\/.*\.[ch]$/.test(
+      file,
+    )
   const wrong = [...licences].filter(
     ([file, licence]) => licence !== (isKernels(file) ? 'GPL-2.0-only' : 'MIT'),
   )

@@ -118,6 +118,8 @@ describe('wire', () => {
     }
     expect(wire(good.subarray(0, 17))).not.toEqual(wire(good))
     expect(wire(good, { groups: 1 })).not.toEqual(wire(good))
+    expect(wire(good, { group: 32 })).toEqual(wire(good, { groups: 0x80000000 }))
+    expect(wire(good, { group: 33 })).toEqual(wire(good))
     expect(wire(Buffer.alloc(3))).toMatchObject({ size: 3, messages: [], bytes: '000000' })
   })
 

@@ -53,14 +53,19 @@ export interface WireDatagram {
 
 /**
  * A datagram as a value to compare: a received one, or an expected one, made of its bytes, sender and group
- * (by default unicast from the kernel).
+ * (by default unicast from the kernel). The group is given by its number, or as the mask that receivers see.
  */
 export function wire(
   datagram: Datagram | Uint8Array,
-  { from = 0, groups = 0 }: { from?: number; groups?: number } = {},
+  { from = 0, group, groups = maskOf(group) }: { from?: number; group?: number; groups?: number } = {},
 ): WireDatagram {
   requireBuiltIns()
   return datagram instanceof Datagram ? received(datagram) : composed(datagram, from, groups)
+}
+
+/** As netlink_group_mask() of net/netlink/af_netlink.c: groups above 32 have no bit. */
+function maskOf(group = 0): number {
+  return group >= 1 && group <= 32 ? (1 << (group - 1)) >>> 0 : 0
 }
 
 /** An expected datagram. */
