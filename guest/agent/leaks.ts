@@ -4,7 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { isOfCopies } from './copies.ts'
+import { copiedFolders, isOfCopies } from './copies.ts'
 import { guestPaths } from './protocol.ts'
 
 const KMEMLEAK = '/sys/kernel/debug/kmemleak'
@@ -43,13 +43,18 @@ export function takeStock(folder: string): Holdings {
     ),
     sockets: new Set(netlinkSockets()),
     processes: new Set(entries('/proc').filter(name => /^\d+$/.test(name))),
-    files: new Set([...folders, folder].flatMap(filesIn)),
+    files: new Set([...folders, ...foldersOf(folder)].flatMap(filesIn)),
   }
 }
 
 /** Holdings with the files of one more folder. */
 export function withFolder(holdings: Holdings, folder: string): Holdings {
-  return { ...holdings, files: new Set([...holdings.files, ...filesIn(folder)]) }
+  return { ...holdings, files: new Set([...holdings.files, ...foldersOf(folder).flatMap(filesIn)]) }
+}
+
+/** The project's folder, and those below it that are there from the beginning. */
+function foldersOf(project: string): string[] {
+  return [project, ...copiedFolders(project)]
 }
 
 function filesIn(folder: string): string[] {
