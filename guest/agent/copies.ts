@@ -5,10 +5,17 @@ import type { CopiedEntry } from './protocol.ts'
 
 /** The places of all that was copied, and the folders above. */
 const places = new Set<string>()
+/** The folders that hold them. */
+const holders = new Set<string>()
 
 /** Whether a file or folder is there because of what the host has copied. */
 export function isOfCopies(place: string): boolean {
   return places.has(place)
+}
+
+/** The folders below a folder that the host has put something into, or has made. */
+export function copiedFolders(folder: string): string[] {
+  return [...holders].filter(holder => holder.startsWith(`${folder}/`))
 }
 
 /**
@@ -19,6 +26,7 @@ export function putCopies(entries: readonly CopiedEntry[]): void {
   for (const entry of entries) {
     const place = Buffer.from(entry.place)
     for (let at = place.toString(); !places.has(at); at = path.dirname(at)) places.add(at)
+    holders.add(entry.type === 'folder' ? place.toString() : path.dirname(place.toString()))
     try {
       put(place, entry)
     } catch (error) {

@@ -15,13 +15,14 @@ interface Kept {
   readonly name: string
   readonly object: object
   readonly key: PropertyKey
-  readonly descriptor: PropertyDescriptor
+  /** Undefined if the object inherits it. */
+  readonly descriptor: PropertyDescriptor | undefined
   /** The value behind the descriptor: `process` and `Buffer` are accessors in node. */
   readonly value: unknown
 }
 
 const { getOwnPropertyDescriptor, defineProperty } = Object
-const { ownKeys, apply } = Reflect
+const { ownKeys, apply, deleteProperty } = Reflect
 const { push } = Array.prototype
 
 const globals = [
@@ -76,7 +77,8 @@ const environment: readonly Watched[] = [
     name: 'process',
     object: process,
     keys: [
-      ...['nextTick', 'hrtime', 'memoryUsage', 'cwd', 'exit', 'emit', 'on', 'off', 'listeners', 'env'],
+      // 'emit' is guarded in uncaught.ts.
+      ...['nextTick', 'hrtime', 'memoryUsage', 'cwd', 'exit', 'on', 'off', 'listeners', 'env'],
       ...['emitWarning', 'uptime', 'stdout', 'stderr'],
     ],
   },
@@ -85,7 +87,7 @@ const environment: readonly Watched[] = [
 const kept = { language: keep(language), environment: keep(environment) }
 
 /** What a read compares, in arrays side by side. Accessors of prototypes throw or compute when read. */
-const read = kept.language.filter(({ descriptor, object }) => !descriptor.get || object === globalThis)
+const read = kept.language.filter(({ descriptor, object }) => !descriptor?.get || object === globalThis)
 const holders = read.map(({ object }) => object as Record<PropertyKey, unknown>)
 const keys = read.map(({ key }) => key)
 const values = read.map(({ value }) => value)
@@ -93,15 +95,17 @@ const { length } = values
 
 function keep(watched: readonly Watched[]): readonly Kept[] {
   return watched.flatMap(({ name, object, keys }) =>
-    keys.flatMap(key => {
-      const descriptor = getOwnPropertyDescriptor(object, key)
-      return descriptor ? [{ name, object, key, descriptor, value: heldBy(object, descriptor) }] : []
-    }),
+    keys
+      .filter(key => key in object)
+      .map(key => {
+        const descriptor = getOwnPropertyDescriptor(object, key)
+        return { name, object, key, descriptor, value: heldBy(object, descriptor) }
+      }),
   )
 }
 
 /** Only accessors of globals are read: others compute, and those of Function.prototype throw. */
-function heldBy(object: object, { value, get, set }: PropertyDescriptor): unknown {
+function heldBy(object: object, { value, get, set }: PropertyDescriptor = {}): unknown {
   return get && set && object === globalThis ? apply(get, object, []) : value
 }
 
@@ -135,13 +139,14 @@ function restore(all: readonly Kept[]): string[] {
   for (let index = 0; index < all.length; index++) {
     const { name, object, key, descriptor, value } = all[index] as Kept
     const now = getOwnPropertyDescriptor(object, key)
-    if (now?.get === descriptor.get && now !== undefined && heldBy(object, now) === value) continue
+    if (!now === !descriptor && now?.get === descriptor?.get && heldBy(object, now) === value) continue
     // A spy that calls through does no harm; its test restores it.
     if (typeof now?.value === 'function' && '_isMockFunction' in now.value && all === kept.language) continue
     apply(push, names, [`${name}.${typeof key === 'symbol' ? 'Symbol' : key}`])
     try {
-      defineProperty(object, key, descriptor)
-      if (descriptor.set && object === globalThis) apply(descriptor.set, object, [value])
+      if (descriptor) defineProperty(object, key, descriptor)
+      else deleteProperty(object, key)
+      if (descriptor?.set && object === globalThis) apply(descriptor.set, object, [value])
     } catch {
       // The test made it impossible to restore.
     }

@@ -4,7 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { isOfCopies } from './copies.ts'
+import { copiedFolders, isOfCopies } from './copies.ts'
 import { guestPaths } from './protocol.ts'
 
 const KMEMLEAK = '/sys/kernel/debug/kmemleak'
@@ -43,7 +43,7 @@ export function takeStock(folder: string): Holdings {
     ),
     sockets: new Set(netlinkSockets()),
     processes: new Set(entries('/proc').filter(name => /^\d+$/.test(name))),
-    files: new Set([...folders, folder].flatMap(filesIn)),
+    files: new Set([...folders, ...foldersOf(folder)].flatMap(filesIn)),
   }
 }
 
@@ -51,7 +51,13 @@ export function takeStock(folder: string): Holdings {
 export function withFolder(holdings: Holdings, folder: string): Holdings {
   const above: string[] = []
   for (let at = folder; at !== path.dirname(at); at = path.dirname(at)) above.push(at)
-  return { ...holdings, files: new Set([...holdings.files, ...above, ...filesIn(folder)]) }
+  const files = foldersOf(folder).flatMap(filesIn)
+  return { ...holdings, files: new Set([...holdings.files, ...above, ...files]) }
+}
+
+/** The project's folder, and those below it that are there from the beginning. */
+function foldersOf(project: string): string[] {
+  return [project, ...copiedFolders(project)]
 }
 
 function filesIn(folder: string): string[] {

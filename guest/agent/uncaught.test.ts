@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { EventEmitter } from 'node:events'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Uncaught } from './uncaught.ts'
 
@@ -21,6 +22,8 @@ beforeEach(() => {
 afterEach(() => {
   for (const event of events) emitter.removeAllListeners(event)
   for (const [event, each] of kept) emitter.on(event, each)
+  emitter.removeAllListeners('uncaughtExceptionMonitor')
+  Reflect.deleteProperty(process, 'emit')
 })
 
 test.each(events)("%s: a test's own listeners hear it too, and hide nothing", event => {
@@ -59,4 +62,53 @@ test.each([
   new Uncaught().begin(() => {})
   emitter.emit(event, error)
   expect(told).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ message }))
+})
+
+/** Emits as Node does when nobody catches an error. */
+function throwUncaught(error: unknown, callback?: (error: unknown) => void): void {
+  emitter.emit('uncaughtExceptionMonitor', error, 'uncaughtException')
+  if (callback) callback(error)
+  else emitter.emit('uncaughtException', error, 'uncaughtException')
+}
+
+test('an exception is told once, also where a callback captures it', () => {
+  const uncaught = new Uncaught()
+  uncaught.begin(() => {})
+  const captured = vi.fn()
+  throwUncaught('a', captured)
+  throwUncaught('b')
+  throwUncaught('b')
+  expect(told.mock.calls).toEqual([['a'], ['b'], ['b']])
+  expect(captured).toHaveBeenCalledExactlyOnceWith('a')
+  process.setUncaughtExceptionCaptureCallback(captured)
+  uncaught.end()
+  expect(process.hasUncaughtExceptionCaptureCallback()).toBe(false)
+})
+
+test("EventEmitter's emit, replaced, hides nothing", () => {
+  const uncaught = new Uncaught()
+  uncaught.begin(() => {})
+  using _ = vi.spyOn(EventEmitter.prototype, 'emit').mockReturnValue(true)
+  throwUncaught('a')
+  emitter.emit('unhandledRejection', 'b')
+  expect(told.mock.calls).toEqual([['a'], ['b']])
+})
+
+test('process.emit, replaced, hides nothing, and is gone when the file ends', () => {
+  const uncaught = new Uncaught()
+  uncaught.begin(() => {})
+  const own = vi.fn(() => false)
+  emitter.emit = own
+  expect(emitter.emit('exit', 3)).toBe(false)
+  throwUncaught('a')
+  expect(own.mock.calls).toEqual([
+    ['exit', 3],
+    ['uncaughtExceptionMonitor', 'a', 'uncaughtException'],
+    ['uncaughtException', 'a', 'uncaughtException'],
+  ])
+  emitter.emit('unhandledRejection', 'b')
+  expect(told.mock.calls).toEqual([['a'], ['b']])
+  uncaught.end()
+  throwUncaught('c')
+  expect(own).toHaveBeenCalledTimes(4)
 })

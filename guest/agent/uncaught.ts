@@ -5,12 +5,21 @@ import { runnerTimers } from './counted-timers.ts'
 type Listener = (...args: unknown[]) => void
 
 const events = ['uncaughtException', 'unhandledRejection'] as const
+/** Node tells of every uncaught exception by this event first, also where a callback captures it. */
+const MONITOR = 'uncaughtExceptionMonitor'
 const emitter = process as NodeJS.EventEmitter
+const emit = emitter.emit.bind(emitter)
 const on = emitter.on.bind(emitter)
 const off = emitter.off.bind(emitter)
 const rawListeners = emitter.rawListeners.bind(emitter)
-const { getActiveResourcesInfo } = process
+const {
+  getActiveResourcesInfo,
+  hasUncaughtExceptionCaptureCallback: isCaptured,
+  setUncaughtExceptionCaptureCallback: capture,
+} = process
 const { setTimeout } = globalThis
+const { defineProperty } = Object
+const { apply } = Reflect
 const now = performance.now.bind(performance)
 
 /** Milliseconds that timers which a file leaves behind may take to fail. */
@@ -23,6 +32,8 @@ const LOOK_EVERY = 5
  */
 export class Uncaught {
   readonly #ours = new Map<string, Listener>()
+  /** The last error that the monitor told. */
+  #monitored: { readonly error: unknown } | undefined
 
   /**
    * A file begins. Vitest's listeners, which it adds once in a process, are told of all errors: there are no
@@ -34,24 +45,65 @@ export class Uncaught {
       const before = this.#ours.get(event)
       const vitests = (rawListeners(event) as Listener[]).filter(each => each !== before)
       if (vitests.length === 0) continue
-      const listener = (error: unknown) => {
+      const tell = (error: unknown) => {
         prepare()
         alone(event, listener, () => {
           for (const each of vitests) each(tellable(event, error))
         })
       }
+      const listener = (error: unknown) => {
+        const monitored = this.#monitored
+        this.#monitored = undefined
+        if (event === 'unhandledRejection' || !monitored || !Object.is(monitored.error, error)) tell(error)
+      }
       for (const each of rawListeners(event) as Listener[]) off(event, each)
       on(event, listener)
       this.#ours.set(event, listener)
+      if (event === 'uncaughtException') this.#monitor(tell)
     }
+    guardEmit()
+  }
+
+  #monitor(tell: Listener): void {
+    const monitor = (error: unknown) => {
+      this.#monitored = { error }
+      tell(error)
+    }
+    const before = this.#ours.get(MONITOR)
+    if (before) off(MONITOR, before)
+    on(MONITOR, monitor)
+    this.#ours.set(MONITOR, monitor)
   }
 
   /** The file has ended: its own listeners are not for the next one. */
   end(): void {
-    for (const event of events)
+    for (const event of [...events, MONITOR])
       for (const each of rawListeners(event) as Listener[])
         if (each !== this.#ours.get(event)) off(event, each)
+    if (isCaptured()) capture(null)
+    guardEmit()
   }
+}
+
+/**
+ * Makes `process.emit`, by which Node tells of errors, reach all listeners also where a test replaces it, or
+ * EventEmitter's.
+ */
+function guardEmit(): void {
+  let replaced: ((...args: unknown[]) => unknown) | undefined
+  const guarded = (event: string, ...args: unknown[]) => {
+    if (!replaced) return emit(event, ...args)
+    const isHeard = [...events, MONITOR].includes(event) && emit(event, ...args)
+    return apply(replaced, process, [event, ...args]) || isHeard
+  }
+  defineProperty(process, 'emit', {
+    get: () => guarded,
+    set: value => {
+      replaced = value === guarded ? undefined : value
+    },
+    enumerable: false,
+    configurable: true,
+  })
 }
 
 /** Calls it while there is no other listener. */

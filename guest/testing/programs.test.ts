@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { readFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
 import { RunningProgram, runProgram } from './programs.ts'
 
 const sh = (script: string) => ['sh', '-c', script]
@@ -55,6 +57,27 @@ test('one that does not end, or never says it, is named', async () => {
   })
 })
 
+test('what cannot be started is told with the reason', async () => {
+  const at = mkdtempSync(path.join(tmpdir(), 'programs-'))
+  onTestFinished(() => rmSync(at, { recursive: true }))
+  const script = (name: string, text: string, mode: number) =>
+    writeFileSync(path.join(at, name), text, { mode })
+  script('text', 'echo x\n', 0o755)
+  script('lost', '#!/no/interpreter\n', 0o755)
+  script('plain', '#!/bin/sh\n', 0o644)
+  for (const [command, reason] of [
+    [at, `EACCES: ${at} may not be run: it is no file, or not executable`],
+    [`${at}/plain`, `EACCES: ${at}/plain may not be run`],
+    [
+      `${at}/text`,
+      `ENOEXEC: ${at}/text is no program for this machine, and no script, which begins with #!/bin/sh`,
+    ],
+    [`${at}/lost`, `ENOENT: the interpreter that ${at}/lost names is not in the guest`],
+    ['', "ENOENT: there is no program '' on the PATH"],
+  ] as const)
+    await expect(runProgram([command])).rejects.toThrow(reason)
+})
+
 test('what keeps its output open is not waited for longer than that', async () => {
   await expect(runProgram(sh('sleep 1000 & wait'), { limit: 100 })).rejects.toThrow(
     'did not end within 0.1 s; until then it said',
@@ -75,6 +98,7 @@ test('disposing of one ends it with what it has started', async () => {
 test.each([
   ['a name and its arguments', ['echo', ['x']], '"echo"'],
   ['a number among its arguments', [['echo', 1]], '["echo",1]'],
+  ['a NUL', [['echo', 'a\0b']], '["echo","a\\u0000b"]'],
   ['nothing', [[]], '[]'],
 ])('called with %s: how it is called, and nothing is run', async (_what, args, shown) => {
   const run = runProgram as (...args: readonly unknown[]) => Promise<unknown>

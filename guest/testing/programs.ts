@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { once } from 'node:events'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { type ChildProcess, startChild } from '../agent/child.ts'
@@ -185,9 +185,21 @@ export async function runProgram(
 }
 
 function explained(error: NodeJS.ErrnoException, [name = '']: readonly string[]): Error {
-  if (error.code !== 'ENOENT') return error
-  const missing = `there is no program ${name}${name.includes('/') ? '' : ' on the PATH'}`
-  return Object.assign(new Error(`ENOENT: ${missing}`, { cause: error }), { code: 'ENOENT' })
+  const why = reasonOf(error.code, name)
+  if (why === undefined) return error
+  return Object.assign(new Error(`${error.code}: ${why}`, { cause: error }), { code: error.code })
+}
+
+function reasonOf(code: string | undefined, name: string): string | undefined {
+  if (code === 'ENOENT') {
+    if (!name.includes('/')) return `there is no program ${name || "''"} on the PATH`
+    if (!existsSync(name)) return `there is no program ${name}`
+    return `the interpreter that ${name} names is not in the guest`
+  }
+  if (code === 'EACCES') return `${name} may not be run: it is no file, or not executable`
+  if (code === 'ENOEXEC')
+    return `${name} is no program for this machine, and no script, which begins with #!/bin/sh or the like`
+  return undefined
 }
 
 /**
@@ -195,9 +207,14 @@ function explained(error: NodeJS.ErrnoException, [name = '']: readonly string[])
  * its first letter.
  */
 function checked(command: unknown): readonly [string, ...string[]] {
-  if (Array.isArray(command) && command.length > 0 && command.every(part => typeof part === 'string'))
+  if (Array.isArray(command) && command.length > 0 && command.every(isText))
     return command as [string, ...string[]]
   throw new TypeError(
     `a program and its arguments are one list of texts, runProgram(['modprobe', 'dummy']), not ${stringify(command)}`,
   )
+}
+
+/** A program's argument ends at its first NUL. */
+function isText(part: unknown): boolean {
+  return typeof part === 'string' && !part.includes('\0')
 }

@@ -132,7 +132,11 @@ export async function startCommand(
         reason: `${name || "''"} is not in the guest, or the interpreter it names is not (it has sh and node): --copy brings both`,
       }
     if (error.code === 'EACCES') return { status: 126, reason: `${name} is not executable: chmod +x it` }
-    if (error.code === 'ENOEXEC') return { status: 126, reason: `${name} is no program for this machine` }
+    if (error.code === 'ENOEXEC')
+      return {
+        status: 126,
+        reason: `${name} is no program for this machine, and no script, which begins with #!/bin/sh or the like`,
+      }
     throw error
   }
 }

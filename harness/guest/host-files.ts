@@ -52,11 +52,11 @@ export function readable<T>(source: string | Buffer, look: () => T): T {
   try {
     return look()
   } catch (error) {
-    throw unreadable(source, error)
+    throw unreadableError(source, error)
   }
 }
 
-function unreadable(source: string | Buffer, error: unknown): UsageError {
+function unreadableError(source: string | Buffer, error: unknown): UsageError {
   return new UsageError(`cannot copy ${shown(source)}: ${messageOf(error)}`, { cause: error })
 }
 
@@ -75,8 +75,16 @@ function shown(name: string | Buffer): string {
  */
 const PIECE = 8 * 1024 * 1024
 
-/** Writes them into the guest. @throws UsageError that names a place for which there is no room */
-export async function deliverCopies(guest: Guest, items: readonly HostItem[]): Promise<void> {
+/**
+ * Writes them into the guest.
+ * @param unreadable is called with the error of a file that cannot be read, which is then left out
+ * @throws UsageError that names a place for which there is no room
+ */
+export async function deliverCopies(
+  guest: Guest,
+  items: readonly HostItem[],
+  unreadable: (error: UsageError) => void = raise,
+): Promise<void> {
   let batch: CopiedEntry[] = []
   let size = 0
   const flush = async () => {
@@ -86,7 +94,7 @@ export async function deliverCopies(guest: Guest, items: readonly HostItem[]): P
     if (entries.length > 0) await put(guest, entries)
   }
   for (const item of items)
-    for await (const entry of entriesOf(item)) {
+    for await (const entry of entriesOf(item, unreadable)) {
       batch.push(entry)
       // An estimate of an entry's path and framing.
       size += 256 + (entry.type === 'file' ? entry.content.length : 0)
@@ -108,17 +116,25 @@ async function put(guest: Guest, entries: readonly CopiedEntry[]): Promise<void>
   }
 }
 
-async function* entriesOf(item: HostItem): AsyncGenerator<CopiedEntry> {
+function raise(error: Error): never {
+  throw error
+}
+
+async function* entriesOf(
+  item: HostItem,
+  unreadable: (error: UsageError) => void,
+): AsyncGenerator<CopiedEntry> {
   const { place, source } = item
   if (item.type === 'folder') return yield { type: 'folder', place, mode: item.mode }
   if (item.type === 'link') return yield { type: 'link', place, target: item.target }
   const { mode, size } = item
+  let at = 0
   try {
     // O_NONBLOCK: reading /proc/kmsg would otherwise wait for ever.
     await using file = await open(source, constants.O_RDONLY | constants.O_NONBLOCK)
     // A growing file is copied up to its size at the start. Files of /proc have size 0.
     const limit = size || Number.POSITIVE_INFINITY
-    for (let at = 0; at === 0 || at < limit; ) {
+    while (at === 0 || at < limit) {
       const buffer = Buffer.allocUnsafe(Math.min(PIECE, Math.max(1, size ? limit - at : PIECE)))
       const { bytesRead } = await file.read(buffer, 0, buffer.length, null)
       if (bytesRead === 0 && at > 0) return
@@ -127,6 +143,9 @@ async function* entriesOf(item: HostItem): AsyncGenerator<CopiedEntry> {
       at += bytesRead
     }
   } catch (error) {
-    throw error instanceof HarnessError ? error : unreadable(source, error)
+    if (error instanceof HarnessError) throw error
+    // Of a file there is all or nothing.
+    if (at > 0) throw unreadableError(source, error)
+    unreadable(unreadableError(source, error))
   }
 }

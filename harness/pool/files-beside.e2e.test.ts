@@ -23,7 +23,7 @@ const run = (cwd: string, ...args: string[]) => runCli(['--kernel', hostLabel(),
 const config = (more = '') =>
   `export default { modules: [], suites: ['suites/**/*.test.ts'], matrix: []${more} }\n`
 
-const reads = `import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+const reads = `import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { shared } from '../support/shared.ts'
 
@@ -36,6 +36,7 @@ test('beside', () => {
   expect(readFileSync('suites/one/early.txt', 'utf8')).toBe('early')
   expect(shared()).toBe('shared')
   expect(read('./linked.txt')).toBe('linked')
+  expect(readdirSync('suites/one/fixtures', 'latin1')).toEqual(['deep', 'empty', '\xff'])
 })
 test('by the configuration', () => {
   expect(read('../../data/large.bin')).toHaveLength(9_000_000)
@@ -58,6 +59,10 @@ test('what lies beside tests and their modules, and what the configuration names
     'other/file': '',
   })
   symlinkSync('../../linked.txt', path.join(folder, 'suites/one/linked.txt'))
+  // What nobody can read, and no test reads, is in nobody's way.
+  symlinkSync('/proc/self/mem', path.join(folder, 'suites/one/unreadable'))
+  mkdirSync(path.join(folder, 'suites/one/fixtures/empty'))
+  writeFileSync(Buffer.from(path.join(folder, 'suites/one/fixtures/\xff'), 'latin1'), '')
   const { status, stdout } = await run(folder)
   expect(stdout).toMatch(/tests 2 passed, 0 failed/)
   expect(status).toBe(0)
@@ -72,12 +77,14 @@ test('what is not there is told how it gets there; what is left in the project f
     'netlink-vmtest.config.ts': config(),
     'suites/large/large.test.ts': `import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'vitest'
+import './below/helper.ts'
 test('large', () => void readFileSync(new URL('./large.bin', import.meta.url)))
 test('elsewhere', () => void readFileSync('data/x'))
 test('nowhere', () => void readFileSync('data/nowhere'))
-test('leaves', () => writeFileSync('left', ''))
+test('leaves', () => { writeFileSync('left', ''); writeFileSync('suites/large/below/left', '') })
 `,
     'suites/large/large.bin': Buffer.alloc(9_000_000),
+    'suites/large/below/helper.ts': '',
     'suites/early.test.ts':
       "import { readFileSync } from 'node:fs'\nimport 'vitest'\nreadFileSync('data/x')\n",
     'data/x': '',
@@ -90,7 +97,8 @@ test('leaves', () => writeFileSync('left', ''))
   ] as const)
     expect(output.split(`Name all else in the configuration: files: ['${name}']`)).toHaveLength(times + 1)
   expect(output).not.toContain("files: ['data/nowhere']")
-  expect(output).toContain(`a file: ${path.join(folder, 'left')}`)
+  for (const name of ['left', 'suites/large/below/left'])
+    expect(output).toContain(`a file: ${path.join(folder, name)}\n`)
   expect(status).toBe(1)
 })
 

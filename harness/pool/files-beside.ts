@@ -11,7 +11,7 @@ import { deliverCopies, type HostItem } from '../guest/host-files.ts'
 import { filesOf, type RpcRequest, type TaskPack } from './messages.ts'
 import { filesOfCommonJs } from './packages.ts'
 
-/** Most that is brought from one folder, with all below it: bytes, and files. */
+/** Most that is brought from one folder, with all below it: bytes, and files with folders. */
 export const most = { bytes: 8 * 1024 ** 2, files: 1_000 }
 
 /** Folders that hold no files of tests: packages, and those of tools (.git). */
@@ -63,7 +63,7 @@ export class FilesBeside {
   }
 
   async #bring(items: readonly HostItem[]): Promise<undefined> {
-    this.#bringing = this.#bringing.then(() => deliverCopies(this.#guest, items))
+    this.#bringing = this.#bringing.then(() => deliverCopies(this.#guest, items, leaveOut))
     await this.#bringing
     return undefined
   }
@@ -75,6 +75,9 @@ export class FilesBeside {
     return false
   }
 }
+
+/** A test that reads what this user may not read, or what has just been removed, is told that it is not there. */
+function leaveOut(): void {}
 
 function leftOutBetween(above: string, folder: string): boolean {
   return path
@@ -94,41 +97,47 @@ function isFile(place: string): boolean {
   return statSync(place, { throwIfNoEntry: false })?.isFile() === true
 }
 
-/** The files below a folder but for TypeScript, at the same paths; undefined if they are more than is brought. Links are followed. */
+/**
+ * The files and folders below a folder but for TypeScript, at the same paths; undefined if they are more than is
+ * brought. Links are followed.
+ */
 export function itemsBelow(folder: string): HostItem[] | undefined {
   const items: HostItem[] = []
   let bytes = 0
-  const collect = (at: string, above: readonly string[]): boolean => {
+  const collect = (at: Buffer, above: readonly string[]): boolean => {
     for (const name of namesIn(at)) {
-      const place = path.join(at, name)
+      const place = Buffer.concat([at, SLASH, name])
       const status = statusOf(place)
+      const [mode, size] = [(status?.mode ?? 0) & 0o7777, status?.size ?? 0]
       if (status?.isDirectory()) {
-        const real = realpathSync(place)
-        if (leftOut.test(name) || above.includes(real)) continue
+        const real = realpathSync(place, 'latin1')
+        if (leftOut.test(name.toString()) || above.includes(real)) continue
+        items.push({ type: 'folder', place, source: place, mode })
         if (!collect(place, [...above, real])) return false
-      } else if (status?.isFile() && !typeScript.test(name)) {
-        const bytesOfPath = Buffer.from(place)
-        const { mode, size } = status
-        items.push({ type: 'file', place: bytesOfPath, source: bytesOfPath, mode: mode & 0o7777, size })
+      } else if (status?.isFile() && !typeScript.test(name.toString('latin1'))) {
+        items.push({ type: 'file', place, source: place, mode, size })
         bytes += size
-        if (items.length > most.files || bytes > most.bytes) return false
       }
+      if (items.length > most.files || bytes > most.bytes) return false
     }
     return true
   }
-  return collect(folder, [realpathSync(folder)]) ? items : undefined
+  return collect(Buffer.from(folder), [realpathSync(folder, 'latin1')]) ? items : undefined
 }
 
-function namesIn(folder: string): string[] {
+const SLASH = Buffer.from('/')
+
+/** Names may be no UTF-8. */
+function namesIn(folder: Buffer): Buffer[] {
   try {
-    return readdirSync(folder).sort()
+    return readdirSync(folder, { encoding: 'buffer' }).sort(Buffer.compare)
   } catch {
     return [] // not readable by this user
   }
 }
 
 /** Undefined for a dangling link. */
-function statusOf(place: string): Stats | undefined {
+function statusOf(place: Buffer): Stats | undefined {
   return statSync(place, { throwIfNoEntry: false })
 }
 

@@ -138,6 +138,13 @@ test('errors that nobody catches are told, whoever listens, and also just after 
       Promise.reject(undefined)
       await new Promise(done => setTimeout(done, 10))
     })
+    test('captures and replaces', async () => {
+      process.setUncaughtExceptionCaptureCallback(() => {})
+      process.emit = () => true
+      setTimeout(() => { throw new Error('in a callback') })
+      Promise.reject(new Error('while emit is replaced'))
+      await new Promise(done => setTimeout(done, 10))
+    })
     test('ends before its timer', () => void setTimeout(() => { throw new Error('after the end') }, 30))`,
   )
   const { stdout, status } = await runCli(['--reporter=verbose'], { cwd: folder })
@@ -145,9 +152,11 @@ test('errors that nobody catches are told, whoever listens, and also just after 
     'Error: by a timer',
     'Error: by a promise',
     'Error: a promise was rejected with undefined',
+    'Error: in a callback',
+    'Error: while emit is replaced',
     'Error: after the end',
   ])
     expect(stdout).toContain(error)
-  expect(stdout).toContain('4 unhandled errors')
+  expect(stdout).toContain('6 unhandled errors')
   expect(status).toBe(1)
 })
