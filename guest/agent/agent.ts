@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { putCopies } from './copies.ts'
+import { makeFolder, putCopies } from './copies.ts'
 import { endAtOnce } from './exit.ts'
 import { renewKernel } from './identity.ts'
 import { idleTime } from './idleness.ts'
@@ -52,6 +52,7 @@ async function handle(request: AgentRequest): Promise<unknown> {
       renewKernel(request.time, request.entropy)
       return deliver(request.files)
     case 'file-begins':
+      if (request.folder !== undefined) makeFolder(request.folder)
       return fileBegins(workerPid ?? 0, request)
     case 'file-ends':
       return await fileEnds(workerPid ?? 0)

@@ -18,6 +18,13 @@ export function copiedFolders(folder: string): string[] {
   return [...holders].filter(holder => holder.startsWith(`${folder}/`))
 }
 
+/** Makes a folder that files are copied into, or that is to be there without any. */
+export function makeFolder(folder: string): void {
+  for (let at = folder; !places.has(at); at = path.dirname(at)) places.add(at)
+  holders.add(folder)
+  fs.mkdirSync(folder, { recursive: true })
+}
+
 /**
  * Writes the files, folders and links that the host copies, in this order. An existing folder stays as it is.
  * @throws Error whose text begins with the path, with the `code` of the failed system call

@@ -116,9 +116,15 @@ export type AgentRequest =
     }
   /**
    * A test file begins, and has ended: answered by {@link FileBegun} and {@link FileEnded}. `isSame`: nothing
-   * has happened since the last file's end. `isLast`: no other file will use the guest.
+   * has happened since the last file's end. `isLast`: no other file will use the guest. `folder`: the
+   * file's own, which is made, if it is to be there.
    */
-  | { readonly type: 'file-begins'; readonly isSame: boolean; readonly isLast: boolean }
+  | {
+      readonly type: 'file-begins'
+      readonly isSame: boolean
+      readonly isLast: boolean
+      readonly folder: string | undefined
+    }
   | { readonly type: 'file-ends' }
   /** Asks for the state of the test worker: answered by a {@link WorkerState}. */
   | { readonly type: 'worker-state' }

@@ -236,11 +236,15 @@ export class Guest extends EventEmitter<GuestEvents> {
     return this.#request(request, limit)
   }
 
-  /** A file begins: what exists now is not its own. @param isLast no other file will use this guest */
-  async fileBegins(isLast: boolean): Promise<FileBegun> {
+  /**
+   * A file begins: what exists now is not its own.
+   * @param isLast no other file will use this guest
+   * @param folder its own, to be made
+   */
+  async fileBegins(isLast: boolean, folder: string | undefined): Promise<FileBegun> {
     const isSame = this.#isAsSaved
     this.#isAsSaved = false
-    return (await this.ask({ type: 'file-begins', isSame, isLast })) as FileBegun
+    return (await this.ask({ type: 'file-begins', isSame, isLast, folder })) as FileBegun
   }
 
   /** A file has ended; resolves to what it leaves behind. */

@@ -85,6 +85,7 @@ test('leaves', () => { writeFileSync('left', ''); writeFileSync('suites/large/be
 `,
     'suites/large/large.bin': Buffer.alloc(9_000_000),
     'suites/large/below/helper.ts': '',
+    'suites/large/below/data.txt': '',
     'suites/early.test.ts':
       "import { readFileSync } from 'node:fs'\nimport 'vitest'\nreadFileSync('data/x')\n",
     'data/x': '',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { randomUUID } from 'node:crypto'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PoolOptions, PoolWorker } from 'vitest/node'
 import type {
@@ -176,7 +177,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const guest = this.#guest
     if (!guest) return
     try {
-      const { sequence, taint } = await guest.fileBegins(this.#source.isShared !== true)
+      const { sequence, taint } = await guest.fileBegins(
+        this.#source.isShared !== true,
+        this.#beside && folderOf(request.context?.files?.[0]?.filepath),
+      )
       this.#fileStart = sequence
       this.#judge?.fileStarted(sequence, taint)
       guest.sendToWorker({ type: 'vitest', message: request })
@@ -442,4 +446,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       raw: (stream, data) => (stream === 'stdout' ? logger.outputStream : logger.errorStream).write(data),
     })
   }
+}
+
+function folderOf(file: string | undefined): string | undefined {
+  return file === undefined ? undefined : path.dirname(file)
 }
