@@ -85,7 +85,8 @@ const treeModule = v.union([
   v.strictObject({ name: v.string(), optional: v.optional(v.boolean(), false) }),
 ])
 
-const settingsSchema = v.strictObject({
+/** The schema of the configuration. */
+export const settingsSchema = v.strictObject({
   /**
    * Labels of the kernels to run if the command line names none. Default: that of this machine's Debian
    * release.

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { ownFolder } from '../base/own-folder.ts'
+import { settingsPage } from '../fixtures/settings-page.ts'
+
+test('docs/configuration.md is the schema in words (vitest -u writes it)', async () => {
+  await expect(settingsPage()).toMatchFileSnapshot(path.join(ownFolder, 'docs/configuration.md'))
+})
