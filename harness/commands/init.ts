@@ -59,6 +59,7 @@ export async function init(folder: string, options: InitOptions): Promise<ExitSt
     kernel: options.kernel && labelIn(project, options.kernel),
     suites: settings.suites,
     registrations,
+    isBroken: broken !== undefined,
     lock: workshop && textOf(path.join(workshop.folder, lockFileName)),
     ci,
   })

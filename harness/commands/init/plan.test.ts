@@ -21,6 +21,7 @@ const nothing: Registration = {
   families: [],
   protocols: [],
   devices: [],
+  linkKinds: [],
   parameters: [],
   leftovers: [],
 }
@@ -32,6 +33,7 @@ function planned(wanted: Partial<Wanted> = {}) {
     kernel: undefined,
     suites: ['suites/**/*.test.ts'],
     registrations: [nothing],
+    isBroken: false,
     lock: undefined,
     ci: undefined,
     ...wanted,
