@@ -16,8 +16,8 @@ import { type Findings, findRegistrations } from './init/registrations.ts'
 
 export interface InitOptions {
   readonly kernel?: string
-  /** The folder of the modules, where several have some. */
-  readonly modules?: string
+  /** The folders of the modules, where several have some; empty to look for them. */
+  readonly modules: readonly string[]
   readonly ci?: Engine
   /** Asks nothing. */
   readonly yes?: boolean
@@ -107,18 +107,21 @@ async function chooseModules(
   options: InitOptions,
   questions: Questions | undefined,
 ): Promise<string[]> {
-  if (options.modules !== undefined) {
-    const place = path.resolve(options.modules)
-    if (!isModuleFolder(place))
+  if (options.modules.length > 0) {
+    const places = options.modules.map(folder => path.resolve(folder))
+    const other = places.find(place => !isModuleFolder(place))
+    if (other !== undefined)
       throw new UsageError(
-        `--modules: ${shown(place)} has no Kbuild or Makefile with a line like obj-m += name.o`,
+        `--modules: ${shown(other)} has no Kbuild or Makefile with a line like obj-m += name.o`,
       )
-    return [path.relative(project, place) || '.']
+    return places.map(place => path.relative(project, place) || '.')
   }
   const found = moduleFolders(project)
   if (found.length === 1) return found
   if (questions === undefined)
-    throw new UsageError(`several folders have modules: name one by --modules: ${found.join(', ')}`)
+    throw new UsageError(
+      `several folders have modules, ${found.join(', ')}: say which by --modules, once for each`,
+    )
   const list = found.map((each, index) => `  ${index + 1}  ${each}`).join('\n')
   return await questions.ask(
     `Several folders have modules:\n${list}\nWhich are to be tested, in the order of building? (1, or 1,2) [all]`,
@@ -136,7 +139,7 @@ function chosen(answer: string, folders: readonly string[]): string[] | undefine
 /** The settings of a project that has some, with modules. */
 async function ownSettings(project: string, options: InitOptions): Promise<Settings> {
   const settings = await loadSettings(project)
-  if (options.modules !== undefined)
+  if (options.modules.length > 0)
     throw new UsageError(`--modules: ${settingsFile} is there, and says which modules: change it there`)
   if (settings.modules !== undefined) return settings
   const [found] = moduleFolders(project)
