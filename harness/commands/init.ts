@@ -8,6 +8,7 @@ import { ExitStatus, ModuleError, UsageError } from '../base/errors.ts'
 import { commandName, frontDoor, isPackage } from '../base/own-folder.ts'
 import { loadSettings, projectRoot } from '../prepare/load-settings.ts'
 import { checkSettings, type Settings, settingsFile } from '../prepare/settings.ts'
+import { missingSource } from './init/missing-source.ts'
 import { isModuleFolder, moduleFolders } from './init/module-folders.ts'
 import { type Engine, engines, managerOf, type Plan, plan } from './init/plan.ts'
 import { writeFiles } from './init/project-files.ts'
@@ -35,9 +36,7 @@ export async function init(folder: string, options: InitOptions): Promise<ExitSt
   using questions = options.yes ? undefined : questionsHere()
   const isNew = !existsSync(path.join(project, settingsFile))
   const modules = isNew ? await chooseModules(project, options, questions) : []
-  const settings = isNew
-    ? checkSettings({ modules: modules.map(each => path.join(project, each)) })
-    : await ownSettings(project, options)
+  const settings = isNew ? settingsFor(project, modules) : await ownSettings(project, options)
   const ci = options.ci ?? (await chooseEngine(project, questions))
   await questions?.ask(
     `Write what is missing for netlink-vmtest into ${shown(project)}? (yes, no) [yes]`,
@@ -50,12 +49,24 @@ export async function init(folder: string, options: InitOptions): Promise<ExitSt
   using workshop = isNew ? temporaryRoot(project) : undefined
   const root = workshop?.folder ?? project
   const kernel = options.kernel ?? settings.kernels?.[0]
-  const findings = await findRegistrations({ ...(kernel !== undefined && { kernel }) }, settings, root)
+  const look = (given: Settings) =>
+    findRegistrations({ ...(kernel !== undefined && { kernel }) }, given, root)
+  let findings = await look(settings)
+  const sources: string[] = []
+  // A build that lacks headers of the project gets them, for as long as that helps.
+  for (let more = lacking(); more !== undefined && !sources.includes(more); more = lacking()) {
+    sources.push(more)
+    findings = await look(settingsFor(project, modules, sources))
+  }
+  function lacking() {
+    return isNew ? missingSource(project, modules, findings.broken?.details ?? '') : undefined
+  }
   const { broken, registrations } = findings
   if (broken?.status === ExitStatus.machinery) throw broken
   const made = plan({
     project,
     modules,
+    sources,
     kernel: options.kernel && labelIn(project, options.kernel),
     suites: settings.suites,
     registrations,
@@ -71,6 +82,12 @@ export async function init(folder: string, options: InitOptions): Promise<ExitSt
   if (first !== undefined)
     throw new ModuleError(first, { details: [findings.details, ...more].filter(Boolean).join('\n') })
   return ExitStatus.passed
+}
+
+/** The settings that are about to be written, with absolute paths. */
+function settingsFor(project: string, modules: readonly string[], sources: readonly string[] = []): Settings {
+  const at = (file: string) => path.join(project, file)
+  return checkSettings({ modules: modules.map(dir => ({ dir: at(dir), sources: sources.map(at) })) })
 }
 
 /** @throws UsageError if nothing can be made of the folder */

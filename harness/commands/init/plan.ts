@@ -19,6 +19,8 @@ export interface Wanted {
   readonly project: string
   /** Folders of modules, relative to it. */
   readonly modules: readonly string[]
+  /** What their build reads besides, relative to it. */
+  readonly sources: readonly string[]
   /** The label of a kernel to run on, as the configuration has it; undefined for the usual one. */
   readonly kernel: string | undefined
   /** Globs of its suites. */
@@ -102,8 +104,12 @@ const buildHint = `  // What its build needs besides: { dir: 'src', make: { CONF
   // sources: ['include'], prepare: './configure', target: 'modules' }
 `
 
-function configurationOf({ modules, kernel, isBroken }: Wanted): string {
-  const list = modules.map(quoted)
+function configurationOf({ modules, sources, kernel, isBroken }: Wanted): string {
+  const list = modules.map(folder =>
+    sources.length === 0
+      ? quoted(folder)
+      : `{ dir: ${quoted(folder)}, sources: [${sources.map(quoted).join(', ')}] }`,
+  )
   return `import { defineConfig } from 'netlink-vmtest/config'
 
 export default defineConfig({
