@@ -28,6 +28,8 @@ onWait(name => void process.stderr.write(`  waiting for another run that is busy
 
 const projectSettings = () => withoutSignalHandlers(() => loadSettings(root))
 
+const several = (value: string, earlier: string[]) => [...earlier, value]
+
 /** An option that may be given once: a second value would replace the first unnoticed. */
 function once(value: string, earlier: string | undefined): string {
   if (earlier !== undefined) throw new InvalidArgumentError(`It was given before, as ${earlier}.`)
@@ -173,15 +175,18 @@ program
   .description('make a project of a folder with a module: configuration, a first suite, scripts; asks first')
   .argument('[dir]', "the project's folder", '.')
   .option('--kernel <label>', 'the kernel (default: the one of this Debian release)', once)
-  .option('--modules <dir>', "the modules' folder, where several have some", once)
+  .option(
+    '--modules <dir>',
+    "the modules' folder, where several have some; may be given again, in the order of building",
+    several,
+    [],
+  )
   .addOption(new Option('--ci <engine>', 'also a workflow').choices(['github', 'gitlab']))
   .option('-y, --yes', 'do not ask')
   .action(async (dir: string, options: InitOptions) => {
     const { init } = await import('./commands/init.ts')
     process.exitCode = await init(dir, options)
   })
-
-const several = (value: string, earlier: string[]) => [...earlier, value]
 
 /** A command with the options of a guest of its own. */
 function inGuest(name: string): Command {

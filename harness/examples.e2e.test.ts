@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The examples, and a project that `init` makes, as their users have them: by the installed package alone. */
-import { cpSync, globSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
@@ -59,6 +59,17 @@ test.each(names)('%s: its types are right, and its suites pass', async name => {
     status: 0,
   })
   expect(complaintsAboutRun(result.stderr)).toEqual([])
+})
+
+test('init finds what a build reads outside of its folder', async () => {
+  const project = path.join(top, 'outside')
+  for (const folder of ['include', 'tally'])
+    cpSync(path.join(ownFolder, 'examples/frames', folder), path.join(project, folder), { recursive: true })
+  const made = await run('npx netlink-vmtest init --yes', project)
+  expect(made).toMatchObject({ status: 0, stdout: expect.stringContaining('wrote suites/tally.test.ts') })
+  expect(readFileSync(path.join(project, 'netlink-vmtest.config.ts'), 'utf8')).toContain(
+    "  modules: { dir: 'tally', sources: ['include'] },",
+  )
 })
 
 test('init makes such a project of a module', async () => {

@@ -4,6 +4,7 @@
  * line of JSON (a {@link Registration}) for each. Arguments: the modules' names.
  */
 import { readdirSync, readFileSync, writeSync } from 'node:fs'
+import os from 'node:os'
 import {
   encodeGenericHeader,
   encodeMessage,
@@ -11,9 +12,12 @@ import {
   GenericFamilies,
   isAnswer,
   NETLINK_GENERIC,
+  NETLINK_ROUTE,
+  NetlinkError,
   NLM_F_ACK,
   NLM_F_REQUEST,
   parseAnswer,
+  rtnetlink,
   Socket,
 } from '../netlink/index.ts'
 import { loadModule, loadNeeded, ModuleError, moduleReferences, unloadModule } from './modules.ts'
@@ -30,6 +34,8 @@ export interface Registration {
   readonly protocols: readonly RegisteredProtocol[]
   /** Devices, links included, as `class/name`: `misc/mine`, `net/mine0`. */
   readonly devices: readonly string[]
+  /** Kinds of links that can be made by name alone: `ip link add type KIND`. */
+  readonly linkKinds: readonly string[]
   /** Names of its parameters that can be read. */
   readonly parameters: readonly string[]
   /** The errno with which it refuses to be unloaded. */
@@ -103,6 +109,7 @@ async function registrationOf(module: string, underTest: readonly string[]): Pro
     families: [],
     protocols: [],
     devices: [],
+    linkKinds: [],
     parameters: [],
     leftovers: [],
   }
@@ -120,6 +127,7 @@ async function registrationOf(module: string, underTest: readonly string[]): Pro
       families: families.map(registeredFamily),
       protocols: protocols.map(number => ({ number, unknown: unknownType(number) })),
       devices: [...during.devices].filter(device => !before.devices.has(device)),
+      linkKinds: await linkKinds(module),
       parameters: entries(`/sys/module/${module}/parameters`),
     }
     try {
@@ -167,6 +175,28 @@ function refused(protocol: number, type: number, payload: Uint8Array): { refusal
   } catch {
     return {} // It refuses messages by other means, or answers with what is none.
   }
+}
+
+/** The kinds that a module names by MODULE_ALIAS_RTNL_LINK, of which a link is made and deleted. */
+async function linkKinds(module: string): Promise<string[]> {
+  const aliases = readFileSync(`/lib/modules/${os.release()}/modules.alias`, 'utf8')
+  const kinds = [...aliases.matchAll(/^alias rtnl-link-(\S+) (\S+)$/gm)].filter(
+    ([, , name]) => name === module,
+  )
+  using socket = Socket.open(NETLINK_ROUTE)
+  const made: string[] = []
+  for (const [, kind = ''] of kinds) {
+    const ifname = `init${made.length}`
+    try {
+      await rtnetlink.createLink(socket, { ifname, linkinfo: { kind } })
+      await rtnetlink.deleteLink(socket, ifname)
+      made.push(kind)
+    } catch (error) {
+      // It needs more than a name, or makes links elsewhere.
+      if (!(error instanceof NetlinkError)) throw error
+    }
+  }
+  return made
 }
 
 function leftovers(before: Surroundings, after: Surroundings): string[] {

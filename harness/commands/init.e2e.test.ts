@@ -60,8 +60,10 @@ test('at a terminal: two folders of modules, their suites pass', async () => {
 })
 
 const module = (body: string) => `#include <linux/fs.h>
+#include <linux/etherdevice.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <net/rtnetlink.h>
 ${body}
 MODULE_LICENSE("GPL");
 `
@@ -83,6 +85,31 @@ module_param(size, int, 0444);
 static const struct file_operations ops = { .owner = THIS_MODULE };
 static struct miscdevice device = { .minor = MISC_DYNAMIC_MINOR, .name = "mine", .fops = &ops };
 module_misc_device(device);`),
+  link: module(`static netdev_tx_t up_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+\tdev_kfree_skb(skb);
+\treturn NETDEV_TX_OK;
+}
+static const struct net_device_ops ops = { .ndo_start_xmit = up_xmit };
+static void setup(struct net_device *dev)
+{
+\tether_setup(dev);
+\tdev->netdev_ops = &ops;
+\tdev->needs_free_netdev = true;
+\teth_hw_addr_random(dev);
+}
+static struct rtnl_link_ops links = { .kind = "mine", .setup = setup };
+static int __init start(void)
+{
+\treturn rtnl_link_register(&links);
+}
+module_init(start);
+static void __exit stop(void)
+{
+\trtnl_link_unregister(&links);
+}
+module_exit(stop);
+MODULE_ALIAS_RTNL_LINK("mine");`),
   needy: simple('\tint core_value(void);\n\n\treturn core_value() == 1 ? 0 : -EIO;'),
   permanent: module('static int __init start(void)\n{\n\treturn 0;\n}\nmodule_init(start);'),
   refuses: simple('\treturn -ENODEV;'),
@@ -109,12 +136,16 @@ test('modules that do not compile, refuse, warn, crash, stay, need another: the 
   expect(broken.stderr).toMatch(/^error: several\/src does not build for /m)
   expect(broken.status).toBe(1)
   expect(readdirSync(project)).not.toContain('suites')
+  expect(readFileSync(path.join(project, 'netlink-vmtest.config.ts'), 'utf8')).toContain(
+    "make: { CONFIG_MINE: 'm' }",
+  )
 
   writeFileSync(path.join(folder, 'core.c'), sources.core)
   const { status, stdout, stderr } = await runCli(['init', '--yes'], { cwd: project })
   expect(stdout).toContain('kept netlink-vmtest.config.ts')
   expect(stdout).toContain('wrote suites/core.test.ts: it registers nothing that can be seen from outside')
   expect(stdout).toContain('wrote suites/device.test.ts: device mine, parameter size')
+  expect(stdout).toContain('wrote suites/link.test.ts: links of the kind mine')
   expect(stdout).toContain('wrote suites/needy.test.ts: needs core')
   expect(stdout).toContain('wrote suites/refuses.test.ts: it refuses to be loaded: ENODEV')
   expect(stderr).toMatch(/^error: zz_dies: the guest \S+ was lost: kernel panic: zz_dies is here/m)
@@ -124,9 +155,10 @@ test('modules that do not compile, refuse, warn, crash, stay, need another: the 
   const run = await runCli([], { cwd: project })
   expect(run.stdout).toMatch(/✓ .*suites\/core\.test\.ts \(2 tests\)/)
   expect(run.stdout).toMatch(/✓ .*suites\/device\.test\.ts \(4 tests\)/)
+  expect(run.stdout).toMatch(/✓ .*suites\/link\.test\.ts \(3 tests\)/)
   expect(run.stdout).toMatch(/✓ .*suites\/needy\.test\.ts \(2 tests\)/)
   expect(run.stdout).toMatch(/✓ .*suites\/permanent\.test\.ts \(1 test\)/)
   expect(run.stdout).toMatch(/✓ .*suites\/refuses\.test\.ts \(1 test\)/)
-  expect(run.stdout).toContain('7 files (2 failed)')
+  expect(run.stdout).toContain('8 files (2 failed)')
   expect(run.stdout).toContain('KernelSplat: WARN: warns is here')
 })

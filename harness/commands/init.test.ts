@@ -41,7 +41,9 @@ test('a folder that is not there, or has no module, or several', async () => {
   expect(await refused('--yes')).toContain('has no module: neither it nor a folder in it')
   write('a/Kbuild', 'obj-m += a.o\n')
   write('b/Makefile', 'obj-m += b.o\n')
-  expect(await refused('--yes')).toBe('error: several folders have modules: name one by --modules: a, b')
+  expect(await refused('--yes')).toBe(
+    'error: several folders have modules, a, b: say which by --modules, once for each',
+  )
   expect(await refused('--yes', '--modules', '.')).toMatch(
     /^error: --modules: \S+ has no Kbuild or Makefile with a line like obj-m \+= name\.o$/,
   )

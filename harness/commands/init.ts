@@ -8,6 +8,7 @@ import { ExitStatus, ModuleError, UsageError } from '../base/errors.ts'
 import { commandName, frontDoor, isPackage } from '../base/own-folder.ts'
 import { loadSettings, projectRoot } from '../prepare/load-settings.ts'
 import { checkSettings, type Settings, settingsFile } from '../prepare/settings.ts'
+import { missingSource } from './init/missing-source.ts'
 import { isModuleFolder, moduleFolders } from './init/module-folders.ts'
 import { type Engine, engines, managerOf, type Plan, plan } from './init/plan.ts'
 import { writeFiles } from './init/project-files.ts'
@@ -16,8 +17,8 @@ import { type Findings, findRegistrations } from './init/registrations.ts'
 
 export interface InitOptions {
   readonly kernel?: string
-  /** The folder of the modules, where several have some. */
-  readonly modules?: string
+  /** The folders of the modules, where several have some; empty to look for them. */
+  readonly modules: readonly string[]
   readonly ci?: Engine
   /** Asks nothing. */
   readonly yes?: boolean
@@ -35,9 +36,7 @@ export async function init(folder: string, options: InitOptions): Promise<ExitSt
   using questions = options.yes ? undefined : questionsHere()
   const isNew = !existsSync(path.join(project, settingsFile))
   const modules = isNew ? await chooseModules(project, options, questions) : []
-  const settings = isNew
-    ? checkSettings({ modules: modules.map(each => path.join(project, each)) })
-    : await ownSettings(project, options)
+  const settings = isNew ? settingsFor(project, modules) : await ownSettings(project, options)
   const ci = options.ci ?? (await chooseEngine(project, questions))
   await questions?.ask(
     `Write what is missing for netlink-vmtest into ${shown(project)}? (yes, no) [yes]`,
@@ -50,15 +49,28 @@ export async function init(folder: string, options: InitOptions): Promise<ExitSt
   using workshop = isNew ? temporaryRoot(project) : undefined
   const root = workshop?.folder ?? project
   const kernel = options.kernel ?? settings.kernels?.[0]
-  const findings = await findRegistrations({ ...(kernel !== undefined && { kernel }) }, settings, root)
+  const look = (given: Settings) =>
+    findRegistrations({ ...(kernel !== undefined && { kernel }) }, given, root)
+  let findings = await look(settings)
+  const sources: string[] = []
+  // A build that lacks headers of the project gets them, for as long as that helps.
+  for (let more = lacking(); more !== undefined && !sources.includes(more); more = lacking()) {
+    sources.push(more)
+    findings = await look(settingsFor(project, modules, sources))
+  }
+  function lacking() {
+    return isNew ? missingSource(project, modules, findings.broken?.details ?? '') : undefined
+  }
   const { broken, registrations } = findings
   if (broken?.status === ExitStatus.machinery) throw broken
   const made = plan({
     project,
     modules,
+    sources,
     kernel: options.kernel && labelIn(project, options.kernel),
     suites: settings.suites,
     registrations,
+    isBroken: broken !== undefined,
     lock: workshop && textOf(path.join(workshop.folder, lockFileName)),
     ci,
   })
@@ -70,6 +82,12 @@ export async function init(folder: string, options: InitOptions): Promise<ExitSt
   if (first !== undefined)
     throw new ModuleError(first, { details: [findings.details, ...more].filter(Boolean).join('\n') })
   return ExitStatus.passed
+}
+
+/** The settings that are about to be written, with absolute paths. */
+function settingsFor(project: string, modules: readonly string[], sources: readonly string[] = []): Settings {
+  const at = (file: string) => path.join(project, file)
+  return checkSettings({ modules: modules.map(dir => ({ dir: at(dir), sources: sources.map(at) })) })
 }
 
 /** @throws UsageError if nothing can be made of the folder */
@@ -106,18 +124,21 @@ async function chooseModules(
   options: InitOptions,
   questions: Questions | undefined,
 ): Promise<string[]> {
-  if (options.modules !== undefined) {
-    const place = path.resolve(options.modules)
-    if (!isModuleFolder(place))
+  if (options.modules.length > 0) {
+    const places = options.modules.map(folder => path.resolve(folder))
+    const other = places.find(place => !isModuleFolder(place))
+    if (other !== undefined)
       throw new UsageError(
-        `--modules: ${shown(place)} has no Kbuild or Makefile with a line like obj-m += name.o`,
+        `--modules: ${shown(other)} has no Kbuild or Makefile with a line like obj-m += name.o`,
       )
-    return [path.relative(project, place) || '.']
+    return places.map(place => path.relative(project, place) || '.')
   }
   const found = moduleFolders(project)
   if (found.length === 1) return found
   if (questions === undefined)
-    throw new UsageError(`several folders have modules: name one by --modules: ${found.join(', ')}`)
+    throw new UsageError(
+      `several folders have modules, ${found.join(', ')}: say which by --modules, once for each`,
+    )
   const list = found.map((each, index) => `  ${index + 1}  ${each}`).join('\n')
   return await questions.ask(
     `Several folders have modules:\n${list}\nWhich are to be tested, in the order of building? (1, or 1,2) [all]`,
@@ -135,7 +156,7 @@ function chosen(answer: string, folders: readonly string[]): string[] | undefine
 /** The settings of a project that has some, with modules. */
 async function ownSettings(project: string, options: InitOptions): Promise<Settings> {
   const settings = await loadSettings(project)
-  if (options.modules !== undefined)
+  if (options.modules.length > 0)
     throw new UsageError(`--modules: ${settingsFile} is there, and says which modules: change it there`)
   if (settings.modules !== undefined) return settings
   const [found] = moduleFolders(project)

@@ -28,12 +28,13 @@ export function firstSuite(registration: Registration): string {
 }
 
 function partsOf(registration: Registration): Part[] {
-  const { families, protocols, devices, parameters, staysLoaded, leftovers } = registration
+  const { families, protocols, devices, linkKinds, parameters, staysLoaded, leftovers } = registration
   return [
     loading(registration),
     ...families.map(familyPart),
     ...protocols.map(protocolPart),
     ...(devices.length > 0 ? [devicesPart(devices)] : []),
+    ...linkKinds.map(linkPart),
     ...(parameters.length > 0 ? [parametersPart(registration)] : []),
     ...(staysLoaded === undefined && leftovers.length === 0 ? [unloading(registration)] : []),
   ]
@@ -143,6 +144,19 @@ function devicesPart(devices: readonly string[]): Part {
   expect(existsSync(place)).toBe(true)
 })`,
     imports: { vitest: ['expect', 'test'], [files]: ['existsSync'] },
+  }
+}
+
+function linkPart(kind: string): Part {
+  return {
+    text: `test(${quoted(`links of the kind ${kind} are made and deleted`)}, async () => {
+  using socket = Socket.open(NETLINK_ROUTE)
+  await rtnetlink.createLink(socket, { ifname: 'mine0', linkinfo: { kind: ${quoted(kind)} } })
+  const { attributes } = await rtnetlink.getLink(socket, 'mine0')
+  expect(attributes.linkinfo?.kind).toBe(${quoted(kind)})
+  await rtnetlink.deleteLink(socket, 'mine0')
+})`,
+    imports: { vitest: ['expect', 'test'], [netlink]: ['NETLINK_ROUTE', 'rtnetlink', 'Socket'] },
   }
 }
 

@@ -21,6 +21,7 @@ const nothing: Registration = {
   families: [],
   protocols: [],
   devices: [],
+  linkKinds: [],
   parameters: [],
   leftovers: [],
 }
@@ -29,9 +30,11 @@ function planned(wanted: Partial<Wanted> = {}) {
   const { files, ...rest } = plan({
     project,
     modules: ['src'],
+    sources: [],
     kernel: undefined,
     suites: ['suites/**/*.test.ts'],
     registrations: [nothing],
+    isBroken: false,
     lock: undefined,
     ci: undefined,
     ...wanted,
@@ -67,6 +70,9 @@ test('an empty project gets all, and a second time nothing is missing', () => {
 
 test('the configuration names one folder or several, and a kernel on wish', () => {
   expect(planned().files['netlink-vmtest.config.ts']).toContain("  modules: 'src',\n")
+  expect(planned({ sources: ['include'] }).files['netlink-vmtest.config.ts']).toContain(
+    "  modules: { dir: 'src', sources: ['include'] },\n",
+  )
   const { files } = planned({ modules: ['core', "the vpn's"], kernel: 'debian-6.12' })
   expect(files['netlink-vmtest.config.ts']).toContain(
     `  kernels: ['debian-6.12'],\n  modules: ['core', "the vpn's"],\n`,

@@ -19,11 +19,15 @@ export interface Wanted {
   readonly project: string
   /** Folders of modules, relative to it. */
   readonly modules: readonly string[]
+  /** What their build reads besides, relative to it. */
+  readonly sources: readonly string[]
   /** The label of a kernel to run on, as the configuration has it; undefined for the usual one. */
   readonly kernel: string | undefined
   /** Globs of its suites. */
   readonly suites: readonly string[]
   readonly registrations: readonly Registration[]
+  /** Whether the modules could not be built. */
+  readonly isBroken: boolean
   /** The content of a lock file. */
   readonly lock: string | undefined
   readonly ci: Engine | undefined
@@ -95,12 +99,21 @@ function repositoryOf(project: string): string {
   }
 }
 
-function configurationOf({ modules, kernel }: Wanted): string {
-  const list = modules.map(quoted)
+/** What a build may need, for a module that does not compile. */
+const buildHint = `  // What its build needs besides: { dir: 'src', make: { CONFIG_MINE: 'm' }, env: { VERSION: '1' },
+  // sources: ['include'], prepare: './configure', target: 'modules' }
+`
+
+function configurationOf({ modules, sources, kernel, isBroken }: Wanted): string {
+  const list = modules.map(folder =>
+    sources.length === 0
+      ? quoted(folder)
+      : `{ dir: ${quoted(folder)}, sources: [${sources.map(quoted).join(', ')}] }`,
+  )
   return `import { defineConfig } from 'netlink-vmtest/config'
 
 export default defineConfig({
-${kernel === undefined ? '' : `  kernels: [${quoted(kernel)}],\n`}  modules: ${list.length === 1 ? list[0] : `[${list.join(', ')}]`},
+${kernel === undefined ? '' : `  kernels: [${quoted(kernel)}],\n`}${isBroken ? buildHint : ''}  modules: ${list.length === 1 ? list[0] : `[${list.join(', ')}]`},
 })
 `
 }
@@ -117,7 +130,15 @@ function suiteFile(registration: Registration, globs: readonly string[]): string
 }
 
 /** What is known of a module, in a line. */
-function summaryOf({ refused, families, protocols, devices, parameters, needs }: Registration): string {
+function summaryOf({
+  refused,
+  families,
+  protocols,
+  devices,
+  linkKinds,
+  parameters,
+  needs,
+}: Registration): string {
   if (refused) return `it refuses to be loaded: ${refused.code}`
   const found = [
     ...families.map(
@@ -126,6 +147,7 @@ function summaryOf({ refused, families, protocols, devices, parameters, needs }:
     ),
     ...protocols.map(({ number }) => `netlink protocol ${number}`),
     ...devices.map(device => `device ${path.basename(device)}`),
+    ...linkKinds.map(kind => `links of the kind ${kind}`),
     ...parameters.map(name => `parameter ${name}`),
     ...needs.map(name => `needs ${name}`),
   ]

@@ -134,6 +134,14 @@ class Look {
 }
 
 function unknown(module: string): Registration {
-  const nothing = { needs: [], families: [], protocols: [], devices: [], parameters: [], leftovers: [] }
+  const nothing = {
+    needs: [],
+    families: [],
+    protocols: [],
+    devices: [],
+    linkKinds: [],
+    parameters: [],
+    leftovers: [],
+  }
   return { module, ...nothing }
 }
