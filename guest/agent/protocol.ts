@@ -213,6 +213,7 @@ export type ToWorker =
    * when the name changes. `reportsBegin`: the source of a regular expression for the lines that begin
    * reports of the kernel. `slowness`: the factor by which the default limits were made longer.
    * `trace`: whether passed tests show their conversations, too.
+   * `isShared`: whether other files may use the guest.
    */
   | {
       readonly type: 'prepare'
@@ -222,6 +223,7 @@ export type ToWorker =
       readonly reportsBegin: string
       readonly slowness: number
       readonly trace: boolean
+      readonly isShared: boolean
     }
   /** Answered by a `pong`, unless a test blocks the event loop. */
   | { readonly type: 'ping' }

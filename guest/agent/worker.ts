@@ -31,6 +31,7 @@ import {
   type WorkerCall,
   type WorkerNote,
 } from './protocol.ts'
+import { SharedState } from './shared-state.ts'
 import { lastTimers, Uncaught } from './uncaught.ts'
 
 type Listener = (message: unknown) => void
@@ -190,7 +191,7 @@ function announceTests(
     const broken = [...restoreLanguage(), ...restoreState()]
     limits.explain(suite.result?.errors)
     if (broken.length > 0 && suite.result) fail(suite.result, [brokenBy(broken)])
-    const replaced = 'filepath' in suite ? restoreWorker() : []
+    const replaced = 'filepath' in suite ? [...restoreWorker(), ...(shared?.changed() ?? [])] : []
     await onAfterRunSuite?.call(this, suite)
     if (!('filepath' in suite) || suite.mode === 'skip') return
     const failures = await call({ method: 'file-ended', replaced })
@@ -310,6 +311,10 @@ const uncaught = new Uncaught()
 /** The factor by which this kernel's default limits are longer. */
 let slowness = 1
 let trace = false
+/** Whether another file may run in this process. */
+let isShared = false
+/** What files share, when this one began. */
+let shared: SharedState | undefined
 /** The name of this process's guest; it changes when a template is restored. */
 let guest: string | undefined
 
@@ -376,6 +381,7 @@ function outcomeOf(test: Test): TestOutcome | undefined {
 }
 
 async function run(method: 'run' | 'collect', state: WorkerState, traces: Traces): Promise<void> {
+  shared = isShared ? new SharedState() : undefined
   state.config.snapshotOptions.snapshotEnvironment = snapshotEnvironment
   if (!state.config.disableConsoleIntercept) {
     testConsole = createTestConsole(state as PrintingState, sendPlain)
@@ -428,6 +434,7 @@ port.listen(received => {
       guest = message.guest
       slowness = message.slowness
       trace = message.trace
+      isShared = message.isShared
       return
     case 'ping':
       send({ type: 'pong' })

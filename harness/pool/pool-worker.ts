@@ -58,6 +58,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   readonly #options: PoolOptions
   readonly #source: GuestSource
   #guest: Guest | undefined
+  readonly #isShared: boolean
   #judge: Judge | undefined
   #interruption: Interruption | undefined
   /** Vitest's request that has no response yet. */
@@ -79,10 +80,12 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #reusable = false
   #stopped = false
 
-  constructor(options: PoolOptions, source: GuestSource) {
+  /** @param isShared whether other files may use its guest */
+  constructor(options: PoolOptions, source: GuestSource, isShared = false) {
     super()
     this.#options = options
     this.#source = source
+    this.#isShared = isShared
     this.#record = new FileRecord(options.project.config)
     this.#output = this.#newOutput()
   }
@@ -114,6 +117,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         reportsBegin: beginning.source,
         slowness: this.#source.slowness ?? 1,
         trace: this.#source.trace === true,
+        isShared: this.#isShared,
       })
     } catch (error) {
       const details = error instanceof HarnessError ? (error.details ?? '') : ''

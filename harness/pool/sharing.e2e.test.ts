@@ -86,6 +86,30 @@ test('a guest whose kernel has reported something, was left with a module, or in
   expect(status).toBe(1)
 })
 
+test('a guest in whose test worker a file has changed what others use serves no other file', async () => {
+  const changes = [
+    'expect.extend({ toBe: () => ({ pass: true, message: () => "" }) })',
+    'expect.addEqualityTesters([() => true])',
+    'expect.addSnapshotSerializer({ test: () => true, serialize: () => "same" })',
+    '(await import("vitest")).chai.Assertion.prototype.assert = () => {}',
+    '(await import("vitest")).vi.stubGlobal("left", 1)',
+    '(await import("node:assert")).default.equal = () => {}',
+    'Object.prototype.left = 1',
+    'Date.prototype.getTime = () => 0',
+    'const { vi } = await import("vitest"); vi.spyOn(JSON, "parse"); vi.spyOn(console, "debug")',
+    '',
+  ]
+  const { stdout, status, guests } = await runFixtures([
+    ...changes.map(change => `test('changes it', async () => { ${change} })`),
+    "test('is judged', () => expect(() => expect({ a: 1 }).toEqual({ a: 2 })).toThrow('deeply equal'))",
+  ])
+  const [ofSpies, afterSpies, last] = [...guests.values()].slice(-3)
+  expect([afterSpies, last]).toEqual([ofSpies, ofSpies])
+  expect(new Set(guests.values()).size).toBe(changes.length - 1)
+  expect(stdout).toContain('11 files, tests 22 passed, 0 failed')
+  expect(status).toBe(0)
+})
+
 test('files take turns on as many lanes as there may be guests, and see which one they are in', async () => {
   const body = "test('has a lane', () => console.log('LANE ' + process.env.VITEST_POOL_ID))"
   const { stdout, status, guests } = await runFixtures(Array(6).fill(body), [])

@@ -71,7 +71,7 @@ export class PoolWorkerInLane extends WorkerEvents implements PoolWorker {
       project.vitest.state.cancelFiles(files, project)
       return workerResponse('testfileFinished')
     }
-    this.#active = new PoolWorkerInGuest(this.#options, this.#source)
+    this.#active = new PoolWorkerInGuest(this.#options, this.#source, true)
     const start = this.#start && { ...this.#start, poolId: this.#turn.lane }
     try {
       return await serve(this.#active, start, request, message => this.emit(message))

@@ -25,7 +25,8 @@ import type { ModuleFolder } from './module-sources.ts'
 
 const files = {
   Kbuild: `obj-m := parts.o
-parts-y := main.o left.o sub/right.o warns.o made.o
+parts-y := main.o left.o sub/right.o warns.o made.o holds.o
+CFLAGS_holds.o := -DSHARED_FILE=\\"$(src)/shared.h\\"
 CFLAGS_left.o := -DANSWER=$(or $(ANSWER),0)
 $(obj)/made.o: $(obj)/made.h
 $(obj)/made.h: $(src)/values.txt
@@ -38,11 +39,12 @@ $(obj)/made.h: $(src)/values.txt
   'left.c': 'int left_answer(void);\nint left_answer(void)\n{\n\treturn ANSWER;\n}\n',
   'sub/right.c': '#include <linux/module.h>\n#include "../shared.h"\nMODULE_INFO(right, SHARED);\n',
   'warns.c': '#include <linux/kernel.h>\n#warning spoken\nMODULE\n'.replace('MODULE\n', ''),
+  'holds.c': 'asm(".section .rodata, \\"a\\"\\n.incbin \\"" SHARED_FILE "\\"\\n.previous");\n',
   'made.c': '#include <linux/module.h>\n#include "made.h"\nMODULE_INFO(made, MADE);\n',
 }
-const all = ['left', 'made', 'main', 'sub/right', 'warns']
-/** Compiled in each build: what has warned, and what reads a generated file. */
-const always = ['made', 'warns']
+const all = ['holds', 'left', 'made', 'main', 'sub/right', 'warns']
+/** Compiled in each build: what has warned, and what reads a generated file, or one that no compiler lists. */
+const always = ['holds', 'made', 'warns']
 
 let root: string
 let dir: string

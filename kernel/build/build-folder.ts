@@ -164,12 +164,13 @@ async function stateOf(
   const told = new Set(withMessages?.flatMap(name => [path.join(copy, name), path.join(work, name)]))
   const { source, output } = kernel.build
   const ofKernel = (file: string) => [source, output, compilerHeaders].some(it => file.startsWith(`${it}/`))
+  const embedding = new Set(sources.files.filter(embeds).map(({ name }) => name))
   const mayBeKept = ({ object, inputs, elsewhere }: Compiled) =>
     withMessages !== undefined &&
     // Compiled again, so that its warnings are told again.
     !told.has(object) &&
     // A generated file is made again, and may differ.
-    inputs.every(name => known.has(name)) &&
+    inputs.every(name => known.has(name) && !embedding.has(name)) &&
     // A file beside it may be found in its place.
     elsewhere.every(ofKernel)
   const kept = all.filter(mayBeKept)
@@ -193,6 +194,11 @@ const compilerHeaders = '/usr/lib/gcc'
 /** Where kbuild notes the command and the inputs of an object. */
 function cmdOf(object: string): string {
   return path.join(path.dirname(object), `.${path.basename(object)}.cmd`)
+}
+
+/** Whether it may take in the bytes of files that no compiler lists: the assembler's .incbin, C23's #embed. */
+function embeds({ content }: SourceFile): boolean {
+  return /\.incbin|#\s*embed\b/.test(content.toString('latin1'))
 }
 
 function digest({ content }: SourceFile): string {
