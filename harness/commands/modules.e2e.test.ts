@@ -99,7 +99,7 @@ test('a module that does not load by its parameters, and one that there is not, 
   })
   expect(await exec(['uper'], 'true')).toMatchObject({
     status: 2,
-    stderr: expect.stringMatching(/there is no module uper: choose one of base, upper$/),
+    stderr: expect.stringMatching(/there is no module uper: choose one of base, upper(;|$)/),
   })
 })
 
