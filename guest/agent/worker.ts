@@ -7,7 +7,7 @@
 
 import { mkdirSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import { TestRunner, vi } from 'vitest'
+import { expect, TestRunner, vi } from 'vitest'
 import type { SnapshotEnvironment } from 'vitest/runtime'
 import { init, runBaseTests, setupEnvironment } from 'vitest/worker'
 import { createTestConsole, type PrintingState } from './console.ts'
@@ -32,6 +32,7 @@ import {
   type WorkerNote,
 } from './protocol.ts'
 import { SharedState } from './shared-state.ts'
+import { netlinkErrors } from './snapshots.ts'
 import { lastTimers, Uncaught } from './uncaught.ts'
 
 type Listener = (message: unknown) => void
@@ -127,6 +128,8 @@ function announceTests(
     uncaught.begin(restoreState)
     // Modules imported by the warm-up or another file in this guest do not belong to this file.
     vitestWorker().moduleExecutionInfo?.clear()
+    if (!knowsErrors) expect.addSnapshotSerializer(netlinkErrors)
+    knowsErrors = true
     onCollectStart?.call(this, file)
   }
   prototype.onCollected = files => {
@@ -311,6 +314,8 @@ const uncaught = new Uncaught()
 /** The factor by which this kernel's default limits are longer. */
 let slowness = 1
 let trace = false
+/** Snapshots show the bytes of errors: serializers stay for all files. */
+let knowsErrors = false
 /** Whether another file may run in this process. */
 let isShared = false
 /** What files share, when this one began. */

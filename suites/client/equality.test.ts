@@ -10,6 +10,8 @@ import {
   KernelError,
   Message,
   NETLINK_ROUTE,
+  NLMSG_ERROR,
+  parseAnswer,
   parseAttributes,
   rtnetlink,
   Socket,
@@ -59,4 +61,32 @@ it('what the kernel sends', async () => {
   expect(missing).toBeInstanceOf(KernelError)
   expect(missing.message).toBe(gone.message)
   expect(missing).not.toEqual(gone)
+})
+
+it('errors in snapshots, which show what they compare', () => {
+  const refused = (index: number) => {
+    const request = encodeMessage({ type: 18, sequence: 1 }, attr.u32(1, index))
+    const error = Buffer.from([0xed, 0xff, 0xff, 0xff])
+    return new KernelError(parseAnswer(new Message(encodeMessage({ type: NLMSG_ERROR }, error, request))))
+  }
+  expect(refused(1)).toMatchInlineSnapshot(`
+    [KernelError: the kernel answered ENODEV] {
+      "flags": 0,
+      "length": 44,
+      "payload": "edffffff 18000000 12000000 01000000 00000000 08000100 01000000",
+      "portId": 0,
+      "sequence": 0,
+      "type": 2,
+    }
+  `)
+  expect(refused(2)).toMatchInlineSnapshot(`
+    [KernelError: the kernel answered ENODEV] {
+      "flags": 0,
+      "length": 44,
+      "payload": "edffffff 18000000 12000000 01000000 00000000 08000100 02000000",
+      "portId": 0,
+      "sequence": 0,
+      "type": 2,
+    }
+  `)
 })
