@@ -32,9 +32,18 @@ export function endAtOnce(): void {
   ending.reallyExit = (code = status()) => exitNow(code) as never
   // Uncaught errors: node would print them, and then wait.
   ending._fatalException = (error, fromPromise) => {
-    if (handle.call(process, error, fromPromise)) return true
+    let broken: { readonly by: unknown } | undefined
     try {
-      writeSync(2, `Uncaught:\n${inspect(error)}\n`)
+      if (handle.call(process, error, fromPromise)) return true
+    } catch (by) {
+      // What tells of errors needs what a test has broken. The stacks are ours.
+      broken = { by }
+    }
+    try {
+      const text = broken
+        ? `Uncaught: ${String(error)}\nwhich could not be told: ${String(broken.by)}`
+        : `Uncaught:\n${inspect(error)}`
+      writeSync(2, `${text}\n`)
     } finally {
       exitNow(1)
     }

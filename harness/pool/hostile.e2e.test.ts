@@ -18,6 +18,7 @@ const files: Readonly<Record<string, readonly [body: string, told?: RegExp]>> = 
   'process-functions': [
     'for (const name of ["nextTick", "hrtime", "memoryUsage", "cwd", "exit", "emit", "on"]) process[name] = () => { throw new Error(name) }',
   ],
+  'process-frozen': ['Object.freeze(process)', /the test worker exited with status 1/],
   'process-gone': ['globalThis.process = undefined'],
   'environment-empty': ['for (const name of Object.keys(process.env)) delete process.env[name]'],
   'console-gone': ['globalThis.console = undefined'],
