@@ -29,6 +29,8 @@ export interface GuestSource {
   readonly slowness?: number
   /** Whether passed tests show their conversations, too. */
   readonly trace?: boolean
+  /** Where the conversations of all tests are captured, passed ones too; undefined for nowhere. */
+  readonly captureFolder?: string | undefined
   /** Whether files beside the tests are put into its guests; not into what becomes a template. */
   readonly bringsFiles?: boolean
   /** Finds source lines for the kernel's reports, if there are symbols. */

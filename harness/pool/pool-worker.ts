@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { randomUUID } from 'node:crypto'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PoolOptions, PoolWorker } from 'vitest/node'
 import type {
@@ -14,8 +15,9 @@ import { understood } from '../base/system-errors.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
+import { Capture } from '../verdict/capture.ts'
 import { describeStack } from '../verdict/describe-splat.ts'
-import { evidenceFolder, keepEvidence } from '../verdict/evidence-folder.ts'
+import { evidenceFolder, keepEvidence, placeOf } from '../verdict/evidence-folder.ts'
 import { type Failure, Judge } from '../verdict/judge.ts'
 import { beginning } from '../verdict/kinds.ts'
 import { inGuest } from './externals.ts'
@@ -63,6 +65,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #request: WorkerRequest | undefined
   #record: FileRecord
   #output: TestOutput
+  /** What the sockets of its tests have said. */
+  #capture: Capture | undefined
   /** The only test to run, where each has a guest of its own. */
   #only: string | undefined
   /** The first kernel log record of the running test, or of the file between tests. */
@@ -113,6 +117,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         reportsBegin: beginning.source,
         slowness: this.#source.slowness ?? 1,
         trace: this.#source.trace === true,
+        capture: this.#source.captureFolder !== undefined,
       })
     } catch (error) {
       const details = error instanceof HarnessError ? (error.details ?? '') : ''
@@ -132,6 +137,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     clearTimeout(this.#deadline)
     this.#watchdog?.stop()
     this.#judge?.close()
+    this.#capture?.close()
     if (this.#stopped) return
     this.#stopped = true
     const guest = this.#guest
@@ -153,6 +159,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#record = new FileRecord(this.#options.project.config)
     this.#output = this.#newOutput()
     this.#only = request.context?.files?.[0]?.only?.id
+    this.#capture = request.type === 'run' ? this.#newCapture(request) : undefined
     this.#disturbed = false
     const { root } = this.#options.project.config
     this.#beside = this.#guest && this.#source.bringsFiles ? new FilesBeside(this.#guest, root) : undefined
@@ -164,6 +171,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (message.type === 'vitest') return this.#fromVitestWorker(message.message)
     if (message.type === 'console' || message.type === 'console-pause') return this.#output.console(message)
     if (message.type === 'note') return this.#noted(message)
+    if (message.type === 'conversation') return this.#capture?.add(message)
     if (message.type !== 'call') return
     this.#answerCall(message).then(
       value => this.#guest?.sendToWorker({ type: 'answer', id: message.id, value }),
@@ -389,6 +397,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   /** Keeps the evidence of a guest in which a file failed, and says where. */
   #keepEvidence(): void {
+    this.#capture?.close()
     const guest = this.#guest
     const { identity } = this.#source
     const { name } = this.#record
@@ -403,6 +412,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         since: this.#fileStart,
         marks: this.#record.marks,
         output: this.#output.kept,
+        capture: this.#capture?.failed,
         failed: this.#record.failedTests(interrupted),
       })
       process.stderr.write(`  evidence of ${name} (${guest.label}): ${folder}\n`)
@@ -431,6 +441,20 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const own = Object.keys(this.#options.project.config.env ?? {})
     return Object.fromEntries(
       [...forwarded, ...own].flatMap(name => (all[name] === undefined ? [] : [[name, String(all[name])]])),
+    )
+  }
+
+  /** Opens the file of --capture, which replaces that of an earlier run. */
+  #newCapture(request: WorkerRequest): Capture | undefined {
+    const guest = this.#guest
+    const [tested] = request.context?.files ?? []
+    if (!guest || !tested) return undefined
+    const { captureFolder } = this.#source
+    const file = path.relative(this.#options.project.config.root, tested.filepath)
+    const place =
+      captureFolder && `${path.join(captureFolder, placeOf(guest.label, file, this.#only))}.pcapng`
+    return new Capture({ label: guest.label, release: guest.release, file }, place, text =>
+      process.stderr.write(`  ${text}\n`),
     )
   }
 

@@ -130,6 +130,10 @@ export class Restores implements GuestSource {
     return this.#spec.trace === true
   }
 
+  get captureFolder(): string | undefined {
+    return this.#spec.captureFolder
+  }
+
   get slowness(): number {
     return this.#spec.slowness ?? 1
   }
