@@ -9,7 +9,7 @@ import { hostLabel } from '../kernel/provide.ts'
 import { cacheRoot } from './base/cache.ts'
 import { ownFolder } from './base/own-folder.ts'
 import { runCli } from './fixtures/cli.ts'
-import { rsyncFolder } from './fixtures/rsync.ts'
+import { debianProgram } from './fixtures/debian-program.ts'
 
 const label = hostLabel()
 let folder: string
@@ -71,7 +71,7 @@ beforeAll(async () => {
     ['commit', '-qm', 'a project'],
   ])
     await execa('git', ['-c', 'user.name=x', '-c', 'user.email=x@localhost', ...args], options)
-  rsync = await rsyncFolder(path.join(folder, 'rsync'))
+  rsync = await debianProgram(path.join(folder, 'rsync'), 'rsync')
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

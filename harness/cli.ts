@@ -65,6 +65,11 @@ program
   .option('--ktap <file>', 'write a KTAP report; - is stdout, in place of the usual report', once)
   .option('--trace', 'show what passed tests have said on their sockets too, as diagrams')
   .option(
+    '--capture <dir>',
+    'write what the tests of each file say on their sockets into DIR, as pcapng',
+    once,
+  )
+  .option(
     '--no-isolate',
     'let test files of a kernel share guests, one after the other, for as long as all is well in them',
   )

@@ -28,6 +28,49 @@ export interface ConversationHook {
    * @param thrown what the test threw: what it expected is marked
    */
   describe(thrown?: unknown): string
+  /** The conversation since then for a capture file. */
+  capture(): CapturedConversation
+}
+
+/** A socket in a capture file. */
+export interface CapturedSocket {
+  /** Unique in its guest. */
+  readonly identity: number
+  /** NETLINK_ROUTE, NETLINK_GENERIC ... */
+  readonly protocol: number
+  readonly name: string
+  /** The groups that it has joined; '' for none. */
+  readonly description: string
+}
+
+/** A datagram in a capture file. */
+export interface CapturedPacket {
+  /** The socket's identity. */
+  readonly socket: number
+  /** Microseconds since 1970. */
+  readonly time: number
+  /** 'none': something else that happened, without bytes. */
+  readonly direction: 'in' | 'out' | 'none'
+  readonly bytes: Uint8Array
+  /** Bytes of the whole datagram: more than there are, if it was cut short. */
+  readonly length: number
+  /** What it means, on one line. */
+  readonly comment: string
+}
+
+/** What sockets have said. */
+export interface CapturedConversation {
+  /** Those that said something, in the order of opening. */
+  readonly sockets: readonly CapturedSocket[]
+  readonly packets: readonly CapturedPacket[]
+}
+
+/** The conversation of a test, of tests that ran at the same time, or of the time between tests. */
+export interface TestConversation extends CapturedConversation {
+  /** Full names; none between tests. */
+  readonly tests: readonly string[]
+  /** Whether one of them failed, or a hook between them. */
+  readonly failed: boolean
 }
 
 /** The name of the symbol of the function that counts Vitest's own timers (counted-timers.ts). */
@@ -212,8 +255,8 @@ export type ToWorker =
    * Sent before Vitest's `start`. `folder`: the working directory. `guest`: a unique name of the guest. The process renews its random state
    * when the name changes. `reportsBegin`: the source of a regular expression for the lines that begin
    * reports of the kernel. `slowness`: the factor by which the default limits were made longer.
-   * `trace`: whether passed tests show their conversations, too.
-   * `isShared`: whether other files may use the guest.
+   * `trace`: whether passed tests show their conversations, too. `isShared`: whether other files may use the
+   * guest. `capture`: whether the host wants all conversations, not only those of failed tests.
    */
   | {
       readonly type: 'prepare'
@@ -224,6 +267,7 @@ export type ToWorker =
       readonly slowness: number
       readonly trace: boolean
       readonly isShared: boolean
+      readonly capture: boolean
     }
   /** Answered by a `pong`, unless a test blocks the event loop. */
   | { readonly type: 'ping' }
@@ -251,6 +295,7 @@ export type FromWorker =
   | { readonly type: 'ready' }
   | { readonly type: 'pong' }
   | { readonly type: 'vitest'; readonly message: unknown }
+  | ({ readonly type: 'conversation' } & TestConversation)
   /** A call, which gets an `answer`. */
   | ({ readonly type: 'call'; readonly id: number } & WorkerCall)
   /** A note, which gets none; as JSON. */

@@ -13,6 +13,7 @@ import { init, runBaseTests, setupEnvironment } from 'vitest/worker'
 import { createTestConsole, type PrintingState } from './console.ts'
 import { endAtOnce } from './exit.ts'
 import { encodePlainFrame } from './frames.ts'
+import { conversation, Handover } from './handover.ts'
 import { isLanguageReplaced, restoreEnvironment, restoreLanguage } from './intrinsics.ts'
 import { KernelLogPosition } from './kernel-log.ts'
 import { Limits, type LimitTimers } from './limits.ts'
@@ -20,8 +21,6 @@ import { keepOnly, type NamedTask, type WantedTest } from './one-test.ts'
 import { Port } from './port.ts'
 import { renewProcess } from './process-identity.ts'
 import {
-  type ConversationHook,
-  conversationHook,
   type ExpectedSplat,
   type FoundFailure,
   type FromWorker,
@@ -126,6 +125,7 @@ function announceTests(
   prototype.onCollectStart = function (this: TestRunner, file) {
     limitFile()
     uncaught.begin(restoreState)
+    handover.fileBegins()
     // Modules imported by the warm-up or another file in this guest do not belong to this file.
     vitestWorker().moduleExecutionInfo?.clear()
     if (!knowsErrors) expect.addSnapshotSerializer(netlinkErrors)
@@ -155,9 +155,8 @@ function announceTests(
   }
   prototype.onBeforeTryTask = async function (this: TestRunner, test, ...rest) {
     const sequence = logPosition()
-    running.delete(test.id) // an earlier attempt
-    // Tests that run at the same time have one conversation.
-    if (running.size === 0) conversation()?.begin()
+    const { retry } = (rest[0] ?? {}) as { retry?: number }
+    handover.attemptBegins(test.id, test.fullTestName + (retry ? ` (retry ${retry})` : ''))
     running.set(test.id, { from: sequence, expected: [], errors: test.result?.errors?.length ?? 0 })
     await tell({
       method: 'test-started',
@@ -173,6 +172,7 @@ function announceTests(
     const sequence = logPosition()
     const state = running.get(test.id)
     if (state) showConversation(test, state)
+    handover.attemptEnds(test.id, test.result?.state === 'fail')
     if (!state || (!log.mayHoldReport(state.from) && state.expected.length === 0)) return
     const { expected } = state
     const failures = await call({ method: 'attempt-ended', test: test.id, sequence, expected })
@@ -188,6 +188,7 @@ function announceTests(
     const ended = { method: 'test-ended', test: test.id, outcome: outcomeOf(test), sequence } as const
     if (state && !log.mayHoldReport(state.from)) await tell(ended)
     else failTest(test, (await call(ended)) as FoundFailure[])
+    handover.testEnds(test.id, test.result?.state === 'fail')
     await onAfterRunTask?.call(this, test)
   }
   prototype.onAfterRunSuite = async function (this: TestRunner, suite) {
@@ -196,10 +197,13 @@ function announceTests(
     if (broken.length > 0 && suite.result) fail(suite.result, [brokenBy(broken)])
     const replaced = 'filepath' in suite ? [...restoreWorker(), ...(shared?.changed() ?? [])] : []
     await onAfterRunSuite?.call(this, suite)
-    if (!('filepath' in suite) || suite.mode === 'skip') return
-    const failures = await call({ method: 'file-ended', replaced })
-    if ((failures as FoundFailure[]).length > 0 && suite.result)
-      fail(suite.result, failures as FoundFailure[])
+    if ('filepath' in suite && suite.mode !== 'skip') {
+      const failures = await call({ method: 'file-ended', replaced })
+      if ((failures as FoundFailure[]).length > 0 && suite.result)
+        fail(suite.result, failures as FoundFailure[])
+    }
+    // A suite with a failed test has failed, too, but without an error of its own.
+    handover.suiteEnds((suite.result?.errors?.length ?? 0) > 0)
   }
 }
 
@@ -264,11 +268,6 @@ function brokenBy(names: readonly string[], thrown?: unknown): Error {
   return error
 }
 
-/** The package's record of the running test, if the file uses the package. */
-function conversation(): ConversationHook | undefined {
-  return (globalThis as unknown as Record<symbol, ConversationHook | undefined>)[Symbol.for(conversationHook)]
-}
-
 /** Adds the conversation to a test's new error, as Vitest's reporters print differences. */
 function showConversation(test: Test, state: RunningTest): void {
   const error = test.result?.errors?.[state.errors]
@@ -320,6 +319,7 @@ let knowsErrors = false
 let isShared = false
 /** What files share, when this one began. */
 let shared: SharedState | undefined
+const handover = new Handover(said => send({ type: 'conversation', ...said }))
 /** The name of this process's guest; it changes when a template is restored. */
 let guest: string | undefined
 
@@ -440,6 +440,7 @@ port.listen(received => {
       slowness = message.slowness
       trace = message.trace
       isShared = message.isShared
+      handover.all = message.capture
       return
     case 'ping':
       send({ type: 'pong' })

@@ -2,6 +2,7 @@
 /** Records the sockets of tests, for the test worker, which is bundled separately. */
 import { type ConversationHook, conversationHook } from '../agent/protocol.ts'
 import { observeSockets } from '../netlink/index.ts'
+import { captured } from './capture.ts'
 import { diagram } from './diagram.ts'
 import { expectationOf } from './expectation.ts'
 import { Recording } from './recording.ts'
@@ -11,6 +12,7 @@ observeSockets(recording)
 
 const hook: ConversationHook = {
   begin: () => recording.begin(),
+  capture: () => captured(recording.conversation, recording.families),
   describe: thrown => diagram(recording.conversation, recording.families, expectationOf(thrown)),
 }
 Object.defineProperty(globalThis, Symbol.for(conversationHook), { value: hook, configurable: true })

@@ -8,20 +8,10 @@
  *                     │              │             │       1: 2a 00 00 00
  *       0.3           │              ├── group 1 ─▶│     type 16: 28 bytes, flags 0, seq 1, pid 1001
  */
-import {
-  formatDatagram,
-  formatMessage,
-  GENL_HDRLEN,
-  type KnownMessage,
-  knownMessage,
-  type Message,
-  NETLINK_GENERIC,
-  NLMSG_HDRLEN,
-  parseMessages,
-  type RequestSchema,
-} from '../netlink/index.ts'
+import { NLMSG_HDRLEN } from '../netlink/index.ts'
 import { isMarker } from './markers.ts'
-import type { Conversation, RecordedEvent, RecordedSocket } from './recording.ts'
+import { groupOf, MessageText } from './message-text.ts'
+import { type Conversation, namespaceName, type RecordedEvent, type RecordedSocket } from './recording.ts'
 
 /** A datagram of a comparison: its bytes, and its sender and groups as in {@link Datagram}. */
 export interface Compared {
@@ -43,10 +33,6 @@ const MOST_LANES = 5
 /** Most events that are drawn: the first and the last ones. */
 const FIRST_EVENTS = 20
 const LAST_EVENTS = 40
-/** Most messages of a datagram that are written out. */
-const MOST_MESSAGES = 4
-/** Most lines of a message. */
-const MOST_LINES = 24
 /** Columns of a lane at least, and of the time before them. */
 const LANE = 14
 /** Longer titles are cut. */
@@ -70,16 +56,13 @@ export function diagram(
 
 class Drawing {
   readonly #lanes: Lane[]
-  readonly #sockets: readonly RecordedSocket[]
-  readonly #families: ReadonlyMap<number, string>
+  readonly #text: MessageText
   readonly #expectation: Expectation | undefined
   readonly #unexpected: ReadonlySet<RecordedEvent>
   readonly #start: number
   readonly #titles: readonly (readonly string[])[]
   /** Columns of each lane. */
   readonly #width: number
-  /** The schemas of requests, by socket and sequence number. */
-  readonly #schemas = new Map<string, RequestSchema>()
 
   constructor(
     events: readonly RecordedEvent[],
@@ -91,17 +74,13 @@ class Drawing {
     const requester = events.find(event => event.kind === 'sent' && isTalk(event))?.socket
     const [first, ...others] = [...active].sort((a, b) => Number(b === requester) - Number(a === requester))
     this.#lanes = [...(first ? [first] : []), 'kernel', ...others.slice(0, MOST_LANES - 1)]
-    this.#sockets = sockets
-    this.#families = families
+    this.#text = new MessageText(events, families, sockets[0]?.protocol)
     this.#expectation = expectation
     this.#unexpected = unexpectedAmong(events, expectation?.unexpected ?? [])
     this.#start = events[0]?.time ?? 0
     this.#titles = this.#titlesOf(sockets)
     const longest = Math.max(...this.#titles.flat().map(({ length }) => length))
     this.#width = Math.min(Math.max(LANE, longest + 2), WIDEST)
-    for (const event of events)
-      if (event.kind === 'sent' && event.schema !== undefined)
-        this.#schemas.set(`${event.socket.identity} ${sequenceOf(event.bytes)}`, event.schema)
   }
 
   draw({ first, dropped, last }: Conversation): string {
@@ -164,7 +143,7 @@ class Drawing {
       case 'failed': {
         const lost = event.code === 'ENOBUFS' ? ', messages were lost' : ''
         const text = `${named}${event.call}: ${event.code}${lost}`
-        const bytes = event.bytes && prefixed(`${text}: `, this.#describe(event.bytes, socket))
+        const bytes = event.bytes && prefixed(`${text}: `, this.#text.lines(event.bytes, socket))
         return this.#row(time, this.#mark(socket, '✗'), bytes ?? [text])
       }
       case 'sent': {
@@ -174,7 +153,7 @@ class Drawing {
         const whom =
           to?.portId && other === undefined ? `to port ${to.portId}: ` : to?.groups ? maskOf(to.groups) : ''
         return this.#row(time, this.#arrow(socket, target), [
-          ...prefixed(named + whom, this.#describe(bytes, socket)),
+          ...prefixed(named + whom, this.#text.lines(bytes, socket)),
         ])
       }
       case 'received': {
@@ -185,7 +164,7 @@ class Drawing {
         const whom = from === undefined ? `from port ${datagram.portId}: ` : ''
         const mark = this.#unexpected.has(event) ? '✗ not expected: ' : ''
         return this.#row(time, this.#arrow(from ?? 'kernel', socket, label), [
-          ...prefixed(mark + named + whom, this.#describe(datagram.bytes, socket)),
+          ...prefixed(mark + named + whom, this.#text.lines(datagram.bytes, socket)),
         ])
       }
       default:
@@ -205,7 +184,7 @@ class Drawing {
       lanes,
       prefixed(
         `✗ expected, and did not come: ${label && `${label}: `}`,
-        this.#describe(bytes, target === 'kernel' ? undefined : target),
+        this.#text.lines(bytes, target === 'kernel' ? undefined : target),
       ),
     )
   }
@@ -215,47 +194,6 @@ class Drawing {
     const [first = '', ...more] = text
     const blank = this.#blank()
     return [`${time}${lanes}  ${first}`, ...more.map(line => `${' '.repeat(TIME)}${blank}  ${line}`)]
-  }
-
-  #describe(bytes: Uint8Array, socket: RecordedSocket | undefined): string[] {
-    const protocol = socket?.protocol ?? this.#sockets[0]?.protocol
-    const options = {
-      ...(protocol === undefined ? {} : { protocol }),
-      describe: (message: Message) => this.#known(message, socket, protocol),
-    }
-    let messages: readonly Message[]
-    try {
-      messages = parseMessages(Buffer.from(bytes))
-    } catch {
-      return formatDatagram(bytes, options).split('\n')
-    }
-    const left = messages.length - MOST_MESSAGES
-    const shown = left > 1 ? [...messages.slice(0, 2), undefined, ...messages.slice(-1)] : messages
-    return shown.flatMap(message => {
-      if (message === undefined) return [`... ${messages.length - 3} more messages in this datagram ...`]
-      const lines = formatMessage(message, options).split('\n')
-      // An error echoes its request, which is above.
-      const echoed = lines.indexOf('  request:')
-      const own = echoed === -1 ? lines : lines.slice(0, echoed)
-      return own.length > MOST_LINES
-        ? [...own.slice(0, MOST_LINES), `  ... ${own.length - MOST_LINES} more lines`]
-        : own
-    })
-  }
-
-  #known(
-    message: Message,
-    socket: RecordedSocket | undefined,
-    protocol: number | undefined,
-  ): KnownMessage | undefined {
-    const schema = socket && this.#schemas.get(`${socket.identity} ${message.sequence}`)
-    const family = protocol === NETLINK_GENERIC ? this.#families.get(message.type) : undefined
-    if (schema === undefined && family === undefined) return undefined
-    const command = message.payload.length >= GENL_HDRLEN ? ` command ${message.payload[0]}` : ''
-    const own = knownMessage(protocol, message)
-    if (own !== undefined) return { ...own, ...(schema && { schema }) }
-    const name = family === undefined ? `type ${message.type}` : `${family}${command}`
-    return schema === undefined ? { name } : { name, schema }
   }
 
   /** The lane of a port id in the namespace and protocol of another socket. */
@@ -338,21 +276,8 @@ function prefixed(prefix: string, [first = '', ...more]: readonly string[]): str
   return [prefix + first, ...more]
 }
 
-function sequenceOf(bytes: Uint8Array): number {
-  return bytes.length < NLMSG_HDRLEN ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true)
-}
-
-/** The group of a mask with one bit; 0 for none. */
-function groupOf(mask: number): number {
-  return mask === 0 ? 0 : 32 - Math.clz32(mask & -mask)
-}
-
 function maskOf(mask: number): string {
   return `to group ${groupOf(mask)}: `
-}
-
-function namespaceName(namespace: string | number): string {
-  return typeof namespace === 'number' ? `ns fd ${namespace}` : `ns ${namespace.split('/').at(-1)}`
 }
 
 function centred(text: string, width: number): string {

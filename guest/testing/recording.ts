@@ -60,6 +60,11 @@ export interface Conversation {
   readonly sockets: readonly RecordedSocket[]
 }
 
+/** The short name of a namespace that a socket was opened in. */
+export function namespaceName(namespace: string | number): string {
+  return typeof namespace === 'number' ? `ns fd ${namespace}` : `ns ${namespace.split('/').at(-1)}`
+}
+
 class Socket implements RecordedSocket {
   readonly namespace: string | number | undefined
   readonly groups = new Set<number>()

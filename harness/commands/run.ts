@@ -19,6 +19,7 @@ import { recordOf } from '../report/blob.ts'
 import { completeBlob, requireWritten } from '../report/files.ts'
 import { factsOf, ofPart } from '../report/kernel-facts.ts'
 import { allSkipped, exitStatusOf, summarize } from '../report/summary.ts'
+import { requireCaptureFolder } from '../verdict/capture.ts'
 import {
   blobFile,
   checkReports,
@@ -38,6 +39,8 @@ export interface RunOptions extends ReportFiles {
   readonly modules?: string
   /** Diagrams of passed tests, too. */
   readonly trace?: boolean
+  /** A folder for what all tests have said. */
+  readonly capture?: string
   /** False: the files of a kernel share guests. */
   readonly isolate?: boolean
 }
@@ -56,6 +59,8 @@ export async function run(
   const startedAt = Date.now()
   const { filters, run: given, project, execArgv } = parseVitestArguments(rest)
   checkReports(given, options)
+  const captureFolder = options.capture === undefined ? undefined : path.resolve(options.capture)
+  if (captureFolder !== undefined) requireCaptureFolder(captureFolder)
   await checkWorkerArguments(execArgv)
   const progress = consoleProgress()
   const tested = withModules(settings, options.modules)
@@ -70,6 +75,7 @@ export async function run(
     progress,
     worker,
     trace: options.trace,
+    captureFolder,
     orNone: blob !== undefined,
   })
   const prepared = kernels.filter(isPrepared)

@@ -53,6 +53,8 @@ export interface GuestSpec {
   readonly slowness?: number
   /** Whether passed tests show their conversations, too. */
   readonly trace?: boolean
+  /** Where the conversations of all tests are captured. */
+  readonly captureFolder?: string | undefined
 }
 
 /** The files that a template restores from. */

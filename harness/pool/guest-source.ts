@@ -22,8 +22,6 @@ export interface GuestSource {
    *   may use it
    */
   release(guest: Guest, reusable?: boolean): Promise<void>
-  /** Whether a guest may serve one file after another. */
-  readonly isShared?: boolean
   /** Where this project's own package lies in its guests. */
   readonly packageFolder: string
   /** Whether workers print in colour. A worker can be told to leave colours out only once. */
@@ -32,6 +30,8 @@ export interface GuestSource {
   readonly slowness?: number
   /** Whether passed tests show their conversations, too. */
   readonly trace?: boolean
+  /** Where the conversations of all tests are captured, passed ones too; undefined for nowhere. */
+  readonly captureFolder?: string | undefined
   /** Whether files beside the tests are put into its guests; not into what becomes a template. */
   readonly bringsFiles?: boolean
   /** Finds source lines for the kernel's reports, if there are symbols. */

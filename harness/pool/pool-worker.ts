@@ -15,8 +15,9 @@ import { understood } from '../base/system-errors.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
+import { Capture } from '../verdict/capture.ts'
 import { describeStack } from '../verdict/describe-splat.ts'
-import { evidenceFolder, keepEvidence } from '../verdict/evidence-folder.ts'
+import { evidenceFolder, keepEvidence, placeOf } from '../verdict/evidence-folder.ts'
 import { type Failure, Judge } from '../verdict/judge.ts'
 import { beginning } from '../verdict/kinds.ts'
 import { inGuest } from './externals.ts'
@@ -65,6 +66,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #request: WorkerRequest | undefined
   #record: FileRecord
   #output: TestOutput
+  /** What the sockets of its tests have said. */
+  #capture: Capture | undefined
   /** The only test to run, where each has a guest of its own. */
   #only: string | undefined
   /** The first kernel log record of the running test, or of the file between tests. */
@@ -118,6 +121,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         slowness: this.#source.slowness ?? 1,
         trace: this.#source.trace === true,
         isShared: this.#isShared,
+        capture: this.#source.captureFolder !== undefined,
       })
     } catch (error) {
       const details = error instanceof HarnessError ? (error.details ?? '') : ''
@@ -137,6 +141,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     clearTimeout(this.#deadline)
     this.#watchdog?.stop()
     this.#judge?.close()
+    this.#capture?.close()
     if (this.#stopped) return
     this.#stopped = true
     const guest = this.#guest
@@ -158,6 +163,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#record = new FileRecord(this.#options.project.config)
     this.#output = this.#newOutput()
     this.#only = request.context?.files?.[0]?.only?.id
+    this.#capture = request.type === 'run' ? this.#newCapture(request) : undefined
     this.#disturbed = false
     const { root } = this.#options.project.config
     this.#beside = this.#guest && this.#source.bringsFiles ? new FilesBeside(this.#guest, root) : undefined
@@ -169,6 +175,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (message.type === 'vitest') return this.#fromVitestWorker(message.message)
     if (message.type === 'console' || message.type === 'console-pause') return this.#output.console(message)
     if (message.type === 'note') return this.#noted(message)
+    if (message.type === 'conversation') return this.#capture?.add(message)
     if (message.type !== 'call') return
     this.#answerCall(message).then(
       value => this.#guest?.sendToWorker({ type: 'answer', id: message.id, value }),
@@ -182,7 +189,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (!guest) return
     try {
       const { sequence, taint } = await guest.fileBegins(
-        this.#source.isShared !== true,
+        !this.#isShared,
         this.#beside && folderOf(request.context?.files?.[0]?.filepath),
       )
       this.#fileStart = sequence
@@ -398,6 +405,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   /** Keeps the evidence of a guest in which a file failed, and says where. */
   #keepEvidence(): void {
+    this.#capture?.close()
     const guest = this.#guest
     const { identity } = this.#source
     const { name } = this.#record
@@ -412,6 +420,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         since: this.#fileStart,
         marks: this.#record.marks,
         output: this.#output.kept,
+        capture: this.#capture?.failed,
         failed: this.#record.failedTests(interrupted),
       })
       process.stderr.write(`  evidence of ${name} (${guest.label}): ${folder}\n`)
@@ -440,6 +449,20 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const own = Object.keys(this.#options.project.config.env ?? {})
     return Object.fromEntries(
       [...forwarded, ...own].flatMap(name => (all[name] === undefined ? [] : [[name, String(all[name])]])),
+    )
+  }
+
+  /** Opens the file of --capture, which replaces that of an earlier run. */
+  #newCapture(request: WorkerRequest): Capture | undefined {
+    const guest = this.#guest
+    const [tested] = request.context?.files ?? []
+    if (!guest || !tested) return undefined
+    const { captureFolder } = this.#source
+    const file = path.relative(this.#options.project.config.root, tested.filepath)
+    const place =
+      captureFolder && `${path.join(captureFolder, placeOf(guest.label, file, this.#only))}.pcapng`
+    return new Capture({ label: guest.label, release: guest.release, file }, place, text =>
+      process.stderr.write(`  ${text}\n`),
     )
   }
 

@@ -67,6 +67,8 @@ export interface PrepareOptions {
   readonly onBrokenModules?: ((error: HarnessError) => void) | undefined
   /** Whether passed tests show their conversations, too. */
   readonly trace?: boolean | undefined
+  /** Where the conversations of all tests are captured: an absolute path. */
+  readonly captureFolder?: string | undefined
   /** Makes the package that tests import in guests; kernels of a run share it. */
   readonly bundle?: (() => Promise<GuestPackage>) | undefined
 }
@@ -127,6 +129,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     limits: { file: slowed(settings.fileTimeout, needs.slowness), run: settings.runTimeout },
     slowness: needs.slowness,
     trace: options.trace === true,
+    captureFolder: options.captureFolder,
   }
   const guests = new Restores(spec, delivery, progress, settings.knownReports)
   await guests.prepare()

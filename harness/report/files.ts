@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import {
   closeSync,
-  mkdirSync,
   openSync,
   readFileSync,
   rmSync,
@@ -12,6 +11,7 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { MachineryError, messageOf, UsageError } from '../base/errors.ts'
+import { makeFolder } from '../base/folders.ts'
 import { addRecord, type RunRecord } from './blob.ts'
 import { markdownTable, matrixTable } from './matrix-table.ts'
 import { type KernelSummary, summaryLines } from './summary.ts'
@@ -23,7 +23,7 @@ import { type KernelSummary, summaryLines } from './summary.ts'
  */
 export function requireWritable(file: string, again = false): void {
   try {
-    mkdirSync(path.dirname(file), { recursive: true })
+    makeFolder(path.dirname(file))
     const before = statSync(file, { throwIfNoEntry: false })
     if (before?.isDirectory()) throw new Error('it is a folder')
     if (again && before && !before.isFile()) throw new Error('it is no regular file')
@@ -82,7 +82,7 @@ export function writeMarkdown(file: string, kernels: readonly KernelSummary[], t
 /** Writes a report; makes the folder. */
 export function writeReport(file: string, text: string): void {
   writing(file, () => {
-    mkdirSync(path.dirname(file), { recursive: true })
+    makeFolder(path.dirname(file))
     writeFileSync(file, text)
   })
 }

@@ -134,12 +134,12 @@ export class Restores implements GuestSource {
     await spare?.then(guest => guest.end()).catch(() => {})
   }
 
-  get isShared(): boolean {
-    return this.#shared
-  }
-
   get trace(): boolean {
     return this.#spec.trace === true
+  }
+
+  get captureFolder(): string | undefined {
+    return this.#spec.captureFolder
   }
 
   get slowness(): number {

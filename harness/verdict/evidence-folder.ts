@@ -21,9 +21,14 @@ export interface Mark {
  * (`tree:../linux`), and a file can be outside the project.
  */
 export function evidenceFolder(label: string, file: string, only: string | undefined): string {
+  return path.join(top, placeOf(label, file, only))
+}
+
+/** The place of what belongs to a file, or to one test of it, among other kernels' and files'. */
+export function placeOf(label: string, file: string, only: string | undefined): string {
   const parts = file.split(path.sep).map(part => (part === '..' ? 'up' : part))
   const test = only === undefined ? [] : [`test-${only}`]
-  return path.join(top, label.replaceAll(path.sep, '-'), ...parts, ...test)
+  return path.join(label.replaceAll(path.sep, '-'), ...parts, ...test)
 }
 
 /** The evidence of a guest in which a file failed. */
@@ -37,6 +42,8 @@ export interface Evidence {
   readonly marks: readonly Mark[]
   /** What its tests printed. */
   readonly output: string
+  /** What failed tests have said on their sockets, as pcapng. */
+  readonly capture: Uint8Array | undefined
   /** The id of the one test that ran, where each has a guest of its own. */
   readonly only: string | undefined
   /** Names of the tests that failed. */
@@ -45,22 +52,23 @@ export interface Evidence {
 
 /**
  * Writes the evidence of a guest in which a file failed: console, kernel log with the tests' beginnings and
- * ends, their output, the identity of kernel and modules, QEMU's command line, and how to run the file again.
+ * ends, their output and conversations, the identity of kernel and modules, QEMU's command line, and how to run the file again.
  * Replaces that of an earlier run.
  * @returns the folder, relative to `root`
  */
 export function keepEvidence(root: string, file: string, evidence: Evidence): string {
-  const { guest, identity, marks, failed, only, output, since } = evidence
+  const { guest, identity, marks, failed, only, output, since, capture } = evidence
   const relative = evidenceFolder(guest.label, file, only)
   const folder = path.join(root, relative)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   writeFileSync(path.join(root, top, '.gitignore'), '*\n')
-  const write = (name: string, content: string, mode = 0o666) =>
+  const write = (name: string, content: string | Uint8Array, mode = 0o666) =>
     writeFileSync(path.join(folder, name), content, { mode })
   write('console.log', plainConsole(guest.qemu.console))
   write('kernel.log', markedLog(guest, marks, since))
   if (output) write('output.log', output)
+  if (capture) write('conversation.pcapng', capture)
   write(
     'identity.json',
     `${JSON.stringify({ label: guest.label, release: guest.release, ...identity, failed }, null, 2)}\n`,
