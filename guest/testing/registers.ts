@@ -30,6 +30,10 @@ export interface Registration {
   readonly refused?: { readonly code: string; readonly message: string }
   /** Modules under test that were loaded before it, because it needs them. */
   readonly needs: readonly string[]
+  /** Those of them that can be unloaded after it, in this order. */
+  readonly releases: readonly string[]
+  /** References to it when it has been loaded. */
+  readonly references: number
   readonly families: readonly RegisteredFamily[]
   readonly protocols: readonly RegisteredProtocol[]
   /** Devices, links included, as `class/name`: `misc/mine`, `net/mine0`. */
@@ -106,6 +110,8 @@ async function registrationOf(module: string, underTest: readonly string[]): Pro
   const nothing = {
     module,
     needs: [],
+    releases: [],
+    references: 0,
     families: [],
     protocols: [],
     devices: [],
@@ -124,6 +130,7 @@ async function registrationOf(module: string, underTest: readonly string[]): Pro
     const found = {
       ...nothing,
       needs,
+      references: moduleReferences(module) ?? 0,
       families: families.map(registeredFamily),
       protocols: protocols.map(number => ({ number, unknown: unknownType(number) })),
       devices: [...during.devices].filter(device => !before.devices.has(device)),
@@ -136,7 +143,8 @@ async function registrationOf(module: string, underTest: readonly string[]): Pro
       if (!(error instanceof ModuleError)) throw error
       return { ...found, staysLoaded: error.code }
     }
-    return { ...found, leftovers: leftovers(before, await look()) }
+    const after = leftovers(before, await look())
+    return { ...found, leftovers: after, releases: unloadAll(needs) }
   } catch (error) {
     if (!(error instanceof ModuleError)) throw error
     return { ...nothing, refused: { code: error.code, message: error.message } }
@@ -210,19 +218,22 @@ function leftovers(before: Surroundings, after: Surroundings): string[] {
   ]
 }
 
-/** Unloads whatever of these is loaded, users before what they use. */
-function unloadAll(modules: readonly string[]): void {
+/** Unloads whatever of these is loaded and can be unloaded, users before what they use. @returns their order */
+function unloadAll(modules: readonly string[]): string[] {
+  const unloaded: string[] = []
   const loaded = () => modules.filter(name => moduleReferences(name) !== undefined)
   for (let left = loaded(), count = 0; left.length !== count; left = loaded()) {
     count = left.length
     for (const name of left) {
       try {
         unloadModule(name)
+        unloaded.push(name)
       } catch (error) {
         if (!(error instanceof ModuleError)) throw error
       }
     }
   }
+  return unloaded
 }
 
 async function main(modules: readonly string[]): Promise<void> {

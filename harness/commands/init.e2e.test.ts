@@ -112,6 +112,7 @@ module_exit(stop);
 MODULE_ALIAS_RTNL_LINK("mine");`),
   needy: simple('\tint core_value(void);\n\n\treturn core_value() == 1 ? 0 : -EIO;'),
   permanent: module('static int __init start(void)\n{\n\treturn 0;\n}\nmodule_init(start);'),
+  holds: simple('\t__module_get(THIS_MODULE);\n\treturn 0;'),
   refuses: simple('\treturn -ENODEV;'),
   warns: simple('\tWARN(1, "warns is here\\n");\n\treturn 0;'),
   zz_dies: simple('\tpanic("zz_dies is here");\n\treturn 0;'),
@@ -150,6 +151,7 @@ test('modules that do not compile, refuse, warn, crash, stay, need another: the 
   expect(stdout).toContain('wrote suites/refuses.test.ts: it refuses to be loaded: ENODEV')
   expect(stderr).toMatch(/^error: zz_dies: the guest \S+ was lost: kernel panic: zz_dies is here/m)
   expect(stderr).toContain('warns is here')
+  expect(stderr).toContain('holds keeps references to itself (1), which its suite leaves behind: a leak')
   expect(status).toBe(1)
 
   const run = await runCli([], { cwd: project })
@@ -159,6 +161,7 @@ test('modules that do not compile, refuse, warn, crash, stay, need another: the 
   expect(run.stdout).toMatch(/✓ .*suites\/needy\.test\.ts \(2 tests\)/)
   expect(run.stdout).toMatch(/✓ .*suites\/permanent\.test\.ts \(1 test\)/)
   expect(run.stdout).toMatch(/✓ .*suites\/refuses\.test\.ts \(1 test\)/)
-  expect(run.stdout).toContain('8 files (2 failed)')
+  expect(run.stdout).toContain('9 files (3 failed)')
+  expect(run.stdout).toContain('1 reference to the module holds')
   expect(run.stdout).toContain('KernelSplat: WARN: warns is here')
 })

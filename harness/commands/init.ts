@@ -228,8 +228,11 @@ function isInstalled(project: string): boolean {
 function faultsOf({ registrations, faults }: Findings): string[] {
   return [
     ...faults,
-    ...registrations.flatMap(({ module, refused, leftovers }) => [
+    ...registrations.flatMap(({ module, refused, references, leftovers }) => [
       ...(refused ? [refused.message.split('\n', 1)[0] ?? ''] : []),
+      ...(references > 0
+        ? [`${module} keeps references to itself (${references}), which its suite leaves behind: a leak`]
+        : []),
       ...leftovers.map(each => `${module} leaves behind ${each} when it is unloaded`),
     ]),
   ]

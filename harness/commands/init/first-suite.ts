@@ -40,22 +40,22 @@ function partsOf(registration: Registration): Part[] {
   ]
 }
 
-function loading({ module, needs, staysLoaded }: Registration): Part {
+function loading({ module, releases, references, staysLoaded }: Registration): Part {
   const name = quoted(module)
   const load = `beforeAll(() => loadModule(${name}))`
   // The module under test is unloaded before those that it needs.
-  const unloads = [module, ...needs].map(each => `unloadModule(${quoted(each)})`)
+  const unloads = [module, ...releases].map(each => `unloadModule(${quoted(each)})`)
   const unload =
     unloads.length === 1
       ? `afterAll(() => ${unloads[0]})`
       : `afterAll(() => {\n${unloads.map(call => `  ${call}\n`).join('')}})`
   if (staysLoaded !== undefined)
     return {
-      text: `// It cannot be unloaded (${staysLoaded}).\n${load}\n\n${isLoadedTest(module)}`,
+      text: `// It cannot be unloaded (${staysLoaded}).\n${load}\n\n${isLoadedTest(module, references)}`,
       imports: { vitest: ['beforeAll', 'expect', 'test'], [testing]: ['loadModule', 'moduleReferences'] },
     }
   return {
-    text: `${load}\n${unload}\n\n${isLoadedTest(module)}`,
+    text: `${load}\n${unload}\n\n${isLoadedTest(module, references)}`,
     imports: {
       vitest: ['afterAll', 'beforeAll', 'expect', 'test'],
       [testing]: ['loadModule', 'moduleReferences', 'unloadModule'],
@@ -63,7 +63,11 @@ function loading({ module, needs, staysLoaded }: Registration): Part {
   }
 }
 
-function isLoadedTest(module: string): string {
+function isLoadedTest(module: string, references: number): string {
+  if (references > 0)
+    return `test('it is loaded', () => {
+  expect(moduleReferences(${quoted(module)})).toBeGreaterThan(0)
+})`
   return `test('it is loaded, and nobody uses it yet', () => {
   expect(moduleReferences(${quoted(module)})).toBe(0)
 })`

@@ -18,6 +18,8 @@ const write = (name: string, content: string) => writeFileSync(path.join(project
 const nothing: Registration = {
   module: 'my_module',
   needs: [],
+  releases: [],
+  references: 0,
   families: [],
   protocols: [],
   devices: [],
@@ -139,6 +141,17 @@ test('a module that stays, one that leaves something, one that refuses', () => {
   expect(stays).toContain('cannot be unloaded (EBUSY)')
   expect(stays).not.toContain('unloadModule')
   expect(firstSuite({ ...nothing, leftovers: ['the device x'] })).not.toContain('leaves nothing behind')
+  const held = firstSuite({
+    ...nothing,
+    references: 2,
+    staysLoaded: 'EAGAIN',
+    needs: ['a', 'b'],
+    releases: [],
+  })
+  expect(held).toContain(`expect(moduleReferences('my_module')).toBeGreaterThan(0)`)
+  const needy = firstSuite({ ...nothing, needs: ['a', 'b', 'c'], releases: ['b', 'a'] })
+  expect(needy).toContain(`  unloadModule('my_module')\n  unloadModule('b')\n  unloadModule('a')\n`)
+  expect(needy).not.toContain(`unloadModule('c')`)
   const refuses = firstSuite({ ...nothing, refused: { code: 'EINVAL', message: 'my_module: EINVAL' } })
   expect(refuses).toContain(`expect(() => loadModule('my_module')).toThrow('EINVAL')`)
   expect(

@@ -136,6 +136,8 @@ class Look {
 function unknown(module: string): Registration {
   const nothing = {
     needs: [],
+    releases: [],
+    references: 0,
     families: [],
     protocols: [],
     devices: [],
