@@ -18,7 +18,12 @@ const modules = [
 /** Globals of Vitest, which differ from file to file, and of this package. */
 const ofHarness = /^(__vite|netlink-vmtest\.)/
 
-type Properties = ReadonlyMap<PropertyKey, unknown>
+/** The properties of an object: the value or the getter of each key. */
+interface Properties {
+  readonly object: object
+  readonly keys: readonly PropertyKey[]
+  readonly values: readonly unknown[]
+}
 type Expect = Pick<typeof expect, 'addSnapshotSerializer'>
 
 /** How many serializers were added: Vitest (5.1.1) has their list to itself. */
@@ -33,16 +38,18 @@ for (const holder of [expect, chai.expect as unknown as Expect]) {
 
 /** How all of it is at one time. */
 export class SharedState {
-  readonly #properties = new Map([...sharedObjects()].map(object => [object, propertiesOf(object)] as const))
+  readonly #objects = [...sharedObjects()].map(propertiesOf)
   readonly #serializers = serializers
 
   /** The names of the properties that have another value now. A spy is none: Vitest restores it. */
   changed(): string[] {
     const names = this.#serializers === serializers ? [] : ['addSnapshotSerializer']
-    for (const [object, before] of this.#properties) {
-      const now = propertiesOf(object)
-      for (const key of new Set([...before.keys(), ...now.keys()]))
-        if (!is(before.get(key), now.get(key)) && !isSpy(now.get(key))) names.push(nameOf(key))
+    for (const before of this.#objects) {
+      const now = propertiesOf(before.object)
+      // Quickly: hardly ever is anything different.
+      if (before.keys.every((key, at) => key === now.keys[at] && is(before.values[at], now.values[at])))
+        if (before.keys.length === now.keys.length) continue
+      names.push(...differences(before, now))
     }
     return names.filter(name => !ofHarness.test(name))
   }
@@ -72,12 +79,21 @@ function isSpy(value: unknown): boolean {
 }
 
 function propertiesOf(object: object): Properties {
-  return new Map(
-    ownKeys(object).map(key => {
-      const { value, get } = getOwnPropertyDescriptor(object, key) ?? {}
-      return [key, get ?? value]
-    }),
-  )
+  const keys = ownKeys(object)
+  const values = keys.map(key => {
+    const descriptor = getOwnPropertyDescriptor(object, key)
+    return descriptor?.get ?? descriptor?.value
+  })
+  return { object, keys, values }
+}
+
+function differences(before: Properties, now: Properties): string[] {
+  const [then, after] = [before, now].map(
+    ({ keys, values }) => new Map(keys.map((key, at) => [key, values[at]])),
+  ) as [Map<PropertyKey, unknown>, Map<PropertyKey, unknown>]
+  return [...new Set([...before.keys, ...now.keys])]
+    .filter(key => !is(then.get(key), after.get(key)) && !isSpy(after.get(key)))
+    .map(nameOf)
 }
 
 /** A symbol's name is its description. */

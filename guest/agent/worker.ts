@@ -317,7 +317,7 @@ let trace = false
 let knowsErrors = false
 /** Whether another file may run in this process. */
 let isShared = false
-/** What files share, when this one began. */
+/** What files share, when the first one began: a guest in which it has changed serves no other. */
 let shared: SharedState | undefined
 const handover = new Handover(said => send({ type: 'conversation', ...said }))
 /** The name of this process's guest; it changes when a template is restored. */
@@ -386,7 +386,7 @@ function outcomeOf(test: Test): TestOutcome | undefined {
 }
 
 async function run(method: 'run' | 'collect', state: WorkerState, traces: Traces): Promise<void> {
-  shared = isShared ? new SharedState() : undefined
+  if (isShared) shared ??= new SharedState()
   state.config.snapshotOptions.snapshotEnvironment = snapshotEnvironment
   if (!state.config.disableConsoleIntercept) {
     testConsole = createTestConsole(state as PrintingState, sendPlain)
