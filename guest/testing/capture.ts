@@ -65,7 +65,7 @@ function packetOf(event: RecordedEvent, text: MessageText, epoch: number): Captu
     case 'sent': {
       const { bytes, to } = event
       const group = groupOf(to?.groups ?? 0)
-      const whom = to?.portId ? `to port ${to.portId}` : group > 0 ? '' : 'to the kernel'
+      const whom = to?.portId ? `to port ${to.portId}` : 'to the kernel'
       return packet('out', bytes, bytes.length, `${[whom, groupName(group)].filter(Boolean).join(', ')}: `)
     }
     case 'received': {
