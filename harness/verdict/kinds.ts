@@ -307,9 +307,12 @@ export const lostLog = 'lost log'
 /** The names of all kinds. */
 export const kindNames = [...new Set([...kinds, unknownKind].map(({ name }) => name)), lostLog]
 
-/** Lines before requested stack traces, which are no reports: sysrq's lists of tasks and CPUs. */
+/**
+ * Lines before requested stack traces, which are no reports: sysrq's lists of tasks and CPUs, and failures that
+ * somebody has asked for (fail_dump() of lib/fault-inject.c).
+ */
 export const asked =
-  /^(?:sysrq: Show |task:\S+\s+state:|Showing (?:all locks|busy workqueues)|NMI backtrace for cpu)/
+  /^(?:FAULT_INJECTION: forcing a failure|name \S+, interval \d+, probability |sysrq: Show |task:\S+\s+state:|Showing (?:all locks|busy workqueues)|NMI backtrace for cpu)/
 
 /** The first line of a stack trace. */
 export const traceHead = /^(?:Call Trace:|Backtrace:)/
