@@ -42,8 +42,9 @@ async function until<T>(what: string, probe: () => T | undefined): Promise<T> {
 
 beforeAll(async () => {
   // Kernel, modules, image and template are made here, so that the tests' own limits are for the tests.
-  const { status, stderr } = await runCli(['build', '--kernel', label])
+  const { status, stdout, stderr } = await runCli(['build'])
   expect(stderr).not.toContain('error')
+  expect(stdout).toMatch(new RegExp(`^${label}: \\d`))
   expect(status).toBe(0)
 })
 
@@ -353,6 +354,11 @@ describe('what cannot be done is said in a line or two', () => {
     ],
     ['a module directory that is not there', ['--modules', '/nowhere'], /\/nowhere/],
     ['an option without its value', ['--kernel'], /--kernel/],
+    [
+      'several kernels in one pack',
+      ['build', '--kernel', 'debian-6.1,debian-5.10', '--pack', 'x.pack'],
+      /--pack takes one kernel, and these are 2: choose one by --kernel/,
+    ],
     ['a report where a folder is', ['passes', '--junit', '/'], /cannot write the report \/: it is a folder/],
     ['an option of ours given twice', ['--kernel', label, '--kernel', label], /--kernel.* was given before/],
     ['a folder without suites', ['--dir=__snapshots__'], /no test file matches/],

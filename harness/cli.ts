@@ -101,8 +101,13 @@ program
 
 program
   .command('build')
-  .description('provide a kernel, its modules and its image, and run nothing')
-  .requiredOption('--kernel <label>', 'the kernel', once)
+  .description('provide kernels, their modules and images, and run nothing')
+  .option(
+    '--kernel <labels>',
+    "kernels, separated by commas (default: the configuration's, else that of this Debian release)",
+    once,
+  )
+  .option('--matrix', "the configuration's list of kernels")
   .option(
     '--modules <dir>',
     'an out-of-tree Kbuild directory with the modules, instead of those of the project',
