@@ -233,6 +233,15 @@ inGuest('shell')
     process.exitCode = await shell(options, await projectSettings(), root)
   })
 
+program
+  .command('completion')
+  .description('a script for bash that completes commands, options and kernels: eval "$(COMMAND completion)"')
+  .action(async () => {
+    const { completionScript } = await import('./commands/completion.ts')
+    const name = path.basename(frontDoor)
+    process.stdout.write(completionScript(program, [name, `./${name}`]))
+  })
+
 try {
   await program.parseAsync()
 } catch (error) {
