@@ -10,6 +10,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { expect, TestRunner, vi } from 'vitest'
 import type { SnapshotEnvironment } from 'vitest/runtime'
 import { init, runBaseTests, setupEnvironment } from 'vitest/worker'
+import { boundError } from './bounded-error.ts'
 import { createTestConsole, type PrintingState } from './console.ts'
 import { endAtOnce } from './exit.ts'
 import { encodePlainFrame } from './frames.ts'
@@ -144,6 +145,7 @@ function announceTests(
     try {
       await TestRunner.getTestFn(test)?.()
     } catch (thrown) {
+      boundError(thrown)
       failure = { thrown }
     }
     const names = [...(isLanguageReplaced() ? restoreLanguage() : []), ...restoreState()]
