@@ -11,16 +11,13 @@ import type {
   WorkerNote,
 } from '../../guest/agent/protocol.ts'
 import { HarnessError, messageOf } from '../base/errors.ts'
-import { understood } from '../base/system-errors.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
-import { Capture } from '../verdict/capture.ts'
 import { describeStack } from '../verdict/describe-splat.ts'
-import { evidenceFolder, keepEvidence, placeOf } from '../verdict/evidence-folder.ts'
 import { type Failure, Judge } from '../verdict/judge.ts'
-import { beginning } from '../verdict/kinds.ts'
 import { inGuest } from './externals.ts'
+import { FileEvidence } from './file-evidence.ts'
 import { FileRecord } from './file-record.ts'
 import { explainMissingFiles, FilesBeside } from './files-beside.ts'
 import type { GuestSource } from './guest-source.ts'
@@ -35,6 +32,7 @@ import {
   workerResponse,
 } from './messages.ts'
 import { TestOutput } from './output.ts'
+import { coloured, preparation } from './preparation.ts'
 import { answerSnapshotCall } from './snapshots.ts'
 import type { Interruption } from './unfinished.ts'
 import { giveUpWaiting, Watchdog } from './watchdog.ts'
@@ -46,9 +44,6 @@ const DECODING_LIMIT = 3_000
 const LAST_RECORD_LIMIT = 10_000
 /** The id of the pool's own call, which reports what a lost guest cannot. */
 const LAST_WORDS = 'netlink-vmtest-last-words'
-
-/** Environment variables that matter to the tests themselves, not to the host. */
-const forwarded = ['NODE_ENV', 'VITEST_MODE', 'DEV', 'PROD', 'SSR', 'MODE', 'BASE_URL']
 
 /**
  * One Vitest worker, which is one guest: passes messages between Vitest and the test worker, answers the
@@ -66,14 +61,9 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #request: WorkerRequest | undefined
   #record: FileRecord
   #output: TestOutput
-  /** What the sockets of its tests have said. */
-  #capture: Capture | undefined
-  /** The only test to run, where each has a guest of its own. */
-  #only: string | undefined
+  #evidence: FileEvidence | undefined
   /** The first kernel log record of the running test, or of the file between tests. */
   #logStart = 0
-  /** The first kernel log record of the file. */
-  #fileStart = 0
   /** The file has changed its kernel without a fault: an expected report, or another loaded module. */
   #disturbed = false
   #watchdog: Watchdog | undefined
@@ -112,17 +102,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       guest.on('output', (stream, data) => this.#output.raw(stream, data))
       guest.on('lost', loss => this.#lost(loss))
       if (guest.loss) return this.#lost(guest.loss)
-      guest.sendToWorker({
-        type: 'prepare',
-        variables: this.#variables(),
-        ...(this.#source.bringsFiles && { folder: this.#options.project.config.root }),
-        guest: guest.id,
-        reportsBegin: beginning.source,
-        slowness: this.#source.slowness ?? 1,
-        trace: this.#source.trace === true,
-        isShared: this.#isShared,
-        capture: this.#source.captureFolder !== undefined,
-      })
+      guest.sendToWorker(preparation(this.#options, this.#source, guest, this.#isShared))
     } catch (error) {
       const details = error instanceof HarnessError ? (error.details ?? '') : ''
       this.#interrupt({ reason: messageOf(error), evidence: details })
@@ -134,14 +114,14 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     else if ((message as RpcResponse | undefined)?.i === LAST_WORDS) this.#finish()
     if (this.#interruption) return this.#answerForTheDead(message)
     if (isWorkerRequest(message) && message.type === 'run') return void this.#run(message)
-    this.#guest?.sendToWorker({ type: 'vitest', message: this.#coloured(message) })
+    this.#guest?.sendToWorker({ type: 'vitest', message: coloured(message, this.#source.colours) })
   }
 
   async stop(): Promise<void> {
     clearTimeout(this.#deadline)
     this.#watchdog?.stop()
     this.#judge?.close()
-    this.#capture?.close()
+    this.#evidence?.capture?.close()
     if (this.#stopped) return
     this.#stopped = true
     const guest = this.#guest
@@ -162,12 +142,14 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (request.type !== 'run' && request.type !== 'collect') return
     this.#record = new FileRecord(this.#options.project.config)
     this.#output = this.#newOutput()
-    this.#only = request.context?.files?.[0]?.only?.id
-    this.#capture = request.type === 'run' ? this.#newCapture(request) : undefined
     this.#disturbed = false
     const { root } = this.#options.project.config
-    this.#beside = this.#guest && this.#source.bringsFiles ? new FilesBeside(this.#guest, root) : undefined
-    this.#logStart = this.#guest?.log.next ?? 0
+    const guest = this.#guest
+    this.#evidence =
+      guest &&
+      new FileEvidence(root, this.#source, guest, request, { record: this.#record, output: this.#output })
+    this.#beside = guest && this.#source.bringsFiles ? new FilesBeside(guest, root) : undefined
+    this.#logStart = guest?.log.next ?? 0
     this.#watchdog?.start()
   }
 
@@ -175,7 +157,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (message.type === 'vitest') return this.#fromVitestWorker(message.message)
     if (message.type === 'console' || message.type === 'console-pause') return this.#output.console(message)
     if (message.type === 'note') return this.#noted(message)
-    if (message.type === 'conversation') return this.#capture?.add(message)
+    if (message.type === 'conversation') return this.#evidence?.capture?.add(message)
     if (message.type !== 'call') return
     this.#answerCall(message).then(
       value => this.#guest?.sendToWorker({ type: 'answer', id: message.id, value }),
@@ -192,7 +174,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         !this.#isShared,
         this.#beside && folderOf(request.context?.files?.[0]?.filepath),
       )
-      this.#fileStart = sequence
+      if (this.#evidence) this.#evidence.since = sequence
       this.#judge?.fileStarted(sequence, taint)
       guest.sendToWorker({ type: 'vitest', message: request })
     } catch (error) {
@@ -278,7 +260,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       this.#output.next()
       if (response.error !== undefined) this.#workerBroke(response.error)
       this.#watchdog?.stop()
-      this.#keepEvidence()
+      this.#evidence?.keep(this.#interruption !== undefined)
       this.#disturbed ||= this.#judge?.hasKnown === true
       this.#reusable = response.error === undefined && !this.#disturbed && this.#record.allWell
     }
@@ -346,7 +328,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     // "Fatal exception" only says that the kernel died; the report before it says of what.
     const cause = /^kernel panic: Fatal exception/.test(loss.message) ? places.split('\n')[0] : undefined
     const reason = cause ? `kernel panic: ${cause}` : loss.message
-    this.#interrupt({ reason, evidence: [places, evidence, this.#whereKept()].filter(Boolean).join('\n\n') })
+    this.#interrupt({
+      reason,
+      evidence: [places, evidence, this.#evidence?.place].filter(Boolean).join('\n\n'),
+    })
     void guest.end()
   }
 
@@ -384,86 +369,19 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   }
 
   #finish(): void {
-    this.#keepEvidence()
+    this.#evidence?.keep(this.#interruption !== undefined)
     this.#request = undefined
     this.emit(workerResponse('testfileFinished'))
   }
 
-  /** Adds to failures where the evidence is kept. */
+  /** Failures with where the evidence is kept. */
   #named(failures: readonly Failure[]): Failure[] {
-    return failures.map(failure => ({
-      ...failure,
-      message: [failure.message, this.#whereKept()].filter(Boolean).join('\n\n'),
-    }))
-  }
-
-  #whereKept(): string {
-    const { name } = this.#record
-    if (!this.#guest || !this.#source.identity || name === undefined) return ''
-    return `evidence: ${evidenceFolder(this.#guest.label, name, this.#only)}`
-  }
-
-  /** Keeps the evidence of a guest in which a file failed, and says where. */
-  #keepEvidence(): void {
-    this.#capture?.close()
-    const guest = this.#guest
-    const { identity } = this.#source
-    const { name } = this.#record
-    if (!guest || !identity || name === undefined) return
-    const interrupted = this.#interruption !== undefined
-    if (!this.#record.hasFailed && !interrupted) return
-    try {
-      const folder = keepEvidence(this.#options.project.config.root, name, {
-        guest,
-        only: this.#only,
-        identity,
-        since: this.#fileStart,
-        marks: this.#record.marks,
-        output: this.#output.kept,
-        capture: this.#capture?.failed,
-        failed: this.#record.failedTests(interrupted),
-      })
-      process.stderr.write(`  evidence of ${name} (${guest.label}): ${folder}\n`)
-    } catch (error) {
-      process.stderr.write(`  no evidence could be kept: ${understood(error)?.message ?? messageOf(error)}\n`)
-    }
+    return this.#evidence?.named(failures) ?? [...failures]
   }
 
   #emitCall(method: string, args: readonly unknown[], id?: string): void {
     const request: RpcRequest = { t: 'q', m: method, a: args, ...(id === undefined ? {} : { i: id }) }
     this.emit(request)
-  }
-
-  /** Vitest lets each worker find out whether to use colours; a guest cannot see the host's terminal. */
-  #coloured(message: unknown): unknown {
-    if (!isWorkerRequest(message) || message.type !== 'start') return message
-    const { context } = message
-    return {
-      ...message,
-      context: { ...context, config: { ...context?.config, disableColors: !this.#source.colours } },
-    }
-  }
-
-  #variables(): Record<string, string> {
-    const all = { ...this.#options.env, ...this.#options.project.config.env }
-    const own = Object.keys(this.#options.project.config.env ?? {})
-    return Object.fromEntries(
-      [...forwarded, ...own].flatMap(name => (all[name] === undefined ? [] : [[name, String(all[name])]])),
-    )
-  }
-
-  /** Opens the file of --capture, which replaces that of an earlier run. */
-  #newCapture(request: WorkerRequest): Capture | undefined {
-    const guest = this.#guest
-    const [tested] = request.context?.files ?? []
-    if (!guest || !tested) return undefined
-    const { captureFolder } = this.#source
-    const file = path.relative(this.#options.project.config.root, tested.filepath)
-    const place =
-      captureFolder && `${path.join(captureFolder, placeOf(guest.label, file, this.#only))}.pcapng`
-    return new Capture({ label: guest.label, release: guest.release, file }, place, text =>
-      process.stderr.write(`  ${text}\n`),
-    )
   }
 
   #newOutput(): TestOutput {
