@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { makeFolder } from '../base/folders.ts'
 import { frontDoor } from '../base/own-folder.ts'
 import { plainConsole } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
@@ -61,7 +62,7 @@ export function keepEvidence(root: string, file: string, evidence: Evidence): st
   const relative = evidenceFolder(guest.label, file, only)
   const folder = path.join(root, relative)
   rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   writeFileSync(path.join(root, top, '.gitignore'), '*\n')
   const write = (name: string, content: string | Uint8Array, mode = 0o666) =>
     writeFileSync(path.join(folder, name), content, { mode })

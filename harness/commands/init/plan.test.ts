@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Registration } from '../../../guest/testing/registers.ts'
+import { nothingRegistered } from '../../../guest/testing/registration.ts'
 import { firstSuite } from './first-suite.ts'
 import { plan, type Wanted } from './plan.ts'
 
@@ -15,18 +15,7 @@ afterEach(() => rmSync(project, { recursive: true }))
 
 const write = (name: string, content: string) => writeFileSync(path.join(project, name), content)
 
-const nothing: Registration = {
-  module: 'my_module',
-  needs: [],
-  releases: [],
-  references: 0,
-  families: [],
-  protocols: [],
-  devices: [],
-  linkKinds: [],
-  parameters: [],
-  leftovers: [],
-}
+const nothing = nothingRegistered('my_module')
 
 function planned(wanted: Partial<Wanted> = {}) {
   const { files, ...rest } = plan({

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import type { Registration } from '../../../guest/testing/registers.ts'
+import type { Registration } from '../../../guest/testing/registration.ts'
 import { lockFileName } from '../../../kernel/lock-file.ts'
 import { frontDoor, isPackage, ownFolder, scriptFolder } from '../../base/own-folder.ts'
 import { settingsFile } from '../../prepare/settings.ts'
