@@ -20,6 +20,7 @@ import { MachineryError } from '../base/errors.ts'
 import { lastLines } from '../base/process.ts'
 import type { MachineConfig, Ram } from '../qemu/command.ts'
 import { Qemu } from '../qemu/qemu.ts'
+import { patientTimer } from '../qemu/starvation.ts'
 import { GuestOutput } from './guest-output.ts'
 import { KernelLog } from './kernel-log.ts'
 import { type Loss, lossOf, workerLoss } from './loss.ts'
@@ -311,11 +312,11 @@ export class Guest extends EventEmitter<GuestEvents> {
       let worker = false
       const check = () => {
         if (!agent || !worker) return
-        clearTimeout(timer)
+        timer.clear()
         this.off('lost', onLost)
         resolve()
       }
-      const timer = setTimeout(() => {
+      const timer = patientTimer(this.qemu.pid, limit, () => {
         const reached = agent ? 'its test worker did not load' : 'its agent did not answer'
         reject(
           new MachineryError(
@@ -323,9 +324,9 @@ export class Guest extends EventEmitter<GuestEvents> {
             evidence(),
           ),
         )
-      }, limit)
+      })
       const onLost = (loss: Loss) => {
-        clearTimeout(timer)
+        timer.clear()
         reject(
           new MachineryError(`the guest ${this.label} was lost while it booted: ${loss.message}`, evidence()),
         )
@@ -398,17 +399,17 @@ export class Guest extends EventEmitter<GuestEvents> {
       return Promise.reject(new MachineryError(`the guest ${this.label} is gone: ${this.#loss.message}`))
     return new Promise((resolve, reject) => {
       const id = ++this.#lastRequest
-      const timer = setTimeout(() => {
+      const timer = patientTimer(this.qemu.pid, limit, () => {
         this.#waiting.delete(id)
         reject(new MachineryError(`the guest ${this.label} did not answer within ${limit / 1000} s`))
-      }, limit)
+      })
       this.#waiting.set(id, {
         resolve: value => {
-          clearTimeout(timer)
+          timer.clear()
           resolve(value)
         },
         reject: error => {
-          clearTimeout(timer)
+          timer.clear()
           reject(error)
         },
       })
