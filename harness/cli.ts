@@ -13,6 +13,7 @@ import type { RunOptions } from './commands/run.ts'
 import type { SessionOptions } from './commands/session.ts'
 import type { SetupOptions } from './commands/setup.ts'
 import { loadSettings, projectRoot } from './prepare/load-settings.ts'
+import { compilerErrors, isOnGitHub, workflowCommands } from './report/annotations.ts'
 
 exitOnSignals()
 exitOnLostOutput()
@@ -269,5 +270,6 @@ function report(error: unknown): number {
     return ExitStatus.machinery
   }
   process.stderr.write(`${known.details ? `${known.details}\n` : ''}error: ${known.message}\n`)
+  if (isOnGitHub()) process.stderr.write(workflowCommands(compilerErrors(known.message, known.details)))
   return known.status
 }

@@ -4,13 +4,16 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Vitest } from 'vitest/node'
 import { ExitStatus, MachineryError, UsageError } from '../base/errors.ts'
+import { modulesUnderTest } from '../prepare/delivery.ts'
 import { labelsOf } from '../prepare/matrix.ts'
 import type { Settings } from '../prepare/settings.ts'
 import { type RunRecord, readBlobs, refuse } from '../report/blob.ts'
 import { absent, type KernelFacts } from '../report/kernel-facts.ts'
 import { inOrder, mending, mergeKernels, rowOrder } from '../report/merged.ts'
+import { sourceFinder } from '../report/source-files.ts'
 import { allSkipped, exitStatusOf, type KernelSummary, summarize, worstOf } from '../report/summary.ts'
 import {
+  annotate,
   checkReports,
   completeReports,
   outputFiles,
@@ -83,6 +86,7 @@ export async function merge(
   const summaries = kernels.map(kernel => summarize(vitest, kernel))
   const total = records.reduce((sum, record) => sum + record.total, 0)
   printTable(summaries, total, options)
+  annotate(given, vitest, summaries, { ...options, find: sourceFinder(modulesUnderTest(settings, root)) })
   completeReports(options, vitest, summaries, total, startedAt)
 
   const passWithNoTests = given.passWithNoTests ?? records.every(record => record.passWithNoTests)

@@ -2,9 +2,12 @@
 import path from 'node:path'
 import { ReportersMap, type Vitest } from 'vitest/node'
 import { UsageError } from '../base/errors.ts'
+import { isOnGitHub } from '../report/annotations.ts'
 import { completeJson, requireWritable, requireWritten, writeMarkdown, writeReport } from '../report/files.ts'
+import { githubReport, testAnnotations } from '../report/github.ts'
 import { ktap as ktapOf } from '../report/ktap.ts'
 import { matrixTable, textTable } from '../report/matrix-table.ts'
+import type { FindSource } from '../report/source-files.ts'
 import { type KernelSummary, knownReportLines, summaryLines } from '../report/summary.ts'
 import type { Reporters, VitestOptions } from './vitest-command.ts'
 
@@ -24,11 +27,23 @@ const namesWithKernel = {
   classnameTemplate: '{displayName} {filename}',
 }
 
+/** Vitest's reporter for GitHub, in place of which there is ours. */
+const annotating = 'github-actions'
+
+/** Whether failures are shown beside the lines of a pull request. */
+export function annotates(given: VitestOptions): boolean {
+  return isOnGitHub() || asked(given).includes(annotating)
+}
+
 /** Vitest's reporters: the requested ones, and those of --junit and --json. */
 export function reporters(given: VitestOptions, { junit, json, ktap }: ReportFiles): Reporters {
   const silent: Reporters = [{}]
   return [
-    ...(ktap === '-' && given.reporter === undefined ? silent : asked(given)),
+    ...(ktap === '-' && given.reporter === undefined
+      ? silent
+      : // Vitest's would say the same again.
+        asked(given).filter(name => name !== annotating)),
+    ...(annotates(given) ? [testAnnotations()] : []),
     ...(junit === undefined
       ? []
       : [['junit', { ...namesWithKernel, outputFile: path.resolve(junit) }] as Reporters[number]]),
@@ -70,6 +85,18 @@ export function printTable(
   if (kernels.length > 1) stream.write(`${textTable(matrixTable(kernels))}\n\n`)
   for (const line of knownReportLines(kernels)) stream.write(`${line}\n`)
   stream.write(`${summaryLines(kernels, total).join('\n')}\n`)
+}
+
+/** Tells GitHub of the failures, if anybody wants that; on stderr where stdout is for KTAP. */
+export function annotate(
+  given: VitestOptions,
+  vitest: Vitest,
+  kernels: readonly KernelSummary[],
+  { find, ktap }: { readonly find: FindSource } & Pick<ReportFiles, 'ktap'>,
+): void {
+  if (!annotates(given)) return
+  const stream = ktap === '-' ? process.stderr : process.stdout
+  stream.write(githubReport(vitest, kernels, find))
 }
 
 /**

@@ -12,6 +12,7 @@ const kernel = {
   bootTime: 100,
   error: undefined,
   incomplete: undefined,
+  obstacles: [],
   knownReports: [],
 }
 

@@ -2,8 +2,9 @@
 import type { TestCase, TestModule, Vitest } from 'vitest/node'
 import { ExitStatus } from '../base/errors.ts'
 import { seconds } from '../base/progress.ts'
-import { guestLostError, notRunNote } from '../pool/unfinished.ts'
+import { guestLostError } from '../pool/unfinished.ts'
 import { type KernelFacts, sumOf } from './kernel-facts.ts'
+import { isNotRun } from './not-run.ts'
 
 /** Numbers of tests by result. */
 export interface Counts {
@@ -38,6 +39,8 @@ export interface KernelSummary extends Counts {
   readonly status: ExitStatus
   /** Why it could not run at all; undefined if it did. */
   readonly error: string | undefined
+  /** Why it or a shard of it could not run, with a compiler's output. */
+  readonly obstacles: KernelFacts['obstacles']
   /** What of its run is not there, in words; undefined if all is. */
   readonly incomplete: string | undefined
   /** The configuration's known reports, and how often each came. */
@@ -62,6 +65,7 @@ export function summarize(vitest: Vitest, facts: KernelFacts): KernelSummary {
       ...missing.map(() => ExitStatus.machinery),
     ]),
     error: isReady ? undefined : [...new Set(obstacles.map(({ message }) => message))].join('; '),
+    obstacles,
     incomplete:
       missing.length === 0 ? undefined : missing.map(shard => `shard ${shard} is missing`).join(', '),
   }
@@ -172,11 +176,6 @@ function statusOf(modules: readonly TestModule[], { losses }: KernelFacts): Exit
 
 function errorsOf(entity: TestModule | TestCase): readonly { name?: string }[] {
   return entity.type === 'module' ? entity.errors() : (entity.result().errors ?? [])
-}
-
-function isNotRun(test: TestCase): boolean {
-  const result = test.result()
-  return result.state === 'skipped' && result.note?.startsWith(notRunNote) === true
 }
 
 /** The middle of a list of numbers; undefined for an empty one. */
