@@ -47,7 +47,6 @@ export async function merge(
   settings: Settings,
   root: string,
 ): Promise<ExitStatus> {
-  const startedAt = Date.now()
   const { folder, given } = parse(rest)
   checkReports(given, options)
   const blobs = readBlobs(folder)
@@ -87,7 +86,7 @@ export async function merge(
   const total = records.reduce((sum, record) => sum + record.total, 0)
   printTable(summaries, total, options)
   annotate(given, vitest, summaries, { ...options, find: sourceFinder(modulesUnderTest(settings, root)) })
-  completeReports(options, vitest, summaries, total, startedAt)
+  completeReports(options, vitest, summaries, total)
 
   const passWithNoTests = given.passWithNoTests ?? records.every(record => record.passWithNoTests)
   const nothing = passWithNoTests ? [] : whyNothingRan(vitest, summaries, records)

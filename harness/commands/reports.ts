@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 import path from 'node:path'
-import { ReportersMap, type Vitest } from 'vitest/node'
-import { UsageError } from '../base/errors.ts'
+import { type Reporter, ReportersMap, type Vitest } from 'vitest/node'
+import { messageOf, UsageError } from '../base/errors.ts'
 import { isOnGitHub } from '../report/annotations.ts'
-import { completeJson, requireWritable, requireWritten, writeMarkdown, writeReport } from '../report/files.ts'
+import { completeJson, requireWritable, writeMarkdown, writeReport } from '../report/files.ts'
 import { githubReport, testAnnotations } from '../report/github.ts'
+import { junit as junitOf } from '../report/junit.ts'
 import { ktap as ktapOf } from '../report/ktap.ts'
 import { matrixTable, textTable } from '../report/matrix-table.ts'
 import type { FindSource } from '../report/source-files.ts'
@@ -21,12 +22,6 @@ export interface ReportFiles {
   readonly ktap?: string
 }
 
-/** A JUnit report has no projects: the names have the kernels. */
-const namesWithKernel = {
-  suiteNameTemplate: '{displayName} {filename}',
-  classnameTemplate: '{displayName} {filename}',
-}
-
 /** Vitest's reporter for GitHub, in place of which there is ours. */
 const annotating = 'github-actions'
 
@@ -35,8 +30,8 @@ export function annotates(given: VitestOptions): boolean {
   return isOnGitHub() || asked(given).includes(annotating)
 }
 
-/** Vitest's reporters: the requested ones, and those of --junit and --json. */
-export function reporters(given: VitestOptions, { junit, json, ktap }: ReportFiles): Reporters {
+/** Vitest's reporters: the requested ones, and that of --json. */
+export function reporters(given: VitestOptions, { json, ktap }: ReportFiles): Reporters {
   const silent: Reporters = [{}]
   return [
     ...(ktap === '-' && given.reporter === undefined
@@ -44,9 +39,6 @@ export function reporters(given: VitestOptions, { junit, json, ktap }: ReportFil
       : // Vitest's would say the same again.
         asked(given).filter(name => name !== annotating)),
     ...(annotates(given) ? [testAnnotations()] : []),
-    ...(junit === undefined
-      ? []
-      : [['junit', { ...namesWithKernel, outputFile: path.resolve(junit) }] as Reporters[number]]),
     ...(json === undefined ? [] : [['json', { outputFile: path.resolve(json) }] as Reporters[number]]),
   ]
 }
@@ -99,18 +91,38 @@ export function annotate(
   stream.write(githubReport(vitest, kernels, find))
 }
 
+function writeJunit(file: string, vitest: Vitest, kernels: readonly { readonly label: string }[]): void {
+  const labels = kernels.map(({ label }) => label)
+  writeReport(path.resolve(file), junitOf(vitest, labels))
+}
+
+/** In watch mode, which nothing completes, a reporter that writes the JUnit report anew after each run. */
+export function writingJunit(file: string, kernels: readonly { readonly label: string }[]): Reporter {
+  let vitest: Vitest
+  return {
+    onInit(context) {
+      vitest = context
+    },
+    onTestRunEnd() {
+      try {
+        writeJunit(file, vitest, kernels)
+      } catch (error) {
+        process.stderr.write(`  ${messageOf(error)}\n`)
+      }
+    },
+  }
+}
+
 /**
  * Completes the reports in files with what Vitest does not know.
- * @param since when the run began, in milliseconds since 1970
  */
 export function completeReports(
   { junit, json, markdown, ktap }: ReportFiles,
   vitest: Vitest,
   kernels: readonly KernelSummary[],
   total: number,
-  since: number,
 ): void {
-  if (junit !== undefined) requireWritten(path.resolve(junit), since)
+  if (junit !== undefined) writeJunit(junit, vitest, kernels)
   if (json !== undefined) completeJson(path.resolve(json), kernels)
   if (markdown !== undefined) writeMarkdown(path.resolve(markdown), kernels, total)
   if (ktap === '-') process.stdout.write(ktapOf(vitest, kernels))

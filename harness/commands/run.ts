@@ -31,6 +31,7 @@ import {
   printTable,
   type ReportFiles,
   reporters,
+  writingJunit,
 } from './reports.ts'
 import { parseVitestArguments, startReport, type VitestOptions } from './vitest-command.ts'
 import { watchDelivery } from './watch.ts'
@@ -102,7 +103,11 @@ export async function run(
     watch: watch && once !== true,
     ...(vitestOptions.changed === undefined ? {} : { forceRerunTriggers: beyondImports(tested, root) }),
     projects: kernels.map(kernel => kernelProject(kernel, plan)),
-    reporters: [...reporters(given, options), foresight(kernels, shared)],
+    reporters: [
+      ...reporters(given, options),
+      ...(watch && options.junit !== undefined ? [writingJunit(options.junit, kernels)] : []),
+      foresight(kernels, shared),
+    ],
     ...outputFiles(given, blob),
     // The lines of tests, for failures without a stack.
     ...(annotates(given) ? { includeTaskLocation: true } : {}),
@@ -156,7 +161,7 @@ export async function run(
   if (nothing !== undefined) progress.note(`nothing ran: ${nothing.message}`)
   // Last, so that a report that cannot be written does not hide the result.
   recordInBlob()
-  completeReports(options, vitest, summaries, total, startedAt)
+  completeReports(options, vitest, summaries, total)
   const status = exitStatusOf(vitest, summaries)
   return status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
 }

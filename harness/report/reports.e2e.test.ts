@@ -3,9 +3,11 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { hostLabel } from '../../kernel/provide.ts'
 import { type CliResult, runCli } from '../fixtures/cli.ts'
+import { debianProgram } from '../fixtures/debian-program.ts'
 
 const files = {
   'a.fixture.ts': `
@@ -48,7 +50,7 @@ beforeAll(async () => {
   const config = "export default { suites: ['*.fixture.ts'], modules: '../module' }"
   writeFileSync(path.join(project, 'netlink-vmtest.config.ts'), config)
   for (const [name, text] of Object.entries(files)) writeFileSync(path.join(project, name), text)
-  result = await runCli([], {
+  result = await runCli(['--junit', 'out/junit.xml'], {
     cwd: project,
     env: {
       GITHUB_ACTIONS: 'true',
@@ -76,6 +78,60 @@ test('GitHub shows failures beside the lines of suites and modules, the worst fi
     ),
   ])
   expect(result.status).toBe(1)
+})
+
+test('JUnit has all of it, for Jenkins and for GitLab', async () => {
+  const bin = await debianProgram(mkdtempSync(path.join(folder, 'xmllint-')), 'xmllint', 'libxml2-utils')
+  const file = path.join(project, 'out/junit.xml')
+  const lint = (...args: string[]) =>
+    execa('xmllint', args, { env: { PATH: `${bin}:${process.env.PATH}` }, timeout: 20_000 })
+  await lint('--noout', '--relaxng', path.join(import.meta.dirname, '../fixtures/jenkins-junit.rng'), file)
+  /** What a reader of the file gets for an XPath. */
+  const at = async (xpath: string) => (await lint('--xpath', xpath, file)).stdout
+  const names = async (suite: string) =>
+    Array.from(
+      (await at(`//testsuite[@file="${suite}"]/testcase/@name`)).matchAll(/name="(.*)"/g),
+      it => it[1],
+    )
+  expect(await names('a.fixture.ts')).toEqual([
+    'passes',
+    'warns',
+    'a | table &gt; fails: 100 %, `really`',
+    'the same name',
+    'the same name (2)',
+    'is skipped',
+    'is to come',
+  ])
+  expect(await names('panics.fixture.ts')).toEqual(['crashes', 'comes later', 'comes last'])
+  expect(await at('string(//testcase[@name="warns"]/@classname)')).toBe(`${label} a.fixture.ts`)
+  const counts = (suite: string) =>
+    `concat(${['tests', 'failures', 'errors', 'skipped'].map(it => `//testsuite[@file="${suite}"]/@${it}`).join(', " ", ')})`
+  expect(await at('concat(//testsuite[1]/@name, " ", //testsuite[2]/@name)')).toBe(
+    `${label} a.fixture.ts ${label} panics.fixture.ts`,
+  )
+  for (const [suite, expected] of [
+    ['a.fixture.ts', '7 2 0 2'],
+    ['panics.fixture.ts', '3 1 0 2'],
+  ] as const)
+    expect(await at(counts(suite))).toBe(expected)
+  // The kernel log of a test, output with what XML forbids, a difference, and why tests did not run, once.
+  expect(await at('string(//testcase[@name="warns"]/system-out)')).toMatch(
+    /^kernel log:\n\[ *\d+\.\d+\] -+\[ cut here(.*\n)*.*faults: a warning with the number/,
+  )
+  expect(await at('string(//testcase[@name="passes"]/system-out)')).toBe('')
+  expect(await at('string(//testcase[@name="the same name (2)"]/system-out)')).toBe('said\u2401 &amp;\n')
+  const failure = '//testcase[contains(@name, "really")]/failure'
+  expect(await at(`string(${failure})`)).toMatch(/- {3}"a": "<script>",\n\+ {3}"a": ".*]]>"/)
+  expect(await at(`string(//testcase[contains(@name, "really")]/system-out)`)).toMatch(
+    /^notice: seen <b>here<\/b> \(a\.fixture\.ts:10\)$/,
+  )
+  expect(await at('string(//testcase[@name="crashes"]/failure/@message)')).toMatch(
+    /^kernel panic: sysrq(.*\n)+console:\n/,
+  )
+  expect(await at('string(//testcase[@name="comes last"]/skipped/@message)')).toBe('not run')
+  expect(await at('string(//testsuite[@file="panics.fixture.ts"]/system-err)')).toMatch(
+    /^2 tests not run: kernel panic: sysrq/,
+  )
 })
 
 test('a module that does not build is shown at its line, on one kernel and on several', async () => {
