@@ -62,7 +62,7 @@ program
   )
   .option('--junit <file>', 'write a JUnit report', once)
   .option('--json <file>', 'write a JSON report', once)
-  .option('--markdown <file>', 'write the table of suites and kernels as Markdown', once)
+  .option('--markdown <file>', 'write the table of suites and kernels, and the failures, as Markdown', once)
   .option('--ktap <file>', 'write a KTAP report; - is stdout, in place of the usual report', once)
   .option('--trace', 'show what passed tests have said on their sockets too, as diagrams')
   .option(
@@ -91,7 +91,7 @@ program
   .option('--matrix', "the configuration's list of kernels must be there")
   .option('--junit <file>', 'write a JUnit report', once)
   .option('--json <file>', 'write a JSON report', once)
-  .option('--markdown <file>', 'write the table of suites and kernels as Markdown', once)
+  .option('--markdown <file>', 'write the table of suites and kernels, and the failures, as Markdown', once)
   .option('--ktap <file>', 'write a KTAP report; - is stdout, in place of the usual report', once)
   .allowUnknownOption()
   .allowExcessArguments()

@@ -86,8 +86,6 @@ export async function merge(
   const total = records.reduce((sum, record) => sum + record.total, 0)
   printTable(summaries, total, options)
   annotate(given, vitest, summaries, { ...options, find: sourceFinder(modulesUnderTest(settings, root)) })
-  completeReports(options, vitest, summaries, total)
-
   const passWithNoTests = given.passWithNoTests ?? records.every(record => record.passWithNoTests)
   const nothing = passWithNoTests ? [] : whyNothingRan(vitest, summaries, records)
   for (const message of nothing) process.stderr.write(`error: ${message}\n`)
@@ -98,7 +96,9 @@ export async function merge(
     ...nothing.map(() => ExitStatus.usage),
   ])
   const failed = failedByVitest || records.some(record => record.failed)
-  return status === ExitStatus.passed && failed ? ExitStatus.failed : status
+  const all = status === ExitStatus.passed && failed ? ExitStatus.failed : status
+  completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed })
+  return all
 }
 
 /** The one folder, and the options for the report. @throws UsageError for options that are about running */

@@ -3,20 +3,23 @@ import path from 'node:path'
 import { type Reporter, ReportersMap, type Vitest } from 'vitest/node'
 import { messageOf, UsageError } from '../base/errors.ts'
 import { isOnGitHub } from '../report/annotations.ts'
-import { completeJson, requireWritable, writeMarkdown, writeReport } from '../report/files.ts'
+import { failuresOf } from '../report/failures.ts'
+import { completeJson, requireWritable, writeReport } from '../report/files.ts'
 import { githubReport, testAnnotations } from '../report/github.ts'
 import { junit as junitOf } from '../report/junit.ts'
 import { ktap as ktapOf } from '../report/ktap.ts'
+import { markdown as markdownOf, type Outcome } from '../report/markdown.ts'
 import { matrixTable, textTable } from '../report/matrix-table.ts'
 import type { FindSource } from '../report/source-files.ts'
 import { type KernelSummary, knownReportLines, summaryLines } from '../report/summary.ts'
+import { TerminalReporter } from '../report/terminal.ts'
 import type { Reporters, VitestOptions } from './vitest-command.ts'
 
 /** Files of reports beside the one on stdout, as named on the command line. */
 export interface ReportFiles {
   readonly junit?: string
   readonly json?: string
-  /** The table of suites and kernels. */
+  /** The table of suites and kernels, and the failures. */
   readonly markdown?: string
   /** KTAP; '-' is stdout. */
   readonly ktap?: string
@@ -37,7 +40,9 @@ export function reporters(given: VitestOptions, { json, ktap }: ReportFiles): Re
     ...(ktap === '-' && given.reporter === undefined
       ? silent
       : // Vitest's would say the same again.
-        asked(given).filter(name => name !== annotating)),
+        asked(given)
+          .filter(name => name !== annotating)
+          .map(name => (name === 'default' ? new TerminalReporter() : name))),
     ...(annotates(given) ? [testAnnotations()] : []),
     ...(json === undefined ? [] : [['json', { outputFile: path.resolve(json) }] as Reporters[number]]),
   ]
@@ -120,11 +125,12 @@ export function completeReports(
   { junit, json, markdown, ktap }: ReportFiles,
   vitest: Vitest,
   kernels: readonly KernelSummary[],
-  total: number,
+  outcome: Outcome,
 ): void {
   if (junit !== undefined) writeJunit(junit, vitest, kernels)
   if (json !== undefined) completeJson(path.resolve(json), kernels)
-  if (markdown !== undefined) writeMarkdown(path.resolve(markdown), kernels, total)
+  if (markdown !== undefined)
+    writeReport(path.resolve(markdown), markdownOf(kernels, failuresOf(vitest, kernels), outcome))
   if (ktap === '-') process.stdout.write(ktapOf(vitest, kernels))
   else if (ktap !== undefined) writeReport(path.resolve(ktap), ktapOf(vitest, kernels))
 }

@@ -159,11 +159,12 @@ export async function run(
   annotate(given, vitest, summaries, { ...options, find: sourceFinder(modulesUnderTest(tested, root)) })
   // With --passWithNoTests or --changed the run passes, and says that no test did.
   if (nothing !== undefined) progress.note(`nothing ran: ${nothing.message}`)
+  const status = exitStatusOf(vitest, summaries)
+  const all = status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
   // Last, so that a report that cannot be written does not hide the result.
   recordInBlob()
-  completeReports(options, vitest, summaries, total)
-  const status = exitStatusOf(vitest, summaries)
-  return status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
+  completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed })
+  return all
 }
 
 /** Whether the command line leaves out tests that the configuration has, shards aside. */

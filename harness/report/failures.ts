@@ -4,11 +4,12 @@ import { guestLostError } from '../pool/unfinished.ts'
 import type { Place } from './place.ts'
 import type { KernelSummary } from './summary.ts'
 
-/** An error of a test, a suite or a file. */
+/** An error of a test, a suite or a file, or one outside of tests, which has no kernel and file. */
 export interface Failure {
-  readonly kernel: string
-  /** The test file's path, and its name in the project. */
-  readonly file: string
+  readonly kernel: string | undefined
+  /** The test file's path. */
+  readonly file: string | undefined
+  /** Its name in the project. */
   readonly name: string
   /** The full name of the test or suite; undefined for the file's own. */
   readonly test: string | undefined
@@ -25,16 +26,27 @@ const ranks = [
   ['KernelSplat', 'KernelTaint', 'ExpectedSplat', 'Leak'],
 ]
 
-/** All errors of a run's tests, the worst first; not those of kernels that did not run at all. */
+/** All errors of a run, the worst first; not those of kernels that did not run at all. */
 export function failuresOf({ state }: Pick<Vitest, 'state'>, kernels: readonly KernelSummary[]): Failure[] {
   const order = kernels.filter(({ error }) => error === undefined).map(({ label }) => label)
-  return state
+  const ofTests = state
     .getTestModules()
     .filter(({ project }) => order.includes(project.name))
-    .toSorted((a, b) => order.indexOf(a.project.name) - order.indexOf(b.project.name))
+    .toSorted(
+      (a, b) =>
+        order.indexOf(a.project.name) - order.indexOf(b.project.name) ||
+        (a.relativeModuleId < b.relativeModuleId ? -1 : 1),
+    )
     .flatMap(module => [module, ...module.children.allSuites(), ...module.children.allTests()])
     .flatMap(entity => errorsOf(entity).map(error => failureOf(entity, error)))
-    .toSorted((a, b) => a.rank - b.rank)
+  return [...ofTests, ...state.getUnhandledErrors().map(outside)].toSorted((a, b) => a.rank - b.rank)
+}
+
+function outside(thrown: unknown): Failure {
+  const { name = 'Error', message = String(thrown) } = (thrown ?? {}) as Partial<SerializedError>
+  const error = { ...(thrown as Partial<SerializedError>), name, message }
+  const nowhere = { kernel: undefined, file: undefined, test: undefined, location: undefined }
+  return { ...nowhere, name: 'an error outside of tests', error, rank: ranks.length }
 }
 
 /** The errors of a file, a suite or a test; none of one that was expected to fail. */

@@ -14,7 +14,6 @@ export function githubReport(vitest: Vitest, kernels: readonly KernelSummary[], 
       obstacles.flatMap(({ message, details }) => compilerErrors(message, details, label)),
     ),
     ...failuresOf(vitest, kernels).map(failure => annotationOf(vitest, failure, find)),
-    ...vitest.state.getUnhandledErrors().map(error => unhandled(vitest, error)),
   ])
 }
 
@@ -37,22 +36,13 @@ function annotationOf(vitest: Vitest, failure: Failure, find: FindSource): Annot
   return {
     title: test === undefined ? name : `${name} > ${test}`,
     message: textOf(error),
-    place: where ?? { file, line: 1 },
-    kernel,
-  }
-}
-
-function unhandled(vitest: Vitest, error: unknown): Annotation {
-  const { name = 'Error', message = String(error) } = (error ?? {}) as { name?: string; message?: string }
-  return {
-    title: 'an error outside of tests',
-    message: textOf({ name, message }),
-    place: nearest(vitest, '', error),
+    place: where ?? (file === undefined ? undefined : { file, line: 1 }),
+    ...(kernel === undefined ? {} : { kernel }),
   }
 }
 
 /** The line of the tests' code that an error comes from, as Vitest's own reports have it. */
-function nearest(vitest: Vitest, kernel: string, error: unknown): Place | undefined {
+function nearest(vitest: Vitest, kernel: string | undefined, error: unknown): Place | undefined {
   const project = vitest.projects.find(({ name }) => name === kernel) ?? vitest.getRootProject()
   const stack = vitest.logger.formatError(error, { project, showCodeFrame: false }).nearest
   return stack && { file: stack.file, line: stack.line, column: stack.column }

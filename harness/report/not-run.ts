@@ -18,7 +18,8 @@ export function isNotRun(test: TestCase): boolean {
 /** @returns undefined if all tests of the file ran */
 export function notRunOf(module: TestModule): NotRun | undefined {
   const notes = [...module.children.allTests()].flatMap(test => noteOf(test) ?? [])
-  const [note] = notes
+  // The first one says why.
+  const note = notes.find(each => each !== notRunNote) ?? notes[0]
   const count = notes.length
   return note === undefined
     ? undefined

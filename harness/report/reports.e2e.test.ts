@@ -50,7 +50,7 @@ beforeAll(async () => {
   const config = "export default { suites: ['*.fixture.ts'], modules: '../module' }"
   writeFileSync(path.join(project, 'netlink-vmtest.config.ts'), config)
   for (const [name, text] of Object.entries(files)) writeFileSync(path.join(project, name), text)
-  result = await runCli(['--junit', 'out/junit.xml'], {
+  result = await runCli(['--junit', 'out/junit.xml', '--markdown', '../steps', '--json', 'out/report.json'], {
     cwd: project,
     env: {
       GITHUB_ACTIONS: 'true',
@@ -78,6 +78,34 @@ test('GitHub shows failures beside the lines of suites and modules, the worst fi
     ),
   ])
   expect(result.status).toBe(1)
+})
+
+test("a job's summary has the answer, the table, and failures with what they show, folded", () => {
+  const summary = readFileSync(path.join(folder, 'steps'), 'utf8')
+  expect(summary).toMatch(
+    new RegExp(
+      `^\\*\\*✗ failed: tests 3 failed, 2 not run, 3 passed, 2 skipped in 2 failed files on ${label}\\*\\*\n\n\\| suite`,
+    ),
+  )
+  expect(summary.match(/<summary>.*<\/summary>/g)).toEqual([
+    `<summary>${label}: panics.fixture.ts &gt; crashes: GuestLost</summary>`,
+    `<summary>${label}: a.fixture.ts &gt; warns: KernelSplat</summary>`,
+    `<summary>${label}: a.fixture.ts &gt; a | table &gt; fails: 100 %, \`really\`: AssertionError</summary>`,
+  ])
+  expect(summary).toMatch(/```text\nAssertionError: .*\n\n(.*\n)*- {3}"a": "<script>",\n/)
+  expect(summary).toMatch(/\n- .*panics\.fixture\.ts: 2 tests not run: kernel panic: sysrq/)
+  // The same for programs, once for each file.
+  const { kernels } = JSON.parse(readFileSync(path.join(project, 'out/report.json'), 'utf8'))
+  expect(kernels[0].suites.map(({ note }: { note?: string }) => note)).toEqual([
+    undefined,
+    expect.stringMatching(/^2 tests not run: kernel panic: sysrq/),
+  ])
+})
+
+test('the terminal says once why tests did not run', () => {
+  expect(result.stdout).toMatch(/× crashes .*\n {3}↓ 2 tests not run: kernel panic: sysrq triggered crash\n/)
+  expect(result.stdout.match(/not run/g)).toHaveLength(2)
+  expect(result.stdout).toMatch(/: 2 files .*, 2 not run;/)
 })
 
 test('JUnit has all of it, for Jenkins and for GitLab', async () => {

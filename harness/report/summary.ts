@@ -4,7 +4,7 @@ import { ExitStatus } from '../base/errors.ts'
 import { seconds } from '../base/progress.ts'
 import { guestLostError } from '../pool/unfinished.ts'
 import { type KernelFacts, sumOf } from './kernel-facts.ts'
-import { isNotRun } from './not-run.ts'
+import { isNotRun, notRunOf } from './not-run.ts'
 
 /** Numbers of tests by result. */
 export interface Counts {
@@ -23,6 +23,8 @@ export interface SuiteSummary extends Counts {
   readonly ok: boolean
   /** Milliseconds of its tests and hooks. */
   readonly duration: number
+  /** How many tests did not run, and why; not there if all did. */
+  readonly note?: string
 }
 
 /** The result of a kernel's run. */
@@ -72,11 +74,13 @@ export function summarize(vitest: Vitest, facts: KernelFacts): KernelSummary {
 }
 
 function summarizeSuite(module: TestModule): SuiteSummary {
+  const note = notRunOf(module)?.text
   return {
     suite: module.relativeModuleId,
     ...count([module]),
     ok: isOk(module),
     duration: module.diagnostic().duration,
+    ...(note === undefined ? {} : { note }),
   }
 }
 
