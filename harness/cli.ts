@@ -13,6 +13,7 @@ import type { RunOptions } from './commands/run.ts'
 import type { SessionOptions } from './commands/session.ts'
 import type { SetupOptions } from './commands/setup.ts'
 import { loadSettings, projectRoot } from './prepare/load-settings.ts'
+import { compilerErrors, isOnGitHub, workflowCommands } from './report/annotations.ts'
 
 exitOnSignals()
 exitOnLostOutput()
@@ -61,7 +62,7 @@ program
   )
   .option('--junit <file>', 'write a JUnit report', once)
   .option('--json <file>', 'write a JSON report', once)
-  .option('--markdown <file>', 'write the table of suites and kernels as Markdown', once)
+  .option('--markdown <file>', 'write the table of suites and kernels, and the failures, as Markdown', once)
   .option('--ktap <file>', 'write a KTAP report; - is stdout, in place of the usual report', once)
   .option('--trace', 'show what passed tests have said on their sockets too, as diagrams')
   .option(
@@ -90,7 +91,7 @@ program
   .option('--matrix', "the configuration's list of kernels must be there")
   .option('--junit <file>', 'write a JUnit report', once)
   .option('--json <file>', 'write a JSON report', once)
-  .option('--markdown <file>', 'write the table of suites and kernels as Markdown', once)
+  .option('--markdown <file>', 'write the table of suites and kernels, and the failures, as Markdown', once)
   .option('--ktap <file>', 'write a KTAP report; - is stdout, in place of the usual report', once)
   .allowUnknownOption()
   .allowExcessArguments()
@@ -269,5 +270,6 @@ function report(error: unknown): number {
     return ExitStatus.machinery
   }
   process.stderr.write(`${known.details ? `${known.details}\n` : ''}error: ${known.message}\n`)
+  if (isOnGitHub()) process.stderr.write(workflowCommands(compilerErrors(known.message, known.details)))
   return known.status
 }

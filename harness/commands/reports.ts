@@ -1,37 +1,49 @@
 // SPDX-License-Identifier: MIT
 import path from 'node:path'
-import { ReportersMap, type Vitest } from 'vitest/node'
-import { UsageError } from '../base/errors.ts'
-import { completeJson, requireWritable, requireWritten, writeMarkdown, writeReport } from '../report/files.ts'
+import { type Reporter, ReportersMap, type Vitest } from 'vitest/node'
+import { messageOf, UsageError } from '../base/errors.ts'
+import { isOnGitHub } from '../report/annotations.ts'
+import { failuresOf } from '../report/failures.ts'
+import { completeJson, requireWritable, writeReport } from '../report/files.ts'
+import { githubReport, testAnnotations } from '../report/github.ts'
+import { junit as junitOf } from '../report/junit.ts'
 import { ktap as ktapOf } from '../report/ktap.ts'
+import { markdown as markdownOf, type Outcome } from '../report/markdown.ts'
 import { matrixTable, textTable } from '../report/matrix-table.ts'
+import type { FindSource } from '../report/source-files.ts'
 import { type KernelSummary, knownReportLines, summaryLines } from '../report/summary.ts'
+import { TerminalReporter } from '../report/terminal.ts'
 import type { Reporters, VitestOptions } from './vitest-command.ts'
 
 /** Files of reports beside the one on stdout, as named on the command line. */
 export interface ReportFiles {
   readonly junit?: string
   readonly json?: string
-  /** The table of suites and kernels. */
+  /** The table of suites and kernels, and the failures. */
   readonly markdown?: string
   /** KTAP; '-' is stdout. */
   readonly ktap?: string
 }
 
-/** A JUnit report has no projects: the names have the kernels. */
-const namesWithKernel = {
-  suiteNameTemplate: '{displayName} {filename}',
-  classnameTemplate: '{displayName} {filename}',
+/** Vitest's reporter for GitHub, in place of which there is ours. */
+const annotating = 'github-actions'
+
+/** Whether failures are shown beside the lines of a pull request. */
+export function annotates(given: VitestOptions): boolean {
+  return isOnGitHub() || asked(given).includes(annotating)
 }
 
-/** Vitest's reporters: the requested ones, and those of --junit and --json. */
-export function reporters(given: VitestOptions, { junit, json, ktap }: ReportFiles): Reporters {
+/** Vitest's reporters: the requested ones, and that of --json. */
+export function reporters(given: VitestOptions, { json, ktap }: ReportFiles): Reporters {
   const silent: Reporters = [{}]
   return [
-    ...(ktap === '-' && given.reporter === undefined ? silent : asked(given)),
-    ...(junit === undefined
-      ? []
-      : [['junit', { ...namesWithKernel, outputFile: path.resolve(junit) }] as Reporters[number]]),
+    ...(ktap === '-' && given.reporter === undefined
+      ? silent
+      : // Vitest's would say the same again.
+        asked(given)
+          .filter(name => name !== annotating)
+          .map(name => (name === 'default' ? new TerminalReporter() : name))),
+    ...(annotates(given) ? [testAnnotations()] : []),
     ...(json === undefined ? [] : [['json', { outputFile: path.resolve(json) }] as Reporters[number]]),
   ]
 }
@@ -72,20 +84,53 @@ export function printTable(
   stream.write(`${summaryLines(kernels, total).join('\n')}\n`)
 }
 
+/** Tells GitHub of the failures, if anybody wants that; on stderr where stdout is for KTAP. */
+export function annotate(
+  given: VitestOptions,
+  vitest: Vitest,
+  kernels: readonly KernelSummary[],
+  { find, ktap }: { readonly find: FindSource } & Pick<ReportFiles, 'ktap'>,
+): void {
+  if (!annotates(given)) return
+  const stream = ktap === '-' ? process.stderr : process.stdout
+  stream.write(githubReport(vitest, kernels, find))
+}
+
+function writeJunit(file: string, vitest: Vitest, kernels: readonly { readonly label: string }[]): void {
+  const labels = kernels.map(({ label }) => label)
+  writeReport(path.resolve(file), junitOf(vitest, labels))
+}
+
+/** In watch mode, which nothing completes, a reporter that writes the JUnit report anew after each run. */
+export function writingJunit(file: string, kernels: readonly { readonly label: string }[]): Reporter {
+  let vitest: Vitest
+  return {
+    onInit(context) {
+      vitest = context
+    },
+    onTestRunEnd() {
+      try {
+        writeJunit(file, vitest, kernels)
+      } catch (error) {
+        process.stderr.write(`  ${messageOf(error)}\n`)
+      }
+    },
+  }
+}
+
 /**
  * Completes the reports in files with what Vitest does not know.
- * @param since when the run began, in milliseconds since 1970
  */
 export function completeReports(
   { junit, json, markdown, ktap }: ReportFiles,
   vitest: Vitest,
   kernels: readonly KernelSummary[],
-  total: number,
-  since: number,
+  outcome: Outcome,
 ): void {
-  if (junit !== undefined) requireWritten(path.resolve(junit), since)
+  if (junit !== undefined) writeJunit(junit, vitest, kernels)
   if (json !== undefined) completeJson(path.resolve(json), kernels)
-  if (markdown !== undefined) writeMarkdown(path.resolve(markdown), kernels, total)
+  if (markdown !== undefined)
+    writeReport(path.resolve(markdown), markdownOf(kernels, failuresOf(vitest, kernels), outcome))
   if (ktap === '-') process.stdout.write(ktapOf(vitest, kernels))
   else if (ktap !== undefined) writeReport(path.resolve(ktap), ktapOf(vitest, kernels))
 }

@@ -9,7 +9,7 @@ import { consoleProgress } from '../base/progress.ts'
 import { pruneWhenDue } from '../base/stock.ts'
 import type { GuestSource } from '../pool/guest-source.ts'
 import { Lanes } from '../pool/lanes.ts'
-import { packageFolders, sourcesUnderTest, withModules } from '../prepare/delivery.ts'
+import { modulesUnderTest, packageFolders, sourcesUnderTest, withModules } from '../prepare/delivery.ts'
 import { isPrepared, type KernelOfRun, labelsOf, prepareKernels } from '../prepare/matrix.ts'
 import { guestsAtOnce } from '../prepare/prepare.ts'
 import { kernelProject, type ProjectOptions } from '../prepare/project.ts'
@@ -18,9 +18,12 @@ import { checkWorkerArguments } from '../prepare/worker-arguments.ts'
 import { recordOf } from '../report/blob.ts'
 import { completeBlob, requireWritten } from '../report/files.ts'
 import { factsOf, ofPart } from '../report/kernel-facts.ts'
+import { sourceFinder } from '../report/source-files.ts'
 import { allSkipped, exitStatusOf, summarize } from '../report/summary.ts'
 import { requireCaptureFolder } from '../verdict/capture.ts'
 import {
+  annotate,
+  annotates,
   blobFile,
   checkReports,
   completeReports,
@@ -28,6 +31,7 @@ import {
   printTable,
   type ReportFiles,
   reporters,
+  writingJunit,
 } from './reports.ts'
 import { parseVitestArguments, startReport, type VitestOptions } from './vitest-command.ts'
 import { watchDelivery } from './watch.ts'
@@ -99,8 +103,14 @@ export async function run(
     watch: watch && once !== true,
     ...(vitestOptions.changed === undefined ? {} : { forceRerunTriggers: beyondImports(tested, root) }),
     projects: kernels.map(kernel => kernelProject(kernel, plan)),
-    reporters: [...reporters(given, options), foresight(kernels, shared)],
+    reporters: [
+      ...reporters(given, options),
+      ...(watch && options.junit !== undefined ? [writingJunit(options.junit, kernels)] : []),
+      foresight(kernels, shared),
+    ],
     ...outputFiles(given, blob),
+    // The lines of tests, for failures without a stack.
+    ...(annotates(given) ? { includeTaskLocation: true } : {}),
     // Vitest would refuse more shards than files; whether there is any file is seen below.
     ...(given.shard === undefined ? {} : { passWithNoTests: true }),
   })
@@ -146,13 +156,15 @@ export async function run(
     throw new UsageError(nothing.message)
   }
   printTable(summaries, total, options)
+  annotate(given, vitest, summaries, { ...options, find: sourceFinder(modulesUnderTest(tested, root)) })
   // With --passWithNoTests or --changed the run passes, and says that no test did.
   if (nothing !== undefined) progress.note(`nothing ran: ${nothing.message}`)
+  const status = exitStatusOf(vitest, summaries)
+  const all = status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
   // Last, so that a report that cannot be written does not hide the result.
   recordInBlob()
-  completeReports(options, vitest, summaries, total, startedAt)
-  const status = exitStatusOf(vitest, summaries)
-  return status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
+  completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed })
+  return all
 }
 
 /** Whether the command line leaves out tests that the configuration has, shards aside. */

@@ -3,10 +3,22 @@ import path from 'node:path'
 import type { RunnerTask, RunnerTestFile } from 'vitest'
 import { generateFileHash } from 'vitest/node'
 import type { TestOutcome } from '../../guest/agent/protocol.ts'
+import type { KernelLog } from '../guest/kernel-log.ts'
 import type { Failure } from '../verdict/judge.ts'
 import { filesOf, type RpcRequest, type TaskEventPack, type TaskPack } from './messages.ts'
 import { type Interruption, lostError, reportUnfinished } from './unfinished.ts'
 import { poolName } from './worker-events.ts'
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Of a test: the kernel log of its time, as dmesg shows it; the end of a long one. */
+    kernelLog?: string
+  }
+}
+
+/** Records of the kernel log that a test has in reports, and characters of all tests of a file. */
+const LOG_RECORDS = 100
+const MOST_LOG = 1024 * 1024
 
 /** The parts of a Vitest project that decide a file's name. */
 export interface FileNaming {
@@ -133,6 +145,19 @@ export class FileRecord {
     // The guest was lost after the last test, before its release.
     const late = this.fileFailed([lostError(interruption)])
     return [late ? [late] : [], events]
+  }
+
+  /** The results of tests in whose time the kernel has logged something, with that; not those of a lost guest. */
+  withKernelLogs(log: Pick<KernelLog, 'since'>): TaskPack[] {
+    let left = MOST_LOG
+    return [...this.#results.values()].flatMap(([id, result, meta]): TaskPack[] => {
+      const marks = this.#marks.filter(({ test }) => test === id)
+      const begins = marks.find(({ what }) => what === 'begins')?.sequence
+      const ends = marks.findLast(({ what }) => what === 'ends')?.sequence
+      const kernelLog = begins === undefined || ends === undefined ? '' : log.since(begins, LOG_RECORDS, ends)
+      left -= kernelLog.length
+      return kernelLog === '' || left < 0 ? [] : [[id, result, { ...meta, kernelLog }]]
+    })
   }
 
   /** The names of failed tests, with the interrupted one. */

@@ -294,7 +294,9 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const sequence = await guest.log.arrival(mark, LAST_RECORD_LIMIT)
     const failures = this.#named((await this.#judge?.fileEnded(sequence ?? guest.log.next)) ?? [])
     const failed = failures.length > 0 ? this.#record.fileFailed(failures) : undefined
-    if (failed) this.#emitCall('onTaskUpdate', [[failed], []])
+    const logged = this.#record.withKernelLogs(guest.log)
+    if (failed || logged.length > 0)
+      this.#emitCall('onTaskUpdate', [[...logged, ...(failed ? [failed] : [])], []])
   }
 
   #testEnded(test: string, outcome: TestOutcome | undefined, failures: readonly Failure[] = []): void {
@@ -358,7 +360,9 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #reportFiles(request: WorkerRequest): void {
     if (!this.#interruption) return
     this.#addUnheardFiles(request)
-    this.#emitCall('onTaskUpdate', this.#record.unfinished(this.#interruption), LAST_WORDS)
+    const logged = this.#guest ? this.#record.withKernelLogs(this.#guest.log) : []
+    const [packs, events] = this.#record.unfinished(this.#interruption)
+    this.#emitCall('onTaskUpdate', [[...logged, ...packs], events], LAST_WORDS)
   }
 
   #addUnheardFiles(request: WorkerRequest | undefined): void {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import * as v from 'valibot'
-import { ExitStatus } from '../base/errors.ts'
+import { ExitStatus, type HarnessError } from '../base/errors.ts'
 import { isPrepared, type KernelOfRun } from '../prepare/matrix.ts'
 
 /** What a run knows of a kernel beside Vitest's results. As a schema, because blobs have it too. */
@@ -19,8 +19,10 @@ export const kernelFacts = v.object({
   knownReports: v.array(v.object({ report: v.string(), reason: v.string(), count: v.number() })),
   /** Whether it was ready for its files. */
   isReady: v.boolean(),
-  /** Why it was not; of several shards, also while others had it ready. */
-  obstacles: v.array(v.object({ message: v.string(), status: v.enum(ExitStatus) })),
+  /** Why it was not, with a compiler's output; of several shards, also while others had it ready. */
+  obstacles: v.array(
+    v.object({ message: v.string(), details: v.optional(v.string()), status: v.enum(ExitStatus) }),
+  ),
   /** The shards that are not there: `2/3`. */
   missing: v.array(v.string()),
 })
@@ -39,9 +41,13 @@ export function factsOf(kernel: KernelOfRun): KernelFacts {
     losses: losses.map(({ cause }) => cause),
     knownReports: isReady ? kernel.guests.knownReports.counts : [],
     isReady,
-    obstacles: isReady ? [] : [{ message: kernel.error.message, status: kernel.error.status }],
+    obstacles: isReady ? [] : [obstacleOf(kernel.error)],
     missing: [],
   }
+}
+
+function obstacleOf({ message, details, status }: HarnessError): KernelFacts['obstacles'][number] {
+  return { message, status, ...(details === undefined ? {} : { details }) }
 }
 
 /** A kernel of which nothing is known but why. */

@@ -86,7 +86,7 @@ async function existing(source: string): Promise<string> {
 }
 
 /** The deepest folder that contains all of them. */
-function commonFolder([first = '/', ...others]: readonly string[]): string {
+export function commonFolder([first = '/', ...others]: readonly string[]): string {
   let common = first
   for (const place of others)
     while (place !== common && !place.startsWith(common === '/' ? '/' : `${common}/`))
