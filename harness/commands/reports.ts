@@ -5,6 +5,8 @@ import { UsageError } from '../base/errors.ts'
 import { completeJson, requireWritable, requireWritten, writeMarkdown, writeReport } from '../report/files.ts'
 import { ktap as ktapOf } from '../report/ktap.ts'
 import { matrixTable, textTable } from '../report/matrix-table.ts'
+import { pageData } from '../report/page/collect.ts'
+import { writePage } from '../report/page/write-page.ts'
 import { type KernelSummary, knownReportLines, summaryLines } from '../report/summary.ts'
 import type { Reporters, VitestOptions } from './vitest-command.ts'
 
@@ -16,6 +18,8 @@ export interface ReportFiles {
   readonly markdown?: string
   /** KTAP; '-' is stdout. */
   readonly ktap?: string
+  /** A page for a browser. */
+  readonly html?: string
 }
 
 /** A JUnit report has no projects: the names have the kernels. */
@@ -77,7 +81,7 @@ export function printTable(
  * @param since when the run began, in milliseconds since 1970
  */
 export function completeReports(
-  { junit, json, markdown, ktap }: ReportFiles,
+  { junit, json, markdown, ktap, html }: ReportFiles,
   vitest: Vitest,
   kernels: readonly KernelSummary[],
   total: number,
@@ -88,16 +92,17 @@ export function completeReports(
   if (markdown !== undefined) writeMarkdown(path.resolve(markdown), kernels, total)
   if (ktap === '-') process.stdout.write(ktapOf(vitest, kernels))
   else if (ktap !== undefined) writeReport(path.resolve(ktap), ktapOf(vitest, kernels))
+  if (html !== undefined) writePage(path.resolve(html), pageData(vitest, kernels, total))
 }
 
 /**
  * Checks the places of all reports before the run.
  * @throws UsageError for one that cannot be written, that no reporter writes, or that two would write
  */
-export function checkReports(given: VitestOptions, { junit, json, markdown, ktap }: ReportFiles): void {
+export function checkReports(given: VitestOptions, { junit, json, markdown, ktap, html }: ReportFiles): void {
   const places = new Map<string, string>()
   for (const [option, file] of [
-    ...Object.entries({ '--junit': junit, '--json': json, '--markdown': markdown }),
+    ...Object.entries({ '--junit': junit, '--json': json, '--markdown': markdown, '--html': html }),
     ['--ktap', ktap === '-' ? undefined : ktap] as const,
     ...outputOptions(given),
   ]) {

@@ -305,6 +305,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #testEnded(test: string, outcome: TestOutcome | undefined, failures: readonly Failure[] = []): void {
     this.#output.next()
     this.#record.testEnded(test, outcome, failures)
+    if (outcome?.state === 'fail' || failures.length > 0) this.#evidence?.testFailed(test)
     this.#watchdog?.testEnded()
   }
 
