@@ -13,10 +13,13 @@ import { detailsKey, type FailureDetails } from '../../pool/failure-details.ts'
 import { guestLostError, notRunNote } from '../../pool/unfinished.ts'
 import { describeReport } from '../../verdict/describe-splat.ts'
 import { commandAgain, quoted } from '../../verdict/evidence-folder.ts'
-import { type KernelSummary, knownReportLines } from '../summary.ts'
+import { exitStatusOf, type KernelSummary, knownReportLines } from '../summary.ts'
 import type { PageData, PageError, PageFailure, PageFile, PageTest } from './page-data.ts'
 
 type TestError = ReturnType<TestModule['errors']>[number]
+
+/** Characters of a test's output. */
+const MOST_OUTPUT = 32 * 1024
 
 /** What a page shows of a run. @param total milliseconds */
 export function pageData(vitest: Vitest, kernels: readonly KernelSummary[], total: number): PageData {
@@ -26,14 +29,15 @@ export function pageData(vitest: Vitest, kernels: readonly KernelSummary[], tota
       ? []
       : suites.flatMap(({ suite, ok }) => {
           const module = modules.find(each => each.project.name === label && each.relativeModuleId === suite)
-          return module ? [fileOf(module, label, ok)] : []
+          return module ? [fileOf(module, ok, vitest.state)] : []
         }),
   )
+  const unhandled = vitest.state.getUnhandledErrors() as TestError[]
   return {
     version: ownVersion(),
     time: Date.now(),
     total,
-    ok: kernels.every(({ status }) => status === ExitStatus.passed),
+    ok: exitStatusOf(vitest, kernels) === ExitStatus.passed,
     kernels: kernels.map(({ label, release, origin, error, incomplete, bootTime }) => ({
       label,
       release,
@@ -43,10 +47,12 @@ export function pageData(vitest: Vitest, kernels: readonly KernelSummary[], tota
     })),
     files,
     remarks: knownReportLines(kernels),
+    unhandled: unhandled.map(error => errorOf(error, vitest.config.root)),
   }
 }
 
-function fileOf(module: TestModule, kernel: string, ok: boolean): PageFile {
+function fileOf(module: TestModule, ok: boolean, state: Vitest['state']): PageFile {
+  const kernel = module.project.name
   const { root } = module.project.config
   const name = module.relativeModuleId
   const times = module.diagnostic()
@@ -54,6 +60,8 @@ function fileOf(module: TestModule, kernel: string, ok: boolean): PageFile {
   // Not in the type of meta, which is the users'.
   const details = (module.meta() as { readonly [detailsKey]?: FailureDetails })[detailsKey]
   const again = details?.again ?? commandAgain(kernel, name)
+  const outputOf = (id: string) =>
+    lastOf((state.idMap.get(id)?.logs ?? []).map(({ content }) => content).join(''))
   return {
     kernel,
     name,
@@ -63,50 +71,64 @@ function fileOf(module: TestModule, kernel: string, ok: boolean): PageFile {
       load: times.setupDuration + times.collectDuration,
       run: times.duration,
     },
-    outside: errors.length === 0 ? undefined : failureOf(errors, [], details, again, root),
-    tests: Array.from(module.children.allTests(), test => testOf(test, commandAgain(kernel, name), root)),
+    outside:
+      errors.length === 0
+        ? undefined
+        : failureOf({ errors, conversations: [], details, again, output: outputOf(module.id) }, root),
+    tests: Array.from(module.children.allTests(), test => {
+      const failure = () =>
+        failureOf({ ...failureFacts(test, commandAgain(kernel, name)), output: outputOf(test.id) }, root)
+      return testOf(test, failure)
+    }),
   }
 }
 
-function testOf(test: TestCase, fileAgain: string, root: string): PageTest {
-  const { state, errors, note } = test.result() as { state: string; errors?: TestError[]; note?: string }
+function testOf(test: TestCase, failure: () => PageFailure): PageTest {
+  const { state, note } = test.result() as { state: string; note?: string }
   const isNotRun = state === 'pending' || (state === 'skipped' && note?.startsWith(notRunNote) === true)
   const status = isNotRun ? 'not run' : state === 'failed' || state === 'passed' ? state : 'skipped'
   const times = test.diagnostic()
   const shown = { id: test.id, name: test.fullName, status, duration: times?.duration ?? 0 } as const
-  if (status !== 'failed')
-    return {
-      ...shown,
-      ...(note ? { note } : {}),
-      ...(times?.retryCount ? { retries: times.retryCount } : {}),
-    }
+  return {
+    ...shown,
+    ...(note ? { note } : {}),
+    ...(times?.retryCount ? { retries: times.retryCount } : {}),
+    ...(status === 'failed' ? { failure: failure() } : {}),
+  }
+}
+
+/** What is known of a failure, from which a page is made. */
+interface FailureFacts {
+  readonly errors: readonly TestError[]
+  readonly conversations: readonly SequenceDiagram[]
+  readonly details: FailureDetails | undefined
+  readonly again: string
+  readonly output: string
+}
+
+function failureFacts(test: TestCase, fileAgain: string): Omit<FailureFacts, 'output'> {
   const artifacts = test.artifacts() as readonly { readonly type: string }[]
   const conversations = artifacts.filter(isConversation).map(({ sequence }) => sequence)
   const details = artifacts.find(isDetails)
   const again = `${details?.again ?? fileAgain} -t ${quoted(`^${escaped(test.fullName)}$`)}`
-  return { ...shown, failure: failureOf(errors ?? [], conversations, details, again, root) }
+  return { errors: test.result().errors ?? [], conversations, details, again }
 }
 
 function failureOf(
-  errors: readonly TestError[],
-  conversations: readonly SequenceDiagram[],
-  details: FailureDetails | undefined,
-  again: string,
+  { errors, conversations, details, again, output }: FailureFacts,
   root: string,
 ): PageFailure {
   const drawn = conversations.map(each => conversationHeading + diagram(each))
   const reports = [...(details?.reports ?? [])]
   const shown = errors.map((error): PageError => {
-    const { name = 'Error', stacks = [] } = error
-    const message = String(error.message)
+    const { message, ...plain } = errorOf(error, root)
     const at = reports.findIndex(report => message.startsWith(describeReport(report)))
     const [report] = at === -1 ? [] : reports.splice(at, 1)
-    const isLoss = name === guestLostError && details?.loss !== undefined
+    const isLoss = plain.name === guestLostError && details?.loss !== undefined
     return {
-      name,
+      ...plain,
       message: report ? '' : isLoss ? details.loss.reason : message,
-      diff: withoutEnd(String(error.diff ?? ''), drawn),
-      places: stacks.map(({ file, line, column }) => `${path.relative(root, file)}:${line}:${column}`),
+      diff: withoutEnd(plain.diff, drawn),
       ...(report ? { report } : {}),
     }
   })
@@ -116,8 +138,24 @@ function failureOf(
     errors: [...shown, ...words],
     conversations,
     details: details && { kernelLog: details.kernelLog, loss: details.loss, evidence: details.evidence },
+    output,
     again,
   }
+}
+
+function errorOf({ name = 'Error', message, diff, stacks = [], cause }: TestError, root: string): PageError {
+  const because = cause ? `\nCaused by: ${cause.name ?? 'Error'}: ${cause.message}` : ''
+  return {
+    name,
+    message: `${message}${because}`,
+    diff: String(diff ?? ''),
+    places: stacks.map(({ file, line, column }) => `${path.relative(root, file)}:${line}:${column}`),
+  }
+}
+
+/** The end of a long text. */
+function lastOf(text: string): string {
+  return text.length > MOST_OUTPUT ? `...${text.slice(-MOST_OUTPUT)}` : text
 }
 
 /** A text without one of these at its end: what is drawn is not told in words, too. */

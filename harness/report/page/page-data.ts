@@ -18,6 +18,8 @@ export interface PageData {
   readonly files: readonly PageFile[]
   /** What is told of the configuration's known reports. */
   readonly remarks: readonly string[]
+  /** Errors that belong to no test and no file. */
+  readonly unhandled: readonly PageError[]
 }
 
 export interface PageKernel {
@@ -67,6 +69,8 @@ export interface PageFailure {
   readonly conversations: readonly SequenceDiagram[]
   /** Undefined where nothing was recorded. */
   readonly details: Pick<FailureDetails, 'kernelLog' | 'loss' | 'evidence'> | undefined
+  /** What it printed; the end of much. */
+  readonly output: string
   /** The command that runs it again. */
   readonly again: string
 }

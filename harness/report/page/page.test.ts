@@ -14,6 +14,7 @@ const data: PageData = {
   kernels: [{ label: hostile, release: '', origin: '', problem: hostile, bootTime: undefined }],
   files: [],
   remarks: [hostile],
+  unhandled: [],
 }
 
 test('data cannot leave its element, and comes out as it went in', () => {

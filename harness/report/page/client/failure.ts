@@ -6,7 +6,7 @@ import { sequence } from './sequence.ts'
 import { counted, uncoloured, visible } from './text.ts'
 
 /** All that is known of a failure. */
-export function failure({ errors, conversations, details, again }: PageFailure): TemplateResult {
+export function failure({ errors, conversations, details, output, again }: PageFailure): TemplateResult {
   const { kernelLog = '', loss, evidence = '' } = details ?? {}
   return html`
     ${errors.map(error)}
@@ -18,6 +18,7 @@ export function failure({ errors, conversations, details, again }: PageFailure):
     )}
     ${errors.map(({ diff }) => (diff ? part('Difference', difference(diff)) : nothing))}
     ${loss?.stack ? part('Where the test worker waits', text(loss.stack)) : nothing}
+    ${output ? part('What it printed', text(output)) : nothing}
     ${kernelLog ? part('Kernel log of its time', text(kernelLog)) : nothing}
     ${loss ? part('Console of the lost guest', text(loss.console || '(it said nothing)')) : nothing}
     ${part(
@@ -28,7 +29,8 @@ export function failure({ errors, conversations, details, again }: PageFailure):
     )}`
 }
 
-function error({ name, message, places, report }: PageError): TemplateResult {
+/** An error with its places, or a report of the kernel. */
+export function error({ name, message, places, report }: PageError): TemplateResult {
   return html`
     <div class="error">
       ${
@@ -70,12 +72,13 @@ function part(title: string, content: TemplateResult): TemplateResult {
   return html`<section class="part"><h4>${title}</h4>${content}</section>`
 }
 
+/** A long text, which is scrolled by the keyboard as well. */
 function text(content: string): TemplateResult {
-  return html`<pre class="text">${visible(content)}</pre>`
+  return html`<pre class="text" tabindex="0">${visible(content)}</pre>`
 }
 
 function difference(diff: string): TemplateResult {
-  return html`<pre class="text diff">${uncoloured(diff).split('\n').map(diffLine)}</pre>`
+  return html`<pre class="text diff" tabindex="0">${uncoloured(diff).split('\n').map(diffLine)}</pre>`
 }
 
 function diffLine(line: string): TemplateResult {

@@ -2,6 +2,7 @@
 /** Draws the page of the data in it. */
 import { html, nothing, render, type TemplateResult } from 'lit-html'
 import type { PageData, PageKernel } from '../page-data.ts'
+import { error } from './failure.ts'
 import { matrix, times } from './matrix.ts'
 import { anchor, results } from './results.ts'
 import { counted, duration, visible } from './text.ts'
@@ -51,10 +52,14 @@ function draw(): void {
   }
   render(
     html`
-      <a class="skip" href=${hashOf(view)} @click=${toResults}>Skip to the results</a>
       ${header()}
       <main>
         ${data.files.length > 0 ? matrix(data, showsAllSuites ? undefined : showAll) : nothing}
+        ${
+          data.unhandled.length === 0
+            ? nothing
+            : html`<section><h2>Errors outside of all tests</h2>${data.unhandled.map(error)}</section>`
+        }
         ${results(data, entries, view, { open, most }, actions)}
         ${data.files.length > 0 ? times(data) : nothing}
       </main>
@@ -74,8 +79,7 @@ const sight = new IntersectionObserver(
   { rootMargin: '400px' },
 )
 
-function toResults(event: Event): void {
-  event.preventDefault()
+function toSearch(): void {
   document.getElementById('search')?.focus()
 }
 
@@ -93,6 +97,7 @@ function header(): TemplateResult {
   ]
   return html`
     <header class=${data.ok ? 'passed' : 'failed'}>
+      <button type="button" class="skip" @click=${toSearch}>Skip to the results</button>
       <h1>${verdict(counts.failed, tests.length)}</h1>
       <p>
         ${others.join(' · ')} ·
@@ -152,6 +157,6 @@ addEventListener('keydown', event => {
   const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement
   if (event.key !== '/' || isTyping || event.ctrlKey || event.metaKey || event.altKey) return
   event.preventDefault()
-  document.getElementById('search')?.focus()
+  toSearch()
 })
 follow()

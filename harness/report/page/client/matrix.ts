@@ -19,7 +19,7 @@ export function matrix(data: PageData, showAll: (() => void) | undefined): Templ
   const rows = showAll ? all.slice(0, MOST_ROWS) : all
   const more = all.length - rows.length
   return html`
-    <section aria-labelledby="matrix-title">
+    <section>
       <h2 id="matrix-title">Suites</h2>
       <div class="scroll" role="region" aria-labelledby="matrix-title" tabindex="0">
         <table class="matrix">
@@ -61,18 +61,22 @@ function cell(file: PageFile | undefined, label: string): TemplateResult {
   if (file === undefined) return html`<td class="none"><span class="unseen">did not run</span>–</td>`
   const number = (status: string) => file.tests.filter(test => test.status === status).length
   const [failed, missed, passed] = [number('failed'), number('not run'), number('passed')]
-  const words = ['failed', 'not run', 'passed', 'skipped'].flatMap(status =>
+  const all = ['failed', 'not run', 'passed', 'skipped'].flatMap(status =>
     number(status) > 0 ? [`${number(status)} ${status}`] : [],
   )
-  const outside = file.ok || failed > 0 ? [] : ['failed outside of its tests']
-  const short = file.ok ? passed : failed > 0 ? `${failed} of ${file.tests.length}` : 'outside of tests'
+  const [shown, rest] = file.ok
+    ? [passed, ' passed']
+    : failed > 0
+      ? [`${failed} of ${file.tests.length}`, ' failed']
+      : ['outside', ' of its tests it failed']
   return html`
     <td class=${file.ok ? (passed === 0 ? 'none' : 'passed') : 'failed'}>
       <a
         href=${hashOf({ kernel: label, file: file.name })}
-        aria-label=${`${file.name} on ${label}: ${[...outside, ...words].join(', ') || 'no tests'}`}
-        title=${[...outside, ...words, duration(file.phases.run)].join(', ')}
-      >${file.ok ? '✓' : '✗'} ${short}${missed > 0 ? html` <small>${missed} not run</small>` : nothing}</a>
+        title=${[...all, duration(file.phases.run)].join(', ')}
+      ><span aria-hidden="true">${file.ok ? '✓' : '✗'}</span> ${shown}<span class="unseen">${rest}</span>${
+        missed > 0 ? html` <small>${missed} not run</small>` : nothing
+      }<span class="unseen"> in ${visible(file.name)} on ${visible(label)}</span></a>
     </td>`
 }
 

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
+import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ownFolder } from '../../../base/own-folder.ts'
@@ -22,6 +23,7 @@ const files = {
     describe('an update', () => {
       test('too much is <i>heard</i>', async () => {
         writeFileSync('/dev/kmsg', 'a line with <img src=x> and \\u001b[31mred\\n')
+        console.log('said by the test')
         using socket = Socket.open(21)
         using listener = Socket.open(21, { memberships: [1] })
         const request = encodeMessage({ type: 16, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 1 }, attr.u32(1, 4242))
@@ -94,7 +96,7 @@ test('the table: what each suite did on each kernel, by links to the results', a
     expect.stringMatching(/^\s*debian-6\.1\s*$/),
     expect.stringMatching(/^\s*tree:\/nowhere\s*$/),
   ])
-  const cell = page.getByRole('link', { name: 'breaks.fixture.ts on debian-6.1: 2 failed, 2 not run' })
+  const cell = page.getByRole('link', { name: '2 of 4 failed 2 not run in breaks.fixture.ts on debian-6.1' })
   const colour = (of: typeof cell) => of.evaluate(each => getComputedStyle(each).color)
   const suite = table.getByRole('link', { name: 'talk.fixture.ts', exact: true })
   expect(await colour(cell)).not.toBe(await colour(suite))
@@ -153,6 +155,7 @@ test('a conversation is drawn, and what tests and kernels say is shown as it is'
   expect(arrow?.right).toBeCloseTo(lines[2]?.left ?? 0, -1)
   const text = (await open.textContent()) ?? ''
   expect(text).toContain('a line with <img src=x> and ␛[31mred')
+  expect(text).toContain('said by the test')
   expect(text).not.toContain('the conversation:')
   expect(text).toContain('"payload": "08000100 92100000"')
   expect(text).toMatch(
@@ -201,6 +204,22 @@ test('on a phone nothing is wider than the screen; dark where that is preferred'
   await page.emulateMedia({ colorScheme: 'dark' })
   expect(await ground()).not.toBe(light)
 })
+
+test.each(['light', 'dark'] as const)(
+  'what screen readers and bad eyes need, in the %s',
+  async colorScheme => {
+    await page.emulateMedia({ colorScheme })
+    await visit('#status=all')
+    for (const summary of await page.locator('.result > summary').all()) await summary.click()
+    await page.locator('.sequence').waitFor()
+    await page.evaluate(axe.source)
+    const violations = await page.evaluate(async () => {
+      const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run()
+      return violations.flatMap(({ help, nodes }) => nodes.map(node => `${help}: ${node.html}`))
+    })
+    expect(violations).toEqual([])
+  },
+)
 
 test('merge makes the same page of a blob; one that cannot be written changes no verdict', async () => {
   const merge = (name: string, ...more: string[]) =>

@@ -7,6 +7,7 @@ const failure = (message: string): PageFailure => ({
   errors: [{ name: 'Error', message, diff: '', places: [] }],
   conversations: [],
   details: undefined,
+  output: '',
   again: '',
 })
 const named = (id: string, status: PageStatus, message?: string): PageTest => ({
