@@ -64,6 +64,11 @@ program
   .option('--json <file>', 'write a JSON report', once)
   .option('--markdown <file>', 'write the table of suites and kernels, and the failures, as Markdown', once)
   .option('--ktap <file>', 'write a KTAP report; - is stdout, in place of the usual report', once)
+  .option(
+    '--html <file>',
+    'write a report as one HTML page, with diagrams and kernel logs of failed tests',
+    once,
+  )
   .option('--trace', 'show what passed tests have said on their sockets too, as diagrams')
   .option(
     '--capture <dir>',
@@ -93,6 +98,11 @@ program
   .option('--json <file>', 'write a JSON report', once)
   .option('--markdown <file>', 'write the table of suites and kernels, and the failures, as Markdown', once)
   .option('--ktap <file>', 'write a KTAP report; - is stdout, in place of the usual report', once)
+  .option(
+    '--html <file>',
+    'write a report as one HTML page, with diagrams and kernel logs of failed tests',
+    once,
+  )
   .allowUnknownOption()
   .allowExcessArguments()
   .action(async (_folders: string[], options: MergeOptions, command: Command) => {

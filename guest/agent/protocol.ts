@@ -24,13 +24,46 @@ export interface ConversationHook {
   /** A test begins. */
   begin(): void
   /**
-   * The conversation since then as a diagram, '' if there was none.
+   * The conversation since then as a diagram; undefined if there was none.
    * @param thrown what the test threw: what it expected is marked
    */
-  describe(thrown?: unknown): string
+  describe(thrown?: unknown): DescribedConversation | undefined
   /** The conversation since then for a capture file. */
   capture(): CapturedConversation
 }
+
+/** A conversation, as text and as what that was made of. */
+export interface DescribedConversation {
+  readonly text: string
+  readonly sequence: SequenceDiagram
+}
+
+/** A sequence diagram, time downwards. */
+export interface SequenceDiagram {
+  /** What stands above each lane, line by line. The requester is the first, the kernel the next. */
+  readonly lanes: readonly (readonly string[])[]
+  readonly rows: readonly SequenceRow[]
+}
+
+/** Something that happened; with neither time nor verdict a remark about what is not shown. */
+export interface SequenceRow {
+  /** Milliseconds since the conversation's first event. */
+  readonly time?: number
+  /** A datagram's way, by the lanes' indexes; without one if a socket has no lane. */
+  readonly arrow?: { readonly from: number; readonly to: number; readonly label: string }
+  /** Something that happened to one lane: groups that it joins or leaves, calls that fail. */
+  readonly mark?: { readonly lane: number; readonly sign: '●' | '✗' }
+  /** What came and was not expected, and what was expected and did not come. */
+  readonly verdict?: 'unexpected' | 'missing'
+  /** Lines. */
+  readonly text: readonly string[]
+}
+
+/** What stands before a conversation's text in a failure. */
+export const conversationHeading = 'the conversation:\n\n'
+
+/** The type of the artifacts of failed tests that are conversations. */
+export const conversationArtifact = 'netlink-vmtest:conversation'
 
 /** A socket in a capture file. */
 export interface CapturedSocket {
@@ -256,7 +289,8 @@ export type ToWorker =
    * when the name changes. `reportsBegin`: the source of a regular expression for the lines that begin
    * reports of the kernel. `slowness`: the factor by which the default limits were made longer.
    * `trace`: whether passed tests show their conversations, too. `isShared`: whether other files may use the
-   * guest. `capture`: whether the host wants all conversations, not only those of failed tests.
+   * guest. `capture`: whether the host wants all conversations, not only those of failed tests. `details`:
+   * whether failed tests get their conversations as artifacts, too.
    */
   | {
       readonly type: 'prepare'
@@ -268,6 +302,7 @@ export type ToWorker =
       readonly trace: boolean
       readonly isShared: boolean
       readonly capture: boolean
+      readonly details: boolean
     }
   /** Answered by a `pong`, unless a test blocks the event loop. */
   | { readonly type: 'ping' }

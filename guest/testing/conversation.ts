@@ -6,6 +6,7 @@ import { captured } from './capture.ts'
 import { diagram } from './diagram.ts'
 import { expectationOf } from './expectation.ts'
 import { Recording } from './recording.ts'
+import { sequenceOf } from './sequence.ts'
 
 const recording = new Recording()
 observeSockets(recording)
@@ -13,6 +14,9 @@ observeSockets(recording)
 const hook: ConversationHook = {
   begin: () => recording.begin(),
   capture: () => captured(recording.conversation, recording.families),
-  describe: thrown => diagram(recording.conversation, recording.families, expectationOf(thrown)),
+  describe: thrown => {
+    const sequence = sequenceOf(recording.conversation, recording.families, expectationOf(thrown))
+    return sequence && { text: diagram(sequence), sequence }
+  },
 }
 Object.defineProperty(globalThis, Symbol.for(conversationHook), { value: hook, configurable: true })

@@ -10,6 +10,8 @@ import { junit as junitOf } from '../report/junit.ts'
 import { ktap as ktapOf } from '../report/ktap.ts'
 import { markdown as markdownOf, type Outcome } from '../report/markdown.ts'
 import { matrixTable, textTable } from '../report/matrix-table.ts'
+import { pageData } from '../report/page/collect.ts'
+import { writePage } from '../report/page/write-page.ts'
 import type { FindSource } from '../report/source-files.ts'
 import { type KernelSummary, knownReportLines, summaryLines } from '../report/summary.ts'
 import { TerminalReporter } from '../report/terminal.ts'
@@ -23,6 +25,8 @@ export interface ReportFiles {
   readonly markdown?: string
   /** KTAP; '-' is stdout. */
   readonly ktap?: string
+  /** A page for a browser. */
+  readonly html?: string
 }
 
 /** Vitest's reporter for GitHub, in place of which there is ours. */
@@ -122,7 +126,7 @@ export function writingJunit(file: string, kernels: readonly { readonly label: s
  * Completes the reports in files with what Vitest does not know.
  */
 export function completeReports(
-  { junit, json, markdown, ktap }: ReportFiles,
+  { junit, json, markdown, ktap, html }: ReportFiles,
   vitest: Vitest,
   kernels: readonly KernelSummary[],
   outcome: Outcome,
@@ -133,16 +137,17 @@ export function completeReports(
     writeReport(path.resolve(markdown), markdownOf(kernels, failuresOf(vitest, kernels), outcome))
   if (ktap === '-') process.stdout.write(ktapOf(vitest, kernels))
   else if (ktap !== undefined) writeReport(path.resolve(ktap), ktapOf(vitest, kernels))
+  if (html !== undefined) writePage(path.resolve(html), pageData(vitest, kernels, outcome.total))
 }
 
 /**
  * Checks the places of all reports before the run.
  * @throws UsageError for one that cannot be written, that no reporter writes, or that two would write
  */
-export function checkReports(given: VitestOptions, { junit, json, markdown, ktap }: ReportFiles): void {
+export function checkReports(given: VitestOptions, { junit, json, markdown, ktap, html }: ReportFiles): void {
   const places = new Map<string, string>()
   for (const [option, file] of [
-    ...Object.entries({ '--junit': junit, '--json': json, '--markdown': markdown }),
+    ...Object.entries({ '--junit': junit, '--json': json, '--markdown': markdown, '--html': html }),
     ['--ktap', ktap === '-' ? undefined : ktap] as const,
     ...outputOptions(given),
   ]) {

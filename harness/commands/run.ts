@@ -80,6 +80,8 @@ export async function run(
     worker,
     trace: options.trace,
     captureFolder,
+    // A blob may become a page later.
+    details: options.html !== undefined || blob !== undefined,
     orNone: blob !== undefined,
   })
   const prepared = kernels.filter(isPrepared)

@@ -56,6 +56,8 @@ export interface GuestSpec {
   readonly trace?: boolean
   /** Where the conversations of all tests are captured. */
   readonly captureFolder?: string | undefined
+  /** Whether failures carry as data what a page shows of them: conversations, kernel logs, reports. */
+  readonly details?: boolean
 }
 
 /** The files that a template restores from. */

@@ -54,6 +54,11 @@ export class FileRecord {
     return this.file && path.relative(this.#naming.root, this.file.filepath)
   }
 
+  /** The running test's id. */
+  get running(): string | undefined {
+    return this.#running
+  }
+
   /** Records what the worker tells Vitest. */
   remember(request: RpcRequest): void {
     for (const file of filesOf(request)) this.#files.set(file.id, file)
@@ -131,7 +136,7 @@ export class FileRecord {
     return file
   }
 
-  /** What Vitest must be told so that no test stays open when the guest is gone. */
+  /** What Vitest must be told so that no test stays open when the guest is gone: those are results, too. */
   unfinished(interruption: Interruption): [TaskPack[], TaskEventPack[]] {
     const seen = {
       files: this.#files.values(),
@@ -141,6 +146,7 @@ export class FileRecord {
       since: this.#runningSince,
     }
     const [packs, events] = reportUnfinished(seen, interruption)
+    for (const pack of packs) this.#results.set(pack[0], pack)
     if (packs.length > 0) return [packs, events]
     // The guest was lost after the last test, before its release.
     const late = this.fileFailed([lostError(interruption)])
@@ -160,14 +166,30 @@ export class FileRecord {
     })
   }
 
-  /** The names of failed tests, with the interrupted one. */
-  failedTests(interrupted: boolean): string[] {
+  /** The failed tests: their ids, and names. */
+  get failedTests(): ReadonlyMap<string, string> {
     const names = this.#names()
-    const failed = [...this.#results.values()]
-      .filter(([, result]) => result?.state === 'fail')
-      .map(([id]) => id)
-    if (interrupted && this.#running) failed.push(this.#running)
-    return failed.flatMap(id => names.get(id) ?? [])
+    const failed = [...this.#results.values()].filter(([, result]) => result?.state === 'fail')
+    return new Map(
+      failed.flatMap(([id]) => {
+        const name = names.get(id)
+        return name === undefined ? [] : [[id, name]]
+      }),
+    )
+  }
+
+  /** A test's time in the kernel log: its first record, and the first one after it. */
+  timeOf(test: string): readonly [since: number, before: number] {
+    const own = this.#marks.filter(mark => mark.test === test)
+    const ends = own.findLast(({ what }) => what === 'ends')
+    return [own[0]?.sequence ?? 0, ends?.sequence ?? Number.POSITIVE_INFINITY]
+  }
+
+  /** The file's result with something added to its meta; undefined if it has no errors of its own. */
+  fileExplained(meta: Readonly<Record<string, unknown>>): TaskPack | undefined {
+    const pack = this.file && this.#results.get(this.file.id)
+    if (!pack?.[1]?.errors?.length) return undefined
+    return [pack[0], pack[1], { ...pack[2], ...meta }]
   }
 
   /** Whether the file or a test of it has failed. */

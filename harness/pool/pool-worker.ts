@@ -14,9 +14,10 @@ import { HarnessError, messageOf } from '../base/errors.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
-import { describeStack } from '../verdict/describe-splat.ts'
+import { describeStack, headOf } from '../verdict/describe-splat.ts'
 import { type Failure, Judge } from '../verdict/judge.ts'
 import { inGuest } from './externals.ts'
+import { detailsKey } from './failure-details.ts'
 import { FileEvidence } from './file-evidence.ts'
 import { FileRecord } from './file-record.ts'
 import { explainMissingFiles, FilesBeside } from './files-beside.ts'
@@ -203,10 +204,14 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       case 'attempt-ended':
         this.#disturbed ||= call.expected.length > 0
         if (call.expected.length > 0) this.#watchdog?.oopsExpected()
-        return this.#named((await this.#judge?.attemptEnded(call.test, call.sequence, call.expected)) ?? [])
+        return this.#named(
+          (await this.#judge?.attemptEnded(call.test, call.sequence, call.expected)) ?? [],
+          call.test,
+        )
       case 'test-ended': {
         this.#record.testMarkedAsEnded(call.test, call.sequence)
-        const failures = this.#named((await this.#judge?.testEnded(call.test, call.sequence)) ?? [])
+        const judged = (await this.#judge?.testEnded(call.test, call.sequence)) ?? []
+        const failures = this.#named(judged, call.test)
         this.#testEnded(call.test, call.outcome, failures)
         return failures
       }
@@ -260,7 +265,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       this.#output.next()
       if (response.error !== undefined) this.#workerBroke(response.error)
       this.#watchdog?.stop()
-      this.#evidence?.keep(this.#interruption !== undefined)
+      this.#keepEvidence()
       this.#disturbed ||= this.#judge?.hasKnown === true
       this.#reusable = response.error === undefined && !this.#disturbed && this.#record.allWell
     }
@@ -302,6 +307,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #testEnded(test: string, outcome: TestOutcome | undefined, failures: readonly Failure[] = []): void {
     this.#output.next()
     this.#record.testEnded(test, outcome, failures)
+    if (outcome?.state === 'fail' || failures.length > 0) this.#evidence?.testFailed(test)
     this.#watchdog?.testEnded()
   }
 
@@ -318,18 +324,18 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (!guest || loss.cause === 'ended') return
     this.#source.onLoss(loss)
     // With a limit: a decoder that hangs must not delay the report.
-    const words = Promise.all([
-      this.#judge?.lastWords(guest.qemu.console),
+    const decoded = Promise.all([
+      this.#judge?.lastWords(guest.qemu.console) ?? [],
       describeStack(loss.stack ?? '', this.#source.decoder),
-    ]).then(
-      all => all.filter(Boolean).join('\n\n'),
-      () => '',
-    )
-    const places = await Promise.race([words, sleep(DECODING_LIMIT, '')])
+    ]).catch(() => undefined)
+    const [reports, stack] = (await Promise.race([decoded, sleep(DECODING_LIMIT)])) ?? [[], '']
+    const places = [reports.map(headOf).join('\n'), stack].filter(Boolean).join('\n\n')
     const evidence = evidenceOf(guest.log, guest.qemu.console, this.#logStart)
     // "Fatal exception" only says that the kernel died; the report before it says of what.
     const cause = /^kernel panic: Fatal exception/.test(loss.message) ? places.split('\n')[0] : undefined
     const reason = cause ? `kernel panic: ${cause}` : loss.message
+    this.#evidence?.reported(reports, this.#record.running)
+    this.#evidence?.lost(reason, stack)
     this.#interrupt({
       reason,
       evidence: [places, evidence, this.#evidence?.place].filter(Boolean).join('\n\n'),
@@ -373,14 +379,24 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   }
 
   #finish(): void {
-    this.#evidence?.keep(this.#interruption !== undefined)
+    this.#keepEvidence()
     this.#request = undefined
     this.emit(workerResponse('testfileFinished'))
   }
 
   /** Failures with where the evidence is kept. */
-  #named(failures: readonly Failure[]): Failure[] {
-    return this.#evidence?.named(failures) ?? [...failures]
+  #named(failures: readonly Failure[], test?: string): Failure[] {
+    return this.#evidence?.named(failures, test) ?? [...failures]
+  }
+
+  /** Keeps the file's evidence, and hands Vitest what a page shows of its failures. */
+  #keepEvidence(): void {
+    this.#evidence?.keep()
+    if (!this.#source.details || !this.#evidence) return
+    for (const test of this.#record.failedTests.keys())
+      this.#emitCall('onTaskArtifactRecord', [test, { type: detailsKey, ...this.#evidence.details(test) }])
+    const explained = this.#record.fileExplained({ [detailsKey]: this.#evidence.details() })
+    if (explained) this.#emitCall('onTaskUpdate', [[explained], []])
   }
 
   #emitCall(method: string, args: readonly unknown[], id?: string): void {

@@ -69,6 +69,8 @@ export interface PrepareOptions {
   readonly trace?: boolean | undefined
   /** Where the conversations of all tests are captured: an absolute path. */
   readonly captureFolder?: string | undefined
+  /** Whether failures carry as data what a page shows of them: conversations, kernel logs, reports. */
+  readonly details?: boolean | undefined
   /** Makes the package that tests import in guests; kernels of a run share it. */
   readonly bundle?: (() => Promise<GuestPackage>) | undefined
 }
@@ -130,6 +132,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     slowness: needs.slowness,
     trace: options.trace === true,
     captureFolder: options.captureFolder,
+    details: options.details === true,
   }
   const guests = new Restores(spec, delivery, progress, settings.knownReports)
   await guests.prepare()

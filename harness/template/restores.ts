@@ -138,6 +138,10 @@ export class Restores implements GuestSource {
     return this.#spec.trace === true
   }
 
+  get details(): boolean {
+    return this.#spec.details === true
+  }
+
   get captureFolder(): string | undefined {
     return this.#spec.captureFolder
   }

@@ -77,7 +77,7 @@ export function keepEvidence(root: string, file: string, evidence: Evidence): st
   write('qemu.txt', `${guest.qemu.commandLine.map(quoted).join(' ')}\n`)
   write(
     'rerun.sh',
-    `#!/bin/sh\n# Runs just this file again, on the same kernel.\ncd ${quoted(process.cwd())} || exit\n${rerun(guest.label, file)}\n`,
+    `#!/bin/sh\n# Runs just this file again, on the same kernel.\ncd ${quoted(process.cwd())} || exit\n${commandAgain(guest.label, file)}\n`,
     0o777,
   )
   return relative
@@ -102,7 +102,7 @@ function markedLog(guest: Guest, marks: readonly Mark[], since: number): string 
 }
 
 /** The command line of this run, changed to one file and one kernel. */
-function rerun(label: string, file: string): string {
+export function commandAgain(label: string, file: string): string {
   const given = process.argv.slice(2)
   const modules = given.indexOf('--modules')
   const theirs =
@@ -110,6 +110,7 @@ function rerun(label: string, file: string): string {
   return [path.relative('', frontDoor), '--kernel', label, ...theirs, file].map(quoted).join(' ')
 }
 
-function quoted(word: string): string {
+/** A word of a command line. */
+export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
