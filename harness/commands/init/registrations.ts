@@ -46,6 +46,7 @@ export async function findRegistrations(
     ...options,
     module: [],
     copy: [],
+    showsNotes: true,
     onBrokenModules: (error: HarnessError) => (broken = error),
   }
   try {
