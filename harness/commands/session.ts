@@ -177,7 +177,16 @@ async function load(
 /** @param needed whether it is a dependency, which may be loaded already */
 async function insert(guest: Guest, file: string, parameters: string, needed: boolean): Promise<void> {
   const since = guest.log.next
-  const command = ['insmod', file, ...(parameters === '' ? [] : [parameters])]
+  // Busybox (1.35) tries init_module(2) after a refused finit_module(2), and so runs a module's init twice. The
+  // kernel does not read a file that is open for writing (fs/kernel_read_file.c), which leaves the second one.
+  const command = [
+    'sh',
+    '-c',
+    'exec insmod "$@" 3>>"$1"',
+    'sh',
+    file,
+    ...(parameters === '' ? [] : [parameters]),
+  ]
   const { code, output } = await runInGuest(guest, { command, folder: guestPaths.home, environment: {} })
   if (code === 0 || (needed && /File exists/.test(output))) return
   // The kernel log has its own port and may be late: it has arrived when a ping is answered.
