@@ -80,6 +80,10 @@ test('init makes such a project of a module', async () => {
   expect(made.stderr).not.toContain('error: ')
   expect(made.stdout).toContain('wrote suites/counter.test.ts: netlink protocol 29')
   expect(made.stdout).toContain('wrote package.json: script test, devDependency netlink-vmtest')
+  // What npm can get: the file that the package was installed from.
+  expect(JSON.parse(readFileSync(path.join(project, 'package.json'), 'utf8')).devDependencies).toEqual({
+    'netlink-vmtest': expect.stringMatching(/^file:\.\.\/netlink-vmtest-.*\.tgz$/),
+  })
   expect(made.stdout).toContain('wrote .gitlab-ci.yml')
   expect(made.stdout).toMatch(/\nnext: npm run test$/)
   expect(made.status).toBe(0)

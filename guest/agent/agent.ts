@@ -40,7 +40,8 @@ const programs = new Programs(outputs, send)
 async function handle(request: AgentRequest): Promise<unknown> {
   switch (request.type) {
     case 'ping':
-      endHalfDeadWorker()
+      for (const pid of [...(workerPid === undefined ? [] : [workerPid]), ...programs.pids])
+        endIfHalfDead(pid)
       return idleTime()
     case 'deliver':
       return deliver(request.files)
@@ -58,6 +59,8 @@ async function handle(request: AgentRequest): Promise<unknown> {
       return await fileEnds(workerPid ?? 0)
     case 'worker-state':
       return stateOf(workerPid ?? 0)
+    case 'program-state':
+      return stateOf(programs.get(request.program)?.pid ?? 0)
     case 'start':
       return programs.start(request)
     case 'input': {
@@ -97,15 +100,11 @@ function codeOf(error: unknown): { code?: string } {
 
 let workerPid: number | undefined
 
-/**
- * An oops ends a thread, not its process: if it was the worker's main thread, the other threads wait for
- * ever.
- */
-function endHalfDeadWorker(): void {
-  if (workerPid === undefined) return
+/** An oops ends a thread, not its process: if it was the main thread, the other threads wait for ever. */
+function endIfHalfDead(pid: number): void {
   try {
-    const [, state] = /\) (\S)/.exec(fs.readFileSync(`/proc/${workerPid}/stat`, 'utf8')) ?? []
-    if (state === 'Z') process.kill(workerPid, 'SIGKILL')
+    const [, state] = /\) (\S)/.exec(fs.readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? []
+    if (state === 'Z') process.kill(pid, 'SIGKILL')
   } catch {
     // It has ended, which is reported elsewhere.
   }

@@ -19,6 +19,7 @@ type Send = (message: FromAgent) => void
 
 /** A running program. */
 interface Program {
+  readonly pid: number
   write(data: Uint8Array): void
   endInput(): void
   /** The host has taken this many more bytes of output. */
@@ -47,6 +48,11 @@ export class Programs {
     const program =
       request.terminal === undefined ? onPipes(request, this.#outputs, send) : onTerminal(request, send)
     this.#running.set(id, program)
+  }
+
+  /** The processes of those that run. */
+  get pids(): number[] {
+    return [...this.#running.values()].map(({ pid }) => pid)
   }
 
   /** A program; undefined if it has ended. */
@@ -80,6 +86,7 @@ function onPipes(request: StartRequest, outputs: Outputs, send: Send): Program {
     send({ type: 'program-exit', program: id, ...end })
   })
   return {
+    pid: child.pid,
     write: data => {
       const taken = () => send({ type: 'program-input-taken', program: id, bytes: data.length })
       if (stdin.writable) stdin.write(data, taken)
@@ -146,6 +153,7 @@ function onTerminal(request: StartRequest, send: Send): Program {
   })
   next()
   return {
+    pid: child.pid,
     write: data => write(data, true),
     // Ctrl-D: a terminal's end of input
     endInput: () => write(Buffer.from([4]), false),

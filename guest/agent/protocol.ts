@@ -204,6 +204,8 @@ export type AgentRequest =
   | { readonly type: 'file-ends' }
   /** Asks for the state of the test worker: answered by a {@link WorkerState}. */
   | { readonly type: 'worker-state' }
+  /** Asks the same of a program. */
+  | { readonly type: 'program-state'; readonly program: number }
   | StartRequest
   /** Bytes for a program's stdin, or its end. */
   | { readonly type: 'input'; readonly program: number; readonly data?: Uint8Array }
@@ -232,6 +234,7 @@ export interface FileEnded extends FileBegun {
 /** The line above the stack of a thread that is not the main one. */
 export const otherThread = 'another thread'
 
+/** The state of the test worker, or of a program. */
 export interface WorkerState {
   /** The state of its main thread, as ps shows it: R, S, D, T, Z. */
   readonly state: string

@@ -4,6 +4,8 @@
 /** What a module registers while it is loaded. */
 export interface Registration {
   readonly module: string
+  /** Why nothing is known of it; undefined for a module that was loaded, or refused to be. */
+  readonly unknown?: string
   /** Why it could not be loaded: the errno, and in words with the kernel's log. */
   readonly refused?: { readonly code: string; readonly message: string }
   /** Modules under test that were loaded before it, because it needs them. */
@@ -50,7 +52,7 @@ export interface UnknownRequest {
   readonly refusal?: string
 }
 
-/** A module of which nothing is known. */
+/** A module of which nothing has been found yet. */
 export function nothingRegistered(module: string): Registration {
   return {
     module,

@@ -113,7 +113,7 @@ MODULE_ALIAS_RTNL_LINK("mine");`),
   needy: simple('\tint core_value(void);\n\n\treturn core_value() == 1 ? 0 : -EIO;'),
   permanent: module('static int __init start(void)\n{\n\treturn 0;\n}\nmodule_init(start);'),
   holds: simple('\t__module_get(THIS_MODULE);\n\treturn 0;'),
-  refuses: simple('\treturn -ENODEV;'),
+  refuses: simple('\tpr_info("refuses: there is no device\\n");\n\treturn -ENODEV;'),
   warns: simple('\tWARN(1, "warns is here\\n");\n\treturn 0;'),
   zz_dies: simple('\tpanic("zz_dies is here");\n\treturn 0;'),
 }
@@ -123,8 +123,9 @@ test('modules that do not compile, refuse, warn, crash, stay, need another: the 
   const folder = path.join(project, 'src')
   mkdirSync(folder, { recursive: true })
   for (const [name, text] of Object.entries(sources)) writeFileSync(path.join(folder, `${name}.c`), text)
+  writeFileSync(path.join(folder, 'Makefile'), 'include $(src)/modules.mk\n')
   writeFileSync(
-    path.join(folder, 'Makefile'),
+    path.join(folder, 'modules.mk'),
     `obj-m := ${Object.keys(sources)
       .map(name => `${name}.o`)
       .join(' ')}\n`,
@@ -149,6 +150,10 @@ test('modules that do not compile, refuse, warn, crash, stay, need another: the 
   expect(stdout).toContain('wrote suites/link.test.ts: links of the kind mine')
   expect(stdout).toContain('wrote suites/needy.test.ts: needs core')
   expect(stdout).toContain('wrote suites/refuses.test.ts: it refuses to be loaded: ENODEV')
+  expect(stdout).toContain(
+    'wrote suites/zz-dies.test.ts: nothing is known of it: its init or exit function did not return',
+  )
+  expect(stderr).toContain('refuses: there is no device')
   expect(stderr).toMatch(/^error: zz_dies: the guest \S+ was lost: kernel panic: zz_dies is here/m)
   expect(stderr).toContain('warns is here')
   expect(stderr).toContain('holds keeps references to itself (1), which its suite leaves behind: a leak')

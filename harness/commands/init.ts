@@ -72,9 +72,12 @@ export async function init(folder: string, options: InitOptions): Promise<ExitSt
   process.stdout.write(`${report(project, made, findings).join('\n')}\n`)
   const faults = faultsOf(findings)
   const [first, ...more] = faults
+  const logs = registrations.map(({ refused }) => refused?.message.split('\n').slice(1).join('\n'))
   if (broken) throw new ModuleError(broken.message, { ...(broken.details && { details: broken.details }) })
   if (first !== undefined)
-    throw new ModuleError(first, { details: [findings.details, ...more].filter(Boolean).join('\n') })
+    throw new ModuleError(first, {
+      details: [findings.details, ...logs, ...more].filter(Boolean).join('\n'),
+    })
   return ExitStatus.passed
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { EventEmitter } from 'node:events'
 import type { WindowSize } from '../../guest/agent/pipes.ts'
-import type { FromProgram, StartRequest } from '../../guest/agent/protocol.ts'
+import type { FromProgram, StartRequest, WorkerState } from '../../guest/agent/protocol.ts'
 import { MachineryError } from '../base/errors.ts'
 import type { Guest } from './guest.ts'
 import type { Loss } from './loss.ts'
@@ -16,6 +16,8 @@ export interface ProgramExit {
 const WINDOW = 256 * 1024
 /** Bytes of output in transfer to a slow reader. */
 const OUTPUT_WINDOW = 512 * 1024
+/** Milliseconds for an answer about a program's state. */
+const STATE_LIMIT = 10_000
 /** Bytes in one message, so that pings get in between. */
 const PIECE = 64 * 1024
 
@@ -66,6 +68,11 @@ export class GuestProgram extends EventEmitter<ProgramEvents> {
     prepare(program)
     await guest.ask({ type: 'start', program: program.#id, ...request })
     return program
+  }
+
+  /** What it is doing now. @throws AgentError, or MachineryError if the guest does not answer in time */
+  async state(): Promise<WorkerState> {
+    return (await this.#guest.ask({ type: 'program-state', program: this.#id }, STATE_LIMIT)) as WorkerState
   }
 
   /** Whether its stdin has room for more. */

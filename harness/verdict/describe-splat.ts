@@ -69,14 +69,19 @@ export function headOf({ kind, title, count, frames }: KernelReport): string {
 /**
  * The stacks of the agent's WorkerState, "[<0>] function+0x1/0x2 [module]", with source lines; empty if there is
  * none.
+ * @param process whose they are
  */
-export async function describeStack(stacks: string, decoder: Decoder | undefined): Promise<string> {
-  const described = stacks.split('\n\n').map(stack => describeThread(stack, decoder))
+export async function describeStack(
+  stacks: string,
+  decoder: Decoder | undefined,
+  process = 'the test worker',
+): Promise<string> {
+  const described = stacks.split('\n\n').map(stack => describeThread(stack, decoder, process))
   return (await Promise.all(described)).filter(Boolean).join('\n\n')
 }
 
-async function describeThread(stack: string, decoder: Decoder | undefined): Promise<string> {
-  const who = stack.startsWith(otherThread) ? 'a thread of the test worker' : 'the test worker'
+async function describeThread(stack: string, decoder: Decoder | undefined, process: string): Promise<string> {
+  const who = stack.startsWith(otherThread) ? `a thread of ${process}` : process
   const frames = [...stack.matchAll(/^\[<0>\] (\S+)\+0x([\da-f]+)\/0x([\da-f]+)(?: \[(\w+)\])?/gm)].map(
     ([, name = '', offset = '', size = '', module]): Frame => ({
       function: name,

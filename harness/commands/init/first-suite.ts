@@ -23,12 +23,14 @@ export function suiteName({ module }: Pick<Registration, 'module'>): string {
 /** The source of a first suite for a module, which passes: what it registers is there, and gone with it. */
 export function firstSuite(registration: Registration): string {
   const parts = registration.refused ? [refusedLoading(registration)] : partsOf(registration)
+  const { unknown } = registration
+  const head = unknown === undefined ? '' : `// Nothing is known of ${registration.module}: ${unknown}.\n`
   const imports = new Map([['vitest', new Set<string>()]])
   for (const [from, names] of parts.flatMap(part => Object.entries(part.imports)))
     imports.set(from, new Set([...(imports.get(from) ?? []), ...names]))
   const order = [files, netlink, testing, 'vitest'].filter(from => imports.has(from))
   const lines = order.map(from => importLine([...(imports.get(from) ?? [])].sort(ignoringCase), from))
-  return `${lines.join('\n')}\n\n${parts.map(({ text }) => text).join('\n\n')}\n`
+  return `${head}${lines.join('\n')}\n\n${parts.map(({ text }) => text).join('\n\n')}\n`
 }
 
 function partsOf(registration: Registration): Part[] {

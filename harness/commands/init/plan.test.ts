@@ -145,6 +145,13 @@ test('a module that stays, one that leaves something, one that refuses', () => {
   expect(needy).not.toContain(`unloadModule('c')`)
   const refuses = firstSuite({ ...nothing, refused: { code: 'EINVAL', message: 'my_module: EINVAL' } })
   expect(refuses).toContain(`expect(() => loadModule('my_module')).toThrow('EINVAL')`)
+  const unknown = { ...nothing, unknown: 'its init function did not return' }
+  expect(planned({ registrations: [unknown] }).written).toContain(
+    'suites/my-module.test.ts: nothing is known of it: its init function did not return',
+  )
+  expect(firstSuite(unknown)).toMatch(
+    /^\/\/ Nothing is known of my_module: its init function did not return\.\n/,
+  )
   expect(
     planned({ registrations: [{ ...nothing, refused: { code: 'EINVAL', message: '' } }] }).written,
   ).toContain('suites/my-module.test.ts: it refuses to be loaded: EINVAL')

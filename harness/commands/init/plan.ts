@@ -7,6 +7,7 @@ import { frontDoor, isPackage, ownFolder, scriptFolder } from '../../base/own-fo
 import { settingsFile } from '../../prepare/settings.ts'
 import { firstSuite, quoted, suiteName } from './first-suite.ts'
 import { withMember } from './json-text.ts'
+import { dependencyKinds, ownDependency } from './own-dependency.ts'
 import type { PlannedFile } from './project-files.ts'
 
 /** The engines that there are workflows for. */
@@ -141,6 +142,7 @@ function suiteFile(registration: Registration, globs: readonly string[]): string
 
 /** What is known of a module, in a line. */
 function summaryOf({
+  unknown,
   refused,
   families,
   protocols,
@@ -149,6 +151,7 @@ function summaryOf({
   parameters,
   needs,
 }: Registration): string {
+  if (unknown !== undefined) return `nothing is known of it: ${unknown}`
   if (refused) return `it refuses to be loaded: ${refused.code}`
   const found = [
     ...families.map(
@@ -220,10 +223,14 @@ function addScript(
   } else if (own === undefined) kept.push(`${name}: its script test is another; add one with ${command}`)
   if (isPackage)
     for (const [dependency, version] of Object.entries(dependencies(project))) {
-      const has = ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies'].some(kind =>
-        Object.hasOwn(objectOf(content[kind]) ?? {}, dependency),
-      )
+      const has = dependencyKinds.some(kind => Object.hasOwn(objectOf(content[kind]) ?? {}, dependency))
       if (has) continue
+      if (version === undefined) {
+        kept.push(
+          `${name}: it lacks ${dependency}: npm pack in a checkout of it makes the file for npm i -D ${dependency}-VERSION.tgz`,
+        )
+        continue
+      }
       text = withMember(text, ['devDependencies'], dependency, version)
       added.push(`devDependency ${dependency}`)
     }
@@ -235,11 +242,12 @@ function addScript(
 }
 
 /** npm links this package's own dependencies side by side with it, pnpm does not. */
-function dependencies(project: string): Record<string, string> {
-  const own = objectOf(readFileSync(path.join(ownFolder, '../package.json'), 'utf8'))
+function dependencies(project: string): Record<string, string | undefined> {
+  const folder = path.dirname(ownFolder)
+  const own = objectOf(readFileSync(path.join(folder, 'package.json'), 'utf8'))
   const { vitest } = (objectOf(own?.dependencies) ?? {}) as Record<string, string>
   return {
-    'netlink-vmtest': `^${own?.version}`,
+    'netlink-vmtest': ownDependency(project, folder, 'netlink-vmtest'),
     ...(managerOf(project) === 'pnpm' && vitest !== undefined ? { vitest } : {}),
   }
 }

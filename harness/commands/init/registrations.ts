@@ -5,15 +5,24 @@ import { bundleGuestProgram } from '../../../images/guest-runtime.ts'
 import { ExitStatus, HarnessError, MachineryError, ModuleError } from '../../base/errors.ts'
 import { ownModule } from '../../base/own-folder.ts'
 import { lastLines } from '../../base/process.ts'
+import type { Guest } from '../../guest/guest.ts'
+import type { GuestProgram, ProgramExit } from '../../guest/guest-program.ts'
 import type { KernelLog } from '../../guest/kernel-log.ts'
 import type { Settings } from '../../prepare/settings.ts'
 import { loggedUntilNow } from '../../verdict/boot.ts'
+import type { Decoder } from '../../verdict/decode.ts'
+import { describeReport, describeStack, headOf, reportOf } from '../../verdict/describe-splat.ts'
 import { linesOfRecord } from '../../verdict/log-text.ts'
-import { findSplats } from '../../verdict/splats.ts'
+import { countSplats, findSplats, type Splat } from '../../verdict/splats.ts'
 import { type Session, type SessionOptions, startCommand, statusOf, withSession } from '../session.ts'
 
 /** Milliseconds for all modules together: a module may never return from its init function. */
 const LIMIT = 120_000
+/** Milliseconds in which a guest may have nothing to do until a module comes back. */
+const PATIENCE = 20_000
+/** Milliseconds between two looks at that, and for an answer. */
+const LOOK_EVERY = 1_000
+const ANSWER_LIMIT = 30_000
 
 /** What the modules under test register, and what went wrong meanwhile. */
 export interface Findings {
@@ -30,12 +39,14 @@ const place = '/run/netlink-vmtest/registers.js'
 
 /**
  * Builds the modules under test, and loads each in a guest.
+ * @param patience milliseconds in which a guest may be idle until a module comes back
  * @throws as {@link withSession}, for what is not the modules' fault
  */
 export async function findRegistrations(
   options: Pick<SessionOptions, 'kernel'>,
   settings: Settings,
   root: string,
+  patience = PATIENCE,
 ): Promise<Findings> {
   const program = bundleGuestProgram(ownModule('guest/testing/registers'))
   // Whoever waits for it gets the error.
@@ -52,20 +63,29 @@ export async function findRegistrations(
   try {
     return await withSession(session, settings, root, async session => {
       if (broken) return { registrations: [], faults: [], details: '', broken }
-      look = new Look(session)
+      look = new Look(session, patience)
       await session.guest.deliver([{ path: place, content: await program }])
       await look.run(session)
       await loggedUntilNow(session.guest)
-      return look.findings()
+      return await look.findings()
     })
   } catch (error) {
     // The guest ends with a module.
     const lost = look?.underWay
     if (!(error instanceof HarnessError) || error.status !== ExitStatus.failed || !look || lost === undefined)
       throw error
-    const { registrations, faults } = look.findings()
-    return { registrations, faults: [`${lost}: ${error.message}`, ...faults], details: error.details ?? '' }
+    const { registrations, faults, places } = await look.findings()
+    const details = [...places, error.details].filter(Boolean).join('\n\n')
+    return { registrations, faults: [`${lost}: ${error.message}`, ...faults], details }
   }
+}
+
+/** A module whose loading waits in the kernel, and since when, in milliseconds of the guest's idleness and here. */
+interface Waiting {
+  readonly module: string | undefined
+  readonly stack: string
+  readonly idle: number
+  readonly at: number
 }
 
 /** The program in a guest that loads the modules one after the other. */
@@ -73,10 +93,14 @@ class Look {
   readonly #names: readonly string[]
   readonly #log: KernelLog
   readonly #since: number
+  readonly #decoder: Decoder
+  readonly #patience: number
   #output = ''
   #errors = ''
 
-  constructor({ prepared, guest }: Session) {
+  constructor({ prepared, guest }: Session, patience: number) {
+    this.#patience = patience
+    this.#decoder = prepared.guests.decoder
     this.#names = prepared.delivery.moduleNames
     this.#log = guest.log
     this.#since = guest.log.next
@@ -88,6 +112,7 @@ class Look {
   }
 
   async run(session: Session): Promise<void> {
+    const { guest } = session
     const command = ['env', `NETLINK_VMTEST_MODULES=${guestPaths.modules}`, 'node', place, ...this.#names]
     const started = await startCommand(session, command, {}, program => {
       program.on('output', (stream, data, taken) => {
@@ -98,22 +123,39 @@ class Look {
     })
     if ('reason' in started) throw new MachineryError(started.reason)
     started.endInput()
-    if (statusOf(await this.#inTime(started.exited)) !== 0)
-      throw new MachineryError(`the modules could not be looked at in ${session.guest.label}`, {
-        details: lastLines(this.#errors, 20),
-      })
+    const status = statusOf(await this.#inTime(started, guest))
+    if (status === 0) return
+    await loggedUntilNow(guest)
+    // An oops has ended it, which the session's pings notice.
+    if (this.#splats.length > 0) return
+    throw new MachineryError(`the modules could not be looked at in ${guest.label}`, {
+      details: lastLines(this.#errors, 20),
+    })
   }
 
-  findings(): Findings {
-    const records = this.#log.records.filter(({ sequence }) => sequence >= this.#since)
-    const splats = findSplats(records.flatMap(linesOfRecord))
+  /** `places`: what the kernel reports, and where, without the reports' text. */
+  async findings(): Promise<Findings & { readonly places: readonly string[] }> {
+    const reports = await Promise.all(
+      countSplats(this.#splats).map(counted => reportOf(counted, this.#decoder)),
+    )
     const found = this.#registrations
+    const [first, ...others] = this.#names.slice(found.length)
+    const without = (module: string, unknown: string) => ({ ...nothingRegistered(module), unknown })
     return {
-      // Nothing is known of a module with which the kernel died, and of those after it.
-      registrations: [...found, ...this.#names.slice(found.length).map(nothingRegistered)],
-      faults: splats.map(({ kind, title }) => `the kernel reports ${kind}: ${title}`),
-      details: splats.map(({ lines }) => lines.join('\n')).join('\n\n'),
+      registrations: [
+        ...found,
+        ...(first === undefined ? [] : [without(first, 'its init or exit function did not return')]),
+        ...others.map(module => without(module, `it was not loaded after ${first}`)),
+      ],
+      faults: reports.map(({ kind, title }) => `the kernel reports ${kind}: ${title}`),
+      details: reports.map(describeReport).join('\n\n'),
+      places: reports.map(headOf),
     }
+  }
+
+  get #splats(): Splat[] {
+    const records = this.#log.records.filter(({ sequence }) => sequence >= this.#since)
+    return findSplats(records.flatMap(linesOfRecord))
   }
 
   get #registrations(): Registration[] {
@@ -121,15 +163,34 @@ class Look {
     return lines.map(line => JSON.parse(line) as Registration)
   }
 
-  async #inTime<T>(exited: Promise<T>): Promise<T> {
+  /** @throws ModuleError with where the module waits */
+  async #inTime(program: GuestProgram, guest: Guest): Promise<ProgramExit> {
     const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(() => {
-      reject(new ModuleError(`the module does not come back from its init or exit within ${LIMIT / 1000} s`))
-    }, LIMIT)
+    late.catch(() => {})
+    const giveUp = async (how: string) => {
+      const { stack } = await program.state().catch(() => ({ stack: '' }))
+      const details = await describeStack(stack, this.#decoder, `the loading of ${this.underWay}`)
+      reject(new ModuleError(`the module does not come back from its init or exit ${how}`, { details }))
+    }
+    const timer = setTimeout(() => void giveUp(`within ${LIMIT / 1000} s`), LIMIT)
+    let since: Waiting | undefined
+    const look = async () => {
+      const module = this.underWay
+      const [{ stack }, idle] = await Promise.all([program.state(), guest.ping(ANSWER_LIMIT)])
+      const now = performance.now()
+      if (since?.module !== module || since?.stack !== stack) since = { module, stack, idle, at: now }
+      // By both clocks: either may run slowly on a machine that is busy.
+      if (stack === '' || !(Math.min(now - since.at, idle - since.idle) >= this.#patience)) return
+      clearInterval(looks)
+      await giveUp(`while its guest has had nothing to do for ${this.#patience / 1000} s`)
+    }
+    // The session notices a silent guest.
+    const looks = setInterval(() => void look().catch(() => {}), LOOK_EVERY)
     try {
-      return await Promise.race([exited, late])
+      return await Promise.race([program.exited, late])
     } finally {
       clearTimeout(timer)
+      clearInterval(looks)
     }
   }
 }

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { checkSettings } from '../../prepare/settings.ts'
+import { findRegistrations } from './registrations.ts'
+
+const root = mkdtempSync(path.join(tmpdir(), 'registrations-'))
+afterAll(() => rmSync(root, { recursive: true }))
+
+/** Milliseconds. */
+const PATIENCE = 2_000
+
+function moduleOf(name: string, body: string): string {
+  const folder = path.join(root, name)
+  mkdirSync(folder)
+  writeFileSync(path.join(folder, 'Kbuild'), `obj-m := ${name}.o\n`)
+  writeFileSync(
+    path.join(folder, `${name}.c`),
+    `#include <linux/delay.h>
+#include <linux/module.h>
+static int __init start(void)
+{
+\t${body}
+\treturn 0;
+}
+module_init(start);
+MODULE_LICENSE("GPL");
+`,
+  )
+  return folder
+}
+
+test('an oops and an init that never returns end it soon, with text and place; nothing is known of such modules', async () => {
+  const oopses = moduleOf('oopses', '*(volatile int *)8 = 1;')
+  const hangs = moduleOf('hangs', 'for (;;)\n\t\tmsleep(1000);')
+  const look = (...modules: string[]) => findRegistrations({}, checkSettings({ modules }), root, PATIENCE)
+
+  const oops = await look(oopses, hangs)
+  expect(oops.registrations).toMatchObject([
+    { module: 'oopses', unknown: 'its init or exit function did not return' },
+    { module: 'hangs', unknown: 'it was not loaded after oopses' },
+  ])
+  expect(oops.faults).toEqual([
+    expect.stringMatching(/^the kernel reports oops: .*NULL pointer dereference, address: 0+8/),
+  ])
+  expect(oops.details).toMatch(/^ {2}at (init_module|start) \[oopses\] oopses\.c:5$/m)
+  expect(oops.details).toMatch(/^RIP: /m)
+
+  const hang = await look(hangs)
+  expect(hang.registrations).toMatchObject([{ module: 'hangs', unknown: expect.any(String) }])
+  expect(hang.faults).toEqual([
+    'hangs: the module does not come back from its init or exit while its guest has had nothing to do for 2 s',
+  ])
+  expect(hang.details).toMatch(/^the loading of hangs waits in the kernel:\n {2}at msleep/)
+  expect(hang.details).toMatch(/^ {2}at (init_module|start) \[hangs\] hangs\.c:6$/m)
+})
