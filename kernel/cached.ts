@@ -19,7 +19,30 @@ export interface KnownKernel {
 }
 
 const resolutionSchema = v.object({ release: v.string() })
+const buildSchema = v.object({ source: v.string(), output: v.string() })
 const kernelSchema = v.object({ release: v.string(), origin: v.string(), label: v.optional(v.string()) })
+
+/** A kernel on this machine for which modules can be built. Paths are absolute. */
+export interface CachedBuild {
+  readonly label: string
+  /** Its sources, as far as building modules needs them. */
+  readonly source: string
+  /** Where its Module.symvers is. */
+  readonly output: string
+}
+
+/** The kernels in the cache, for which modules can be built. */
+export function cachedBuilds(): CachedBuild[] {
+  return knownKernels().flatMap(({ label, folders }) =>
+    folders.flatMap(folder => {
+      const build = read(buildSchema, path.join(folder, 'kernel.json'))
+      if (!build) return []
+      return [
+        { label, source: path.resolve(folder, build.source), output: path.resolve(folder, build.output) },
+      ]
+    }),
+  )
+}
 
 /** Every known or used label, with what is cached of it; reads the cache only. */
 export function knownKernels(): KnownKernel[] {
@@ -67,7 +90,7 @@ function list(folder: string): string[] {
 
 function read<T>(schema: v.GenericSchema<unknown, T>, file: string): T | undefined {
   try {
-    return v.parse(schema, JSON.parse(readFileSync(path.join(cacheRoot(), file), 'utf8')))
+    return v.parse(schema, JSON.parse(readFileSync(path.resolve(cacheRoot(), file), 'utf8')))
   } catch {
     return undefined // damaged or of another version: it is made anew at its next use
   }

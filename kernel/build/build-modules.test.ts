@@ -18,6 +18,7 @@ import type { Kernel } from '../kernel.ts'
 import { buildModules } from './build-modules.ts'
 import { listedIn, makefilesOf } from './files-read.ts'
 import type { ModuleFolder } from './module-sources.ts'
+import { WrongOrder } from './undefined-symbols.ts'
 
 /** A small, quick stand-in for a kernel's build, run by the real make and gcc. */
 const kbuild = `
@@ -219,6 +220,35 @@ test("a module that does not compile: the compiler's lines, with the user's path
   expect(failure.details).not.toContain('drafts')
   expect(failure.details).not.toContain('make')
   expect(existsSync(path.join(root, 'cache/netlink-vmtest/modules'))).toBe(false)
+})
+
+test('a folder that uses what a later one exports: which is to be first', async () => {
+  const modpost =
+    "test ! -e $(M)/uses || test -n '$(KBUILD_EXTRA_SYMBOLS)' || { echo 'ERROR: modpost: \"answer\" [a.ko] undefined!'; exit 1; }"
+  writeFileSync(path.join(root, 'tree/Makefile'), `${kbuild}\t@${modpost}\n\t@touch $(M)/Module.symvers\n`)
+  write('uses', '')
+  const other = path.join(root, 'other')
+  mkdirSync(other)
+  writeFileSync(path.join(other, 'Kbuild'), 'obj-m += third.o\n')
+  writeFileSync(path.join(other, 'third.c'), 'int answer;\n// EXPORT_SYMBOL(answer);\n')
+  const built = (...dirs: string[]) =>
+    buildModules(
+      kernel(),
+      dirs.map(dir => ({ dir })),
+      { progress },
+    )
+  await expect(built(sources, other)).rejects.toThrow(/my modules does not build for 6\.1\.0-test$/)
+  writeFileSync(
+    path.join(other, 'third.c'),
+    '#define EXPORT_SYMBOL(x)\nint answer;\nEXPORT_SYMBOL(answer);\n',
+  )
+  const failure = await built(sources, other).catch((error: unknown) => error)
+  expect(failure).toBeInstanceOf(WrongOrder)
+  expect(failure).toMatchObject({
+    message: `${sources} does not build: it uses answer of ${other}, which comes after it in modules: put ${other} before it`,
+    details: expect.stringContaining('"answer" [a.ko] undefined!'),
+  })
+  expect([...(await built(other, sources)).keys()]).toEqual(['third', 'first_one', 'second'])
 })
 
 test('warnings are shown, also by the one who finds it built', async () => {

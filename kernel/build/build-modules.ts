@@ -3,13 +3,14 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { contentKey } from '../../harness/base/cache.ts'
-import { UsageError } from '../../harness/base/errors.ts'
+import { ModuleError, UsageError } from '../../harness/base/errors.ts'
 import { cachedByInputs } from '../../harness/base/inputs.ts'
 import type { Progress } from '../../harness/base/progress.ts'
 import type { Kernel } from '../kernel.ts'
 import { debugFolder, linesOfBuild, logFile, makeModules, symbolsFile } from './make.ts'
 import { type ModuleFolder, readSources, shown, type Variables } from './module-sources.ts'
 import { findToolchain } from './toolchain.ts'
+import { explainUndefined } from './undefined-symbols.ts'
 
 /** The files of a built module, in a cache entry. */
 export interface BuiltModule {
@@ -43,8 +44,11 @@ export async function buildModules(
   const modules = new Map<string, BuiltModule>()
   const from = new Map<string, string>()
   const symbols: string[] = []
-  for (const folder of folders) {
-    const entry = await buildFolder(kernel, folder, symbols, progress)
+  for (const [index, folder] of folders.entries()) {
+    const entry = await buildFolder(kernel, folder, symbols, progress).catch(async error => {
+      if (!(error instanceof ModuleError)) throw error
+      throw await explainUndefined(error, kernel, folder, folders.slice(index + 1))
+    })
     for (const name of (await readdir(entry)).filter(name => name.endsWith('.ko'))) {
       const module = path.basename(name, '.ko').replaceAll('-', '_')
       const other = from.get(module)

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { WrongOrder } from '../../../kernel/build/undefined-symbols.ts'
 import { MachineryError, ModuleError } from '../../base/errors.ts'
 import { findBuild } from './find-build.ts'
 import type { ModuleEntry } from './plan.ts'
@@ -24,17 +25,21 @@ function write(name: string, content = ''): void {
 }
 
 /** What builds is said by `errorOf`: nothing, or the lines of the compiler. */
-async function found(folders: readonly string[], errorOf: (modules: readonly ModuleEntry[]) => string) {
+async function found(
+  folders: readonly string[],
+  errorOf: (modules: readonly ModuleEntry[]) => string | ModuleError,
+) {
   const none = { registrations: [], faults: [], details: '' }
   const { modules, findings } = await findBuild(
     project,
     folders,
     modules => {
       tried.push(modules)
-      const details = errorOf(modules)
-      return Promise.resolve(
-        details ? { ...none, broken: new ModuleError('it does not build', { details }) } : none,
-      )
+      const error = errorOf(modules)
+      if (error === '') return Promise.resolve(none)
+      const broken =
+        error instanceof ModuleError ? error : new ModuleError('it does not build', { details: error })
+      return Promise.resolve({ ...none, broken })
     },
     line => notes.push(line),
   )
@@ -103,4 +108,28 @@ test('without a way, the first one stays; a machine that cannot build ends the s
   }
   expect((await findBuild(project, ['.'], look, () => {})).findings.broken).toBe(broken)
   expect(count).toBe(1)
+})
+
+test('folders come in the order of what they use of each other', async () => {
+  const place = (dir: string) => path.join(project, dir)
+  const uses = { a: 'c', b: 'a' }
+  const error = (modules: readonly ModuleEntry[]) => {
+    const order = modules.map(({ dir }) => dir)
+    const [user, exporter] =
+      Object.entries(uses).find(([user, exporter]) => order.indexOf(exporter) > order.indexOf(user)) ?? []
+    if (user === undefined || exporter === undefined) return ''
+    return new WrongOrder(place(user), place(exporter), 'answer', '')
+  }
+  expect((await found(['b', 'a', 'c'], error)).modules.map(({ dir }) => dir)).toEqual(['c', 'a', 'b'])
+  expect(notes).toEqual([
+    `${place('a')} does not build: it uses answer of ${place('c')}, which comes after it in modules: put ${place('c')} before it: trying in this order`,
+    expect.stringMatching(/\/b does not build: .*: trying in this order$/),
+    expect.stringMatching(/\/a does not build: .*: trying in this order$/),
+  ])
+  // In a circle no order helps.
+  tried = []
+  const circle = ([first]: readonly ModuleEntry[]) =>
+    new WrongOrder(place(first?.dir ?? ''), place(first?.dir === 'a' ? 'b' : 'a'), 'answer', '')
+  expect(await found(['a', 'b'], circle)).toMatchObject({ isBuilt: false })
+  expect(tried).toHaveLength(2)
 })

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { commonFolder } from '../../../kernel/build/module-sources.ts'
+import { WrongOrder } from '../../../kernel/build/undefined-symbols.ts'
 import { ExitStatus, type HarnessError } from '../../base/errors.ts'
 import { kernelTargets } from './kernel-targets.ts'
 import { missingSource } from './missing-source.ts'
@@ -36,15 +37,22 @@ export async function findBuild(
   const tryOut = async (given: readonly ModuleEntry[]): Promise<FoundBuild> => {
     let modules = given
     let findings = await look(modules)
+    const orders = new Set([dirsOf(modules).join()])
     // For as long as that helps.
     for (;;) {
-      const more = missingSource(project, dirsOf(modules), findings.broken?.details ?? '')
-      if (more === undefined || modules.some(({ sources }) => sources.includes(more))) break
-      note(`${reasonOf(findings.broken)}: trying with sources: ${more}`)
-      modules = modules.map(each => ({ ...each, sources: [...each.sources, more] }))
+      const { broken } = findings
+      const sorted = broken instanceof WrongOrder ? inOrder(project, modules, broken) : undefined
+      const more = missingSource(project, dirsOf(modules), broken?.details ?? '')
+      if (sorted !== undefined && !orders.has(dirsOf(sorted).join())) {
+        orders.add(dirsOf(sorted).join())
+        note(`${broken?.message}: trying in this order`)
+        modules = sorted
+      } else if (more !== undefined && !modules.some(({ sources }) => sources.includes(more))) {
+        note(`${reasonOf(broken)}: trying with sources: ${more}`)
+        modules = modules.map(each => ({ ...each, sources: [...each.sources, more] }))
+      } else return { modules, findings }
       findings = await look(modules)
     }
-    return { modules, findings }
   }
   const first = await tryOut(plainly(folders))
   let reason = reasonOf(first.findings.broken)
@@ -56,6 +64,14 @@ export async function findBuild(
     reason = `make ${modules[0]?.target} does not build it either: ${reasonOf(found.findings.broken)}`
   }
   return first
+}
+
+/** The modules with a folder before the one that uses its symbols. */
+function inOrder(project: string, modules: readonly ModuleEntry[], { user, exporter }: WrongOrder) {
+  const is = (place: string) => (each: ModuleEntry) => path.join(project, each.dir) === place
+  const first = modules.filter(is(exporter))
+  const others = modules.filter(each => !first.includes(each))
+  return others.toSpliced(others.findIndex(is(user)), 0, ...first)
 }
 
 /** Whether nothing else is to be tried: it builds, or the machine cannot build. */
