@@ -6,12 +6,15 @@ import { ExitStatus, HarnessError, MachineryError, ModuleError } from '../base/e
 import { consoleProgress } from '../base/progress.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import { AgentError, type Guest } from '../guest/guest.ts'
-import { GuestProgram, type ProgramExit, runInGuest } from '../guest/guest-program.ts'
+import { GuestProgram, type ProgramExit } from '../guest/guest-program.ts'
 import type { Loss } from '../guest/loss.ts'
 import { type Loading, withModules } from '../prepare/delivery.ts'
 import { type PreparedKernel, prepareKernel } from '../prepare/prepare.ts'
 import type { Settings } from '../prepare/settings.ts'
+import type { Decoder } from '../verdict/decode.ts'
+import { describeReport } from '../verdict/describe-splat.ts'
 import { copyInto, parseCopy } from './copies.ts'
+import { endOfLoading, reportsSince } from './module-loading.ts'
 
 /** Common options of `exec` and `shell`. */
 export interface SessionOptions {
@@ -84,7 +87,7 @@ export async function withSession<T>(
     const ready = async () => {
       const { copies, libraryFolders } = await copyInto(guest, wanted, prepared.spec.machine.memory)
       const loaded = new Set<string>()
-      for (const module of modules) await load(guest, module, loaded)
+      for (const module of modules) await load({ guest, decoder: prepared.guests.decoder }, module, loaded)
       const environment = environmentFor(libraryFolders)
       const places = new Map(
         copies.flatMap(({ source, place }) => [
@@ -159,40 +162,56 @@ interface ModuleToLoad extends Loading {
   readonly parameters: string
 }
 
+interface LoadingPlace {
+  readonly guest: Guest
+  readonly decoder: Decoder
+}
+
 /** @param loaded the files of all modules loaded so far; these are added */
 async function load(
-  guest: Guest,
+  place: LoadingPlace,
   { files, order, parameters }: ModuleToLoad,
   loaded: Set<string>,
 ): Promise<void> {
-  await guest.deliver(files)
+  await place.guest.deliver(files)
   const own = order.at(-1)
   for (const file of order) {
     if (file !== own && loaded.has(file)) continue
-    await insert(guest, file, file === own ? parameters : '', file !== own)
+    await insert(place, file, file === own ? parameters : '', file !== own)
     loaded.add(file)
   }
 }
 
 /** @param needed whether it is a dependency, which may be loaded already */
-async function insert(guest: Guest, file: string, parameters: string, needed: boolean): Promise<void> {
+async function insert(
+  { guest, decoder }: LoadingPlace,
+  file: string,
+  parameters: string,
+  needed: boolean,
+): Promise<void> {
   const since = guest.log.next
+  const name = path.basename(file, '.ko')
   // Busybox (1.35) tries init_module(2) after a refused finit_module(2), and so runs a module's init twice. The
   // kernel does not read a file that is open for writing (fs/kernel_read_file.c), which leaves the second one.
-  const command = [
-    'sh',
-    '-c',
-    'exec insmod "$@" 3>>"$1"',
-    'sh',
-    file,
-    ...(parameters === '' ? [] : [parameters]),
-  ]
-  const { code, output } = await runInGuest(guest, { command, folder: guestPaths.home, environment: {} })
+  const insmod = ['sh', '-c', 'exec insmod "$@" 3>>"$1"', 'sh']
+  const command = [...insmod, file, ...(parameters === '' ? [] : [parameters])]
+  let output = ''
+  const request = { command, folder: guestPaths.home, environment: {} }
+  const program = await GuestProgram.start(guest, request, program => {
+    program.on('output', (_stream, data, taken) => {
+      output += data.toString('utf8')
+      taken()
+    })
+  })
+  program.endInput()
+  const { code } = await endOfLoading({ program, guest, decoder, underWay: () => name })
   if (code === 0 || (needed && /File exists/.test(output))) return
   // The kernel log has its own port and may be late: it has arrived when a ping is answered.
   await guest.ping(PING_LIMIT)
-  const details = [output.trim(), guest.log.since(since, 20)].filter(Boolean).join('\n')
-  throw new ModuleError(`${path.basename(file, '.ko')} does not load`, { details })
+  const reports = (await reportsSince(guest.log, since, decoder)).map(describeReport)
+  const said = reports.length > 0 ? reports.join('\n\n') : guest.log.since(since, 20)
+  const details = [output.trim(), said].filter(Boolean).join('\n')
+  throw new ModuleError(`${name} does not load`, { details })
 }
 
 function environmentFor(libraryFolders: readonly string[]): Record<string, string> {

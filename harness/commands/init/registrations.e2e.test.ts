@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { checkSettings } from '../../prepare/settings.ts'
+import { withSession } from '../session.ts'
 import { findRegistrations } from './registrations.ts'
 
 const root = mkdtempSync(path.join(tmpdir(), 'registrations-'))
@@ -48,10 +49,21 @@ test('an oops and an init that never returns end it soon, with text and place; n
   expect(oops.details).toMatch(/^ {2}at (init_module|start) \[oopses\] oopses\.c:5$/m)
   expect(oops.details).toMatch(/^RIP: /m)
 
+  const loading = withSession(
+    { module: ['oopses'], copy: [] },
+    checkSettings({ modules: oopses }),
+    root,
+    () => Promise.reject(new Error('it was loaded')),
+  )
+  await expect(loading).rejects.toMatchObject({
+    message: 'oopses does not load',
+    details: expect.stringMatching(/^oops: .*NULL pointer.*\n {2}at \w+ \[oopses\] oopses\.c:5\n/m),
+  })
+
   const hang = await look(hangs)
   expect(hang.registrations).toMatchObject([{ module: 'hangs', unknown: expect.any(String) }])
   expect(hang.faults).toEqual([
-    'hangs: the module does not come back from its init or exit while its guest has had nothing to do for 2 s',
+    'hangs does not come back from its init or exit while its guest has had nothing to do for 2 s',
   ])
   expect(hang.details).toMatch(/^the loading of hangs waits in the kernel:\n {2}at msleep/)
   expect(hang.details).toMatch(/^ {2}at (init_module|start) \[hangs\] hangs\.c:6$/m)

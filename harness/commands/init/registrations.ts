@@ -5,24 +5,13 @@ import { bundleGuestProgram } from '../../../images/guest-runtime.ts'
 import { ExitStatus, HarnessError, MachineryError, ModuleError } from '../../base/errors.ts'
 import { ownModule } from '../../base/own-folder.ts'
 import { lastLines } from '../../base/process.ts'
-import type { Guest } from '../../guest/guest.ts'
-import type { GuestProgram, ProgramExit } from '../../guest/guest-program.ts'
 import type { KernelLog } from '../../guest/kernel-log.ts'
 import type { Settings } from '../../prepare/settings.ts'
 import { loggedUntilNow } from '../../verdict/boot.ts'
 import type { Decoder } from '../../verdict/decode.ts'
-import { describeReport, describeStack, headOf, reportOf } from '../../verdict/describe-splat.ts'
-import { linesOfRecord } from '../../verdict/log-text.ts'
-import { countSplats, findSplats, type Splat } from '../../verdict/splats.ts'
+import { describeReport, headOf, type KernelReport } from '../../verdict/describe-splat.ts'
+import { endOfLoading, PATIENCE, reportsSince } from '../module-loading.ts'
 import { type Session, type SessionOptions, startCommand, statusOf, withSession } from '../session.ts'
-
-/** Milliseconds for all modules together: a module may never return from its init function. */
-const LIMIT = 120_000
-/** Milliseconds in which a guest may have nothing to do until a module comes back. */
-const PATIENCE = 20_000
-/** Milliseconds between two looks at that, and for an answer. */
-const LOOK_EVERY = 1_000
-const ANSWER_LIMIT = 30_000
 
 /** What the modules under test register, and what went wrong meanwhile. */
 export interface Findings {
@@ -76,16 +65,12 @@ export async function findRegistrations(
       throw error
     const { registrations, faults, places } = await look.findings()
     const details = [...places, error.details].filter(Boolean).join('\n\n')
-    return { registrations, faults: [`${lost}: ${error.message}`, ...faults], details }
+    return {
+      registrations,
+      faults: [error instanceof ModuleError ? error.message : `${lost}: ${error.message}`, ...faults],
+      details,
+    }
   }
-}
-
-/** A module whose loading waits in the kernel, and since when, in milliseconds of the guest's idleness and here. */
-interface Waiting {
-  readonly module: string | undefined
-  readonly stack: string
-  readonly idle: number
-  readonly at: number
 }
 
 /** The program in a guest that loads the modules one after the other. */
@@ -123,11 +108,19 @@ class Look {
     })
     if ('reason' in started) throw new MachineryError(started.reason)
     started.endInput()
-    const status = statusOf(await this.#inTime(started, guest))
+    const status = statusOf(
+      await endOfLoading({
+        program: started,
+        guest,
+        decoder: this.#decoder,
+        underWay: () => this.underWay,
+        patience: this.#patience,
+      }),
+    )
     if (status === 0) return
     await loggedUntilNow(guest)
     // An oops has ended it, which the session's pings notice.
-    if (this.#splats.length > 0) return
+    if ((await this.#reports).length > 0) return
     throw new MachineryError(`the modules could not be looked at in ${guest.label}`, {
       details: lastLines(this.#errors, 20),
     })
@@ -135,9 +128,7 @@ class Look {
 
   /** `places`: what the kernel reports, and where, without the reports' text. */
   async findings(): Promise<Findings & { readonly places: readonly string[] }> {
-    const reports = await Promise.all(
-      countSplats(this.#splats).map(counted => reportOf(counted, this.#decoder)),
-    )
+    const reports = await this.#reports
     const found = this.#registrations
     const [first, ...others] = this.#names.slice(found.length)
     const without = (module: string, unknown: string) => ({ ...nothingRegistered(module), unknown })
@@ -153,44 +144,12 @@ class Look {
     }
   }
 
-  get #splats(): Splat[] {
-    const records = this.#log.records.filter(({ sequence }) => sequence >= this.#since)
-    return findSplats(records.flatMap(linesOfRecord))
+  get #reports(): Promise<KernelReport[]> {
+    return reportsSince(this.#log, this.#since, this.#decoder)
   }
 
   get #registrations(): Registration[] {
     const lines = this.#output.split('\n').slice(0, -1)
     return lines.map(line => JSON.parse(line) as Registration)
-  }
-
-  /** @throws ModuleError with where the module waits */
-  async #inTime(program: GuestProgram, guest: Guest): Promise<ProgramExit> {
-    const { promise: late, reject } = Promise.withResolvers<never>()
-    late.catch(() => {})
-    const giveUp = async (how: string) => {
-      const { stack } = await program.state().catch(() => ({ stack: '' }))
-      const details = await describeStack(stack, this.#decoder, `the loading of ${this.underWay}`)
-      reject(new ModuleError(`the module does not come back from its init or exit ${how}`, { details }))
-    }
-    const timer = setTimeout(() => void giveUp(`within ${LIMIT / 1000} s`), LIMIT)
-    let since: Waiting | undefined
-    const look = async () => {
-      const module = this.underWay
-      const [{ stack }, idle] = await Promise.all([program.state(), guest.ping(ANSWER_LIMIT)])
-      const now = performance.now()
-      if (since?.module !== module || since?.stack !== stack) since = { module, stack, idle, at: now }
-      // By both clocks: either may run slowly on a machine that is busy.
-      if (stack === '' || !(Math.min(now - since.at, idle - since.idle) >= this.#patience)) return
-      clearInterval(looks)
-      await giveUp(`while its guest has had nothing to do for ${this.#patience / 1000} s`)
-    }
-    // The session notices a silent guest.
-    const looks = setInterval(() => void look().catch(() => {}), LOOK_EVERY)
-    try {
-      return await Promise.race([program.exited, late])
-    } finally {
-      clearTimeout(timer)
-      clearInterval(looks)
-    }
   }
 }
