@@ -2,7 +2,7 @@
 import path from 'node:path'
 import { guestPaths, type StartRequest } from '../../guest/agent/protocol.ts'
 import { hostLabel } from '../../kernel/provide.ts'
-import { ExitStatus, HarnessError, MachineryError, ModuleError } from '../base/errors.ts'
+import { ExitStatus, HarnessError, MachineryError, ModuleError, UsageError } from '../base/errors.ts'
 import { consoleProgress } from '../base/progress.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import { AgentError, type Guest } from '../guest/guest.ts'
@@ -177,9 +177,14 @@ async function insert(guest: Guest, file: string, parameters: string, needed: bo
   const since = guest.log.next
   const command = ['insmod', file, ...(parameters === '' ? [] : [parameters])]
   const { code, output } = await runInGuest(guest, { command, folder: guestPaths.home, environment: {} })
-  if (code === 0 || (needed && /File exists/.test(output))) return
+  if ((code === 0 && parameters === '') || (needed && /File exists/.test(output))) return
   // The kernel log has its own port and may be late: it has arrived when a ping is answered.
   await guest.ping(PING_LIMIT)
+  const unknown = guest.log.since(since, 20).matchAll(/^.*: unknown parameter '(.*)' ignored$/gm)
+  const names = [...unknown].map(([, name]) => name)
+  if (names.length > 0)
+    throw new UsageError(`--module: ${path.basename(file, '.ko')} has no parameter ${names.join(', ')}`)
+  if (code === 0) return
   const details = [output.trim(), guest.log.since(since, 20)].filter(Boolean).join('\n')
   throw new ModuleError(`${path.basename(file, '.ko')} does not load`, { details })
 }
