@@ -6,7 +6,7 @@ import { shown } from '../../kernel/build/module-sources.ts'
 import { lockFileName } from '../../kernel/lock-file.ts'
 import { ExitStatus, ModuleError, UsageError } from '../base/errors.ts'
 import { commandName, frontDoor, isPackage } from '../base/own-folder.ts'
-import { loadSettings, projectRoot } from '../prepare/load-settings.ts'
+import { loadSettings, projectRoot, refuseOtherNames } from '../prepare/load-settings.ts'
 import { checkSettings, type Settings, settingsFile } from '../prepare/settings.ts'
 import { missingSource } from './init/missing-source.ts'
 import { isModuleFolder, moduleFolders } from './init/module-folders.ts'
@@ -101,10 +101,7 @@ function checkProject(project: string): void {
       cause: error,
     })
   }
-  const others = ['js', 'mjs', 'cjs', 'mts', 'cts', 'json'].map(ending => settingsFile.replace(/ts$/, ending))
-  const other = others.find(name => existsSync(path.join(project, name)))
-  if (other !== undefined)
-    throw new UsageError(`${other} is not read: rename it to ${settingsFile}, or remove it`)
+  refuseOtherNames(project)
   const outer = projectRoot(project)
   if (outer !== project && existsSync(path.join(outer, settingsFile)))
     throw new UsageError(

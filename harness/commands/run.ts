@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { globSync } from 'node:fs'
 import path from 'node:path'
 import { configDefaults } from 'vitest/config'
 import type { Reporter, Vitest } from 'vitest/node'
@@ -66,6 +67,8 @@ export async function run(
   const captureFolder = options.capture === undefined ? undefined : path.resolve(options.capture)
   if (captureFolder !== undefined) requireCaptureFolder(captureFolder)
   await checkWorkerArguments(execArgv)
+  if (!isPart(filters, given, project) && !given.passWithNoTests && !given.watch)
+    requireSuites(settings.suites, root)
   const progress = consoleProgress()
   const tested = withModules(settings, options.modules)
   const { globals, disableConsoleIntercept, maxConcurrency } = project
@@ -244,4 +247,14 @@ async function whyNothingRan(
   }
   if (!vitest.config.testNamePattern || !allSkipped(vitest)) return undefined
   return { reason: 'names', message: `no test's name matches${asked}` }
+}
+
+/** Nothing is fetched, built or booted for a project without a test file. Vitest judges unusual globs. */
+function requireSuites(globs: readonly string[], root: string): void {
+  const isThere = globs.some(glob => {
+    if (!/^[\w./*-]+$/.test(glob)) return true
+    for (const _ of globSync([glob], { cwd: root, exclude: ['**/node_modules/**'] })) return true
+    return false
+  })
+  if (!isThere) throw new UsageError(`no test file matches ${globs.join(', ')} in ${root}`)
 }

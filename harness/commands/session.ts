@@ -59,7 +59,10 @@ export async function withSession<T>(
     onBrokenModules: wantsModules(options)
       ? undefined
       : (options.onBrokenModules ??
-        (({ message }) => note(`the guest has no modules under test: ${message}`))),
+        (error => {
+          if (error instanceof UsageError) throw error
+          note(`the guest has no modules under test: ${error.message}`)
+        })),
   })
   const modules = await Promise.all(
     options.module.map(parseModule).map(async ({ name, parameters }) => ({
