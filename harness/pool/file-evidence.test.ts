@@ -28,39 +28,33 @@ function court() {
   return { said, record, evidence }
 }
 
-test("a failed test's kernel log is of its time, also where much comes after it", () => {
-  const { said, record, evidence } = court()
-  record.testStarted('a', said('before'))
-  record.testMarkedAsEnded('a', said('one', 'two'))
-  evidence.testFailed('a')
-  said('after', ...Array<string>(6000).fill('a flood'))
-  expect(evidence.details('a').kernelLog).toBe('[    2.000000] one\n[    3.000000] two')
-})
-
-test('what comes late belongs to it, and of much the end', () => {
-  const { said, record, evidence } = court()
-  record.testStarted('a', 0)
-  record.testMarkedAsEnded('a', 300)
-  evidence.testFailed('a')
-  said(...Array.from({ length: 301 }, (_, index) => `line ${index}`))
-  const lines = evidence.details('a').kernelLog.split('\n')
-  expect([lines.length, lines[0], lines.at(-1)]).toEqual([
-    200,
-    '[  101.000000] line 100',
-    '[  300.000000] line 299',
-  ])
-})
-
-test('the loss of a guest is of the test that ran, and of nothing else but the file', () => {
+test('the loss of a guest is of the test that ran, with its kernel log, and of no other', () => {
   const { said, record, evidence } = court()
   record.testStarted('a', said('a'))
   record.testMarkedAsEnded('a', said('b'))
+  record.testEnded('a', undefined)
   record.testStarted('b', said('c'))
+  said(...Array.from({ length: 201 }, (_, index) => `line ${index}`))
   evidence.lost('kernel panic', 'at f')
-  const loss = { reason: 'kernel panic', stack: 'at f', console: 'ab\npanic' }
+  expect(evidence.details('a')).toMatchObject({ loss: undefined, kernelLog: '' })
+  const { loss, kernelLog } = evidence.details('b')
+  expect(loss).toEqual({ reason: 'kernel panic', stack: 'at f', console: 'ab\npanic' })
+  const lines = kernelLog.split('\n')
+  expect([lines.length, lines[0]]).toEqual([200, expect.stringMatching(/line 1$/)])
+  expect(evidence.details().loss).toBeUndefined()
+})
+
+test('outside of tests it is of the file', () => {
+  const { said, record, evidence } = court()
+  record.testStarted('a', said('a'))
+  record.testEnded('a', undefined)
+  said('b')
+  evidence.lost('kernel panic', '')
+  expect(evidence.details()).toMatchObject({
+    loss: { reason: 'kernel panic' },
+    kernelLog: '[    1.000000] a\n[    2.000000] b',
+  })
   expect(evidence.details('a').loss).toBeUndefined()
-  expect(evidence.details('b').loss).toEqual(loss)
-  expect(evidence.details().loss).toEqual(loss)
 })
 
 test('reports are those of their test; failures have no data for the worker', () => {

@@ -307,7 +307,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #testEnded(test: string, outcome: TestOutcome | undefined, failures: readonly Failure[] = []): void {
     this.#output.next()
     this.#record.testEnded(test, outcome, failures)
-    if (outcome?.state === 'fail' || failures.length > 0) this.#evidence?.testFailed(test)
+    const hasFailed = outcome?.state === 'fail' || failures.length > 0
+    if (hasFailed && this.#guest) this.#record.keepKernelLog(test, this.#guest.log)
     this.#watchdog?.testEnded()
   }
 

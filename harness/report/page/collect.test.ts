@@ -37,6 +37,7 @@ interface Fake {
   readonly name: string
   readonly result: { readonly state: string; readonly errors?: readonly object[]; readonly note?: string }
   readonly artifacts?: readonly object[]
+  readonly meta?: object
   readonly retries?: number
 }
 
@@ -45,13 +46,14 @@ function pageOf(
   tests: readonly Fake[],
   { meta = {}, errors = [], unhandled = [] }: { meta?: object; errors?: object[]; unhandled?: object[] } = {},
 ) {
-  const fakes = tests.map(({ name, result, artifacts = [], retries = 0 }) => ({
+  const fakes = tests.map(({ name, result, artifacts = [], meta = {}, retries = 0 }) => ({
     type: 'test',
     id: name,
     fullName: name,
     ok: () => result.state !== 'failed',
     result: () => result,
     artifacts: () => artifacts,
+    meta: () => meta,
     diagnostic: () => (result.state === 'skipped' ? undefined : { duration: 5, retryCount: retries }),
   }))
   const module = {
@@ -98,7 +100,13 @@ test('what tests did, and why some did nothing', () => {
     { name: 'is not reached', result: { state: 'pending' } },
   ])
   expect(files).toMatchObject([
-    { kernel: 'debian-6.1', name: 'a.test.ts', ok: true, phases: { start: 3, load: 7, run: 5 } },
+    {
+      kernel: 'debian-6.1',
+      name: 'a.test.ts',
+      ok: true,
+      phases: { start: 3, load: 7, run: 5 },
+      missed: '1 test not run: kernel panic',
+    },
   ])
   expect(files[0]?.tests).toEqual([
     { id: 'passes', name: 'passes', status: 'passed', duration: 5, retries: 2 },
@@ -119,10 +127,16 @@ test('an error with its places, what it printed, and the command for this test a
       { name: 'TypeError', message: 'no\nCaused by: Error: because', diff: '', places: ['a.test.ts:3:5'] },
     ],
     conversations: [],
-    details: { kernelLog: '[ 1.0] said', loss: undefined, evidence: details.evidence },
+    kernelLog: '[ 1.0] said',
+    details: { loss: undefined, evidence: details.evidence },
     output: 'one\ntwo\n',
     again: "./run-vm.sh --kernel debian-6.1 --modules src a.test.ts -t '^fails$'",
   })
+  const logged = {
+    ...failing([error], [{ type: detailsKey, ...details }]),
+    meta: { kernelLog: 'of the test' },
+  }
+  expect(failureOf(logged)?.kernelLog).toBe('of the test')
   const odd = { name: "it's (not) a|b", result: { state: 'failed', errors: [error] } }
   expect(failureOf(odd)?.again).toMatch(
     / --kernel debian-6\.1 a\.test\.ts -t '\^it'\\''s \\\(not\\\) a\\\|b\$'$/,
