@@ -367,9 +367,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #reportFiles(request: WorkerRequest): void {
     if (!this.#interruption) return
     this.#addUnheardFiles(request)
-    const logged = this.#guest ? this.#record.withKernelLogs(this.#guest.log) : []
     const [packs, events] = this.#record.unfinished(this.#interruption)
-    this.#emitCall('onTaskUpdate', [[...logged, ...packs], events], LAST_WORDS)
+    // Of tests that had ended, too, of which Vitest hears only now.
+    const logged = this.#guest ? this.#record.withKernelLogs(this.#guest.log) : []
+    this.#emitCall('onTaskUpdate', [[...packs, ...logged], events], LAST_WORDS)
   }
 
   #addUnheardFiles(request: WorkerRequest | undefined): void {
