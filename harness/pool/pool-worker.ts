@@ -307,7 +307,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #testEnded(test: string, outcome: TestOutcome | undefined, failures: readonly Failure[] = []): void {
     this.#output.next()
     this.#record.testEnded(test, outcome, failures)
-    if (outcome?.state === 'fail' || failures.length > 0) this.#evidence?.testFailed(test)
+    const hasFailed = outcome?.state === 'fail' || failures.length > 0
+    if (hasFailed && this.#guest) this.#record.keepKernelLog(test, this.#guest.log)
     this.#watchdog?.testEnded()
   }
 
@@ -366,9 +367,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #reportFiles(request: WorkerRequest): void {
     if (!this.#interruption) return
     this.#addUnheardFiles(request)
-    const logged = this.#guest ? this.#record.withKernelLogs(this.#guest.log) : []
     const [packs, events] = this.#record.unfinished(this.#interruption)
-    this.#emitCall('onTaskUpdate', [[...logged, ...packs], events], LAST_WORDS)
+    // Of tests that had ended, too, of which Vitest hears only now.
+    const logged = this.#guest ? this.#record.withKernelLogs(this.#guest.log) : []
+    this.#emitCall('onTaskUpdate', [[...packs, ...logged], events], LAST_WORDS)
   }
 
   #addUnheardFiles(request: WorkerRequest | undefined): void {

@@ -10,9 +10,10 @@ import { diagram } from '../../../guest/testing/diagram.ts'
 import { ExitStatus } from '../../base/errors.ts'
 import { ownVersion } from '../../base/version.ts'
 import { detailsKey, type FailureDetails } from '../../pool/failure-details.ts'
-import { guestLostError, notRunNote } from '../../pool/unfinished.ts'
+import { guestLostError } from '../../pool/unfinished.ts'
 import { describeReport } from '../../verdict/describe-splat.ts'
 import { commandAgain, quoted } from '../../verdict/evidence-folder.ts'
+import { isNotRun, notRunOf } from '../not-run.ts'
 import { exitStatusOf, type KernelSummary, knownReportLines } from '../summary.ts'
 import type { PageData, PageError, PageFailure, PageFile, PageTest } from './page-data.ts'
 
@@ -62,6 +63,8 @@ function fileOf(module: TestModule, ok: boolean, state: Vitest['state']): PageFi
   const again = details?.again ?? commandAgain(kernel, name)
   const outputOf = (id: string) =>
     lastOf((state.idMap.get(id)?.logs ?? []).map(({ content }) => content).join(''))
+  const kernelLog = details?.kernelLog ?? ''
+  const outside = { errors, conversations: [], details, kernelLog, again, output: outputOf(module.id) }
   return {
     kernel,
     name,
@@ -71,10 +74,8 @@ function fileOf(module: TestModule, ok: boolean, state: Vitest['state']): PageFi
       load: times.setupDuration + times.collectDuration,
       run: times.duration,
     },
-    outside:
-      errors.length === 0
-        ? undefined
-        : failureOf({ errors, conversations: [], details, again, output: outputOf(module.id) }, root),
+    outside: errors.length === 0 ? undefined : failureOf(outside, root),
+    missed: notRunOf(module)?.text,
     tests: Array.from(module.children.allTests(), test => {
       const failure = () =>
         failureOf({ ...failureFacts(test, commandAgain(kernel, name)), output: outputOf(test.id) }, root)
@@ -85,8 +86,13 @@ function fileOf(module: TestModule, ok: boolean, state: Vitest['state']): PageFi
 
 function testOf(test: TestCase, failure: () => PageFailure): PageTest {
   const { state, note } = test.result() as { state: string; note?: string }
-  const isNotRun = state === 'pending' || (state === 'skipped' && note?.startsWith(notRunNote) === true)
-  const status = isNotRun ? 'not run' : state === 'failed' || state === 'passed' ? state : 'skipped'
+  // After --bail tests stay as they were collected.
+  const status =
+    state === 'pending' || isNotRun(test)
+      ? 'not run'
+      : state === 'failed' || state === 'passed'
+        ? state
+        : 'skipped'
   const times = test.diagnostic()
   const shown = { id: test.id, name: test.fullName, status, duration: times?.duration ?? 0 } as const
   return {
@@ -102,6 +108,7 @@ interface FailureFacts {
   readonly errors: readonly TestError[]
   readonly conversations: readonly SequenceDiagram[]
   readonly details: FailureDetails | undefined
+  readonly kernelLog: string
   readonly again: string
   readonly output: string
 }
@@ -111,11 +118,12 @@ function failureFacts(test: TestCase, fileAgain: string): Omit<FailureFacts, 'ou
   const conversations = artifacts.filter(isConversation).map(({ sequence }) => sequence)
   const details = artifacts.find(isDetails)
   const again = `${details?.again ?? fileAgain} -t ${quoted(`^${escaped(test.fullName)}$`)}`
-  return { errors: test.result().errors ?? [], conversations, details, again }
+  const kernelLog = test.meta().kernelLog ?? details?.kernelLog ?? ''
+  return { errors: test.result().errors ?? [], conversations, details, kernelLog, again }
 }
 
 function failureOf(
-  { errors, conversations, details, again, output }: FailureFacts,
+  { errors, conversations, details, kernelLog, again, output }: FailureFacts,
   root: string,
 ): PageFailure {
   const drawn = conversations.map(each => conversationHeading + diagram(each))
@@ -137,7 +145,8 @@ function failureOf(
   return {
     errors: [...shown, ...words],
     conversations,
-    details: details && { kernelLog: details.kernelLog, loss: details.loss, evidence: details.evidence },
+    kernelLog,
+    details: details && { loss: details.loss, evidence: details.evidence },
     output,
     again,
   }

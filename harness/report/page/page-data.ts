@@ -43,6 +43,8 @@ export interface PageFile {
   readonly phases: { readonly start: number; readonly load: number; readonly run: number }
   /** What failed outside of its tests; undefined if nothing did. */
   readonly outside: PageFailure | undefined
+  /** How many tests did not run, and why; undefined if all did. */
+  readonly missed: string | undefined
   readonly tests: readonly PageTest[]
 }
 
@@ -68,7 +70,9 @@ export interface PageFailure {
   /** One for each attempt that failed. */
   readonly conversations: readonly SequenceDiagram[]
   /** Undefined where nothing was recorded. */
-  readonly details: Pick<FailureDetails, 'kernelLog' | 'loss' | 'evidence'> | undefined
+  readonly details: Pick<FailureDetails, 'loss' | 'evidence'> | undefined
+  /** As dmesg shows it; '' if the kernel logged nothing. */
+  readonly kernelLog: string
   /** What it printed; the end of much. */
   readonly output: string
   /** The command that runs it again. */

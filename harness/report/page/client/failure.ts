@@ -6,8 +6,15 @@ import { sequence } from './sequence.ts'
 import { counted, uncoloured, visible } from './text.ts'
 
 /** All that is known of a failure. */
-export function failure({ errors, conversations, details, output, again }: PageFailure): TemplateResult {
-  const { kernelLog = '', loss, evidence = '' } = details ?? {}
+export function failure({
+  errors,
+  conversations,
+  details,
+  kernelLog,
+  output,
+  again,
+}: PageFailure): TemplateResult {
+  const { loss, evidence = '' } = details ?? {}
   return html`
     ${errors.map(error)}
     ${conversations.map((each, index) =>

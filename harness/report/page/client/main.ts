@@ -22,9 +22,8 @@ let showsAllSuites = false
 
 /** Puts the view into the address, so that it can be passed on. */
 function show(change: Partial<View>): void {
-  const status = change.status ?? view.status
   view = { ...view, ...change }
-  history.replaceState(null, '', hashOf({ ...view, status }))
+  history.replaceState(null, '', hashOf(view))
   most = ROWS
   draw()
 }

@@ -221,22 +221,13 @@ test.each(['light', 'dark'] as const)(
   },
 )
 
-test('merge makes the same page of a blob; one that cannot be written changes no verdict', async () => {
-  const merge = (name: string, ...more: string[]) =>
-    runCli(['merge', 'blobs', '--html', name, ...more], { cwd: folder })
-  expect(await merge('merged.html')).toMatchObject({ status: 1 })
+test('merge makes the same page of a blob', async () => {
+  const { status } = await runCli(['merge', 'blobs', '--html', 'merged.html'], { cwd: folder })
+  expect(status).toBe(1)
   const dataOf = (name: string) => {
     const html = readFileSync(path.join(folder, name), 'utf8')
     const [, json = ''] = /<script type="application\/json" id="data">(.*?)<\/script>/s.exec(html) ?? []
     return { ...JSON.parse(json), time: 0, total: 0 }
   }
   expect(dataOf('merged.html')).toEqual(dataOf('out/page.html'))
-  writeFileSync(
-    path.join(folder, 'reporter.mjs'),
-    `import { mkdirSync } from 'node:fs'
-    export default class { onTestRunEnd() { mkdirSync('lost.html') } }`,
-  )
-  const { status, stderr } = await merge('lost.html', '--reporter=./reporter.mjs')
-  expect(stderr).toMatch(/^error: cannot write the report .*lost\.html: /m)
-  expect(status).toBe(1)
 })
