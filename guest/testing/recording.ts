@@ -14,6 +14,11 @@ import {
   type SocketObserver,
 } from '../netlink/index.ts'
 import { familiesIn } from './families.ts'
+import { isMarker } from './markers.ts'
+import type { Conversation, RecordedEvent, RecordedSocket } from './recorded.ts'
+import type { Teller } from './teller.ts'
+
+export type { Conversation, RecordedEvent, RecordedSocket } from './recorded.ts'
 
 /** Kept from before any test. */
 const now = performance.now.bind(performance)
@@ -24,41 +29,6 @@ const MOST_EVENTS = 2000
 const MOST_BYTES = 1024 * 1024
 /** Messages of nlctrl that are kept. */
 const MOST_CONTROL = 31
-
-/** A socket in a recording. */
-export interface RecordedSocket extends ObservedSocket {
-  /** A path or descriptor of the namespace that it was opened in; undefined: the test's own. */
-  readonly namespace: string | number | undefined
-  /** The groups that it has joined, by now. */
-  readonly groups: ReadonlySet<number>
-}
-
-export type RecordedEvent = {
-  readonly socket: RecordedSocket
-  /** Milliseconds, as performance.now(). */
-  readonly time: number
-} & (
-  | {
-      readonly kind: 'sent'
-      readonly bytes: Uint8Array
-      readonly to: Destination | null | undefined
-      readonly schema: RequestSchema | undefined
-    }
-  | { readonly kind: 'received'; readonly datagram: Datagram }
-  | { readonly kind: 'failed'; readonly call: string; readonly code: string; readonly bytes?: Uint8Array }
-  | { readonly kind: 'joined' | 'left'; readonly group: number }
-  | { readonly kind: 'opened' | 'closed' }
-)
-
-/** The events of a test, the first and the last ones if there are too many. */
-export interface Conversation {
-  readonly first: readonly RecordedEvent[]
-  /** How many came between them, and were dropped. */
-  readonly dropped: number
-  readonly last: readonly RecordedEvent[]
-  /** All sockets that were open in its time, in the order of opening. */
-  readonly sockets: readonly RecordedSocket[]
-}
 
 /** The short name of a namespace that a socket was opened in. */
 export function namespaceName(namespace: string | number): string {
@@ -99,6 +69,14 @@ export class Recording implements SocketObserver {
   #dropped = 0
   /** Messages of nlctrl, which tell the names of families: of earlier tests, too. */
   #control: Uint8Array[] = []
+  readonly #teller: Teller | undefined
+  /** Whether the message that is being sent was told of. */
+  #isTold = false
+
+  /** @param teller is told of events as they happen */
+  constructor(teller?: Teller) {
+    this.#teller = teller
+  }
 
   /** A test begins: what is open stays, what was recorded goes. */
   begin(): void {
@@ -109,6 +87,7 @@ export class Recording implements SocketObserver {
     this.#lastBytes = 0
     this.#oldest = 0
     this.#dropped = 0
+    this.#teller?.begin()
   }
 
   /** The names of generic netlink families, by number, as far as anybody has asked. */
@@ -146,6 +125,16 @@ export class Recording implements SocketObserver {
     const known = this.#known(socket)
     known.groups.delete(group)
     this.#add({ kind: 'left', socket: known, time: now(), group }, 0)
+  }
+
+  sending(socket: ObservedSocket, bytes: Uint8Array, to: Destination | null | undefined): void {
+    // Helpers' own messages are harmless.
+    if (this.#teller?.hasTurn(true) !== true || isMarker(bytes)) return
+    const copy = new Uint8Array(bytes)
+    const known = this.#known(socket)
+    this.#teller.add({ kind: 'sent', socket: known, time: now(), bytes: copy, to, schema: undefined })
+    this.#teller.flush()
+    this.#isTold = true
   }
 
   sent(
@@ -194,8 +183,17 @@ export class Recording implements SocketObserver {
     return known
   }
 
+  #tell(teller: Teller, event: RecordedEvent): void {
+    const { kind } = event
+    const isNews = kind === 'sent' ? !this.#isTold : kind !== 'opened' && kind !== 'closed'
+    if (kind === 'sent' || kind === 'failed') this.#isTold = false
+    if (isNews) teller.add(event)
+    if (kind === 'received' && teller.hasTurn(false)) teller.flush()
+  }
+
   // By index: a test may have replaced push and shift.
   #add(event: RecordedEvent, size: number): void {
+    if (this.#teller !== undefined) this.#tell(this.#teller, event)
     if (this.#dropped === 0 && this.#last.length === 0) {
       const fits = this.#first.length < MOST_EVENTS && this.#firstBytes + size <= MOST_BYTES
       if (fits) {
