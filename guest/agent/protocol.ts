@@ -30,6 +30,22 @@ export interface ConversationHook {
   describe(thrown?: unknown): DescribedConversation | undefined
   /** The conversation since then for a capture file. */
   capture(): CapturedConversation
+  /** The conversation since then for another thread: of a long one its beginning and its end. */
+  tell(): ToldConversation
+  /** Adds to the conversation what the sockets of another thread have said. */
+  hear(told: ToldConversation): void
+}
+
+/** What the sockets of a thread have said. */
+export interface ToldConversation {
+  /** worker_threads.threadId */
+  readonly thread: number
+  /** The time of process.hrtime(), in nanoseconds, at which the events' time is 0. */
+  readonly zero: bigint
+  readonly first: readonly ToldEvent[]
+  /** How many events between them are not told. */
+  readonly missed: number
+  readonly last: readonly ToldEvent[]
 }
 
 /** A conversation, as text and as what that was made of. */
@@ -79,6 +95,8 @@ export interface ToldSocket {
   readonly namespace?: string | number
   /** The groups that it has joined, by now. */
   readonly groups: readonly number[]
+  /** The thread that it belongs to, if that is not the test worker's own. */
+  readonly thread?: number
 }
 
 /** What a socket has done or is about to do, as it is told to another thread or to the host. */

@@ -39,8 +39,9 @@ export function captured(
   }
 }
 
-function socketOf({ identity, portId, protocol, namespace, groups }: RecordedSocket) {
-  const where = namespace === undefined ? '' : `, ${namespaceName(namespace)}`
+function socketOf({ identity, portId, protocol, namespace, thread, groups }: RecordedSocket) {
+  const inNamespace = namespace === undefined ? '' : `, ${namespaceName(namespace)}`
+  const where = inNamespace + (thread === undefined ? '' : `, thread ${thread}`)
   const joined = [...groups].sort((a, b) => a - b).join(', ')
   return {
     identity,

@@ -17,6 +17,8 @@ observeSockets(recording)
 const hook: ConversationHook = {
   begin: () => recording.begin(),
   capture: () => captured(recording.conversation, recording.families),
+  tell: () => recording.told,
+  hear: told => recording.hear(told),
   describe: thrown => {
     const sequence = sequenceOf(recording.conversation, recording.families, expectationOf(thrown))
     return sequence && { text: diagram(sequence), sequence }

@@ -6,6 +6,8 @@ import type { Datagram, Destination, ObservedSocket, RequestSchema } from '../ne
 export interface RecordedSocket extends ObservedSocket {
   /** A path or descriptor of the namespace that it was opened in; undefined: the test's own. */
   readonly namespace: string | number | undefined
+  /** The thread that it belongs to; undefined: the test's own. */
+  readonly thread: number | undefined
   /** The groups that it has joined, by now. */
   readonly groups: ReadonlySet<number>
 }

@@ -3,6 +3,8 @@
  * The conversation of the running test: all that this thread's sockets do, of a bounded size. The test worker
  * asks for it when a test has failed (guest/agent/conversation.ts).
  */
+import { threadId } from 'node:worker_threads'
+import type { ToldConversation } from '../agent/protocol.ts'
 import {
   type Datagram,
   type Destination,
@@ -13,15 +15,22 @@ import {
   type RequestSchema,
   type SocketObserver,
 } from '../netlink/index.ts'
+import { enteredNamespace } from './entered-namespace.ts'
 import { familiesIn } from './families.ts'
 import { isMarker } from './markers.ts'
 import type { Conversation, RecordedEvent, RecordedSocket } from './recorded.ts'
 import type { Teller } from './teller.ts'
+import { Listener, told } from './told.ts'
 
 export type { Conversation, RecordedEvent, RecordedSocket } from './recorded.ts'
 
-/** Kept from before any test. */
+// Kept from before any test.
 const now = performance.now.bind(performance)
+const { bigint: clock } = process.hrtime
+
+/** Events of a thread's beginning and end that another is told of: each costs 20 us. */
+const TOLD_FIRST = 30
+const TOLD_LAST = 70
 
 /** Events that are kept from a conversation's beginning, and from its end. */
 const MOST_EVENTS = 2000
@@ -36,6 +45,7 @@ export function namespaceName(namespace: string | number): string {
 }
 
 class Socket implements RecordedSocket {
+  readonly thread = undefined
   readonly namespace: string | number | undefined
   readonly groups = new Set<number>()
   readonly #socket: ObservedSocket
@@ -59,7 +69,7 @@ class Socket implements RecordedSocket {
 /** Records all sockets of this thread. */
 export class Recording implements SocketObserver {
   readonly #open = new Map<number, Socket>()
-  #sockets: Socket[] = []
+  #sockets: RecordedSocket[] = []
   #first: RecordedEvent[] = []
   #firstBytes = 0
   /** A ring: the oldest is at `#oldest`. */
@@ -72,6 +82,8 @@ export class Recording implements SocketObserver {
   readonly #teller: Teller | undefined
   /** Whether the message that is being sent was told of. */
   #isTold = false
+  /** By thread; what they say comes late. */
+  #threads = new Map<number, Listener>()
 
   /** @param teller is told of events as they happen */
   constructor(teller?: Teller) {
@@ -87,6 +99,7 @@ export class Recording implements SocketObserver {
     this.#lastBytes = 0
     this.#oldest = 0
     this.#dropped = 0
+    this.#threads = new Map()
     this.#teller?.begin()
   }
 
@@ -97,11 +110,47 @@ export class Recording implements SocketObserver {
 
   get conversation(): Conversation {
     const last = this.#last.slice(this.#oldest)
-    return { first: this.#first, dropped: this.#dropped, last, sockets: this.#sockets }
+    const first = this.#first
+    const sockets = this.#sockets
+    const dropped = this.#dropped
+    if (this.#threads.size === 0) return { first, dropped, last, sockets }
+    return { first: first.toSorted(byTime), dropped, last: last.toSorted(byTime), sockets }
+  }
+
+  /** What was said, for another thread. */
+  get told(): ToldConversation {
+    const { first, dropped, last } = this.conversation
+    const news = [...first, ...last].flatMap(event => told(event) ?? [])
+    const between = Math.max(0, news.length - TOLD_FIRST - TOLD_LAST)
+    return {
+      ...{ thread: threadId, zero: clockZero(), missed: dropped + between },
+      first: news.slice(0, TOLD_FIRST),
+      last: news.slice(Math.max(TOLD_FIRST, news.length - TOLD_LAST)),
+    }
+  }
+
+  /** Adds what the sockets of another thread have said. */
+  hear({ thread, zero, first, missed, last }: ToldConversation): void {
+    const later = Number(zero - clockZero()) / 1e6
+    let listener = this.#threads.get(thread)
+    if (listener === undefined) {
+      listener = new Listener()
+      this.#threads.set(thread, listener)
+    }
+    const before = listener.sockets.length
+    for (const event of [...first, ...last]) {
+      // Identities are unique in a thread.
+      const identity = thread * 2 ** 32 + event.socket.identity
+      const socket = { ...event.socket, identity, thread }
+      const heard = listener.event({ ...event, socket, time: event.time + later })
+      this.#add(heard, sizeOf(heard))
+    }
+    this.#dropped += missed
+    this.#sockets = [...this.#sockets, ...listener.sockets.slice(before)]
   }
 
   opened(socket: ObservedSocket, namespace: string | number | undefined): void {
-    const opened = new Socket(socket, namespace)
+    const opened = new Socket(socket, namespace ?? enteredNamespace)
     this.#open.set(socket.identity, opened)
     this.#sockets.push(opened)
     this.#add({ kind: 'opened', socket: opened, time: now() }, 0)
@@ -215,6 +264,15 @@ export class Recording implements SocketObserver {
       this.#oldest = 0
     }
   }
+}
+
+/** The time of process.hrtime() at which performance.now() is 0: each thread has its own. */
+function clockZero(): bigint {
+  return clock() - BigInt(Math.round(now() * 1e6))
+}
+
+function byTime(a: RecordedEvent, b: RecordedEvent): number {
+  return a.time - b.time
 }
 
 function sizeOf(event: RecordedEvent): number {

@@ -90,6 +90,9 @@ class HeardSocket implements RecordedSocket {
   get portId(): number {
     return this.told.portId
   }
+  get thread(): number | undefined {
+    return this.told.thread
+  }
   get namespace(): string | number | undefined {
     return this.told.namespace
   }
@@ -98,11 +101,12 @@ class HeardSocket implements RecordedSocket {
   }
 }
 
-function toldSocket({ identity, protocol, portId, namespace, groups }: RecordedSocket): ToldSocket {
+function toldSocket({ identity, protocol, portId, thread, namespace, groups }: RecordedSocket): ToldSocket {
   return {
     identity,
     protocol,
     portId,
+    ...(thread === undefined ? {} : { thread }),
     ...(namespace === undefined ? {} : { namespace }),
     groups: [...groups],
   }
