@@ -48,7 +48,7 @@ export async function merge(
   root: string,
 ): Promise<ExitStatus> {
   const { folder, given } = parse(rest)
-  checkReports(given, options)
+  checkReports(given, options, root)
   const blobs = readBlobs(folder)
   const records = blobs.map(({ record }) => record)
   const { kernels: found, problems } = mergeKernels(blobs)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import path from 'node:path'
-import { type Reporter, ReportersMap, type Vitest } from 'vitest/node'
+import { type Reporter, ReportersMap, type Vitest, version as vitestVersion } from 'vitest/node'
 import { messageOf, UsageError } from '../base/errors.ts'
 import { isOnGitHub } from '../report/annotations.ts'
 import { failuresOf } from '../report/failures.ts'
@@ -142,9 +144,15 @@ export function completeReports(
 
 /**
  * Checks the places of all reports before the run.
+ * @param root the project's folder
  * @throws UsageError for one that cannot be written, that no reporter writes, or that two would write
  */
-export function checkReports(given: VitestOptions, { junit, json, markdown, ktap, html }: ReportFiles): void {
+export function checkReports(
+  given: VitestOptions,
+  { junit, json, markdown, ktap, html }: ReportFiles,
+  root: string,
+): void {
+  if (asked(given).includes('html')) requirePage(root)
   const places = new Map<string, string>()
   for (const [option, file] of [
     ...Object.entries({ '--junit': junit, '--json': json, '--markdown': markdown, '--html': html }),
@@ -161,6 +169,22 @@ export function checkReports(given: VitestOptions, { junit, json, markdown, ktap
   }
 }
 
+/** Looks for the package of Vitest's html reporter; without it Vitest offers to install it, or ends. */
+function requirePage(root: string): void {
+  const needed = `npm i -D @vitest/ui@${vitestVersion}`
+  let version: string
+  try {
+    const found = createRequire(path.join(root, 'package.json')).resolve('@vitest/ui/package.json')
+    version = JSON.parse(readFileSync(found, 'utf8')).version
+  } catch (error) {
+    throw new UsageError(`--reporter=html needs the npm package @vitest/ui: ${needed}`, { cause: error })
+  }
+  if (version !== vitestVersion)
+    throw new UsageError(
+      `--reporter=html needs @vitest/ui of Vitest's version, ${vitestVersion}, not ${version}: ${needed}`,
+    )
+}
+
 /**
  * Vitest's reporters that write a file (5.1.1: those that read outputFile). Custom reporters may do so too.
  */
@@ -169,7 +193,9 @@ const writers = new Set(['blob', 'json', 'junit'])
 /** The files of --outputFile by the option for each reporter. */
 function outputOptions(given: VitestOptions): [option: string, file: string][] {
   const names = asked(given).flatMap(reporter => (typeof reporter === 'string' ? [reporter] : []))
-  const writing = names.filter(name => writers.has(name) || !Object.hasOwn(ReportersMap, name))
+  const writing = names.filter(
+    name => writers.has(name) || (name !== 'html' && !Object.hasOwn(ReportersMap, name)),
+  )
   const { outputFile } = given
   if (typeof outputFile === 'string') {
     if (writing.length === 0)
@@ -179,6 +205,8 @@ function outputOptions(given: VitestOptions): [option: string, file: string][] {
     return writing.map(name => [`--reporter ${name}`, outputFile])
   }
   return Object.entries(outputFile ?? {}).map(([name, file]) => {
+    if (name === 'html')
+      throw new UsageError('--outputFile.html has no effect: the html reporter writes .vitest/index.html')
     if (!writing.includes(name))
       throw new UsageError(`--outputFile.${name}: no reporter ${name} that writes a file is asked for`)
     return [`--outputFile.${name}`, String(file)]

@@ -63,7 +63,7 @@ export async function run(
   const started = performance.now()
   const startedAt = Date.now()
   const { filters, run: given, project, execArgv } = parseVitestArguments(rest)
-  checkReports(given, options)
+  checkReports(given, options, root)
   const captureFolder = options.capture === undefined ? undefined : path.resolve(options.capture)
   if (captureFolder !== undefined) requireCaptureFolder(captureFolder)
   await checkWorkerArguments(execArgv)

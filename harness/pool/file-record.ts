@@ -70,6 +70,11 @@ export class FileRecord {
     for (const [id, event] of events) this.#lastEvents.set(id, event)
   }
 
+  /** The full name of a test; its id, if nobody has told of it. */
+  nameOf(test: string): string {
+    return this.#names().get(test) ?? test
+  }
+
   /** @param sequence the first kernel log record of the test's time */
   testStarted(test: string, sequence: number): void {
     this.#marks.push({ sequence, test, what: 'begins' })
