@@ -218,32 +218,32 @@ export class Ynl implements Disposable {
 }
 
 /** The notifications of groups, as an async iterator. Made by {@link Ynl.subscribe}. */
-export class YnlSubscription implements AsyncIterableIterator<YnlEvent, undefined>, AsyncDisposable {
+export class YnlSubscription<E = YnlEvent> implements AsyncIterableIterator<E, undefined>, AsyncDisposable {
   readonly #subscription: Subscription
-  readonly #decode: (message: Message, datagram: Datagram) => YnlEvent
+  readonly #decode: (message: Message, datagram: Datagram) => E
 
   /** {@link Ynl.subscribe} makes it. */
-  constructor(subscription: Subscription, decode: (message: Message, datagram: Datagram) => YnlEvent) {
+  constructor(subscription: Subscription, decode: (message: Message, datagram: Datagram) => E) {
     this.#subscription = subscription
     this.#decode = decode
   }
 
   /** The next event. @throws TimeoutError, ClosedError as `Socket.receive` */
-  async next(): Promise<IteratorResult<YnlEvent, undefined>> {
+  async next(): Promise<IteratorResult<E, undefined>> {
     const { done, value } = await this.#subscription.next()
     if (done) return { done: true, value: undefined }
-    if (value.kind !== 'message') return { done: false, value }
+    if (value.kind !== 'message') return { done: false, value: value as E }
     const { message, datagram } = value
     try {
       return { done: false, value: this.#decode(message, datagram) }
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error
-      return { done: false, value: { kind: 'malformed', error, datagram } }
+      return { done: false, value: { kind: 'malformed', error, datagram } as E }
     }
   }
 
   /** Ends it, and leaves the groups that were joined for it. */
-  async return(): Promise<IteratorResult<YnlEvent, undefined>> {
+  async return(): Promise<IteratorResult<E, undefined>> {
     await this.#subscription.return()
     return { done: true, value: undefined }
   }

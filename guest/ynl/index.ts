@@ -10,6 +10,7 @@ export {
   YnlSubscription,
 } from './client.ts'
 export { Codec, type Values } from './codec.ts'
+export { type GeneratedFrom, generateTypeScript } from './generate.ts'
 export { parseSpecification, type ReadingOptions } from './reader.ts'
 export type * from './specification.ts'
 export { SpecificationError } from './specification-error.ts'
