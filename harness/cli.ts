@@ -7,6 +7,7 @@ import { frontDoor } from './base/own-folder.ts'
 import { exitOnLostOutput, exitOnSignals, withoutSignalHandlers } from './base/process.ts'
 import { understood } from './base/system-errors.ts'
 import type { BuildOptions } from './commands/build.ts'
+import type { GenerateOptions } from './commands/generate.ts'
 import type { InitOptions } from './commands/init.ts'
 import type { MergeOptions } from './commands/merge.ts'
 import type { RunOptions } from './commands/run.ts'
@@ -207,6 +208,20 @@ program
   .action(async (dir: string, options: InitOptions) => {
     const { init } = await import('./commands/init.ts')
     process.exitCode = await init(dir, options)
+  })
+
+program
+  .command('generate')
+  .description('make TypeScript of a YNL specification: a client with a typed call for each operation')
+  .argument('<spec>', 'the specification, as in Documentation/netlink/specs of the kernel')
+  .option(
+    '-o, --output <file>',
+    'the file to write, in place of stdout; replaces only what was generated',
+    once,
+  )
+  .action(async (spec: string, options: GenerateOptions) => {
+    const { generate } = await import('./commands/generate.ts')
+    generate(spec, options)
   })
 
 /** A command with the options of a guest of its own. */

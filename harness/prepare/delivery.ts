@@ -75,7 +75,7 @@ export function withModules(settings: Settings, dir: string | undefined): Settin
 }
 
 /** The folders of the client library, the test helpers and the programs. */
-export const packageFolders = ['guest/netlink', 'guest/testing', 'guest/programs'].map(folder =>
+export const packageFolders = ['guest/netlink', 'guest/ynl', 'guest/testing', 'guest/programs'].map(folder =>
   path.join(ownFolder, folder),
 )
 
