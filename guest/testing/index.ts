@@ -6,6 +6,12 @@
  */
 import './conversation.ts'
 
+export {
+  AllocationError,
+  type FailAllocationsOptions,
+  type FailedAllocation,
+  failAllocations,
+} from './allocations.ts'
 export { drain, exchange, heard, heardUntilMarker, transcript } from './exchange.ts'
 export { kernel } from './kernel.ts'
 export { KernelLog, type LogRecord } from './kernel-log.ts'
