@@ -19,6 +19,7 @@ export { type Senders, type SlabGrowth, slabGrowth, slabGrowthBy } from './memor
 export { loadModule, ModuleError, moduleReferences, unloadModule } from './modules.ts'
 export { hasUserNamespaces, NetworkNamespace, sendFromUserNamespace } from './namespaces.ts'
 export * from './nlctrl.ts'
+export { describeFamily, type FamilyOptions } from './probe/describe-family.ts'
 export { type ProgramOptions, type ProgramResult, RunningProgram, runProgram } from './programs.ts'
 export { expectSplat, type SplatKind } from './splats.ts'
 export { inThread } from './threads.ts'

@@ -18,6 +18,8 @@ const LIMIT = 120_000
 /** What the modules under test register, and what went wrong meanwhile. */
 export interface Findings {
   readonly registrations: readonly Registration[]
+  /** The names of all modules under test. */
+  readonly modules: readonly string[]
   /** What a kernel or a module did wrong, a line each. */
   readonly faults: readonly string[]
   /** The kernel log and the like, to show with the faults. */
@@ -30,12 +32,14 @@ const place = '/run/netlink-vmtest/registers.js'
 
 /**
  * Builds the modules under test, and loads each in a guest.
+ * @param only the modules that are looked at; all if empty
  * @throws as {@link withSession}, for what is not the modules' fault
  */
 export async function findRegistrations(
   options: Pick<SessionOptions, 'kernel'>,
   settings: Settings,
   root: string,
+  only: readonly string[] = [],
 ): Promise<Findings> {
   const program = bundleGuestProgram(ownModule('guest/testing/registers'))
   // Whoever waits for it gets the error.
@@ -50,8 +54,8 @@ export async function findRegistrations(
   }
   try {
     return await withSession(session, settings, root, async session => {
-      if (broken) return { registrations: [], faults: [], details: '', broken }
-      look = new Look(session)
+      if (broken) return { registrations: [], modules: [], faults: [], details: '', broken }
+      look = new Look(session, only)
       await session.guest.deliver([{ path: place, content: await program }])
       await look.run(session)
       await loggedUntilNow(session.guest)
@@ -62,21 +66,28 @@ export async function findRegistrations(
     const lost = look?.underWay
     if (!(error instanceof HarnessError) || error.status !== ExitStatus.failed || !look || lost === undefined)
       throw error
-    const { registrations, faults } = look.findings()
-    return { registrations, faults: [`${lost}: ${error.message}`, ...faults], details: error.details ?? '' }
+    const { registrations, modules, faults } = look.findings()
+    return {
+      registrations,
+      modules,
+      faults: [`${lost}: ${error.message}`, ...faults],
+      details: error.details ?? '',
+    }
   }
 }
 
 /** The program in a guest that loads the modules one after the other. */
 class Look {
+  readonly #all: readonly string[]
   readonly #names: readonly string[]
   readonly #log: KernelLog
   readonly #since: number
   #output = ''
   #errors = ''
 
-  constructor({ prepared, guest }: Session) {
-    this.#names = prepared.delivery.moduleNames
+  constructor({ prepared, guest }: Session, only: readonly string[]) {
+    this.#all = prepared.delivery.moduleNames
+    this.#names = this.#all.filter(name => only.length === 0 || only.includes(name))
     this.#log = guest.log
     this.#since = guest.log.next
   }
@@ -110,6 +121,7 @@ class Look {
     return {
       // Nothing is known of a module with which the kernel died, and of those after it.
       registrations: [...found, ...this.#names.slice(found.length).map(unknown)],
+      modules: this.#all,
       faults: splats.map(({ kind, title }) => `the kernel reports ${kind}: ${title}`),
       details: splats.map(({ lines }) => lines.join('\n')).join('\n\n'),
     }
