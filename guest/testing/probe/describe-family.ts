@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { attributes } from './cases/attributes.ts'
+import { behaviour } from './cases/behaviour.ts'
 import { headers, headersOfFamily } from './cases/header.ts'
 import { requests } from './cases/requests.ts'
 import type { Operation } from './family.ts'
@@ -37,7 +38,11 @@ export function describeFamily(name: string, options: FamilyOptions = {}): void 
     for (const operation of subject.family.all)
       if (isWanted(operation.command))
         group(subject, titleOf(operation), () => operationTests(subject, operation))
-    if (isWanted('family')) group(subject, 'the family', () => headersOfFamily(subject))
+    if (isWanted('family'))
+      group(subject, 'the family', () => {
+        headersOfFamily(subject)
+        behaviour(subject)
+      })
   })
 }
 

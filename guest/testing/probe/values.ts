@@ -37,7 +37,8 @@ export function goodAttributes(policy: Policy, making: Making, depth = 0): Buffe
   return Buffer.concat(chosen.map(([type, own]) => goodAttribute(type, own, making, depth)))
 }
 
-function goodPayload(policy: AttributePolicy | undefined, making: Making, depth: number): Buffer {
+/** The payload of an attribute that its policy accepts. */
+export function goodPayload(policy: AttributePolicy | undefined, making: Making, depth = 0): Buffer {
   const { variant, policies } = making
   const { type = '', minimumLength = 0, maximumLength } = policy ?? {}
   const width = widths[type]

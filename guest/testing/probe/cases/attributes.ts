@@ -4,21 +4,13 @@ import { it } from 'vitest'
 import { type AttributePolicy, attr, NLA_F_NESTED, NLA_F_NET_BYTEORDER } from '../../../netlink/index.ts'
 import { deepest } from '../core-rules.ts'
 import type { Operation, Policy } from '../family.ts'
+import { knownAttributes } from '../shape.ts'
 import type { Subject } from '../subject.ts'
 import { type RequestTrial, tryAll } from '../trial.ts'
 import { goodAttribute, lengthTrials, type Making, rangeTrials, type Trial, textTrials } from '../values.ts'
 
 /** Attributes of one operation that are tried. */
 export const MOST = 64
-
-/** The attributes that an operation takes, as far as the kernel tells. */
-export function knownAttributes(
-  { family }: Subject,
-  { policy }: Operation,
-): [number, AttributePolicy | undefined][] {
-  if (policy !== undefined) return [...policy].sort(([a], [b]) => a - b)
-  return Array.from({ length: family.maximumAttribute }, (_, index) => [index + 1, undefined])
-}
 
 export function attributes(subject: Subject, operation: Operation): void {
   const known = knownAttributes(subject, operation)

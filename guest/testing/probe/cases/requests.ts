@@ -4,10 +4,9 @@ import { it } from 'vitest'
 import { wordsOf } from '../answer.ts'
 import type { Operation } from '../family.ts'
 import { Faults } from '../faults.ts'
+import { Shape } from '../shape.ts'
 import type { Subject } from '../subject.ts'
 import { type RequestTrial, tryAll } from '../trial.ts'
-import { goodAttribute } from '../values.ts'
-import { knownAttributes, MOST } from './attributes.ts'
 
 export function requests(subject: Subject, operation: Operation): void {
   it('good attributes: all, each left out, each alone', async () => {
@@ -29,18 +28,8 @@ export function requests(subject: Subject, operation: Operation): void {
 
 /** Requests that policies let through, some of which a module must refuse. */
 export function goodTrials(subject: Subject, operation: Operation, variant = 0): RequestTrial[] {
-  const making = { policies: subject.family.policies, variant }
-  const known = knownAttributes(subject, operation).slice(0, MOST)
-  const made = known.map(([type, policy]) => ({ type, bytes: goodAttribute(type, policy, making) }))
-  const all = Buffer.concat(made.map(({ bytes }) => bytes))
-  return [
-    { what: 'all attributes', attributes: all },
-    ...made.flatMap(({ type, bytes }) => [
-      {
-        what: `without attribute ${type}`,
-        attributes: Buffer.concat(made.filter(each => each.type !== type).map(each => each.bytes)),
-      },
-      ...(made.length > 1 ? [{ what: `only attribute ${type}`, attributes: bytes }] : []),
-    ]),
-  ]
+  return Shape.all(subject, operation).map(shape => ({
+    what: shape.words,
+    attributes: shape.attributes(variant),
+  }))
 }
