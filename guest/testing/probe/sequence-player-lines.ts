@@ -9,7 +9,7 @@ export interface PlayerInput {
   readonly modules: readonly string[]
   /** Sequences as they are, or those of a seed. */
   readonly sequences: readonly (readonly Step[])[] | { readonly seed: number; readonly count: number }
-  /** When kmemleak looks for leaks: it takes seconds. */
+  /** When kmemleak looks for leaks, which takes seconds. */
   readonly leaks: 'never' | 'at the end' | 'after each'
 }
 
@@ -20,6 +20,8 @@ export type PlayerLine =
   | { readonly step: number }
   /** The sequence has failed in this step, and is the last one. */
   | { readonly fault: string; readonly step: number }
+  /** kmemleak's report of the sequence, or of all of them. */
+  | { readonly leak: string }
   | { readonly end: true }
 
 /** What the kernel log has before each sequence, with the sequence's number after it. */

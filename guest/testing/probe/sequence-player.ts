@@ -4,25 +4,21 @@
  * (PlayerLine) each. Argument: a file with PlayerInput.
  */
 import { readFileSync, writeFileSync, writeSync } from 'node:fs'
-import { setTimeout } from 'node:timers/promises'
-import { kernel } from '../kernel.ts'
+import { lostMemory, mountDebugfs } from '../../agent/leaks.ts'
 import { randomSequences } from './random-sequence.ts'
 import { play, SequenceError, type Step } from './sequence.ts'
 import { logMark, type PlayerInput, type PlayerLine } from './sequence-player-lines.ts'
 import { Subject } from './subject.ts'
 
-/** Milliseconds after which kmemleak tells of an object (MSECS_MIN_AGE of mm/kmemleak.c), and some more. */
-const LEAK_AGE = 5_500
-
 function tell(line: PlayerLine): void {
   writeSync(1, `${JSON.stringify(line)}\n`)
 }
 
-async function lookForLeaks(): Promise<void> {
-  if (!kernel.hasKmemleak) return
-  await setTimeout(LEAK_AGE)
-  // Twice: an object whose checksum has changed since is told the next time.
-  for (let scan = 0; scan < 2; scan++) writeFileSync('/sys/kernel/debug/kmemleak', 'scan')
+/** @returns whether there are none */
+async function hasLostNothing(): Promise<boolean> {
+  const leak = await lostMemory()
+  if (leak !== '') tell({ leak })
+  return leak === ''
 }
 
 /** @returns whether the next one can be played */
@@ -44,6 +40,7 @@ async function playOne(subject: Subject, steps: readonly Step[]): Promise<boolea
 
 async function main([file = '']: readonly string[]): Promise<void> {
   const { family, modules, sequences, leaks } = JSON.parse(readFileSync(file, 'utf8')) as PlayerInput
+  mountDebugfs()
   const subject = new Subject(family, { modules })
   await subject.load()
   const all =
@@ -52,9 +49,9 @@ async function main([file = '']: readonly string[]): Promise<void> {
     writeFileSync('/dev/kmsg', `${logMark} ${sequence}`)
     tell({ sequence, steps })
     if (!(await playOne(subject, steps))) break
-    if (leaks === 'after each') await lookForLeaks()
+    if (leaks === 'after each' && !(await hasLostNothing())) break
   }
-  if (leaks === 'at the end') await lookForLeaks()
+  if (leaks === 'at the end') await hasLostNothing()
   tell({ end: true })
 }
 

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest'
 import type { Step } from '../../../guest/testing/probe/sequence.ts'
 import type { PlayerInput } from '../../../guest/testing/probe/sequence-player-lines.ts'
-import type { Breakage } from './arena.ts'
 import { foundFile } from './found-files.ts'
+import type { Breakage } from './player-record.ts'
 import { findSequences } from './random.ts'
 
 const family = { name: "it's", modules: ['mod'], commands: [1] }

@@ -4,7 +4,7 @@
 import type { Step } from '../../../guest/testing/probe/sequence.ts'
 import type { PlayerInput } from '../../../guest/testing/probe/sequence-player-lines.ts'
 import type { Progress } from '../../base/progress.ts'
-import type { Breakage } from './arena.ts'
+import type { Breakage } from './player-record.ts'
 import type { ProbedFamily } from './probed-families.ts'
 import { shrink } from './shrink.ts'
 
