@@ -8,6 +8,12 @@
  */
 import './conversation.ts'
 
+export {
+  AllocationError,
+  type FailAllocationsOptions,
+  type FailedAllocation,
+  failAllocations,
+} from './allocations.ts'
 export { drain, exchange, heard, heardUntilMarker, transcript } from './exchange.ts'
 export { kernel } from './kernel.ts'
 export { KernelLog, type LogRecord } from './kernel-log.ts'
@@ -16,6 +22,8 @@ export { loadModule, ModuleError, moduleReferences, unloadModule } from './modul
 export { hasUserNamespaces, NetworkNamespace, sendFromUserNamespace } from './namespaces.ts'
 export * from './nlctrl.ts'
 export { describeFamily, type FamilyOptions } from './probe/describe-family.ts'
+export { type PlayOptions, playSequence } from './probe/play-sequence.ts'
+export { SequenceError, type Step, type StepAttribute } from './probe/sequence.ts'
 export { type ProgramOptions, type ProgramResult, RunningProgram, runProgram } from './programs.ts'
 export { expectSplat, type SplatKind } from './splats.ts'
 export { inThread } from './threads.ts'

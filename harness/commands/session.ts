@@ -70,7 +70,27 @@ export async function withSession<T>(
       parameters,
     })),
   )
-  const guest = await prepared.guests.acquire()
+  return await inGuest(prepared, async guest => {
+    const { copies, libraryFolders } = await copyInto(guest, wanted, prepared.spec.machine.memory)
+    const loaded = new Set<string>()
+    for (const module of modules) await load(guest, module, loaded)
+    const environment = environmentFor(libraryFolders)
+    const places = new Map(
+      copies.flatMap(({ source, place }) => [
+        [source, place],
+        [path.basename(place), place],
+      ]),
+    )
+    return await work({ prepared, guest, environment, places })
+  })
+}
+
+/**
+ * Calls `work` with a fresh guest, which is always ended afterwards.
+ * @throws HarnessError when there is no guest, or it is lost during `work`
+ */
+export async function inGuest<T>({ guests }: PreparedKernel, work: (guest: Guest) => Promise<T>): Promise<T> {
+  const guest = await guests.acquire()
   try {
     const lost = new Promise<never>((_, reject) => {
       if (guest.loss) reject(lossError(guest.loss, guest))
@@ -82,26 +102,13 @@ export async function withSession<T>(
         guest.giveUp({ cause: 'frozen', message })
       })
     }, PING_EVERY)
-    const ready = async () => {
-      const { copies, libraryFolders } = await copyInto(guest, wanted, prepared.spec.machine.memory)
-      const loaded = new Set<string>()
-      for (const module of modules) await load(guest, module, loaded)
-      const environment = environmentFor(libraryFolders)
-      const places = new Map(
-        copies.flatMap(({ source, place }) => [
-          [source, place],
-          [path.basename(place), place],
-        ]),
-      )
-      return await work({ prepared, guest, environment, places })
-    }
     try {
-      return await Promise.race([ready(), lost])
+      return await Promise.race([work(guest), lost])
     } finally {
       clearInterval(pings)
     }
   } finally {
-    await prepared.guests.release(guest)
+    await guests.release(guest)
   }
 }
 

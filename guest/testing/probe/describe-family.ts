@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { failingAllocations } from './cases/allocations.ts'
 import { attributes } from './cases/attributes.ts'
 import { behaviour } from './cases/behaviour.ts'
 import { headers, headersOfFamily } from './cases/header.ts'
@@ -20,6 +21,8 @@ export interface FamilyOptions {
   readonly after?: () => void | Promise<void>
   /** Only these parts: numbers of commands, or 'family' for what belongs to no single command. */
   readonly parts?: readonly (number | 'family')[]
+  /** Lets each allocation of each operation fail in turn, instead of all other tests: on debug kernels. */
+  readonly faults?: boolean
 }
 
 /**
@@ -29,11 +32,15 @@ export interface FamilyOptions {
  *     describeFamily('nlex', { module: 'genlexample' })
  */
 export function describeFamily(name: string, options: FamilyOptions = {}): void {
-  const { module = [], before, after, parts } = options
+  const { module = [], before, after, parts, faults = false } = options
   const modules = typeof module === 'string' ? [module] : module
   describe(name, async () => {
     const subject = new Subject(name, { modules, before, after })
     await subject.load()
+    if (faults) {
+      group(subject, 'failing allocations', () => failingAllocations(subject))
+      return
+    }
     const isWanted = (part: number | 'family') => parts === undefined || parts.includes(part)
     for (const operation of subject.family.all)
       if (isWanted(operation.command))

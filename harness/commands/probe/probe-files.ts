@@ -18,22 +18,27 @@ const folder = '.netlink-vmtest/probe'
  * The test files of a family. Each command has one, and thereby a guest of its own: where one breaks the
  * kernel, the others still have their verdicts.
  */
-export function probeFiles({ name, modules, commands }: ProbedFamily): ProbeFile[] {
+export function probeFiles(
+  { name, modules, commands }: ProbedFamily,
+  { faults = false }: { faults?: boolean } = {},
+): ProbeFile[] {
   const parts = commands === undefined ? [undefined] : [...commands, 'family' as const]
-  return parts.map(part => {
-    const options = {
-      ...(modules.length > 0 && { module: modules }),
-      ...(part !== undefined && { parts: [part] }),
-    }
+  const module = modules.length > 0 && { module: modules }
+  const files = parts.map(part => {
     const title = part === undefined || part === 'family' ? 'family' : `command-${part}`
-    return {
-      path: path.join(folder, fileName(name), `${title}.test.ts`),
-      content: `import { describeFamily } from 'netlink-vmtest/testing'
+    return probeFile(name, title, { ...module, ...(part !== undefined && { parts: [part] }) })
+  })
+  return faults ? [...files, probeFile(name, 'allocations', { ...module, faults })] : files
+}
+
+function probeFile(name: string, title: string, options: object): ProbeFile {
+  return {
+    path: path.join(folder, fileName(name), `${title}.test.ts`),
+    content: `import { describeFamily } from 'netlink-vmtest/testing'
 
 describeFamily(${JSON.stringify(name)}, ${JSON.stringify(options)})
 `,
-    }
-  })
+  }
 }
 
 /** A family's name may have any bytes. */

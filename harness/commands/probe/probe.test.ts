@@ -9,6 +9,7 @@ import { runCli } from '../../fixtures/cli.ts'
 import type { Findings } from '../init/registrations.ts'
 import { probeFiles, WrittenProbe } from './probe-files.ts'
 import { probedFamilies } from './probed-families.ts'
+import { randomOptions } from './random-options.ts'
 
 const nothing = {
   needs: [],
@@ -101,10 +102,30 @@ test('files are there until their owner ends', () => {
   expect(existsSync(path.dirname(path.dirname(place)))).toBe(false)
 })
 
-test.each(['--faults', '--seed=1', '--time=3', '--spec=a.yaml'])('%s is refused by name', async option => {
+test.each([
+  ['--spec=a.yaml', '--spec does nothing yet: leave it out'],
+  ['--seed=x', '--seed x: it is an integer of 32 bits, as probe has printed it'],
+  ['--seed=4294967296', '--seed 4294967296: it is an integer of 32 bits, as probe has printed it'],
+  ['--time=0', '--time 0: it is a number of seconds, and at most 604800'],
+  ['--time=soon', '--time soon: it is a number of seconds, and at most 604800'],
+])('%s is refused', async (option, message) => {
   const { status, stderr } = await runCli(['probe', option])
-  expect([status, stderr]).toEqual([
-    2,
-    expect.stringMatching(/^error: --\w+ does nothing yet: leave it out/m),
+  expect([status, stderr]).toEqual([2, expect.stringMatching(new RegExp(`^error: ${message}$`, 'm'))])
+})
+
+test('seed and time', () => {
+  expect(randomOptions({})).toBeUndefined()
+  expect(randomOptions({ seed: '-7' })).toEqual({ seed: -7, time: 10_000 })
+  expect(randomOptions({ time: '0.5', seed: '3' })).toEqual({ seed: 3, time: 500 })
+  expect(randomOptions({ time: '1' })?.seed).toBeGreaterThanOrEqual(0)
+})
+
+test('--faults has a file of its own', () => {
+  const files = probeFiles({ name: 'store', modules: ['m'], commands: [1] }, { faults: true })
+  expect(files.map(file => path.basename(file.path))).toEqual([
+    'command-1.test.ts',
+    'family.test.ts',
+    'allocations.test.ts',
   ])
+  expect(files[2]?.content).toContain('describeFamily("store", {"module":["m"],"faults":true})')
 })
