@@ -45,6 +45,8 @@ export interface RunOptions extends ReportFiles {
   readonly trace?: boolean
   /** A folder for what all tests have said. */
   readonly capture?: string
+  /** Whether guests are forked: in place of the configuration's vm.fork. */
+  readonly fork?: boolean
   /** False: the files of a kernel share guests. */
   readonly isolate?: boolean
 }
@@ -82,6 +84,7 @@ export async function run(
     captureFolder,
     // A blob may become a page later.
     details: options.html !== undefined || blob !== undefined,
+    fork: options.fork,
     orNone: blob !== undefined,
   })
   const prepared = kernels.filter(isPrepared)

@@ -10,11 +10,12 @@ import type { Deadline, GuestSource } from '../pool/guest-source.ts'
 import { BrokenKernel, bootSplats } from '../verdict/boot.ts'
 import { Decoder } from '../verdict/decode.ts'
 import { type KnownReport, KnownReports } from '../verdict/known-reports.ts'
+import { Forks } from './forks.ts'
 import { type Delivered, discardTemplate, type Template, template } from './template.ts'
 
 /**
- * Guests restored from their kernel's template, each a private copy. If a template cannot be used, the run
- * continues with cold boots, and says so once.
+ * Guests restored from their kernel's template, each a private copy, or forked from such a one. If a template
+ * cannot be used, the run continues with cold boots, and says so once.
  */
 export class Restores implements GuestSource {
   readonly statistics = new GuestStatistics()
@@ -34,6 +35,7 @@ export class Restores implements GuestSource {
   readonly #idle: Guest[] = []
   #shared = false
   #expected = 0
+  readonly #forks: Forks
   /** When the first guest was acquired. */
   #began: number | undefined
 
@@ -46,6 +48,7 @@ export class Restores implements GuestSource {
     this.#spec = spec
     this.#delivery = delivery
     this.#progress = progress
+    this.#forks = new Forks(spec, progress)
     this.decoder = new Decoder(delivery.symbols)
     this.knownReports = new KnownReports(knownReports)
   }
@@ -70,8 +73,7 @@ export class Restores implements GuestSource {
 
   /** Restores the first file's guest in advance. If unused, it is ended with the others. */
   restoreFirst(): void {
-    this.#spare ??= this.#equipped(this.#next())
-    this.#spare.catch(() => {}) // whoever takes it handles the error
+    if (!this.#forks.isForced) this.#startSpare()
   }
 
   /**
@@ -114,6 +116,9 @@ export class Restores implements GuestSource {
     if (this.#expected > 0) this.#prepareSpare()
     this.statistics.release = guest.release
     this.statistics.startTimes.push(guest.startTime)
+    this.statistics.origins[guest.origin]++
+    // No more files will come, as far as is known: more would restore.
+    if (this.#expected <= 0) await this.#forks.close()
     return guest
   }
 
@@ -127,7 +132,7 @@ export class Restores implements GuestSource {
 
   /** Ends the unused guests. */
   async close(): Promise<void> {
-    await this.#endIdle()
+    await Promise.all([this.#endIdle(), this.#forks.close()])
     const spare = this.#spare
     this.#spare = undefined
     this.#expected = 0
@@ -171,7 +176,12 @@ export class Restores implements GuestSource {
   }
 
   #prepareSpare(): void {
-    if (this.#saved && !this.#shared) this.restoreFirst()
+    if (this.#saved && !this.#shared) this.#startSpare()
+  }
+
+  #startSpare(): void {
+    this.#spare ??= this.#equipped(this.#next())
+    this.#spare.catch(() => {}) // whoever takes it handles the error
   }
 
   /** An idle guest that is still alive; undefined if there is none. */
@@ -262,7 +272,9 @@ export class Restores implements GuestSource {
     const { package: own, modules } = this.#delivery
     // In watch mode the package may have changed since the template was made.
     const files = own.folder === this.#savedPackage ? modules : [...own.files, ...modules]
-    return await Guest.restore(this.#spec, this.#saved, files)
+    const count = this.statistics.startTimes.length + Math.max(0, this.#expected)
+    const fork = this.#shared ? undefined : await this.#forks.next(this.#saved, own.folder, files, count)
+    return fork ?? (await Guest.restore(this.#spec, this.#saved, files))
   }
 
   async #rebuild(error: unknown): Promise<void> {
