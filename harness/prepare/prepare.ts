@@ -138,7 +138,9 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     fork: options.fork ?? settings.vm.fork,
   }
   if (!emulated && spec.fork === true)
-    progress.note(`guests of ${label} cannot be forked under KVM, and need not be: they are restored`)
+    progress.note(
+      `${label}: no fork under KVM, a virtual machine belongs to one process; its guests are restored`,
+    )
   const guests = new Restores(spec, delivery, progress, settings.knownReports)
   await guests.prepare()
   return { label, kernel, accelerator, spec, delivery, guests }

@@ -60,6 +60,7 @@ export class Qemu {
   #console = ''
   #stderr = ''
   #killed = false
+  #quits = false
   #trouble: string | undefined
   /** Why the guest has stopped for good. */
   #guestEnd: string | undefined
@@ -79,7 +80,7 @@ export class Qemu {
     this.monitor = new Monitor(stream(MONITOR))
     this.monitor.on('SHUTDOWN', data => {
       this.#guestEnd = data.guest === true ? String(data.reason) : 'host'
-      void this.#endStopped()
+      if (!this.#quits) void this.#endStopped()
     })
     this.ports = Object.fromEntries(portNames.map((name, index) => [name, stream(FIRST_PORT + index)]))
     // EPIPE or ECONNRESET: QEMU is gone, which `exited` tells.
@@ -142,8 +143,10 @@ export class Qemu {
     if (!this.#forkable) throw new MachineryError('this QEMU was not started to be forked')
     const names = Object.keys(this.ports)
     const process = await this.#forkable.fork([
-      ...[ERRORS, MONITOR, CONSOLE],
+      ...[MONITOR, CONSOLE],
       ...names.map((_, index) => FIRST_PORT + index),
+      // Last: until then a fork that fails says why on this one's.
+      ERRORS,
     ])
     const qemu = new Qemu(process, this.commandLine, names)
     qemu.monitor.execute('cont').catch(() => {}) // QEMU is gone, as `exited` tells
@@ -182,6 +185,16 @@ export class Qemu {
   /** The serial console so far: the only source for early boot and panics. */
   get console(): string {
     return this.#console
+  }
+
+  /**
+   * Asks QEMU to end by itself; resolves to how it did.
+   * @throws MachineryError when it does not within so many milliseconds
+   */
+  async quit(limit: number): Promise<ProcessEnd> {
+    this.#quits = true
+    this.monitor.execute('quit', {}, limit).catch(() => {}) // it may be gone before its answer
+    return await withLimit(this.#process.closed, limit, `QEMU did not quit within ${limit / 1000} s`)
   }
 
   /** Kills QEMU and resolves when it has exited. */

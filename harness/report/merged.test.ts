@@ -76,7 +76,7 @@ test('a kernel that only some shards had keeps what was in the way of the others
   const obstacles = [{ message: 'no space', status: ExitStatus.machinery }]
   const without = { ...kernel, release: '', origin: '', startTimes: [], isReady: false, obstacles }
   const { kernels } = mergeKernels([blob('a', '1/2', []), blob('b', '2/2', [], [without])])
-  expect(kernels).toEqual([{ ...kernel, obstacles }])
+  expect(kernels).toEqual([{ ...kernel, guests: { forked: 2, restored: 0, booted: 0 }, obstacles }])
 })
 
 test('missing shards are named', () => {

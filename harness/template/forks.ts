@@ -2,7 +2,8 @@
 import type { DeliveredFile } from '../../guest/agent/protocol.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Progress } from '../base/progress.ts'
-import type { Guest, GuestSpec, SavedGuest } from '../guest/guest.ts'
+import type { Guest, GuestSpec } from '../guest/guest.ts'
+import type { Template } from './template.ts'
 import { Zygote } from './zygote.ts'
 
 /** A zygote costs as much processor time as so many forks save. */
@@ -41,7 +42,7 @@ export class Forks {
    * @param count how many guests the run takes, as far as is known
    */
   async next(
-    saved: SavedGuest,
+    saved: Template,
     packageFolder: string,
     files: readonly DeliveredFile[],
     count: number,
@@ -50,7 +51,8 @@ export class Forks {
     // In watch mode the package may change.
     if (this.#package !== packageFolder) await this.close()
     this.#package = packageFolder
-    const coming = (this.#zygote ??= Zygote.make(this.#spec, saved, packageFolder))
+    this.#zygote ??= Zygote.make(this.#spec, saved, packageFolder)
+    const coming = this.#zygote
     try {
       return await (await coming).fork(files)
     } catch (error) {

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
 import type { DeliveredFile } from '../../guest/agent/protocol.ts'
-import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
+import { cached, contentKey } from '../base/cache.ts'
+import { Guest, type GuestSpec } from '../guest/guest.ts'
 import { forkLibrary } from '../qemu/fork/library.ts'
+import { proveForks } from './proof.ts'
+import type { Template } from './template.ts'
 import { warmUp } from './warm.ts'
 
 /** How often its clock is set before it is stopped, so that the first thing that forks do is translated. */
@@ -19,13 +24,18 @@ export class Zygote {
   }
 
   /** @throws MachineryError when there is none to be had here, with the reason */
-  static async make(spec: GuestSpec, saved: SavedGuest, packageFolder: string): Promise<Zygote> {
-    const { library } = await forkLibrary()
+  static async make(spec: GuestSpec, saved: Template, packageFolder: string): Promise<Zygote> {
+    const { library, instructions, key } = await forkLibrary()
     const guest = await Guest.restore(spec, saved, [], library)
     try {
       await warmUp(guest, packageFolder, spec.worker)
       for (let round = 0; round < RENEWALS; round++) await guest.renew()
       await guest.freeze()
+      // Once for each template, library and QEMU; a failure is not kept, for the cause may pass.
+      await cached('forks', contentKey(['proof', key, saved.stamp]), async folder => {
+        await proveForks(guest, instructions)
+        writeFileSync(path.join(folder, 'proven'), '')
+      })
       return new Zygote(guest)
     } catch (error) {
       await guest.end()

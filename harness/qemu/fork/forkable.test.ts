@@ -4,7 +4,7 @@ import { chmodSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { ownFolder } from '../../base/own-folder.ts'
 import { runToolOrFail, tethered } from '../../base/process.ts'
 import { type ConnectedProcess, spawnConnected } from '../process.ts'
@@ -130,7 +130,7 @@ test('forks are independent of each other and of the program, and outlive it', a
   expect((await Promise.all(forks.map(fork => fork.ask('ask')))).map(said => said.split(' ')[0])).toEqual(
     forks.map(({ process }) => String(process.pid)),
   )
-  await expect(forkable.fork([ERRORS, CHANNEL])).rejects.toThrow('the process that forks has ended')
+  await expect(forkable.fork([ERRORS, CHANNEL])).rejects.toThrow('QEMU has ended, and is not forked')
   expect(await Promise.all(forks.map(fork => fork.quit()))).toEqual(
     forks.map(() => ({ code: 0, signal: null })),
   )
@@ -151,7 +151,9 @@ test('what a fork would share is refused by name, and the program goes on', asyn
   const { busy, forkable } = await started()
   const timer = await busy.ask('open')
   const attempt = () => forkable.fork([ERRORS, CHANNEL])
-  await expect(attempt()).rejects.toThrow(`cannot renew descriptor ${timer} anon_inode:[timerfd]`)
+  await expect(attempt()).rejects.toThrow(
+    `QEMU does not fork: cannot renew descriptor ${timer} anon_inode:[timerfd]`,
+  )
   await busy.ask('close')
   await busy.ask('share')
   await expect(attempt()).rejects.toThrow(/there is a shared mapping: .* rw-s /)
@@ -173,9 +175,20 @@ test('a program that ends while it is asked: no fork, and none is left', async (
       result.value.stream(ERRORS).resume()
       result.value.stream(CHANNEL).resume()
       await result.value.closed
-    } else expect(String(result.reason)).toMatch(/the process ended while it forked/)
+    } else expect(String(result.reason)).toMatch(/QEMU ended while it forked/)
   await busy.process.closed
   expect(childrenOf(process.pid).split(' ').length).toBeLessThan(before)
+})
+
+test('a fork that cannot be completed is reported, and none is left', async () => {
+  const { busy, forkable } = await started()
+  const before = childrenOf(process.pid)
+  await expect(forkable.fork([CHANNEL, 77, ERRORS])).rejects.toThrow(
+    'a fork of QEMU ended before it was there: status 97',
+  )
+  expect(childrenOf(process.pid)).toBe(before)
+  await vi.waitFor(() => expect(busy.stderr).toBe('forkable: a fork fails at F_GETFL: error 9\n'))
+  expect(await (await forked(forkable)).ask('get')).toBe('0')
 })
 
 test('a process without the library is told apart', async () => {
@@ -183,7 +196,7 @@ test('a process without the library is told apart', async () => {
   const control = child.stream(CONTROL)
   const connecting = Forkable.connect(control)
   child.kill()
-  await expect(connecting).rejects.toThrow('the process ended before the fork library said hello')
+  await expect(connecting).rejects.toThrow('QEMU ended before its fork library said hello')
   child.stream(ERRORS).resume()
   child.stream(CHANNEL).resume()
   await child.closed

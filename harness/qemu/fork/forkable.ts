@@ -63,10 +63,10 @@ export class Forkable {
       const version = await withLimit(
         hello,
         HELLO_LIMIT,
-        `the fork library did not say hello within ${HELLO_LIMIT / 1000} s`,
+        `QEMU's fork library did not say hello within ${HELLO_LIMIT / 1000} s`,
       )
       if (version !== VERSION)
-        throw new MachineryError(`the fork library has version ${version} in place of ${VERSION}`)
+        throw new MachineryError(`QEMU's fork library has version ${version} in place of ${VERSION}`)
       await new Promise<void>((resolve, reject) => {
         forkable.#server.once('error', reject)
         forkable.#server.listen(`\0${forkable.#address}`, resolve)
@@ -84,7 +84,7 @@ export class Forkable {
    * @throws MachineryError when it cannot be forked, with the library's reason
    */
   async fork(descriptors: readonly number[]): Promise<ConnectedProcess> {
-    if (this.#ended) throw new MachineryError('the process that forks has ended')
+    if (this.#ended) throw new MachineryError('QEMU has ended, and is not forked')
     const token = randomBytes(16).toString('hex')
     const forked = new Promise<ConnectedProcess>((resolve, reject) => {
       this.#coming.set(token, {
@@ -98,7 +98,7 @@ export class Forkable {
     })
     this.#control.write(`fork ${token} ${this.#address} ${descriptors.join(' ')}\n`)
     try {
-      return await withLimit(forked, FORK_LIMIT, `no fork was there within ${FORK_LIMIT / 1000} s`)
+      return await withLimit(forked, FORK_LIMIT, `QEMU did not fork within ${FORK_LIMIT / 1000} s`)
     } catch (error) {
       this.#abandon(token)
       throw error
@@ -113,7 +113,7 @@ export class Forkable {
       if (what === 'hello') this.#greeted?.(word)
       else if (what === 'forked') this.#isThere(word, Number(rest[0]))
       else if (what === 'refused')
-        this.#coming.get(word)?.reject(new MachineryError(`it cannot be forked: ${rest.join(' ')}`))
+        this.#coming.get(word)?.reject(new MachineryError(`QEMU does not fork: ${rest.join(' ')}`))
     }
   }
 
@@ -126,7 +126,7 @@ export class Forkable {
     coming.pid = pid
     coming.end = endOf(pid)
     const lost = (how: string) =>
-      coming.reject(new MachineryError(`the fork ended before it was there: ${how}`))
+      coming.reject(new MachineryError(`a fork of QEMU ended before it was there: ${how}`))
     if (!coming.end) return lost('it is no child of this process')
     coming.end.then(({ code, signal }) => lost(signal ?? `status ${code}`))
     this.#check(token)
@@ -184,9 +184,9 @@ export class Forkable {
     this.#ended = true
     this.#server.close()
     for (const socket of this.#unknown) socket.destroy()
-    this.#failed?.(new MachineryError('the process ended before the fork library said hello'))
+    this.#failed?.(new MachineryError('QEMU ended before its fork library said hello'))
     for (const { reject } of [...this.#coming.values()])
-      reject(new MachineryError('the process ended while it forked'))
+      reject(new MachineryError('QEMU ended while it forked'))
   }
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * A program for guests, without any library: prints what the processor's RDRAND
- * and RDSEED give, 64 bits of each in hex, on a line.
+ * and RDSEED give, 64 bits in hex, a line for each that the processor has.
  */
 #include <asm/unistd.h>
+#include <cpuid.h>
 
 static unsigned long rdrand(void)
 {
@@ -21,22 +22,30 @@ static unsigned long rdseed(void)
 	return value;
 }
 
-static char *put(char *at, unsigned long value, char after)
+static void print(const char *name, unsigned long value)
 {
+	char line[32];
+	char *at = line;
+	long result = __NR_write;
+
+	while (*name)
+		*at++ = *name++;
+	*at++ = ' ';
 	for (int shift = 60; shift >= 0; shift -= 4)
 		*at++ = "0123456789abcdef"[value >> shift & 15];
-	*at++ = after;
-	return at;
+	*at++ = '\n';
+	asm volatile("syscall" : "+a"(result) : "D"(1L), "S"(line), "d"(at - line)
+		     : "rcx", "r11", "memory");
 }
 
 void _start(void)
 {
-	char line[64];
-	char *end = put(put(line, rdrand(), ' '), rdseed(), '\n');
-	long result = __NR_write;
+	unsigned int a, b, c, d;
 
-	asm volatile("syscall" : "+a"(result) : "D"(1L), "S"(line), "d"(end - line)
-		     : "rcx", "r11", "memory");
+	if (__get_cpuid(1, &a, &b, &c, &d) && (c & bit_RDRND))
+		print("RDRAND", rdrand());
+	if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_RDSEED))
+		print("RDSEED", rdseed());
 	asm volatile("syscall" : : "a"((long)__NR_exit), "D"(0L) : "rcx", "r11");
 	__builtin_unreachable();
 }
