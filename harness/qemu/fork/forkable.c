@@ -109,12 +109,19 @@ static struct sockaddr_un address;
 static socklen_t address_length;
 static int channels[MAX_CHANNELS];
 static int channel_count;
-enum { WAIT, FORK, FORKED };
-static int order;	/* futex: what the main thread is to do */
+/*
+ * futex: what the main thread is to do, in numbers that do not come again, for
+ * a slow one may look when the next fork has begun
+ */
+static int order;
+enum { WAIT, FORK, FORKED, ORDERS };
+#define ORDER(round, what) ((round) * ORDERS + (what))
 static long fork_pid;
 static int revived;	/* futex */
 static int released;	/* futex: counts the forks */
 static char refusal[256];
+/* A thread has not parked, and may at any time: no list of threads is right. */
+static int stuck;
 
 /*
  * System calls without libc: the threads are stopped anywhere in it, and its
@@ -430,15 +437,15 @@ static void park(int signal, siginfo_t *info, void *context)
 	store_and_wake(&self->parked, 1);
 	count_and_wake(&parked);
 	if (tid == SYS(SYS_getpid)) {
-		wait_while(&order, WAIT);
-		if (load(&order) == FORK) {
+		wait_while(&order, ORDER(round, WAIT));
+		if (load(&order) == ORDER(round, FORK)) {
 			fork_pid = SYS(SYS_clone, CLONE_PARENT | CLONE_CHILD_CLEARTID,
 				       0, NULL, self->clear_tid, 0);
 			if (fork_pid == 0) {
 				become_fork(self);
 				return;
 			}
-			store_and_wake(&order, FORKED);
+			store_and_wake(&order, ORDER(round, FORKED));
 		}
 	}
 	wait_while(&released, round);
@@ -520,8 +527,9 @@ static void wait_for_threads(void)
 			if (SYS(SYS_tgkill, SYS(SYS_getpid), each->tid, 0) == -ESRCH)
 				break;
 			if (seconds() > limit) {
-				refuse("a thread does not take the signal within seconds:",
-				       PARK_LIMIT, each->name);
+				refuse("seconds that a thread has not taken the signal:",
+				       PARK_LIMIT, NULL);
+				stuck = 1;
 				return;
 			}
 			SYS(SYS_futex, &parked, FUTEX_WAIT_PRIVATE, seen, &moment);
@@ -665,23 +673,27 @@ static void examine_mappings(void)
 
 static void fork_program(void)
 {
+	int round = load(&released);
 	char pid[24];
 
 	refusal[0] = '\0';
 	descriptor_count = interest_count = 0;
-	__atomic_store_n(&order, WAIT, __ATOMIC_SEQ_CST);
-	park_threads();
+	__atomic_store_n(&order, ORDER(round, WAIT), __ATOMIC_SEQ_CST);
+	if (stuck)
+		refuse("a thread has not taken the signal before", 0, NULL);
+	else
+		park_threads();
 	if (!refusal[0]) {
 		each_number("/proc/self/fd", examine_descriptor);
 		examine_mappings();
 	}
 	if (!refusal[0]) {
-		store_and_wake(&order, FORK);
-		wait_while(&order, FORK);
+		store_and_wake(&order, ORDER(round, FORK));
+		wait_while(&order, ORDER(round, FORK));
 		if (fork_pid < 0)
 			refuse("the host's kernel does not fork it: error", -fork_pid, NULL);
 	} else {
-		store_and_wake(&order, FORKED);
+		store_and_wake(&order, ORDER(round, FORKED));
 	}
 	/* Whoever comes late finds that nobody is asked for. */
 	__atomic_store_n(&thread_count, 0, __ATOMIC_SEQ_CST);

@@ -201,3 +201,13 @@ test('a process without the library is told apart', async () => {
   child.stream(CHANNEL).resume()
   await child.closed
 })
+
+test('refusals and forks in quick turn hinder each other in nothing', async () => {
+  const { busy, forkable } = await started()
+  await busy.ask('births')
+  for (let round = 0; round < 300; round++) {
+    await expect(forkable.fork([ERRORS])).rejects.toThrow(/cannot renew descriptor 3/)
+    if (round % 10 > 0) continue
+    expect(await (await forked(forkable)).quit()).toEqual({ code: 0, signal: null })
+  }
+})
