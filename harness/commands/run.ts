@@ -111,7 +111,7 @@ export async function run(
     reporters: [
       ...reporters(given, options),
       ...(watch && options.junit !== undefined ? [writingJunit(options.junit, kernels)] : []),
-      foresight(kernels, shared),
+      foresight(kernels, shared ? 'files' : settings.vm.isolate),
     ],
     ...outputFiles(given, blob),
     // The lines of tests, for failures without a stack.
@@ -199,12 +199,12 @@ function beyondImports(settings: Settings, root: string): string[] {
   ]
 }
 
-/** Tells each kernel's guests how many files will run, and whether files share guests. */
-function foresight(kernels: readonly KernelOfRun[], shared: boolean): Reporter {
+/** Tells each kernel's guests how many files will run, and what one guest is for. */
+function foresight(kernels: readonly KernelOfRun[], use: 'files' | 'file' | 'test'): Reporter {
   return {
     onTestRunStart(specifications) {
       for (const { label, guests } of kernels.filter(isPrepared))
-        guests.expect(specifications.filter(({ project }) => project.name === label).length, shared)
+        guests.expect(specifications.filter(({ project }) => project.name === label).length, use)
     },
   }
 }

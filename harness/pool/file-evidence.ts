@@ -111,7 +111,7 @@ export class FileEvidence {
       // Tests that had ended before have nothing to do with it.
       loss: before === undefined || before === Number.POSITIVE_INFINITY ? this.#loss : undefined,
       evidence: this.#folder,
-      again: commandAgain(this.#guest.label, this.#record.name ?? ''),
+      again: commandAgain(this.#guest.label, this.#record.name ?? '', this.#guest.origin === 'forked'),
     }
   }
 

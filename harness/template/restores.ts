@@ -10,7 +10,7 @@ import type { Deadline, GuestSource } from '../pool/guest-source.ts'
 import { BrokenKernel, bootSplats } from '../verdict/boot.ts'
 import { Decoder } from '../verdict/decode.ts'
 import { type KnownReport, KnownReports } from '../verdict/known-reports.ts'
-import { Forks } from './forks.ts'
+import { Forks } from './fork/forks.ts'
 import { type Delivered, discardTemplate, type Template, template } from './template.ts'
 
 /**
@@ -35,6 +35,9 @@ export class Restores implements GuestSource {
   readonly #idle: Guest[] = []
   #shared = false
   #expected = 0
+  /** Guests acquired since {@link expect}. */
+  #acquired = 0
+  #mayBeMore = false
   readonly #forks: Forks
   /** When the first guest was acquired. */
   #began: number | undefined
@@ -78,11 +81,14 @@ export class Restores implements GuestSource {
 
   /**
    * Announces how many guests will be acquired, so that the next one can be restored in advance.
-   * @param shared whether a guest may serve one file after another
+   * @param use whether a guest serves one file after another, one file, or one test: how many tests there are
+   *   is not known
    */
-  expect(count: number, shared = false): void {
+  expect(count: number, use: 'files' | 'file' | 'test' = 'file'): void {
     this.#expected = count
-    this.#shared = shared
+    this.#acquired = 0
+    this.#shared = use === 'files'
+    this.#mayBeMore = use === 'test'
   }
 
   /** The earlier of two limits: that of a file that gets its guest now, and that of all files. */
@@ -117,8 +123,9 @@ export class Restores implements GuestSource {
     this.statistics.release = guest.release
     this.statistics.startTimes.push(guest.startTime)
     this.statistics.origins[guest.origin]++
-    // No more files will come, as far as is known: more would restore.
-    if (this.#expected <= 0) await this.#forks.close()
+    this.#acquired++
+    // No more will come.
+    if (this.#expected <= 0 && !this.#mayBeMore) await this.#forks.close()
     return guest
   }
 
@@ -272,7 +279,7 @@ export class Restores implements GuestSource {
     const { package: own, modules } = this.#delivery
     // In watch mode the package may have changed since the template was made.
     const files = own.folder === this.#savedPackage ? modules : [...own.files, ...modules]
-    const count = this.statistics.startTimes.length + Math.max(0, this.#expected)
+    const count = this.#acquired + Math.max(0, this.#expected)
     const fork = this.#shared ? undefined : await this.#forks.next(this.#saved, own.folder, files, count)
     return fork ?? (await Guest.restore(this.#spec, this.#saved, files))
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { readdirSync, readFileSync } from 'node:fs'
-import { MachineryError } from '../base/errors.ts'
-import type { Guest } from '../guest/guest.ts'
-import { runInGuest } from '../guest/guest-program.ts'
+import { MachineryError } from '../../base/errors.ts'
+import type { Guest } from '../../guest/guest.ts'
+import { runInGuest } from '../../guest/guest-program.ts'
 
 const program = '/tmp/instructions'
 /** A program's sleep ends by a timer of the guest's kernel, which ends by one of QEMU's. */

@@ -3,18 +3,18 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
-import { ownFolder } from '../base/own-folder.ts'
-import { runToolOrFail } from '../base/process.ts'
-import { type Progress, silentProgress } from '../base/progress.ts'
-import { defaultKernel } from '../fixtures/kernel.ts'
-import { qemusOf } from '../fixtures/processes.ts'
-import { Guest, type GuestSpec } from '../guest/guest.ts'
-import { runInGuest } from '../guest/guest-program.ts'
-import type { Loss } from '../guest/loss.ts'
-import { forkLibrary } from '../qemu/fork/library.ts'
+import { ownFolder } from '../../base/own-folder.ts'
+import { runToolOrFail } from '../../base/process.ts'
+import { type Progress, silentProgress } from '../../base/progress.ts'
+import { defaultKernel } from '../../fixtures/kernel.ts'
+import { qemusOf } from '../../fixtures/processes.ts'
+import { Guest, type GuestSpec } from '../../guest/guest.ts'
+import { runInGuest } from '../../guest/guest-program.ts'
+import type { Loss } from '../../guest/loss.ts'
+import { forkLibrary } from '../../qemu/fork/library.ts'
+import { type Template, template } from '../template.ts'
 import { Forks } from './forks.ts'
 import { proveForks } from './proof.ts'
-import { type Template, template } from './template.ts'
 import { Zygote } from './zygote.ts'
 
 let spec: GuestSpec
@@ -40,6 +40,11 @@ const ended = (guest: Guest) => {
   onTestFinished(() => guest.end())
   return guest
 }
+const ownFolderFor = (what: string) => {
+  const folder = mkdtempSync(path.join(tmpdir(), `forks-${what}-`))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return folder
+}
 const forked = async () => ended(await zygote.fork([]))
 const inside = async (guest: Guest, script: string) =>
   (await runInGuest(guest, { command: ['sh', '-c', script], folder: '/', environment: {} })).output.trim()
@@ -61,6 +66,30 @@ test('forks are guests of their own: files, time, randomness', async () => {
   expect(await guest?.log.arrival('a line', 5_000)).toBeGreaterThan(0)
 })
 
+/** What a warm-up could leave: what a test, or the next file, would find. */
+const traces = [
+  'cat /proc/sys/kernel/tainted',
+  'ls /sys/module | sort',
+  "cut -d' ' -f1 /proc/slabinfo | sort",
+  'ip -o link',
+  'cat /proc/net/protocols | cut -c1-9,18-30 | sort',
+  'find /tmp /run /root /dev/shm /var -xdev 2>&1 | grep -v instructions | sort',
+  'cat /proc/mounts',
+  "readlink /proc/[0-9]*/ns/* | sort | uniq -c | sed 's/^ *[0-9]* //'",
+  // besides those of this pipe
+  "cat /proc/[0-9]*/comm | grep -vE '^(kworker.*|busybox|cat|grep|sort)$' | sort",
+  'cat /proc/sys/net/core/*mem* /proc/sys/kernel/randomize_va_space /proc/sys/kernel/hostname',
+  'cat /proc/net/netlink | wc -l',
+  "dmesg | grep -v netlink-vmtest: | sed 's/^[^]]*] //' | sort | uniq",
+].join('; echo; ')
+
+test('the warm-up leaves nothing behind that a restored guest has not', async () => {
+  const restored = ended(await Guest.restore(spec, saved))
+  const [as, has] = await Promise.all([inside(restored, traces), inside(await forked(), traces)])
+  expect(has.split('\n')).toEqual(as.split('\n'))
+  expect(has.length).toBeGreaterThan(2_000)
+})
+
 test('a lost fork says how, as any guest', async () => {
   const crash = await forked()
   const panic = lossOf(crash)
@@ -78,8 +107,7 @@ test('a lost fork says how, as any guest', async () => {
 })
 
 test('the proof refuses a library whose forks have the same RDRAND', async () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'forks-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const folder = ownFolderFor('mutant')
   const mutant = path.join(folder, 'library')
   const source = path.join(ownFolder, 'harness/qemu/fork/forkable.c')
   const flags = ['-O2', '-fPIC', '-shared', '-fno-stack-protector', '-Dgnutls_rnd=nobody_calls_this']
@@ -93,15 +121,17 @@ test('the proof refuses a library whose forks have the same RDRAND', async () =>
 })
 
 test('two processors: proven too, and both are there', async () => {
-  const machine = { ...spec.machine, cpus: 2 }
-  const { delivery } = await defaultKernel()
-  const two = { ...spec, machine, identity: `${spec.identity} two processors` }
-  const own = await template(two, delivery, silentProgress)
-  onTestFinished(() => rmSync(path.dirname(own.ram), { recursive: true }))
-  const source = await Zygote.make(two, own, packageFolder)
-  onTestFinished(() => source.end())
-  const guest = ended(await source.fork([]))
-  expect(await inside(guest, 'taskset 1 true && taskset 2 true && nproc')).toBe('2')
+  const folder = ownFolderFor('two')
+  const two = { ...spec, machine: { ...spec.machine, cpus: 2 } }
+  const [ram, state] = [path.join(folder, 'ram'), path.join(folder, 'state')]
+  const booted = ended(await Guest.boot(two, { type: 'file', path: ram, share: true }))
+  await booted.qemu.save(state, 60_000)
+  await booted.end()
+  const { library, instructions } = await forkLibrary()
+  const guest = ended(await Guest.restore(two, { ram, state, release: saved.release }, [], library))
+  await guest.freeze()
+  await proveForks(guest, instructions)
+  expect(await inside(ended(await guest.fork()), 'taskset 1 true && taskset 2 true && nproc')).toBe('2')
 })
 
 test('few guests are restored; a zygote that is killed costs a restore, and its forks go on', async () => {

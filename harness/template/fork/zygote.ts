@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
-import type { DeliveredFile } from '../../guest/agent/protocol.ts'
-import { cached, contentKey } from '../base/cache.ts'
-import { Guest, type GuestSpec } from '../guest/guest.ts'
-import { forkLibrary } from '../qemu/fork/library.ts'
+import type { DeliveredFile } from '../../../guest/agent/protocol.ts'
+import { cached, contentKey } from '../../base/cache.ts'
+import { MachineryError } from '../../base/errors.ts'
+import { Guest, type GuestSpec } from '../../guest/guest.ts'
+import { forkLibrary } from '../../qemu/fork/library.ts'
+import { bootSplats } from '../../verdict/boot.ts'
+import type { Template } from '../template.ts'
+import { warm } from '../warm.ts'
 import { proveForks } from './proof.ts'
-import type { Template } from './template.ts'
-import { warmUp } from './warm.ts'
-
-/** How often its clock is set before it is stopped, so that the first thing that forks do is translated. */
-const RENEWALS = 3
 
 /**
  * A restored guest that has run a warm-up and stands still, to be forked: its forks need not translate again
@@ -28,8 +27,11 @@ export class Zygote {
     const { library, instructions, key } = await forkLibrary()
     const guest = await Guest.restore(spec, saved, [], library)
     try {
-      await warmUp(guest, packageFolder, spec.worker)
-      for (let round = 0; round < RENEWALS; round++) await guest.renew()
+      // What fails in it, this kernel has not.
+      await warm(guest, packageFolder, spec.worker, 'zygote')
+      const [report] = await bootSplats(guest, undefined)
+      if (report !== undefined)
+        throw new MachineryError(`its kernel reports something in the warm-up: ${report.split('\n', 1)[0]}`)
       await guest.freeze()
       // Once for each template, library and QEMU; a failure is not kept, for the cause may pass.
       await cached('forks', contentKey(['proof', key, saved.stamp]), async folder => {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-import type { DeliveredFile } from '../../guest/agent/protocol.ts'
-import { messageOf } from '../base/errors.ts'
-import type { Progress } from '../base/progress.ts'
-import type { Guest, GuestSpec } from '../guest/guest.ts'
-import type { Template } from './template.ts'
+import type { DeliveredFile } from '../../../guest/agent/protocol.ts'
+import { messageOf } from '../../base/errors.ts'
+import type { Progress } from '../../base/progress.ts'
+import type { Guest, GuestSpec } from '../../guest/guest.ts'
+import type { Template } from '../template.ts'
 import { Zygote } from './zygote.ts'
 
 /** A zygote costs as much processor time as so many forks save. */

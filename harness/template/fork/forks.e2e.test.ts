@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { fixtureProject, runCli, startCli } from '../fixtures/cli.ts'
-import { qemusOf } from '../fixtures/processes.ts'
+import { fixtureProject, runCli, startCli } from '../../fixtures/cli.ts'
+import { qemusOf } from '../../fixtures/processes.ts'
 
 function ownFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'forks-'))
