@@ -76,6 +76,8 @@ function ofRuns(command: Command): Command {
       'write what the tests of each file say on their sockets into DIR, as pcapng',
       once,
     )
+    .option('--fork', 'fork guests from a warm one, under software emulation, even for few files')
+    .option('--no-fork', 'restore each guest instead of forking it from a warm one')
     .option(
       '--no-isolate',
       'let test files of a kernel share guests, one after the other, for as long as all is well in them',

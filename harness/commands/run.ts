@@ -46,6 +46,8 @@ export interface RunOptions extends ReportFiles {
   readonly trace?: boolean
   /** A folder for what all tests have said. */
   readonly capture?: string
+  /** Whether guests are forked: in place of the configuration's vm.fork. */
+  readonly fork?: boolean
   /** False: the files of a kernel share guests. */
   readonly isolate?: boolean
 }
@@ -85,6 +87,7 @@ export async function run(
     captureFolder,
     // A blob may become a page later.
     details: options.html !== undefined || blob !== undefined,
+    fork: options.fork,
     orNone: blob !== undefined,
   })
   const prepared = kernels.filter(isPrepared)
@@ -111,7 +114,7 @@ export async function run(
     reporters: [
       ...reporters(given, options),
       ...(watch && options.junit !== undefined ? [writingJunit(options.junit, kernels)] : []),
-      foresight(kernels, shared),
+      foresight(kernels, shared ? 'files' : settings.vm.isolate),
     ],
     ...outputFiles(given, blob),
     // The lines of tests, for failures without a stack.
@@ -199,12 +202,12 @@ function beyondImports(settings: Settings, root: string): string[] {
   ]
 }
 
-/** Tells each kernel's guests how many files will run, and whether files share guests. */
-function foresight(kernels: readonly KernelOfRun[], shared: boolean): Reporter {
+/** Tells each kernel's guests how many files will run, and what one guest is for. */
+function foresight(kernels: readonly KernelOfRun[], use: 'files' | 'file' | 'test'): Reporter {
   return {
     onTestRunStart(specifications) {
       for (const { label, guests } of kernels.filter(isPrepared))
-        guests.expect(specifications.filter(({ project }) => project.name === label).length, shared)
+        guests.expect(specifications.filter(({ project }) => project.name === label).length, use)
     },
   }
 }

@@ -98,7 +98,7 @@ export class FileEvidence {
       kernelLog: since === undefined ? '' : this.#guest.log.since(Math.max(since, this.since), LOG_LINES),
       loss: isLost ? this.#loss : undefined,
       evidence: this.#folder,
-      again: commandAgain(this.#guest.label, this.#record.name ?? ''),
+      again: commandAgain(this.#guest.label, this.#record.name ?? '', this.#guest.origin === 'forked'),
     }
   }
 

@@ -127,6 +127,11 @@ export const settingsSchema = v.strictObject({
        * What has a guest of its own: each test file, or each test, for tests that taint or crash the kernel.
        */
       isolate: v.optional(v.picklist(['file', 'test']), 'file'),
+      /**
+       * Whether guests are forked from one that was restored and warmed, which software emulation allows: 'auto'
+       * where a run takes enough guests for that to pay.
+       */
+      fork: v.optional(v.union([v.literal('auto'), v.boolean()]), 'auto'),
       /** Seconds for a guest to boot. */
       bootLimit: v.optional(timeLimit('vm.bootLimit', 1000), 60),
       /** Kernel parameters beside those that guests need: `slub_debug=FZP`, `dyndbg=file nlexample.c +p`. */
