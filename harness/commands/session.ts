@@ -23,6 +23,8 @@ export interface SessionOptions {
   readonly copy: readonly string[]
   /** Called if the modules under test cannot be built and none is named; without it a line says so. */
   readonly onBrokenModules?: (error: HarnessError) => void
+  /** Whether notes of the preparation are shown, the compiler's warnings among them. */
+  readonly showsNotes?: boolean
 }
 
 /** Milliseconds between two pings of the guest, and for an answer. */
@@ -50,12 +52,12 @@ export async function withSession<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const wanted = options.copy.map(parseCopy)
-  // stderr belongs to the command: only long steps are shown, no notes.
+  // stderr is the command's own: only long steps are shown beside it.
   const { note, step } = consoleProgress()
   const prepared = await prepareKernel(options.kernel ?? settings.kernels?.[0] ?? hostLabel(), {
     settings: withModules(settings, options.modules),
     root,
-    progress: { step, note: () => {} },
+    progress: { step, note: options.showsNotes ? note : () => {} },
     onBrokenModules: wantsModules(options)
       ? undefined
       : (options.onBrokenModules ??

@@ -50,6 +50,7 @@ export async function findRegistrations(
     ...options,
     module: [],
     copy: [],
+    showsNotes: true,
     onBrokenModules: (error: HarnessError) => (broken = error),
   }
   try {

@@ -14,6 +14,7 @@ const facts: KernelFacts = {
   release: '6.1.0',
   origin: 'linux 6.1',
   startTimes: [100, 300, 200],
+  guests: { forked: 0, restored: 3, booted: 0 },
   losses: [],
   knownReports: [],
   isReady: true,
