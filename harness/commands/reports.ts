@@ -131,7 +131,7 @@ export function completeReports(
   { junit, json, markdown, ktap, html }: ReportFiles,
   vitest: Vitest,
   kernels: readonly KernelSummary[],
-  outcome: Outcome,
+  outcome: Outcome & { readonly find: FindSource },
 ): void {
   if (junit !== undefined) writeJunit(junit, vitest, kernels)
   if (json !== undefined) completeJson(path.resolve(json), kernels)
@@ -139,7 +139,7 @@ export function completeReports(
     writeReport(path.resolve(markdown), markdownOf(kernels, failuresOf(vitest, kernels), outcome))
   if (ktap === '-') process.stdout.write(ktapOf(vitest, kernels))
   else if (ktap !== undefined) writeReport(path.resolve(ktap), ktapOf(vitest, kernels))
-  if (html !== undefined) writePage(path.resolve(html), pageData(vitest, kernels, outcome.total))
+  if (html !== undefined) writePage(path.resolve(html), pageData(vitest, kernels, outcome))
 }
 
 /**
