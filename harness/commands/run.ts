@@ -25,6 +25,7 @@ import { requireCaptureFolder } from '../verdict/capture.ts'
 import {
   annotate,
   annotates,
+  attempt,
   blobFile,
   checkReports,
   completeReports,
@@ -170,8 +171,8 @@ export async function run(
   if (nothing !== undefined) progress.note(`nothing ran: ${nothing.message}`)
   const status = exitStatusOf(vitest, summaries)
   const all = status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
-  // Last, so that a report that cannot be written does not hide the result.
-  recordInBlob()
+  // Without its blob a shard is missing when all are merged.
+  attempt(recordInBlob)
   completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed, find })
   return all
 }
