@@ -49,11 +49,7 @@ const place = '/run/netlink-vmtest/describes.js'
 /** Milliseconds for all modules together: a module may never return from its init function. */
 const LIMIT = 120_000
 
-/**
- * Describes families on stdout and in files.
- * @returns status 1 if a module was not loaded
- * @throws UsageError for a family that is not there, or where there is nothing to describe
- */
+/** Describes families on stdout and in files. @returns and throws as {@link report} */
 export async function describe(
   options: DescribeOptions,
   settings: Settings,
@@ -68,7 +64,22 @@ export async function describe(
       return [specification.name, specification]
     }),
   )
-  const told = await ask(options, settings, root)
+  return report(await ask(options, settings, root), specifications, options, note)
+}
+
+/**
+ * Writes what was told.
+ * @param specifications by the families' names
+ * @param note tells of modules that were not loaded
+ * @returns status 1 if a module was not loaded
+ * @throws UsageError for a family that is not there, or where there is nothing to describe
+ */
+export function report(
+  told: readonly Description[],
+  specifications: ReadonlyMap<string, Specification>,
+  { markdown, json, yaml }: Pick<DescribeOptions, 'markdown' | 'json' | 'yaml'>,
+  note: (text: string) => void,
+): ExitStatus {
   const refused = told.filter(it => 'refused' in it)
   for (const { refused: name, message } of refused)
     note(`${name} cannot be described: ${message.split('\n', 1)[0]}`)
