@@ -7,7 +7,8 @@ import type { Description } from '../../../guest/testing/describes.ts'
 import type { FamilyFacts } from '../../../guest/ynl/facts.ts'
 import { parseSpecification } from '../../../guest/ynl/reader.ts'
 import { ownFolder } from '../../base/own-folder.ts'
-import { type DescribeOptions, report } from './describe.ts'
+import { type DescribeFlags, type DescribeOptions, describeOptions, report } from './describe.ts'
+import type { ProbeOptions } from './probe.ts'
 
 const family: FamilyFacts = {
   ...{ name: 'nlex', version: 1, headerSize: 0, groups: ['example'] },
@@ -85,4 +86,21 @@ test('modules that do not load are told of, and fail', () => {
     notes: ['busy cannot be described: busy: finit_module: EBUSY'],
   })
   expect(() => reported([refused])).toThrow('there is nothing to describe: busy cannot be loaded')
+})
+
+test('options that only tests have are refused by name', () => {
+  const given = { module: [], family: ['nlex'], spec: [], isolate: true, describe: true }
+  const settings = { kernels: ['debian-6.1', 'debian-6.12'], matrix: [] }
+  const read = (more: Partial<ProbeOptions & DescribeFlags>, rest: string[] = []) =>
+    describeOptions({ ...given, ...more }, rest, settings)
+  expect(read({ json: 'f.json', yaml: 'f.yaml' })).toEqual({
+    ...{ kernel: 'debian-6.1', module: [], family: ['nlex'], spec: [], json: 'f.json', yaml: 'f.yaml' },
+  })
+  expect(read({ kernel: 'debian-5.10' }).kernel).toBe('debian-5.10')
+  expect(() => read({ matrix: true })).toThrow('--describe tests nothing: leave out --matrix')
+  expect(() => read({ isolate: false })).toThrow('--describe tests nothing: leave out --no-isolate')
+  expect(() => read({}, ['-t', 'x'])).toThrow('--describe tests nothing: leave out -t')
+  expect(() => read({ kernel: 'debian-6.1,debian-7.3' })).toThrow(
+    '--describe asks one kernel: choose debian-6.1 or debian-7.3',
+  )
 })

@@ -15,10 +15,12 @@ import { nearest } from '../../base/nearest.ts'
 import { ownModule } from '../../base/own-folder.ts'
 import { lastLines } from '../../base/process.ts'
 import { consoleProgress } from '../../base/progress.ts'
+import { labelsOf } from '../../prepare/matrix.ts'
 import type { Settings } from '../../prepare/settings.ts'
 import { requireWritable, writeReport } from '../../report/files.ts'
 import { readSpecification } from '../read-specification.ts'
 import { type Session, startCommand, statusOf, withSession } from '../session.ts'
+import type { ProbeOptions } from './probe.ts'
 
 /** The options of `probe --describe`. */
 export interface DescribeOptions {
@@ -36,6 +38,37 @@ export interface DescribeOptions {
   readonly json?: string
   /** A draft of a specification; of one family. */
   readonly yaml?: string
+}
+
+/** The options of `probe` that only this has. */
+export interface DescribeFlags {
+  readonly describe?: boolean
+  readonly yaml?: string
+}
+
+/**
+ * The options of the command line.
+ * @param rest filters and Vitest's options
+ * @throws UsageError for those that tests have, and several kernels
+ */
+export function describeOptions(
+  options: ProbeOptions & DescribeFlags,
+  rest: readonly string[],
+  settings: Pick<Settings, 'kernels' | 'matrix'>,
+): DescribeOptions {
+  const { module, family, spec, markdown, json, yaml, modules, isolate, kernel, describe, ...tests } = options
+  const [other] = [
+    ...Object.keys(tests).map(name => `--${name}`),
+    ...(isolate === false ? ['--no-isolate'] : []),
+    ...rest,
+  ]
+  if (other !== undefined) throw new UsageError(`--describe tests nothing: leave out ${other}`)
+  const [label, second] = labelsOf(kernel === undefined ? {} : { kernel }, settings)
+  if (second !== undefined && kernel !== undefined)
+    throw new UsageError(`--describe asks one kernel: choose ${label} or ${second}`)
+  const given = { kernel: label, modules, markdown, json, yaml }
+  const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  return { ...present, module, family, spec }
 }
 
 /** A family, and where it differs from its specification, if there is one. */
