@@ -62,7 +62,7 @@ async function started(as: readonly string[] = []): Promise<{ busy: Busy; forkab
   const process = await spawnConnected('busy', tethered(command, args), 3)
   onTestFinished(() => process.kill())
   const control = process.stream(CONTROL)
-  const forkable = await Forkable.connect(control)
+  const forkable = await Forkable.connect(control, new Promise(() => {}))
   return { busy: new Busy(process), forkable }
 }
 
@@ -192,14 +192,18 @@ test('a fork that cannot be completed is reported, and none is left', async () =
 })
 
 test('a process without the library is told apart', async () => {
-  const child = await spawnConnected('cat', tethered('sleep', ['1000']), 3)
-  const control = child.stream(CONTROL)
-  const connecting = Forkable.connect(control)
+  const sleeping = async () => {
+    const child = await spawnConnected('sleep', tethered('sleep', ['1000']), 3)
+    onTestFinished(() => child.kill())
+    return child
+  }
+  const child = await sleeping()
+  const connecting = Forkable.connect(child.stream(CONTROL), new Promise(() => {}))
   child.kill()
   await expect(connecting).rejects.toThrow('QEMU ended before its fork library said hello')
-  child.stream(ERRORS).resume()
-  child.stream(CHANNEL).resume()
-  await child.closed
+  await expect(Forkable.connect((await sleeping()).stream(CONTROL), Promise.resolve())).rejects.toThrow(
+    "QEMU's fork library did not say hello within 1 s: it is not in this QEMU",
+  )
 })
 
 test('refusals and forks in quick turn hinder each other in nothing', async () => {

@@ -9,8 +9,9 @@ import { endChild, endOf } from './children.ts'
 
 /** What forkable.c says first: another library would speak otherwise. */
 const VERSION = '1'
-/** Milliseconds for the hello, and for a fork: the library gives its threads 10 s to stop. */
-const HELLO_LIMIT = 10_000
+/** Milliseconds for the hello to arrive when QEMU runs, which it does after its library has said it. */
+const HELLO_LIMIT = 1_000
+/** Milliseconds for a fork: the library gives its threads 10 s to stop. */
 const FORK_LIMIT = 20_000
 /** Milliseconds for a connection to say whose it is. */
 const SAY_LIMIT = 5_000
@@ -51,20 +52,18 @@ export class Forkable {
 
   /**
    * Waits until the library has said hello.
+   * @param runs resolves when the process has done something itself
    * @throws MachineryError when it does not, or is another version
    */
-  static async connect(control: Duplex): Promise<Forkable> {
+  static async connect(control: Duplex, runs: Promise<unknown>): Promise<Forkable> {
     const forkable = new Forkable(control)
     const hello = new Promise<string>((resolve, reject) => {
       forkable.#greeted = resolve
       forkable.#failed = reject
     })
     try {
-      const version = await withLimit(
-        hello,
-        HELLO_LIMIT,
-        `QEMU's fork library did not say hello within ${HELLO_LIMIT / 1000} s`,
-      )
+      const late = `QEMU's fork library did not say hello within ${HELLO_LIMIT / 1000} s: it is not in this QEMU`
+      const version = await Promise.race([hello, runs.then(() => withLimit(hello, HELLO_LIMIT, late))])
       if (version !== VERSION)
         throw new MachineryError(`QEMU's fork library has version ${version} in place of ${VERSION}`)
       await new Promise<void>((resolve, reject) => {
