@@ -139,8 +139,7 @@ export function completeReports(
     })
   if (ktap === '-') process.stdout.write(ktapOf(vitest, kernels))
   else if (ktap !== undefined) attempt(() => writeReport(path.resolve(ktap), ktapOf(vitest, kernels)))
-  if (html !== undefined)
-    attempt(() => writePage(path.resolve(html), pageData(vitest, kernels, outcome)))
+  if (html !== undefined) attempt(() => writePage(path.resolve(html), pageData(vitest, kernels, outcome)))
 }
 
 /** Writes a report; one that cannot be written is told of, and does not change what the run has found. */
