@@ -16,13 +16,16 @@ test('a request that breaks the kernel is left of the sequence, and fails the ru
   cpSync(path.join(probed, 'store.c'), path.join(project, 'src/broken.c'))
   writeFileSync(path.join(project, 'src/Kbuild'), 'obj-m := broken.o\nccflags-y := -DBUG_missing_check\n')
 
-  const random = ['probe', '--modules', 'src', '--seed', '1', '--time', '30']
+  writeFileSync(path.join(project, 'netlink-vmtest.config.ts'), "export default { modules: 'src' }\n")
+
+  const random = ['probe', '--seed', '1', '--time', '30']
   // Of the run's files only the one that is found.
   const { status, stdout, stderr } = await runCli([...random, 'probe-found'], { cwd: project })
   expect(stderr).toMatch(
     /^ {2}probed_store, seed 1: oops: BUG: kernel NULL pointer dereference, .*; making it shorter$/m,
   )
   expect(stderr).toMatch(/^ {2}tried 40 random sequences from seed 1 on; 1 found$/m)
+  expect(stderr).toContain('probe-found/probed_store-seed-1.test.ts: one step breaks it')
   const [name = '', ...more] = readdirSync(path.join(project, 'probe-found'))
   expect([name, more]).toEqual(['probed_store-seed-1.test.ts', []])
   const file = readFileSync(path.join(project, 'probe-found', name), 'utf8')
