@@ -55,10 +55,10 @@ at_terminal() {
 }
 
 install_packages() {
+	[ "$(uname -sm)" = 'Linux x86_64' ] || fail "netlink-vmtest starts guests on Linux on x86-64 only, and this is $(uname -sm): its client, netlink-vmtest/netlink, works on any 64-bit Linux"
 	packages=$(missing_packages | tr '\n' ' ')
 	packages=${packages% }
 	[ -n "$packages" ] || return 0
-	[ "$(uname -m)" = x86_64 ] || fail "netlink-vmtest runs on x86-64 machines only; this one is $(uname -m)"
 	command -v apt-get >/dev/null || fail "missing: $packages (Debian's names). There is no apt-get here: install them yourself"
 
 	command="apt-get install --no-install-recommends -y $packages"

@@ -84,11 +84,18 @@ async function runScript(script: string, env: Readonly<Record<string, string>>, 
 
 test("the action's command gets its arguments, and ends with its status", async () => {
   const script = scriptsOf(action).find(text => text.includes('GITHUB_OUTPUT')) ?? ''
-  expect(await runScript(script, { ARGUMENTS: 'run --kernel a  $(touch x);*' }, 3)).toEqual({
-    stdout: '<netlink-vmtest><run><--kernel><a><$(touch><x);*>',
-    exitCode: 3,
-    output: 'status=3\n',
-  })
+  const ended = (words: string) => ({ stdout: `<netlink-vmtest>${words}`, exitCode: 3, output: 'status=3\n' })
+  const run = (ARGUMENTS: string) => runScript(script, { ARGUMENTS, GITHUB_STEP_SUMMARY: 'a summary' }, 3)
+  expect(await run('run --kernel a  $(touch x);* --markdown b')).toEqual(
+    ended('<run><--kernel><a><$(touch><x);*><--markdown><b>'),
+  )
+  // What has a report has it in the job's summary.
+  const summary = '<--markdown><a summary>'
+  expect(await run('run')).toEqual(ended(`<run>${summary}`))
+  expect(await run('--kernel a')).toEqual(ended(`<--kernel><a>${summary}`))
+  expect(await run('merge blobs')).toEqual(ended(`<merge><blobs>${summary}`))
+  expect(await run('build --kernel a')).toEqual(ended('<build><--kernel><a>'))
+  expect(await run('exec -- uname')).toEqual(ended('<exec><--><uname>'))
 })
 
 test.each([

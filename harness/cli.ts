@@ -7,6 +7,7 @@ import { frontDoor } from './base/own-folder.ts'
 import { exitOnLostOutput, exitOnSignals, withoutSignalHandlers } from './base/process.ts'
 import { understood } from './base/system-errors.ts'
 import type { BuildOptions } from './commands/build.ts'
+import type { GenerateOptions } from './commands/generate.ts'
 import type { InitOptions } from './commands/init.ts'
 import type { MergeOptions } from './commands/merge.ts'
 import type { ProbeOptions } from './commands/probe/probe.ts'
@@ -14,6 +15,7 @@ import type { RunOptions } from './commands/run.ts'
 import type { SessionOptions } from './commands/session.ts'
 import type { SetupOptions } from './commands/setup.ts'
 import { loadSettings, projectRoot } from './prepare/load-settings.ts'
+import { compilerErrors, isOnGitHub, workflowCommands } from './report/annotations.ts'
 
 exitOnSignals()
 exitOnLostOutput()
@@ -61,14 +63,21 @@ function ofRuns(command: Command): Command {
     )
     .option('--junit <file>', 'write a JUnit report', once)
     .option('--json <file>', 'write a JSON report', once)
-    .option('--markdown <file>', 'write the table of suites and kernels as Markdown', once)
+    .option('--markdown <file>', 'write the table of suites and kernels, and the failures, as Markdown', once)
     .option('--ktap <file>', 'write a KTAP report; - is stdout, in place of the usual report', once)
+    .option(
+      '--html <file>',
+      'write a report as one HTML page, with diagrams and kernel logs of failed tests',
+      once,
+    )
     .option('--trace', 'show what passed tests have said on their sockets too, as diagrams')
     .option(
       '--capture <dir>',
       'write what the tests of each file say on their sockets into DIR, as pcapng',
       once,
     )
+    .option('--fork', 'fork guests from a warm one, under software emulation, even for few files')
+    .option('--no-fork', 'restore each guest instead of forking it from a warm one')
     .option(
       '--no-isolate',
       'let test files of a kernel share guests, one after the other, for as long as all is well in them',
@@ -115,8 +124,13 @@ program
   .option('--matrix', "the configuration's list of kernels must be there")
   .option('--junit <file>', 'write a JUnit report', once)
   .option('--json <file>', 'write a JSON report', once)
-  .option('--markdown <file>', 'write the table of suites and kernels as Markdown', once)
+  .option('--markdown <file>', 'write the table of suites and kernels, and the failures, as Markdown', once)
   .option('--ktap <file>', 'write a KTAP report; - is stdout, in place of the usual report', once)
+  .option(
+    '--html <file>',
+    'write a report as one HTML page, with diagrams and kernel logs of failed tests',
+    once,
+  )
   .allowUnknownOption()
   .allowExcessArguments()
   .action(async (_folders: string[], options: MergeOptions, command: Command) => {
@@ -223,6 +237,20 @@ program
     process.exitCode = await init(dir, options)
   })
 
+program
+  .command('generate')
+  .description('make TypeScript of a YNL specification: a client with a typed call for each operation')
+  .argument('<spec>', 'the specification, as in Documentation/netlink/specs of the kernel')
+  .option(
+    '-o, --output <file>',
+    'the file to write, in place of stdout; replaces only what was generated',
+    once,
+  )
+  .action(async (spec: string, options: GenerateOptions) => {
+    const { generate } = await import('./commands/generate.ts')
+    generate(spec, options)
+  })
+
 /** A command with the options of a guest of its own. */
 function inGuest(name: string): Command {
   return program
@@ -294,5 +322,6 @@ function report(error: unknown): number {
     return ExitStatus.machinery
   }
   process.stderr.write(`${known.details ? `${known.details}\n` : ''}error: ${known.message}\n`)
+  if (isOnGitHub()) process.stderr.write(workflowCommands(compilerErrors(known.message, known.details)))
   return known.status
 }

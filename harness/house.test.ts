@@ -48,6 +48,8 @@ test.each([
   ['guest/netlink/socket/a.ts', '../../agent/port.ts'],
   ['guest/netlink/codec/a.ts', '../socket/socket.ts'],
   ['guest/netlink/codec/a.ts', '../index.ts'],
+  ['guest/netlink/codec/a.ts', '../../ynl/index.ts'],
+  ['guest/ynl/a.ts', '../testing/index.ts'],
 ])('%s may not import %s', async (file, target) => {
   const said = await lint({ [file]: importing(target) })
   expect(said).toContain(file)
@@ -72,7 +74,8 @@ test('files that import each other are refused, types included', async () => {
 const rooms = [
   ...['harness/cli.ts', 'harness/commands', 'harness/bench', 'harness/report', 'harness/prepare'],
   ...['harness/template', 'harness/pool', 'harness/verdict', 'harness/guest', 'harness/qemu'],
-  ...['kernel', 'images', 'harness/base', 'guest/testing', 'guest/programs', 'guest/agent', 'guest/netlink'],
+  ...['kernel', 'images', 'harness/base', 'guest/testing', 'guest/programs', 'guest/agent', 'guest/ynl'],
+  'guest/netlink',
 ]
 
 test('however an import is spelt, none goes up', async () => {

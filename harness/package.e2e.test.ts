@@ -177,7 +177,7 @@ test('set up, it runs in guests; a failure has its place, and its evidence says 
   const old = path.join(top, 'old')
   mkdirSync(old)
   writeFileSync(path.join(old, 'node'), '#!/bin/sh\nexit 99\n', { mode: 0o755 })
-  const given = await run(runAll.replace('npx ', 'node_modules/.bin/'), project, {
+  const given = await run(`${runAll.replace('npx ', 'node_modules/.bin/')} --html page.html`, project, {
     PATH: `${old}:${process.env.PATH}`,
   })
   expect(complaintsAboutRun(given.stderr)).toEqual([])
@@ -186,6 +186,10 @@ test('set up, it runs in guests; a failure has its place, and its evidence says 
   expect(given.stdout).toMatch(/^ +16\| +expect\('another'\)\.toBe\(expected\)$/m)
   expect(given.stdout).toContain('1 files (1 failed), tests 1 passed, 1 failed')
   expect(given.status).toBe(1)
+  // Its script is made when the package is.
+  expect(readFileSync(path.join(project, 'page.html'), 'utf8')).toMatch(
+    /<script>\/\*! lit-html[\s\S]{10000,}<\/script>/,
+  )
   const evidence = path.join(project, '.netlink-vmtest', hostLabel(), 'suites/own.test.ts/rerun.sh')
   expect(readFileSync(evidence, 'utf8')).toContain(
     `node_modules/netlink-vmtest/bin/netlink-vmtest --kernel ${hostLabel()} suites/own.test.ts`,
@@ -221,7 +225,7 @@ test('commands besides: a module and a program in a guest; help by its own name'
   const own = path.join(project, 'node_modules/.bin/netlink-vmtest')
   expect(await run(`${own} exec -- echo here`, nowhere)).toMatchObject({ stdout: 'here', status: 0 })
   const nothing = await run(own, nowhere)
-  expect(nothing.stderr).toMatch(/^error: no test file matches$/m)
+  expect(nothing.stderr).toMatch(/^error: no test file matches suites\/\*\*\/\*\.test\.ts in \S+nowhere$/)
   expect(nothing.status).toBe(2)
   // Of two installations guests have the one that is started: here this checkout.
   const checkout = await run(`${process.execPath} ${path.join(ownFolder, 'harness/cli.ts')} -t answers`)

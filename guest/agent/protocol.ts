@@ -24,12 +24,110 @@ export interface ConversationHook {
   /** A test begins. */
   begin(): void
   /**
-   * The conversation since then as a diagram, '' if there was none.
+   * The conversation since then as a diagram; undefined if there was none.
    * @param thrown what the test threw: what it expected is marked
    */
-  describe(thrown?: unknown): string
+  describe(thrown?: unknown): DescribedConversation | undefined
   /** The conversation since then for a capture file. */
   capture(): CapturedConversation
+  /** The conversation since then for another thread: of a long one its beginning and its end. */
+  tell(): ToldConversation
+  /** Adds to the conversation what the sockets of another thread have said. */
+  hear(told: ToldConversation): void
+}
+
+/** What the sockets of a thread have said. */
+export interface ToldConversation {
+  /** worker_threads.threadId */
+  readonly thread: number
+  /** The time of process.hrtime(), in nanoseconds, at which the events' time is 0. */
+  readonly zero: bigint
+  readonly first: readonly ToldEvent[]
+  /** How many events between them are not told. */
+  readonly missed: number
+  readonly last: readonly ToldEvent[]
+}
+
+/** A conversation, as text and as what that was made of. */
+export interface DescribedConversation {
+  readonly text: string
+  readonly sequence: SequenceDiagram
+}
+
+/** A sequence diagram, time downwards. */
+export interface SequenceDiagram {
+  /** What stands above each lane, line by line. The requester is the first, the kernel the next. */
+  readonly lanes: readonly (readonly string[])[]
+  readonly rows: readonly SequenceRow[]
+}
+
+/** Something that happened; with neither time nor verdict a remark about what is not shown. */
+export interface SequenceRow {
+  /** Milliseconds since the conversation's first event. */
+  readonly time?: number
+  /** A datagram's way, by the lanes' indexes; without one if a socket has no lane. */
+  readonly arrow?: { readonly from: number; readonly to: number; readonly label: string }
+  /** Something that happened to one lane: groups that it joins or leaves, calls that fail. */
+  readonly mark?: { readonly lane: number; readonly sign: '●' | '✗' }
+  /** What came and was not expected, and what was expected and did not come. */
+  readonly verdict?: 'unexpected' | 'missing'
+  /** Lines. */
+  readonly text: readonly string[]
+}
+
+/** What stands before a conversation's text in a failure. */
+export const conversationHeading = 'the conversation:\n\n'
+
+/** The type of the artifacts of failed tests that are conversations. */
+export const conversationArtifact = 'netlink-vmtest:conversation'
+
+/** The name of the symbol under which the test worker takes what the sockets of tests do, as it happens. */
+export const talkHook = 'netlink-vmtest.talk'
+
+/** A socket, as it is told to another thread or to the host. */
+export interface ToldSocket {
+  /** Unique in its guest. */
+  readonly identity: number
+  /** NETLINK_ROUTE, NETLINK_GENERIC ... */
+  readonly protocol: number
+  readonly portId: number
+  /** A path or descriptor of the namespace that it was opened in; not there for the test's own. */
+  readonly namespace?: string | number
+  /** The groups that it has joined, by now. */
+  readonly groups: readonly number[]
+  /** The thread that it belongs to, if that is not the test worker's own. */
+  readonly thread?: number
+}
+
+/** What a socket has done or is about to do, as it is told to another thread or to the host. */
+export type ToldEvent = {
+  readonly socket: ToldSocket
+  /** Milliseconds, as performance.now(). */
+  readonly time: number
+  /** In base64; the beginning of a long message. */
+  readonly bytes?: string
+} & (
+  | { readonly kind: 'sent'; readonly to?: { readonly portId?: number; readonly groups?: number } }
+  | {
+      readonly kind: 'received'
+      readonly length: number
+      readonly from: number
+      readonly groups: number
+      readonly group?: number
+    }
+  | { readonly kind: 'failed'; readonly call: string; readonly code: string }
+  | { readonly kind: 'joined' | 'left'; readonly group: number }
+)
+
+/** What the sockets of the running test do, as it happens: all that is left of it when the guest is lost. */
+export interface Talk {
+  /** Whether these are the first events of a conversation. */
+  readonly begins: boolean
+  /** Milliseconds since 1970 at which the events' time is 0. */
+  readonly epoch: number
+  /** How many events before these are not told. */
+  readonly missed: number
+  readonly events: readonly ToldEvent[]
 }
 
 /** A socket in a capture file. */
@@ -256,7 +354,8 @@ export type ToWorker =
    * when the name changes. `reportsBegin`: the source of a regular expression for the lines that begin
    * reports of the kernel. `slowness`: the factor by which the default limits were made longer.
    * `trace`: whether passed tests show their conversations, too. `isShared`: whether other files may use the
-   * guest. `capture`: whether the host wants all conversations, not only those of failed tests.
+   * guest. `capture`: whether the host wants all conversations, not only those of failed tests. `details`:
+   * whether failed tests get their conversations as artifacts, too.
    */
   | {
       readonly type: 'prepare'
@@ -268,6 +367,7 @@ export type ToWorker =
       readonly trace: boolean
       readonly isShared: boolean
       readonly capture: boolean
+      readonly details: boolean
     }
   /** Answered by a `pong`, unless a test blocks the event loop. */
   | { readonly type: 'ping' }
@@ -296,6 +396,8 @@ export type FromWorker =
   | { readonly type: 'pong' }
   | { readonly type: 'vitest'; readonly message: unknown }
   | ({ readonly type: 'conversation' } & TestConversation)
+  /** As JSON. */
+  | ({ readonly type: 'talk' } & Talk)
   /** A call, which gets an `answer`. */
   | ({ readonly type: 'call'; readonly id: number } & WorkerCall)
   /** A note, which gets none; as JSON. */

@@ -22,12 +22,17 @@ import { keepOnly, type NamedTask, type WantedTest } from './one-test.ts'
 import { Port } from './port.ts'
 import { renewProcess } from './process-identity.ts'
 import {
+  conversationArtifact,
+  conversationHeading,
+  type DescribedConversation,
   type ExpectedSplat,
   type FoundFailure,
   type FromWorker,
   ports,
+  type Talk,
   type TestOutcome,
   type ToWorker,
+  talkHook,
   type WorkerCall,
   type WorkerNote,
 } from './protocol.ts'
@@ -103,7 +108,10 @@ interface VitestGlobal {
   __vitest_worker__: VitestWorker
 }
 interface VitestWorker {
-  readonly rpc: { resolveSnapshotPath(file: string): Promise<string> }
+  readonly rpc: {
+    resolveSnapshotPath(file: string): Promise<string>
+    onTaskArtifactRecord(test: string, artifact: { readonly type: string }): Promise<unknown>
+  }
   /** The files of the request; the host adds the only test to run, where each has a guest. */
   readonly ctx?: { readonly files?: readonly { readonly filepath: string; readonly only?: WantedTest }[] }
   readonly config?: { readonly testTimeout?: number; readonly hookTimeout?: number }
@@ -151,7 +159,7 @@ function announceTests(
     const names = [...(isLanguageReplaced() ? restoreLanguage() : []), ...restoreState()]
     const state = running.get(test.id)
     // At once: Vitest makes texts of what the error compares.
-    if (failure && state) state.conversation = conversationText(failure.thrown)
+    if (failure && state) state.conversation = described(failure.thrown)
     if (names.length > 0) throw brokenBy(names, failure?.thrown)
     if (failure) throw failure.thrown
   }
@@ -275,19 +283,25 @@ function showConversation(test: Test, state: RunningTest): void {
   const error = test.result?.errors?.[state.errors]
   state.errors = test.result?.errors?.length ?? 0
   if (error === undefined && !trace) return
-  const text = state.conversation ?? conversationText()
+  const said = state.conversation ?? described()
   delete state.conversation
-  if (text === '') return
-  if (error === undefined) testConsole?.log(text)
-  else error.diff = [error.diff, `the conversation:\n\n${text}`].filter(Boolean).join('\n\n')
+  if (said === undefined) return
+  if (error === undefined) return testConsole?.log(said.text)
+  error.diff = [error.diff, conversationHeading + said.text].filter(Boolean).join('\n\n')
+  if (!details) return
+  const artifact = { type: conversationArtifact, sequence: said.sequence }
+  // Without it the failure has its text.
+  vitestWorker()
+    .rpc.onTaskArtifactRecord(test.id, artifact)
+    .catch(() => {})
 }
 
 /** @param thrown what the test threw */
-function conversationText(thrown?: unknown): string {
+function described(thrown?: unknown): DescribedConversation | undefined {
   try {
-    return conversation()?.describe(thrown) ?? ''
+    return conversation()?.describe(thrown)
   } catch {
-    return '' // the test has replaced what this needs, which is told elsewhere
+    return undefined // the test has replaced what this needs, which is told elsewhere
   }
 }
 
@@ -307,7 +321,7 @@ interface RunningTest {
   /** How many of its errors were shown with the conversation, or belong to an earlier attempt. */
   errors: number
   /** The conversation when its function failed. */
-  conversation?: string
+  conversation?: DescribedConversation | undefined
 }
 let log = new KernelLogPosition()
 const limits = new Limits()
@@ -315,6 +329,8 @@ const uncaught = new Uncaught()
 /** The factor by which this kernel's default limits are longer. */
 let slowness = 1
 let trace = false
+/** Whether failed tests get their conversations as artifacts, too. */
+let details = false
 /** Snapshots show the bytes of errors: serializers stay for all files. */
 let knowsErrors = false
 /** Whether another file may run in this process. */
@@ -341,6 +357,11 @@ Object.defineProperty(globalThis, Symbol.for('netlink-vmtest.expect-splat'), {
     if (!state) throw new Error('expectSplat() is for the time of a test: call it in one, or in a beforeEach')
     state.expected.push(expected)
   },
+})
+
+/** For the package that tests import, which is bundled separately. */
+Object.defineProperty(globalThis, Symbol.for(talkHook), {
+  value: (talk: Talk) => sendPlain({ type: 'talk', ...talk }),
 })
 
 /**
@@ -443,6 +464,7 @@ port.listen(received => {
       trace = message.trace
       isShared = message.isShared
       handover.all = message.capture
+      details = message.details
       return
     case 'ping':
       send({ type: 'pong' })

@@ -4,6 +4,8 @@
  * Netlink for TypeScript: sockets, messages and attributes, over the C library's own calls.
  *
  * It stands on its own: it runs on any 64-bit Linux with Node 20.16 or later and koffi.
+ *
+ * @module netlink-vmtest/netlink
  */
 
 export { Attribute, attr, findAttribute, parseAttributes } from './codec/attribute.ts'

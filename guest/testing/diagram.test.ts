@@ -5,6 +5,7 @@ import { diagram } from './diagram.ts'
 import { expectationOf } from './expectation.ts'
 import { firstMarker } from './markers.ts'
 import { Recording } from './recording.ts'
+import { sequenceOf } from './sequence.ts'
 import { acknowledgement, refusal, wire } from './wire.ts'
 
 const socket = (identity: number, portId: number, protocol = 21): ObservedSocket => ({
@@ -21,8 +22,8 @@ const from = (bytes: Buffer, groups = 0, portId = 0) => new Datagram(bytes, port
 
 /** Its lines, with times that are always the same. */
 function drawn(recording: Recording, thrown?: unknown): string {
-  const text = diagram(recording.conversation, recording.families, expectationOf(thrown))
-  return text.replaceAll(/^ +\d+\.\d(?= {2})/gm, '     0.0')
+  const sequence = sequenceOf(recording.conversation, recording.families, expectationOf(thrown))
+  return (sequence ? diagram(sequence) : '').replaceAll(/^ +\d+\.\d(?= {2})/gm, '     0.0')
 }
 
 function update(): Recording {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What a failed comparison of datagrams (wire.ts) says was too much, and what was missing. */
-import type { Compared, Expectation } from './diagram.ts'
+import type { Compared, Expectation } from './sequence.ts'
 import { isWireDatagram, type WireDatagram, wireBytes } from './wire.ts'
 
 /** @param thrown what the test threw; undefined unless it is a failed comparison of lists of datagrams */

@@ -3,6 +3,8 @@
 /**
  * Helpers for suites, which run in the guest as root: modules, users, namespaces, the kernel log, and exact
  * comparison of all that came.
+ *
+ * @module netlink-vmtest/testing
  */
 import './conversation.ts'
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, statSync } from 'node:fs'
-import { mkdir, rename, rm, rmdir, utimes } from 'node:fs/promises'
+import { rename, rm, rmdir, utimes } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { lock } from 'proper-lockfile'
 import { isErrno, MachineryError, messageOf } from './errors.ts'
+import { makeFolder } from './folders.ts'
 import { isLeased, lease } from './leases.ts'
 
 /** What the cache holds; each kind has a folder of that name. */
@@ -20,6 +21,7 @@ export type CacheKind =
   | 'templates'
   | 'verdicts'
   | 'compiled'
+  | 'forks'
 
 /** `$XDG_CACHE_HOME/netlink-vmtest`, or the same below `~/.cache`: everything that is kept is below it. */
 export function cacheRoot(): string {
@@ -91,10 +93,10 @@ async function make(
   const draft = path.join(drafts, randomUUID())
   try {
     await rm(drafts, { recursive: true, force: true })
-    await mkdir(draft, { recursive: true })
+    makeFolder(draft)
     await build(draft)
     if (lock.isLost) return undefined
-    await mkdir(path.dirname(entry), { recursive: true })
+    makeFolder(path.dirname(entry))
     await rename(draft, entry)
     return entry
   } catch (error) {
@@ -146,7 +148,7 @@ async function removeUnless(isInUse: () => boolean, kind: CacheKind, key: string
   const entry = path.join(cacheRoot(), kind, key)
   const drafts = path.join(cacheRoot(), 'drafts', lockOf(kind, key))
   const away = path.join(drafts, randomUUID())
-  await mkdir(drafts, { recursive: true })
+  makeFolder(drafts)
   try {
     await rename(entry, away)
     if (!isInUse()) return true
@@ -204,7 +206,7 @@ async function lockedAlone<T>(
   const patience = setTimeout(() => held.has(lockfilePath) || tellOfWait(name), PATIENCE)
   let release: () => Promise<void>
   try {
-    await mkdir(locks, { recursive: true })
+    makeFolder(locks)
     release = await lock(lockfilePath, {
       realpath: false,
       lockfilePath,

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from 'valibot'
 import { type CacheKind, cached, cacheRoot, contentKey, discard } from './cache.ts'
 import { isErrno, MachineryError } from './errors.ts'
+import { makeFolder } from './folders.ts'
 
 /** How often an entry is made anew because one of its inputs changed meanwhile. */
 const ATTEMPTS = 3
@@ -146,7 +147,7 @@ async function knownInputs(kind: CacheKind, key: string): Promise<string[][]> {
 async function remember(kind: CacheKind, key: string, lists: readonly string[][]): Promise<void> {
   const folder = listOf(kind, key)
   const draft = path.join(folder, `${process.pid}.draft`)
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   await writeFile(draft, JSON.stringify(lists))
   await rename(draft, path.join(folder, listFile))
 }

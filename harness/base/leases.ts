@@ -4,7 +4,6 @@
  * entry. What a living process uses is not removed; the file of a dead one is ignored.
  */
 import {
-  mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -15,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import path from 'node:path'
+import { makeFolder } from './folders.ts'
 
 /**
  * Milliseconds without a sign of life after which another system's process counts as dead, and between two
@@ -67,7 +67,7 @@ function change(file: string, own: Map<string, number>, name: string, by: 1 | -1
   else own.delete(name)
   if (before > 0 === now > 0) return
   try {
-    mkdirSync(path.dirname(file), { recursive: true })
+    makeFolder(path.dirname(file))
     // By a rename: a reader never sees half a file.
     writeFileSync(`${file}.new`, [...own.keys(), ''].join('\n'))
     renameSync(`${file}.new`, file)

@@ -6,11 +6,12 @@ import { shown } from '../../kernel/build/module-sources.ts'
 import { lockFileName } from '../../kernel/lock-file.ts'
 import { ExitStatus, ModuleError, UsageError } from '../base/errors.ts'
 import { commandName, frontDoor, isPackage } from '../base/own-folder.ts'
-import { loadSettings, projectRoot } from '../prepare/load-settings.ts'
+import { consoleProgress } from '../base/progress.ts'
+import { loadSettings, projectRoot, refuseOtherNames } from '../prepare/load-settings.ts'
 import { checkSettings, type Settings, settingsFile } from '../prepare/settings.ts'
-import { missingSource } from './init/missing-source.ts'
-import { isModuleFolder, moduleFolders } from './init/module-folders.ts'
-import { type Engine, engines, managerOf, type Plan, plan } from './init/plan.ts'
+import { findBuild, plainly } from './init/find-build.ts'
+import { mayBeModuleFolder, moduleFolders } from './init/module-folders.ts'
+import { type Engine, engines, type ModuleEntry, managerOf, type Plan, plan } from './init/plan.ts'
 import { writeFiles } from './init/project-files.ts'
 import { Questions } from './init/questions.ts'
 import { type Findings, findRegistrations } from './init/registrations.ts'
@@ -35,8 +36,8 @@ export async function init(folder: string, options: InitOptions): Promise<ExitSt
   checkProject(project)
   using questions = options.yes ? undefined : questionsHere()
   const isNew = !existsSync(path.join(project, settingsFile))
-  const modules = isNew ? await chooseModules(project, options, questions) : []
-  const settings = isNew ? settingsFor(project, modules) : await ownSettings(project, options)
+  const folders = isNew ? await chooseModules(project, options, questions) : []
+  const settings = isNew ? settingsFor(project, plainly(folders)) : await ownSettings(project, options)
   const ci = options.ci ?? (await chooseEngine(project, questions))
   await questions?.ask(
     `Write what is missing for netlink-vmtest into ${shown(project)}? (yes, no) [yes]`,
@@ -46,27 +47,20 @@ export async function init(folder: string, options: InitOptions): Promise<ExitSt
     },
   )
 
+  const { note } = consoleProgress()
   using workshop = isNew ? temporaryRoot(project) : undefined
   const root = workshop?.folder ?? project
   const kernel = options.kernel ?? settings.kernels?.[0]
   const look = (given: Settings) =>
     findRegistrations({ ...(kernel !== undefined && { kernel }) }, given, root)
-  let findings = await look(settings)
-  const sources: string[] = []
-  // A build that lacks headers of the project gets them, for as long as that helps.
-  for (let more = lacking(); more !== undefined && !sources.includes(more); more = lacking()) {
-    sources.push(more)
-    findings = await look(settingsFor(project, modules, sources))
-  }
-  function lacking() {
-    return isNew ? missingSource(project, modules, findings.broken?.details ?? '') : undefined
-  }
+  const { modules, findings } = isNew
+    ? await findBuild(project, folders, entries => look(settingsFor(project, entries)), note)
+    : { modules: [], findings: await look(settings) }
   const { broken, registrations } = findings
   if (broken?.status === ExitStatus.machinery) throw broken
   const made = plan({
     project,
     modules,
-    sources,
     kernel: options.kernel && labelIn(project, options.kernel),
     suites: settings.suites,
     registrations,
@@ -85,9 +79,11 @@ export async function init(folder: string, options: InitOptions): Promise<ExitSt
 }
 
 /** The settings that are about to be written, with absolute paths. */
-function settingsFor(project: string, modules: readonly string[], sources: readonly string[] = []): Settings {
+function settingsFor(project: string, modules: readonly ModuleEntry[]): Settings {
   const at = (file: string) => path.join(project, file)
-  return checkSettings({ modules: modules.map(dir => ({ dir: at(dir), sources: sources.map(at) })) })
+  return checkSettings({
+    modules: modules.map(each => ({ ...each, dir: at(each.dir), sources: each.sources.map(at) })),
+  })
 }
 
 /** @throws UsageError if nothing can be made of the folder */
@@ -101,10 +97,7 @@ function checkProject(project: string): void {
       cause: error,
     })
   }
-  const others = ['js', 'mjs', 'cjs', 'mts', 'cts', 'json'].map(ending => settingsFile.replace(/ts$/, ending))
-  const other = others.find(name => existsSync(path.join(project, name)))
-  if (other !== undefined)
-    throw new UsageError(`${other} is not read: rename it to ${settingsFile}, or remove it`)
+  refuseOtherNames(project)
   const outer = projectRoot(project)
   if (outer !== project && existsSync(path.join(outer, settingsFile)))
     throw new UsageError(
@@ -126,7 +119,7 @@ async function chooseModules(
 ): Promise<string[]> {
   if (options.modules.length > 0) {
     const places = options.modules.map(folder => path.resolve(folder))
-    const other = places.find(place => !isModuleFolder(place))
+    const other = places.find(place => !mayBeModuleFolder(place))
     if (other !== undefined)
       throw new UsageError(
         `--modules: ${shown(other)} has no Kbuild or Makefile with a line like obj-m += name.o`,

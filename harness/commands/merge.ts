@@ -4,13 +4,16 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Vitest } from 'vitest/node'
 import { ExitStatus, MachineryError, UsageError } from '../base/errors.ts'
+import { modulesUnderTest } from '../prepare/delivery.ts'
 import { labelsOf } from '../prepare/matrix.ts'
 import type { Settings } from '../prepare/settings.ts'
 import { type RunRecord, readBlobs, refuse } from '../report/blob.ts'
 import { absent, type KernelFacts } from '../report/kernel-facts.ts'
 import { inOrder, mending, mergeKernels, rowOrder } from '../report/merged.ts'
+import { sourceFinder } from '../report/source-files.ts'
 import { allSkipped, exitStatusOf, type KernelSummary, summarize, worstOf } from '../report/summary.ts'
 import {
+  annotate,
   checkReports,
   completeReports,
   outputFiles,
@@ -44,9 +47,8 @@ export async function merge(
   settings: Settings,
   root: string,
 ): Promise<ExitStatus> {
-  const startedAt = Date.now()
   const { folder, given } = parse(rest)
-  checkReports(given, options)
+  checkReports(given, options, root)
   const blobs = readBlobs(folder)
   const records = blobs.map(({ record }) => record)
   const { kernels: found, problems } = mergeKernels(blobs)
@@ -83,8 +85,7 @@ export async function merge(
   const summaries = kernels.map(kernel => summarize(vitest, kernel))
   const total = records.reduce((sum, record) => sum + record.total, 0)
   printTable(summaries, total, options)
-  completeReports(options, vitest, summaries, total, startedAt)
-
+  annotate(given, vitest, summaries, { ...options, find: sourceFinder(modulesUnderTest(settings, root)) })
   const passWithNoTests = given.passWithNoTests ?? records.every(record => record.passWithNoTests)
   const nothing = passWithNoTests ? [] : whyNothingRan(vitest, summaries, records)
   for (const message of nothing) process.stderr.write(`error: ${message}\n`)
@@ -95,7 +96,9 @@ export async function merge(
     ...nothing.map(() => ExitStatus.usage),
   ])
   const failed = failedByVitest || records.some(record => record.failed)
-  return status === ExitStatus.passed && failed ? ExitStatus.failed : status
+  const all = status === ExitStatus.passed && failed ? ExitStatus.failed : status
+  completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed })
+  return all
 }
 
 /** The one folder, and the options for the report. @throws UsageError for options that are about running */

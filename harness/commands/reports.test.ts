@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { blobFile, checkReports, outputFiles, reporters } from './reports.ts'
+import { version } from 'vitest/node'
+import { blobFile, checkReports as check, outputFiles, type ReportFiles, reporters } from './reports.ts'
+import type { VitestOptions } from './vitest-command.ts'
+
+const checkReports = (given: VitestOptions, files: ReportFiles, root = '/nowhere') =>
+  check(given, files, root)
 
 function folder(): string {
   const made = mkdtempSync(path.join(tmpdir(), 'reports-'))
@@ -60,13 +65,34 @@ test('a blob without a place of its own has the kernels in its name: jobs differ
   expect(outputFile).toEqual({ json: path.resolve('y'), blob: '/b' })
 })
 
-test("files are named from where the command is run, and only ours have the kernel's name in them", () => {
+test('files are named from where the command is run', () => {
   const given = { reporter: ['./own.ts', 'junit'], outputFile: { junit: 'a.xml' } }
   expect(outputFiles(given)).toEqual({ outputFile: { junit: path.resolve('a.xml') } })
   expect(reporters(given, { junit: 'b.xml', json: 'c.json' })).toEqual([
     path.resolve('own.ts'),
     'junit',
-    ['junit', expect.objectContaining({ outputFile: path.resolve('b.xml') })],
     ['json', { outputFile: path.resolve('c.json') }],
   ])
+})
+
+test("Vitest's html reporter needs its package, of the same version, and writes to a place of its own", () => {
+  const root = folder()
+  const html = { reporter: ['html'] }
+  expect(() => checkReports(html, {}, root)).toThrow(
+    `--reporter=html needs the npm package @vitest/ui: npm i -D @vitest/ui@${version}`,
+  )
+  const ui = path.join(root, 'node_modules/@vitest/ui')
+  mkdirSync(ui, { recursive: true })
+  writeFileSync(path.join(ui, 'package.json'), '{ "version": "1.2.3" }')
+  expect(() => checkReports(html, {}, root)).toThrow(
+    `--reporter=html needs @vitest/ui of Vitest's version, ${version}, not 1.2.3: npm i -D @vitest/ui@${version}`,
+  )
+  writeFileSync(path.join(ui, 'package.json'), JSON.stringify({ version }))
+  checkReports(html, {}, root)
+  expect(() => checkReports({ ...html, outputFile: { html: path.join(root, 'x') } }, {}, root)).toThrow(
+    '--outputFile.html has no effect: the html reporter writes .vitest/index.html',
+  )
+  expect(() => checkReports({ ...html, outputFile: path.join(root, 'x') }, {}, root)).toThrow(
+    '--outputFile: no reporter that writes a file',
+  )
 })

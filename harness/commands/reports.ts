@@ -1,37 +1,55 @@
 // SPDX-License-Identifier: MIT
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import path from 'node:path'
-import { ReportersMap, type Vitest } from 'vitest/node'
-import { UsageError } from '../base/errors.ts'
-import { completeJson, requireWritable, requireWritten, writeMarkdown, writeReport } from '../report/files.ts'
+import { type Reporter, ReportersMap, type Vitest, version as vitestVersion } from 'vitest/node'
+import { messageOf, UsageError } from '../base/errors.ts'
+import { isOnGitHub } from '../report/annotations.ts'
+import { failuresOf } from '../report/failures.ts'
+import { completeJson, requireWritable, writeReport } from '../report/files.ts'
+import { githubReport, testAnnotations } from '../report/github.ts'
+import { junit as junitOf } from '../report/junit.ts'
 import { ktap as ktapOf } from '../report/ktap.ts'
+import { markdown as markdownOf, type Outcome } from '../report/markdown.ts'
 import { matrixTable, textTable } from '../report/matrix-table.ts'
+import { pageData } from '../report/page/collect.ts'
+import { writePage } from '../report/page/write-page.ts'
+import type { FindSource } from '../report/source-files.ts'
 import { type KernelSummary, knownReportLines, summaryLines } from '../report/summary.ts'
+import { TerminalReporter } from '../report/terminal.ts'
 import type { Reporters, VitestOptions } from './vitest-command.ts'
 
 /** Files of reports beside the one on stdout, as named on the command line. */
 export interface ReportFiles {
   readonly junit?: string
   readonly json?: string
-  /** The table of suites and kernels. */
+  /** The table of suites and kernels, and the failures. */
   readonly markdown?: string
   /** KTAP; '-' is stdout. */
   readonly ktap?: string
+  /** A page for a browser. */
+  readonly html?: string
 }
 
-/** A JUnit report has no projects: the names have the kernels. */
-const namesWithKernel = {
-  suiteNameTemplate: '{displayName} {filename}',
-  classnameTemplate: '{displayName} {filename}',
+/** Vitest's reporter for GitHub, in place of which there is ours. */
+const annotating = 'github-actions'
+
+/** Whether failures are shown beside the lines of a pull request. */
+export function annotates(given: VitestOptions): boolean {
+  return isOnGitHub() || asked(given).includes(annotating)
 }
 
-/** Vitest's reporters: the requested ones, and those of --junit and --json. */
-export function reporters(given: VitestOptions, { junit, json, ktap }: ReportFiles): Reporters {
+/** Vitest's reporters: the requested ones, and that of --json. */
+export function reporters(given: VitestOptions, { json, ktap }: ReportFiles): Reporters {
   const silent: Reporters = [{}]
   return [
-    ...(ktap === '-' && given.reporter === undefined ? silent : asked(given)),
-    ...(junit === undefined
-      ? []
-      : [['junit', { ...namesWithKernel, outputFile: path.resolve(junit) }] as Reporters[number]]),
+    ...(ktap === '-' && given.reporter === undefined
+      ? silent
+      : // Vitest's would say the same again.
+        asked(given)
+          .filter(name => name !== annotating)
+          .map(name => (name === 'default' ? new TerminalReporter() : name))),
+    ...(annotates(given) ? [testAnnotations()] : []),
     ...(json === undefined ? [] : [['json', { outputFile: path.resolve(json) }] as Reporters[number]]),
   ]
 }
@@ -72,32 +90,72 @@ export function printTable(
   stream.write(`${summaryLines(kernels, total).join('\n')}\n`)
 }
 
-/**
- * Completes the reports in files with what Vitest does not know.
- * @param since when the run began, in milliseconds since 1970
- */
-export function completeReports(
-  { junit, json, markdown, ktap }: ReportFiles,
+/** Tells GitHub of the failures, if anybody wants that; on stderr where stdout is for KTAP. */
+export function annotate(
+  given: VitestOptions,
   vitest: Vitest,
   kernels: readonly KernelSummary[],
-  total: number,
-  since: number,
+  { find, ktap }: { readonly find: FindSource } & Pick<ReportFiles, 'ktap'>,
 ): void {
-  if (junit !== undefined) requireWritten(path.resolve(junit), since)
+  if (!annotates(given)) return
+  const stream = ktap === '-' ? process.stderr : process.stdout
+  stream.write(githubReport(vitest, kernels, find))
+}
+
+function writeJunit(file: string, vitest: Vitest, kernels: readonly { readonly label: string }[]): void {
+  const labels = kernels.map(({ label }) => label)
+  writeReport(path.resolve(file), junitOf(vitest, labels))
+}
+
+/** In watch mode, which nothing completes, a reporter that writes the JUnit report anew after each run. */
+export function writingJunit(file: string, kernels: readonly { readonly label: string }[]): Reporter {
+  let vitest: Vitest
+  return {
+    onInit(context) {
+      vitest = context
+    },
+    onTestRunEnd() {
+      try {
+        writeJunit(file, vitest, kernels)
+      } catch (error) {
+        process.stderr.write(`  ${messageOf(error)}\n`)
+      }
+    },
+  }
+}
+
+/**
+ * Completes the reports in files with what Vitest does not know.
+ */
+export function completeReports(
+  { junit, json, markdown, ktap, html }: ReportFiles,
+  vitest: Vitest,
+  kernels: readonly KernelSummary[],
+  outcome: Outcome,
+): void {
+  if (junit !== undefined) writeJunit(junit, vitest, kernels)
   if (json !== undefined) completeJson(path.resolve(json), kernels)
-  if (markdown !== undefined) writeMarkdown(path.resolve(markdown), kernels, total)
+  if (markdown !== undefined)
+    writeReport(path.resolve(markdown), markdownOf(kernels, failuresOf(vitest, kernels), outcome))
   if (ktap === '-') process.stdout.write(ktapOf(vitest, kernels))
   else if (ktap !== undefined) writeReport(path.resolve(ktap), ktapOf(vitest, kernels))
+  if (html !== undefined) writePage(path.resolve(html), pageData(vitest, kernels, outcome.total))
 }
 
 /**
  * Checks the places of all reports before the run.
+ * @param root the project's folder
  * @throws UsageError for one that cannot be written, that no reporter writes, or that two would write
  */
-export function checkReports(given: VitestOptions, { junit, json, markdown, ktap }: ReportFiles): void {
+export function checkReports(
+  given: VitestOptions,
+  { junit, json, markdown, ktap, html }: ReportFiles,
+  root: string,
+): void {
+  if (asked(given).includes('html')) requirePage(root)
   const places = new Map<string, string>()
   for (const [option, file] of [
-    ...Object.entries({ '--junit': junit, '--json': json, '--markdown': markdown }),
+    ...Object.entries({ '--junit': junit, '--json': json, '--markdown': markdown, '--html': html }),
     ['--ktap', ktap === '-' ? undefined : ktap] as const,
     ...outputOptions(given),
   ]) {
@@ -111,6 +169,22 @@ export function checkReports(given: VitestOptions, { junit, json, markdown, ktap
   }
 }
 
+/** Looks for the package of Vitest's html reporter; without it Vitest offers to install it, or ends. */
+function requirePage(root: string): void {
+  const needed = `npm i -D @vitest/ui@${vitestVersion}`
+  let version: string
+  try {
+    const found = createRequire(path.join(root, 'package.json')).resolve('@vitest/ui/package.json')
+    version = JSON.parse(readFileSync(found, 'utf8')).version
+  } catch (error) {
+    throw new UsageError(`--reporter=html needs the npm package @vitest/ui: ${needed}`, { cause: error })
+  }
+  if (version !== vitestVersion)
+    throw new UsageError(
+      `--reporter=html needs @vitest/ui of Vitest's version, ${vitestVersion}, not ${version}: ${needed}`,
+    )
+}
+
 /**
  * Vitest's reporters that write a file (5.1.1: those that read outputFile). Custom reporters may do so too.
  */
@@ -119,7 +193,9 @@ const writers = new Set(['blob', 'json', 'junit'])
 /** The files of --outputFile by the option for each reporter. */
 function outputOptions(given: VitestOptions): [option: string, file: string][] {
   const names = asked(given).flatMap(reporter => (typeof reporter === 'string' ? [reporter] : []))
-  const writing = names.filter(name => writers.has(name) || !Object.hasOwn(ReportersMap, name))
+  const writing = names.filter(
+    name => writers.has(name) || (name !== 'html' && !Object.hasOwn(ReportersMap, name)),
+  )
   const { outputFile } = given
   if (typeof outputFile === 'string') {
     if (writing.length === 0)
@@ -129,6 +205,8 @@ function outputOptions(given: VitestOptions): [option: string, file: string][] {
     return writing.map(name => [`--reporter ${name}`, outputFile])
   }
   return Object.entries(outputFile ?? {}).map(([name, file]) => {
+    if (name === 'html')
+      throw new UsageError('--outputFile.html has no effect: the html reporter writes .vitest/index.html')
     if (!writing.includes(name))
       throw new UsageError(`--outputFile.${name}: no reporter ${name} that writes a file is asked for`)
     return [`--outputFile.${name}`, String(file)]

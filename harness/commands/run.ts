@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { globSync } from 'node:fs'
 import path from 'node:path'
 import { configDefaults } from 'vitest/config'
 import type { Reporter, Vitest } from 'vitest/node'
@@ -9,7 +10,7 @@ import { consoleProgress } from '../base/progress.ts'
 import { pruneWhenDue } from '../base/stock.ts'
 import type { GuestSource } from '../pool/guest-source.ts'
 import { Lanes } from '../pool/lanes.ts'
-import { packageFolders, sourcesUnderTest, withModules } from '../prepare/delivery.ts'
+import { modulesUnderTest, packageFolders, sourcesUnderTest, withModules } from '../prepare/delivery.ts'
 import { isPrepared, type KernelOfRun, labelsOf, prepareKernels } from '../prepare/matrix.ts'
 import { guestsAtOnce } from '../prepare/prepare.ts'
 import { kernelProject, type ProjectOptions } from '../prepare/project.ts'
@@ -18,9 +19,12 @@ import { checkWorkerArguments } from '../prepare/worker-arguments.ts'
 import { recordOf } from '../report/blob.ts'
 import { completeBlob, requireWritten } from '../report/files.ts'
 import { factsOf, ofPart } from '../report/kernel-facts.ts'
+import { sourceFinder } from '../report/source-files.ts'
 import { allSkipped, exitStatusOf, summarize } from '../report/summary.ts'
 import { requireCaptureFolder } from '../verdict/capture.ts'
 import {
+  annotate,
+  annotates,
   blobFile,
   checkReports,
   completeReports,
@@ -28,6 +32,7 @@ import {
   printTable,
   type ReportFiles,
   reporters,
+  writingJunit,
 } from './reports.ts'
 import { parseVitestArguments, startReport, type VitestOptions } from './vitest-command.ts'
 import { watchDelivery } from './watch.ts'
@@ -41,6 +46,8 @@ export interface RunOptions extends ReportFiles {
   readonly trace?: boolean
   /** A folder for what all tests have said. */
   readonly capture?: string
+  /** Whether guests are forked: in place of the configuration's vm.fork. */
+  readonly fork?: boolean
   /** False: the files of a kernel share guests. */
   readonly isolate?: boolean
 }
@@ -58,10 +65,12 @@ export async function run(
   const started = performance.now()
   const startedAt = Date.now()
   const { filters, run: given, project, execArgv } = parseVitestArguments(rest)
-  checkReports(given, options)
+  checkReports(given, options, root)
   const captureFolder = options.capture === undefined ? undefined : path.resolve(options.capture)
   if (captureFolder !== undefined) requireCaptureFolder(captureFolder)
   await checkWorkerArguments(execArgv)
+  if (!isPart(filters, given, project) && !given.passWithNoTests && !given.watch)
+    requireSuites(settings.suites, root)
   const progress = consoleProgress()
   const tested = withModules(settings, options.modules)
   const { globals, disableConsoleIntercept, maxConcurrency } = project
@@ -76,6 +85,9 @@ export async function run(
     worker,
     trace: options.trace,
     captureFolder,
+    // A blob may become a page later.
+    details: options.html !== undefined || blob !== undefined,
+    fork: options.fork,
     orNone: blob !== undefined,
   })
   const prepared = kernels.filter(isPrepared)
@@ -99,8 +111,14 @@ export async function run(
     watch: watch && once !== true,
     ...(vitestOptions.changed === undefined ? {} : { forceRerunTriggers: beyondImports(tested, root) }),
     projects: kernels.map(kernel => kernelProject(kernel, plan)),
-    reporters: [...reporters(given, options), foresight(kernels, shared)],
+    reporters: [
+      ...reporters(given, options),
+      ...(watch && options.junit !== undefined ? [writingJunit(options.junit, kernels)] : []),
+      foresight(kernels, shared ? 'files' : settings.vm.isolate),
+    ],
     ...outputFiles(given, blob),
+    // The lines of tests, for failures without a stack.
+    ...(annotates(given) ? { includeTaskLocation: true } : {}),
     // Vitest would refuse more shards than files; whether there is any file is seen below.
     ...(given.shard === undefined ? {} : { passWithNoTests: true }),
   })
@@ -146,13 +164,15 @@ export async function run(
     throw new UsageError(nothing.message)
   }
   printTable(summaries, total, options)
+  annotate(given, vitest, summaries, { ...options, find: sourceFinder(modulesUnderTest(tested, root)) })
   // With --passWithNoTests or --changed the run passes, and says that no test did.
   if (nothing !== undefined) progress.note(`nothing ran: ${nothing.message}`)
+  const status = exitStatusOf(vitest, summaries)
+  const all = status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
   // Last, so that a report that cannot be written does not hide the result.
   recordInBlob()
-  completeReports(options, vitest, summaries, total, startedAt)
-  const status = exitStatusOf(vitest, summaries)
-  return status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
+  completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed })
+  return all
 }
 
 /** Whether the command line leaves out tests that the configuration has, shards aside. */
@@ -182,12 +202,12 @@ function beyondImports(settings: Settings, root: string): string[] {
   ]
 }
 
-/** Tells each kernel's guests how many files will run, and whether files share guests. */
-function foresight(kernels: readonly KernelOfRun[], shared: boolean): Reporter {
+/** Tells each kernel's guests how many files will run, and what one guest is for. */
+function foresight(kernels: readonly KernelOfRun[], use: 'files' | 'file' | 'test'): Reporter {
   return {
     onTestRunStart(specifications) {
       for (const { label, guests } of kernels.filter(isPrepared))
-        guests.expect(specifications.filter(({ project }) => project.name === label).length, shared)
+        guests.expect(specifications.filter(({ project }) => project.name === label).length, use)
     },
   }
 }
@@ -230,4 +250,14 @@ async function whyNothingRan(
   }
   if (!vitest.config.testNamePattern || !allSkipped(vitest)) return undefined
   return { reason: 'names', message: `no test's name matches${asked}` }
+}
+
+/** Nothing is fetched, built or booted for a project without a test file. Vitest judges unusual globs. */
+function requireSuites(globs: readonly string[], root: string): void {
+  const isThere = globs.some(glob => {
+    if (!/^[\w./*-]+$/.test(glob)) return true
+    for (const _ of globSync([glob], { cwd: root, exclude: ['**/node_modules/**'] })) return true
+    return false
+  })
+  if (!isThere) throw new UsageError(`no test file matches ${globs.join(', ')} in ${root}`)
 }

@@ -2,7 +2,7 @@
 import path from 'node:path'
 import { guestPaths, type StartRequest } from '../../guest/agent/protocol.ts'
 import { hostLabel } from '../../kernel/provide.ts'
-import { ExitStatus, HarnessError, MachineryError, ModuleError } from '../base/errors.ts'
+import { ExitStatus, HarnessError, MachineryError, ModuleError, UsageError } from '../base/errors.ts'
 import { consoleProgress } from '../base/progress.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import { AgentError, type Guest } from '../guest/guest.ts'
@@ -23,6 +23,8 @@ export interface SessionOptions {
   readonly copy: readonly string[]
   /** Called if the modules under test cannot be built and none is named; without it a line says so. */
   readonly onBrokenModules?: (error: HarnessError) => void
+  /** Whether notes of the preparation are shown, the compiler's warnings among them. */
+  readonly showsNotes?: boolean
 }
 
 /** Milliseconds between two pings of the guest, and for an answer. */
@@ -50,16 +52,19 @@ export async function withSession<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const wanted = options.copy.map(parseCopy)
-  // stderr belongs to the command: only long steps are shown, no notes.
+  // stderr is the command's own: only long steps are shown beside it.
   const { note, step } = consoleProgress()
   const prepared = await prepareKernel(options.kernel ?? settings.kernels?.[0] ?? hostLabel(), {
     settings: withModules(settings, options.modules),
     root,
-    progress: { step, note: () => {} },
+    progress: { step, note: options.showsNotes ? note : () => {} },
     onBrokenModules: wantsModules(options)
       ? undefined
       : (options.onBrokenModules ??
-        (({ message }) => note(`the guest has no modules under test: ${message}`))),
+        (error => {
+          if (error instanceof UsageError) throw error
+          note(`the guest has no modules under test: ${error.message}`)
+        })),
   })
   const modules = await Promise.all(
     options.module.map(parseModule).map(async ({ name, parameters }) => ({
@@ -184,9 +189,14 @@ async function insert(guest: Guest, file: string, parameters: string, needed: bo
   const since = guest.log.next
   const command = ['insmod', file, ...(parameters === '' ? [] : [parameters])]
   const { code, output } = await runInGuest(guest, { command, folder: guestPaths.home, environment: {} })
-  if (code === 0 || (needed && /File exists/.test(output))) return
+  if ((code === 0 && parameters === '') || (needed && /File exists/.test(output))) return
   // The kernel log has its own port and may be late: it has arrived when a ping is answered.
   await guest.ping(PING_LIMIT)
+  const unknown = guest.log.since(since, 20).matchAll(/^.*: unknown parameter '(.*)' ignored$/gm)
+  const names = [...unknown].map(([, name]) => name)
+  if (names.length > 0)
+    throw new UsageError(`--module: ${path.basename(file, '.ko')} has no parameter ${names.join(', ')}`)
+  if (code === 0) return
   const details = [output.trim(), guest.log.since(since, 20)].filter(Boolean).join('\n')
   throw new ModuleError(`${path.basename(file, '.ko')} does not load`, { details })
 }

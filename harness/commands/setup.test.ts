@@ -2,6 +2,7 @@
 /** Set-up on machines that lack something: a PATH of links, with an apt-get, an id and a sudo of the test's. */
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -28,7 +29,6 @@ const own = [
   'timeout',
   'tr',
   'grep',
-  'uname',
   'tail',
   'true',
   'ln',
@@ -51,7 +51,10 @@ const needed = [
 const compiled = path.join(cacheRoot(), 'compiled')
 
 /** What a machine has; `asked` is what apt-get was called with. */
-function machine(without: readonly string[], { user = 0, apt = 'installs', sudo = false } = {}) {
+function machine(
+  without: readonly string[],
+  { user = 0, apt = 'installs', sudo = false, system = 'Linux x86_64' } = {},
+) {
   const folder = mkdtempSync(path.join(tmpdir(), 'setup-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const bin = path.join(folder, 'bin')
@@ -67,6 +70,7 @@ function machine(without: readonly string[], { user = 0, apt = 'installs', sudo 
     else program(name, '')
   }
   program('id', `echo ${user}`)
+  program('uname', `echo ${system}`)
   if (sudo) program('sudo', '[ "$1" != -n ] || shift; exec "$@"')
   if (apt === 'installs')
     program(
@@ -84,6 +88,7 @@ function machine(without: readonly string[], { user = 0, apt = 'installs', sudo 
   const cli = [process.execPath, path.join(ownFolder, 'harness/cli.ts')]
   const [node = '', ...before] = cli
   return {
+    bin,
     asked: () => (existsSync(asked) ? readFileSync(asked, 'utf8') : ''),
     setup: async (...args: string[]) => {
       const options = {
@@ -113,6 +118,9 @@ test('nothing is missing', async () => {
   const here = machine([])
   expect(await here.setup()).toEqual({ said: 'nothing is missing', status: 0 })
   expect(here.asked()).toBe('')
+  const unknown = await here.setup('--kernel', 'nosuch')
+  expect(unknown.said).toMatch(/^error: unknown kernel nosuch: choose one of debian-5\.10, /)
+  expect(unknown.status).toBe(2)
 })
 
 test('without a terminal nothing is installed unasked, and the command is said; --yes installs', async () => {
@@ -138,6 +146,27 @@ test('at a terminal it asks', async () => {
   expect(here.asked()).toBe('')
   expect((await here.atTerminal('\n')).status).toBe(0)
   expect(here.asked()).toContain(' install ')
+})
+
+test('on another architecture: what works there', async () => {
+  const said =
+    'netlink-vmtest starts guests on Linux on x86-64 only, and this is Linux aarch64: its client, netlink-vmtest/netlink, works on any 64-bit Linux'
+  const here = machine(['make'], { system: 'Linux aarch64' })
+  expect(await here.setup('--yes')).toEqual({ said, status: 3 })
+  const folder = mkdtempSync(path.join(tmpdir(), 'launcher-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  mkdirSync(path.join(folder, 'bin'))
+  mkdirSync(path.join(folder, 'dist/harness'), { recursive: true })
+  writeFileSync(path.join(folder, 'dist/harness/cli.js'), '')
+  cpSync(path.join(ownFolder, 'bin/netlink-vmtest'), path.join(folder, 'bin/netlink-vmtest'))
+  symlinkSync(findTool('readlink') ?? '', path.join(here.bin, 'readlink'))
+  const env = { PATH: here.bin }
+  const launched = await execa(path.join(folder, 'bin/netlink-vmtest'), {
+    env,
+    extendEnv: false,
+    reject: false,
+  })
+  expect(launched).toMatchObject({ stderr: said, exitCode: 3 })
 })
 
 test('without root: by sudo, or the exact command', async () => {

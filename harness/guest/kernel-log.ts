@@ -73,10 +73,10 @@ export class KernelLog extends EventEmitter<KernelLogEvents> {
     return found
   }
 
-  /** The last `count` records from this sequence number on, as dmesg shows them. */
-  since(sequence: number, count: number): string {
+  /** The last `count` records from this sequence number on, up to another one, as dmesg shows them. */
+  since(sequence: number, count: number, before = Number.POSITIVE_INFINITY): string {
     return this.records
-      .filter(record => record.sequence >= sequence)
+      .filter(record => record.sequence >= sequence && record.sequence < before)
       .slice(-count)
       .map(record => `[${(record.time / 1e6).toFixed(6).padStart(12)}] ${record.text}`)
       .join('\n')

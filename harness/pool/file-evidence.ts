@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: MIT
 import path from 'node:path'
 import { messageOf } from '../base/errors.ts'
+import { lastLines } from '../base/process.ts'
 import { understood } from '../base/system-errors.ts'
+import { plainConsole } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import { Capture } from '../verdict/capture.ts'
-import { evidenceFolder, keepEvidence, placeOf } from '../verdict/evidence-folder.ts'
+import type { KernelReport } from '../verdict/describe-splat.ts'
+import { commandAgain, evidenceFolder, keepEvidence, placeOf } from '../verdict/evidence-folder.ts'
 import type { Failure } from '../verdict/judge.ts'
+import type { FailureDetails, LossDetails } from './failure-details.ts'
 import type { FileRecord } from './file-record.ts'
 import type { GuestSource } from './guest-source.ts'
 import type { WorkerRequest } from './messages.ts'
 import type { TestOutput } from './output.ts'
+
+/** Lines of the kernel log, and of the console, that a failure carries as data. */
+const LOG_LINES = 200
+const CONSOLE_LINES = 200
 
 /** What is kept of a file in its guest: the evidence of a failure, and what its sockets have said. */
 export class FileEvidence {
@@ -24,6 +32,9 @@ export class FileEvidence {
   readonly #output: TestOutput
   /** The only test to run, where each has a guest of its own. */
   readonly #only: string | undefined
+  /** By the test's id; '': the file's own. */
+  readonly #reports = new Map<string, KernelReport[]>()
+  #loss: LossDetails | undefined
 
   /** Opens the file of --capture, which replaces that of an earlier run. */
   constructor(
@@ -44,28 +55,60 @@ export class FileEvidence {
       tested && request.type === 'run' ? this.#newCapture(path.relative(root, tested.filepath)) : undefined
   }
 
-  /** Adds to failures where the evidence is kept. */
-  named(failures: readonly Failure[]): Failure[] {
-    return failures.map(failure => ({
-      ...failure,
-      message: [failure.message, this.place].filter(Boolean).join('\n\n'),
-    }))
+  /**
+   * Keeps the reports of failures, and adds to them where the evidence is.
+   * @param test undefined: they are the file's own
+   */
+  named(failures: readonly Failure[], test?: string): Failure[] {
+    return failures.map(({ name, message, report }) => {
+      if (report) this.reported([report], test)
+      return { name, message: [message, this.place].filter(Boolean).join('\n\n') }
+    })
+  }
+
+  /** @param test undefined: the file's own */
+  reported(reports: readonly KernelReport[], test: string | undefined): void {
+    const key = test ?? ''
+    this.#reports.set(key, [...(this.#reports.get(key) ?? []), ...reports])
+  }
+
+  /** The guest was lost in the time of a test, or outside of any. */
+  lost(reason: string, stack: string): void {
+    this.#loss = { reason, stack, console: lastLines(plainConsole(this.#guest.qemu.console), CONSOLE_LINES) }
   }
 
   /** Where the evidence is kept, as a line; '' if none is. */
   get place(): string {
+    return this.#folder && `evidence: ${this.#folder}`
+  }
+
+  get #folder(): string {
     const { name } = this.#record
     if (!this.#source.identity || name === undefined) return ''
-    return `evidence: ${evidenceFolder(this.#guest.label, name, this.#only)}`
+    return evidenceFolder(this.#guest.label, name, this.#only)
+  }
+
+  /** What a page shows of a failed test or, without one, of the file. */
+  details(test?: string): FailureDetails {
+    // Tests that had ended before the guest was lost have nothing to do with that.
+    const isLost = this.#loss !== undefined && test === this.#record.running
+    const since = test === undefined ? this.since : isLost ? this.#record.runningSince : undefined
+    return {
+      reports: this.#reports.get(test ?? '') ?? [],
+      kernelLog: since === undefined ? '' : this.#guest.log.since(Math.max(since, this.since), LOG_LINES),
+      loss: isLost ? this.#loss : undefined,
+      evidence: this.#folder,
+      again: commandAgain(this.#guest.label, this.#record.name ?? '', this.#guest.origin === 'forked'),
+    }
   }
 
   /** Keeps the evidence of a guest in which a file failed, and says where. */
-  keep(isInterrupted: boolean): void {
+  keep(): void {
     this.capture?.close()
     const { identity } = this.#source
     const { name } = this.#record
     if (!identity || name === undefined) return
-    if (!this.#record.hasFailed && !isInterrupted) return
+    if (!this.#record.hasFailed) return
     try {
       const folder = keepEvidence(this.#root, name, {
         guest: this.#guest,
@@ -75,7 +118,7 @@ export class FileEvidence {
         marks: this.#record.marks,
         output: this.#output.kept,
         capture: this.capture?.failed,
-        failed: this.#record.failedTests(isInterrupted),
+        failed: [...this.#record.failedTests.values()],
       })
       process.stderr.write(`  evidence of ${name} (${this.#guest.label}): ${folder}\n`)
     } catch (error) {

@@ -3,10 +3,22 @@ import path from 'node:path'
 import type { RunnerTask, RunnerTestFile } from 'vitest'
 import { generateFileHash } from 'vitest/node'
 import type { TestOutcome } from '../../guest/agent/protocol.ts'
+import type { KernelLog } from '../guest/kernel-log.ts'
 import type { Failure } from '../verdict/judge.ts'
 import { filesOf, type RpcRequest, type TaskEventPack, type TaskPack } from './messages.ts'
 import { type Interruption, lostError, reportUnfinished } from './unfinished.ts'
 import { poolName } from './worker-events.ts'
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Of a test: the kernel log of its time, as dmesg shows it; the end of a long one. */
+    kernelLog?: string
+  }
+}
+
+/** Records of the kernel log that a test has in reports, and characters of all tests of a file. */
+const LOG_RECORDS = 100
+const MOST_LOG = 1024 * 1024
 
 /** The parts of a Vitest project that decide a file's name. */
 export interface FileNaming {
@@ -25,6 +37,8 @@ export class FileRecord {
   readonly #outcomes = new Map<string, TestOutcome>()
   readonly #marks: { readonly sequence: number; readonly test: string; readonly what: 'begins' | 'ends' }[] =
     []
+  /** By the id of tests that have failed. */
+  readonly #kernelLogs = new Map<string, string>()
   #running: string | undefined
   #runningSince = 0
 
@@ -42,6 +56,11 @@ export class FileRecord {
     return this.file && path.relative(this.#naming.root, this.file.filepath)
   }
 
+  /** The running test's id. */
+  get running(): string | undefined {
+    return this.#running
+  }
+
   /** Records what the worker tells Vitest. */
   remember(request: RpcRequest): void {
     for (const file of filesOf(request)) this.#files.set(file.id, file)
@@ -49,6 +68,11 @@ export class FileRecord {
     const [packs, events] = request.a as [TaskPack[], TaskEventPack[]]
     for (const pack of packs) this.#results.set(pack[0], pack)
     for (const [id, event] of events) this.#lastEvents.set(id, event)
+  }
+
+  /** The full name of a test; its id, if nobody has told of it. */
+  nameOf(test: string): string {
+    return this.#names().get(test) ?? test
   }
 
   /** @param sequence the first kernel log record of the test's time */
@@ -119,7 +143,7 @@ export class FileRecord {
     return file
   }
 
-  /** What Vitest must be told so that no test stays open when the guest is gone. */
+  /** What Vitest must be told so that no test stays open when the guest is gone: those are results, too. */
   unfinished(interruption: Interruption): [TaskPack[], TaskEventPack[]] {
     const seen = {
       files: this.#files.values(),
@@ -129,20 +153,59 @@ export class FileRecord {
       since: this.#runningSince,
     }
     const [packs, events] = reportUnfinished(seen, interruption)
+    for (const pack of packs) this.#results.set(pack[0], pack)
     if (packs.length > 0) return [packs, events]
     // The guest was lost after the last test, before its release.
     const late = this.fileFailed([lostError(interruption)])
     return [late ? [late] : [], events]
   }
 
-  /** The names of failed tests, with the interrupted one. */
-  failedTests(interrupted: boolean): string[] {
+  /** The results of tests in whose time the kernel has logged something, with that; not those of a lost guest. */
+  withKernelLogs(log: Pick<KernelLog, 'since'>): TaskPack[] {
+    let left = MOST_LOG
+    return [...this.#results.values()].flatMap(([id, result, meta]): TaskPack[] => {
+      // Records that came after the test's end, and those that have been driven out since.
+      const [late, early = ''] = [this.#kernelLogOf(id, log), this.#kernelLogs.get(id)]
+      const kernelLog = late.length > early.length ? late : early
+      left -= kernelLog.length
+      return kernelLog === '' || left < 0 ? [] : [[id, result, { ...meta, kernelLog }]]
+    })
+  }
+
+  /** A test has failed: later records may drive those of its time out of the log. */
+  keepKernelLog(test: string, log: Pick<KernelLog, 'since'>): void {
+    this.#kernelLogs.set(test, this.#kernelLogOf(test, log))
+  }
+
+  #kernelLogOf(test: string, log: Pick<KernelLog, 'since'>): string {
+    const marks = this.#marks.filter(mark => mark.test === test)
+    const begins = marks.find(({ what }) => what === 'begins')?.sequence
+    const ends = marks.findLast(({ what }) => what === 'ends')?.sequence
+    return begins === undefined || ends === undefined ? '' : log.since(begins, LOG_RECORDS, ends)
+  }
+
+  /** The failed tests: their ids, and names. */
+  get failedTests(): ReadonlyMap<string, string> {
     const names = this.#names()
-    const failed = [...this.#results.values()]
-      .filter(([, result]) => result?.state === 'fail')
-      .map(([id]) => id)
-    if (interrupted && this.#running) failed.push(this.#running)
-    return failed.flatMap(id => names.get(id) ?? [])
+    const failed = [...this.#results.values()].filter(([, result]) => result?.state === 'fail')
+    return new Map(
+      failed.flatMap(([id]) => {
+        const name = names.get(id)
+        return name === undefined ? [] : [[id, name]]
+      }),
+    )
+  }
+
+  /** The first kernel log record of the running test, if there is one. */
+  get runningSince(): number | undefined {
+    return this.#marks.findLast(({ test, what }) => test === this.#running && what === 'begins')?.sequence
+  }
+
+  /** The file's result with something added to its meta; undefined if it has no errors of its own. */
+  fileExplained(meta: Readonly<Record<string, unknown>>): TaskPack | undefined {
+    const pack = this.file && this.#results.get(this.file.id)
+    if (!pack?.[1]?.errors?.length) return undefined
+    return [pack[0], pack[1], { ...pack[2], ...meta }]
   }
 
   /** Whether the file or a test of it has failed. */

@@ -32,6 +32,8 @@ export interface GuestSource {
   readonly trace?: boolean
   /** Where the conversations of all tests are captured, passed ones too; undefined for nowhere. */
   readonly captureFolder?: string | undefined
+  /** Whether failures carry as data what a page shows of them: conversations, kernel logs, reports. */
+  readonly details?: boolean
   /** Whether files beside the tests are put into its guests; not into what becomes a template. */
   readonly bringsFiles?: boolean
   /** Finds source lines for the kernel's reports, if there are symbols. */

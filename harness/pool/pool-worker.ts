@@ -3,24 +3,28 @@ import { randomUUID } from 'node:crypto'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PoolOptions, PoolWorker } from 'vitest/node'
-import type {
-  FromWorker,
-  TestOutcome,
-  TestStarted,
-  WorkerCall,
-  WorkerNote,
+import {
+  conversationArtifact,
+  conversationHeading,
+  type FromWorker,
+  type TestOutcome,
+  type TestStarted,
+  type WorkerCall,
+  type WorkerNote,
 } from '../../guest/agent/protocol.ts'
 import { HarnessError, messageOf } from '../base/errors.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
-import { describeStack } from '../verdict/describe-splat.ts'
+import { describeStack, headOf } from '../verdict/describe-splat.ts'
 import { type Failure, Judge } from '../verdict/judge.ts'
 import { inGuest } from './externals.ts'
+import { detailsKey } from './failure-details.ts'
 import { FileEvidence } from './file-evidence.ts'
 import { FileRecord } from './file-record.ts'
 import { explainMissingFiles, FilesBeside } from './files-beside.ts'
 import type { GuestSource } from './guest-source.ts'
+import { LastTalk } from './last-talk.ts'
 import {
   isRpcRequest,
   isWorkerRequest,
@@ -62,6 +66,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #record: FileRecord
   #output: TestOutput
   #evidence: FileEvidence | undefined
+  #talk = new LastTalk()
   /** The first kernel log record of the running test, or of the file between tests. */
   #logStart = 0
   /** The file has changed its kernel without a fault: an expected report, or another loaded module. */
@@ -142,6 +147,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (request.type !== 'run' && request.type !== 'collect') return
     this.#record = new FileRecord(this.#options.project.config)
     this.#output = this.#newOutput()
+    this.#talk = new LastTalk()
     this.#disturbed = false
     const { root } = this.#options.project.config
     const guest = this.#guest
@@ -158,6 +164,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (message.type === 'console' || message.type === 'console-pause') return this.#output.console(message)
     if (message.type === 'note') return this.#noted(message)
     if (message.type === 'conversation') return this.#evidence?.capture?.add(message)
+    if (message.type === 'talk') return this.#talk.add(message)
     if (message.type !== 'call') return
     this.#answerCall(message).then(
       value => this.#guest?.sendToWorker({ type: 'answer', id: message.id, value }),
@@ -203,10 +210,14 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       case 'attempt-ended':
         this.#disturbed ||= call.expected.length > 0
         if (call.expected.length > 0) this.#watchdog?.oopsExpected()
-        return this.#named((await this.#judge?.attemptEnded(call.test, call.sequence, call.expected)) ?? [])
+        return this.#named(
+          (await this.#judge?.attemptEnded(call.test, call.sequence, call.expected)) ?? [],
+          call.test,
+        )
       case 'test-ended': {
         this.#record.testMarkedAsEnded(call.test, call.sequence)
-        const failures = this.#named((await this.#judge?.testEnded(call.test, call.sequence)) ?? [])
+        const judged = (await this.#judge?.testEnded(call.test, call.sequence)) ?? []
+        const failures = this.#named(judged, call.test)
         this.#testEnded(call.test, call.outcome, failures)
         return failures
       }
@@ -260,7 +271,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       this.#output.next()
       if (response.error !== undefined) this.#workerBroke(response.error)
       this.#watchdog?.stop()
-      this.#evidence?.keep(this.#interruption !== undefined)
+      this.#keepEvidence()
       this.#disturbed ||= this.#judge?.hasKnown === true
       this.#reusable = response.error === undefined && !this.#disturbed && this.#record.allWell
     }
@@ -294,12 +305,16 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const sequence = await guest.log.arrival(mark, LAST_RECORD_LIMIT)
     const failures = this.#named((await this.#judge?.fileEnded(sequence ?? guest.log.next)) ?? [])
     const failed = failures.length > 0 ? this.#record.fileFailed(failures) : undefined
-    if (failed) this.#emitCall('onTaskUpdate', [[failed], []])
+    const logged = this.#record.withKernelLogs(guest.log)
+    if (failed || logged.length > 0)
+      this.#emitCall('onTaskUpdate', [[...logged, ...(failed ? [failed] : [])], []])
   }
 
   #testEnded(test: string, outcome: TestOutcome | undefined, failures: readonly Failure[] = []): void {
     this.#output.next()
     this.#record.testEnded(test, outcome, failures)
+    const hasFailed = outcome?.state === 'fail' || failures.length > 0
+    if (hasFailed && this.#guest) this.#record.keepKernelLog(test, this.#guest.log)
     this.#watchdog?.testEnded()
   }
 
@@ -316,23 +331,39 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (!guest || loss.cause === 'ended') return
     this.#source.onLoss(loss)
     // With a limit: a decoder that hangs must not delay the report.
-    const words = Promise.all([
-      this.#judge?.lastWords(guest.qemu.console),
+    const decoded = Promise.all([
+      this.#judge?.lastWords(guest.qemu.console) ?? [],
       describeStack(loss.stack ?? '', this.#source.decoder),
-    ]).then(
-      all => all.filter(Boolean).join('\n\n'),
-      () => '',
-    )
-    const places = await Promise.race([words, sleep(DECODING_LIMIT, '')])
+    ]).catch(() => undefined)
+    const [reports, stack] = (await Promise.race([decoded, sleep(DECODING_LIMIT)])) ?? [[], '']
+    const places = [reports.map(headOf).join('\n'), stack].filter(Boolean).join('\n\n')
+    const said = await this.#lastConversation()
     const evidence = evidenceOf(guest.log, guest.qemu.console, this.#logStart)
     // "Fatal exception" only says that the kernel died; the report before it says of what.
     const cause = /^kernel panic: Fatal exception/.test(loss.message) ? places.split('\n')[0] : undefined
     const reason = cause ? `kernel panic: ${cause}` : loss.message
+    this.#evidence?.reported(reports, this.#record.running)
+    this.#evidence?.lost(reason, stack)
     this.#interrupt({
       reason,
-      evidence: [places, evidence, this.#evidence?.place].filter(Boolean).join('\n\n'),
+      evidence: [places, said, evidence, this.#evidence?.place].filter(Boolean).join('\n\n'),
     })
     void guest.end()
+  }
+
+  /** What the test in whose time the guest was lost has said: as a diagram, and in captures. */
+  async #lastConversation(): Promise<string> {
+    try {
+      const { running } = this.#record
+      const { text, sequence, captured } = await this.#talk.conversation()
+      const tests = running === undefined ? [] : [this.#record.nameOf(running)]
+      if (captured.packets.length > 0) this.#evidence?.capture?.add({ tests, failed: true, ...captured })
+      if (this.#source.details && running !== undefined && sequence)
+        this.#emitCall('onTaskArtifactRecord', [running, { type: conversationArtifact, sequence }])
+      return text && conversationHeading + text
+    } catch (error) {
+      return `its conversation cannot be shown: ${messageOf(error)}`
+    }
   }
 
   #interrupt(interruption: Interruption): void {
@@ -358,7 +389,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #reportFiles(request: WorkerRequest): void {
     if (!this.#interruption) return
     this.#addUnheardFiles(request)
-    this.#emitCall('onTaskUpdate', this.#record.unfinished(this.#interruption), LAST_WORDS)
+    const [packs, events] = this.#record.unfinished(this.#interruption)
+    // Of tests that had ended, too, of which Vitest hears only now.
+    const logged = this.#guest ? this.#record.withKernelLogs(this.#guest.log) : []
+    this.#emitCall('onTaskUpdate', [[...packs, ...logged], events], LAST_WORDS)
   }
 
   #addUnheardFiles(request: WorkerRequest | undefined): void {
@@ -369,14 +403,24 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   }
 
   #finish(): void {
-    this.#evidence?.keep(this.#interruption !== undefined)
+    this.#keepEvidence()
     this.#request = undefined
     this.emit(workerResponse('testfileFinished'))
   }
 
   /** Failures with where the evidence is kept. */
-  #named(failures: readonly Failure[]): Failure[] {
-    return this.#evidence?.named(failures) ?? [...failures]
+  #named(failures: readonly Failure[], test?: string): Failure[] {
+    return this.#evidence?.named(failures, test) ?? [...failures]
+  }
+
+  /** Keeps the file's evidence, and hands Vitest what a page shows of its failures. */
+  #keepEvidence(): void {
+    this.#evidence?.keep()
+    if (!this.#source.details || !this.#evidence) return
+    for (const test of this.#record.failedTests.keys())
+      this.#emitCall('onTaskArtifactRecord', [test, { type: detailsKey, ...this.#evidence.details(test) }])
+    const explained = this.#record.fileExplained({ [detailsKey]: this.#evidence.details() })
+    if (explained) this.#emitCall('onTaskUpdate', [[explained], []])
   }
 
   #emitCall(method: string, args: readonly unknown[], id?: string): void {

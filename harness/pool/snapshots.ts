@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { WorkerCall } from '../../guest/agent/protocol.ts'
 import { isErrno } from '../base/errors.ts'
+import { makeFolder } from '../base/folders.ts'
 
 /** Does the file operations of Vitest's snapshot client for the worker: the files are the host's. */
 export async function answerSnapshotCall(call: WorkerCall): Promise<unknown> {
@@ -17,7 +18,7 @@ export async function answerSnapshotCall(call: WorkerCall): Promise<unknown> {
         throw error
       }
     case 'snapshot-write':
-      await mkdir(path.dirname(call.path), { recursive: true })
+      makeFolder(path.dirname(call.path))
       await writeFile(call.path, call.content)
       return undefined
     case 'snapshot-remove':

@@ -23,6 +23,7 @@ test('the running test fails with the evidence, the rest is not run, what was kn
       testTask('told'),
       testTask('running'),
       testTask('later'),
+      testTask('last'),
       testTask('skipped', 'skip'),
     ),
   ]
@@ -48,6 +49,8 @@ test('the running test fails with the evidence, the rest is not run, what was kn
   })
   expect(result('running')?.duration).toBeGreaterThanOrEqual(5_000)
   expect(result('later')).toEqual({ state: 'skip', note: 'not run: kernel panic: x' })
+  // The reason is the same.
+  expect(result('last')).toEqual({ state: 'skip', note: 'not run' })
   expect(result('skipped')).toBeUndefined()
   expect(result('file')).toEqual({ state: 'fail' })
   expect(events).toEqual([
@@ -56,6 +59,8 @@ test('the running test fails with the evidence, the rest is not run, what was kn
     ['running', 'test-finished', undefined],
     ['later', 'test-prepare', undefined],
     ['later', 'test-finished', undefined],
+    ['last', 'test-prepare', undefined],
+    ['last', 'test-finished', undefined],
     ['file', 'suite-finished', undefined],
   ])
 })

@@ -41,7 +41,7 @@ export const notRunNote = 'not run'
 
 /**
  * What to report so that no test of a file stays open: ended tests keep their results, the running one fails
- * with the evidence, the others are skipped with a note that says why. A file that was lost outside any test
+ * with the evidence, the others are skipped with a note, of which the first says why. A file that was lost outside any test
  * fails itself.
  */
 export function reportUnfinished(seen: SeenSoFar, interruption: Interruption): [TaskPack[], TaskEventPack[]] {
@@ -76,9 +76,15 @@ export function reportUnfinished(seen: SeenSoFar, interruption: Interruption): [
     if (outcome) return outcome as RunnerTask['result']
     if (id === seen.running)
       return { state: 'fail', startTime: seen.since, duration: Date.now() - seen.since, errors: [error] }
+    const note = isTold ? notRunNote : `${notRunNote}: ${interruption.reason}`
+    isTold = true
     // Vitest shows the note beside a skipped test, though its type does not have it.
-    return { state: 'skip', note: `${notRunNote}: ${interruption.reason}` } as RunnerTask['result']
+    return { state: 'skip', note } as RunnerTask['result']
   }
-  for (const file of seen.files) visit(file)
+  let isTold = false
+  for (const file of seen.files) {
+    isTold = false
+    visit(file)
+  }
   return [packs, events]
 }

@@ -10,6 +10,7 @@ afterEach(() => void vi.useRealTimers())
 
 /** A guest whose agent answers, and whose worker does so unless a test blocks it. */
 class FakeGuest extends EventEmitter {
+  readonly qemu = { pid: process.pid }
   readonly log = new EventEmitter()
   isBlocked = true
   isIdle = true

@@ -5,6 +5,7 @@ import { longestTimer } from '../base/timers.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { KernelLogRecord } from '../guest/kernel-log.ts'
 import type { Loss } from '../guest/loss.ts'
+import { patientTimer } from '../qemu/starvation.ts'
 
 /** Milliseconds between two pings of a working guest, and for an answer. */
 const PING_EVERY = 3_000
@@ -120,14 +121,14 @@ export class Watchdog {
 
   async #workerAnswers(): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>()
-    const timer = setTimeout(resolve, PONG_LIMIT, false)
+    const timer = patientTimer(this.#guest.qemu.pid, PONG_LIMIT, () => resolve(false))
     const heard = ({ type }: FromWorker) => type === 'pong' && resolve(true)
     this.#guest.on('worker', heard)
     this.#guest.sendToWorker({ type: 'ping' })
     try {
       return await promise
     } finally {
-      clearTimeout(timer)
+      timer.clear()
       this.#guest.off('worker', heard)
     }
   }

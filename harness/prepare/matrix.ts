@@ -89,7 +89,11 @@ export async function prepareKernels(
   // All kernels usually fail for one reason: the modules, the memory, the disk.
   if (errors.every(({ error }) => error.message === first.error.message)) throw first.error
   throw new HarnessError(first.error.status, 'no kernel could be made ready', {
-    details: errors.map(({ label, error }) => `${label}: ${error.message}`).join('\n'),
+    details: errors
+      .map(({ label, error: { message, details } }) =>
+        [`${label}: ${message}`, details].filter(Boolean).join('\n'),
+      )
+      .join('\n'),
   })
 }
 

@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { MachineryError, UsageError } from '../base/errors.ts'
-import { completeJson, requireWritable, requireWritten, writeMarkdown } from './files.ts'
+import { completeJson, requireWritable, requireWritten, writeReport } from './files.ts'
 
 function folder(): string {
   const made = mkdtempSync(path.join(tmpdir(), 'report-'))
@@ -15,8 +15,18 @@ function folder(): string {
 
 test('the folder of a report is made, as Vitest does for its own', () => {
   const file = path.join(folder(), 'not/there/yet.md')
-  writeMarkdown(file, [], 0)
-  expect(readFileSync(file, 'utf8')).toContain('| suite |')
+  writeReport(file, 'text')
+  writeReport(file, 'another')
+  expect(readFileSync(file, 'utf8')).toBe('another')
+})
+
+test('what other steps of a GitHub job have in its summary stays', () => {
+  const file = path.join(folder(), 'summary')
+  vi.stubEnv('GITHUB_STEP_SUMMARY', file)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  writeFileSync(file, 'of a step\n')
+  writeReport(file, 'ours')
+  expect(readFileSync(file, 'utf8')).toBe('of a step\nours')
 })
 
 test("the kernels are added to Vitest's report", () => {
@@ -31,7 +41,7 @@ test('one that cannot be written is named', () => {
   writeFileSync(file, '')
   const below = path.join(file, 'report')
   const cannot = `cannot write the report ${below}`
-  expect(() => writeMarkdown(below, [], 0)).toThrow(cannot)
+  expect(() => writeReport(below, '')).toThrow(cannot)
   expect(() => completeJson(below, [])).toThrow(MachineryError)
 })
 

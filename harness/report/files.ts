@@ -13,8 +13,7 @@ import path from 'node:path'
 import { MachineryError, messageOf, UsageError } from '../base/errors.ts'
 import { makeFolder } from '../base/folders.ts'
 import { addRecord, type RunRecord } from './blob.ts'
-import { markdownTable, matrixTable } from './matrix-table.ts'
-import { type KernelSummary, summaryLines } from './summary.ts'
+import type { KernelSummary } from './summary.ts'
 
 /**
  * Checks before the run that a report can be written; makes its folder.
@@ -74,16 +73,12 @@ export function completeBlob(file: string, record: Omit<RunRecord, 'version'>): 
   writing(file, () => writeFileSync(file, addRecord(readFileSync(file, 'utf8'), record)))
 }
 
-/** Writes the table of suites and kernels as Markdown; makes the folder, as Vitest does. */
-export function writeMarkdown(file: string, kernels: readonly KernelSummary[], total: number): void {
-  writeReport(file, markdownTable(matrixTable(kernels), summaryLines(kernels, total)))
-}
-
-/** Writes a report; makes the folder. */
+/** Writes a report; makes the folder. What other steps of a GitHub job have in its summary stays. */
 export function writeReport(file: string, text: string): void {
+  const { GITHUB_STEP_SUMMARY: summary } = process.env
   writing(file, () => {
     makeFolder(path.dirname(file))
-    writeFileSync(file, text)
+    writeFileSync(file, text, { flag: summary !== undefined && path.resolve(summary) === file ? 'a' : 'w' })
   })
 }
 

@@ -5,7 +5,9 @@
  */
 import type { TestCase, TestModule, TestSuite, Vitest } from 'vitest/node'
 import { notRunNote } from '../pool/unfinished.ts'
+import { isNotRun, notRunOf } from './not-run.ts'
 import type { KernelSummary } from './summary.ts'
+import { oneLine, plain, textOf } from './text.ts'
 
 /** A run's report; the kernels that did not run are in it. */
 export function ktap({ state }: Pick<Vitest, 'state'>, kernels: readonly KernelSummary[]): string {
@@ -40,11 +42,11 @@ function subtest(entity: TestModule | TestSuite, number: number, name: string): 
       child.type === 'test' ? test(child, index + 1) : subtest(child, index + 1, child.name),
     ),
   ]
-  const missed = entity.type === 'module' ? notRun(entity) : []
+  const missed = entity.type === 'module' ? notRunOf(entity) : undefined
   return [
     ...inner.map(line => `  ${line}`),
     ...entity.errors().flatMap(error => diagnosis(textOf(error))),
-    ...missed,
+    ...(missed ? diagnosis(missed.text) : []),
     `${entity.ok() ? 'ok' : 'not ok'} ${number} ${named(name)}${entity.state() === 'skipped' ? ' # SKIP' : ''}`,
   ]
 }
@@ -52,8 +54,7 @@ function subtest(entity: TestModule | TestSuite, number: number, name: string): 
 function test(entity: TestCase, number: number): string[] {
   const result = entity.result()
   const name = `${number} ${named(entity.name)}`
-  const missed = missedBecause(entity)
-  if (missed !== undefined) return [`not ok ${name} # ERROR ${notRunNote}`]
+  if (isNotRun(entity)) return [`not ok ${name} # ERROR ${notRunNote}`]
   if (result.state === 'skipped') {
     const todo = entity.options.mode === 'todo'
     return [`ok ${name} # ${todo ? 'TODO' : 'SKIP'}${result.note ? ` ${oneLine(result.note)}` : ''}`]
@@ -61,23 +62,6 @@ function test(entity: TestCase, number: number): string[] {
   if (result.state === 'pending') return [`not ok ${name} # ERROR ${notRunNote}`]
   const errors = (result.errors ?? []).flatMap(error => diagnosis(textOf(error)))
   return [...errors, `${result.state === 'passed' ? 'ok' : 'not ok'} ${name}`]
-}
-
-/** How many tests of a lost file did not run, and why: once for all of them. */
-function notRun(module: TestModule): string[] {
-  const reasons = [...module.children.allTests()].flatMap(test => missedBecause(test) ?? [])
-  const [reason] = reasons
-  return reason === undefined ? [] : diagnosis(`${reasons.length} tests ${reason}`)
-}
-
-function missedBecause(test: TestCase): string | undefined {
-  const result = test.result()
-  return result.state === 'skipped' && result.note?.startsWith(notRunNote) ? result.note : undefined
-}
-
-/** An error as people read it: with what Vitest prints below it. */
-function textOf({ name, message, diff }: { name?: string; message: string; diff?: string }): string {
-  return [`${name ?? 'Error'}: ${message}`, diff].filter(Boolean).join('\n')
 }
 
 /** Diagnostic lines, which stand before the result that they explain. */
@@ -90,22 +74,6 @@ function diagnosis(text: string): string[] {
 /** A name on one line, in which # begins no directive. */
 function named(name: string): string {
   return oneLine(name).replaceAll('#', '\\#')
-}
-
-function oneLine(text: string): string {
-  return plain(text).replaceAll(/\s+/g, ' ').trim()
-}
-
-/** Without colours, and without what a terminal would obey. */
-function plain(text: string): string {
-  return (
-    text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must go
-      .replaceAll(/\u001b\[[0-9;]*m/g, '')
-      .replaceAll('\r\n', '\n')
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must go
-      .replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '\ufffd')
-  )
 }
 
 function compare(a: string, b: string): number {

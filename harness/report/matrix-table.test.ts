@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, test } from 'vitest'
 import { ExitStatus } from '../base/errors.ts'
-import { markdownTable, matrixTable, textTable } from './matrix-table.ts'
+import { matrixTable, textTable } from './matrix-table.ts'
 import type { KernelSummary } from './summary.ts'
 
 const none = { passed: 0, failed: 0, skipped: 0, notRun: 0 }
@@ -10,8 +10,10 @@ const kernel = {
   release: '',
   origin: '',
   bootTime: 100,
+  guests: { forked: 0, restored: 1, booted: 0 },
   error: undefined,
   incomplete: undefined,
+  obstacles: [],
   knownReports: [],
 }
 
@@ -53,21 +55,6 @@ describe('suites and kernels', () => {
         'echo.test.ts    ✓ 17 (0.4 s)                       ✓ 17, 2 skipped (0.3 s)  not run',
         'errors.test.ts  ✗ 2, 1 failed, 3 not run (2.1 s)   not run                  not run',
         'all             ✗ 19, 1 failed, 3 not run (2.5 s)  ✓ 17, 2 skipped (0.3 s)  ✗ did not run',
-      ].join('\n'),
-    )
-  })
-
-  test('as Markdown', () => {
-    expect(markdownTable(matrixTable(kernels), ['debian-5.10: ...'])).toBe(
-      [
-        '| suite | debian-5.10 | debian-6.1 | pack:a\\|b.tar |',
-        '| --- | --- | --- | --- |',
-        '| echo.test.ts | ✓ 17 (0.4 s) | ✓ 17, 2 skipped (0.3 s) | not run |',
-        '| errors.test.ts | ✗ 2, 1 failed, 3 not run (2.1 s) | not run | not run |',
-        '| all | ✗ 19, 1 failed, 3 not run (2.5 s) | ✓ 17, 2 skipped (0.3 s) | ✗ did not run |',
-        '',
-        '- debian-5.10: ...',
-        '',
       ].join('\n'),
     )
   })

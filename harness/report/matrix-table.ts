@@ -30,13 +30,6 @@ export function textTable({ header, rows }: MatrixTable): string {
   return inColumns([header, ...rows])
 }
 
-/** The table for a pull request, with the kernels' summary lines below it. */
-export function markdownTable({ header, rows }: MatrixTable, lines: readonly string[]): string {
-  const line = (row: readonly string[]) => `| ${row.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
-  const table = [line(header), line(header.map(() => '---')), ...rows.map(line)]
-  return `${[...table, '', ...lines.map(each => `- ${each}`)].join('\n')}\n`
-}
-
 function suiteCell(summary: SuiteSummary): string {
   return `${summary.ok ? '✓' : '✗'} ${counts(summary)} (${seconds(summary.duration)})`
 }

@@ -2,8 +2,9 @@
 import type { TestCase, TestModule, Vitest } from 'vitest/node'
 import { ExitStatus } from '../base/errors.ts'
 import { seconds } from '../base/progress.ts'
-import { guestLostError, notRunNote } from '../pool/unfinished.ts'
+import { guestLostError } from '../pool/unfinished.ts'
 import { type KernelFacts, sumOf } from './kernel-facts.ts'
+import { isNotRun, notRunOf } from './not-run.ts'
 
 /** Numbers of tests by result. */
 export interface Counts {
@@ -22,6 +23,8 @@ export interface SuiteSummary extends Counts {
   readonly ok: boolean
   /** Milliseconds of its tests and hooks. */
   readonly duration: number
+  /** How many tests did not run, and why; not there if all did. */
+  readonly note?: string
 }
 
 /** The result of a kernel's run. */
@@ -34,10 +37,14 @@ export interface KernelSummary extends Counts {
   readonly suites: readonly SuiteSummary[]
   /** The median of its guests' times to a loaded worker, in milliseconds; undefined if none started. */
   readonly bootTime: number | undefined
+  /** How many guests came to be in each way. */
+  readonly guests: KernelFacts['guests']
   /** Its part in the run's exit status. */
   readonly status: ExitStatus
   /** Why it could not run at all; undefined if it did. */
   readonly error: string | undefined
+  /** Why it or a shard of it could not run, with a compiler's output. */
+  readonly obstacles: KernelFacts['obstacles']
   /** What of its run is not there, in words; undefined if all is. */
   readonly incomplete: string | undefined
   /** The configuration's known reports, and how often each came. */
@@ -55,6 +62,7 @@ export function summarize(vitest: Vitest, facts: KernelFacts): KernelSummary {
     ...count(modules),
     suites: modules.map(summarizeSuite).toSorted((a, b) => (a.suite < b.suite ? -1 : 1)),
     bootTime: median(startTimes),
+    guests: facts.guests,
     knownReports: facts.knownReports,
     status: worstOf([
       ...(isReady ? [statusOf(modules, facts)] : []),
@@ -62,17 +70,20 @@ export function summarize(vitest: Vitest, facts: KernelFacts): KernelSummary {
       ...missing.map(() => ExitStatus.machinery),
     ]),
     error: isReady ? undefined : [...new Set(obstacles.map(({ message }) => message))].join('; '),
+    obstacles,
     incomplete:
       missing.length === 0 ? undefined : missing.map(shard => `shard ${shard} is missing`).join(', '),
   }
 }
 
 function summarizeSuite(module: TestModule): SuiteSummary {
+  const note = notRunOf(module)?.text
   return {
     suite: module.relativeModuleId,
     ...count([module]),
     ok: isOk(module),
     duration: module.diagnostic().duration,
+    ...(note === undefined ? {} : { note }),
   }
 }
 
@@ -128,8 +139,14 @@ export function summaryLines(summaries: readonly KernelSummary[], total: number)
     const failed = summary.suites.filter(({ ok }) => !ok).length
     const files = `${summary.suites.length} files${failed > 0 ? ` (${failed} failed)` : ''}`
     const boot = summary.bootTime === undefined ? 'never booted' : `boot ${seconds(summary.bootTime)}`
+    const { forked, restored, booted } = summary.guests
+    const others = [
+      ...(restored > 0 ? [`${restored} restored`] : []),
+      ...(booted > 0 ? [`${booted} booted`] : []),
+    ]
+    const guests = forked === 0 ? '' : `; ${[`${forked} guests forked`, ...others].join(', ')}`
     const incomplete = summary.incomplete === undefined ? '' : `; ${summary.incomplete}`
-    return `${summary.label} (${summary.release}): ${files}, tests ${tests}; ${boot}, total ${seconds(total)}${incomplete}`
+    return `${summary.label} (${summary.release}): ${files}, tests ${tests}; ${boot}, total ${seconds(total)}${guests}${incomplete}`
   })
 }
 
@@ -172,11 +189,6 @@ function statusOf(modules: readonly TestModule[], { losses }: KernelFacts): Exit
 
 function errorsOf(entity: TestModule | TestCase): readonly { name?: string }[] {
   return entity.type === 'module' ? entity.errors() : (entity.result().errors ?? [])
-}
-
-function isNotRun(test: TestCase): boolean {
-  const result = test.result()
-  return result.state === 'skipped' && result.note?.startsWith(notRunNote) === true
 }
 
 /** The middle of a list of numbers; undefined for an empty one. */

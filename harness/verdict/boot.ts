@@ -4,7 +4,7 @@ import { ExitStatus, HarnessError, MachineryError } from '../base/errors.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { KernelLogRecord } from '../guest/kernel-log.ts'
 import type { Decoder } from './decode.ts'
-import { describeSplat } from './describe-splat.ts'
+import { describeReport, reportOf } from './describe-splat.ts'
 import { linesOfRecord } from './log-text.ts'
 import { countSplats, findSplats } from './splats.ts'
 
@@ -28,7 +28,8 @@ export async function loggedUntilNow(guest: Logging): Promise<readonly KernelLog
 /** The kernel's reports in a guest that is ready, before any test, in the form that failures show. */
 export async function bootSplats(guest: Logging, decoder: Decoder | undefined): Promise<string[]> {
   const splats = findSplats((await loggedUntilNow(guest)).flatMap(linesOfRecord))
-  return await Promise.all(countSplats(splats).map(counted => describeSplat(counted, decoder)))
+  const reports = await Promise.all(countSplats(splats).map(counted => reportOf(counted, decoder)))
+  return reports.map(describeReport)
 }
 
 /** A kernel reported something before any test (exit status 1): tests on it could pass all the same. */

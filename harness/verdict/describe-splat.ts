@@ -8,17 +8,31 @@ const RAW_LINES = 90
 /** How many stack frames are shown with source lines. */
 const FRAMES = 6
 
-/** A kernel report as a failure shows it: what, how often, where in the modules, then its text. */
-export async function describeSplat(counted: Counted, decoder: Decoder | undefined): Promise<string> {
-  const { lines } = counted.splat
-  const raw = lines.slice(0, RAW_LINES)
-  const rest = lines.length - raw.length
-  const text = [...raw, ...(rest > 0 ? [`... and ${rest} more lines`] : [])].join('\n')
-  return [await headOf(counted, decoder), text].filter(Boolean).join('\n\n')
+/** A kernel report as failures show it. */
+export interface KernelReport {
+  readonly kind: string
+  readonly title: string
+  /** How often it came. */
+  readonly count: number
+  /** Where in the modules, innermost first. */
+  readonly frames: readonly {
+    /** "function", or "function [module]". */
+    readonly function: string
+    /** File and line of the source, where symbols tell. */
+    readonly place: string | undefined
+  }[]
+  /** As logged, cut if it is long. */
+  readonly text: string
 }
 
-/** What, how often, and where in the modules, without the report's text. */
-export async function headOf({ splat, count }: Counted, decoder: Decoder | undefined): Promise<string> {
+/** A kernel report with the places of its stack in the sources. */
+export async function reportOf(
+  { splat, count }: Counted,
+  decoder: Decoder | undefined,
+): Promise<KernelReport> {
+  const { kind, title, lines } = splat
+  const raw = lines.slice(0, RAW_LINES)
+  const rest = lines.length - raw.length
   const certain = splat.frames.filter(frame => frame.certain)
   const places = (await decoder?.places(certain)) ?? []
   // Frames between the module and the report are the kernel's checks, which the text shows.
@@ -29,10 +43,27 @@ export async function headOf({ splat, count }: Counted, decoder: Decoder | undef
   const frames = certain.flatMap((frame, index) => {
     const place = places[index]
     if (index < first || (place === undefined && frame.module === undefined)) return []
-    return [`  at ${functionOf(frame)}${place ? ` ${place}` : ''}`]
+    return [{ function: functionOf(frame), place }]
   })
-  const title = `${splat.kind}: ${splat.title}${count > 1 ? ` (${count} times)` : ''}`
-  return [title, ...frames.slice(0, FRAMES)].join('\n')
+  return {
+    kind,
+    title,
+    count,
+    frames: frames.slice(0, FRAMES),
+    text: [...raw, ...(rest > 0 ? [`... and ${rest} more lines`] : [])].join('\n'),
+  }
+}
+
+/** A report in words: what, how often, where in the modules, then its text. */
+export function describeReport(report: KernelReport): string {
+  return [headOf(report), report.text].filter(Boolean).join('\n\n')
+}
+
+/** What, how often, and where in the modules, without the report's text. */
+export function headOf({ kind, title, count, frames }: KernelReport): string {
+  const what = `${kind}: ${title}${count > 1 ? ` (${count} times)` : ''}`
+  const places = frames.map(frame => `  at ${frame.function}${frame.place ? ` ${frame.place}` : ''}`)
+  return [what, ...places].join('\n')
 }
 
 /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { makeFolder } from '../base/folders.ts'
 import { frontDoor } from '../base/own-folder.ts'
 import { plainConsole } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
@@ -61,7 +62,7 @@ export function keepEvidence(root: string, file: string, evidence: Evidence): st
   const relative = evidenceFolder(guest.label, file, only)
   const folder = path.join(root, relative)
   rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   writeFileSync(path.join(root, top, '.gitignore'), '*\n')
   const write = (name: string, content: string | Uint8Array, mode = 0o666) =>
     writeFileSync(path.join(folder, name), content, { mode })
@@ -71,12 +72,12 @@ export function keepEvidence(root: string, file: string, evidence: Evidence): st
   if (capture) write('conversation.pcapng', capture)
   write(
     'identity.json',
-    `${JSON.stringify({ label: guest.label, release: guest.release, ...identity, failed }, null, 2)}\n`,
+    `${JSON.stringify({ label: guest.label, release: guest.release, guest: guest.origin, ...identity, failed }, null, 2)}\n`,
   )
   write('qemu.txt', `${guest.qemu.commandLine.map(quoted).join(' ')}\n`)
   write(
     'rerun.sh',
-    `#!/bin/sh\n# Runs just this file again, on the same kernel.\ncd ${quoted(process.cwd())} || exit\n${rerun(guest.label, file)}\n`,
+    `#!/bin/sh\n# Runs just this file again, on the same kernel.\ncd ${quoted(process.cwd())} || exit\n${commandAgain(guest.label, file, guest.origin === 'forked')}\n`,
     0o777,
   )
   return relative
@@ -100,15 +101,20 @@ function markedLog(guest: Guest, marks: readonly Mark[], since: number): string 
   ].join('\n')
 }
 
-/** The command line of this run, changed to one file and one kernel. */
-function rerun(label: string, file: string): string {
+/**
+ * The command line of this run, changed to one file and one kernel.
+ * @param wasForked its guest was forked: a fault of the forking would not come again
+ */
+export function commandAgain(label: string, file: string, wasForked = false): string {
   const given = process.argv.slice(2)
   const modules = given.indexOf('--modules')
   const theirs =
     modules >= 0 ? given.slice(modules, modules + 2) : given.filter(each => each.startsWith('--modules='))
-  return [path.relative('', frontDoor), '--kernel', label, ...theirs, file].map(quoted).join(' ')
+  const fork = wasForked ? ['--no-fork'] : []
+  return [path.relative('', frontDoor), '--kernel', label, ...fork, ...theirs, file].map(quoted).join(' ')
 }
 
-function quoted(word: string): string {
+/** A word of a command line. */
+export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import { KernelLog } from '../guest/kernel-log.ts'
+import { headOf } from './describe-splat.ts'
 import { Judge } from './judge.ts'
 import { KnownReports } from './known-reports.ts'
 
@@ -43,6 +44,13 @@ test('a report in the time of a test is its failure, and nobody else is told', a
     {
       name: 'KernelSplat',
       message: expect.stringMatching(/^WARN: oh \(.*\n {2}at f \[faults\]\n\n-+\[ cut here/),
+      report: {
+        kind: 'WARN',
+        title: expect.stringMatching(/^oh \(/),
+        count: 1,
+        frames: [{ function: 'f [faults]', place: undefined }],
+        text: expect.stringMatching(/^-+\[ cut here/),
+      },
     },
   ])
   expect(await judge.testEnded('a', end)).toEqual([])
@@ -127,10 +135,11 @@ test('the last words of a guest that is gone are what its console says, else its
   const { judge, said } = court()
   judge.testStarted('a', said())
   said(...warning('logged'))
-  expect(await judge.lastWords('Kernel panic - not syncing: x\r\nCall Trace:\r\n g+0x1/0x2 [m]\r\n')).toBe(
+  const lastWords = async (console: string) => (await judge.lastWords(console)).map(headOf).join('\n')
+  expect(await lastWords('Kernel panic - not syncing: x\r\nCall Trace:\r\n g+0x1/0x2 [m]\r\n')).toBe(
     'panic: x\n  at g [m]',
   )
-  expect(await judge.lastWords('nothing')).toMatch(/^WARN: logged/)
+  expect(await lastWords('nothing')).toMatch(/^WARN: logged/)
 })
 
 test('a known report fails nothing, is counted once, and stays what a test may expect', async () => {

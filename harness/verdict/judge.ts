@@ -2,11 +2,11 @@
 import { MachineryError } from '../base/errors.ts'
 import type { KernelLog, KernelLogRecord } from '../guest/kernel-log.ts'
 import type { Decoder } from './decode.ts'
-import { describeSplat, headOf } from './describe-splat.ts'
+import { describeReport, headOf, type KernelReport, reportOf } from './describe-splat.ts'
 import { lostLog } from './kinds.ts'
 import { KnownReports } from './known-reports.ts'
 import { linesOf, linesOfRecord } from './log-text.ts'
-import { countSplats, findSplats, type Splat, SplatScanner } from './splats.ts'
+import { type Counted, countSplats, findSplats, type Splat, SplatScanner } from './splats.ts'
 import { explainTaint } from './taint.ts'
 
 /** A report that a test expects (expectSplat): a kind by its name, or a report whose text matches. */
@@ -19,6 +19,8 @@ export interface Expectation {
 export interface Failure {
   readonly name: 'KernelSplat' | 'ExpectedSplat' | 'KernelTaint' | 'Leak'
   readonly message: string
+  /** The report of a KernelSplat. */
+  readonly report?: KernelReport
 }
 
 /** What a file has left behind in its guest. */
@@ -167,16 +169,13 @@ export class Judge {
    * The unjudged reports of a lost guest, with their source lines in the modules. The console has the last
    * ones: when a kernel dies, no process sends its log any more.
    */
-  async lastWords(console: string): Promise<string> {
+  async lastWords(console: string): Promise<KernelReport[]> {
     this.#distribute(Infinity)
     const logged = [...this.#ofFile, ...[...this.#running.values()].flatMap(({ splats }) => splats)]
     const shown = findSplats(linesOf(console))
     const withStack = (splats: readonly Splat[]) => splats.filter(({ frames }) => frames.length > 0)
     const splats = [withStack(shown), withStack(logged), shown, logged].find(({ length }) => length > 0) ?? []
-    const heads = countSplats(splats)
-      .slice(-LAST_WORDS)
-      .map(counted => headOf(counted, this.#decoder))
-    return (await Promise.all(heads)).join('\n')
+    return await this.#reports(countSplats(splats).slice(-LAST_WORDS))
   }
 
   async #take(sequence: number): Promise<void> {
@@ -199,8 +198,12 @@ export class Judge {
 
   /** kmemleak's report, with the source lines that allocated the memory. */
   async #describeMemory(report: string, splats: readonly Splat[]): Promise<string> {
-    const heads = await Promise.all(countSplats(splats).map(counted => headOf(counted, this.#decoder)))
+    const heads = (await this.#reports(countSplats(splats))).map(headOf)
     return `memory that nothing points to any more (kmemleak):\n${heads.join('\n')}\n\n${report}`
+  }
+
+  #reports(counted: readonly Counted[]): Promise<KernelReport[]> {
+    return Promise.all(counted.map(each => reportOf(each, this.#decoder)))
   }
 
   /** Those that fail something. */
@@ -213,18 +216,16 @@ export class Judge {
   async #describe(all: readonly Splat[]): Promise<Failure[]> {
     const splats = this.#unknown(all)
     const gaps = splats.filter(splat => this.#gaps.has(splat))
-    const described = await Promise.all(
-      countSplats(splats.filter(splat => !this.#gaps.has(splat))).map(each =>
-        describeSplat(each, this.#decoder),
-      ),
+    const reports = await this.#reports(countSplats(splats.filter(splat => !this.#gaps.has(splat))))
+    const failures = reports.map(
+      (report): Failure => ({ name: 'KernelSplat', message: describeReport(report), report }),
     )
     if (gaps.length > 0) {
       const lost = gaps.reduce((sum, gap) => sum + (this.#gaps.get(gap) ?? 0), 0)
-      described.push(
-        `${lostLog}: ${lost} records of the kernel log were overwritten before they could be read: what the kernel reported among them is not known. Log less, or declare it: expectSplat('${lostLog}')`,
-      )
+      const message = `${lostLog}: ${lost} records of the kernel log were overwritten before they could be read: what the kernel reported among them is not known. Log less, or declare it: expectSplat('${lostLog}')`
+      failures.push({ name: 'KernelSplat', message })
     }
-    return described.map(message => ({ name: 'KernelSplat', message }))
+    return failures
   }
 }
 

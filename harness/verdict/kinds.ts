@@ -18,6 +18,8 @@ export interface Kind {
   readonly until?: RegExp
   /** If another report has just come, such a line is the last line of that one. */
   readonly follows?: RegExp
+  /** Such a line is innocent shortly after a failure of an allocation that somebody has asked for. */
+  readonly forced?: RegExp
   /** The taint flags (bits) that such a report explains. */
   readonly taint?: readonly number[]
 }
@@ -155,6 +157,7 @@ export const kinds: readonly Kind[] = [
       "proc_dir_entry '.*' already registered",
       "remove_proc_entry: removing non-empty directory '",
     ),
+    forced: /^(?:kobject: can not set name|kobject_add_internal failed for .* \(error: -12 )/,
     taint: [WARNED],
   },
 
@@ -199,6 +202,7 @@ export const kinds: readonly Kind[] = [
   {
     name: 'page allocation',
     pattern: /^(\S+: (?:page allocation failure|page allocation stalls|vmalloc error|vmalloc: ).*)/,
+    forced: /^\S+: (?:page allocation failure|vmalloc error|vmalloc: )/,
     until: /^\d+ pages (?:reserved|hwpoisoned)$/,
   },
   {
@@ -313,6 +317,9 @@ export const kindNames = [...new Set([...kinds, unknownKind].map(({ name }) => n
  */
 export const asked =
   /^(?:FAULT_INJECTION: forcing a failure|name \S+, interval \d+, probability |sysrq: Show |task:\S+\s+state:|Showing (?:all locks|busy workqueues)|NMI backtrace for cpu)/
+
+/** The first of them for an allocation that is made to fail. */
+export const forcing = /^FAULT_INJECTION: forcing a failure/
 
 /** The first line of a stack trace. */
 export const traceHead = /^(?:Call Trace:|Backtrace:)/

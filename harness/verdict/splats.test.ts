@@ -69,6 +69,17 @@ describe('no report in', () => {
   })
 })
 
+test('what is told of a failure that was asked for is no report, and later ones are', () => {
+  const at = (seconds: number, text: string): LogLine => ({ sequence: seconds, time: seconds * 1e6, text })
+  const forced = at(10, 'FAULT_INJECTION: forcing a failure.')
+  const failed = (seconds: number, error: number) =>
+    at(seconds, `kobject_add_internal failed for nlexample (error: ${error} parent: module)`)
+  expect(findSplats([forced, failed(10.5, -12)])).toEqual([])
+  expect(findSplats([forced, failed(10.5, -17)])).toHaveLength(1)
+  expect(findSplats([forced, failed(12, -12)])).toHaveLength(1)
+  expect(findSplats([failed(10.5, -12)])).toHaveLength(1)
+})
+
 const warning = (comm: string, sequence = 0, caller?: string): LogLine[] =>
   [
     '------------[ cut here ]------------',

@@ -5,6 +5,7 @@ import {
   body,
   cut,
   endOfTrace,
+  forcing,
   type Kind,
   kinds,
   rule,
@@ -57,6 +58,8 @@ const HEAD_LINES = 12
 const HEAD_TIME = 2_000_000
 /** The most microseconds between a stack trace and the line that is its title. */
 const WORDS_TIME = 100_000
+/** The most microseconds between an allocation that is made to fail and what is told of it. */
+const FORCED_TIME = 1_000_000
 /** After so many lines without a stack trace a report has none. */
 const TRACELESS = 60
 
@@ -81,6 +84,8 @@ export class SplatScanner {
   readonly #splats: Splat[] = []
   readonly #open = new Map<string, Report>()
   readonly #before = new Map<string, LogLine>()
+  /** When an allocation was last made to fail. */
+  readonly #forced = new Map<string, number>()
   /** The last ended report: a line that says that the kernel dies of it belongs to it. */
   #latest: { report: Report; index: number } | undefined
 
@@ -90,7 +95,8 @@ export class SplatScanner {
     const begins = beginning.test(line.text)
     const kind = begins ? kinds.find(kind => kind.pattern.test(line.text)) : undefined
     if (!report) {
-      if (kind) this.#begin(line, kind)
+      if (forcing.test(line.text)) this.#forced.set(caller, line.time)
+      if (kind) this.#begin(line, kind, this.#isForced(caller, line, kind))
       else if (!begins) this.#remember(caller, line)
       else if (cut.test(line.text) || rule.test(line.text)) this.#begin(line, undefined)
       else if (asked.test(line.text)) this.#begin(line, undefined, true)
@@ -113,6 +119,12 @@ export class SplatScanner {
     this.#splats.splice(0, this.#splats.length, ...this.#splats.filter(splat => splat.sequence >= before))
     this.#latest = undefined
     return taken
+  }
+
+  /** Whether it tells only of a failure that somebody has asked for: of the loader's allocations, for instance. */
+  #isForced(caller: string, line: LogLine, kind: Kind): boolean {
+    const forced = this.#forced.get(caller)
+    return forced !== undefined && line.time - forced < FORCED_TIME && kind.forced?.test(line.text) === true
   }
 
   /** Remembers a line as the title of an unannounced stack trace. */

@@ -86,7 +86,7 @@ async function existing(source: string): Promise<string> {
 }
 
 /** The deepest folder that contains all of them. */
-function commonFolder([first = '/', ...others]: readonly string[]): string {
+export function commonFolder([first = '/', ...others]: readonly string[]): string {
   let common = first
   for (const place of others)
     while (place !== common && !place.startsWith(common === '/' ? '/' : `${common}/`))
@@ -139,12 +139,17 @@ async function checkFolder(dir: string, named: string, target: string | undefine
     })
     if (content === undefined) continue
     // Another makefile may list them.
-    if (target !== undefined || /\bobj-(m|y|\$)|^\s*-?include\b/m.test(content)) return
+    if (target !== undefined || mayListModules(content)) return
     throw new UsageError(`${shown(named)}/${name} lists no modules: it needs a line like obj-m += name.o`)
   }
   if (target !== undefined)
     throw new UsageError(`${shown(named)} has no Makefile, and so no target ${target}`)
   throw new UsageError(`${shown(named)} has neither a Kbuild nor a Makefile: it lists no modules`)
+}
+
+/** Whether a makefile may list modules for kbuild, itself or by what it includes: only make knows more. */
+export function mayListModules(makefile: string): boolean {
+  return /\bobj-(m|y|\$)|^\s*[-s]?include\b/m.test(makefile)
 }
 
 /** A folder as the user would write it: relative if it is below the current one. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
 import { cacheRoot } from '../../harness/base/cache.ts'
 import { MachineryError } from '../../harness/base/errors.ts'
+import { makeFolder } from '../../harness/base/folders.ts'
 import type { Progress } from '../../harness/base/progress.ts'
 import { type LockFile, lockFileName, resolutionSchema } from '../lock-file.ts'
 import { LostPackage } from './archive.ts'
@@ -116,7 +117,7 @@ async function recall(name: string): Promise<Resolution | undefined> {
 
 async function remember(name: string, resolution: Resolution): Promise<void> {
   const file = memory(name)
-  await mkdir(path.dirname(file), { recursive: true })
+  makeFolder(path.dirname(file))
   // A random name, because one process may write it twice: minimal-6.12 and debug-6.12 have the same source.
   const draft = `${file}.${randomUUID()}`
   await writeFile(draft, JSON.stringify(resolution, undefined, 2))

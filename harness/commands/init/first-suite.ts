@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
-import type { RegisteredFamily, RegisteredProtocol, Registration } from '../../../guest/testing/registers.ts'
+import type {
+  RegisteredFamily,
+  RegisteredProtocol,
+  Registration,
+} from '../../../guest/testing/registration.ts'
 
 /** A part of a suite, and the names that it uses, by the package that has them. */
 interface Part {

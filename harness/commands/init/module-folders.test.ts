@@ -24,6 +24,7 @@ test.each([
   'ifneq ($(KERNELRELEASE),)\n  obj-m := a.o\nelse\nendif\n',
   'obj-$(CONFIG_A) += a.o\n',
   'obj-y += core/\n',
+  'obj-$(if $(KBUILD_EXTMOD),m,$(CONFIG_A)) := a.o\n',
 ])('a makefile lists modules by %j', content => {
   write('Makefile', content)
   expect(moduleFolders(project)).toEqual(['.'])
@@ -36,6 +37,30 @@ test.each(['# obj-m := a.o\n', 'all:\n\t$(MAKE) -C $(KDIR) M=$(PWD)/src\n', 'obj
     expect(() => moduleFolders(project)).toThrow(UsageError)
   },
 )
+
+test('a makefile lists modules by one that it includes', () => {
+  write('src/Kbuild', 'include $(src)/more/sources.mk\n')
+  write('src/more/sources.mk', 'include $(src)/last.mk\n')
+  write('src/last.mk', 'obj-m := a.o\n')
+  write('tools/Makefile', 'include ../none.mk\n')
+  expect(moduleFolders(project)).toEqual(['src'])
+})
+
+test.each([
+  ['Kbuild', 'include $(shell echo $(src)/sources.mk)\n'],
+  ['Makefile', 'all: Kbuild\n\t$(MAKE) -C $(KDIR) M=$(CURDIR) modules\nKbuild: ; ./generate\n'],
+])('a folder is tried if its %s is unclear, and a module is in it', (name, content) => {
+  write('top.mk')
+  write('Makefile', 'all:\n\tmake -C src\n')
+  write(`src/${name}`, content)
+  write('tools/Makefile', 'include $(shell ls *.mk)\n')
+  write('tools/a.c', 'int main(void) {}')
+  expect(() => moduleFolders(project)).toThrow(/has no module/)
+  write('src/core/one.c', 'MODULE_LICENSE("GPL");\nmodule_platform_driver(driver);\n')
+  expect(moduleFolders(project)).toEqual(['src'])
+  write('other/Kbuild', 'obj-m := b.o\n')
+  expect(moduleFolders(project)).toEqual(['other'])
+})
 
 test('a folder below is found; Kbuild comes before Makefile; what is hidden or installed is not looked at', () => {
   write('Makefile', 'all:\n\tmake -C src\n')
@@ -61,7 +86,7 @@ test('without one, what is missing is told', () => {
   )
   write('src/one.c', '#include <linux/module.h>\nmodule_init(start);\n')
   expect(() => moduleFolders(project)).toThrow(
-    /has a module's source, src\/one\.c, but no Kbuild beside it: write one with obj-m \+= one\.o$/,
+    /has a module's source, src\/one\.c, but no Kbuild or Makefile that builds it: write one with obj-m \+= one\.o$/,
   )
 })
 

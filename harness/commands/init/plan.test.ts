@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Registration } from '../../../guest/testing/registers.ts'
+import { nothingRegistered } from '../../../guest/testing/registration.ts'
 import { firstSuite } from './first-suite.ts'
-import { plan, type Wanted } from './plan.ts'
+import { type ModuleEntry, plan, type Wanted } from './plan.ts'
 
 let project: string
 beforeEach(() => {
@@ -15,24 +15,14 @@ afterEach(() => rmSync(project, { recursive: true }))
 
 const write = (name: string, content: string) => writeFileSync(path.join(project, name), content)
 
-const nothing: Registration = {
-  module: 'my_module',
-  needs: [],
-  releases: [],
-  references: 0,
-  families: [],
-  protocols: [],
-  devices: [],
-  linkKinds: [],
-  parameters: [],
-  leftovers: [],
-}
+const nothing = nothingRegistered('my_module')
+
+const folder = (dir: string): ModuleEntry => ({ dir, sources: [] })
 
 function planned(wanted: Partial<Wanted> = {}) {
   const { files, ...rest } = plan({
     project,
-    modules: ['src'],
-    sources: [],
+    modules: [folder('src')],
     kernel: undefined,
     suites: ['suites/**/*.test.ts'],
     registrations: [nothing],
@@ -72,10 +62,11 @@ test('an empty project gets all, and a second time nothing is missing', () => {
 
 test('the configuration names one folder or several, and a kernel on wish', () => {
   expect(planned().files['netlink-vmtest.config.ts']).toContain("  modules: 'src',\n")
-  expect(planned({ sources: ['include'] }).files['netlink-vmtest.config.ts']).toContain(
-    "  modules: { dir: 'src', sources: ['include'] },\n",
+  const needy = { dir: 'src', sources: ['include'], target: 'all' }
+  expect(planned({ modules: [needy] }).files['netlink-vmtest.config.ts']).toContain(
+    "  modules: { dir: 'src', sources: ['include'], target: 'all' },\n",
   )
-  const { files } = planned({ modules: ['core', "the vpn's"], kernel: 'debian-6.12' })
+  const { files } = planned({ modules: [folder('core'), folder("the vpn's")], kernel: 'debian-6.12' })
   expect(files['netlink-vmtest.config.ts']).toContain(
     `  kernels: ['debian-6.12'],\n  modules: ['core', "the vpn's"],\n`,
   )

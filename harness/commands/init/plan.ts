@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import type { Registration } from '../../../guest/testing/registers.ts'
+import type { Registration } from '../../../guest/testing/registration.ts'
 import { lockFileName } from '../../../kernel/lock-file.ts'
 import { frontDoor, isPackage, ownFolder, scriptFolder } from '../../base/own-folder.ts'
 import { settingsFile } from '../../prepare/settings.ts'
@@ -13,14 +13,20 @@ import type { PlannedFile } from './project-files.ts'
 export const engines = ['github', 'gitlab'] as const
 export type Engine = (typeof engines)[number]
 
+/** A folder of modules as the configuration has it: paths are relative to the project. */
+export interface ModuleEntry {
+  readonly dir: string
+  readonly sources: readonly string[]
+  /** A target of its own Makefile. */
+  readonly target?: string
+}
+
 /** What a project is to get. */
 export interface Wanted {
   /** The project's folder. */
   readonly project: string
-  /** Folders of modules, relative to it. */
-  readonly modules: readonly string[]
-  /** What their build reads besides, relative to it. */
-  readonly sources: readonly string[]
+  /** In the order of building. */
+  readonly modules: readonly ModuleEntry[]
   /** The label of a kernel to run on, as the configuration has it; undefined for the usual one. */
   readonly kernel: string | undefined
   /** Globs of its suites. */
@@ -104,12 +110,16 @@ const buildHint = `  // What its build needs besides: { dir: 'src', make: { CONF
   // sources: ['include'], prepare: './configure', target: 'modules' }
 `
 
-function configurationOf({ modules, sources, kernel, isBroken }: Wanted): string {
-  const list = modules.map(folder =>
-    sources.length === 0
-      ? quoted(folder)
-      : `{ dir: ${quoted(folder)}, sources: [${sources.map(quoted).join(', ')}] }`,
-  )
+function configurationOf({ modules, kernel, isBroken }: Wanted): string {
+  const list = modules.map(({ dir, sources, target }) => {
+    if (sources.length === 0 && target === undefined) return quoted(dir)
+    const members = [
+      `dir: ${quoted(dir)}`,
+      ...(sources.length > 0 ? [`sources: [${sources.map(quoted).join(', ')}]`] : []),
+      ...(target === undefined ? [] : [`target: ${quoted(target)}`]),
+    ]
+    return `{ ${members.join(', ')} }`
+  })
   return `import { defineConfig } from 'netlink-vmtest/config'
 
 export default defineConfig({
@@ -172,6 +182,7 @@ function ofCheckout(project: string) {
         'netlink-vmtest/config': [at('harness/prepare/settings.ts')],
         'netlink-vmtest/netlink': [at('guest/netlink/index.ts')],
         'netlink-vmtest/testing': [at('guest/testing/index.ts')],
+        'netlink-vmtest/ynl': [at('guest/ynl/index.ts')],
         vitest: [at('node_modules/vitest')],
       },
       typeRoots: [at('node_modules/@types')],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { guestPaths } from '../../../guest/agent/protocol.ts'
-import type { Registration } from '../../../guest/testing/registers.ts'
+import { nothingRegistered, type Registration } from '../../../guest/testing/registration.ts'
 import { bundleGuestProgram } from '../../../images/guest-runtime.ts'
 import { ExitStatus, HarnessError, MachineryError, ModuleError } from '../../base/errors.ts'
 import { ownModule } from '../../base/own-folder.ts'
@@ -50,6 +50,7 @@ export async function findRegistrations(
     ...options,
     module: [],
     copy: [],
+    showsNotes: true,
     onBrokenModules: (error: HarnessError) => (broken = error),
   }
   try {
@@ -120,7 +121,7 @@ class Look {
     const found = this.#registrations
     return {
       // Nothing is known of a module with which the kernel died, and of those after it.
-      registrations: [...found, ...this.#names.slice(found.length).map(unknown)],
+      registrations: [...found, ...this.#names.slice(found.length).map(nothingRegistered)],
       modules: this.#all,
       faults: splats.map(({ kind, title }) => `the kernel reports ${kind}: ${title}`),
       details: splats.map(({ lines }) => lines.join('\n')).join('\n\n'),
@@ -143,19 +144,4 @@ class Look {
       clearTimeout(timer)
     }
   }
-}
-
-function unknown(module: string): Registration {
-  const nothing = {
-    needs: [],
-    releases: [],
-    references: 0,
-    families: [],
-    protocols: [],
-    devices: [],
-    linkKinds: [],
-    parameters: [],
-    leftovers: [],
-  }
-  return { module, ...nothing }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Registration } from '../../../guest/testing/registers.ts'
+import type { Registration } from '../../../guest/testing/registration.ts'
 import { ModuleError, UsageError } from '../../base/errors.ts'
 import { nearest } from '../../base/nearest.ts'
 import type { Findings } from '../init/registrations.ts'

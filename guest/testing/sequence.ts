@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+/** A conversation as a sequence diagram: a lane for the kernel and for each socket, and what happened. */
+import type { SequenceDiagram, SequenceRow } from '../agent/protocol.ts'
+import { NLMSG_HDRLEN } from '../netlink/index.ts'
+import { isMarker } from './markers.ts'
+import { groupOf, MessageText } from './message-text.ts'
+import { type Conversation, namespaceName, type RecordedEvent, type RecordedSocket } from './recording.ts'
+
+/** A datagram of a comparison: its bytes, and its sender and groups as in {@link Datagram}. */
+export interface Compared {
+  readonly bytes: Uint8Array
+  readonly from: number
+  readonly groups: number
+}
+
+/** What a comparison of the datagrams that came has found. */
+export interface Expectation {
+  /** What came and was not expected. */
+  readonly unexpected: readonly Compared[]
+  /** What was expected and did not come. */
+  readonly missing: readonly Compared[]
+}
+
+/** Most sockets that have lanes of their own; all further ones are named in the text. */
+const MOST_LANES = 5
+/** Most events that are drawn: the first and the last ones. */
+const FIRST_EVENTS = 20
+const LAST_EVENTS = 40
+
+type Lane = RecordedSocket | 'kernel'
+type Line = { readonly event: RecordedEvent } | { readonly note: string }
+
+/** @returns undefined if nothing was said */
+export function sequenceOf(
+  conversation: Conversation,
+  families: ReadonlyMap<number, string>,
+  expectation?: Expectation,
+): SequenceDiagram | undefined {
+  const all = [...conversation.first, ...conversation.last]
+  if (!all.some(isTalk) && (expectation?.missing.length ?? 0) === 0) return undefined
+  return new Sequence(all, conversation.sockets, families, expectation).of(conversation)
+}
+
+class Sequence {
+  readonly #lanes: Lane[]
+  readonly #sockets: readonly RecordedSocket[]
+  readonly #text: MessageText
+  readonly #expectation: Expectation | undefined
+  readonly #unexpected: ReadonlySet<RecordedEvent>
+  readonly #start: number
+
+  constructor(
+    events: readonly RecordedEvent[],
+    sockets: readonly RecordedSocket[],
+    families: ReadonlyMap<number, string>,
+    expectation: Expectation | undefined,
+  ) {
+    const active = new Set(events.filter(isTalk).map(({ socket }) => socket))
+    const requester = events.find(event => event.kind === 'sent' && isTalk(event))?.socket
+    const [first, ...others] = [...active].sort((a, b) => Number(b === requester) - Number(a === requester))
+    this.#lanes = [...(first ? [first] : []), 'kernel', ...others.slice(0, MOST_LANES - 1)]
+    this.#sockets = sockets
+    this.#text = new MessageText(events, families, sockets[0]?.protocol)
+    this.#expectation = expectation
+    this.#unexpected = unexpectedAmong(events, expectation?.unexpected ?? [])
+    this.#start = events[0]?.time ?? 0
+  }
+
+  of({ first, dropped, last }: Conversation): SequenceDiagram {
+    const shown = this.#folded([...first.map(asLine), ...droppedLine(dropped), ...last.map(asLine)])
+    const missing = (this.#expectation?.missing ?? []).map(each => this.#missing(each))
+    return { lanes: this.#titles(), rows: [...shown.flatMap(line => this.#row(line)), ...missing] }
+  }
+
+  #folded(lines: readonly Line[]): readonly Line[] {
+    const drawn = lines.filter(line => 'note' in line || this.#isDrawn(line.event))
+    const folded = drawn.length - FIRST_EVENTS - LAST_EVENTS
+    if (folded <= 1) return drawn
+    return [...drawn.slice(0, FIRST_EVENTS), { note: `... ${folded} more ...` }, ...drawn.slice(-LAST_EVENTS)]
+  }
+
+  /** Sockets that say nothing are left out, and what happens to a socket before it says something. */
+  #isDrawn(event: RecordedEvent): boolean {
+    const { kind, socket } = event
+    return isTalk(event) || ((kind === 'joined' || kind === 'left') && this.#lanes.includes(socket))
+  }
+
+  /** What stands above each lane. */
+  #titles(): string[][] {
+    const protocols = new Set(this.#sockets.map(({ protocol }) => protocol))
+    return this.#lanes.map(lane => {
+      if (lane === 'kernel') return ['kernel']
+      const groups = [...lane.groups].sort((a, b) => a - b)
+      return [
+        `port ${lane.portId}`,
+        ...(protocols.size > 1 ? [`protocol ${lane.protocol}`] : []),
+        ...(groups.length === 0 ? [] : [`group${groups.length > 1 ? 's' : ''} ${groups.join(',')}`]),
+        ...(lane.namespace === undefined ? [] : [namespaceName(lane.namespace)]),
+        ...(lane.thread === undefined ? [] : [`thread ${lane.thread}`]),
+      ]
+    })
+  }
+
+  #row(line: Line): SequenceRow[] {
+    if ('note' in line) return [{ text: [line.note] }]
+    const { event } = line
+    const { socket } = event
+    const time = event.time - this.#start
+    const named = this.#lanes.includes(socket) ? '' : `port ${socket.portId}: `
+    switch (event.kind) {
+      case 'joined':
+      case 'left':
+        return [{ time, ...this.#mark(socket, '●'), text: [`${named}${event.kind} group ${event.group}`] }]
+      case 'failed': {
+        const lost = event.code === 'ENOBUFS' ? ', messages were lost' : ''
+        const text = `${named}${event.call}: ${event.code}${lost}`
+        const bytes = event.bytes && prefixed(`${text}: `, this.#text.lines(event.bytes, socket))
+        return [{ time, ...this.#mark(socket, '✗'), text: bytes ?? [text] }]
+      }
+      case 'sent': {
+        const { to, bytes } = event
+        const other = to?.portId ? this.#laneOf(to.portId, socket) : 'kernel'
+        const whom =
+          to?.portId && other === undefined ? `to port ${to.portId}: ` : to?.groups ? maskOf(to.groups) : ''
+        const text = prefixed(named + whom, this.#text.lines(bytes, socket))
+        return [{ time, ...this.#arrow(socket, other ?? 'kernel'), text }]
+      }
+      case 'received': {
+        const { datagram } = event
+        const from = datagram.portId === 0 ? 'kernel' : this.#laneOf(datagram.portId, socket)
+        const group = datagram.group ?? groupOf(datagram.groups)
+        const label = group === 0 ? '' : `group ${group}`
+        const whom = from === undefined ? `from port ${datagram.portId}: ` : ''
+        const isUnexpected = this.#unexpected.has(event)
+        const mark = isUnexpected ? '✗ not expected: ' : ''
+        return [
+          {
+            time,
+            ...this.#arrow(from ?? 'kernel', socket, label),
+            ...(isUnexpected ? { verdict: 'unexpected' as const } : {}),
+            text: prefixed(mark + named + whom, this.#text.lines(datagram.bytes, socket)),
+          },
+        ]
+      }
+      default:
+        return []
+    }
+  }
+
+  /** What was expected and did not come, to the socket that it names, if it names one. */
+  #missing({ bytes, groups }: Compared): SequenceRow {
+    const portId =
+      bytes.length >= NLMSG_HDRLEN ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(12, true) : 0
+    const target = groups === 0 ? this.#laneOf(portId, undefined) : undefined
+    const label = groups === 0 ? '' : `group ${groupOf(groups)}`
+    return {
+      verdict: 'missing',
+      ...(target === undefined ? {} : this.#arrow('kernel', target, label)),
+      text: prefixed(
+        `✗ expected, and did not come: ${label && `${label}: `}`,
+        this.#text.lines(bytes, target === 'kernel' ? undefined : target),
+      ),
+    }
+  }
+
+  /** The lane of a port id in the namespace and protocol of another socket. */
+  #laneOf(portId: number, like: RecordedSocket | undefined): Lane | undefined {
+    return this.#lanes.find(
+      lane =>
+        lane !== 'kernel' &&
+        lane.portId === portId &&
+        portId !== 0 &&
+        (like === undefined || (lane.protocol === like.protocol && lane.namespace === like.namespace)),
+    )
+  }
+
+  #mark(lane: Lane, sign: '●' | '✗'): Pick<SequenceRow, 'mark'> {
+    const index = this.#lanes.indexOf(lane)
+    return index === -1 ? {} : { mark: { lane: index, sign } }
+  }
+
+  /** None from or to a socket without a lane. */
+  #arrow(source: Lane, target: Lane, label = ''): Pick<SequenceRow, 'arrow'> {
+    const [from, to] = [this.#lanes.indexOf(source), this.#lanes.indexOf(target)]
+    return from === -1 || to === -1 ? {} : { arrow: { from, to, label } }
+  }
+}
+
+/** The events that brought them: the last ones, if as much came more often. */
+function unexpectedAmong(
+  events: readonly RecordedEvent[],
+  unexpected: readonly Compared[],
+): ReadonlySet<RecordedEvent> {
+  const found = new Set<RecordedEvent>()
+  for (const { bytes, from, groups } of unexpected) {
+    const event = events.findLast(
+      each =>
+        each.kind === 'received' &&
+        !found.has(each) &&
+        each.datagram.portId === from &&
+        each.datagram.groups === groups &&
+        each.datagram.bytes.equals(bytes),
+    )
+    if (event) found.add(event)
+  }
+  return found
+}
+
+/** Something that is said, and no marker of the helpers. */
+function isTalk(event: RecordedEvent): boolean {
+  if (event.kind === 'received') return !isMarker(event.datagram.bytes)
+  return event.kind === 'failed' || (event.kind === 'sent' && !isMarker(event.bytes))
+}
+
+function asLine(event: RecordedEvent): Line {
+  return { event }
+}
+
+function droppedLine(dropped: number): Line[] {
+  return dropped === 0 ? [] : [{ note: `... ${dropped} more, which were not kept ...` }]
+}
+
+function prefixed(prefix: string, [first = '', ...more]: readonly string[]): string[] {
+  return [prefix + first, ...more]
+}
+
+function maskOf(mask: number): string {
+  return `to group ${groupOf(mask)}: `
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+/// <reference types="node" preserve="true" />
+/** YNL: specifications of netlink families: read, written, drafted, and clients that talk by them. */
+export { differences, withNames } from './agreement.ts'
+export {
+  Ynl,
+  type YnlDumpOptions,
+  type YnlEvent,
+  type YnlOptions,
+  type YnlRequestOptions,
+  YnlSubscription,
+} from './client.ts'
+export { Codec, type Values } from './codec.ts'
+export { familyMarkdown, familyText } from './describe.ts'
+export { draftSpecification } from './draft.ts'
+export {
+  type AttributeFacts,
+  askFacts,
+  type FamilyFacts,
+  factsOf,
+  type OperationFacts,
+  type PolicyFacts,
+  type RequestFacts,
+} from './facts.ts'
+export { type GeneratedFrom, generateTypeScript } from './generate.ts'
+export { parseSpecification, type ReadingOptions } from './reader.ts'
+export type * from './specification.ts'
+export { SpecificationError } from './specification-error.ts'
+export { formatSpecification } from './writer.ts'

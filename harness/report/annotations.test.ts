@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import type { Vitest } from 'vitest/node'
+import { type Annotation, compilerErrors, workflowCommands } from './annotations.ts'
+import { githubReport } from './github.ts'
+import { sourceFinder, sourcePlace } from './source-files.ts'
+
+/** A repository with a file of a module and one of the tests; its name needs escapes. */
+function repository(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'annotations-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  for (const name of ['module', 'other']) mkdirSync(path.join(folder, name))
+  for (const name of ['module/a.c', 'a,b: 5%.test.ts', 'module/same.c', 'other/same.c'])
+    writeFileSync(path.join(folder, name), '')
+  vi.stubEnv('GITHUB_WORKSPACE', folder)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  return folder
+}
+
+const at = (file: string, line: number): Annotation => ({
+  title: 'a: test, really',
+  message: '100 %\r\nof it\u001b[31m\u0007',
+  place: { file, line, column: 7 },
+})
+
+test('texts are escaped, and a path is relative to the repository', () => {
+  const folder = repository()
+  const file = path.join(folder, 'a,b: 5%.test.ts')
+  const link = path.join(folder, 'link')
+  symlinkSync(folder, link)
+  const command =
+    '::error file=a%2Cb%3A 5%25.test.ts,line=12,col=7,title=a%3A test%2C really::Error: 100 %25%0Aof it\ufffd\n'
+  const message = `Error: ${at(file, 12).message}`
+  expect(workflowCommands([{ ...at(file, 12), message }])).toBe(command)
+  expect(workflowCommands([{ ...at(path.join(link, path.basename(file)), 12), message }])).toBe(command)
+  // GitHub has no page for a file elsewhere.
+  for (const elsewhere of ['/usr/include/stdio.h', path.join(folder, 'not-there.ts')])
+    expect(workflowCommands([at(elsewhere, 1)])).toMatch(/^::error title=/)
+})
+
+test('ten, the first ones, and how many more there are; one for what kernels have in common', () => {
+  const file = path.join(repository(), 'module/a.c')
+  const on = (kernel: string) => Array.from({ length: 12 }, (_, index) => ({ ...at(file, index), kernel }))
+  const lines = workflowCommands([...on('debian-6.1'), ...on('debian-5.10')]).split('\n')
+  expect(lines).toHaveLength(12)
+  expect(lines.slice(0, 10).map(line => Number(/line=(\d+),/.exec(line)?.[1]))).toEqual([
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+  ])
+  expect(lines[0]).toContain('title=[debian-6.1%2C debian-5.10] a%3A test')
+  expect(lines[10]).toBe(
+    '::notice title=netlink-vmtest::2 more failures are in the log of this step: GitHub shows 10 errors',
+  )
+  expect(workflowCommands([])).toBe('')
+})
+
+test('long messages are cut, with a word how much is missing', () => {
+  const long = { ...at('', 1), message: 'a line\n'.repeat(5000) }
+  const [line = ''] = workflowCommands([long]).split('\n')
+  expect(line.length).toBeLessThan(1000)
+  expect(line).toMatch(/%0A\.\.\. and 4960 more lines$/)
+  expect(workflowCommands([{ ...long, message: 'x'.repeat(70_000) }]).length).toBeLessThan(5000)
+})
+
+test("a compiler's errors are at their lines; other output is at none", () => {
+  const folder = repository()
+  const file = path.join(folder, 'module/a.c')
+  const details = [
+    `In file included from ${folder}/module/b.h:1:`,
+    `${file}:12:5: error: 'x' undeclared (first use in this function)`,
+    '   12 |     x = 1;',
+    `${file}:20:1: warning: unused variable 'y'`,
+    `${file}:30: fatal error: no.h: No such file or directory`,
+  ].join('\n')
+  expect(workflowCommands(compilerErrors('module does not build', details, 'debian-6.1'))).toBe(
+    "::error file=module/a.c,line=12,col=5,title=[debian-6.1] does not compile::'x' undeclared (first use in this function)\n" +
+      '::error file=module/a.c,line=30,title=[debian-6.1] does not compile::no.h: No such file or directory\n',
+  )
+  expect(workflowCommands(compilerErrors('module does not build', 'ERROR: modpost: "x" undefined!'))).toBe(
+    '::error title=netlink-vmtest::module does not build%0AERROR: modpost: "x" undefined!\n',
+  )
+})
+
+test("a report's line in a module is found where it is, and nowhere if two files have that name", () => {
+  const folder = repository()
+  const find = sourceFinder([{ dir: path.join(folder, 'module') }, { dir: path.join(folder, 'other') }])
+  const said = (place: string) => `WARN: it\n  at kfree mm/slab.c:9\n  at f [m] ${place}\n\nmore`
+  const file = path.join(folder, 'module/a.c')
+  expect(sourcePlace(said('a.c:12'), find)).toEqual({ file, line: 12 })
+  expect(sourcePlace(said('a.c:12, inlined in same.c:3'), find)).toEqual({ file, line: 12 })
+  expect(sourcePlace(said('same.c:12'), find)).toBe(undefined)
+  expect(sourcePlace(said('gone.c:12'), find)).toBe(undefined)
+  // Where the build has further sources, paths begin at the folder that has all of them.
+  const sources = [path.join(folder, 'other')]
+  const wider = sourceFinder([{ dir: path.join(folder, 'module'), sources }])
+  expect(sourcePlace(said('other/same.c:4'), wider)).toEqual({
+    file: path.join(folder, 'other/same.c'),
+    line: 4,
+  })
+})
+
+test('kernels that did not run come first, once each', () => {
+  const state = { getTestModules: () => [], getUnhandledErrors: () => [] }
+  const obstacle = { status: 3, message: 'no space is left', details: 'of 5 GB' } as const
+  const kernels = ['debian-6.1', 'debian-5.10'].map(label => ({
+    ...{ label, release: '', origin: '', suites: [], bootTime: undefined, status: 3 as const },
+    ...{ error: 'no space is left', obstacles: [obstacle], incomplete: undefined, knownReports: [] },
+    ...{ passed: 0, failed: 0, skipped: 0, notRun: 0, guests: { forked: 0, restored: 0, booted: 0 } },
+  }))
+  expect(githubReport({ state } as unknown as Vitest, kernels, () => undefined)).toBe(
+    '::error title=[debian-6.1%2C debian-5.10] netlink-vmtest::no space is left%0Aof 5 GB\n',
+  )
+})

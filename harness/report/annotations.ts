@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Failures as annotations of a GitHub workflow, which its pages show beside the lines of a pull request: workflow
+ * commands on stdout or stderr (docs.github.com, "Workflow commands for GitHub Actions").
+ */
+import { existsSync, realpathSync } from 'node:fs'
+import path from 'node:path'
+import type { Place } from './place.ts'
+import { beginningOf, oneLine, plain } from './text.ts'
+
+/** GitHub shows so many errors of a step. */
+const MOST = 10
+/** Lines and characters of a message: all of an annotation is shown. */
+const LINES = 40
+const CHARACTERS = 4000
+
+/** An annotation: what, and where. */
+export interface Annotation {
+  readonly title: string
+  readonly message: string
+  readonly place: Place | undefined
+  /** The kernel that it is about, if it is about one. */
+  readonly kernel?: string
+}
+
+/** Whether this process is a step of a GitHub workflow. */
+export function isOnGitHub(): boolean {
+  return process.env.GITHUB_ACTIONS === 'true'
+}
+
+/**
+ * The annotations as lines of output. What several kernels have in common is one annotation; of more than GitHub
+ * shows, the first ones, and a word how many more there are.
+ * @param all the worst first
+ */
+export function workflowCommands(all: readonly Annotation[]): string {
+  const groups = [...Map.groupBy(all, ({ title, message, place }) => JSON.stringify([title, message, place]))]
+  const commands = groups.slice(0, MOST).map(([, annotations]) => errorCommand(annotations))
+  const more = groups.length - MOST
+  if (more > 0)
+    commands.push(
+      command(
+        'notice',
+        { title: 'netlink-vmtest' },
+        `${more} more ${more === 1 ? 'failure is' : 'failures are'} in the log of this step: GitHub shows ${MOST} errors`,
+      ),
+    )
+  return commands.map(line => `${line}\n`).join('')
+}
+
+/** The errors of a compiler, at their lines; if its output has none, all of it at no line. */
+export function compilerErrors(message: string, details: string | undefined, kernel?: string): Annotation[] {
+  const about = kernel === undefined ? {} : { kernel }
+  const errors = Array.from(
+    (details ?? '').matchAll(/^([^\s:]+):(\d+):(?:(\d+):)? (?:fatal )?error: (.+)$/gm),
+    ([, file = '', line, column, error = '']) => ({
+      title: 'does not compile',
+      message: error,
+      place: {
+        file: path.resolve(file),
+        line: Number(line),
+        ...(column === undefined ? {} : { column: Number(column) }),
+      },
+      ...about,
+    }),
+  )
+  if (errors.length > 0) return errors
+  return [
+    {
+      title: 'netlink-vmtest',
+      message: [message, details].filter(Boolean).join('\n'),
+      place: undefined,
+      ...about,
+    },
+  ]
+}
+
+function errorCommand(annotations: readonly Annotation[]): string {
+  const [first] = annotations as [Annotation, ...Annotation[]]
+  const kernels = [...new Set(annotations.flatMap(({ kernel }) => kernel ?? []))]
+  const { place } = first
+  const file = place && inRepository(place.file)
+  const title = oneLine(kernels.length === 0 ? first.title : `[${kernels.join(', ')}] ${first.title}`)
+  return command(
+    'error',
+    {
+      ...(file === undefined ? {} : { file, line: place?.line, col: place?.column }),
+      title,
+    },
+    beginningOf(plain(first.message), LINES, CHARACTERS),
+  )
+}
+
+/** A path relative to the repository; undefined for a file elsewhere. */
+function inRepository(file: string): string | undefined {
+  if (!existsSync(file)) return undefined
+  const top = process.env.GITHUB_WORKSPACE ?? process.cwd()
+  const relative = path.relative(existsSync(top) ? realpathSync(top) : top, realpathSync(file))
+  return relative.startsWith('..') || path.isAbsolute(relative) ? undefined : relative
+}
+
+/** As github.com/actions/toolkit escapes them (packages/core/src/command.ts). */
+function command(
+  name: string,
+  properties: Readonly<Record<string, string | number | undefined>>,
+  message: string,
+): string {
+  const listed = Object.entries(properties).flatMap(([key, value]) =>
+    value === undefined
+      ? []
+      : [`${key}=${escaped(String(value)).replaceAll(':', '%3A').replaceAll(',', '%2C')}`],
+  )
+  return `::${name} ${listed.join(',')}::${escaped(message)}`
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+import { GithubActionsReporter, type Reporter, type Vitest } from 'vitest/node'
+import { type Annotation, compilerErrors, workflowCommands } from './annotations.ts'
+import { type Failure, failuresOf } from './failures.ts'
+import type { Place } from './place.ts'
+import { type FindSource, sourcePlace } from './source-files.ts'
+import type { KernelSummary } from './summary.ts'
+import { textOf } from './text.ts'
+
+/** A run's failures as workflow commands, the worst first: kernels without modules, lost guests, reports, tests. */
+export function githubReport(vitest: Vitest, kernels: readonly KernelSummary[], find: FindSource): string {
+  return workflowCommands([
+    ...kernels.flatMap(({ label, obstacles }) =>
+      obstacles.flatMap(({ message, details }) => compilerErrors(message, details, label)),
+    ),
+    ...failuresOf(vitest, kernels).map(failure => annotationOf(vitest, failure, find)),
+  ])
+}
+
+/**
+ * Vitest's own reporter for GitHub, but only for what tests say by `annotate()`: it has no limit, and leaves out
+ * failures without a stack, such as a lost guest.
+ */
+export function testAnnotations(): Reporter {
+  const vitests = new GithubActionsReporter({ jobSummary: { enabled: false } })
+  return {
+    onInit: vitest => vitests.onInit(vitest),
+    onTestCaseAnnotate: (test, annotation) => vitests.onTestCaseAnnotate(test, annotation),
+  }
+}
+
+function annotationOf(vitest: Vitest, failure: Failure, find: FindSource): Annotation {
+  const { kernel, file, name, test, error, location } = failure
+  // What Vitest adds below a message is in its log.
+  const where = sourcePlace(error.message, find) ?? nearest(vitest, kernel, error) ?? location
+  return {
+    title: test === undefined ? name : `${name} > ${test}`,
+    message: textOf(error),
+    place: where ?? (file === undefined ? undefined : { file, line: 1 }),
+    ...(kernel === undefined ? {} : { kernel }),
+  }
+}
+
+/** The line of the tests' code that an error comes from, as Vitest's own reports have it. */
+function nearest(vitest: Vitest, kernel: string | undefined, error: unknown): Place | undefined {
+  const project = vitest.projects.find(({ name }) => name === kernel) ?? vitest.getRootProject()
+  const stack = vitest.logger.formatError(error, { project, showCodeFrame: false }).nearest
+  return stack && { file: stack.file, line: stack.line, column: stack.column }
+}

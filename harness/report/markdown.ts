@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/** A run for a pull request or the summary of a job: the answer, the table, and the failures, folded. */
+import type { Failure } from './failures.ts'
+import { matrixTable } from './matrix-table.ts'
+import { type KernelSummary, summaryLines } from './summary.ts'
+import { beginningOf, oneLine, plain } from './text.ts'
+
+/** Characters of the whole: GitHub takes 65,536 in a comment. */
+const MOST = 60_000
+/** Lines and characters of a text of a failure: its message, and what is shown below it. */
+const LINES = 120
+const CHARACTERS = 12_000
+
+/** What a run has come to. */
+export interface Outcome {
+  /** Milliseconds. */
+  readonly total: number
+  readonly passed: boolean
+}
+
+/** @param failures the worst first; those that do not fit are counted */
+export function markdown(
+  kernels: readonly KernelSummary[],
+  failures: readonly Failure[],
+  { total, passed }: Outcome,
+): string {
+  const { header, rows } = matrixTable(kernels)
+  const row = (cells: readonly string[]) => `| ${cells.map(inline).join(' | ')} |`
+  const notes = kernels.flatMap(({ label, suites }) =>
+    suites.flatMap(({ suite, note }) => (note === undefined ? [] : [`${label} ${suite}: ${note}`])),
+  )
+  const head = [
+    `**${inline(answer(kernels, passed))}**`,
+    '',
+    row(header),
+    row(header.map(() => '---')),
+    ...rows.map(row),
+    '',
+    ...[...summaryLines(kernels, total), ...notes].map(line => `- ${inline(line)}`),
+    '',
+  ].join('\n')
+  const blocks = [
+    ...kernels.flatMap(({ label, obstacles }) =>
+      obstacles.flatMap(({ message, details }) =>
+        details === undefined ? [] : [folded(`${label}: ${message}`, [details])],
+      ),
+    ),
+    ...failures.map(blockOf),
+  ]
+  return head + fitting(blocks, MOST - head.length)
+}
+
+/** Whether it passed, and what of it did not. */
+function answer(kernels: readonly KernelSummary[], ok: boolean): string {
+  const sum = (count: (kernel: KernelSummary) => number) => kernels.reduce((all, it) => all + count(it), 0)
+  const missing = kernels.filter(({ error, incomplete }) => error !== undefined || incomplete !== undefined)
+  const files = sum(({ suites }) => suites.filter(it => !it.ok).length)
+  const parts = [
+    [sum(({ failed }) => failed), 'failed'],
+    [sum(({ notRun }) => notRun), 'not run'],
+    [sum(({ passed }) => passed), 'passed'],
+    [sum(({ skipped }) => skipped), 'skipped'],
+  ] as const
+  const counts = parts.flatMap(([number, what]) => (number > 0 ? [`${number} ${what}`] : []))
+  const where = kernels.length === 1 ? kernels[0]?.label : `${kernels.length} kernels`
+  const absent = missing.length === 0 ? '' : `; ${missing.map(({ label }) => label).join(', ')} not complete`
+  const failedFiles = files === 0 ? '' : ` in ${files} failed ${files === 1 ? 'file' : 'files'}`
+  return `${ok ? '✓ passed' : '✗ failed'}: tests ${counts.join(', ') || '0'}${failedFiles} on ${where}${absent}`
+}
+
+function blockOf({ kernel, name, test, error }: Failure): string {
+  const { name: type = 'Error', message, diff } = error
+  const where = kernel === undefined ? name : `${kernel}: ${name}`
+  const title = test === undefined ? where : `${where} > ${test}`
+  return folded(`${title}: ${type}`, [`${type}: ${message}`, ...(typeof diff === 'string' ? [diff] : [])])
+}
+
+/** Texts that are shown by a click; as code, in which nothing is read as Markdown or HTML. */
+function folded(summary: string, texts: readonly string[]): string {
+  const text = texts.map(each => beginningOf(plain(each), LINES, CHARACTERS)).join('\n\n')
+  const longest = Math.max(2, ...Array.from(text.matchAll(/`+/g), ([run]) => run.length))
+  const fence = '`'.repeat(longest + 1)
+  return `\n<details><summary>${html(oneLine(summary))}</summary>\n\n${fence}text\n${text}\n${fence}\n\n</details>\n`
+}
+
+function fitting(blocks: readonly string[], room: number): string {
+  let text = ''
+  for (const [index, block] of blocks.entries()) {
+    // Room for the words below.
+    if (text.length + block.length > room - 100)
+      return `${text}\n... and ${blocks.length - index} more failures\n`
+    text += block
+  }
+  return text
+}
+
+/** A text in which Markdown and HTML find nothing. */
+function inline(text: string): string {
+  return html(oneLine(text)).replaceAll(/[\\`*_[\]|~]/g, '\\$&')
+}
+
+function html(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+import path from 'node:path'
+import type { TestCase, TestModule, Vitest } from 'vitest/node'
+import {
+  conversationArtifact,
+  conversationHeading,
+  type SequenceDiagram,
+} from '../../../guest/agent/protocol.ts'
+import { diagram } from '../../../guest/testing/diagram.ts'
+import { ExitStatus } from '../../base/errors.ts'
+import { ownVersion } from '../../base/version.ts'
+import { detailsKey, type FailureDetails } from '../../pool/failure-details.ts'
+import { guestLostError } from '../../pool/unfinished.ts'
+import { describeReport } from '../../verdict/describe-splat.ts'
+import { commandAgain, quoted } from '../../verdict/evidence-folder.ts'
+import { isNotRun, notRunOf } from '../not-run.ts'
+import { exitStatusOf, type KernelSummary, knownReportLines } from '../summary.ts'
+import type { PageData, PageError, PageFailure, PageFile, PageTest } from './page-data.ts'
+
+type TestError = ReturnType<TestModule['errors']>[number]
+
+/** Characters of a test's output. */
+const MOST_OUTPUT = 32 * 1024
+
+/** What a page shows of a run. @param total milliseconds */
+export function pageData(vitest: Vitest, kernels: readonly KernelSummary[], total: number): PageData {
+  const modules = vitest.state.getTestModules()
+  const files = kernels.flatMap(({ label, suites, error }) =>
+    error !== undefined
+      ? []
+      : suites.flatMap(({ suite, ok }) => {
+          const module = modules.find(each => each.project.name === label && each.relativeModuleId === suite)
+          return module ? [fileOf(module, ok, vitest.state)] : []
+        }),
+  )
+  const unhandled = vitest.state.getUnhandledErrors() as TestError[]
+  return {
+    version: ownVersion(),
+    time: Date.now(),
+    total,
+    ok: exitStatusOf(vitest, kernels) === ExitStatus.passed,
+    kernels: kernels.map(({ label, release, origin, error, incomplete, bootTime }) => ({
+      label,
+      release,
+      origin,
+      problem: error === undefined ? incomplete : `did not run: ${error}`,
+      bootTime,
+    })),
+    files,
+    remarks: knownReportLines(kernels),
+    unhandled: unhandled.map(error => errorOf(error, vitest.config.root)),
+  }
+}
+
+function fileOf(module: TestModule, ok: boolean, state: Vitest['state']): PageFile {
+  const kernel = module.project.name
+  const { root } = module.project.config
+  const name = module.relativeModuleId
+  const times = module.diagnostic()
+  const errors = [module, ...module.children.allSuites()].flatMap(each => each.errors())
+  // Not in the type of meta, which is the users'.
+  const details = (module.meta() as { readonly [detailsKey]?: FailureDetails })[detailsKey]
+  const again = details?.again ?? commandAgain(kernel, name)
+  const outputOf = (id: string) =>
+    lastOf((state.idMap.get(id)?.logs ?? []).map(({ content }) => content).join(''))
+  const kernelLog = details?.kernelLog ?? ''
+  const outside = { errors, conversations: [], details, kernelLog, again, output: outputOf(module.id) }
+  return {
+    kernel,
+    name,
+    ok,
+    phases: {
+      start: times.environmentSetupDuration + times.prepareDuration,
+      load: times.setupDuration + times.collectDuration,
+      run: times.duration,
+    },
+    outside: errors.length === 0 ? undefined : failureOf(outside, root),
+    missed: notRunOf(module)?.text,
+    tests: Array.from(module.children.allTests(), test => {
+      const failure = () =>
+        failureOf({ ...failureFacts(test, commandAgain(kernel, name)), output: outputOf(test.id) }, root)
+      return testOf(test, failure)
+    }),
+  }
+}
+
+function testOf(test: TestCase, failure: () => PageFailure): PageTest {
+  const { state, note } = test.result() as { state: string; note?: string }
+  // After --bail tests stay as they were collected.
+  const status =
+    state === 'pending' || isNotRun(test)
+      ? 'not run'
+      : state === 'failed' || state === 'passed'
+        ? state
+        : 'skipped'
+  const times = test.diagnostic()
+  const shown = { id: test.id, name: test.fullName, status, duration: times?.duration ?? 0 } as const
+  return {
+    ...shown,
+    ...(note ? { note } : {}),
+    ...(times?.retryCount ? { retries: times.retryCount } : {}),
+    ...(status === 'failed' ? { failure: failure() } : {}),
+  }
+}
+
+/** What is known of a failure, from which a page is made. */
+interface FailureFacts {
+  readonly errors: readonly TestError[]
+  readonly conversations: readonly SequenceDiagram[]
+  readonly details: FailureDetails | undefined
+  readonly kernelLog: string
+  readonly again: string
+  readonly output: string
+}
+
+function failureFacts(test: TestCase, fileAgain: string): Omit<FailureFacts, 'output'> {
+  const artifacts = test.artifacts() as readonly { readonly type: string }[]
+  const conversations = artifacts.filter(isConversation).map(({ sequence }) => sequence)
+  const details = artifacts.find(isDetails)
+  const again = `${details?.again ?? fileAgain} -t ${quoted(`^${escaped(test.fullName)}$`)}`
+  const kernelLog = test.meta().kernelLog ?? details?.kernelLog ?? ''
+  return { errors: test.result().errors ?? [], conversations, details, kernelLog, again }
+}
+
+function failureOf(
+  { errors, conversations, details, kernelLog, again, output }: FailureFacts,
+  root: string,
+): PageFailure {
+  const drawn = conversations.map(each => conversationHeading + diagram(each))
+  const reports = [...(details?.reports ?? [])]
+  const shown = errors.map((error): PageError => {
+    const { message, ...plain } = errorOf(error, root)
+    const at = reports.findIndex(report => message.startsWith(describeReport(report)))
+    const [report] = at === -1 ? [] : reports.splice(at, 1)
+    const isLoss = plain.name === guestLostError && details?.loss !== undefined
+    return {
+      ...plain,
+      message: report ? '' : isLoss ? details.loss.reason : message,
+      diff: withoutEnd(plain.diff, drawn),
+      ...(report ? { report } : {}),
+    }
+  })
+  // The last words of a lost guest are no errors of their own.
+  const words = reports.map((report): PageError => ({ name: '', message: '', diff: '', places: [], report }))
+  return {
+    errors: [...shown, ...words],
+    conversations,
+    kernelLog,
+    details: details && { loss: details.loss, evidence: details.evidence },
+    output,
+    again,
+  }
+}
+
+function errorOf({ name = 'Error', message, diff, stacks = [], cause }: TestError, root: string): PageError {
+  const because = cause ? `\nCaused by: ${cause.name ?? 'Error'}: ${cause.message}` : ''
+  return {
+    name,
+    message: `${message}${because}`,
+    diff: String(diff ?? ''),
+    places: stacks.map(({ file, line, column }) => `${path.relative(root, file)}:${line}:${column}`),
+  }
+}
+
+/** The end of a long text. */
+function lastOf(text: string): string {
+  return text.length > MOST_OUTPUT ? `...${text.slice(-MOST_OUTPUT)}` : text
+}
+
+/** A text without one of these at its end: what is drawn is not told in words, too. */
+function withoutEnd(text: string, ends: readonly string[]): string {
+  const end = ends.find(each => text.endsWith(each))
+  return end === undefined ? text : text.slice(0, -end.length).trimEnd()
+}
+
+function isConversation(artifact: {
+  readonly type: string
+}): artifact is { readonly type: string; readonly sequence: SequenceDiagram } {
+  return artifact.type === conversationArtifact
+}
+
+function isDetails(artifact: {
+  readonly type: string
+}): artifact is FailureDetails & { readonly type: string } {
+  return artifact.type === detailsKey
+}
+
+/** A text as a regular expression that matches it. */
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+}
