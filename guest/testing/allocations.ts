@@ -29,9 +29,9 @@ export interface FailedAllocation<T> {
 export interface FailAllocationsOptions {
   /**
    * Which allocations fail: those that netlink makes for the thread in its sockets' calls, the default, or
-   * those in the init and exit functions of modules that it loads and unloads.
+   * those in the init functions of modules that it loads, or in the exit functions of those that it unloads.
    */
-  readonly of?: 'netlink' | 'modules'
+  readonly of?: 'netlink' | 'init' | 'exit'
   /** Runs before each round, without failures: makes the state that the work needs. */
   readonly before?: () => unknown
   /** Runs after each round, without failures: undoes what the work has done, if it has. */
@@ -44,15 +44,11 @@ export class AllocationError extends Error {
   override readonly name = 'AllocationError'
 }
 
-/** The functions of the kernel (6.12: net/netlink/af_netlink.c, kernel/module/main.c) around allocations. */
+/** The kernel's functions around them: net/netlink/af_netlink.c, init/main.c, kernel/module/main.c. */
 const surroundings = {
   netlink: ['netlink_create', 'netlink_setsockopt', 'netlink_sendmsg', 'netlink_recvmsg'],
-  modules: [
-    'do_init_module',
-    '__do_sys_delete_module',
-    '__x64_sys_delete_module',
-    '__arm64_sys_delete_module',
-  ],
+  init: ['do_one_initcall'],
+  exit: ['__do_sys_delete_module', '__x64_sys_delete_module', '__arm64_sys_delete_module'],
 } as const
 
 /** More allocations than any work makes; a work that makes more in each round would not end. */
@@ -155,7 +151,7 @@ function resultOf<T>({ outcome }: Pick<Round<T>, 'outcome'>): T {
 
 /** Functions of every such stack: the allocator's and fault injection's, and the way into the kernel. */
 const everywhere =
-  /^(?:dump_stack|should_fail|__?kmalloc|kmalloc|kmem_cache_|__kmem_cache|__alloc_skb$|slab_|do_syscall_|entry_SYSCALL|x64_sys_call|__x64_sys_|__do_sys_)/
+  /^(?:dump_stack|should_fail|__?kmalloc|kmalloc|kmem_cache_|__kmem_cache|_*alloc_skb$|slab_|do_syscall_|entry_SYSCALL|x64_sys_call|__x64_sys_|__do_sys_)/
 
 /** The functions in the first stack trace of fail_dump() (lib/fault-inject.c), innermost first. */
 export function stackIn(lines: readonly string[]): string[] {

@@ -44,9 +44,11 @@ export interface Explored {
 const SMALL = 256
 /** Rounds over all operations: some succeed only after others. */
 const ROUNDS = 3
-/** Variants of the values, apart from those that tests use. */
+/** The variant of values that are there at first, and the first of those that are tried, each once. */
 const FIRST = 0
-const TRIED = [40, 41]
+const TRIED = 40
+/** Values that must be read as they were written. */
+const TIMES = 2
 
 /** Tries all operations of a family. */
 export class Explorer {
@@ -59,6 +61,7 @@ export class Explorer {
   readonly #writers = new Map<number, Writer>()
   readonly #removers = new Map<number, Remover>()
   #dumps: Operation[] = []
+  #next = TRIED
 
   constructor(subject: Subject, requester: Requester) {
     this.#subject = subject
@@ -82,7 +85,11 @@ export class Explorer {
       await this.#refill()
       for (const operation of commands) await this.#findWorking(operation)
     }
-    for (const operation of commands) await this.#findWriter(operation)
+    // Some can be seen only when others make what they change.
+    for (const operation of [...commands, ...commands]) await this.#findWriter(operation)
+    await this.#supply()
+    for (const operation of commands)
+      if (!this.#working.has(operation.command)) await this.#findWorking(operation)
     for (const operation of commands) await this.#findRemover(operation)
     return {
       working: this.#working,
@@ -121,29 +128,44 @@ export class Explorer {
     }
   }
 
+  /** Makes what can be changed and removed. */
+  async #supply(): Promise<void> {
+    for (const { shape } of this.#writers.values()) await this.#try(shape, FIRST)
+  }
+
   async #findWriter(operation: Operation): Promise<void> {
-    const working = this.#working.get(operation.command)
-    if (working === undefined || this.#readers.has(operation.command)) {
-      // What answers may be a change as well, if a dump tells of it.
-      if (working === undefined || this.#dumps.length === 0) return
+    const shape = this.#working.get(operation.command)
+    if (shape === undefined || shape.types.length === 0 || this.#writers.has(operation.command)) return
+    // A request that answers may make a new entry; that it changes one would be seen in every lookup.
+    const isReader = this.#readers.has(operation.command)
+    if (isReader && this.#dumps.length === 0) return
+    for (const key of isReader ? [undefined] : [undefined, ...shape.types]) {
+      const writer = await this.#writes(shape, key)
+      if (writer === undefined) continue
+      this.#writers.set(operation.command, writer)
+      return
     }
-    for (const shape of Shape.all(this.#subject, operation)) {
-      if (shape.types.length === 0) continue
-      for (const key of [undefined, ...shape.types]) {
-        const writer = await this.#writes(shape, key)
-        if (writer === undefined) continue
-        this.#writers.set(operation.command, writer)
-        return
-      }
+  }
+
+  /** The next values that differ from those that are there at first, not only in the key. */
+  #variant(shape: Shape, key: number | undefined): number | undefined {
+    for (let more = 0; more < 8; more++) {
+      const variant = this.#next++
+      if (shape.distinct(FIRST, variant).some(type => type !== key)) return variant
     }
+    return undefined
   }
 
   /** Whether what is written can be read, with each of the tried values. */
   async #writes(shape: Shape, key: number | undefined): Promise<Writer | undefined> {
+    const isOther = (type: number) => type !== key
     let stored: readonly number[] | undefined
     let adds = true
-    for (const variant of TRIED) {
+    for (let time = 0; time < TIMES; time++) {
+      const variant = this.#variant(shape, key)
+      if (variant === undefined) return undefined
       const variantOf = (type: number) => (type === key ? FIRST : variant)
+      await this.#supply()
       const before = await this.#state.entries([FIRST, variant])
       const countBefore = await this.#state.count()
       const { code } = await this.#ask(shape.operation, shape.attributes(variantOf), shape.words)
@@ -152,7 +174,7 @@ export class Explorer {
       const after = await this.#state.entries([FIRST, variant])
       const written = shape
         .distinct(FIRST, variant)
-        .filter(type => type !== key)
+        .filter(isOther)
         .filter(type => shape.isTold(after, type, shape.payload(type, variant)))
         .filter(type => !shape.isTold(before, type, shape.payload(type, variant)))
       stored = stored?.filter(type => written.includes(type)) ?? written
@@ -164,12 +186,13 @@ export class Explorer {
   /** Of two entries, the one that it names is gone, and the other is not. */
   async #findRemover(operation: Operation): Promise<void> {
     const working = this.#working.get(operation.command)
-    if (working === undefined) return
+    if (working === undefined || this.#writers.has(operation.command)) return
+    if (this.#readers.has(operation.command)) return
     for (const adder of this.#writers.values()) {
-      if (!adder.adds || adder.shape.operation === operation) continue
-      for (const shape of Shape.all(this.#subject, operation)) {
+      if (!adder.adds) continue
+      for (const shape of [working, ...Shape.all(this.#subject, operation)]) {
         if (shape.types.length === 0 || !shape.types.every(type => adder.stored.includes(type))) continue
-        const [gone, kept] = [60, 61]
+        const [gone, kept] = [this.#next++, this.#next++]
         for (const variant of [gone, kept]) await this.#try(adder.shape, variant)
         const count = await this.#state.count()
         const { code } = await this.#try(shape, gone)

@@ -75,8 +75,8 @@ async function findRandomly(
     return found.map(each => {
       const path = writeFound(root, each)
       const { length } = each.steps
-      const again = each.isRepeatable ? '' : ', which it does not do again'
-      progress.note(`${path} has the ${length === 1 ? 'step' : `${length} steps`} that break it${again}`)
+      const what = length === 1 ? 'one step breaks it' : `${length} steps break it`
+      progress.note(`${path}: ${what}${each.isRepeatable ? '' : ', but not again'}`)
       return { ...each, path }
     })
   } finally {

@@ -64,7 +64,7 @@ test('rounds take one seed after the other, up to the first that breaks the fami
   ])
   expect(notes).toEqual([
     "it's, seed 8: oops; making it shorter",
-    'random sequences: 2 batches of 40 from seed 7 on, 1 found',
+    'tried 80 random sequences from seed 7 on; 1 found',
   ])
 })
 

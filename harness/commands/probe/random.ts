@@ -66,9 +66,7 @@ export async function findSequences(
       sound = sound.filter(each => each !== family)
     }
   }
-  progress.note(
-    `random sequences: ${batches} batches of ${BATCH} from seed ${seed} on, ${found.length} found`,
-  )
+  progress.note(`tried ${batches * BATCH} random sequences from seed ${seed} on; ${found.length} found`)
   return found
 }
 
@@ -100,7 +98,8 @@ async function shortest(
     (await player.play({ ...inputOf(family), sequences: [candidate], leaks }))?.key === key
   const reload: Step = { reload: true }
   const whole = [...before.flatMap(each => [...each, reload]), ...steps]
-  const starts = before.length === 0 ? [steps] : [steps, whole]
+  // Often the last step breaks it by itself; else it may take what came before.
+  const starts = [steps.slice(-1), steps, ...(before.length === 0 ? [] : [whole])]
   const start = await first(starts)
   if (start === undefined) return { steps: whole, isRepeatable: false }
   return { steps: await shrink(starts[start] ?? whole, first), isRepeatable: true }

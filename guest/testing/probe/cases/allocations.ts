@@ -49,16 +49,21 @@ export function failingAllocations(subject: Subject): void {
       check(title, failed)
     })
   }
-  if (subject.modules.length > 0)
-    it('loading and unloading: each allocation fails once', { timeout: LIMIT }, async () => {
-      await subject.unload()
-      const failed = await failAllocations(() => loadAndUnload(subject.modules), {
-        of: 'modules',
-        after: () => unloadLoaded(subject.modules),
-      })
-      check('loading and unloading', failed)
-      await subject.load()
-    })
+  for (const [of, what] of [
+    ['init', 'loading'],
+    ['exit', 'unloading'],
+  ] as const)
+    it.runIf(subject.modules.length > 0)(
+      `${what}: each allocation fails once`,
+      { timeout: LIMIT },
+      async () => {
+        await subject.unload()
+        const after = () => unloadLoaded(subject.modules)
+        const failed = await failAllocations(() => loadAndUnload(subject.modules), { of, after })
+        check(what, failed)
+        await subject.load()
+      },
+    )
 }
 
 /** A request that succeeds, by command. */
