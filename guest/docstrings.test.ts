@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** All exports of the two libraries have docstrings, which authors of tests see in their editors. */
+/** All exports of the three libraries have docstrings, which authors of tests see in their editors. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseSync } from 'vite'
 import { expect, it } from 'vitest'
 
-it.each(['netlink/index.ts', 'testing/index.ts'])('of %s, everything is documented', file => {
+it.each(['netlink/index.ts', 'testing/index.ts', 'ynl/index.ts'])('of %s, everything is documented', file => {
   const exported = exportsOf(path.join(import.meta.dirname, file))
   expect([...exported].flatMap(([name, where]) => undocumented(name, where))).toEqual([])
   expect(exported.size).toBeGreaterThan(40)

@@ -7,8 +7,11 @@ import { frontDoor } from './base/own-folder.ts'
 import { exitOnLostOutput, exitOnSignals, withoutSignalHandlers } from './base/process.ts'
 import { understood } from './base/system-errors.ts'
 import type { BuildOptions } from './commands/build.ts'
+import type { GenerateOptions } from './commands/generate.ts'
 import type { InitOptions } from './commands/init.ts'
 import type { MergeOptions } from './commands/merge.ts'
+import type { DescribeFlags } from './commands/probe/describe.ts'
+import type { ProbeOptions } from './commands/probe/probe.ts'
 import type { RunOptions } from './commands/run.ts'
 import type { SessionOptions } from './commands/session.ts'
 import type { SetupOptions } from './commands/setup.ts'
@@ -45,46 +48,83 @@ const program = new Command(path.basename(frontDoor))
   .showHelpAfterError('(--help shows what there is)')
   .exitOverride()
 
-program
-  .command('run', { isDefault: true })
-  .description('run the suites (the default); options that are not listed here go to Vitest')
-  .argument('[filters...]', 'run only the test files whose path contains one of these')
-  .option(
-    '--kernel <labels>',
-    'kernels to run on, separated by commas (default: the one of this Debian release)',
-    once,
-  )
-  .option('--matrix', "run on the configuration's list of kernels")
-  .option(
-    '--modules <dir>',
-    'an out-of-tree Kbuild directory with the modules to test, instead of those of the project',
-    once,
-  )
-  .option('--junit <file>', 'write a JUnit report', once)
-  .option('--json <file>', 'write a JSON report', once)
-  .option('--markdown <file>', 'write the table of suites and kernels, and the failures, as Markdown', once)
-  .option('--ktap <file>', 'write a KTAP report; - is stdout, in place of the usual report', once)
-  .option(
-    '--html <file>',
-    'write a report as one HTML page, with diagrams and kernel logs of failed tests',
-    once,
-  )
-  .option('--trace', 'show what passed tests have said on their sockets too, as diagrams')
-  .option(
-    '--capture <dir>',
-    'write what the tests of each file say on their sockets into DIR, as pcapng',
-    once,
-  )
-  .option(
-    '--no-isolate',
-    'let test files of a kernel share guests, one after the other, for as long as all is well in them',
-  )
-  .allowUnknownOption()
-  .allowExcessArguments()
-  .action(async (_filters: string[], options: RunOptions, command: Command) => {
-    const { run } = await import('./commands/run.ts')
-    process.exitCode = await run(options, command.args, await projectSettings(), root)
-  })
+/** Options of what runs tests. */
+function ofRuns(command: Command): Command {
+  return command
+    .option(
+      '--kernel <labels>',
+      'kernels to run on, separated by commas (default: the one of this Debian release)',
+      once,
+    )
+    .option('--matrix', "run on the configuration's list of kernels")
+    .option(
+      '--modules <dir>',
+      'an out-of-tree Kbuild directory with the modules to test, instead of those of the project',
+      once,
+    )
+    .option('--junit <file>', 'write a JUnit report', once)
+    .option('--json <file>', 'write a JSON report', once)
+    .option('--markdown <file>', 'write the table of suites and kernels, and the failures, as Markdown', once)
+    .option('--ktap <file>', 'write a KTAP report; - is stdout, in place of the usual report', once)
+    .option(
+      '--html <file>',
+      'write a report as one HTML page, with diagrams and kernel logs of failed tests',
+      once,
+    )
+    .option('--trace', 'show what passed tests have said on their sockets too, as diagrams')
+    .option(
+      '--capture <dir>',
+      'write what the tests of each file say on their sockets into DIR, as pcapng',
+      once,
+    )
+    .option('--fork', 'fork guests from a warm one, under software emulation, even for few files')
+    .option('--no-fork', 'restore each guest instead of forking it from a warm one')
+    .option(
+      '--no-isolate',
+      'let test files of a kernel share guests, one after the other, for as long as all is well in them',
+    )
+    .allowUnknownOption()
+    .allowExcessArguments()
+}
+
+ofRuns(
+  program
+    .command('run', { isDefault: true })
+    .description('run the suites (the default); options that are not listed here go to Vitest')
+    .argument('[filters...]', 'run only the test files whose path contains one of these'),
+).action(async (_filters: string[], options: RunOptions, command: Command) => {
+  const { run } = await import('./commands/run.ts')
+  process.exitCode = await run(options, command.args, await projectSettings(), root)
+})
+
+ofRuns(
+  program
+    .command('probe')
+    .description(
+      'test families of generic netlink by what the kernel tells of them, with no suite written; options that are not listed here go to Vitest',
+    )
+    .argument('[filters...]', 'run only the test files whose path (FAMILY/command-N) contains one of these')
+    .option('--module <name>', 'a module whose families to probe (default: all under test)', several, [])
+    .option('--family <name>', "a family to probe: a module's, or the kernel's own", several, [])
+    .option('--spec <file>', 'a YNL specification of a family', several, [])
+    .option('--faults', 'let each allocation of each operation fail, on a debug kernel')
+    .option('--seed <number>', 'repeat the random sequences of an earlier run', once)
+    .option('--time <seconds>', 'how long to try random sequences', once)
+    .option(
+      '--describe',
+      'test nothing, but tell what the families are; with --json and --markdown in files, too',
+    )
+    .option('--yaml <file>', 'with --describe, write a draft of a YNL specification', once),
+).action(async (_filters: string[], options: ProbeOptions & DescribeFlags, command: Command) => {
+  if (options.describe || options.yaml !== undefined) {
+    const { describe, describeOptions } = await import('./commands/probe/describe.ts')
+    const settings = await projectSettings()
+    process.exitCode = await describe(describeOptions(options, command.args, settings), settings, root)
+    return
+  }
+  const { probe } = await import('./commands/probe/probe.ts')
+  process.exitCode = await probe(options, command.args, await projectSettings(), root)
+})
 
 program
   .command('merge')
@@ -207,6 +247,20 @@ program
   .action(async (dir: string, options: InitOptions) => {
     const { init } = await import('./commands/init.ts')
     process.exitCode = await init(dir, options)
+  })
+
+program
+  .command('generate')
+  .description('make TypeScript of a YNL specification: a client with a typed call for each operation')
+  .argument('<spec>', 'the specification, as in Documentation/netlink/specs of the kernel')
+  .option(
+    '-o, --output <file>',
+    'the file to write, in place of stdout; replaces only what was generated',
+    once,
+  )
+  .action(async (spec: string, options: GenerateOptions) => {
+    const { generate } = await import('./commands/generate.ts')
+    generate(spec, options)
   })
 
 /** A command with the options of a guest of its own. */

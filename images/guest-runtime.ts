@@ -122,22 +122,24 @@ export interface GuestPackage {
 }
 
 /** Options of bundles for guests that Vitest is not in. */
-const common = {
-  absWorkingDir: ownFolder,
-  outdir: '/',
-  write: false,
-  bundle: true,
-  platform: 'node',
-  target: 'node24',
-  alias: nativeKoffi,
-  // the same bytes whatever tsconfig.json is near
-  tsconfigRaw: { compilerOptions: { strict: true } },
-  logLevel: 'silent',
-} as const
+const common = () =>
+  ({
+    absWorkingDir: ownFolder,
+    outdir: '/',
+    write: false,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    // yaml's other entry is CommonJS, whose require() of Node's modules fails in ES modules
+    alias: { ...nativeKoffi, yaml: path.join(dependencyFolder('yaml'), 'browser/index.js') },
+    // the same bytes whatever tsconfig.json is near
+    tsconfigRaw: { compilerOptions: { strict: true } },
+    logLevel: 'silent',
+  }) as const
 
 /** Bundles a program for guests as one CommonJS script. @param module its file */
 export async function bundleGuestProgram(module: string): Promise<Uint8Array> {
-  const { outputFiles } = await build({ ...common, entryPoints: [module], format: 'cjs' })
+  const { outputFiles } = await build({ ...common(), entryPoints: [module], format: 'cjs' })
   return outputFiles[0]?.contents ?? new Uint8Array()
 }
 
@@ -148,10 +150,11 @@ export async function bundleGuestProgram(module: string): Promise<Uint8Array> {
 export async function bundleGuestPackage(): Promise<GuestPackage> {
   const [modules, commands] = await Promise.all([
     build({
-      ...common,
+      ...common(),
       entryPoints: [
         { in: ownModule('guest/testing/netlink'), out: 'netlink' },
         { in: ownModule('guest/testing/index'), out: 'testing' },
+        { in: ownModule('guest/testing/ynl'), out: 'ynl' },
       ],
       splitting: true,
       format: 'esm',
@@ -162,7 +165,7 @@ export async function bundleGuestPackage(): Promise<GuestPackage> {
     // Each program is one CommonJS script: suites start them often, and node's loader of ES modules would
     // slow down each start (docs/measurements.md, Programs in guests).
     build({
-      ...common,
+      ...common(),
       entryPoints: programs.map(name => ({
         in: ownModule(`guest/programs/${name}`),
         out: name,

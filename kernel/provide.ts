@@ -32,7 +32,16 @@ export async function provideKernel(label: string, options: ProvideOptions): Pro
   const [, kind, file = ''] = /^(pack|tree):(.+)$/s.exec(label) ?? []
   if (kind === 'pack') return await packedKernel(label, file, options.progress)
   if (kind === 'tree') return await treeKernel(label, file, options.progress)
-  throw new UsageError(
+  throw unknownKernel(label)
+}
+
+/** @throws UsageError for a label that stands for no kernel */
+export function requireLabel(label: string): void {
+  if (!seriesOf(label) && !sourceLabel(label) && !/^(?:pack|tree):./s.test(label)) throw unknownKernel(label)
+}
+
+function unknownKernel(label: string): UsageError {
+  return new UsageError(
     `unknown kernel ${label}: choose one of ${knownLabels().join(', ')}, a tree:DIR that you have built, or a pack:FILE of build --pack`,
   )
 }

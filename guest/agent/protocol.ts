@@ -30,6 +30,22 @@ export interface ConversationHook {
   describe(thrown?: unknown): DescribedConversation | undefined
   /** The conversation since then for a capture file. */
   capture(): CapturedConversation
+  /** The conversation since then for another thread: of a long one its beginning and its end. */
+  tell(): ToldConversation
+  /** Adds to the conversation what the sockets of another thread have said. */
+  hear(told: ToldConversation): void
+}
+
+/** What the sockets of a thread have said. */
+export interface ToldConversation {
+  /** worker_threads.threadId */
+  readonly thread: number
+  /** The time of process.hrtime(), in nanoseconds, at which the events' time is 0. */
+  readonly zero: bigint
+  readonly first: readonly ToldEvent[]
+  /** How many events between them are not told. */
+  readonly missed: number
+  readonly last: readonly ToldEvent[]
 }
 
 /** A conversation, as text and as what that was made of. */
@@ -64,6 +80,55 @@ export const conversationHeading = 'the conversation:\n\n'
 
 /** The type of the artifacts of failed tests that are conversations. */
 export const conversationArtifact = 'netlink-vmtest:conversation'
+
+/** The name of the symbol under which the test worker takes what the sockets of tests do, as it happens. */
+export const talkHook = 'netlink-vmtest.talk'
+
+/** A socket, as it is told to another thread or to the host. */
+export interface ToldSocket {
+  /** Unique in its guest. */
+  readonly identity: number
+  /** NETLINK_ROUTE, NETLINK_GENERIC ... */
+  readonly protocol: number
+  readonly portId: number
+  /** A path or descriptor of the namespace that it was opened in; not there for the test's own. */
+  readonly namespace?: string | number
+  /** The groups that it has joined, by now. */
+  readonly groups: readonly number[]
+  /** The thread that it belongs to, if that is not the test worker's own. */
+  readonly thread?: number
+}
+
+/** What a socket has done or is about to do, as it is told to another thread or to the host. */
+export type ToldEvent = {
+  readonly socket: ToldSocket
+  /** Milliseconds, as performance.now(). */
+  readonly time: number
+  /** In base64; the beginning of a long message. */
+  readonly bytes?: string
+} & (
+  | { readonly kind: 'sent'; readonly to?: { readonly portId?: number; readonly groups?: number } }
+  | {
+      readonly kind: 'received'
+      readonly length: number
+      readonly from: number
+      readonly groups: number
+      readonly group?: number
+    }
+  | { readonly kind: 'failed'; readonly call: string; readonly code: string }
+  | { readonly kind: 'joined' | 'left'; readonly group: number }
+)
+
+/** What the sockets of the running test do, as it happens: all that is left of it when the guest is lost. */
+export interface Talk {
+  /** Whether these are the first events of a conversation. */
+  readonly begins: boolean
+  /** Milliseconds since 1970 at which the events' time is 0. */
+  readonly epoch: number
+  /** How many events before these are not told. */
+  readonly missed: number
+  readonly events: readonly ToldEvent[]
+}
 
 /** A socket in a capture file. */
 export interface CapturedSocket {
@@ -334,6 +399,8 @@ export type FromWorker =
   | { readonly type: 'pong' }
   | { readonly type: 'vitest'; readonly message: unknown }
   | ({ readonly type: 'conversation' } & TestConversation)
+  /** As JSON. */
+  | ({ readonly type: 'talk' } & Talk)
   /** A call, which gets an `answer`. */
   | ({ readonly type: 'call'; readonly id: number } & WorkerCall)
   /** A note, which gets none; as JSON. */

@@ -29,8 +29,10 @@ import {
   type FoundFailure,
   type FromWorker,
   ports,
+  type Talk,
   type TestOutcome,
   type ToWorker,
+  talkHook,
   type WorkerCall,
   type WorkerNote,
 } from './protocol.ts'
@@ -355,6 +357,11 @@ Object.defineProperty(globalThis, Symbol.for('netlink-vmtest.expect-splat'), {
     if (!state) throw new Error('expectSplat() is for the time of a test: call it in one, or in a beforeEach')
     state.expected.push(expected)
   },
+})
+
+/** For the package that tests import, which is bundled separately. */
+Object.defineProperty(globalThis, Symbol.for(talkHook), {
+  value: (talk: Talk) => sendPlain({ type: 'talk', ...talk }),
 })
 
 /**

@@ -30,7 +30,7 @@ export {
   type MessageParts,
   parseMessages,
 } from './codec/message.ts'
-export { type AttributePolicy, parsePolicy } from './codec/policy.ts'
+export { type AttributePolicy, encodePolicy, parsePolicy } from './codec/policy.ts'
 export {
   AttributeSet,
   type AttributesOf,

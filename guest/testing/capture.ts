@@ -13,15 +13,18 @@ const { now: wallClock } = Date
 const LONGEST = 4000
 const nothing = new Uint8Array(0)
 
-/** A conversation for a capture file: all datagrams, and what else happened as packets without bytes. */
+/**
+ * A conversation for a capture file: all datagrams, and what else happened as packets without bytes.
+ * @param epoch milliseconds since 1970 at which the events' time is 0
+ */
 export function captured(
   conversation: Conversation,
   families: ReadonlyMap<number, string>,
+  // The guest's clock may have been set since the process began: performance.timeOrigin is of no use.
+  epoch: number = wallClock() - monotonic(),
 ): CapturedConversation {
   const { first, dropped, last } = conversation
   const text = new MessageText([...first, ...last], families)
-  // The guest's clock may have been set since the process began: performance.timeOrigin is of no use.
-  const epoch = wallClock() - monotonic()
   const packets = (events: readonly RecordedEvent[]) => events.flatMap(event => packetOf(event, text, epoch))
   const next = last[0]
   const gap: CapturedPacket[] =
@@ -36,8 +39,9 @@ export function captured(
   }
 }
 
-function socketOf({ identity, portId, protocol, namespace, groups }: RecordedSocket) {
-  const where = namespace === undefined ? '' : `, ${namespaceName(namespace)}`
+function socketOf({ identity, portId, protocol, namespace, thread, groups }: RecordedSocket) {
+  const inNamespace = namespace === undefined ? '' : `, ${namespaceName(namespace)}`
+  const where = inNamespace + (thread === undefined ? '' : `, thread ${thread}`)
   const joined = [...groups].sort((a, b) => a - b).join(', ')
   return {
     identity,

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT
 /** Records the sockets of tests, for the test worker, which is bundled separately. */
-import { type ConversationHook, conversationHook } from '../agent/protocol.ts'
+import { type ConversationHook, conversationHook, type Talk, talkHook } from '../agent/protocol.ts'
 import { observeSockets } from '../netlink/index.ts'
 import { captured } from './capture.ts'
 import { diagram } from './diagram.ts'
 import { expectationOf } from './expectation.ts'
 import { Recording } from './recording.ts'
 import { sequenceOf } from './sequence.ts'
+import { Teller } from './teller.ts'
 
-const recording = new Recording()
+type Tell = (talk: Talk) => void
+const tell = (globalThis as unknown as Record<symbol, Tell | undefined>)[Symbol.for(talkHook)]
+const recording = new Recording(tell && new Teller(tell))
 observeSockets(recording)
 
 const hook: ConversationHook = {
   begin: () => recording.begin(),
   capture: () => captured(recording.conversation, recording.families),
+  tell: () => recording.told,
+  hear: told => recording.hear(told),
   describe: thrown => {
     const sequence = sequenceOf(recording.conversation, recording.families, expectationOf(thrown))
     return sequence && { text: diagram(sequence), sequence }

@@ -32,6 +32,16 @@ export async function heard(socket: Socket): Promise<WireDatagram[]> {
 }
 
 async function heardUntilAcknowledged(socket: Socket): Promise<WireDatagram[]> {
+  return (await cameFor(socket)).map(received)
+}
+
+/** As {@link exchange}, the datagrams as they came. */
+export async function answers(socket: Socket, ...datagrams: readonly Uint8Array[]): Promise<Datagram[]> {
+  for (const datagram of datagrams) socket.send(datagram)
+  return await cameFor(socket)
+}
+
+async function cameFor(socket: Socket): Promise<Datagram[]> {
   const request = encodeMessage({
     type: NLMSG_NOOP,
     flags: NLM_F_REQUEST | NLM_F_ACK,
@@ -39,7 +49,7 @@ async function heardUntilAcknowledged(socket: Socket): Promise<WireDatagram[]> {
   })
   const end = acknowledgementBytes(request, socket)
   socket.send(request)
-  return await heardUpTo(socket, { portId: 0, bytes: end }, 'a control message was not acknowledged')
+  return await cameUpTo(socket, { portId: 0, bytes: end }, 'a control message was not acknowledged')
 }
 
 /**
@@ -51,28 +61,31 @@ export async function heardUntilMarker(socket: Socket): Promise<WireDatagram[]> 
   using neighbour = Socket.open(socket.protocol)
   const end = encodeMessage({ type: NLMSG_NOOP, sequence: marker++ })
   neighbour.send(end, { portId: socket.portId })
-  return await heardUpTo(socket, { portId: neighbour.portId, bytes: end }, 'the marker did not come')
+  const came = await cameUpTo(socket, { portId: neighbour.portId, bytes: end }, 'the marker did not come')
+  return came.map(received)
 }
 
 /**
  * All that comes before this datagram. @throws Error with what came, if the datagram does not come in time
  */
-async function heardUpTo(
+async function cameUpTo(
   socket: Socket,
   end: Pick<Datagram, 'portId' | 'bytes'>,
   missing: string,
-): Promise<WireDatagram[]> {
-  const datagrams: WireDatagram[] = []
+): Promise<Datagram[]> {
+  const datagrams: Datagram[] = []
   for (;;) {
     let next: Datagram
     try {
       next = await socket.receive()
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error
-      throw new Error(`${missing}; until then came ${stringify(datagrams, null, 2)}`, { cause: error })
+      throw new Error(`${missing}; until then came ${stringify(datagrams.map(received), null, 2)}`, {
+        cause: error,
+      })
     }
     if (next.portId === end.portId && next.bytes.equals(end.bytes)) return datagrams
-    datagrams.push(received(next))
+    datagrams.push(next)
   }
 }
 

@@ -8,13 +8,23 @@
  */
 import './conversation.ts'
 
+export {
+  AllocationError,
+  type FailAllocationsOptions,
+  type FailedAllocation,
+  failAllocations,
+} from './allocations.ts'
 export { drain, exchange, heard, heardUntilMarker, transcript } from './exchange.ts'
 export { kernel } from './kernel.ts'
 export { KernelLog, type LogRecord } from './kernel-log.ts'
 export { type Senders, type SlabGrowth, slabGrowth, slabGrowthBy } from './memory.ts'
 export { loadModule, ModuleError, moduleReferences, unloadModule } from './modules.ts'
 export { hasUserNamespaces, NetworkNamespace, sendFromUserNamespace } from './namespaces.ts'
+export { type MonitoredDatagram, NetlinkMonitor } from './netlink-monitor.ts'
 export * from './nlctrl.ts'
+export { describeFamily, type FamilyOptions } from './probe/describe-family.ts'
+export { type PlayOptions, playSequence } from './probe/play-sequence.ts'
+export { SequenceError, type Step, type StepAttribute } from './probe/sequence.ts'
 export { type ProgramOptions, type ProgramResult, RunningProgram, runProgram } from './programs.ts'
 export { expectSplat, type SplatKind } from './splats.ts'
 export { inThread } from './threads.ts'

@@ -14,6 +14,14 @@ export const kernel = {
   hasKmemleak: kmemleakWorks(),
 
   /**
+   * Whether it can do that. 'failslab': allocations can be made to fail, by `failAllocations()`, as on
+   * debug kernels.
+   */
+  has(feature: 'failslab'): boolean {
+    return features[feature].every(file => existsSync(file))
+  },
+
+  /**
    * Whether it is of that version or newer: for real differences between kernels.
    * @param version 'MAJOR.MINOR'
    */
@@ -23,6 +31,11 @@ export const kernel = {
     return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)
   },
 }
+
+/** The files that show what it can do. */
+const features = {
+  failslab: ['/proc/thread-self/fail-nth', '/sys/kernel/debug/failslab/require-start'],
+} as const
 
 /**
  * Its file also exists if it is switched off (kmemleak=off) or has given up, but then it refuses every

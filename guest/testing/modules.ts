@@ -28,27 +28,104 @@ export class ModuleError extends Error {
 }
 
 /**
- * Loads a module under test, by finit_module(2), and before it the modules that it needs, as modprobe does:
- * others under test, and the kernel's own.
- * @param name without .ko, with - or _; its file is in the folder that NETLINK_VMTEST_MODULES names
+ * Loads a module by finit_module(2), and before it the modules that it needs, as modprobe does: one under
+ * test, or one of the kernel's own.
+ * @param name without .ko, with - or _, or an alias
  * @param parameters 'name=value name=value'
- * @throws ModuleError EEXIST if it is loaded already, ENOENT if there is none of that name, or the error of
- * its init function
+ * @throws ModuleError EEXIST if it is loaded already, ENOENT if there is none of that name, EINVAL if it has
+ * no such parameter, which the kernel would ignore, or the error of its init function
  */
 export function loadModule(name: string, parameters = ''): void {
-  const folder = modulesFolder()
-  const fd = openModule(folder, name)
+  const file = fileOf(name)
+  for (const needed of neededBy(file)) loadIfMissing(needed)
+  const fd = openSync(file, 'r')
   try {
-    loadNeeded(name, folder)
-    explained(name, loading, () => finitModule(fd, parameters))
+    const log = explained(name, loading, () => finitModule(fd, parameters))
+    requireParameters(canonical(path.basename(file, '.ko')), log)
   } finally {
     closeSync(fd)
   }
 }
 
-/** Loads what a module under test needs, and not itself. @throws ModuleError as {@link loadModule} */
-export function loadNeeded(name: string, folder = modulesFolder()): void {
-  for (const needed of neededBy(path.join(folder, `${canonical(name)}.ko`))) loadIfMissing(needed)
+/** A module with a parameter that it does not have is loaded all the same: unknown_module_param_cb(). */
+function requireParameters(name: string, log: readonly string[]): void {
+  const unknown = log.flatMap(text => {
+    const [, module, parameter = ''] = /^([^:]+): unknown parameter '(.*)' ignored$/.exec(text) ?? []
+    return module === name ? [parameter] : []
+  })
+  if (unknown.length === 0) return
+  const folder = `${loaded}/${name}/parameters`
+  const known = existsSync(folder) ? readdirSync(folder).sort() : []
+  try {
+    deleteModule(name, O_NONBLOCK)
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error // It stays: what matters is the wrong parameter.
+  }
+  throw new ModuleError(
+    `${name}: it has no parameter ${unknown.join(', ')}, but ${known.join(', ') || 'none at all'}`,
+    'EINVAL',
+  )
+}
+
+/** Loads what a module needs, and not itself. @throws ModuleError as {@link loadModule} */
+export function loadNeeded(name: string): void {
+  for (const needed of neededBy(fileOf(name))) loadIfMissing(needed)
+}
+
+/** The file of a module: one under test before the kernel's own, a name before an alias. */
+function fileOf(name: string): string {
+  const folder = modulesFolder()
+  const file = path.join(folder, `${canonical(name)}.ko`)
+  if (existsSync(file)) return file
+  const found = treeModule(canonical(name)) ?? aliased(name).map(treeModule).find(Boolean)
+  if (found !== undefined) return found
+  const known = (existsSync(folder) ? readdirSync(folder) : [])
+    .filter(each => each.endsWith('.ko'))
+    .map(each => path.basename(each, '.ko'))
+  throw new ModuleError(
+    `${name}: there is no such module under test, but ${known.sort().join(', ') || 'none at all'}; nor ` +
+      'has the kernel one in this guest, which image.modules in the configuration adds',
+    'ENOENT',
+  )
+}
+
+/** The file of a module in modules.dep, which has those under test and the kernel's own. */
+function treeModule(name: string): string | undefined {
+  const places = dependencies().map(([place]) => place)
+  const place = places.find(each => canonical(path.basename(each).replace(/\.ko.*/, '')) === name)
+  return place && path.resolve(tree(), place)
+}
+
+/** The modules that have an alias, in the order of modules.alias: "alias PATTERN MODULE". */
+function aliased(alias: string): string[] {
+  const wanted = canonical(alias)
+  return linesOf('modules.alias').flatMap(line => {
+    const [word, pattern = '', module] = line.split(' ')
+    return word === 'alias' && module && globOf(canonical(pattern)).test(wanted) ? [canonical(module)] : []
+  })
+}
+
+/** As fnmatch(3), which modprobe uses: `*`, `?` and `[...]`. */
+function globOf(pattern: string): RegExp {
+  const text = pattern.replace(/[.+^${}()|\\]/g, '\\$&')
+  return new RegExp(`^${text.replaceAll('*', '.*').replaceAll('?', '.')}$`)
+}
+
+function tree(): string {
+  return `/lib/modules/${os.release()}`
+}
+
+function linesOf(name: string): string[] {
+  const file = `${tree()}/${name}`
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
+}
+
+/** modules.dep: the place of each module, and those of the modules that it needs. */
+function dependencies(): [place: string, needs: string][] {
+  return linesOf('modules.dep').flatMap(line => {
+    const [place, needs] = line.split(':')
+    return place && needs !== undefined ? [[place, needs] as [string, string]] : []
+  })
 }
 
 function modulesFolder(): string {
@@ -59,14 +136,11 @@ function modulesFolder(): string {
 
 /** The files of the modules that one needs, in the order of loading, which modules.dep has in reverse. */
 function neededBy(file: string): string[] {
-  const tree = `/lib/modules/${os.release()}`
-  if (!existsSync(`${tree}/modules.dep`)) return []
-  const lines = readFileSync(`${tree}/modules.dep`, 'utf8').split('\n')
-  const [, needs = ''] = lines.find(line => line.startsWith(`${file}:`))?.split(':') ?? []
+  const [, needs = ''] = dependencies().find(([place]) => path.resolve(tree(), place) === file) ?? []
   return needs
     .split(' ')
     .filter(Boolean)
-    .map(place => path.resolve(tree, place))
+    .map(place => path.resolve(tree(), place))
     .reverse()
 }
 
@@ -106,22 +180,6 @@ function canonical(name: string): string {
   return name.replaceAll('-', '_')
 }
 
-function openModule(folder: string, name: string): number {
-  try {
-    return openSync(path.join(folder, `${canonical(name)}.ko`), 'r')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    const known = (existsSync(folder) ? readdirSync(folder) : [])
-      .filter(file => file.endsWith('.ko'))
-      .map(file => path.basename(file, '.ko'))
-    throw new ModuleError(
-      `${name}: there is no such module under test, but ${known.sort().join(', ') || 'none at all'}; ` +
-        "modprobe loads the kernel's own",
-      'ENOENT',
-    )
-  }
-}
-
 /** Explanations of errnos. */
 const loading: Readonly<Record<string, string>> = {
   EEXIST: 'it is loaded already',
@@ -133,10 +191,25 @@ const unloading: Readonly<Record<string, string>> = {
   EBUSY: 'it has an init function and no exit function, or is being loaded or unloaded',
 }
 
-function explained(name: string, meanings: Readonly<Record<string, string>>, call: () => void): void {
+/** What the kernel has logged, a line each; nothing if it was so much that records are gone. */
+function textOf(log: KernelLog): string[] {
+  try {
+    return log.read().map(record => record.text)
+  } catch {
+    return []
+  }
+}
+
+/** @returns what the kernel has logged meanwhile, a line each */
+function explained(
+  name: string,
+  meanings: Readonly<Record<string, string>>,
+  call: () => void,
+): readonly string[] {
   using log = KernelLog.fromNow()
   try {
     call()
+    return textOf(log)
   } catch (error) {
     if (!(error instanceof SystemCallError)) throw error
     const { code, message } = error
@@ -144,7 +217,7 @@ function explained(name: string, meanings: Readonly<Record<string, string>>, cal
     throw new ModuleError(
       `${name}: ${message}${meaning === undefined ? '' : `: ${meaning}`}`,
       code,
-      log.read().map(record => record.text),
+      textOf(log),
       { cause: error },
     )
   }

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import type { Socket } from '../netlink/index.ts'
+import { asIn } from './entered-namespace.ts'
 import { setns, unshare } from './system-call.ts'
 import { CAP_NET_ADMIN, refuseAsync } from './user.ts'
 
@@ -57,7 +58,7 @@ export class NetworkNamespace implements Disposable {
     const { fd } = this
     return atHome(() => {
       setns(fd, CLONE_NEWNET)
-      return action()
+      return asIn(fd, action)
     })
   }
 

@@ -3,6 +3,8 @@
  * The conversation of the running test: all that this thread's sockets do, of a bounded size. The test worker
  * asks for it when a test has failed (guest/agent/conversation.ts).
  */
+import { threadId } from 'node:worker_threads'
+import type { ToldConversation } from '../agent/protocol.ts'
 import {
   type Datagram,
   type Destination,
@@ -13,10 +15,22 @@ import {
   type RequestSchema,
   type SocketObserver,
 } from '../netlink/index.ts'
+import { enteredNamespace } from './entered-namespace.ts'
 import { familiesIn } from './families.ts'
+import { isMarker } from './markers.ts'
+import type { Conversation, RecordedEvent, RecordedSocket } from './recorded.ts'
+import type { Teller } from './teller.ts'
+import { Listener, told } from './told.ts'
 
-/** Kept from before any test. */
+export type { Conversation, RecordedEvent, RecordedSocket } from './recorded.ts'
+
+// Kept from before any test.
 const now = performance.now.bind(performance)
+const { bigint: clock } = process.hrtime
+
+/** Events of a thread's beginning and end that another is told of: each costs 20 us. */
+const TOLD_FIRST = 30
+const TOLD_LAST = 70
 
 /** Events that are kept from a conversation's beginning, and from its end. */
 const MOST_EVENTS = 2000
@@ -25,47 +39,13 @@ const MOST_BYTES = 1024 * 1024
 /** Messages of nlctrl that are kept. */
 const MOST_CONTROL = 31
 
-/** A socket in a recording. */
-export interface RecordedSocket extends ObservedSocket {
-  /** A path or descriptor of the namespace that it was opened in; undefined: the test's own. */
-  readonly namespace: string | number | undefined
-  /** The groups that it has joined, by now. */
-  readonly groups: ReadonlySet<number>
-}
-
-export type RecordedEvent = {
-  readonly socket: RecordedSocket
-  /** Milliseconds, as performance.now(). */
-  readonly time: number
-} & (
-  | {
-      readonly kind: 'sent'
-      readonly bytes: Uint8Array
-      readonly to: Destination | null | undefined
-      readonly schema: RequestSchema | undefined
-    }
-  | { readonly kind: 'received'; readonly datagram: Datagram }
-  | { readonly kind: 'failed'; readonly call: string; readonly code: string; readonly bytes?: Uint8Array }
-  | { readonly kind: 'joined' | 'left'; readonly group: number }
-  | { readonly kind: 'opened' | 'closed' }
-)
-
-/** The events of a test, the first and the last ones if there are too many. */
-export interface Conversation {
-  readonly first: readonly RecordedEvent[]
-  /** How many came between them, and were dropped. */
-  readonly dropped: number
-  readonly last: readonly RecordedEvent[]
-  /** All sockets that were open in its time, in the order of opening. */
-  readonly sockets: readonly RecordedSocket[]
-}
-
 /** The short name of a namespace that a socket was opened in. */
 export function namespaceName(namespace: string | number): string {
   return typeof namespace === 'number' ? `ns fd ${namespace}` : `ns ${namespace.split('/').at(-1)}`
 }
 
 class Socket implements RecordedSocket {
+  readonly thread = undefined
   readonly namespace: string | number | undefined
   readonly groups = new Set<number>()
   readonly #socket: ObservedSocket
@@ -89,7 +69,7 @@ class Socket implements RecordedSocket {
 /** Records all sockets of this thread. */
 export class Recording implements SocketObserver {
   readonly #open = new Map<number, Socket>()
-  #sockets: Socket[] = []
+  #sockets: RecordedSocket[] = []
   #first: RecordedEvent[] = []
   #firstBytes = 0
   /** A ring: the oldest is at `#oldest`. */
@@ -99,6 +79,16 @@ export class Recording implements SocketObserver {
   #dropped = 0
   /** Messages of nlctrl, which tell the names of families: of earlier tests, too. */
   #control: Uint8Array[] = []
+  readonly #teller: Teller | undefined
+  /** Whether the message that is being sent was told of. */
+  #isTold = false
+  /** By thread; what they say comes late. */
+  #threads = new Map<number, Listener>()
+
+  /** @param teller is told of events as they happen */
+  constructor(teller?: Teller) {
+    this.#teller = teller
+  }
 
   /** A test begins: what is open stays, what was recorded goes. */
   begin(): void {
@@ -109,6 +99,8 @@ export class Recording implements SocketObserver {
     this.#lastBytes = 0
     this.#oldest = 0
     this.#dropped = 0
+    this.#threads = new Map()
+    this.#teller?.begin()
   }
 
   /** The names of generic netlink families, by number, as far as anybody has asked. */
@@ -118,11 +110,47 @@ export class Recording implements SocketObserver {
 
   get conversation(): Conversation {
     const last = this.#last.slice(this.#oldest)
-    return { first: this.#first, dropped: this.#dropped, last, sockets: this.#sockets }
+    const first = this.#first
+    const sockets = this.#sockets
+    const dropped = this.#dropped
+    if (this.#threads.size === 0) return { first, dropped, last, sockets }
+    return { first: first.toSorted(byTime), dropped, last: last.toSorted(byTime), sockets }
+  }
+
+  /** What was said, for another thread. */
+  get told(): ToldConversation {
+    const { first, dropped, last } = this.conversation
+    const news = [...first, ...last].flatMap(event => told(event) ?? [])
+    const between = Math.max(0, news.length - TOLD_FIRST - TOLD_LAST)
+    return {
+      ...{ thread: threadId, zero: clockZero(), missed: dropped + between },
+      first: news.slice(0, TOLD_FIRST),
+      last: news.slice(Math.max(TOLD_FIRST, news.length - TOLD_LAST)),
+    }
+  }
+
+  /** Adds what the sockets of another thread have said. */
+  hear({ thread, zero, first, missed, last }: ToldConversation): void {
+    const later = Number(zero - clockZero()) / 1e6
+    let listener = this.#threads.get(thread)
+    if (listener === undefined) {
+      listener = new Listener()
+      this.#threads.set(thread, listener)
+    }
+    const before = listener.sockets.length
+    for (const event of [...first, ...last]) {
+      // Identities are unique in a thread.
+      const identity = thread * 2 ** 32 + event.socket.identity
+      const socket = { ...event.socket, identity, thread }
+      const heard = listener.event({ ...event, socket, time: event.time + later })
+      this.#add(heard, sizeOf(heard))
+    }
+    this.#dropped += missed
+    this.#sockets = [...this.#sockets, ...listener.sockets.slice(before)]
   }
 
   opened(socket: ObservedSocket, namespace: string | number | undefined): void {
-    const opened = new Socket(socket, namespace)
+    const opened = new Socket(socket, namespace ?? enteredNamespace)
     this.#open.set(socket.identity, opened)
     this.#sockets.push(opened)
     this.#add({ kind: 'opened', socket: opened, time: now() }, 0)
@@ -146,6 +174,16 @@ export class Recording implements SocketObserver {
     const known = this.#known(socket)
     known.groups.delete(group)
     this.#add({ kind: 'left', socket: known, time: now(), group }, 0)
+  }
+
+  sending(socket: ObservedSocket, bytes: Uint8Array, to: Destination | null | undefined): void {
+    // Helpers' own messages are harmless.
+    if (this.#teller?.hasTurn(true) !== true || isMarker(bytes)) return
+    const copy = new Uint8Array(bytes)
+    const known = this.#known(socket)
+    this.#teller.add({ kind: 'sent', socket: known, time: now(), bytes: copy, to, schema: undefined })
+    this.#teller.flush()
+    this.#isTold = true
   }
 
   sent(
@@ -194,8 +232,17 @@ export class Recording implements SocketObserver {
     return known
   }
 
+  #tell(teller: Teller, event: RecordedEvent): void {
+    const { kind } = event
+    const isNews = kind === 'sent' ? !this.#isTold : kind !== 'opened' && kind !== 'closed'
+    if (kind === 'sent' || kind === 'failed') this.#isTold = false
+    if (isNews) teller.add(event)
+    if (kind === 'received' && teller.hasTurn(false)) teller.flush()
+  }
+
   // By index: a test may have replaced push and shift.
   #add(event: RecordedEvent, size: number): void {
+    if (this.#teller !== undefined) this.#tell(this.#teller, event)
     if (this.#dropped === 0 && this.#last.length === 0) {
       const fits = this.#first.length < MOST_EVENTS && this.#firstBytes + size <= MOST_BYTES
       if (fits) {
@@ -217,6 +264,15 @@ export class Recording implements SocketObserver {
       this.#oldest = 0
     }
   }
+}
+
+/** The time of process.hrtime() at which performance.now() is 0: each thread has its own. */
+function clockZero(): bigint {
+  return clock() - BigInt(Math.round(now() * 1e6))
+}
+
+function byTime(a: RecordedEvent, b: RecordedEvent): number {
+  return a.time - b.time
 }
 
 function sizeOf(event: RecordedEvent): number {

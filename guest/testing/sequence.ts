@@ -96,6 +96,7 @@ class Sequence {
         ...(protocols.size > 1 ? [`protocol ${lane.protocol}`] : []),
         ...(groups.length === 0 ? [] : [`group${groups.length > 1 ? 's' : ''} ${groups.join(',')}`]),
         ...(lane.namespace === undefined ? [] : [namespaceName(lane.namespace)]),
+        ...(lane.thread === undefined ? [] : [`thread ${lane.thread}`]),
       ]
     })
   }

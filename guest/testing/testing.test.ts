@@ -185,7 +185,7 @@ describe('loadModule', () => {
     expect(failure).toBeInstanceOf(ModuleError)
     expect(failure).toMatchObject({ code: 'ENOENT', log: [] })
     expect(failure.message).toBe(
-      "typo: there is no such module under test, but one, two; modprobe loads the kernel's own",
+      'typo: there is no such module under test, but one, two; nor has the kernel one in this guest, which image.modules in the configuration adds',
     )
   })
 })

@@ -2,6 +2,7 @@
 import { getRandomValues } from 'node:crypto'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
+import { type ConversationHook, conversationHook, type ToldConversation } from '../agent/protocol.ts'
 import { longestTimer } from '../agent/timers.ts'
 import { xoroshiro128plus } from '../agent/xoroshiro128plus.ts'
 
@@ -28,13 +29,25 @@ const code = `
     try {
       Math.random = generator(seed)
       const netlink = await import(workerData)
-      parentPort.postMessage({ value: await (0, eval)(work)(netlink, input) })
+      hook()?.begin()
+      parentPort.postMessage({ value: await (0, eval)(work)(netlink, input), said: said() })
     } catch (error) {
-      parentPort.postMessage({ error })
+      parentPort.postMessage({ error, said: said() })
     }
-  })`
+  })
+  const hook = () => globalThis[Symbol.for('${conversationHook}')]
+  const said = () => {
+    try {
+      return hook()?.tell()
+    } catch {
+      // the work has replaced what this needs
+    }
+  }`
 
-type Answer<Output> = { readonly value: Output } | { readonly error: unknown }
+/** The result, and what its sockets have said. */
+type Answer<Output> = ({ readonly value: Output } | { readonly error: unknown }) & {
+  readonly said?: ToldConversation
+}
 
 /** Threads without work, kept because starting one and loading the library is slow in an emulated guest. */
 const idle: Worker[] = []
@@ -71,6 +84,7 @@ export async function inThread<Input, Output>(
     // An idle thread does not keep the process alive.
     thread.unref()
     idle.push(thread)
+    hear(answer.said)
     if ('error' in answer) throw answer.error
     return answer.value
   } catch (error) {
@@ -78,5 +92,15 @@ export async function inThread<Input, Output>(
     throw error
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/** Adds what a thread's sockets have said to this one's record, which only guests have. */
+function hear(said: ToldConversation | undefined): void {
+  const hooks = globalThis as unknown as Record<symbol, ConversationHook | undefined>
+  try {
+    if (said) hooks[Symbol.for(conversationHook)]?.hear(said)
+  } catch {
+    // the test has replaced what this needs, which is told elsewhere
   }
 }

@@ -3,9 +3,11 @@
  * Datagrams as values that tests compare and people read, and the answers that the kernel itself composes.
  */
 import {
+  type AttributePolicy,
   attr,
   Datagram,
   encodeMessage,
+  encodePolicy,
   errnoName,
   errnoNumber,
   isAnswer,
@@ -207,8 +209,8 @@ export interface Reason {
   message: string
   /** The attribute's offset from the start of the request. */
   offset?: number
-  /** The attribute's policy: an unsigned integer, by NL_ATTR_TYPE_* and range. */
-  policy?: { type: number; minimum: bigint; maximum: bigint }
+  /** The attribute's policy: any, or an unsigned integer, by NL_ATTR_TYPE_* and range. */
+  policy?: AttributePolicy | { type: number; minimum: bigint; maximum: bigint }
 }
 
 /**
@@ -241,10 +243,19 @@ function reasonAttributes({ message, offset, policy }: Reason): Buffer[] {
   return [
     attr.string(1, message),
     ...(offset === undefined ? [] : [attr.u32(2, offset)]),
-    ...(policy === undefined
-      ? []
-      : [attr.nested(4, attr.u64(4, policy.minimum), attr.u64(5, policy.maximum), attr.u32(1, policy.type))]),
+    ...(policy === undefined ? [] : [attr.nested(4, ...policyAttributes(policy))]),
   ]
+}
+
+function policyAttributes(policy: NonNullable<Reason['policy']>): Buffer[] {
+  if (!isByNumber(policy)) return encodePolicy(policy)
+  return [attr.u64(4, policy.minimum), attr.u64(5, policy.maximum), attr.u32(1, policy.type)]
+}
+
+function isByNumber(
+  policy: NonNullable<Reason['policy']>,
+): policy is Extract<typeof policy, { type: number }> {
+  return typeof policy.type === 'number'
 }
 
 function errorNumber(error: number): Buffer {

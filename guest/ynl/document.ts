@@ -15,6 +15,7 @@ const name = v.pipe(
   v.string(),
   v.regex(/^[0-9A-Za-z_-][0-9A-Za-z_ -]*$/, 'a name of letters, digits, - and _'),
   v.maxLength(100, 'a name of at most 100 characters'),
+  v.notValue('__proto__', 'a name that objects may have'),
 )
 /** YAML's integers are read as bigints. */
 const integer = v.bigint()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest'
-import { parseSpecification, type Specification, SpecificationError } from './index.ts'
+import { formatSpecification, parseSpecification, type Specification, SpecificationError } from './index.ts'
 
 /** Every kind of thing in the format, at the level of netlink-raw's predecessor. */
 const full = `# a comment
@@ -184,6 +184,37 @@ describe('what is written', () => {
       [4, 4],
     ])
   })
+})
+
+describe('what was read is written', () => {
+  it.each([
+    ['directional', full],
+    ['unified', full.replace('enum-model: directional', 'enum-model: unified')],
+    [
+      'numbered',
+      full.replace('doc: Delete.', 'doc: Delete.\n      value: 9').replace('directional', 'unified'),
+    ],
+    ['netlink-raw', raw()],
+  ])('and read as the same: %s', (_, text) => {
+    const specification = parseSpecification(text)
+    expect(parseSpecification(formatSpecification(specification))).toEqual(specification)
+  })
+
+  function raw(): string {
+    return full
+      .replace('protocol: genetlink-legacy', 'protocol: netlink-raw\nprotonum: 31')
+      .replace('version: 2\n', '')
+      .replace('{ name: changes }', '{ name: changes, value: 3 }')
+      .replace('uns-admin-perm', 'admin-perm')
+      .replace(
+        '  - name: part\n',
+        '      - { name: data, type: sub-message, sub-message: data, selector: name }\n  - name: part\n',
+      )
+      .replace(
+        'operations:\n',
+        'sub-messages:\n  - name: data\n    formats: [ { value: a, fixed-header: head, attribute-set: part }, { value: b } ]\noperations:\n',
+      )
+  }
 })
 
 const small = `name: demo

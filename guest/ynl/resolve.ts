@@ -107,6 +107,20 @@ function unique(
   }
 }
 
+/** Constants by the names that limits use: their own, and that of C, which has the prefix. */
+function constantsOf(document: SpecificationDocument): Map<string, Constant> {
+  const constants = (document.definitions ?? []).filter(it => it.type === 'const')
+  return new Map(
+    constants.flatMap(it => {
+      const constant = constantOf(it)
+      return [
+        [`${it['name-prefix'] ?? ''}${it.name}`, constant],
+        [it.name, constant],
+      ] as const
+    }),
+  )
+}
+
 function resolveDefinitions(document: SpecificationDocument, fail: Fail): Map<string, Definition> {
   const written = document.definitions ?? []
   unique(written, ['definitions'], 'definition', fail)
@@ -119,7 +133,7 @@ function resolveDefinitions(document: SpecificationDocument, fail: Fail): Map<st
   for (const [index, definition] of written.entries()) {
     const made =
       definition.type === 'struct'
-        ? structOf(definition, ['definitions', index], found, fail)
+        ? structOf(definition, ['definitions', index], found, constantsOf(document), fail)
         : found.get(definition.name)
     if (made) all.set(definition.name, made)
   }
@@ -152,7 +166,8 @@ function enumerationOf(
 function structOf(
   definition: Extract<DefinitionDocument, { type: 'struct' }>,
   path: DocumentPath,
-  constants: ReadonlyMap<string, Definition>,
+  enumerations: ReadonlyMap<string, Definition>,
+  constants: ReadonlyMap<string, Constant>,
   fail: Fail,
 ): StructSpecification {
   const members = definition.members.map((member, index) => {
@@ -160,7 +175,7 @@ function structOf(
     const needsLength = member.type === 'pad' || member.type === 'string' || member.type === 'binary'
     if (needsLength && member.len === undefined && member.struct === undefined)
       fail(at, `${member.name} has no len: a member of type ${member.type} has one`)
-    if (member.enum !== undefined) enumerationNamed(member.enum, [...at, 'enum'], constants, fail)
+    if (member.enum !== undefined) enumerationNamed(member.enum, [...at, 'enum'], enumerations, fail)
     const length = limitOf(member.len, constants, [...at, 'len'], fail)
     if (typeof length === 'string') fail([...at, 'len'], `no constant with a value is named ${length}`)
     return present<StructMember>({
@@ -220,23 +235,23 @@ function enumerationNamed(
 /** A number, a constant's, that of `u8-max` and the like, or the name of one that only C headers have. */
 function limitOf(
   limit: bigint | string | undefined,
-  definitions: ReadonlyMap<string, Definition>,
+  constants: ReadonlyMap<string, Constant>,
   path: DocumentPath,
   fail: Fail,
 ): Limit | undefined {
   if (typeof limit !== 'string') return limit
   const [, base = limit, less] = /^(.*?)( - 1)?$/.exec(limit) ?? []
   const [, sign, bits, end] = /^([us])(8|16|32|64)-(min|max)$/.exec(base) ?? []
-  const definition = definitions.get(base)
+  const constant = constants.get(base)
   let value: bigint | undefined
-  if (definition?.kind === 'const') {
-    if (typeof definition.value === 'string')
+  if (constant !== undefined) {
+    if (typeof constant.value === 'string')
       fail(path, `the constant ${base} is a text, where a number is needed`)
-    value = definition.value
+    value = constant.value
   } else if (bits !== undefined) {
     const width = BigInt(bits) - (sign === 's' ? 1n : 0n)
     value = end === 'max' ? (1n << width) - 1n : sign === 's' ? -(1n << width) : 0n
-  } else if (definition !== undefined || !/^[A-Z0-9_]+$/.test(base)) {
+  } else if (!/^[A-Z0-9_]+$/.test(base)) {
     // what is written in capitals is a C header's
     fail(path, `no constant is named ${base}`)
   }
@@ -251,6 +266,7 @@ function resolveSets(
   const written = document['attribute-sets']
   unique(written, ['attribute-sets'], 'attribute set', fail)
   const names = new Set(written.map(({ name }) => name))
+  const constants = constantsOf(document)
   const whole = new Map(written.filter(set => set['subset-of'] === undefined).map(set => [set.name, set]))
   const numbers = new Map([...whole].map(([name, set]) => [name, numbersOf(set, written.indexOf(set), fail)]))
   return written.map((set, index) => {
@@ -270,7 +286,7 @@ function resolveSets(
       if (inherited !== undefined && above === undefined)
         fail([...at, 'name'], `${superset} has no attribute ${attribute.name}`)
       const value = numbers.get(superset ?? set.name)?.get(attribute.name) ?? 0
-      return attributeOf({ ...above, ...attribute }, value, at, definitions, names, fail)
+      return attributeOf({ ...above, ...attribute }, value, at, { definitions, constants, sets: names }, fail)
     })
     return present<AttributeSetSpecification>({
       name: set.name,
@@ -297,12 +313,18 @@ function numbersOf({ attributes }: SetDocument, index: number, fail: Fail): Map<
   return found
 }
 
+/** What attributes refer to. */
+interface Names {
+  readonly definitions: ReadonlyMap<string, Definition>
+  readonly constants: ReadonlyMap<string, Constant>
+  readonly sets: ReadonlySet<string>
+}
+
 function attributeOf(
   written: AttributeDocument,
   value: number,
   path: DocumentPath,
-  definitions: ReadonlyMap<string, Definition>,
-  sets: ReadonlySet<string>,
+  { definitions, constants, sets }: Names,
   fail: Fail,
 ): AttributeSpecification {
   const { name, type, struct, checks = {} } = written
@@ -328,7 +350,7 @@ function attributeOf(
     for (const key of ['sub-message', 'selector'] as const)
       if (written[key] === undefined) fail(path, `${key} is missing: ${name} is a sub-message`)
   const numbered = (key: 'min' | 'max' | 'min-len' | 'max-len' | 'exact-len') =>
-    limitOf(checks[key], definitions, [...path, 'checks', key], fail)
+    limitOf(checks[key], constants, [...path, 'checks', key], fail)
   const mask = checks['flags-mask']
   if (mask !== undefined) enumerationNamed(mask, [...path, 'checks', 'flags-mask'], definitions, fail)
   return present<AttributeSpecification>({

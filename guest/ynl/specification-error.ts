@@ -3,8 +3,9 @@
 export class SpecificationError extends Error {
   /** The name under which it was read. */
   readonly file: string
-  /** Line and column of what is wrong, from 1 on. */
+  /** Where it is wrong, from 1 on. */
   readonly line: number
+  /** From 1 on. */
   readonly column: number
 
   constructor(message: string, file: string, line: number, column: number) {

@@ -39,8 +39,11 @@ export type Definition = Constant | Enumeration | StructSpecification
 
 /** A constant. */
 export interface Constant {
+  /** Tells definitions apart. */
   readonly kind: 'const'
+  /** Its name in the specification. */
   readonly name: string
+  /** What it is, in words. */
   readonly doc?: string
   /** Absent where only a C header has the value. */
   readonly value?: bigint | string
@@ -50,7 +53,9 @@ export interface Constant {
 export interface Enumeration {
   /** The entries of `flags` are numbers of bits. */
   readonly kind: 'enum' | 'flags'
+  /** Its name in the specification. */
   readonly name: string
+  /** What it is, in words. */
   readonly doc?: string
   /** In order. */
   readonly entries: readonly EnumerationEntry[]
@@ -58,9 +63,11 @@ export interface Enumeration {
 
 /** A value of an enumeration, by name. */
 export interface EnumerationEntry {
+  /** Its name in the specification. */
   readonly name: string
   /** The value; of flags the number of the bit. */
   readonly value: number
+  /** What it is, in words. */
   readonly doc?: string
 }
 
@@ -75,8 +82,11 @@ export type ByteOrder = 'little-endian' | 'big-endian'
 
 /** A struct: members one after the other. */
 export interface StructSpecification {
+  /** Tells definitions apart. */
   readonly kind: 'struct'
+  /** Its name in the specification. */
   readonly name: string
+  /** What it is, in words. */
   readonly doc?: string
   /** In order. */
   readonly members: readonly StructMember[]
@@ -84,16 +94,21 @@ export interface StructSpecification {
 
 /** A member of a struct. */
 export interface StructMember {
+  /** Its name in the specification. */
   readonly name: string
+  /** The type of its values. */
   readonly type: IntegerType | 'string' | 'binary' | 'pad'
+  /** What it is, in words. */
   readonly doc?: string
   /** Bytes of `string`, `binary` and `pad`. */
   readonly length?: number
+  /** Without it the machine's own. */
   readonly byteOrder?: ByteOrder
   /** The name of the enumeration of its values. */
   readonly enumeration?: string
   /** The enumeration's values are numbers of bits here. */
   readonly asFlags?: boolean
+  /** How it is meant to be shown. */
   readonly displayHint?: DisplayHint
   /** For `binary`: the name of the struct that it is. */
   readonly struct?: string
@@ -117,7 +132,9 @@ export type AttributeType =
 
 /** A set of attributes. */
 export interface AttributeSetSpecification {
+  /** Its name in the specification. */
   readonly name: string
+  /** What it is, in words. */
   readonly doc?: string
   /** The name of the set that this one is a part of. */
   readonly subsetOf?: string
@@ -127,13 +144,17 @@ export interface AttributeSetSpecification {
 
 /** An attribute of a set. */
 export interface AttributeSpecification {
+  /** Its name in the specification. */
   readonly name: string
   /** Its type in messages (nla_type). */
   readonly value: number
+  /** The type of its values. */
   readonly type: AttributeType
+  /** What it is, in words. */
   readonly doc?: string
   /** Whether a message may have several, which are a list. */
   readonly multi: boolean
+  /** Without it the machine's own. */
   readonly byteOrder?: ByteOrder
   /** The name of the enumeration of its values. */
   readonly enumeration?: string
@@ -151,6 +172,7 @@ export interface AttributeSpecification {
   readonly subMessage?: string
   /** For `sub-message`: the attribute that selects what is in it. */
   readonly selector?: string
+  /** How it is meant to be shown. */
   readonly displayHint?: DisplayHint
   /** What the kernel demands of its value. */
   readonly checks: Checks
@@ -161,14 +183,17 @@ export type Limit = bigint | string
 
 /** What the kernel demands of a value. What is not checked is absent. */
 export interface Checks {
-  /** Of integers. */
+  /** The least value of an integer. */
   readonly minimum?: Limit
+  /** The greatest value of an integer. */
   readonly maximum?: Limit
   /** The name of the enumeration whose bits may be set. */
   readonly flagsMask?: string
-  /** Bytes, of strings (without the NUL) and binaries. */
+  /** The least number of bytes; of strings without the NUL. */
   readonly minimumLength?: Limit
+  /** The greatest number of bytes. */
   readonly maximumLength?: Limit
+  /** The number of bytes. */
   readonly exactLength?: Limit
   /** A string need not end with a NUL. */
   readonly unterminated?: true
@@ -176,7 +201,9 @@ export interface Checks {
 
 /** Layouts of a sub-message. */
 export interface SubMessage {
+  /** Its name in the specification. */
   readonly name: string
+  /** In order. */
   readonly formats: readonly SubMessageFormat[]
 }
 
@@ -192,7 +219,9 @@ export interface SubMessageFormat {
 
 /** An operation of a family, or a notification. Neither `do` nor `dump` nor `notify` nor `event`: a number that is taken. */
 export interface Operation {
+  /** Its name in the specification. */
   readonly name: string
+  /** What it is, in words. */
   readonly doc: string
   /** The command (netlink-raw: the message type) of requests; absent of notifications in the directional model. */
   readonly request?: number
@@ -208,7 +237,9 @@ export interface Operation {
   readonly dontValidate: readonly ('strict' | 'dump' | 'dump-strict')[]
   /** The kernel's option without which it is not there, without CONFIG_. */
   readonly condition?: string
+  /** Single requests. */
   readonly do?: Exchange
+  /** Dumps. */
   readonly dump?: Exchange
   /** For a notification: the operation whose reply it looks like. */
   readonly notify?: string
@@ -220,17 +251,21 @@ export interface Operation {
 
 /** A request and what answers it. Without `reply` there is an acknowledgement only. */
 export interface Exchange {
+  /** What is asked. */
   readonly request?: Content
+  /** What is answered. */
   readonly reply?: Content
 }
 
 /** The attributes of a message by name; without `attributes` all of the set. */
 export interface Content {
+  /** Names of attributes of the operation's set. */
   readonly attributes?: readonly string[]
 }
 
 /** A multicast group. */
 export interface GroupSpecification {
+  /** Its name in the specification. */
   readonly name: string
   /** For netlink-raw: its number. */
   readonly value?: number

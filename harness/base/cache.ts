@@ -21,6 +21,7 @@ export type CacheKind =
   | 'templates'
   | 'verdicts'
   | 'compiled'
+  | 'forks'
 
 /** `$XDG_CACHE_HOME/netlink-vmtest`, or the same below `~/.cache`: everything that is kept is below it. */
 export function cacheRoot(): string {

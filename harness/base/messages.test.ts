@@ -52,6 +52,8 @@ const unseen: Readonly<Record<string, string>> = {
   [`cannot look at the template ${gap}: ${gap}`]: 'a disk that fails',
   [`the configuration wants KVM, but ${gap}`]:
     'where there is no /dev/kvm; what it says is tested (accelerator.vm.test.ts)',
+  [`its kernel reports something in the warm-up: ${gap}`]:
+    'a kernel with a fault in what every kernel is asked',
   [`Vitest could not run that${gap}: see above`]: 'an error of Vitest that comes before any file',
 }
 

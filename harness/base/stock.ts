@@ -24,6 +24,7 @@ export const growing: readonly CacheKind[] = [
   'kernels',
   'builds',
   'compiled',
+  'forks',
   'drafts',
 ]
 /** Kinds that can be made again: templates and images are the largest. */

@@ -17,6 +17,7 @@ const packages = {
   cat: 'coreutils',
   dash: 'dash',
   'dpkg-deb': 'dpkg',
+  env: 'coreutils',
   flex: 'flex',
   gcc: 'gcc',
   ip: 'iproute2',

@@ -21,7 +21,7 @@ import { projectRoot } from '../prepare/load-settings.ts'
 import { availableMemory, guestsAtOnce } from '../prepare/prepare.ts'
 import type { Settings } from '../prepare/settings.ts'
 import { chooseAccelerator } from '../qemu/accelerator.ts'
-import { qemuBinary } from '../qemu/qemu.ts'
+import { qemuBinary } from '../qemu/identity.ts'
 import { missingPackages } from './setup.ts'
 
 /** The state of one thing that runs depend on. */

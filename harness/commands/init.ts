@@ -7,7 +7,7 @@ import { lockFileName } from '../../kernel/lock-file.ts'
 import { ExitStatus, ModuleError, UsageError } from '../base/errors.ts'
 import { commandName, frontDoor, isPackage } from '../base/own-folder.ts'
 import { consoleProgress } from '../base/progress.ts'
-import { loadSettings, projectRoot } from '../prepare/load-settings.ts'
+import { loadSettings, projectRoot, refuseOtherNames } from '../prepare/load-settings.ts'
 import { checkSettings, type Settings, settingsFile } from '../prepare/settings.ts'
 import { findBuild, plainly } from './init/find-build.ts'
 import { mayBeModuleFolder, moduleFolders } from './init/module-folders.ts'
@@ -100,10 +100,7 @@ function checkProject(project: string): void {
       cause: error,
     })
   }
-  const others = ['js', 'mjs', 'cjs', 'mts', 'cts', 'json'].map(ending => settingsFile.replace(/ts$/, ending))
-  const other = others.find(name => existsSync(path.join(project, name)))
-  if (other !== undefined)
-    throw new UsageError(`${other} is not read: rename it to ${settingsFile}, or remove it`)
+  refuseOtherNames(project)
   const outer = projectRoot(project)
   if (outer !== project && existsSync(path.join(outer, settingsFile)))
     throw new UsageError(

@@ -58,6 +58,22 @@ test('with what it needs', () => {
   expect(() => loadModule('upper', 'wanted=1')).toThrow(expect.objectContaining({ code: 'EDOM' }))
   unloadModule('base')
 })
+
+test('by its alias, and one of the kernel', () => {
+  loadModule('rtnl-link-upper')
+  expect(moduleReferences('upper')).toBe(0)
+  unloadModule('upper')
+  unloadModule('base')
+  loadModule('rtnl-link-dummy', 'numdummies=0')
+  unloadModule('dummy')
+  expect(() => loadModule('typo')).toThrow(/^typo: there is no such module under test, but base, upper; nor /)
+})
+
+test('not with a parameter that it does not have', () => {
+  expect(() => loadModule('upper', 'wnated=1')).toThrow('upper: it has no parameter wnated, but wanted')
+  expect(moduleReferences('upper')).toBeUndefined()
+  unloadModule('base')
+})
 `,
 }
 
@@ -87,7 +103,7 @@ const exec = (modules: string[], script: string) =>
 
 test('--module loads what a module needs before it, one of the kernel’s own as well, with parameters', async () => {
   const loaded = 'lsmod | cut -d" " -f1 | sort | tr "\\n" " "; cat /sys/module/upper/parameters/wanted'
-  const { status, stdout } = await exec(['upper wanted=42', 'x_tables'], loaded)
+  const { status, stdout } = await exec(['rtnl-link-upper wanted=42', 'x_tables'], loaded)
   expect(stdout).toMatch(/\bbase .*\budp_tunnel upper .*\bx_tables .*42$/)
   expect(status).toBe(0)
 })
@@ -96,6 +112,10 @@ test('a module that does not load by its parameters, and one that there is not, 
   expect(await exec(['upper wanted=1'], 'true')).toMatchObject({
     status: 1,
     stderr: expect.stringMatching(/error: upper does not load$/),
+  })
+  expect(await exec(['upper wnated=1'], 'true')).toMatchObject({
+    status: 2,
+    stderr: expect.stringMatching(/--module: upper has no parameter wnated$/),
   })
   expect(await exec(['uper'], 'true')).toMatchObject({
     status: 2,
@@ -115,7 +135,7 @@ test('modprobe and the kernel itself find modules under test, by their names and
 
 test('loadModule does as modprobe does', async () => {
   const { status, stdout } = await runCli(['--kernel', hostLabel()], { cwd: project })
-  expect(stdout).toMatch(/tests 1 passed, 0 failed/)
+  expect(stdout).toMatch(/tests 3 passed, 0 failed/)
   expect(status).toBe(0)
 })
 

@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: MIT
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
-import { blobFile, checkReports, outputFiles, reporters } from './reports.ts'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { type Vitest, version } from 'vitest/node'
+import {
+  blobFile,
+  checkReports as check,
+  completeReports,
+  outputFiles,
+  type ReportFiles,
+  reporters,
+} from './reports.ts'
+import type { VitestOptions } from './vitest-command.ts'
+
+const checkReports = (given: VitestOptions, files: ReportFiles, root = '/nowhere') =>
+  check(given, files, root)
 
 function folder(): string {
   const made = mkdtempSync(path.join(tmpdir(), 'reports-'))
@@ -68,4 +80,52 @@ test('files are named from where the command is run', () => {
     'junit',
     ['json', { outputFile: path.resolve('c.json') }],
   ])
+})
+
+test('a report that cannot be written is told of, and does not keep others from being written', () => {
+  const place = folder()
+  writeFileSync(path.join(place, 'file'), '')
+  const below = (name: string) => path.join(place, 'file', name)
+  const state = { getTestModules: () => [], getUnhandledErrors: () => [] }
+  const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  onTestFinished(() => told.mockRestore())
+  completeReports(
+    {
+      junit: below('a.xml'),
+      json: below('b.json'),
+      ktap: below('c.ktap'),
+      markdown: path.join(place, 'd.md'),
+    },
+    { state } as unknown as Vitest,
+    [],
+    { total: 1, passed: true, find: () => undefined },
+  )
+  expect(told.mock.calls.map(([text]) => text)).toEqual(
+    ['a.xml', 'b.json', 'c.ktap'].map(name =>
+      expect.stringContaining(`error: cannot write the report ${below(name)}: `),
+    ),
+  )
+  expect(readFileSync(path.join(place, 'd.md'), 'utf8')).toContain('✓ passed')
+})
+
+test("Vitest's html reporter needs its package, of the same version, and writes to a place of its own", () => {
+  const root = folder()
+  const html = { reporter: ['html'] }
+  expect(() => checkReports(html, {}, root)).toThrow(
+    `--reporter=html needs the npm package @vitest/ui: npm i -D @vitest/ui@${version}`,
+  )
+  const ui = path.join(root, 'node_modules/@vitest/ui')
+  mkdirSync(ui, { recursive: true })
+  writeFileSync(path.join(ui, 'package.json'), '{ "version": "1.2.3" }')
+  expect(() => checkReports(html, {}, root)).toThrow(
+    `--reporter=html needs @vitest/ui of Vitest's version, ${version}, not 1.2.3: npm i -D @vitest/ui@${version}`,
+  )
+  writeFileSync(path.join(ui, 'package.json'), JSON.stringify({ version }))
+  checkReports(html, {}, root)
+  expect(() => checkReports({ ...html, outputFile: { html: path.join(root, 'x') } }, {}, root)).toThrow(
+    '--outputFile.html has no effect: the html reporter writes .vitest/index.html',
+  )
+  expect(() => checkReports({ ...html, outputFile: path.join(root, 'x') }, {}, root)).toThrow(
+    '--outputFile: no reporter that writes a file',
+  )
 })

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import path from 'node:path'
-import { type Reporter, ReportersMap, type Vitest } from 'vitest/node'
-import { messageOf, UsageError } from '../base/errors.ts'
+import { type Reporter, ReportersMap, type Vitest, version as vitestVersion } from 'vitest/node'
+import { MachineryError, messageOf, UsageError } from '../base/errors.ts'
 import { isOnGitHub } from '../report/annotations.ts'
 import { failuresOf } from '../report/failures.ts'
 import { completeJson, requireWritable, writeReport } from '../report/files.ts'
@@ -122,29 +124,45 @@ export function writingJunit(file: string, kernels: readonly { readonly label: s
   }
 }
 
-/**
- * Completes the reports in files with what Vitest does not know.
- */
+/** Completes the reports in files with what Vitest does not know: each, also if another cannot be written. */
 export function completeReports(
   { junit, json, markdown, ktap, html }: ReportFiles,
   vitest: Vitest,
   kernels: readonly KernelSummary[],
-  outcome: Outcome,
+  outcome: Outcome & { readonly find: FindSource },
 ): void {
-  if (junit !== undefined) writeJunit(junit, vitest, kernels)
-  if (json !== undefined) completeJson(path.resolve(json), kernels)
+  if (junit !== undefined) attempt(() => writeJunit(junit, vitest, kernels))
+  if (json !== undefined) attempt(() => completeJson(path.resolve(json), kernels))
   if (markdown !== undefined)
-    writeReport(path.resolve(markdown), markdownOf(kernels, failuresOf(vitest, kernels), outcome))
+    attempt(() => {
+      writeReport(path.resolve(markdown), markdownOf(kernels, failuresOf(vitest, kernels), outcome))
+    })
   if (ktap === '-') process.stdout.write(ktapOf(vitest, kernels))
-  else if (ktap !== undefined) writeReport(path.resolve(ktap), ktapOf(vitest, kernels))
-  if (html !== undefined) writePage(path.resolve(html), pageData(vitest, kernels, outcome.total))
+  else if (ktap !== undefined) attempt(() => writeReport(path.resolve(ktap), ktapOf(vitest, kernels)))
+  if (html !== undefined) attempt(() => writePage(path.resolve(html), pageData(vitest, kernels, outcome)))
+}
+
+/** Writes a report; one that cannot be written is told of, and does not change what the run has found. */
+export function attempt(write: () => void): void {
+  try {
+    write()
+  } catch (error) {
+    if (!(error instanceof MachineryError)) throw error
+    process.stderr.write(`error: ${error.message}\n`)
+  }
 }
 
 /**
  * Checks the places of all reports before the run.
+ * @param root the project's folder
  * @throws UsageError for one that cannot be written, that no reporter writes, or that two would write
  */
-export function checkReports(given: VitestOptions, { junit, json, markdown, ktap, html }: ReportFiles): void {
+export function checkReports(
+  given: VitestOptions,
+  { junit, json, markdown, ktap, html }: ReportFiles,
+  root: string,
+): void {
+  if (asked(given).includes('html')) requirePage(root)
   const places = new Map<string, string>()
   for (const [option, file] of [
     ...Object.entries({ '--junit': junit, '--json': json, '--markdown': markdown, '--html': html }),
@@ -161,6 +179,22 @@ export function checkReports(given: VitestOptions, { junit, json, markdown, ktap
   }
 }
 
+/** Looks for the package of Vitest's html reporter; without it Vitest offers to install it, or ends. */
+function requirePage(root: string): void {
+  const needed = `npm i -D @vitest/ui@${vitestVersion}`
+  let version: string
+  try {
+    const found = createRequire(path.join(root, 'package.json')).resolve('@vitest/ui/package.json')
+    version = JSON.parse(readFileSync(found, 'utf8')).version
+  } catch (error) {
+    throw new UsageError(`--reporter=html needs the npm package @vitest/ui: ${needed}`, { cause: error })
+  }
+  if (version !== vitestVersion)
+    throw new UsageError(
+      `--reporter=html needs @vitest/ui of Vitest's version, ${vitestVersion}, not ${version}: ${needed}`,
+    )
+}
+
 /**
  * Vitest's reporters that write a file (5.1.1: those that read outputFile). Custom reporters may do so too.
  */
@@ -169,7 +203,9 @@ const writers = new Set(['blob', 'json', 'junit'])
 /** The files of --outputFile by the option for each reporter. */
 function outputOptions(given: VitestOptions): [option: string, file: string][] {
   const names = asked(given).flatMap(reporter => (typeof reporter === 'string' ? [reporter] : []))
-  const writing = names.filter(name => writers.has(name) || !Object.hasOwn(ReportersMap, name))
+  const writing = names.filter(
+    name => writers.has(name) || (name !== 'html' && !Object.hasOwn(ReportersMap, name)),
+  )
   const { outputFile } = given
   if (typeof outputFile === 'string') {
     if (writing.length === 0)
@@ -179,6 +215,8 @@ function outputOptions(given: VitestOptions): [option: string, file: string][] {
     return writing.map(name => [`--reporter ${name}`, outputFile])
   }
   return Object.entries(outputFile ?? {}).map(([name, file]) => {
+    if (name === 'html')
+      throw new UsageError('--outputFile.html has no effect: the html reporter writes .vitest/index.html')
     if (!writing.includes(name))
       throw new UsageError(`--outputFile.${name}: no reporter ${name} that writes a file is asked for`)
     return [`--outputFile.${name}`, String(file)]

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { globSync } from 'node:fs'
 import path from 'node:path'
 import { configDefaults } from 'vitest/config'
 import type { Reporter, Vitest } from 'vitest/node'
@@ -24,6 +25,7 @@ import { requireCaptureFolder } from '../verdict/capture.ts'
 import {
   annotate,
   annotates,
+  attempt,
   blobFile,
   checkReports,
   completeReports,
@@ -45,6 +47,8 @@ export interface RunOptions extends ReportFiles {
   readonly trace?: boolean
   /** A folder for what all tests have said. */
   readonly capture?: string
+  /** Whether guests are forked: in place of the configuration's vm.fork. */
+  readonly fork?: boolean
   /** False: the files of a kernel share guests. */
   readonly isolate?: boolean
 }
@@ -62,10 +66,12 @@ export async function run(
   const started = performance.now()
   const startedAt = Date.now()
   const { filters, run: given, project, execArgv } = parseVitestArguments(rest)
-  checkReports(given, options)
+  checkReports(given, options, root)
   const captureFolder = options.capture === undefined ? undefined : path.resolve(options.capture)
   if (captureFolder !== undefined) requireCaptureFolder(captureFolder)
   await checkWorkerArguments(execArgv)
+  if (!isPart(filters, given, project) && !given.passWithNoTests && !given.watch)
+    requireSuites(settings.suites, root)
   const progress = consoleProgress()
   const tested = withModules(settings, options.modules)
   const { globals, disableConsoleIntercept, maxConcurrency } = project
@@ -82,6 +88,7 @@ export async function run(
     captureFolder,
     // A blob may become a page later.
     details: options.html !== undefined || blob !== undefined,
+    fork: options.fork,
     orNone: blob !== undefined,
   })
   const prepared = kernels.filter(isPrepared)
@@ -108,7 +115,7 @@ export async function run(
     reporters: [
       ...reporters(given, options),
       ...(watch && options.junit !== undefined ? [writingJunit(options.junit, kernels)] : []),
-      foresight(kernels, shared),
+      foresight(kernels, shared ? 'files' : settings.vm.isolate),
     ],
     ...outputFiles(given, blob),
     // The lines of tests, for failures without a stack.
@@ -158,14 +165,15 @@ export async function run(
     throw new UsageError(nothing.message)
   }
   printTable(summaries, total, options)
-  annotate(given, vitest, summaries, { ...options, find: sourceFinder(modulesUnderTest(tested, root)) })
+  const find = sourceFinder(modulesUnderTest(tested, root))
+  annotate(given, vitest, summaries, { ...options, find })
   // With --passWithNoTests or --changed the run passes, and says that no test did.
   if (nothing !== undefined) progress.note(`nothing ran: ${nothing.message}`)
   const status = exitStatusOf(vitest, summaries)
   const all = status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
-  // Last, so that a report that cannot be written does not hide the result.
-  recordInBlob()
-  completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed })
+  // Without its blob a shard is missing when all are merged.
+  attempt(recordInBlob)
+  completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed, find })
   return all
 }
 
@@ -196,12 +204,12 @@ function beyondImports(settings: Settings, root: string): string[] {
   ]
 }
 
-/** Tells each kernel's guests how many files will run, and whether files share guests. */
-function foresight(kernels: readonly KernelOfRun[], shared: boolean): Reporter {
+/** Tells each kernel's guests how many files will run, and what one guest is for. */
+function foresight(kernels: readonly KernelOfRun[], use: 'files' | 'file' | 'test'): Reporter {
   return {
     onTestRunStart(specifications) {
       for (const { label, guests } of kernels.filter(isPrepared))
-        guests.expect(specifications.filter(({ project }) => project.name === label).length, shared)
+        guests.expect(specifications.filter(({ project }) => project.name === label).length, use)
     },
   }
 }
@@ -244,4 +252,14 @@ async function whyNothingRan(
   }
   if (!vitest.config.testNamePattern || !allSkipped(vitest)) return undefined
   return { reason: 'names', message: `no test's name matches${asked}` }
+}
+
+/** Nothing is fetched, built or booted for a project without a test file. Vitest judges unusual globs. */
+function requireSuites(globs: readonly string[], root: string): void {
+  const isThere = globs.some(glob => {
+    if (!/^[\w./*-]+$/.test(glob)) return true
+    for (const _ of globSync([glob], { cwd: root, exclude: ['**/node_modules/**'] })) return true
+    return false
+  })
+  if (!isThere) throw new UsageError(`no test file matches ${globs.join(', ')} in ${root}`)
 }

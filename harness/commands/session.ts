@@ -2,7 +2,7 @@
 import path from 'node:path'
 import { guestPaths, type StartRequest } from '../../guest/agent/protocol.ts'
 import { hostLabel } from '../../kernel/provide.ts'
-import { ExitStatus, HarnessError, MachineryError, ModuleError } from '../base/errors.ts'
+import { ExitStatus, HarnessError, MachineryError, ModuleError, UsageError } from '../base/errors.ts'
 import { consoleProgress } from '../base/progress.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import { AgentError, type Guest } from '../guest/guest.ts'
@@ -64,7 +64,10 @@ export async function withSession<T>(
     onBrokenModules: wantsModules(options)
       ? undefined
       : (options.onBrokenModules ??
-        (({ message }) => note(`the guest has no modules under test: ${message}`))),
+        (error => {
+          if (error instanceof UsageError) throw error
+          note(`the guest has no modules under test: ${error.message}`)
+        })),
   })
   const modules = await Promise.all(
     options.module.map(parseModule).map(async ({ name, parameters }) => ({
@@ -72,7 +75,27 @@ export async function withSession<T>(
       parameters,
     })),
   )
-  const guest = await prepared.guests.acquire()
+  return await inGuest(prepared, async guest => {
+    const { copies, libraryFolders } = await copyInto(guest, wanted, prepared.spec.machine.memory)
+    const loaded = new Set<string>()
+    for (const module of modules) await load({ guest, decoder: prepared.guests.decoder }, module, loaded)
+    const environment = environmentFor(libraryFolders)
+    const places = new Map(
+      copies.flatMap(({ source, place }) => [
+        [source, place],
+        [path.basename(place), place],
+      ]),
+    )
+    return await work({ prepared, guest, environment, places })
+  })
+}
+
+/**
+ * Calls `work` with a fresh guest, which is always ended afterwards.
+ * @throws HarnessError when there is no guest, or it is lost during `work`
+ */
+export async function inGuest<T>({ guests }: PreparedKernel, work: (guest: Guest) => Promise<T>): Promise<T> {
+  const guest = await guests.acquire()
   try {
     const lost = new Promise<never>((_, reject) => {
       if (guest.loss) reject(lossError(guest.loss, guest))
@@ -84,26 +107,13 @@ export async function withSession<T>(
         guest.giveUp({ cause: 'frozen', message })
       })
     }, PING_EVERY)
-    const ready = async () => {
-      const { copies, libraryFolders } = await copyInto(guest, wanted, prepared.spec.machine.memory)
-      const loaded = new Set<string>()
-      for (const module of modules) await load({ guest, decoder: prepared.guests.decoder }, module, loaded)
-      const environment = environmentFor(libraryFolders)
-      const places = new Map(
-        copies.flatMap(({ source, place }) => [
-          [source, place],
-          [path.basename(place), place],
-        ]),
-      )
-      return await work({ prepared, guest, environment, places })
-    }
     try {
-      return await Promise.race([ready(), lost])
+      return await Promise.race([work(guest), lost])
     } finally {
       clearInterval(pings)
     }
   } finally {
-    await prepared.guests.release(guest)
+    await guests.release(guest)
   }
 }
 
@@ -205,9 +215,13 @@ async function insert(
   })
   program.endInput()
   const { code } = await endOfLoading({ program, guest, decoder, underWay: () => name })
-  if (code === 0 || (needed && /File exists/.test(output))) return
+  if ((code === 0 && parameters === '') || (needed && /File exists/.test(output))) return
   // The kernel log has its own port and may be late: it has arrived when a ping is answered.
   await guest.ping(PING_LIMIT)
+  const unknown = guest.log.since(since, 20).matchAll(/^.*: unknown parameter '(.*)' ignored$/gm)
+  const names = [...unknown].map(([, parameter]) => parameter)
+  if (names.length > 0) throw new UsageError(`--module: ${name} has no parameter ${names.join(', ')}`)
+  if (code === 0) return
   const reports = (await reportsSince(guest.log, since, decoder)).map(describeReport)
   const said = reports.length > 0 ? reports.join('\n\n') : guest.log.since(since, 20)
   const details = [output.trim(), said].filter(Boolean).join('\n')

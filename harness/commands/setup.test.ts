@@ -118,6 +118,9 @@ test('nothing is missing', async () => {
   const here = machine([])
   expect(await here.setup()).toEqual({ said: 'nothing is missing', status: 0 })
   expect(here.asked()).toBe('')
+  const unknown = await here.setup('--kernel', 'nosuch')
+  expect(unknown.said).toMatch(/^error: unknown kernel nosuch: choose one of debian-5\.10, /)
+  expect(unknown.status).toBe(2)
 })
 
 test('without a terminal nothing is installed unasked, and the command is said; --yes installs', async () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import path from 'node:path'
 import { execa } from 'execa'
+import { requireLabel } from '../../kernel/provide.ts'
 import { sourceLabel } from '../../kernel/source/labels.ts'
 import { cacheRoot } from '../base/cache.ts'
 import { ExitStatus } from '../base/errors.ts'
@@ -28,6 +29,7 @@ export async function setup(options: SetupOptions, settings: Settings): Promise<
   // Where nothing is chosen it is the machine's own, which is not built here: labelsOf() wants a Debian for it.
   const isChosen = options.kernel !== undefined || options.matrix || settings.kernels !== undefined
   const labels = isChosen ? labelsOf(options, settings) : []
+  for (const label of labels) requireLabel(label)
   if ((await missingPackages(labels)).length === 0) {
     process.stdout.write('nothing is missing\n')
     return ExitStatus.passed

@@ -58,7 +58,15 @@ export interface GuestSpec {
   readonly captureFolder?: string | undefined
   /** Whether failures carry as data what a page shows of them: conversations, kernel logs, reports. */
   readonly details?: boolean
+  /**
+   * Whether guests are forked from one that was restored, which software emulation allows: 'auto' where that
+   * pays.
+   */
+  readonly fork?: boolean | 'auto'
 }
+
+/** How a guest came to be: by a boot of its own, from a template's files, or from a restored guest. */
+export type GuestOrigin = 'booted' | 'restored' | 'forked'
 
 /** The files that a template restores from. */
 export interface SavedGuest {
@@ -132,6 +140,8 @@ export class Guest extends EventEmitter<GuestEvents> {
   release = ''
   /** Milliseconds from QEMU's start until the guest was ready: worker loaded, or restore complete. */
   startTime = 0
+  /** How it came to be. */
+  readonly origin: GuestOrigin
   /** Milliseconds from QEMU's start until the agent of a booting guest said hello. */
   agentTime = 0
   #loss: Loss | undefined
@@ -144,10 +154,13 @@ export class Guest extends EventEmitter<GuestEvents> {
   readonly #waiting = new Map<number, Waiting>()
   #lastRequest = 0
 
-  private constructor(label: string, qemu: Qemu) {
+  private constructor(label: string, qemu: Qemu, origin: GuestOrigin) {
     super()
     this.label = label
     this.qemu = qemu
+    this.origin = origin
+    // A fork's ports are as they were.
+    this.#agentIsThere = origin === 'forked'
     this.#port(ports.kmsg).on('data', (bytes: Buffer) => this.log.push(bytes))
     const output = (stream: 'stdout' | 'stderr') =>
       new GuestOutput(this.#port(ports[stream]), data => {
@@ -171,7 +184,8 @@ export class Guest extends EventEmitter<GuestEvents> {
    */
   static async boot(spec: GuestSpec, ram: Ram = { type: 'anonymous' }): Promise<Guest> {
     const started = performance.now()
-    const guest = new Guest(spec.label, await Qemu.start({ ...spec.machine, ram }, Object.values(ports)))
+    const qemu = await Qemu.start({ ...spec.machine, ram }, Object.values(ports))
+    const guest = new Guest(spec.label, qemu, 'booted')
     try {
       await guest.#ready(spec.bootLimit, started)
     } catch (error) {
@@ -184,30 +198,48 @@ export class Guest extends EventEmitter<GuestEvents> {
 
   /**
    * Starts QEMU from a template's files and waits until the guest has its own clock, randomness and files.
-   * @throws MachineryError when it does not restore
+   * @param library makes it forkable (qemu/fork/library.ts)
+   * @throws MachineryError when it does not restore, or is not forkable
    */
   static async restore(
     spec: GuestSpec,
     saved: SavedGuest,
     files: readonly DeliveredFile[] = [],
+    library?: string,
   ): Promise<Guest> {
     const started = performance.now()
     const ram: Ram = { type: 'file', path: saved.ram, share: false }
-    const guest = new Guest(
-      spec.label,
-      await Qemu.start({ ...spec.machine, ram }, Object.values(ports), saved.state),
-    )
-    guest.release = saved.release
-    guest.#isAsSaved = true
+    const qemu = await Qemu.start({ ...spec.machine, ram }, Object.values(ports), saved.state, library)
+    return await new Guest(spec.label, qemu, 'restored').#copied(saved.release, files, started)
+  }
+
+  /**
+   * A copy of this guest, which must be stopped, with its own clock, randomness and files.
+   * @throws MachineryError when it cannot be forked
+   */
+  async fork(files: readonly DeliveredFile[] = []): Promise<Guest> {
+    const started = performance.now()
+    return await new Guest(this.label, await this.qemu.fork(), 'forked').#copied(this.release, files, started)
+  }
+
+  /** Stops it for good, so that it can be forked. */
+  async freeze(): Promise<void> {
+    await this.qemu.monitor.execute('stop', {}, MONITOR_LIMIT)
+  }
+
+  /** Waits until a copy of a guest has become one of its own. */
+  async #copied(release: string, files: readonly DeliveredFile[], started: number): Promise<Guest> {
+    this.release = release
+    this.#isAsSaved = true
     try {
       // Sent before the guest runs: the answer is its first sign of life.
-      await guest.renew(files)
+      await this.renew(files)
     } catch (error) {
-      await guest.end()
+      await this.end()
       throw error
     }
-    guest.startTime = performance.now() - started
-    return guest
+    this.startTime = performance.now() - started
+    return this
   }
 
   /** Gives the guest the current time, randomness of its own, and files. */

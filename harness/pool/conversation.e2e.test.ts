@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { runCli } from '../fixtures/cli.ts'
 
 const suite = `
-import { acknowledgement, exchange, expectSplat, heard, loadModule, openGeneric, refusal, resolveFamily, unloadModule } from 'netlink-vmtest/testing'
+import { acknowledgement, exchange, expectSplat, heard, inThread, loadModule, NetworkNamespace, openGeneric, refusal, resolveFamily, unloadModule } from 'netlink-vmtest/testing'
 import { attr, encodeMessage, NLM_F_ACK, NLM_F_REQUEST, rtnetlink, Socket } from 'netlink-vmtest/netlink'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 
@@ -52,6 +52,19 @@ test.concurrent.for(['one', 'two'])('at the same time: %s', async name => {
   await exchange(a, update(name === 'one' ? 51 : 52))
   throw new Error(name)
 })
+test('in a thread, and in a namespace', async () => {
+  using namespace = new NetworkNamespace()
+  using elsewhere = namespace.run(() => Socket.open(2))
+  elsewhere.send(encodeMessage({ type: 16, sequence: 70 }), { portId: elsewhere.portId })
+  await inThread(16, ({ Socket, encodeMessage }, type) => {
+    const socket = Socket.open(2)
+    socket.send(encodeMessage({ type, sequence: 71 }), { portId: socket.portId })
+    socket.receiveNow()
+    socket.close()
+  })
+  elsewhere.send(encodeMessage({ type: 16, sequence: 72 }), { portId: elsewhere.portId })
+  throw new Error('not today')
+})
 test('again and again', { retry: 1 }, async ({ task }) => {
   using a = Socket.open(21)
   await exchange(a, update(60 + (task.result?.retryCount ?? 0)))
@@ -84,6 +97,9 @@ test('diagrams of failed tests, in all reports', async () => {
   expect(of('not a word')).not.toContain('the conversation')
   expect(of('with a hook > that fails')).toMatch(/the hook has failed\n\nthe conversation:\n(.*\n)+.*seq 4,/)
   expect(of('at the same time: one')).toMatch(/seq 51,/)
+  const apart = of('in a thread, and in a namespace')
+  expect(apart).toMatch(/^ +ns fd \d+ +thread \d+$/m)
+  expect(apart.match(/seq \d+/g)).toEqual(['seq 70', 'seq 71', 'seq 71', 'seq 72'])
   // Each attempt has its own.
   expect(of('again and again').match(/type 16: 24 bytes, .*/g)).toEqual([
     expect.stringContaining('seq 60'),

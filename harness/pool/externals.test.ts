@@ -15,6 +15,7 @@ test.each([
   ['/node_modules/koffi/index.js', 'file:///guest/node_modules/koffi/index.js'],
   ['/guest/netlink/index.ts', 'file:///guest/packages/x/netlink.mjs'],
   [path.join(ownFolder, 'guest/testing/index.ts'), 'file:///guest/packages/x/testing.mjs'],
+  ['/guest/ynl/index.ts', 'file:///guest/packages/x/ynl.mjs'],
 ])('%s is in the guest', (id, url) => {
   expect(inGuest(id, ownFolder, '/guest/packages/x')).toBe(url)
 })

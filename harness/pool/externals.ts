@@ -8,6 +8,7 @@ import { ownModule } from '../base/own-folder.ts'
 const ours: Readonly<Record<string, string>> = {
   [ownModule('guest/netlink/index')]: 'netlink.mjs',
   [ownModule('guest/testing/index')]: 'testing.mjs',
+  [ownModule('guest/ynl/index')]: 'ynl.mjs',
 }
 
 /** Aliases of these entry points: Vite does not resolve a package's imports of itself. */

@@ -18,7 +18,10 @@ export interface LossDetails {
 export interface FailureDetails {
   /** What the kernel reported in its time; of a lost guest the last words. */
   readonly reports: readonly KernelReport[]
-  /** The kernel log of its time, as dmesg shows it; the end of a long one. */
+  /**
+   * The kernel log of the file, or of the test in whose time the guest was lost, as dmesg shows it; the end of a
+   * long one. That of a test that has ended is in its meta.
+   */
   readonly kernelLog: string
   /** Of a guest that was lost. */
   readonly loss: LossDetails | undefined

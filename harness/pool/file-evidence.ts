@@ -34,8 +34,6 @@ export class FileEvidence {
   readonly #only: string | undefined
   /** By the test's id; '': the file's own. */
   readonly #reports = new Map<string, KernelReport[]>()
-  /** The kernel log of failed tests, by id. */
-  readonly #logs = new Map<string, string>()
   #loss: LossDetails | undefined
 
   /** Opens the file of --capture, which replaces that of an earlier run. */
@@ -90,28 +88,17 @@ export class FileEvidence {
     return evidenceFolder(this.#guest.label, name, this.#only)
   }
 
-  /** A test has failed: later records may drive those of its time out. */
-  testFailed(test: string): void {
-    if (this.#source.details) this.#logs.set(test, this.#logOf(...this.#record.timeOf(test)))
-  }
-
-  #logOf(since: number, before?: number): string {
-    return this.#guest.log.since(Math.max(since, this.since), LOG_LINES, before)
-  }
-
   /** What a page shows of a failed test or, without one, of the file. */
   details(test?: string): FailureDetails {
-    const [since, before] = test === undefined ? [this.since] : this.#record.timeOf(test)
-    // What had not come when the test ended.
-    const late = this.#logOf(since, before)
-    const early = this.#logs.get(test ?? '') ?? ''
+    // Tests that had ended before the guest was lost have nothing to do with that.
+    const isLost = this.#loss !== undefined && test === this.#record.running
+    const since = test === undefined ? this.since : isLost ? this.#record.runningSince : undefined
     return {
       reports: this.#reports.get(test ?? '') ?? [],
-      kernelLog: late.length > early.length ? late : early,
-      // Tests that had ended before have nothing to do with it.
-      loss: before === undefined || before === Number.POSITIVE_INFINITY ? this.#loss : undefined,
+      kernelLog: since === undefined ? '' : this.#guest.log.since(Math.max(since, this.since), LOG_LINES),
+      loss: isLost ? this.#loss : undefined,
       evidence: this.#folder,
-      again: commandAgain(this.#guest.label, this.#record.name ?? ''),
+      again: commandAgain(this.#guest.label, this.#record.name ?? '', this.#guest.origin === 'forked'),
     }
   }
 

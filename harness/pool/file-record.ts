@@ -37,6 +37,8 @@ export class FileRecord {
   readonly #outcomes = new Map<string, TestOutcome>()
   readonly #marks: { readonly sequence: number; readonly test: string; readonly what: 'begins' | 'ends' }[] =
     []
+  /** By the id of tests that have failed. */
+  readonly #kernelLogs = new Map<string, string>()
   #running: string | undefined
   #runningSince = 0
 
@@ -66,6 +68,11 @@ export class FileRecord {
     const [packs, events] = request.a as [TaskPack[], TaskEventPack[]]
     for (const pack of packs) this.#results.set(pack[0], pack)
     for (const [id, event] of events) this.#lastEvents.set(id, event)
+  }
+
+  /** The full name of a test; its id, if nobody has told of it. */
+  nameOf(test: string): string {
+    return this.#names().get(test) ?? test
   }
 
   /** @param sequence the first kernel log record of the test's time */
@@ -157,13 +164,24 @@ export class FileRecord {
   withKernelLogs(log: Pick<KernelLog, 'since'>): TaskPack[] {
     let left = MOST_LOG
     return [...this.#results.values()].flatMap(([id, result, meta]): TaskPack[] => {
-      const marks = this.#marks.filter(({ test }) => test === id)
-      const begins = marks.find(({ what }) => what === 'begins')?.sequence
-      const ends = marks.findLast(({ what }) => what === 'ends')?.sequence
-      const kernelLog = begins === undefined || ends === undefined ? '' : log.since(begins, LOG_RECORDS, ends)
+      // Records that came after the test's end, and those that have been driven out since.
+      const [late, early = ''] = [this.#kernelLogOf(id, log), this.#kernelLogs.get(id)]
+      const kernelLog = late.length > early.length ? late : early
       left -= kernelLog.length
       return kernelLog === '' || left < 0 ? [] : [[id, result, { ...meta, kernelLog }]]
     })
+  }
+
+  /** A test has failed: later records may drive those of its time out of the log. */
+  keepKernelLog(test: string, log: Pick<KernelLog, 'since'>): void {
+    this.#kernelLogs.set(test, this.#kernelLogOf(test, log))
+  }
+
+  #kernelLogOf(test: string, log: Pick<KernelLog, 'since'>): string {
+    const marks = this.#marks.filter(mark => mark.test === test)
+    const begins = marks.find(({ what }) => what === 'begins')?.sequence
+    const ends = marks.findLast(({ what }) => what === 'ends')?.sequence
+    return begins === undefined || ends === undefined ? '' : log.since(begins, LOG_RECORDS, ends)
   }
 
   /** The failed tests: their ids, and names. */
@@ -178,11 +196,9 @@ export class FileRecord {
     )
   }
 
-  /** A test's time in the kernel log: its first record, and the first one after it. */
-  timeOf(test: string): readonly [since: number, before: number] {
-    const own = this.#marks.filter(mark => mark.test === test)
-    const ends = own.findLast(({ what }) => what === 'ends')
-    return [own[0]?.sequence ?? 0, ends?.sequence ?? Number.POSITIVE_INFINITY]
+  /** The first kernel log record of the running test, if there is one. */
+  get runningSince(): number | undefined {
+    return this.#marks.findLast(({ test, what }) => test === this.#running && what === 'begins')?.sequence
   }
 
   /** The file's result with something added to its meta; undefined if it has no errors of its own. */

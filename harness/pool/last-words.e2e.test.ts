@@ -50,7 +50,13 @@ const files: Readonly<Record<string, { readonly body: string; readonly told: str
   },
   panic: {
     body: `
+      import { encodeMessage, Socket } from 'netlink-vmtest/netlink'
       test('one', () => {
+        using socket = Socket.open(2)
+        socket.send(encodeMessage({ type: 16, sequence: 77 }), { portId: socket.portId })
+        socket.receiveNow()
+        expect(() => socket.send(encodeMessage({ type: 17, sequence: 78 }), { portId: 4242 })).toThrow()
+        socket.send(encodeMessage({ type: 18, sequence: 79 }), { portId: socket.portId })
         console.log('said by the console')
         process.stdout.write('written to stdout\\n')
         fs.writeSync(2, 'written to stderr\\n')
@@ -77,7 +83,7 @@ test('an end of the worker or of the guest is told at once and by its name, behi
       path.join(folder, `${name}.fixture.ts`),
       `import fs from 'node:fs'
       import koffi from 'koffi'
-      import { beforeAll, describe, test } from 'vitest'
+      import { beforeAll, describe, expect, test } from 'vitest'
       ${body}`,
     )
   const report = path.join(folder, 'report.json')
@@ -102,10 +108,16 @@ test('an end of the worker or of the guest is told at once and by its name, behi
   expect(stdout + stderr).toContain('nobody catches this')
   expect(stdout).not.toContain('Unhandled')
   expect(status).toBe(1)
-  const kept = readFileSync(
-    path.join(folder, `.netlink-vmtest/${hostLabel()}/panic.fixture.ts/output.log`),
-    'utf8',
+  // The recording has ended with the guest.
+  expect(told.panic).toMatch(
+    /the conversation:\n\n(.*\n){2}.*type 16: 16 bytes, .*seq 77(.*\n)+.*✗.*sendto: ECONNREFUSED: type 17(.*\n)+.*type 18: .*seq 79/,
   )
+  expect(told.panic?.match(/type 17/g)).toHaveLength(1)
+  const evidence = path.join(folder, '.netlink-vmtest', hostLabel(), 'panic.fixture.ts')
+  expect(readFileSync(path.join(evidence, 'conversation.pcapng'), 'latin1')).toMatch(
+    /to port \d+: type 16: .*seq 77/,
+  )
+  const kept = readFileSync(path.join(evidence, 'output.log'), 'utf8')
   expect(kept.split('\n').sort()).toEqual([
     '',
     'said by the console',

@@ -3,12 +3,14 @@ import { randomUUID } from 'node:crypto'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PoolOptions, PoolWorker } from 'vitest/node'
-import type {
-  FromWorker,
-  TestOutcome,
-  TestStarted,
-  WorkerCall,
-  WorkerNote,
+import {
+  conversationArtifact,
+  conversationHeading,
+  type FromWorker,
+  type TestOutcome,
+  type TestStarted,
+  type WorkerCall,
+  type WorkerNote,
 } from '../../guest/agent/protocol.ts'
 import { HarnessError, messageOf } from '../base/errors.ts'
 import { evidenceOf } from '../guest/evidence.ts'
@@ -22,6 +24,7 @@ import { FileEvidence } from './file-evidence.ts'
 import { FileRecord } from './file-record.ts'
 import { explainMissingFiles, FilesBeside } from './files-beside.ts'
 import type { GuestSource } from './guest-source.ts'
+import { LastTalk } from './last-talk.ts'
 import {
   isRpcRequest,
   isWorkerRequest,
@@ -63,6 +66,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #record: FileRecord
   #output: TestOutput
   #evidence: FileEvidence | undefined
+  #talk = new LastTalk()
   /** The first kernel log record of the running test, or of the file between tests. */
   #logStart = 0
   /** The file has changed its kernel without a fault: an expected report, or another loaded module. */
@@ -143,6 +147,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (request.type !== 'run' && request.type !== 'collect') return
     this.#record = new FileRecord(this.#options.project.config)
     this.#output = this.#newOutput()
+    this.#talk = new LastTalk()
     this.#disturbed = false
     const { root } = this.#options.project.config
     const guest = this.#guest
@@ -159,6 +164,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (message.type === 'console' || message.type === 'console-pause') return this.#output.console(message)
     if (message.type === 'note') return this.#noted(message)
     if (message.type === 'conversation') return this.#evidence?.capture?.add(message)
+    if (message.type === 'talk') return this.#talk.add(message)
     if (message.type !== 'call') return
     this.#answerCall(message).then(
       value => this.#guest?.sendToWorker({ type: 'answer', id: message.id, value }),
@@ -307,7 +313,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #testEnded(test: string, outcome: TestOutcome | undefined, failures: readonly Failure[] = []): void {
     this.#output.next()
     this.#record.testEnded(test, outcome, failures)
-    if (outcome?.state === 'fail' || failures.length > 0) this.#evidence?.testFailed(test)
+    const hasFailed = outcome?.state === 'fail' || failures.length > 0
+    if (hasFailed && this.#guest) this.#record.keepKernelLog(test, this.#guest.log)
     this.#watchdog?.testEnded()
   }
 
@@ -330,6 +337,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     ]).catch(() => undefined)
     const [reports, stack] = (await Promise.race([decoded, sleep(DECODING_LIMIT)])) ?? [[], '']
     const places = [reports.map(headOf).join('\n'), stack].filter(Boolean).join('\n\n')
+    const said = await this.#lastConversation()
     const evidence = evidenceOf(guest.log, guest.qemu.console, this.#logStart)
     // "Fatal exception" only says that the kernel died; the report before it says of what.
     const cause = /^kernel panic: Fatal exception/.test(loss.message) ? places.split('\n')[0] : undefined
@@ -338,9 +346,24 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#evidence?.lost(reason, stack)
     this.#interrupt({
       reason,
-      evidence: [places, evidence, this.#evidence?.place].filter(Boolean).join('\n\n'),
+      evidence: [places, said, evidence, this.#evidence?.place].filter(Boolean).join('\n\n'),
     })
     void guest.end()
+  }
+
+  /** What the test in whose time the guest was lost has said: as a diagram, and in captures. */
+  async #lastConversation(): Promise<string> {
+    try {
+      const { running } = this.#record
+      const { text, sequence, captured } = await this.#talk.conversation()
+      const tests = running === undefined ? [] : [this.#record.nameOf(running)]
+      if (captured.packets.length > 0) this.#evidence?.capture?.add({ tests, failed: true, ...captured })
+      if (this.#source.details && running !== undefined && sequence)
+        this.#emitCall('onTaskArtifactRecord', [running, { type: conversationArtifact, sequence }])
+      return text && conversationHeading + text
+    } catch (error) {
+      return `its conversation cannot be shown: ${messageOf(error)}`
+    }
   }
 
   #interrupt(interruption: Interruption): void {
@@ -366,9 +389,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #reportFiles(request: WorkerRequest): void {
     if (!this.#interruption) return
     this.#addUnheardFiles(request)
-    const logged = this.#guest ? this.#record.withKernelLogs(this.#guest.log) : []
     const [packs, events] = this.#record.unfinished(this.#interruption)
-    this.#emitCall('onTaskUpdate', [[...logged, ...packs], events], LAST_WORDS)
+    // Of tests that had ended, too, of which Vitest hears only now.
+    const logged = this.#guest ? this.#record.withKernelLogs(this.#guest.log) : []
+    this.#emitCall('onTaskUpdate', [[...packs, ...logged], events], LAST_WORDS)
   }
 
   #addUnheardFiles(request: WorkerRequest | undefined): void {

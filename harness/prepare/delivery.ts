@@ -75,7 +75,7 @@ export function withModules(settings: Settings, dir: string | undefined): Settin
 }
 
 /** The folders of the client library, the test helpers and the programs. */
-export const packageFolders = ['guest/netlink', 'guest/testing', 'guest/programs'].map(folder =>
+export const packageFolders = ['guest/netlink', 'guest/ynl', 'guest/testing', 'guest/programs'].map(folder =>
   path.join(ownFolder, folder),
 )
 
@@ -91,6 +91,8 @@ export class Delivery {
   #built: BuiltModules = new Map()
   /** By module, the paths of those that must be loaded before it. */
   #needs: ModuleIndex['needs'] = new Map()
+  /** The modules under test by their aliases, those with patterns left out. */
+  #aliases: ReadonlyMap<string, string> = new Map()
   #package: GuestPackage = { folder: '', files: [] }
   #copies: readonly HostItem[] = []
 
@@ -116,7 +118,8 @@ export class Delivery {
    * @throws UsageError that names those under test
    */
   async loading(name: string): Promise<Loading> {
-    const module = path.basename(name, '.ko').replaceAll('-', '_')
+    const named = path.basename(name, '.ko').replaceAll('-', '_')
+    const module = this.#needs.has(named) ? named : (this.#aliases.get(named) ?? named)
     const inGuest = (place: string) => path.resolve(this.#treeInGuest, place)
     const needs = this.#needs.get(module)
     if (needs) return { files: [], order: [...needs.map(inGuest), placeOf(module)] }
@@ -165,6 +168,7 @@ export class Delivery {
       )
     const tree = this.#treeInGuest
     this.#needs = needs
+    this.#aliases = aliasesIn(aliases)
     this.#modules = [
       ...[...modules.values()].map(({ place, content }) => ({ path: place, content })),
       ...inTree.map(({ path: file, content }) => ({ path: `${tree}/${file}`, content })),
@@ -201,4 +205,14 @@ export class Delivery {
   async bundlePackage(bundle = bundleGuestPackage): Promise<void> {
     this.#package = await bundle()
   }
+}
+
+/** @param lines of modules.alias: "alias NAME MODULE" */
+function aliasesIn(lines: string): ReadonlyMap<string, string> {
+  return new Map(
+    lines.split('\n').flatMap(line => {
+      const [, alias, module] = line.split(' ')
+      return alias && module ? [[alias.replaceAll('-', '_'), module] as const] : []
+    }),
+  )
 }

@@ -39,7 +39,11 @@ function nearestWith(file: string, folder: string): string | undefined {
  */
 export async function loadSettings(root: string, limit = LOAD_LIMIT): Promise<Settings> {
   const file = path.join(root, settingsFile)
-  if (!existsSync(file)) return checkSettings({})
+  if (!existsSync(file)) {
+    for (let at = process.cwd(); at !== path.dirname(at); at = path.dirname(at)) refuseOtherNames(at)
+    return checkSettings({})
+  }
+  refuseOtherNames(root)
   const watch = endIfBlocked(limit)
   let settings: Settings
   try {
@@ -53,6 +57,17 @@ export async function loadSettings(root: string, limit = LOAD_LIMIT): Promise<Se
     ...(settings.kernels && { kernels: settings.kernels.map(fromHere) }),
     matrix: settings.matrix.map(fromHere),
   }
+}
+
+/** @throws UsageError for a configuration that would be ignored, in this folder */
+export function refuseOtherNames(folder: string): void {
+  const others = ['js', 'mjs', 'cjs', 'mts', 'cts', 'json'].map(ending => settingsFile.replace(/ts$/, ending))
+  const other = others.find(name => existsSync(path.join(folder, name)))
+  if (other === undefined) return
+  const cure = existsSync(path.join(folder, settingsFile))
+    ? `${settingsFile} is: remove one of them`
+    : `rename it to ${settingsFile}, or remove it`
+  throw new UsageError(`${other} is not read: ${cure}`)
 }
 
 /** Ends this process if the file loops: then no timer of its event loop comes. */

@@ -71,6 +71,8 @@ export interface PrepareOptions {
   readonly captureFolder?: string | undefined
   /** Whether failures carry as data what a page shows of them: conversations, kernel logs, reports. */
   readonly details?: boolean | undefined
+  /** Whether guests are forked: in place of the settings' vm.fork. */
+  readonly fork?: boolean | undefined
   /** Makes the package that tests import in guests; kernels of a run share it. */
   readonly bundle?: (() => Promise<GuestPackage>) | undefined
 }
@@ -133,7 +135,12 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     trace: options.trace === true,
     captureFolder: options.captureFolder,
     details: options.details === true,
+    fork: options.fork ?? settings.vm.fork,
   }
+  if (!emulated && spec.fork === true)
+    progress.note(
+      `${label}: no fork under KVM, a virtual machine belongs to one process; its guests are restored`,
+    )
   const guests = new Restores(spec, delivery, progress, settings.knownReports)
   await guests.prepare()
   return { label, kernel, accelerator, spec, delivery, guests }

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { ExitStatus, UsageError } from '../base/errors.ts'
 import { ownFolder } from '../base/own-folder.ts'
 import { loadSettings, projectRoot } from './load-settings.ts'
@@ -16,6 +16,7 @@ test('every setting has a default', () => {
     cpus: 1,
     accelerator: 'auto',
     isolate: 'file',
+    fork: 'auto',
     bootLimit: 60,
     parameters: [],
     bootSplats: 'fail',
@@ -37,6 +38,8 @@ test.each([
   [{ vm: { bootLimit: 2_147_484 } }, 'vm.bootLimit', 'at most 2147483'],
   [{ vm: { memroy: 512 } }, 'vm.memroy', 'there is no such setting: did you mean memory?'],
   [{ pool: 'forks' }, 'pool', 'there is no such setting: choose one of kernels, matrix, suites'],
+  [{ modules: [{ dri: 'src' }] }, 'modules.0.dri', 'there is no such setting: did you mean dir?'],
+  [{ image: { modules: [{ nam: 'x' }] } }, 'image.modules.0.nam', 'did you mean name?'],
   [{ modules: { dir: 'src', makes: {} } }, 'modules.makes', 'did you mean make?'],
   [{ modules: ['a', { dir: 'src', make: { 'a-b': '1' } }] }, 'modules.1.make.a-b', 'the name of a variable'],
   [{ modules: { dir: 5 } }, 'modules.dir', 'Expected string but received 5'],
@@ -314,4 +317,20 @@ test('the project of a folder is the nearest one upwards, and ours where there i
   expect(projectRoot(folder)).toBe(ownFolder)
   writeFileSync(path.join(folder, settingsFile), '')
   expect(projectRoot(path.join(folder, 'deep/er'))).toBe(folder)
+})
+
+test('a configuration of another name is refused, wherever the command is run', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  mkdirSync(path.join(folder, 'deep'))
+  vi.spyOn(process, 'cwd').mockReturnValue(path.join(folder, 'deep'))
+  onTestFinished(() => void vi.restoreAllMocks())
+  writeFileSync(path.join(folder, 'netlink-vmtest.config.js'), 'export default {}')
+  await expect(loadSettings(ownFolder)).rejects.toThrow(
+    'netlink-vmtest.config.js is not read: rename it to netlink-vmtest.config.ts, or remove it',
+  )
+  writeFileSync(path.join(folder, settingsFile), 'export default {}')
+  await expect(loadSettings(folder)).rejects.toThrow(
+    'netlink-vmtest.config.js is not read: netlink-vmtest.config.ts is: remove one of them',
+  )
 })

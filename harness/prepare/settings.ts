@@ -127,6 +127,11 @@ export const settingsSchema = v.strictObject({
        * What has a guest of its own: each test file, or each test, for tests that taint or crash the kernel.
        */
       isolate: v.optional(v.picklist(['file', 'test']), 'file'),
+      /**
+       * Whether guests are forked from one that was restored and warmed, which software emulation allows: 'auto'
+       * where a run takes enough guests for that to pay.
+       */
+      fork: v.optional(v.union([v.literal('auto'), v.boolean()]), 'auto'),
       /** Seconds for a guest to boot. */
       bootLimit: v.optional(timeLimit('vm.bootLimit', 1000), 60),
       /** Kernel parameters beside those that guests need: `slub_debug=FZP`, `dyndbg=file nlexample.c +p`. */
@@ -220,7 +225,9 @@ export function checkSettings(settings: unknown): Settings {
     throw new UsageError(`${settingsFile}: its default export must be an object, not a list`)
   const result = v.safeParse(settingsSchema, settings)
   if (result.success) return result.output
-  const { issue, path } = innermost(result.issues[0])
+  const [{ issue, path } = innermost(result.issues[0])] = result.issues
+    .map(each => innermost(each))
+    .sort(unknownKeysFirst)
   throw new UsageError(
     `${settingsFile}: ${path.length > 0 ? `${path.join('.')}: ` : ''}${reason(issue, path)}`,
   )
@@ -234,12 +241,21 @@ type Located = { readonly issue: Issue; readonly path: readonly string[] }
 function innermost(issue: Issue, above: readonly string[] = []): Located {
   const path = [...above, ...(issue.path ?? []).map(({ key }) => String(key))]
   const deeper = (issue.issues ?? []).map(each => innermost(each, path))
-  const [deepest] = deeper.sort((a, b) => b.path.length - a.path.length)
+  const [deepest] = deeper.sort((a, b) => b.path.length - a.path.length || unknownKeysFirst(a, b))
   return deepest && deepest.path.length > path.length ? deepest : { issue, path }
 }
 
+/** A mistyped key is the cause, and a missing one the effect. */
+function unknownKeysFirst(a: Located, b: Located): number {
+  return Number(isUnknownKey(b.issue)) - Number(isUnknownKey(a.issue))
+}
+
+function isUnknownKey({ type, expected }: Issue): boolean {
+  return type === 'strict_object' && expected === 'never'
+}
+
 function reason(issue: Issue, path: readonly string[]): string {
-  if (issue.type !== 'strict_object' || issue.expected !== 'never') return issue.message
+  if (!isUnknownKey(issue)) return issue.message
   const known = knownKeys(path.slice(0, -1))
   const likely = nearest(path.at(-1) ?? '', known)
   return `there is no such setting: ${likely ? `did you mean ${likely}?` : `choose one of ${known.join(', ')}`}`

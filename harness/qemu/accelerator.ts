@@ -9,7 +9,8 @@ import { withCore } from '../base/cores.ts'
 import { isErrno } from '../base/errors.ts'
 import { type Progress, silentProgress } from '../base/progress.ts'
 import type { Accelerator } from './command.ts'
-import { Qemu, qemuIdentity } from './qemu.ts'
+import { qemuIdentity } from './identity.ts'
+import { Qemu } from './qemu.ts'
 
 /** The decision, with a reason that a user can act on. */
 export interface AcceleratorVerdict {

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { MachineryError } from '../base/errors.ts'
+import { qemuBinary } from './identity.ts'
 import { Monitor } from './monitor.ts'
-import { qemuBinary } from './qemu.ts'
 
 let qemu: ReturnType<typeof spawn>
 let monitor: Monitor

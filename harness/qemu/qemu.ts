@@ -1,24 +1,17 @@
 // SPDX-License-Identifier: MIT
-import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import type { Duplex, Readable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { MachineryError, messageOf } from '../base/errors.ts'
-import { lastLines, startFailure, tethered } from '../base/process.ts'
+import { lastLines, tethered } from '../base/process.ts'
 import { requireTool } from '../base/tools.ts'
 import { withLimit } from '../base/wait.ts'
 import { type MachineConfig, qemuArguments } from './command.ts'
+import type { Forkable } from './fork/forkable.ts'
+import { qemuBinary } from './identity.ts'
 import { Monitor } from './monitor.ts'
-
-export const qemuBinary = 'qemu-system-x86_64'
-
-/** Identifies a QEMU by file, size and date; asking for its version would start it. */
-export function qemuIdentity(): string {
-  const file = requireTool(qemuBinary)
-  const { size, mtimeMs } = statSync(file)
-  return `${file} ${size} ${Math.floor(mtimeMs / 1000)}`
-}
+import { type ConnectedProcess, type ProcessEnd, spawnConnected } from './process.ts'
 
 /**
  * Characters of a console that are kept: enough for every report, and a flood does not fill this process's
@@ -46,6 +39,7 @@ export interface QemuExit {
 }
 
 /** QEMU's file descriptors; those of the ports follow. */
+const ERRORS = 2
 const MONITOR = 3
 const CONSOLE = 4
 const FIRST_PORT = 5
@@ -60,10 +54,13 @@ export class Qemu {
   readonly ports: Readonly<Record<string, Duplex>>
   readonly exited: Promise<QemuExit>
   readonly commandLine: readonly string[]
-  readonly #process: ChildProcess
+  readonly #process: ConnectedProcess
+  /** Makes copies of it. */
+  #forkable: Forkable | undefined
   #console = ''
   #stderr = ''
   #killed = false
+  #quits = false
   #trouble: string | undefined
   /** Why the guest has stopped for good. */
   #guestEnd: string | undefined
@@ -72,19 +69,18 @@ export class Qemu {
   readonly #hostKills = hostKills()
 
   private constructor(
-    process: ChildProcess,
-    pid: number,
+    process: ConnectedProcess,
     commandLine: readonly string[],
     portNames: readonly string[],
   ) {
     this.#process = process
-    this.pid = pid
+    this.pid = process.pid
     this.commandLine = commandLine
-    const stream = (fd: number) => process.stdio[fd] as Duplex
+    const stream = (fd: number) => process.stream(fd)
     this.monitor = new Monitor(stream(MONITOR))
     this.monitor.on('SHUTDOWN', data => {
       this.#guestEnd = data.guest === true ? String(data.reason) : 'host'
-      void this.#endStopped()
+      if (!this.#quits) void this.#endStopped()
     })
     this.ports = Object.fromEntries(portNames.map((name, index) => [name, stream(FIRST_PORT + index)]))
     // EPIPE or ECONNRESET: QEMU is gone, which `exited` tells.
@@ -98,19 +94,24 @@ export class Qemu {
     console.on('data', (data: Buffer) => {
       this.#console = (this.#console + data.toString('utf8')).slice(-CONSOLE_LIMIT)
     })
-    ;(process.stderr as Readable).on('data', (data: Buffer) => {
+    stream(ERRORS).on('data', (data: Buffer) => {
       this.#stderr = (this.#stderr + data.toString('utf8')).slice(-CONSOLE_LIMIT)
     })
-    this.exited = new Promise(resolve =>
-      process.once('close', (code, signal) => resolve(this.#exit(code, signal))),
-    )
+    this.exited = process.closed.then(end => this.#exit(end))
   }
 
   /**
    * @param ports the names of the virtio-serial ports, in the order in which the guest numbers them
    * @param from a file that {@link save} wrote: restores that machine instead of starting the kernel
+   * @param library makes it forkable, if it is software emulation (fork/library.ts)
+   * @throws MachineryError when it does not start, or is not forkable
    */
-  static async start(config: QemuConfig, ports: readonly string[], from?: string): Promise<Qemu> {
+  static async start(
+    config: QemuConfig,
+    ports: readonly string[],
+    from?: string,
+    library?: string,
+  ): Promise<Qemu> {
     const args = qemuArguments({
       ...config,
       monitor: MONITOR,
@@ -118,20 +119,37 @@ export class Qemu {
       ports: Object.fromEntries(ports.map((name, index) => [name, FIRST_PORT + index])),
       incoming: from !== undefined,
     })
-    const [file, argv] = tethered(qemuBinary, args)
+    const state = FIRST_PORT + ports.length
+    const control = state + 1
+    // By `env`, so that setpriv does not load it.
+    const preload = library === undefined ? [] : ['env', `LD_PRELOAD=${library}`, `FORKABLE_FD=${control}`]
+    const [command = qemuBinary, ...rest] = [...preload, qemuBinary, ...args]
+    const [file, argv] = tethered(command, rest)
     for (const tool of [qemuBinary, file]) requireTool(tool)
-    const state = from === undefined ? undefined : await readFile(from)
-    // node's 'pipe' is a pair of connected UNIX sockets, as QEMU needs
-    const pipes = ['pipe', 'pipe', 'pipe', ...ports.map(() => 'pipe' as const)] as const
-    const process = spawn(file, argv, {
-      stdio: ['ignore', 'ignore', ...pipes, ...(state ? (['pipe'] as const) : [])],
-    })
-    await new Promise<void>((resolve, reject) => {
-      process.once('spawn', resolve)
-      process.once('error', error => reject(startFailure(qemuBinary, error)))
-    })
-    const qemu = new Qemu(process, process.pid as number, [qemuBinary, ...args], ports)
-    if (state) qemu.#restore(state, FIRST_PORT + ports.length)
+    const saved = from === undefined ? undefined : await readFile(from)
+    const last = library !== undefined ? control : saved ? state : state - 1
+    const process = await spawnConnected(qemuBinary, [file, argv], last - ERRORS + 1)
+    const qemu = new Qemu(process, [qemuBinary, ...args], ports)
+    if (saved) qemu.#restore(saved, state)
+    if (library !== undefined) await qemu.#makeForkable(process.stream(control))
+    return qemu
+  }
+
+  /**
+   * A copy of this machine, which must be stopped, and stays so: the copy runs. It does not end with this one.
+   * @throws MachineryError when there is none
+   */
+  async fork(): Promise<Qemu> {
+    if (!this.#forkable) throw new MachineryError('this QEMU was not started to be forked')
+    const names = Object.keys(this.ports)
+    const process = await this.#forkable.fork([
+      ...[MONITOR, CONSOLE],
+      ...names.map((_, index) => FIRST_PORT + index),
+      // Last: until then a fork that fails says why on this one's.
+      ERRORS,
+    ])
+    const qemu = new Qemu(process, this.commandLine, names)
+    qemu.monitor.execute('cont').catch(() => {}) // QEMU is gone, as `exited` tells
     return qemu
   }
 
@@ -169,11 +187,32 @@ export class Qemu {
     return this.#console
   }
 
+  /**
+   * Asks QEMU to end by itself; resolves to how it did.
+   * @throws MachineryError when it does not within so many milliseconds
+   */
+  async quit(limit: number): Promise<ProcessEnd> {
+    this.#quits = true
+    this.monitor.execute('quit', {}, limit).catch(() => {}) // it may be gone before its answer
+    return await withLimit(this.#process.closed, limit, `QEMU did not quit within ${limit / 1000} s`)
+  }
+
   /** Kills QEMU and resolves when it has exited. */
   async kill(): Promise<QemuExit> {
     this.#killed = true
-    this.#process.kill('SIGKILL')
+    this.#process.kill()
     return await this.exited
+  }
+
+  async #makeForkable(control: Duplex): Promise<void> {
+    try {
+      // Loaded here: most runs need none of it.
+      const { Forkable } = await import('./fork/forkable.ts')
+      this.#forkable = await Forkable.connect(control, this.monitor.execute('query-version'))
+    } catch (error) {
+      await this.kill()
+      throw error
+    }
   }
 
   /**
@@ -184,11 +223,11 @@ export class Qemu {
   #restore(state: Buffer, fd: number): void {
     const failed = (error: unknown) => {
       this.#trouble ??= messageOf(error)
-      this.#process.kill('SIGKILL')
+      this.#process.kill()
     }
     this.monitor.execute('migrate-set-capabilities', { capabilities: migrationCapabilities }).catch(failed)
     this.monitor.execute('migrate-incoming', { uri: `fd:${fd}` }).catch(failed)
-    const stream = this.#process.stdio[fd] as Duplex
+    const stream = this.#process.stream(fd)
     stream.on('error', () => {}) // QEMU is gone, as `exited` tells, or has refused it, as the monitor does
     stream.end(state)
   }
@@ -211,7 +250,7 @@ export class Qemu {
     } catch {
       // QEMU does not answer, or is gone.
     }
-    this.#process.kill('SIGKILL')
+    this.#process.kill()
   }
 
   /** Why the host's kernel sent QEMU a signal, if that is known. */
@@ -221,7 +260,7 @@ export class Qemu {
     return ''
   }
 
-  #exit(code: number | null, signal: NodeJS.Signals | null): QemuExit {
+  #exit({ code, signal }: ProcessEnd): QemuExit {
     if (this.#trouble) return { by: 'other', description: this.#trouble }
     if (this.#killed) return { by: 'us', description: 'ended by the harness' }
     if (signal && this.#guestEnd === undefined)

@@ -107,7 +107,7 @@ test('kernels that did not run come first, once each', () => {
   const kernels = ['debian-6.1', 'debian-5.10'].map(label => ({
     ...{ label, release: '', origin: '', suites: [], bootTime: undefined, status: 3 as const },
     ...{ error: 'no space is left', obstacles: [obstacle], incomplete: undefined, knownReports: [] },
-    ...{ passed: 0, failed: 0, skipped: 0, notRun: 0 },
+    ...{ passed: 0, failed: 0, skipped: 0, notRun: 0, guests: { forked: 0, restored: 0, booted: 0 } },
   }))
   expect(githubReport({ state } as unknown as Vitest, kernels, () => undefined)).toBe(
     '::error title=[debian-6.1%2C debian-5.10] netlink-vmtest::no space is left%0Aof 5 GB\n',

@@ -13,6 +13,12 @@ export const kernelFacts = v.object({
   origin: v.string(),
   /** Milliseconds to a loaded worker, of each of its guests. */
   startTimes: v.array(v.number()),
+  /** How many guests came to be in each way; blobs of earlier versions do not have it. */
+  guests: v.optional(v.object({ forked: v.number(), restored: v.number(), booted: v.number() }), {
+    forked: 0,
+    restored: 0,
+    booted: 0,
+  }),
   /** Why guests were lost: {@link Loss.cause} of each. */
   losses: v.array(v.string()),
   /** The configuration's known reports, and how often each came. */
@@ -30,7 +36,7 @@ export type KernelFacts = v.InferOutput<typeof kernelFacts>
 
 /** What is known of a kernel after its run. */
 export function factsOf(kernel: KernelOfRun): KernelFacts {
-  const { release, startTimes, losses } = kernel.guests.statistics
+  const { release, startTimes, origins, losses } = kernel.guests.statistics
   const isReady = isPrepared(kernel)
   const { packed } = isReady ? kernel.kernel : {}
   return {
@@ -38,6 +44,7 @@ export function factsOf(kernel: KernelOfRun): KernelFacts {
     release: release || (isReady ? kernel.kernel.release : ''),
     origin: isReady ? (packed?.label === kernel.label ? packed.origin : kernel.kernel.origin) : '',
     startTimes: [...startTimes],
+    guests: { ...origins },
     losses: losses.map(({ cause }) => cause),
     knownReports: isReady ? kernel.guests.knownReports.counts : [],
     isReady,
@@ -58,6 +65,7 @@ export function absent(label: string, message: string): KernelFacts {
     release: '',
     origin: '',
     startTimes: [],
+    guests: { forked: 0, restored: 0, booted: 0 },
     losses: [],
     knownReports: [],
     isReady: false,
@@ -79,12 +87,21 @@ export function united(
     release: texts(({ release }) => release),
     origin: texts(({ origin }) => origin),
     startTimes: facts.flatMap(({ startTimes }) => startTimes),
+    guests: {
+      forked: sum(facts.map(({ guests }) => guests.forked)),
+      restored: sum(facts.map(({ guests }) => guests.restored)),
+      booted: sum(facts.map(({ guests }) => guests.booted)),
+    },
     losses: facts.flatMap(({ losses }) => losses),
     knownReports: sumOf(facts.flatMap(({ knownReports }) => knownReports)),
     isReady: facts.some(({ isReady }) => isReady),
     obstacles: facts.flatMap(({ obstacles }) => obstacles),
     missing: [...missing],
   }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, each) => all + each, 0)
 }
 
 /** As from a run of a part of the suites, which does not tell what is not needed. */

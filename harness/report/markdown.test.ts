@@ -8,7 +8,7 @@ import type { KernelSummary } from './summary.ts'
 const none = { passed: 0, failed: 0, skipped: 0, notRun: 0 }
 const kernel = {
   ...{ ...none, release: '6.1.0', origin: '', bootTime: 100, error: undefined, incomplete: undefined },
-  ...{ obstacles: [], knownReports: [] },
+  ...{ obstacles: [], knownReports: [], guests: { forked: 0, restored: 1, booted: 0 } },
 }
 const kernels: KernelSummary[] = [
   {

@@ -10,6 +10,7 @@ const kernel = {
   release: '',
   origin: '',
   bootTime: 100,
+  guests: { forked: 0, restored: 1, booted: 0 },
   error: undefined,
   incomplete: undefined,
   obstacles: [],

@@ -10,6 +10,7 @@ const kernel: KernelFacts = {
   release: '6.1.0',
   origin: 'Debian linux 6.1.0',
   startTimes: [100],
+  guests: { forked: 1, restored: 0, booted: 0 },
   losses: [],
   knownReports: [],
   isReady: true,
@@ -44,13 +45,25 @@ function blob(
 }
 
 test('shards of a kernel are one row, with what each knows of it', () => {
-  const second = { ...kernel, startTimes: [300, 200], losses: ['panic'] }
+  const second = {
+    ...kernel,
+    startTimes: [300, 200],
+    guests: { forked: 1, restored: 1, booted: 0 },
+    losses: ['panic'],
+  }
   const { kernels, problems } = mergeKernels([
     blob('a', '1/2', ['a.test.ts']),
     blob('b', '2/2', ['b.test.ts'], [second]),
   ])
   expect(problems).toEqual([])
-  expect(kernels).toEqual([{ ...kernel, startTimes: [100, 300, 200], losses: ['panic'] }])
+  expect(kernels).toEqual([
+    {
+      ...kernel,
+      startTimes: [100, 300, 200],
+      guests: { forked: 2, restored: 1, booted: 0 },
+      losses: ['panic'],
+    },
+  ])
 })
 
 test('shards that ran different versions of a kernel all show', () => {
@@ -63,7 +76,7 @@ test('a kernel that only some shards had keeps what was in the way of the others
   const obstacles = [{ message: 'no space', status: ExitStatus.machinery }]
   const without = { ...kernel, release: '', origin: '', startTimes: [], isReady: false, obstacles }
   const { kernels } = mergeKernels([blob('a', '1/2', []), blob('b', '2/2', [], [without])])
-  expect(kernels).toEqual([{ ...kernel, obstacles }])
+  expect(kernels).toEqual([{ ...kernel, guests: { forked: 2, restored: 0, booted: 0 }, obstacles }])
 })
 
 test('missing shards are named', () => {

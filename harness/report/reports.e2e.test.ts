@@ -162,6 +162,38 @@ test('JUnit has all of it, for Jenkins and for GitLab', async () => {
   )
 })
 
+test("Vitest's own reporters show tests in guests, all at once", async () => {
+  const names = [
+    ...['verbose', 'tree', 'dot', 'tap', 'tap-flat', 'minimal', 'agent', 'hanging-process'],
+    ...['json', 'junit', 'blob', 'github-actions'],
+  ]
+  const files = ['json', 'junit', 'blob'].map(name => `--outputFile.${name}=theirs/${name}/report`)
+  const { status, stdout } = await runCli(
+    ['a.fixture', '-t', 'fails|same name', ...names.map(name => `--reporter=${name}`), ...files],
+    { cwd: project },
+  )
+  expect(status).toBe(1)
+  const name = 'fails: 100 %, `really`'
+  for (const shown of [
+    ` × |${label}| a.fixture.ts:9 > a | table > ${name} `,
+    `     × ${name} `,
+    `not ok 1 - a.fixture.ts # time=`,
+    `        not ok 1 - ${name} # time=`,
+    `\nnot ok 3 - a.fixture.ts > a | table > ${name} # time=`,
+    `AssertionError: expected { a:`,
+  ])
+    expect(stdout).toContain(shown)
+  expect(stdout).toMatch(/^[-x·]+$/m)
+  expect(stdout.match(/^TAP version 13$/gm)).toHaveLength(2)
+  // Ours in place of theirs.
+  expect(stdout.match(/^::error .*/gm)).toEqual([expect.stringContaining('line=11,col=')])
+  const read = (reporter: string) => readFileSync(path.join(project, 'theirs', reporter, 'report'), 'utf8')
+  expect(JSON.parse(read('json'))).toMatchObject({ numFailedTests: 1, numPassedTests: 2, success: false })
+  expect(read('junit')).toMatch(/<testsuites name="vitest tests" tests="7" failures="1"/)
+  const merged = await runCli(['merge', 'theirs/blob'], { cwd: project })
+  expect(merged.stdout).toMatch(/× fails: 100 %.*(.*\n)*.*1 files \(1 failed\), tests 2 passed, 1 failed/)
+})
+
 test('a module that does not build is shown at its line, on one kernel and on several', async () => {
   const broken = path.join(folder, 'broken')
   mkdirSync(broken)

@@ -10,6 +10,7 @@ const kernel: KernelFacts = {
   release: '6.1.0',
   origin: '',
   startTimes: [],
+  guests: { forked: 0, restored: 0, booted: 0 },
   losses: [],
   knownReports: [],
   isReady: true,

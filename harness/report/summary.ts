@@ -37,6 +37,8 @@ export interface KernelSummary extends Counts {
   readonly suites: readonly SuiteSummary[]
   /** The median of its guests' times to a loaded worker, in milliseconds; undefined if none started. */
   readonly bootTime: number | undefined
+  /** How many guests came to be in each way. */
+  readonly guests: KernelFacts['guests']
   /** Its part in the run's exit status. */
   readonly status: ExitStatus
   /** Why it could not run at all; undefined if it did. */
@@ -60,6 +62,7 @@ export function summarize(vitest: Vitest, facts: KernelFacts): KernelSummary {
     ...count(modules),
     suites: modules.map(summarizeSuite).toSorted((a, b) => (a.suite < b.suite ? -1 : 1)),
     bootTime: median(startTimes),
+    guests: facts.guests,
     knownReports: facts.knownReports,
     status: worstOf([
       ...(isReady ? [statusOf(modules, facts)] : []),
@@ -136,8 +139,14 @@ export function summaryLines(summaries: readonly KernelSummary[], total: number)
     const failed = summary.suites.filter(({ ok }) => !ok).length
     const files = `${summary.suites.length} files${failed > 0 ? ` (${failed} failed)` : ''}`
     const boot = summary.bootTime === undefined ? 'never booted' : `boot ${seconds(summary.bootTime)}`
+    const { forked, restored, booted } = summary.guests
+    const others = [
+      ...(restored > 0 ? [`${restored} restored`] : []),
+      ...(booted > 0 ? [`${booted} booted`] : []),
+    ]
+    const guests = forked === 0 ? '' : `; ${[`${forked} guests forked`, ...others].join(', ')}`
     const incomplete = summary.incomplete === undefined ? '' : `; ${summary.incomplete}`
-    return `${summary.label} (${summary.release}): ${files}, tests ${tests}; ${boot}, total ${seconds(total)}${incomplete}`
+    return `${summary.label} (${summary.release}): ${files}, tests ${tests}; ${boot}, total ${seconds(total)}${guests}${incomplete}`
   })
 }
 

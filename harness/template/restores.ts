@@ -10,11 +10,12 @@ import type { Deadline, GuestSource } from '../pool/guest-source.ts'
 import { BrokenKernel, bootSplats } from '../verdict/boot.ts'
 import { Decoder } from '../verdict/decode.ts'
 import { type KnownReport, KnownReports } from '../verdict/known-reports.ts'
+import { Forks } from './fork/forks.ts'
 import { type Delivered, discardTemplate, type Template, template } from './template.ts'
 
 /**
- * Guests restored from their kernel's template, each a private copy. If a template cannot be used, the run
- * continues with cold boots, and says so once.
+ * Guests restored from their kernel's template, each a private copy, or forked from such a one. If a template
+ * cannot be used, the run continues with cold boots, and says so once.
  */
 export class Restores implements GuestSource {
   readonly statistics = new GuestStatistics()
@@ -34,6 +35,10 @@ export class Restores implements GuestSource {
   readonly #idle: Guest[] = []
   #shared = false
   #expected = 0
+  /** Guests acquired since {@link expect}. */
+  #acquired = 0
+  #mayBeMore = false
+  readonly #forks: Forks
   /** When the first guest was acquired. */
   #began: number | undefined
 
@@ -46,6 +51,7 @@ export class Restores implements GuestSource {
     this.#spec = spec
     this.#delivery = delivery
     this.#progress = progress
+    this.#forks = new Forks(spec, progress)
     this.decoder = new Decoder(delivery.symbols)
     this.knownReports = new KnownReports(knownReports)
   }
@@ -70,17 +76,19 @@ export class Restores implements GuestSource {
 
   /** Restores the first file's guest in advance. If unused, it is ended with the others. */
   restoreFirst(): void {
-    this.#spare ??= this.#equipped(this.#next())
-    this.#spare.catch(() => {}) // whoever takes it handles the error
+    if (!this.#forks.isForced) this.#startSpare()
   }
 
   /**
    * Announces how many guests will be acquired, so that the next one can be restored in advance.
-   * @param shared whether a guest may serve one file after another
+   * @param use whether a guest serves one file after another, one file, or one test: how many tests there are
+   *   is not known
    */
-  expect(count: number, shared = false): void {
+  expect(count: number, use: 'files' | 'file' | 'test' = 'file'): void {
     this.#expected = count
-    this.#shared = shared
+    this.#acquired = 0
+    this.#shared = use === 'files'
+    this.#mayBeMore = use === 'test'
   }
 
   /** The earlier of two limits: that of a file that gets its guest now, and that of all files. */
@@ -114,6 +122,10 @@ export class Restores implements GuestSource {
     if (this.#expected > 0) this.#prepareSpare()
     this.statistics.release = guest.release
     this.statistics.startTimes.push(guest.startTime)
+    this.statistics.origins[guest.origin]++
+    this.#acquired++
+    // No more will come.
+    if (this.#expected <= 0 && !this.#mayBeMore) await this.#forks.close()
     return guest
   }
 
@@ -127,7 +139,7 @@ export class Restores implements GuestSource {
 
   /** Ends the unused guests. */
   async close(): Promise<void> {
-    await this.#endIdle()
+    await Promise.all([this.#endIdle(), this.#forks.close()])
     const spare = this.#spare
     this.#spare = undefined
     this.#expected = 0
@@ -171,7 +183,12 @@ export class Restores implements GuestSource {
   }
 
   #prepareSpare(): void {
-    if (this.#saved && !this.#shared) this.restoreFirst()
+    if (this.#saved && !this.#shared) this.#startSpare()
+  }
+
+  #startSpare(): void {
+    this.#spare ??= this.#equipped(this.#next())
+    this.#spare.catch(() => {}) // whoever takes it handles the error
   }
 
   /** An idle guest that is still alive; undefined if there is none. */
@@ -262,7 +279,9 @@ export class Restores implements GuestSource {
     const { package: own, modules } = this.#delivery
     // In watch mode the package may have changed since the template was made.
     const files = own.folder === this.#savedPackage ? modules : [...own.files, ...modules]
-    return await Guest.restore(this.#spec, this.#saved, files)
+    const count = this.#acquired + Math.max(0, this.#expected)
+    const fork = this.#shared ? undefined : await this.#forks.next(this.#saved, own.folder, files, count)
+    return fork ?? (await Guest.restore(this.#spec, this.#saved, files))
   }
 
   async #rebuild(error: unknown): Promise<void> {

@@ -11,25 +11,15 @@ import { withCore } from '../base/cores.ts'
 import { isErrno, MachineryError } from '../base/errors.ts'
 import { ownModule } from '../base/own-folder.ts'
 import type { Progress } from '../base/progress.ts'
-import { withLimit } from '../base/wait.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
-import { runInGuest } from '../guest/guest-program.ts'
 import type { HostItem } from '../guest/host-files.ts'
-import { qemuIdentity } from '../qemu/qemu.ts'
+import { qemuIdentity } from '../qemu/identity.ts'
 import { bootSplats } from '../verdict/boot.ts'
 import { Decoder, type SymbolFiles } from '../verdict/decode.ts'
 import { bootWithClock } from './clock.ts'
-import { warmUp } from './warm.ts'
+import { warm } from './warm.ts'
 
 const SAVE_LIMIT = 60_000
-/** Milliseconds for the warm-up, many times what it takes on a debug kernel under emulation. */
-const WARM_UP_LIMIT = 300_000
-/** Warm-up files in the number and size of what a restored guest gets. */
-const likeModulesFolder = '/run/warm-up'
-const likeModules = [0, 1, 2, 3].map(each => ({
-  path: `${likeModulesFolder}/${each}`,
-  content: Buffer.alloc(10_000, 1),
-}))
 
 const fileSchema = v.object({ size: v.number(), modified: v.number(), sha256: v.string() })
 const manifestSchema = v.object({
@@ -130,11 +120,8 @@ async function buildTemplate(
     const guest = await bootWithClock(spec, ram, progress)
     try {
       update('warm up')
-      const [failure] = await withLimit(
-        warm(guest, own, spec),
-        WARM_UP_LIMIT,
-        `the guest ${spec.label} was not warm after ${WARM_UP_LIMIT / 1000} s`,
-      )
+      await guest.deliver(own.files)
+      const [failure] = await warm(guest, own.folder, spec.worker)
       if (failure !== undefined)
         progress.note(`the template of ${spec.label} is not warm, so that files take longer: ${failure}`)
       const splats = await bootSplats(guest, new Decoder(symbols))
@@ -157,16 +144,6 @@ async function buildTemplate(
       await guest.end()
     }
   })
-}
-
-/** @returns the failures of the warm-up file */
-async function warm(guest: Guest, own: Delivered['package'], { worker }: GuestSpec): Promise<string[]> {
-  await guest.deliver(own.files)
-  const failures = await warmUp(guest, own.folder, worker)
-  // Exercises the agent's part of a restore, so that its code is compiled too. Nothing of it remains.
-  for (let round = 0; round < 3; round++) await guest.renew(likeModules)
-  await runInGuest(guest, { command: ['rm', '-r', likeModulesFolder], folder: '/', environment: {} })
-  return failures
 }
 
 function savedGuest(folder: string): Template {

@@ -72,12 +72,12 @@ export function keepEvidence(root: string, file: string, evidence: Evidence): st
   if (capture) write('conversation.pcapng', capture)
   write(
     'identity.json',
-    `${JSON.stringify({ label: guest.label, release: guest.release, ...identity, failed }, null, 2)}\n`,
+    `${JSON.stringify({ label: guest.label, release: guest.release, guest: guest.origin, ...identity, failed }, null, 2)}\n`,
   )
   write('qemu.txt', `${guest.qemu.commandLine.map(quoted).join(' ')}\n`)
   write(
     'rerun.sh',
-    `#!/bin/sh\n# Runs just this file again, on the same kernel.\ncd ${quoted(process.cwd())} || exit\n${commandAgain(guest.label, file)}\n`,
+    `#!/bin/sh\n# Runs just this file again, on the same kernel.\ncd ${quoted(process.cwd())} || exit\n${commandAgain(guest.label, file, guest.origin === 'forked')}\n`,
     0o777,
   )
   return relative
@@ -101,13 +101,17 @@ function markedLog(guest: Guest, marks: readonly Mark[], since: number): string 
   ].join('\n')
 }
 
-/** The command line of this run, changed to one file and one kernel. */
-export function commandAgain(label: string, file: string): string {
+/**
+ * The command line of this run, changed to one file and one kernel.
+ * @param wasForked its guest was forked: a fault of the forking would not come again
+ */
+export function commandAgain(label: string, file: string, wasForked = false): string {
   const given = process.argv.slice(2)
   const modules = given.indexOf('--modules')
   const theirs =
     modules >= 0 ? given.slice(modules, modules + 2) : given.filter(each => each.startsWith('--modules='))
-  return [path.relative('', frontDoor), '--kernel', label, ...theirs, file].map(quoted).join(' ')
+  const fork = wasForked ? ['--no-fork'] : []
+  return [path.relative('', frontDoor), '--kernel', label, ...fork, ...theirs, file].map(quoted).join(' ')
 }
 
 /** A word of a command line. */

@@ -3,7 +3,7 @@
  * Attribute policies as the kernel describes them, in extended acknowledgements and in answers to
  * CTRL_CMD_GETPOLICY: enum netlink_policy_type_attr of include/uapi/linux/netlink.h.
  */
-import type { Attribute } from './attribute.ts'
+import { type Attribute, attr } from './attribute.ts'
 
 const NL_POLICY_TYPE_ATTR_TYPE = 1
 const NL_POLICY_TYPE_ATTR_MIN_VALUE_S = 2
@@ -91,4 +91,26 @@ export function parsePolicy(attributes: readonly Attribute[]): AttributePolicy {
     }
   }
   return policy
+}
+
+/**
+ * The NL_POLICY_TYPE_ATTR_* of a policy in an extended acknowledgement, as __netlink_policy_dump_write_attr() of
+ * net/netlink/policy.c writes them there: without the index of a nest's policy.
+ */
+export function encodePolicy(policy: AttributePolicy): Buffer[] {
+  const { type = 'INVALID', minimum, maximum, minimumLength, maximumLength, bitfieldMask, mask } = policy
+  const isSigned = type.startsWith('S') && type !== 'STRING'
+  const limit = isSigned ? attr.s64 : attr.u64
+  const [least, greatest] = isSigned
+    ? [NL_POLICY_TYPE_ATTR_MIN_VALUE_S, NL_POLICY_TYPE_ATTR_MAX_VALUE_S]
+    : [NL_POLICY_TYPE_ATTR_MIN_VALUE_U, NL_POLICY_TYPE_ATTR_MAX_VALUE_U]
+  return [
+    ...(mask === undefined ? [] : [attr.u64(NL_POLICY_TYPE_ATTR_MASK, mask)]),
+    ...(minimum === undefined ? [] : [limit(least, minimum)]),
+    ...(maximum === undefined ? [] : [limit(greatest, maximum)]),
+    ...(bitfieldMask === undefined ? [] : [attr.u32(NL_POLICY_TYPE_ATTR_BITFIELD32_MASK, bitfieldMask)]),
+    ...(minimumLength === undefined ? [] : [attr.u32(NL_POLICY_TYPE_ATTR_MIN_LENGTH, minimumLength)]),
+    ...(maximumLength === undefined ? [] : [attr.u32(NL_POLICY_TYPE_ATTR_MAX_LENGTH, maximumLength)]),
+    attr.u32(NL_POLICY_TYPE_ATTR_TYPE, typeNames.indexOf(type)),
+  ]
 }

@@ -27,6 +27,8 @@ export interface SocketObserver {
   joined(socket: ObservedSocket, group: number): void
   /** It has left a group. */
   left(socket: ObservedSocket, group: number): void
+  /** It is about to send: the call may not return, if the kernel does not survive it. */
+  sending?(socket: ObservedSocket, bytes: Uint8Array, to: Destination | null | undefined): void
   /** @param schema of the payload, where the caller gave one */
   sent(
     socket: ObservedSocket,

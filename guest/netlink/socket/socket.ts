@@ -378,6 +378,7 @@ export class Socket implements Disposable, AsyncDisposable {
     // a trace shows only what could be sent
     if (this.isClosed) throw new ClosedError()
     this.#trace?.({ direction: 'sent', bytes, portId: to?.portId ?? 0 })
+    observer?.sending?.(this, bytes, to)
     try {
       this.#endpoint.send(bytes, to)
     } catch (error) {

@@ -29,7 +29,7 @@ async function found(
   folders: readonly string[],
   errorOf: (modules: readonly ModuleEntry[]) => string | ModuleError,
 ) {
-  const none = { registrations: [], faults: [], details: '' }
+  const none = { registrations: [], modules: [], faults: [], details: '' }
   const { modules, findings } = await findBuild(
     project,
     folders,
@@ -104,7 +104,7 @@ test('without a way, the first one stays; a machine that cannot build ends the s
   let count = 0
   const look = () => {
     count++
-    return Promise.resolve({ registrations: [], faults: [], details: '', broken })
+    return Promise.resolve({ registrations: [], modules: [], faults: [], details: '', broken })
   }
   expect((await findBuild(project, ['.'], look, () => {})).findings.broken).toBe(broken)
   expect(count).toBe(1)

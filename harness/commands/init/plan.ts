@@ -185,6 +185,7 @@ function ofCheckout(project: string) {
         'netlink-vmtest/config': [at('harness/prepare/settings.ts')],
         'netlink-vmtest/netlink': [at('guest/netlink/index.ts')],
         'netlink-vmtest/testing': [at('guest/testing/index.ts')],
+        'netlink-vmtest/ynl': [at('guest/ynl/index.ts')],
         vitest: [at('node_modules/vitest')],
       },
       typeRoots: [at('node_modules/@types')],

@@ -36,7 +36,7 @@ MODULE_LICENSE("GPL");
 test('an oops and an init that never returns end it soon, with text and place; nothing is known of such modules', async () => {
   const oopses = moduleOf('oopses', '*(volatile int *)8 = 1;')
   const hangs = moduleOf('hangs', 'for (;;)\n\t\tmsleep(1000);')
-  const look = (...modules: string[]) => findRegistrations({}, checkSettings({ modules }), root, PATIENCE)
+  const look = (...modules: string[]) => findRegistrations({}, checkSettings({ modules }), root, [], PATIENCE)
 
   const oops = await look(oopses, hangs)
   expect(oops.registrations).toMatchObject([

@@ -16,6 +16,8 @@ import { type Session, type SessionOptions, startCommand, statusOf, withSession 
 /** What the modules under test register, and what went wrong meanwhile. */
 export interface Findings {
   readonly registrations: readonly Registration[]
+  /** The names of all modules under test. */
+  readonly modules: readonly string[]
   /** What a kernel or a module did wrong, a line each. */
   readonly faults: readonly string[]
   /** The kernel log and the like, to show with the faults. */
@@ -28,6 +30,7 @@ const place = '/run/netlink-vmtest/registers.js'
 
 /**
  * Builds the modules under test, and loads each in a guest.
+ * @param only the modules that are looked at; all if empty
  * @param patience milliseconds in which a guest may be idle until a module comes back
  * @throws as {@link withSession}, for what is not the modules' fault
  */
@@ -35,6 +38,7 @@ export async function findRegistrations(
   options: Pick<SessionOptions, 'kernel'>,
   settings: Settings,
   root: string,
+  only: readonly string[] = [],
   patience = PATIENCE,
 ): Promise<Findings> {
   const program = bundleGuestProgram(ownModule('guest/testing/registers'))
@@ -51,8 +55,8 @@ export async function findRegistrations(
   }
   try {
     return await withSession(session, settings, root, async session => {
-      if (broken) return { registrations: [], faults: [], details: '', broken }
-      look = new Look(session, patience)
+      if (broken) return { registrations: [], modules: [], faults: [], details: '', broken }
+      look = new Look(session, only, patience)
       await session.guest.deliver([{ path: place, content: await program }])
       await look.run(session)
       await loggedUntilNow(session.guest)
@@ -63,10 +67,11 @@ export async function findRegistrations(
     const lost = look?.underWay
     if (!(error instanceof HarnessError) || error.status !== ExitStatus.failed || !look || lost === undefined)
       throw error
-    const { registrations, faults, places } = await look.findings()
+    const { registrations, modules, faults, places } = await look.findings()
     const details = [...places, error.details].filter(Boolean).join('\n\n')
     return {
       registrations,
+      modules,
       faults: [error instanceof ModuleError ? error.message : `${lost}: ${error.message}`, ...faults],
       details,
     }
@@ -75,6 +80,7 @@ export async function findRegistrations(
 
 /** The program in a guest that loads the modules one after the other. */
 class Look {
+  readonly #all: readonly string[]
   readonly #names: readonly string[]
   readonly #log: KernelLog
   readonly #since: number
@@ -83,10 +89,11 @@ class Look {
   #output = ''
   #errors = ''
 
-  constructor({ prepared, guest }: Session, patience: number) {
+  constructor({ prepared, guest }: Session, only: readonly string[], patience: number) {
     this.#patience = patience
     this.#decoder = prepared.guests.decoder
-    this.#names = prepared.delivery.moduleNames
+    this.#all = prepared.delivery.moduleNames
+    this.#names = this.#all.filter(name => only.length === 0 || only.includes(name))
     this.#log = guest.log
     this.#since = guest.log.next
   }
@@ -138,6 +145,7 @@ class Look {
         ...(first === undefined ? [] : [without(first, 'its init or exit function did not return')]),
         ...others.map(module => without(module, `it was not loaded after ${first}`)),
       ],
+      modules: this.#all,
       faults: reports.map(({ kind, title }) => `the kernel reports ${kind}: ${title}`),
       details: reports.map(describeReport).join('\n\n'),
       places: reports.map(headOf),

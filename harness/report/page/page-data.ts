@@ -43,6 +43,8 @@ export interface PageFile {
   readonly phases: { readonly start: number; readonly load: number; readonly run: number }
   /** What failed outside of its tests; undefined if nothing did. */
   readonly outside: PageFailure | undefined
+  /** How many tests did not run, and why; undefined if all did. */
+  readonly missed: string | undefined
   readonly tests: readonly PageTest[]
 }
 
@@ -68,7 +70,9 @@ export interface PageFailure {
   /** One for each attempt that failed. */
   readonly conversations: readonly SequenceDiagram[]
   /** Undefined where nothing was recorded. */
-  readonly details: Pick<FailureDetails, 'kernelLog' | 'loss' | 'evidence'> | undefined
+  readonly details: Pick<FailureDetails, 'loss' | 'evidence'> | undefined
+  /** As dmesg shows it; '' if the kernel logged nothing. */
+  readonly kernelLog: string
   /** What it printed; the end of much. */
   readonly output: string
   /** The command that runs it again. */
@@ -83,4 +87,15 @@ export interface PageError {
   /** Places in the suites, innermost first: "suites/a.test.ts:12:3". */
   readonly places: readonly string[]
   readonly report?: KernelReport
+  /** What the sources say at the first place: of the suites, or of the modules. */
+  readonly excerpt?: PageExcerpt
+}
+
+/** Some lines of a source file. */
+export interface PageExcerpt {
+  readonly name: string
+  /** The number of the first line, and of the one that it is about; from 1 on. */
+  readonly first: number
+  readonly line: number
+  readonly lines: readonly string[]
 }

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from 'node:crypto'
-import { expect, test } from 'vitest'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { pageAssets } from './assets.ts'
 import { page } from './page.ts'
 import type { PageData } from './page-data.ts'
+import { writePage } from './write-page.ts'
 
 const hostile = '</script><script>alert(1)</script><!-- \u2028 "quoted" & ]]>'
 const data: PageData = {
@@ -37,4 +41,21 @@ test('its own script runs, and nothing is loaded', () => {
   expect(script + style).not.toMatch(/@import|url\(|<\/script/)
   // Its licence asks for its notice.
   expect(script).toMatch(/^\/\*! lit-html: BSD 3-Clause License[\s\S]+AS IS/)
+})
+
+test('one that cannot be written is told, and changes no result', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'page-'))
+  const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  onTestFinished(() => {
+    stderr.mockRestore()
+    rmSync(folder, { recursive: true })
+  })
+  const file = path.join(folder, 'new/page.html')
+  writePage(file, data)
+  expect(readFileSync(file, 'utf8')).toMatch(/^<!doctype html>/)
+  expect(stderr).not.toHaveBeenCalled()
+  writeFileSync(path.join(folder, 'file'), '')
+  const below = path.join(folder, 'file/page.html')
+  writePage(below, data)
+  expect(stderr.mock.calls.join('')).toMatch(new RegExp(`^error: cannot write the report ${below}: .*\\n$`))
 })

@@ -129,6 +129,7 @@ static struct genl_family header_family = {
 	.module = THIS_MODULE,
 	.ops = header_ops,
 	.n_ops = ARRAY_SIZE(header_ops),
+	RESV_START_OP(HEADER_CMD_GET + 1)
 };
 
 static int __init header_init(void)

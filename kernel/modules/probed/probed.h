@@ -11,7 +11,10 @@
 /* Whether this build has the bug of that name: Kbuild defines BUG_name for the module FAMILY_name. */
 #define HAS_BUG(name) IS_ENABLED(BUG_##name)
 
-/* From this command on, 6.1 and later refuse requests whose reserved header bytes are not zero. */
+/*
+ * From this command on, 6.1 and later refuse requests whose reserved header bytes are not zero, and operations
+ * with lenient validation.
+ */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 1, 0)
 #define RESV_START_OP(command) .resv_start_op = (command),
 #else

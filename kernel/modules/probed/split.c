@@ -8,7 +8,7 @@
 enum { SPLIT_CMD_UNSPEC, SPLIT_CMD_GET, SPLIT_CMD_SET, SPLIT_CMD_RESET };
 enum { SPLIT_A_UNSPEC, SPLIT_A_PORT, SPLIT_A_SPEED, SPLIT_A_AT_LEAST, SPLIT_A_END };
 #define SPLIT_A_MAX (SPLIT_A_END - 1)
-#define PORTS 200
+#define PORTS 2000
 
 struct port {
 	unsigned int users;

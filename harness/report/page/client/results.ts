@@ -56,7 +56,7 @@ export function results(
               <span>${visible(file.name)}</span>
               ${data.kernels.length > 1 ? html`<span class="kernel">${visible(file.kernel)}</span>` : nothing}
             </h3>
-            ${missed(file.tests)}
+            ${file.missed === undefined ? nothing : html`<p class="missed">${uncoloured(file.missed)}</p>`}
             ${repeat(
               own,
               ({ id }) => id,
@@ -171,14 +171,6 @@ function teaser({ test, file }: Entry): TemplateResult | typeof nothing {
   const said = report ? `${report.kind}: ${report.title}` : error ? `${error.name}: ${error.message}` : ''
   const line = uncoloured(said || (test?.status === 'skipped' ? (test.note ?? '') : '')).split('\n', 1)[0]
   return line ? html`<span class="teaser">${line}</span>` : nothing
-}
-
-/** The tests of a file that did not run have one reason, which is told once. */
-function missed(tests: Entry['file']['tests']): TemplateResult | typeof nothing {
-  const own = tests.filter(({ status }) => status === 'not run')
-  const note = own.find(each => each.note)?.note
-  if (own.length === 0) return nothing
-  return html`<p class="missed">${counted(own.length, 'test')} ${note ? uncoloured(note) : 'not run'}</p>`
 }
 
 /** The element's id of a row. */

@@ -8,6 +8,7 @@ const failure = (message: string): PageFailure => ({
   conversations: [],
   details: undefined,
   output: '',
+  kernelLog: '',
   again: '',
 })
 const named = (id: string, status: PageStatus, message?: string): PageTest => ({
@@ -23,6 +24,7 @@ const file = (kernel: string, name: string, tests: readonly PageTest[], outside?
   ok: false,
   phases: { start: 0, load: 0, run: 0 },
   outside,
+  missed: undefined,
   tests,
 })
 const entries = entriesOf({

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { sourceLabels } from '../../kernel/source/labels.ts'
+import { failAllocations, stackIn } from './allocations.ts'
+
+const report = new URL('../../harness/verdict/reports/innocent/forced-failure.txt', import.meta.url)
+
+test('the stack of a failure, without what is in every one', () => {
+  const lines = readFileSync(report, 'utf8').split('\n')
+  expect(stackIn(['before', ...lines])).toEqual(['netlink_sendmsg', '__sys_sendto'])
+  const more = lines.map(line =>
+    line.replace('netlink_sendmsg+', '? left_over+0x1/0x2\n pskb_copy.isra.0+').split('\n'),
+  )
+  expect(stackIn(more.flat())).toEqual(['pskb_copy', '__sys_sendto'])
+  expect(stackIn(lines.slice(1, 10))).toEqual([])
+})
+
+test('where it does not work, all labels of kernels where it does are named', async () => {
+  const failing = failAllocations(() => {})
+  for (const label of sourceLabels.filter(name => name.startsWith('debug-')))
+    await expect(failing).rejects.toThrow(label)
+})

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Failing allocations: /proc/PID/task/TID/fail-nth and failslab of
+ * Documentation/fault-injection/fault-injection.rst.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
+import { requireBuiltIns } from './built-ins.ts'
+import { kernel } from './kernel.ts'
+import { KernelLog } from './kernel-log.ts'
+
+const failNth = '/proc/thread-self/fail-nth'
+const failslab = '/sys/kernel/debug/failslab'
+
+/** An allocation that has failed, and what came of it. */
+export interface FailedAllocation<T> {
+  /** Which one of the thread it was, from 1 on. */
+  readonly nth: number
+  /**
+   * The functions that it was made in, innermost first, without those of the allocator and of the system
+   * call's entry. Empty for one that may fail in silence (__GFP_NOWARN), which the kernel does not log.
+   */
+  readonly stack: readonly string[]
+  /** What the work has returned or thrown. */
+  readonly outcome: { readonly value: T } | { readonly error: unknown }
+}
+
+/** How {@link failAllocations} goes about it. */
+export interface FailAllocationsOptions {
+  /**
+   * Which allocations fail: those that netlink makes for the thread in its sockets' calls, the default, or
+   * those in the init functions of modules that it loads, or in the exit functions of those that it unloads.
+   */
+  readonly of?: 'netlink' | 'init' | 'exit'
+  /** Runs before each round, without failures: makes the state that the work needs. */
+  readonly before?: () => unknown
+  /** Runs after each round, without failures: undoes what the work has done, if it has. */
+  readonly after?: () => unknown
+}
+
+/** A work that hides a failed allocation, or that is not the same again. */
+export class AllocationError extends Error {
+  /** The name in reports. */
+  override readonly name = 'AllocationError'
+}
+
+/** The kernel's functions around them: net/netlink/af_netlink.c, init/main.c, kernel/module/main.c. */
+const surroundings = {
+  netlink: ['netlink_create', 'netlink_setsockopt', 'netlink_sendmsg', 'netlink_recvmsg'],
+  init: ['do_one_initcall'],
+  exit: ['__do_sys_delete_module', '__x64_sys_delete_module', '__arm64_sys_delete_module'],
+} as const
+
+/** More allocations than any work makes; a work that makes more in each round would not end. */
+const MOST = 10_000
+
+let isRunning = false
+
+/**
+ * Runs `work` again and again, with the first, second, third ... allocation of the calling thread failing,
+ * until none is left, and tells what came of each. Before and after that it runs without failures. Where the
+ * allocation has failed, the work may throw; if it returns, it must be what it returns without failures: so
+ * let it return what shows that it was done, as plain values. A leak fails the file at its end (kmemleak).
+ *
+ *     const failed = await failAllocations(async () => {
+ *       await socket.request(set(5))
+ *       return await value()
+ *     })
+ *
+ * @throws AllocationError if the work has returned anything else; Error on a kernel that cannot do it (ask
+ * `kernel.has('failslab')`); what the work throws when nothing fails
+ */
+export async function failAllocations<T>(
+  work: () => T | Promise<T>,
+  { of = 'netlink', before, after }: FailAllocationsOptions = {},
+): Promise<FailedAllocation<T>[]> {
+  requireBuiltIns()
+  if (!kernel.has('failslab'))
+    throw new Error(
+      `allocations cannot be made to fail on ${kernel.release}: it takes CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS and CONFIG_FAULT_INJECTION_STACKTRACE_FILTER, as --kernel debug-6.12 and debug-7.3 have`,
+    )
+  if (isRunning) throw new Error('failAllocations() runs once at a time')
+  isRunning = true
+  try {
+    select(addressesOf(of))
+    const round = async (nth: number): Promise<Round<T>> => {
+      await before?.()
+      try {
+        return await failing(nth, work)
+      } finally {
+        await after?.()
+      }
+    }
+    const first = resultOf(await round(0))
+    const failed: FailedAllocation<T>[] = []
+    for (let nth = 1; nth <= MOST; nth++) {
+      const { hasFailed, stack, outcome } = await round(nth)
+      if (!hasFailed) {
+        const last = resultOf({ outcome })
+        if (isDeepStrictEqual(last, first)) return failed
+        throw new AllocationError(
+          `after ${failed.length} failed allocations the work returns ${text(last)}, and not ${text(first)} as before`,
+        )
+      }
+      failed.push({ nth, stack, outcome })
+      if ('value' in outcome && !isDeepStrictEqual(outcome.value, first))
+        throw new AllocationError(
+          [
+            `allocation ${nth} has failed, and the work returns ${text(outcome.value)} without an error, not ${text(first)}`,
+            ...(stack.length > 0 ? stack : ['(which the kernel does not log)']),
+          ].join('\n  in '),
+        )
+    }
+    throw new AllocationError(
+      `the work has made more than ${MOST} allocations, and a failed one did not end it`,
+    )
+  } finally {
+    isRunning = false
+  }
+}
+
+/** What came of one run of the work. */
+interface Round<T> extends Pick<FailedAllocation<T>, 'stack' | 'outcome'> {
+  readonly hasFailed: boolean
+}
+
+/** Runs the work with that allocation failing; 0 is none. */
+async function failing<T>(nth: number, work: () => T | Promise<T>): Promise<Round<T>> {
+  using log = KernelLog.fromNow()
+  let outcome: FailedAllocation<T>['outcome']
+  let left: number
+  writeFileSync(failNth, `${nth}`)
+  try {
+    outcome = { value: await work() }
+  } catch (error) {
+    outcome = { error }
+  } finally {
+    // What is left to count; 0 once the allocation has failed.
+    left = Number(readFileSync(failNth, 'utf8'))
+    writeFileSync(failNth, '0')
+  }
+  const lines = log.read().map(record => record.text)
+  return { hasFailed: nth > 0 && left === 0, stack: stackIn(lines), outcome }
+}
+
+/** @throws what the work has thrown */
+function resultOf<T>({ outcome }: Pick<Round<T>, 'outcome'>): T {
+  if ('error' in outcome) throw outcome.error
+  return outcome.value
+}
+
+/** Functions of every such stack: the allocator's and fault injection's, and the way into the kernel. */
+const everywhere =
+  /^(?:dump_stack|should_fail|__?kmalloc|kmalloc|kmem_cache_|__kmem_cache|_*alloc_skb$|slab_|do_syscall_|entry_SYSCALL|x64_sys_call|__x64_sys_|__do_sys_)/
+
+/** The functions in the first stack trace of fail_dump() (lib/fault-inject.c), innermost first. */
+export function stackIn(lines: readonly string[]): string[] {
+  const start = lines.findIndex(line => line.startsWith('FAULT_INJECTION: forcing a failure'))
+  if (start < 0) return []
+  const functions: string[] = []
+  for (const line of lines.slice(start + 1)) {
+    if (/^(?: <\/TASK>|FAULT_INJECTION:)/.test(line)) break
+    // '?' marks what may be left from earlier calls
+    const [, name] = /^ ([\w.]+)\+0x[\da-f]+\/0x[\da-f]+/.exec(line) ?? []
+    if (name !== undefined && !everywhere.test(name))
+      functions.push(name.replace(/_noprof$|\.(?:isra|constprop|part)\.\d+/g, ''))
+  }
+  return functions
+}
+
+/** The range of addresses from the first of these functions up to the end of the last one. */
+function addressesOf(of: keyof typeof surroundings): { readonly start: string; readonly end: string } {
+  const names: ReadonlySet<string> = new Set(surroundings[of])
+  const symbols = readFileSync('/proc/kallsyms', 'utf8')
+    .split('\n')
+    .flatMap(line => {
+      const [, address = '', name = '', module] = /^([\da-f]+) [tT] (\S+)(\t\[)?/.exec(line) ?? []
+      return address === '' || module !== undefined ? [] : [{ address, name }]
+    })
+    // of the same length, and so in order as texts
+    .sort((a, b) => (a.address < b.address ? -1 : 1))
+  const first = symbols.findIndex(({ name }) => names.has(name))
+  const last = symbols.findLastIndex(({ name }) => names.has(name))
+  const [start, end] = [
+    symbols[first]?.address,
+    symbols.find(({ address }) => address > (symbols[last]?.address ?? ''))?.address,
+  ]
+  if (start === undefined || end === undefined)
+    throw new Error(`/proc/kallsyms of ${kernel.release} has none of ${[...names].join(', ')}`)
+  return { start, end }
+}
+
+/** Selects allocations below calls from these addresses, those that may wait for memory included. */
+function select({ start, end }: { readonly start: string; readonly end: string }): void {
+  const settings: Readonly<Record<string, string>> = {
+    'require-start': `0x${start}`,
+    'require-end': `0x${end}`,
+    'ignore-gfp-wait': 'N',
+    'stacktrace-depth': '32',
+    verbose: '2',
+  }
+  for (const [name, value] of Object.entries(settings)) writeFileSync(`${failslab}/${name}`, value)
+}
+
+function text(value: unknown): string {
+  return value instanceof Uint8Array
+    ? Buffer.from(value).toString('hex')
+    : (JSON.stringify(value, plain) ?? String(value))
+}
+
+function plain(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? `${value}` : value
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/** The answer to one request, and what every answer of every module must be. */
+import {
+  type Attribute,
+  type Datagram,
+  type ExtendedAck,
+  errnoName,
+  GENL_HDRLEN,
+  isAnswer,
+  MalformedError,
+  type Message,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_MULTI,
+  NLMSG_DONE,
+  NLMSG_HDRLEN,
+  parseAnswer,
+  parseAttributes,
+  parseDone,
+} from '../../netlink/index.ts'
+
+/** What came for a request. */
+export interface Answer {
+  /** The module's messages. */
+  readonly replies: readonly Message[]
+  /** The errno's name; undefined for success, or where nobody said. */
+  readonly code?: string
+  readonly extendedAck?: ExtendedAck
+  /** All that came, as it came. */
+  readonly datagrams: readonly Datagram[]
+  /** What is wrong with it, whatever the module is for; a line each. */
+  readonly faults: readonly string[]
+}
+
+/** The highest errno that programs know (EHWPOISON), and ENOTSUPP, which some families let out. */
+const HIGHEST_ERRNO = 133
+const ENOTSUPP = 524
+
+/** What the requester knows of its request. */
+export interface Asked {
+  readonly request: Buffer
+  /** nlmsg_type of the family. */
+  readonly family: number
+  /** Bytes of the family's own header after the genlmsghdr. */
+  readonly headerSize: number
+  readonly portId: number
+  /** Sequence numbers of requests of the same socket, whose answers may come late. */
+  readonly earlier: ReadonlySet<number>
+}
+
+/** Reads and checks all that came to the requester's socket, in order. */
+export function readAnswer(datagrams: readonly Datagram[], asked: Asked): Answer {
+  const faults: string[] = []
+  const replies: Message[] = []
+  const ends: { code?: string; extendedAck: ExtendedAck }[] = []
+  let isDone = false
+  const flags = asked.request.readUInt16LE(6)
+  const sequence = asked.request.readUInt32LE(8)
+  for (const datagram of datagrams) {
+    if (datagram.portId !== 0) faults.push(`a datagram of the port ${datagram.portId}, not of the kernel`)
+    for (const message of messagesOf(datagram, faults)) {
+      if (message.sequence !== sequence) {
+        if (!asked.earlier.has(message.sequence))
+          faults.push(`${nameOf(message)} has the sequence number ${message.sequence}, not ${sequence}`)
+        continue
+      }
+      if (message.portId !== asked.portId)
+        faults.push(`${nameOf(message)} has the port id ${message.portId}, not ${asked.portId}`)
+      const end = endOf(message, asked.request, faults)
+      if (end) ends.push(end)
+      if (message.type === NLMSG_DONE) isDone = true
+      if (end) continue
+      if (message.type === asked.family) replies.push(message)
+      else faults.push(`a message of the type ${message.type}, not ${asked.family}, the family's`)
+    }
+  }
+  for (const reply of replies) faults.push(...faultsOfReply(reply, asked))
+  const isDump = (flags & NLM_F_DUMP) === NLM_F_DUMP
+  const isMulti = replies.some(reply => (reply.flags & NLM_F_MULTI) !== 0)
+  const [end, ...more] = ends
+  if (more.length > (isMulti && !isDump ? 1 : 0)) faults.push(`${ends.length} errors or ends for one request`)
+  if (end === undefined && isDump) faults.push('the dump has no end')
+  if (end === undefined && (flags & NLM_F_ACK) !== 0 && !isDump)
+    faults.push('no acknowledgement and no error, though NLM_F_ACK is set (does it return -EINTR?)')
+  if ((flags & NLM_F_ACK) === 0 && !isDump && !isMulti && end !== undefined && end.code === undefined)
+    faults.push('an acknowledgement that nobody asked for')
+  if (isMulti && !isDone && !isDump) faults.push('a reply has NLM_F_MULTI, and no NLMSG_DONE follows')
+  if (isDump && replies.some(reply => (reply.flags & NLM_F_MULTI) === 0))
+    faults.push('a message of a dump lacks NLM_F_MULTI')
+  if (!isDump && replies.length > 0 && ends.some(({ code }) => code !== undefined))
+    faults.push('a reply, and an error as well')
+  const last = ends.find(({ code }) => code !== undefined) ?? end
+  return { datagrams, replies, faults: [...new Set(faults)], ...last }
+}
+
+function messagesOf(datagram: Datagram, faults: string[]): Message[] {
+  try {
+    return datagram.messages()
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error
+    faults.push(`a datagram that is no message: ${error.message}`)
+    return []
+  }
+}
+
+/** An error, an acknowledgement, or the end of a dump. */
+function endOf(
+  message: Message,
+  request: Buffer,
+  faults: string[],
+): { code?: string; extendedAck: ExtendedAck } | undefined {
+  if (!isAnswer(message) && message.type !== NLMSG_DONE) return undefined
+  try {
+    const { errno, extendedAck } = isAnswer(message) ? parseAnswer(message) : parseDone(message, request)
+    if (errno > HIGHEST_ERRNO && errno !== ENOTSUPP) faults.push(`the error ${errno}, which no program knows`)
+    const { offset } = extendedAck
+    if (offset !== undefined && (offset < NLMSG_HDRLEN || offset >= request.length))
+      faults.push(`an error about byte ${offset}, which the request of ${request.length} does not have`)
+    return { extendedAck, ...(errno !== 0 && { code: errnoName(errno) }) }
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error
+    faults.push(`a malformed error: ${error.message}`)
+    return { extendedAck: { attributes: [] }, code: 'malformed' }
+  }
+}
+
+function faultsOfReply(reply: Message, { headerSize }: Asked): string[] {
+  try {
+    checkNests(reply.attributes(GENL_HDRLEN + headerSize))
+    return []
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error
+    return [`${nameOf(reply)} is malformed: ${error.message}`]
+  }
+}
+
+function checkNests(attributes: readonly Attribute[]): void {
+  for (const { isNested, payload } of attributes) if (isNested) checkNests(parseAttributes(payload))
+}
+
+function nameOf({ type }: Message): string {
+  return type < 16 ? `a message of the type ${type}` : 'a reply'
+}
+
+/** An answer in a few words: `EINVAL "Unknown attribute type", offset 20`, or `success, 2 replies`. */
+export function wordsOf({ code, extendedAck, replies }: Answer): string {
+  const { message, offset } = extendedAck ?? {}
+  return [
+    code ?? 'success',
+    ...(message === undefined ? [] : [`"${message}"`]),
+    ...(offset === undefined ? [] : [`offset ${offset}`]),
+    ...(replies.length > 0 ? [`${replies.length} ${replies.length === 1 ? 'reply' : 'replies'}`] : []),
+  ].join(', ')
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: MIT
+/** What operations do to each other: what is written is read, told, dumped and removed. */
+import { it } from 'vitest'
+import { type AttributePolicy, findAttribute, NLM_F_ACK, parseAttributes } from '../../../netlink/index.ts'
+import { drain } from '../../exchange.ts'
+import { asUser, nobody } from '../../user.ts'
+import { wordsOf } from '../answer.ts'
+import { type Explored, Explorer, type Writer } from '../explore.ts'
+import type { Operation } from '../family.ts'
+import { Faults } from '../faults.ts'
+import { misread } from '../misread.ts'
+import { type NestTrial, variations } from '../nests.ts'
+import { Shape, type Told, toldBy } from '../shape.ts'
+import { State } from '../state.ts'
+import type { Requester, Subject } from '../subject.ts'
+
+/** What a test of behaviour has: a fresh family with an entry of the first values. */
+interface Life {
+  readonly subject: Subject
+  readonly explored: Explored
+  readonly requester: Requester
+  readonly state: State
+  readonly faults: Faults
+}
+
+/** Variants of values; those of explore.ts are others. */
+const [FIRST, ONE, OTHER] = [0, 80, 81]
+/** Bytes of a dump over several datagrams: the first has 8 KiB or less (NLMSG_GOODSIZE). */
+const SEVERAL = 24_000
+/** Entries that are added at most for that, and in one datagram. */
+const MOST_ENTRIES = 1500
+const AT_ONCE = 50
+
+export function behaviour(subject: Subject): void {
+  let found: Explored | undefined
+  const test = (title: string, work: (life: Life) => Promise<void>) =>
+    it(title, async () => {
+      const explored = found
+      if (explored === undefined) throw new Error('what operations do is not known: see the first test')
+      await subject.reload()
+      using requester = subject.open().withRoom()
+      const faults = new Faults(title, subject.told)
+      const state = new State(subject, requester, faults, () => explored)
+      for (const { shape } of explored.writers) await requester.ask(shape.operation, shape.attributes(FIRST))
+      await work({ subject, explored, requester, state, faults })
+      faults.end()
+    })
+
+  it('operations one after the other', async () => {
+    using requester = subject.open().withRoom()
+    const explorer = new Explorer(subject, requester)
+    found = await explorer.explore()
+    explorer.faults.end()
+  })
+
+  it('each request where there is something to get, to change and to remove', async () => {
+    const explored = found
+    if (explored === undefined) return
+    await subject.reload()
+    using requester = subject.open().withRoom()
+    const faults = new Faults('populated', subject.told)
+    for (const operation of subject.family.all.filter(({ kind }) => kind === 'do'))
+      for (const shape of Shape.all(subject, operation))
+        for (const variant of [FIRST, FIRST, ONE]) {
+          for (const writer of explored.writers)
+            await requester.ask(writer.shape.operation, writer.shape.attributes(FIRST))
+          const answer = await requester.ask(operation, shape.attributes(variant))
+          faults.add(shape.words, answer.faults)
+        }
+    faults.end()
+  })
+
+  test('a dump tells each entry once, however it is cut into datagrams', async life => {
+    const adder = life.explored.writers.find(({ adds }) => adds)
+    for (const operation of subject.family.all.filter(({ kind }) => kind === 'dump'))
+      await compareDumps(life, operation, adder)
+  })
+
+  test('what is written is read, up to the limits', async life => {
+    for (const writer of life.explored.writers)
+      for (const type of writer.stored)
+        for (const trial of limitsOf(writer.shape, type, subject)) await readBack(life, writer, type, trial)
+    for (const shape of life.explored.readers) await readEcho(life, shape)
+  })
+
+  test('notifications tell what is now, and nothing of what was refused', async life => {
+    using listener = subject.open({ memberships: [...subject.family.groups.values()] }).withRoom()
+    for (const writer of life.explored.writers) await listen(life, writer, listener)
+  })
+
+  test('what is gone cannot be removed again', async ({ explored, requester, faults }) => {
+    for (const { shape, adder } of explored.removers) {
+      const { operation } = adder.shape
+      await requester.ask(operation, adder.shape.attributes(ONE))
+      const first = await requester.ask(shape.operation, shape.attributes(ONE))
+      const second = await requester.ask(shape.operation, shape.attributes(ONE))
+      if (first.code === undefined && second.code === undefined)
+        faults.add(shape.words, ['success the second time too, though nothing is left to remove'])
+    }
+  })
+
+  test('some changes need privileges, and so do the others', tryUnprivileged)
+}
+
+/** Two dumps of one socket: the second one's first datagram is larger, for the kernel knows the reader by then. */
+async function compareDumps(
+  { subject, requester, faults }: Life,
+  operation: Operation,
+  adder: Writer | undefined,
+): Promise<void> {
+  const { headerSize } = subject.family
+  const what = `command ${operation.command} (dump)`
+  const dump = async (from: Requester) => {
+    const answer = await from.ask(operation)
+    faults.add(what, answer.faults)
+    return answer
+  }
+  const before = await dump(requester)
+  if (before.code !== undefined) return
+  let added = 0
+  if (adder !== undefined) {
+    const size = Math.max(32, ...before.replies.map(({ length }) => length))
+    added = await addMany(subject, requester, adder, Math.min(MOST_ENTRIES, Math.ceil(SEVERAL / size)))
+  }
+  const linesOf = ({ replies }: typeof before) =>
+    replies.map(reply => reply.payload.toString('latin1')).sort()
+  const fresh = async () => {
+    using other = subject.open()
+    return linesOf(await dump(other))
+  }
+  const first = await fresh()
+  const again = await fresh()
+  const larger = linesOf(await dump(requester))
+  // It changes by itself, and nothing can be said.
+  if (first.join() !== again.join()) return
+  if (first.join() !== larger.join()) {
+    const [some, others] = [new Set(first), new Set(larger)]
+    faults.add(what, [
+      `datagrams of other sizes tell other entries: ${first.length} (${some.size} different ones) and ${larger.length} (${others.size}); some are lost or doubled where a datagram ends`,
+    ])
+  }
+  if (added > 0 && adder !== undefined && first.length > before.replies.length) {
+    const entries = (await dump(requester)).replies.map(reply => toldBy(reply, headerSize))
+    const missing = Array.from({ length: added }, (_, index) => 100 + index).filter(
+      variant =>
+        !adder.stored.some(type => adder.shape.isTold(entries, type, adder.shape.payload(type, variant))),
+    )
+    // Old entries may make room for new ones; a few in the middle do not.
+    const youngest = Math.max(...missing)
+    if (missing.length > 0 && youngest > 100 + missing.length)
+      faults.add(what, [`${missing.length} of ${added} entries that were added are missing`])
+  }
+}
+
+/** @returns how many were added */
+async function addMany(
+  subject: Subject,
+  requester: Requester,
+  { shape }: Writer,
+  count: number,
+): Promise<number> {
+  for (let next = 0; next < count; next += AT_ONCE) {
+    const variants = Array.from({ length: Math.min(AT_ONCE, count - next) }, (_, index) => 100 + next + index)
+    const requests = variants.map(variant =>
+      subject.encode(shape.operation, shape.attributes(variant), { flags: 0 }),
+    )
+    requester.socket.send(Buffer.concat(requests))
+    // Refusals, where there is no room for more.
+    const refused = drain(requester.socket).length
+    if (refused > 0) return next + variants.length - refused
+  }
+  return count
+}
+
+/** Longer ones are tried elsewhere. */
+const LONGEST_READ = 1024
+
+function limitsOf(shape: Shape, type: number, { family }: Subject): NestTrial[] {
+  const making = { policies: family.policies, variant: ONE }
+  return variations(type, shape.policyOf(type), making).filter(
+    ({ payload }) => payload.length > 0 && payload.length < LONGEST_READ,
+  )
+}
+
+async function readBack(
+  { subject, requester, state, faults }: Life,
+  { shape, key, stored }: Writer,
+  type: number,
+  { what, payload, inside }: NestTrial,
+): Promise<void> {
+  const variant = nextVariant()
+  const variantOf = (each: number) => (each === key ? FIRST : variant)
+  const own = new Map([[type, payload]])
+  const request = subject.encode(shape.operation, shape.attributes(variantOf, own), {
+    sequence: requester.socket.nextSequence(),
+  })
+  const { code, faults: wrong } = await requester.send(request)
+  faults.add(`${shape.words}: ${what}`, wrong)
+  if (code !== undefined) return
+  const entries = await state.entry([FIRST, variant])
+  const others = stored.filter(each => each !== type && each !== key)
+  const sameEntry = entries.filter(entry =>
+    others.some(each => shape.isTold([entry], each, shape.payload(each, variant))),
+  )
+  // Without another attribute to know it by, it may be any entry.
+  const candidates = others.length > 0 ? sameEntry : entries
+  const read = candidates.flatMap(entry => entry.get(type) ?? [])
+  const policy = shape.policyOf(type)
+  const wrongly = isNest(policy)
+    ? inside && misread({ ...inside, request }, insideOf(read, inside.type))
+    : misread({ type, payload, policy, request }, read)
+  if (wrongly !== undefined) faults.add(`${shape.words}: ${what}`, [wrongly])
+}
+
+/** One attribute of each of the nests. */
+function insideOf(nests: readonly Buffer[], type: number): Buffer[] {
+  return nests.flatMap(nest => {
+    try {
+      return findAttribute(parseAttributes(nest), type)?.payload ?? []
+    } catch {
+      return []
+    }
+  })
+}
+
+function isNest(policy: AttributePolicy | undefined): boolean {
+  return policy?.type === 'NESTED' || policy?.type === 'NESTED_ARRAY'
+}
+
+/** A reader that answers with its own attributes: a lookup, or an echo. */
+async function readEcho({ subject, requester, faults }: Life, shape: Shape): Promise<void> {
+  const { headerSize } = subject.family
+  const ask = async (attributes: Buffer): Promise<Told[]> => {
+    const answer = await requester.ask(shape.operation, attributes)
+    return answer.code === undefined ? answer.replies.map(reply => toldBy(reply, headerSize)) : []
+  }
+  const told = [await ask(shape.attributes(ONE)), await ask(shape.attributes(OTHER))]
+  for (const type of shape.distinct(ONE, OTHER)) {
+    const isEcho = [ONE, OTHER].every((variant, at) =>
+      shape.isTold(told[at] ?? [], type, shape.payload(type, variant)),
+    )
+    if (!isEcho) {
+      const halves = [ONE, OTHER].map((variant, at) =>
+        isHalf(told[at] ?? [], type, shape.payload(type, variant)),
+      )
+      if (halves.every(Boolean))
+        faults.add(shape.words, [`attribute ${type} comes back without its upper half`])
+      continue
+    }
+    if (isNest(shape.policyOf(type))) continue
+    for (const { what, payload } of limitsOf(shape, type, subject)) {
+      const attributes = shape.attributes(ONE, new Map([[type, payload]]))
+      const read = (await ask(attributes)).flatMap(each => each.get(type) ?? [])
+      const sent = { type, payload, policy: shape.policyOf(type), request: attributes }
+      const wrongly = misread(sent, read)
+      if (wrongly !== undefined) faults.add(`${shape.words}: ${what}`, [wrongly])
+    }
+  }
+}
+
+/** Whether only the lower half of an integer is told, which has bits in its upper one. */
+function isHalf(told: readonly Told[], type: number, sent: Buffer): boolean {
+  const half = sent.length / 2
+  if (![2, 4, 8].includes(sent.length) || isZero(sent.subarray(half))) return false
+  const lower = Buffer.concat([sent.subarray(0, half), Buffer.alloc(half)])
+  return told.some(each => each.get(type)?.equals(lower))
+}
+
+function isZero(bytes: Buffer): boolean {
+  return bytes.every(byte => byte === 0)
+}
+
+function hex(bytes: Buffer): string {
+  return bytes.length > 40
+    ? `${bytes.subarray(0, 40).toString('hex')}... (${bytes.length} bytes)`
+    : bytes.toString('hex') || 'nothing'
+}
+
+let last = 2000
+/** Values of its own for each request. */
+function nextVariant(): number {
+  return last++
+}
+
+async function listen(
+  { subject, requester, faults }: Life,
+  { shape, key, stored }: Writer,
+  listener: Requester,
+): Promise<void> {
+  const [earlier, now] = [nextVariant(), nextVariant()]
+  const send = async (variant: number) => {
+    const variantOf = (each: number) => (each === key ? FIRST : variant)
+    const answer = await requester.ask(shape.operation, shape.attributes(variantOf))
+    return { answer, heard: told(subject, listener) }
+  }
+  await send(earlier)
+  const { answer, heard } = await send(now)
+  for (const type of stored.filter(each => each !== key)) {
+    const [before, wanted] = [shape.payload(type, earlier), shape.payload(type, now)]
+    if (answer.code !== undefined || before.equals(wanted)) continue
+    if (shape.isTold(heard, type, before) && !shape.isTold(heard, type, wanted))
+      faults.add(shape.words, [
+        `attribute ${type} is ${hex(wanted)} now, and the notification still tells ${hex(before)}`,
+      ])
+  }
+  // The same again with other values, which may be refused for its key.
+  for (const fixed of shape.types) {
+    const variant = nextVariant()
+    const variantOf = (each: number) => (each === fixed ? now : variant)
+    const refused = await requester.ask(shape.operation, shape.attributes(variantOf), { flags: NLM_F_ACK })
+    const notified = told(subject, listener)
+    if (refused.code === undefined) continue
+    const leaked = shape
+      .distinct(now, variant)
+      .filter(type => type !== fixed && shape.isTold(notified, type, shape.payload(type, variant)))
+    if (leaked.length > 0)
+      faults.add(shape.words, [
+        `refused with ${wordsOf(refused)}, and yet a group is told its attribute ${leaked.join(', ')}`,
+      ])
+  }
+}
+
+function told(subject: Subject, { socket }: Requester): Told[] {
+  const { id, headerSize } = subject.family
+  return drain(socket).flatMap(event => {
+    if (!('messages' in event)) return []
+    try {
+      return event.messages().flatMap(message => (message.type === id ? [toldBy(message, headerSize)] : []))
+    } catch {
+      return []
+    }
+  })
+}
+
+/** Some of a family's changes need privileges, and one does not: it was forgotten. */
+async function tryUnprivileged({ subject, explored, requester, state, faults }: Life): Promise<void> {
+  const { writers, removers } = explored
+  const operations = [...writers.map(({ shape }) => shape), ...removers.map(({ shape }) => shape)].map(
+    ({ operation }) => operation,
+  )
+  if (operations.every(({ privilege }) => privilege === 'none')) return
+  const sendAsNobody = async (operation: Operation, attributes: Buffer) => {
+    const sequence = requester.socket.nextSequence()
+    const request = subject.encode(operation, attributes, { sequence })
+    asUser(nobody, () => requester.socket.send(request))
+    drain(requester.socket)
+  }
+  for (const { shape, key, stored } of writers) {
+    if (shape.operation.privilege !== 'none') continue
+    const variant = nextVariant()
+    await sendAsNobody(
+      shape.operation,
+      shape.attributes(type => (type === key ? FIRST : variant)),
+    )
+    const entries = await state.entries([FIRST, variant])
+    const written = stored.filter(
+      type => type !== key && shape.isTold(entries, type, shape.payload(type, variant)),
+    )
+    if (written.length > 0) faults.add(shape.words, [forgotten])
+  }
+  for (const { shape, adder } of removers) {
+    if (shape.operation.privilege !== 'none') continue
+    const variant = nextVariant()
+    await requester.ask(adder.shape.operation, adder.shape.attributes(variant))
+    const count = await state.count()
+    await sendAsNobody(shape.operation, shape.attributes(variant))
+    if ((await state.count()) === count - 1) faults.add(shape.words, [forgotten])
+  }
+}
+
+const forgotten =
+  'anybody may do that, though other changes need CAP_NET_ADMIN: it lacks GENL_ADMIN_PERM, or GENL_UNS_ADMIN_PERM'

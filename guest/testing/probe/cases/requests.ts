@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+/** Requests of good attributes: all of them, each left out, each alone, and the same again. */
+import { it } from 'vitest'
+import { wordsOf } from '../answer.ts'
+import type { Operation } from '../family.ts'
+import { Faults } from '../faults.ts'
+import { variations } from '../nests.ts'
+import { Shape } from '../shape.ts'
+import type { Subject } from '../subject.ts'
+import { type RequestTrial, tryAll } from '../trial.ts'
+
+export function requests(subject: Subject, operation: Operation): void {
+  it('good attributes: all, each left out, each alone', async () => {
+    await tryAll(subject, operation, goodTrials(subject, operation))
+  })
+
+  it('complete requests with one attribute at its limits and beyond', async () => {
+    const [whole] = Shape.all(subject, operation)
+    if (whole === undefined || whole.types.length === 0) return
+    const making = { policies: subject.family.policies, variant: 0 }
+    const trials = whole.types.flatMap(type =>
+      variations(type, whole.policyOf(type), making).map(({ what, payload }) => ({
+        what: `attribute ${type}: ${what}`,
+        attributes: whole.attributes(0, new Map([[type, payload]])),
+      })),
+    )
+    await tryAll(subject, operation, trials)
+  })
+
+  it('what is refused is refused again, in the same way', async () => {
+    using requester = subject.open()
+    const faults = new Faults('repeated', subject.told)
+    for (const { what, attributes } of goodTrials(subject, operation)) {
+      const first = await requester.ask(operation, attributes)
+      if (first.code === undefined) continue
+      const second = await requester.ask(operation, attributes)
+      if (second.code !== first.code) faults.add(what, [`first ${wordsOf(first)}, then ${wordsOf(second)}`])
+    }
+    faults.end()
+  })
+}
+
+/** Requests that policies let through, some of which a module must refuse. */
+export function goodTrials(subject: Subject, operation: Operation, variant = 0): RequestTrial[] {
+  return Shape.all(subject, operation).map(shape => ({
+    what: shape.words,
+    attributes: shape.attributes(variant),
+  }))
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { failingAllocations } from './cases/allocations.ts'
+import { attributes } from './cases/attributes.ts'
+import { behaviour } from './cases/behaviour.ts'
+import { headers, headersOfFamily } from './cases/header.ts'
+import { lifetime } from './cases/lifetime.ts'
+import { requests } from './cases/requests.ts'
+import { surroundings } from './cases/surroundings.ts'
+import type { Operation } from './family.ts'
+import { Subject } from './subject.ts'
+
+/** How {@link describeFamily} gets at a family, and what it needs to know of it. */
+export interface FamilyOptions {
+  /**
+   * The module that registers it, or several in the order of loading; each group of tests has it freshly
+   * loaded. Not given: the family is there already, or by `before`.
+   */
+  readonly module?: string | readonly string[]
+  /** Called before each group of tests, after the module was loaded. */
+  readonly before?: () => void | Promise<void>
+  /** Called after each group of tests, before the module is unloaded. */
+  readonly after?: () => void | Promise<void>
+  /** Only these parts: numbers of commands, or 'family' for what belongs to no single command. */
+  readonly parts?: readonly (number | 'family')[]
+  /** Lets each allocation of each operation fail in turn, instead of all other tests: on debug kernels. */
+  readonly faults?: boolean
+}
+
+/**
+ * Tests of a generic netlink family that nobody has to write: nlctrl tells its operations, attributes and
+ * policies, and from them follow requests, what the kernel must answer to them, and what no module may do.
+ *
+ *     describeFamily('nlex', { module: 'genlexample' })
+ */
+export function describeFamily(name: string, options: FamilyOptions = {}): void {
+  const { module = [], before, after, parts, faults = false } = options
+  const modules = typeof module === 'string' ? [module] : module
+  describe(name, async () => {
+    const subject = new Subject(name, { modules, before, after })
+    await subject.load()
+    if (faults) {
+      group(subject, 'failing allocations', () => failingAllocations(subject))
+      return
+    }
+    const isWanted = (part: number | 'family') => parts === undefined || parts.includes(part)
+    for (const operation of subject.family.all)
+      if (isWanted(operation.command))
+        group(subject, titleOf(operation), () => operationTests(subject, operation))
+    if (isWanted('family'))
+      group(subject, 'the family', () => {
+        headersOfFamily(subject)
+        surroundings(subject)
+        behaviour(subject)
+        lifetime(subject)
+      })
+  })
+}
+
+function titleOf({ command, kind }: Operation): string {
+  return `command ${command}${kind === 'dump' ? ', dump' : ''}`
+}
+
+function operationTests(subject: Subject, operation: Operation): void {
+  headers(subject, operation)
+  attributes(subject, operation)
+  if (operation.kind === 'do') requests(subject, operation)
+}
+
+/** Tests with a module of their own. */
+function group(subject: Subject, title: string, tests: () => void): void {
+  describe(title, () => {
+    beforeAll(async () => void (await subject.load()))
+    afterAll(() => subject.unload())
+    tests()
+    if (subject.modules.length > 0)
+      it('leaves no references to the module', () => {
+        expect(subject.references()).toEqual([])
+      })
+  })
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+/** A family's state, as far as its dumps and answers tell. */
+import type { Operation } from './family.ts'
+import type { Faults } from './faults.ts'
+import { type Shape, type Told, toldBy } from './shape.ts'
+import type { Requester, Subject } from './subject.ts'
+
+/** What is asked to see the state. */
+export interface Views {
+  /** Operations whose dump works without attributes. */
+  readonly dumps: readonly Operation[]
+  /** Requests that answer with messages. */
+  readonly readers: readonly Shape[]
+}
+
+export class State {
+  readonly #subject: Subject
+  readonly #requester: Requester
+  readonly #views: () => Views
+  readonly #faults: Faults
+
+  constructor(subject: Subject, requester: Requester, faults: Faults, views: () => Views) {
+    this.#subject = subject
+    this.#requester = requester
+    this.#views = views
+    this.#faults = faults
+  }
+
+  /** All that dumps tell, and readers when they are asked for each of the variants. */
+  async entries(variants: readonly number[]): Promise<Told[]> {
+    return [...(await this.#dumped()), ...(await this.#looked(variants))]
+  }
+
+  /** What tells of a variant: readers if there are some, for dumps may be long. */
+  async entry(variants: readonly number[]): Promise<Told[]> {
+    const { readers } = this.#views()
+    return readers.length > 0 ? await this.#looked(variants) : await this.#dumped()
+  }
+
+  async #dumped(): Promise<Told[]> {
+    const { headerSize } = this.#subject.family
+    const told: Told[] = []
+    for (const operation of this.#views().dumps)
+      for (const reply of await this.#replies(operation, Buffer.alloc(0), 'a dump'))
+        told.push(toldBy(reply, headerSize))
+    return told
+  }
+
+  async #looked(variants: readonly number[]): Promise<Told[]> {
+    const { headerSize } = this.#subject.family
+    const { readers } = this.#views()
+    const told: Told[] = []
+    for (const shape of readers)
+      for (const variant of shape.types.length === 0 ? [0] : variants)
+        for (const reply of await this.#replies(shape.operation, shape.attributes(variant), shape.words))
+          told.push(toldBy(reply, headerSize))
+    return told
+  }
+
+  /** How many entries the dumps have. */
+  async count(): Promise<number> {
+    let count = 0
+    for (const operation of this.#views().dumps)
+      count += (await this.#replies(operation, Buffer.alloc(0), 'a dump')).length
+    return count
+  }
+
+  async #replies(operation: Operation, attributes: Buffer, what: string) {
+    const answer = await this.#requester.ask(operation, attributes)
+    this.#faults.add(what, answer.faults)
+    return answer.replies
+  }
+}

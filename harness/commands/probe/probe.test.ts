@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+/** Which families are probed, and the test files that are written for them. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import type { Registration } from '../../../guest/testing/registration.ts'
+import { runCli } from '../../fixtures/cli.ts'
+import type { Findings } from '../init/registrations.ts'
+import { probeFiles, WrittenProbe } from './probe-files.ts'
+import { probedFamilies } from './probed-families.ts'
+import { randomOptions } from './random-options.ts'
+
+const nothing = {
+  needs: [],
+  releases: [],
+  references: 0,
+  families: [],
+  protocols: [],
+  devices: [],
+  linkKinds: [],
+  parameters: [],
+  leftovers: [],
+}
+const family = { name: 'store', version: 1, headerSize: 0, groups: [], unknown: { number: 255 } }
+
+const store: Registration = {
+  ...nothing,
+  module: 'store_mod',
+  families: [{ ...family, operations: [1, 2] }],
+}
+const quiet: Registration = { ...nothing, module: 'quiet' }
+const refused: Registration = {
+  ...nothing,
+  module: 'refused',
+  refused: { code: 'ENODEV', message: 'refused: finit_module: ENODEV\n  no such device' },
+}
+const findings = (...registrations: Registration[]): Findings => ({
+  registrations,
+  modules: ['store_mod', 'quiet', 'refused'],
+  faults: [],
+  details: '',
+})
+const all = { module: [], family: [] }
+
+test('the families of all modules under test', () => {
+  expect(probedFamilies(findings(store, quiet), all)).toEqual([
+    { name: 'store', modules: ['store_mod'], commands: [1, 2] },
+  ])
+})
+
+test('named ones: of a module, and of the kernel', () => {
+  const wanted = { module: [], family: ['store', 'ethtool'] }
+  expect(probedFamilies(findings(store, refused), wanted)).toEqual([
+    { name: 'store', modules: ['store_mod'], commands: [1, 2] },
+    { name: 'ethtool', modules: [] },
+  ])
+})
+
+test.each([
+  [
+    findings(quiet),
+    all,
+    2,
+    'there is nothing to probe: quiet registers no family of generic netlink; --family NAME probes one of the kernel',
+  ],
+  [
+    findings(),
+    { module: ['stor_mod'], family: [] },
+    2,
+    '--module: there is no module stor_mod under test: did you mean store_mod?',
+  ],
+  [findings(store, refused), all, 1, 'refused cannot be probed: refused: finit_module: ENODEV'],
+  [{ ...findings(quiet), faults: ['quiet: the guest was lost'] }, all, 1, 'quiet: the guest was lost'],
+])('what cannot be probed is named: %#', (found, wanted, status, message) => {
+  expect(() => probedFamilies(found, wanted)).toThrow(expect.objectContaining({ status, message }))
+})
+
+test('each command has a file, and so has what belongs to none', () => {
+  const files = probeFiles({ name: '../a b.', modules: ['m'], commands: [0, 7] })
+  expect(files.map(file => path.relative('.netlink-vmtest/probe', file.path))).toEqual([
+    '%2E%2E%2Fa%20b%2E/command-0.test.ts',
+    '%2E%2E%2Fa%20b%2E/command-7.test.ts',
+    '%2E%2E%2Fa%20b%2E/family.test.ts',
+  ])
+  expect(files[1]?.content).toContain(`describeFamily("../a b.", {"module":["m"],"parts":[7]})`)
+  expect(probeFiles({ name: 'ethtool', modules: [] })).toHaveLength(1)
+})
+
+test('files are there until their owner ends', () => {
+  const root = mkdtempSync(path.join(tmpdir(), 'probe-'))
+  onTestFinished(() => rmSync(root, { recursive: true }))
+  const [file] = probeFiles({ name: 'store', modules: [] })
+  const place = path.join(root, file?.path ?? '')
+  {
+    using _first = new WrittenProbe(root, file ? [file] : [])
+    {
+      using _second = new WrittenProbe(root, file ? [file] : [])
+    }
+    expect(readFileSync(place, 'utf8')).toBe(file?.content)
+  }
+  expect(existsSync(path.dirname(path.dirname(place)))).toBe(false)
+})
+
+test.each([
+  ['--spec=a.yaml', '--spec does nothing yet: leave it out'],
+  ['--seed=x', '--seed x: it is an integer of 32 bits, as probe has printed it'],
+  ['--seed=4294967296', '--seed 4294967296: it is an integer of 32 bits, as probe has printed it'],
+  ['--time=0', '--time 0: it is a number of seconds, and at most 604800'],
+  ['--time=soon', '--time soon: it is a number of seconds, and at most 604800'],
+])('%s is refused', async (option, message) => {
+  const { status, stderr } = await runCli(['probe', option])
+  expect([status, stderr]).toEqual([2, expect.stringMatching(new RegExp(`^error: ${message}$`, 'm'))])
+})
+
+test('seed and time', () => {
+  expect(randomOptions({})).toBeUndefined()
+  expect(randomOptions({ seed: '-7' })).toEqual({ seed: -7, time: 10_000 })
+  expect(randomOptions({ time: '0.5', seed: '3' })).toEqual({ seed: 3, time: 500 })
+  expect(randomOptions({ time: '1' })?.seed).toBeGreaterThanOrEqual(0)
+})
+
+test('--faults has a file of its own', () => {
+  const files = probeFiles({ name: 'store', modules: ['m'], commands: [1] }, { faults: true })
+  expect(files.map(file => path.basename(file.path))).toEqual([
+    'command-1.test.ts',
+    'family.test.ts',
+    'allocations.test.ts',
+  ])
+  expect(files[2]?.content).toContain('describeFamily("store", {"module":["m"],"faults":true})')
+})

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+import { ExitStatus, UsageError } from '../../base/errors.ts'
+import { literally } from '../../base/globs.ts'
+import { consoleProgress } from '../../base/progress.ts'
+import { withModules } from '../../prepare/delivery.ts'
+import { labelsOf } from '../../prepare/matrix.ts'
+import { prepareKernel } from '../../prepare/prepare.ts'
+import type { Settings } from '../../prepare/settings.ts'
+import { findRegistrations } from '../init/registrations.ts'
+import { type RunOptions, run } from '../run.ts'
+import { Arena } from './arena.ts'
+import { writeFound } from './found-files.ts'
+import { probeFiles, WrittenProbe } from './probe-files.ts'
+import { type ProbedFamily, probedFamilies } from './probed-families.ts'
+import { type Found, findSequences } from './random.ts'
+import { type RandomOptions, randomOptions } from './random-options.ts'
+
+/** The options of `probe` beside those of `run`. */
+export interface ProbeOptions extends RunOptions {
+  readonly module: readonly string[]
+  readonly family: readonly string[]
+  readonly spec: readonly string[]
+  readonly faults?: boolean
+  readonly seed?: string
+  readonly time?: string
+}
+
+/** Milliseconds for one test: its requests are answered at once, and a hang should be told soon. */
+const TEST_LIMIT = 10_000
+
+/**
+ * Probes families of generic netlink: writes test files for them, and runs these as `run` does.
+ * @param rest filters and Vitest's own options, as written
+ * @throws UsageError where there is nothing to probe
+ */
+export async function probe(
+  options: ProbeOptions,
+  rest: readonly string[],
+  settings: Settings,
+  root: string,
+): Promise<ExitStatus> {
+  const { spec, faults = false } = options
+  if (spec.length > 0) throw new UsageError('--spec does nothing yet: leave it out')
+  const random = randomOptions(options)
+  const families = await familiesToProbe(options, settings, root)
+  const found = random === undefined ? [] : await findRandomly(families, random, options, settings, root)
+  const files = families.flatMap(family => probeFiles(family, { faults }))
+  using _written = new WrittenProbe(root, files)
+  const testTimeout = Math.min(settings.testTimeout, TEST_LIMIT)
+  const suites = [...files.map(({ path }) => path), ...found.map(({ path }) => path)].map(literally)
+  const status = await run(options, rest, { ...settings, suites, testTimeout }, root)
+  // What is found must not pass, even if it does not happen again.
+  return status === ExitStatus.passed && found.length > 0 ? ExitStatus.failed : status
+}
+
+/** A sequence that breaks something, and its test file. */
+interface FoundFile extends Found {
+  readonly path: string
+}
+
+/** Tries random sequences on the first kernel of the run, and writes a test file for what they break. */
+async function findRandomly(
+  families: readonly ProbedFamily[],
+  random: RandomOptions,
+  options: ProbeOptions,
+  settings: Settings,
+  root: string,
+): Promise<FoundFile[]> {
+  const progress = consoleProgress()
+  const [label = ''] = labelsOf(options, settings)
+  const tested = withModules(settings, options.modules)
+  const prepared = await prepareKernel(label, { settings: tested, root, progress })
+  try {
+    const found = await findSequences(await Arena.open(prepared), { families, ...random, progress })
+    return found.map(each => {
+      const path = writeFound(root, each)
+      const { length } = each.steps
+      const what = length === 1 ? 'one step breaks it' : `${length} steps break it`
+      progress.note(`${path}: ${what}${each.isRepeatable ? '' : ', but not again'}`)
+      return { ...each, path }
+    })
+  } finally {
+    await prepared.guests.close()
+  }
+}
+
+/** Loads the modules in a guest of the first kernel, to see which families they register. */
+async function familiesToProbe(
+  options: ProbeOptions,
+  settings: Settings,
+  root: string,
+): Promise<ProbedFamily[]> {
+  const [kernel] = labelsOf(options, settings)
+  const progress = consoleProgress()
+  const tested = withModules(settings, options.modules)
+  const module = options.module.map(name => name.replace(/\.ko$/, '').replaceAll('-', '_'))
+  const findings = await findRegistrations(kernel === undefined ? {} : { kernel }, tested, root, module)
+  if (findings.broken) throw findings.broken
+  const families = probedFamilies(findings, { module, family: options.family })
+  for (const fault of findings.faults) progress.note(fault)
+  return families
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+import { expect, test } from 'vitest'
+import type { ToldEvent } from '../../guest/agent/protocol.ts'
+import { encodeMessage } from '../../guest/netlink/index.ts'
+import { LastTalk } from './last-talk.ts'
+
+const socket = { identity: 1, protocol: 21, portId: 1001, groups: [] }
+const bytes = (sequence: number) => encodeMessage({ type: 16, sequence }).toString('base64')
+const sent = (sequence: number): ToldEvent => ({ kind: 'sent', socket, time: 0, bytes: bytes(sequence) })
+const failed = (sequence: number): ToldEvent => ({
+  ...{ kind: 'failed', socket, time: 1, call: 'sendto', code: 'EPERM', bytes: bytes(sequence) },
+})
+
+test('the running test only; a message that could not be sent is there once', async () => {
+  const talk = new LastTalk()
+  talk.add({ begins: true, epoch: 0, missed: 0, events: [sent(1)] })
+  talk.add({ begins: true, epoch: 1_000_000, missed: 0, events: [sent(2), failed(2)] })
+  talk.add({ begins: false, epoch: 1_000_000, missed: 0, events: [sent(3)] })
+  const { text, captured } = await talk.conversation()
+  expect(text.match(/seq \d/g)).toEqual(['seq 2', 'seq 3'])
+  expect(text).toContain('✗               sendto: EPERM: type 16'.trim().slice(-20))
+  expect(captured.packets.map(({ time, direction }) => [time, direction])).toEqual([
+    [1_000_001_000, 'out'],
+    [1_000_000_000, 'out'],
+  ])
+})
+
+test('of many events the first and the last ones are kept, and the rest is counted', async () => {
+  const talk = new LastTalk()
+  const events = Array.from({ length: 100 }, (_, index) => sent(index))
+  for (let round = 0; round < 10; round++) talk.add({ begins: round === 0, epoch: 0, missed: 0, events })
+  const { captured } = await talk.conversation()
+  expect(captured.packets).toHaveLength(301)
+  expect(captured.packets[100]?.comment).toContain('700 events before this one were not kept')
+})
+
+test('what the guest has not told is counted where it is missing', async () => {
+  const talk = new LastTalk()
+  talk.add({ begins: true, epoch: 0, missed: 0, events: [sent(1)] })
+  talk.add({ begins: false, epoch: 0, missed: 40, events: [sent(42)] })
+  const { captured, text } = await talk.conversation()
+  expect(captured.packets.map(({ comment }) => comment)).toEqual([
+    expect.stringContaining('seq 1'),
+    expect.stringContaining('40 events before this one were not kept'),
+    expect.stringContaining('seq 42'),
+  ])
+  expect(text).toContain('40')
+})
+
+test('nothing said is nothing told', async () => {
+  expect(await new LastTalk().conversation()).toEqual({
+    text: '',
+    sequence: undefined,
+    captured: { sockets: [], packets: [] },
+  })
+})
