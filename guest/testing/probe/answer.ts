@@ -53,6 +53,7 @@ export function readAnswer(datagrams: readonly Datagram[], asked: Asked): Answer
   const faults: string[] = []
   const replies: Message[] = []
   const ends: { code?: string; extendedAck: ExtendedAck }[] = []
+  let isDone = false
   const flags = asked.request.readUInt16LE(6)
   const sequence = asked.request.readUInt32LE(8)
   for (const datagram of datagrams) {
@@ -67,7 +68,9 @@ export function readAnswer(datagrams: readonly Datagram[], asked: Asked): Answer
         faults.push(`${nameOf(message)} has the port id ${message.portId}, not ${asked.portId}`)
       const end = endOf(message, asked.request, faults)
       if (end) ends.push(end)
-      else if (message.type === asked.family) replies.push(message)
+      if (message.type === NLMSG_DONE) isDone = true
+      if (end) continue
+      if (message.type === asked.family) replies.push(message)
       else faults.push(`a message of the type ${message.type}, not ${asked.family}, the family's`)
     }
   }
@@ -81,6 +84,11 @@ export function readAnswer(datagrams: readonly Datagram[], asked: Asked): Answer
     faults.push('no acknowledgement and no error, though NLM_F_ACK is set (does it return -EINTR?)')
   if ((flags & NLM_F_ACK) === 0 && !isDump && !isMulti && end !== undefined && end.code === undefined)
     faults.push('an acknowledgement that nobody asked for')
+  if (isMulti && !isDone && !isDump) faults.push('a reply has NLM_F_MULTI, and no NLMSG_DONE follows')
+  if (isDump && replies.some(reply => (reply.flags & NLM_F_MULTI) === 0))
+    faults.push('a message of a dump lacks NLM_F_MULTI')
+  if (!isDump && replies.length > 0 && ends.some(({ code }) => code !== undefined))
+    faults.push('a reply, and an error as well')
   const last = ends.find(({ code }) => code !== undefined) ?? end
   return { datagrams, replies, faults: [...new Set(faults)], ...last }
 }

@@ -4,7 +4,9 @@ import { failingAllocations } from './cases/allocations.ts'
 import { attributes } from './cases/attributes.ts'
 import { behaviour } from './cases/behaviour.ts'
 import { headers, headersOfFamily } from './cases/header.ts'
+import { lifetime } from './cases/lifetime.ts'
 import { requests } from './cases/requests.ts'
+import { surroundings } from './cases/surroundings.ts'
 import type { Operation } from './family.ts'
 import { Subject } from './subject.ts'
 
@@ -48,7 +50,9 @@ export function describeFamily(name: string, options: FamilyOptions = {}): void 
     if (isWanted('family'))
       group(subject, 'the family', () => {
         headersOfFamily(subject)
+        surroundings(subject)
         behaviour(subject)
+        lifetime(subject)
       })
   })
 }

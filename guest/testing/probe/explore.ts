@@ -82,7 +82,9 @@ export class Explorer {
       await this.#refill()
       for (const operation of commands) await this.#findWorking(operation)
     }
-    for (const operation of commands) await this.#findWriter(operation)
+    // Some can be seen only when others make what they change.
+    for (const operation of [...commands, ...commands]) await this.#findWriter(operation)
+    await this.#supply()
     for (const operation of commands) await this.#findRemover(operation)
     return {
       working: this.#working,
@@ -121,29 +123,34 @@ export class Explorer {
     }
   }
 
+  /** Makes what can be changed and removed. */
+  async #supply(): Promise<void> {
+    for (const { shape } of this.#writers.values()) await this.#try(shape, FIRST)
+  }
+
   async #findWriter(operation: Operation): Promise<void> {
-    const working = this.#working.get(operation.command)
-    if (working === undefined || this.#readers.has(operation.command)) {
-      // What answers may be a change as well, if a dump tells of it.
-      if (working === undefined || this.#dumps.length === 0) return
-    }
-    for (const shape of Shape.all(this.#subject, operation)) {
-      if (shape.types.length === 0) continue
-      for (const key of [undefined, ...shape.types]) {
-        const writer = await this.#writes(shape, key)
-        if (writer === undefined) continue
-        this.#writers.set(operation.command, writer)
-        return
-      }
+    const shape = this.#working.get(operation.command)
+    if (shape === undefined || shape.types.length === 0 || this.#writers.has(operation.command)) return
+    // A request that answers may make a new entry; that it changes one would be seen in every lookup.
+    const isReader = this.#readers.has(operation.command)
+    if (isReader && this.#dumps.length === 0) return
+    for (const key of isReader ? [undefined] : [undefined, ...shape.types]) {
+      const writer = await this.#writes(shape, key)
+      if (writer === undefined) continue
+      this.#writers.set(operation.command, writer)
+      return
     }
   }
 
   /** Whether what is written can be read, with each of the tried values. */
   async #writes(shape: Shape, key: number | undefined): Promise<Writer | undefined> {
+    const isOther = (type: number) => type !== key
+    if (!TRIED.every(variant => shape.distinct(FIRST, variant).some(isOther))) return undefined
     let stored: readonly number[] | undefined
     let adds = true
     for (const variant of TRIED) {
       const variantOf = (type: number) => (type === key ? FIRST : variant)
+      await this.#supply()
       const before = await this.#state.entries([FIRST, variant])
       const countBefore = await this.#state.count()
       const { code } = await this.#ask(shape.operation, shape.attributes(variantOf), shape.words)
@@ -152,7 +159,7 @@ export class Explorer {
       const after = await this.#state.entries([FIRST, variant])
       const written = shape
         .distinct(FIRST, variant)
-        .filter(type => type !== key)
+        .filter(isOther)
         .filter(type => shape.isTold(after, type, shape.payload(type, variant)))
         .filter(type => !shape.isTold(before, type, shape.payload(type, variant)))
       stored = stored?.filter(type => written.includes(type)) ?? written
@@ -164,10 +171,11 @@ export class Explorer {
   /** Of two entries, the one that it names is gone, and the other is not. */
   async #findRemover(operation: Operation): Promise<void> {
     const working = this.#working.get(operation.command)
-    if (working === undefined) return
+    if (working === undefined || this.#writers.has(operation.command)) return
+    if (this.#readers.has(operation.command)) return
     for (const adder of this.#writers.values()) {
-      if (!adder.adds || adder.shape.operation === operation) continue
-      for (const shape of Shape.all(this.#subject, operation)) {
+      if (!adder.adds) continue
+      for (const shape of [working, ...Shape.all(this.#subject, operation)]) {
         if (shape.types.length === 0 || !shape.types.every(type => adder.stored.includes(type))) continue
         const [gone, kept] = [60, 61]
         for (const variant of [gone, kept]) await this.#try(adder.shape, variant)

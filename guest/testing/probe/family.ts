@@ -6,6 +6,7 @@ import {
   GenericFamilies,
   type GenericFamily,
   KernelError,
+  type SocketOptions,
 } from '../../netlink/index.ts'
 
 // Flags of operations: include/uapi/linux/genetlink.h
@@ -40,8 +41,8 @@ export interface Family extends GenericFamily {
 }
 
 /** Asks nlctrl. @throws KernelError ENOENT if there is no such family */
-export async function askFamily(name: string): Promise<Family> {
-  using families = GenericFamilies.open()
+export async function askFamily(name: string, options: SocketOptions = {}): Promise<Family> {
+  using families = GenericFamilies.open(options)
   const family = await families.resolve(name)
   const { policies, operations } = await families.policies(name).catch(withoutPolicies)
   const all = family.operations

@@ -10,6 +10,7 @@ export class Faults {
   readonly #about: string
   readonly #told: Told
   readonly #lines: string[] = []
+  readonly #times = new Map<string, number>()
 
   /** @param about the operation; a fault of all its answers is not told by each test again */
   constructor(about: string, told: Told) {
@@ -24,7 +25,9 @@ export class Faults {
       const key = `${this.#about} ${fault.replace(/\d+/g, '#')}`
       const first = this.#told.get(key) ?? test
       this.#told.set(key, first)
-      if (first === test) this.#lines.push(`${what}: ${fault}`)
+      const times = (this.#times.get(key) ?? 0) + 1
+      this.#times.set(key, times)
+      if (first === test && times <= EXAMPLES) this.#lines.push(`${what}: ${fault}`)
     }
   }
 
@@ -35,7 +38,9 @@ export class Faults {
   }
 }
 
+/** Lines that a test shows, and those of them that differ in numbers alone. */
 const SHOWN = 20
+const EXAMPLES = 3
 
 function left(count: number): string[] {
   return count > SHOWN ? [`... and ${count - SHOWN} more`] : []

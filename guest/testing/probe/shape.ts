@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** Requests by the attributes that they have, whose values can be varied. */
-import { type AttributePolicy, attr, GENL_HDRLEN, type Message, NLA_F_NESTED } from '../../netlink/index.ts'
+import { type AttributePolicy, attr, GENL_HDRLEN, type Message } from '../../netlink/index.ts'
 import type { Operation } from './family.ts'
+import { dirty, flagOf } from './nests.ts'
 import type { Subject } from './subject.ts'
 import { goodPayload } from './values.ts'
 
@@ -65,7 +66,7 @@ export class Shape {
     return goodPayload(this.policyOf(type), { policies: this.#all, variant })
   }
 
-  /** The attributes' bytes; those in `others` have that payload. */
+  /** The attributes' bytes; those in `others` have that payload, and padding that shows if it is read. */
   attributes(
     variant: number | ((type: number) => number),
     others: ReadonlyMap<number, Uint8Array> = new Map(),
@@ -73,9 +74,11 @@ export class Shape {
     const variantOf = typeof variant === 'number' ? () => variant : variant
     return Buffer.concat(
       this.types.map(type => {
-        const { type: kind = '' } = this.policyOf(type) ?? {}
-        const flag = kind.startsWith('NESTED') ? NLA_F_NESTED : 0
-        return attr.binary(type | flag, others.get(type) ?? this.payload(type, variantOf(type)))
+        const other = others.get(type)
+        const full = type | flagOf(this.policyOf(type))
+        return other === undefined
+          ? attr.binary(full, this.payload(type, variantOf(type)))
+          : dirty(full, other)
       }),
     )
   }

@@ -10,6 +10,7 @@ import {
   NLM_F_REQUEST,
   NLMSG_DONE,
   NLMSG_ERROR,
+  NLMSG_HDRLEN,
   Socket,
   type SocketOptions,
   TimeoutError,
@@ -28,9 +29,8 @@ export interface RequestOptions {
   readonly reserved?: number
 }
 
-/** Equal datagrams in a row after which a dump counts as endless; and datagrams of any content. */
-const REPETITIONS = 16
-const DATAGRAMS = 4096
+/** Bytes after which a dump counts as endless. */
+const ENDLESS = 8 << 20
 /** Bytes of a receive buffer into which the answers to a batch fit. */
 const ROOMY = 1 << 20
 
@@ -46,6 +46,8 @@ export interface SubjectOptions {
 export class Subject {
   readonly name: string
   readonly told: Told = new Map()
+  /** Commands whose dump has no end: nobody tries it again. */
+  readonly endless = new Set<number>()
   readonly #options: SubjectOptions
   #family: Family | undefined
   readonly #strict = new Map<string, boolean>()
@@ -172,21 +174,30 @@ export class Requester implements Disposable {
     attributes: Uint8Array = Buffer.alloc(0),
     options: RequestOptions = {},
   ): Promise<Answer> {
+    const { command, kind } = operation
+    if (kind === 'dump' && this.#subject.endless.has(command))
+      return { datagrams: [], replies: [], code: 'endless', faults: [endless] }
     const sequence = options.sequence ?? this.socket.nextSequence()
     return await this.send(this.#subject.encode(operation, attributes, { ...options, sequence }))
   }
 
-  /** Sends a request as it is, and reads its answer. */
-  async send(request: Buffer): Promise<Answer> {
+  /** Sends a request as it is, in a way of the caller's if it has one, and reads its answer. */
+  async send(request: Buffer, how?: (bytes: Buffer) => void): Promise<Answer> {
     const { id: family, headerSize } = this.#subject.family
     const asked = { request, family, headerSize, portId: this.socket.portId, earlier: this.#sequences }
     const isDump = (request.readUInt16LE(6) & NLM_F_DUMP) === NLM_F_DUMP
     const answer = isDump
       ? await this.#dump(request)
-      : { datagrams: await answers(this.socket, request), faults: [] }
+      : { datagrams: await this.#answers(request, how), faults: [] }
     const { faults, ...read } = readAnswer(answer.datagrams, asked)
     this.#sequences.add(request.readUInt32LE(8))
     return { ...read, faults: [...answer.faults, ...faults] }
+  }
+
+  async #answers(request: Buffer, how: ((bytes: Buffer) => void) | undefined): Promise<Datagram[]> {
+    if (how === undefined) return await answers(this.socket, request)
+    how(request)
+    return await answers(this.socket)
   }
 
   /** Reads a dump to its end, and no further if it has none. */
@@ -194,18 +205,18 @@ export class Requester implements Disposable {
     const { socket } = this
     const sequence = request.readUInt32LE(8)
     const datagrams: Datagram[] = []
-    let repeated = 0
+    let bytes = 0
     socket.send(request)
     for (;;) {
       const datagram = await this.#next()
       if (datagram === undefined) return { datagrams, faults: ['the dump does not go on, and has no end'] }
-      const before = datagrams.at(-1)
-      repeated = before?.bytes.equals(datagram.bytes) ? repeated + 1 : 0
       datagrams.push(datagram)
       if (hasEnd(datagram, sequence)) return { datagrams, faults: [] }
-      if (repeated < REPETITIONS && datagrams.length < DATAGRAMS) continue
+      bytes += datagram.length
+      if (bytes < ENDLESS) continue
+      this.#subject.endless.add(request[NLMSG_HDRLEN] ?? 0)
       this.socket.close()
-      return { datagrams, faults: [`the dump does not end: ${datagrams.length} datagrams came`] }
+      return { datagrams, faults: [endless] }
     }
   }
 
@@ -233,6 +244,8 @@ export class Requester implements Disposable {
     this.socket.close()
   }
 }
+
+const endless = `the dump does not end: ${ENDLESS >> 20} MiB came`
 
 /** Whether the last message of a datagram ends the dump. */
 function hasEnd(datagram: Datagram, sequence: number): boolean {

@@ -4,6 +4,7 @@ import { it } from 'vitest'
 import { wordsOf } from '../answer.ts'
 import type { Operation } from '../family.ts'
 import { Faults } from '../faults.ts'
+import { variations } from '../nests.ts'
 import { Shape } from '../shape.ts'
 import type { Subject } from '../subject.ts'
 import { type RequestTrial, tryAll } from '../trial.ts'
@@ -11,6 +12,19 @@ import { type RequestTrial, tryAll } from '../trial.ts'
 export function requests(subject: Subject, operation: Operation): void {
   it('good attributes: all, each left out, each alone', async () => {
     await tryAll(subject, operation, goodTrials(subject, operation))
+  })
+
+  it('complete requests with one attribute at its limits and beyond', async () => {
+    const [whole] = Shape.all(subject, operation)
+    if (whole === undefined || whole.types.length === 0) return
+    const making = { policies: subject.family.policies, variant: 0 }
+    const trials = whole.types.flatMap(type =>
+      variations(type, whole.policyOf(type), making).map(({ what, payload }) => ({
+        what: `attribute ${type}: ${what}`,
+        attributes: whole.attributes(0, new Map([[type, payload]])),
+      })),
+    )
+    await tryAll(subject, operation, trials)
   })
 
   it('what is refused is refused again, in the same way', async () => {

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+/** Values that come back otherwise than they were sent, in ways that no module means. */
+import type { AttributePolicy } from '../../netlink/index.ts'
+import { widths } from './core-rules.ts'
+
+/** An attribute that a request had. */
+export interface Sent {
+  readonly type: number
+  readonly payload: Buffer
+  readonly policy: AttributePolicy | undefined
+  /** The whole request: what follows the attribute in it must be in no answer. */
+  readonly request: Buffer
+}
+
+/**
+ * What is wrong with what was read, if anything is: an integer is another one, a text ends early, or bytes that
+ * follow the attribute in the request come back with it.
+ */
+export function misread(sent: Sent, read: readonly Buffer[]): string | undefined {
+  const { type, payload } = sent
+  if (read.length === 0 || read.some(bytes => isRight(sent, bytes))) return undefined
+  const shown = read.slice(0, 3).map(hex).join(', ')
+  return `attribute ${type} was accepted as ${hex(payload)}, and is read as ${shown}`
+}
+
+function isRight(sent: Sent, read: Buffer): boolean {
+  const { payload, policy } = sent
+  if (read.equals(payload)) return true
+  const width = widths[policy?.type ?? '']
+  if (width !== undefined) return payload.length !== width
+  return !isOverread(sent, read) && !isCut(sent, read)
+}
+
+function isOverread({ type, payload, request }: Sent, read: Buffer): boolean {
+  if (payload.length === 0 || read.length <= payload.length) return false
+  if (!read.subarray(0, payload.length).equals(payload)) return false
+  const more = read.subarray(payload.length)
+  const visible = more.at(-1) === 0 ? more.subarray(0, -1) : more
+  if (visible.every(byte => byte === 0)) return false
+  return followingBytes(request, type, payload).subarray(0, visible.length).equals(visible)
+}
+
+function followingBytes(request: Buffer, type: number, payload: Buffer): Buffer {
+  const length = Buffer.from([(payload.length + 4) & 0xff, (payload.length + 4) >> 8])
+  for (let at = request.indexOf(length); at >= 0; at = request.indexOf(length, at + 1)) {
+    const end = at + 4 + payload.length
+    const isIt =
+      (request.readUInt16LE(at + 2) & 0x3fff) === type && request.subarray(at + 4, end).equals(payload)
+    if (isIt) return request.subarray(end)
+  }
+  return Buffer.alloc(0)
+}
+
+/** Only a text that its policy has room for: others may be cut by design. */
+function isCut({ payload, policy }: Sent, read: Buffer): boolean {
+  const { type = '', maximumLength } = policy ?? {}
+  if (!type.endsWith('STRING') || maximumLength === undefined) return false
+  const [whole, part] = [textOf(payload), textOf(read)]
+  return part.length > 0 && part.length < whole.length && whole.subarray(0, part.length).equals(part)
+}
+
+/** What follows a NUL is no part of a text. */
+function textOf(bytes: Buffer): Buffer {
+  const end = bytes.indexOf(0)
+  return end < 0 ? bytes : bytes.subarray(0, end)
+}
+
+function hex(bytes: Buffer): string {
+  if (bytes.length === 0) return 'nothing'
+  return bytes.length > 40
+    ? `${bytes.subarray(0, 40).toString('hex')}... (${bytes.length} bytes)`
+    : bytes.toString('hex')
+}
