@@ -44,9 +44,11 @@ export interface Explored {
 const SMALL = 256
 /** Rounds over all operations: some succeed only after others. */
 const ROUNDS = 3
-/** Variants of the values, apart from those that tests use. */
+/** The variant of values that are there at first, and the first of those that are tried, each once. */
 const FIRST = 0
-const TRIED = [40, 41]
+const TRIED = 40
+/** Values that must be read as they were written. */
+const TIMES = 2
 
 /** Tries all operations of a family. */
 export class Explorer {
@@ -59,6 +61,7 @@ export class Explorer {
   readonly #writers = new Map<number, Writer>()
   readonly #removers = new Map<number, Remover>()
   #dumps: Operation[] = []
+  #next = TRIED
 
   constructor(subject: Subject, requester: Requester) {
     this.#subject = subject
@@ -85,6 +88,8 @@ export class Explorer {
     // Some can be seen only when others make what they change.
     for (const operation of [...commands, ...commands]) await this.#findWriter(operation)
     await this.#supply()
+    for (const operation of commands)
+      if (!this.#working.has(operation.command)) await this.#findWorking(operation)
     for (const operation of commands) await this.#findRemover(operation)
     return {
       working: this.#working,
@@ -142,13 +147,23 @@ export class Explorer {
     }
   }
 
+  /** The next values that differ from those that are there at first, not only in the key. */
+  #variant(shape: Shape, key: number | undefined): number | undefined {
+    for (let more = 0; more < 8; more++) {
+      const variant = this.#next++
+      if (shape.distinct(FIRST, variant).some(type => type !== key)) return variant
+    }
+    return undefined
+  }
+
   /** Whether what is written can be read, with each of the tried values. */
   async #writes(shape: Shape, key: number | undefined): Promise<Writer | undefined> {
     const isOther = (type: number) => type !== key
-    if (!TRIED.every(variant => shape.distinct(FIRST, variant).some(isOther))) return undefined
     let stored: readonly number[] | undefined
     let adds = true
-    for (const variant of TRIED) {
+    for (let time = 0; time < TIMES; time++) {
+      const variant = this.#variant(shape, key)
+      if (variant === undefined) return undefined
       const variantOf = (type: number) => (type === key ? FIRST : variant)
       await this.#supply()
       const before = await this.#state.entries([FIRST, variant])
@@ -177,7 +192,7 @@ export class Explorer {
       if (!adder.adds) continue
       for (const shape of [working, ...Shape.all(this.#subject, operation)]) {
         if (shape.types.length === 0 || !shape.types.every(type => adder.stored.includes(type))) continue
-        const [gone, kept] = [60, 61]
+        const [gone, kept] = [this.#next++, this.#next++]
         for (const variant of [gone, kept]) await this.#try(adder.shape, variant)
         const count = await this.#state.count()
         const { code } = await this.#try(shape, gone)

@@ -28,12 +28,28 @@ export class State {
 
   /** All that dumps tell, and readers when they are asked for each of the variants. */
   async entries(variants: readonly number[]): Promise<Told[]> {
+    return [...(await this.#dumped()), ...(await this.#looked(variants))]
+  }
+
+  /** What tells of a variant: readers if there are some, for dumps may be long. */
+  async entry(variants: readonly number[]): Promise<Told[]> {
+    const { readers } = this.#views()
+    return readers.length > 0 ? await this.#looked(variants) : await this.#dumped()
+  }
+
+  async #dumped(): Promise<Told[]> {
     const { headerSize } = this.#subject.family
-    const { dumps, readers } = this.#views()
     const told: Told[] = []
-    for (const operation of dumps)
+    for (const operation of this.#views().dumps)
       for (const reply of await this.#replies(operation, Buffer.alloc(0), 'a dump'))
         told.push(toldBy(reply, headerSize))
+    return told
+  }
+
+  async #looked(variants: readonly number[]): Promise<Told[]> {
+    const { headerSize } = this.#subject.family
+    const { readers } = this.#views()
+    const told: Told[] = []
     for (const shape of readers)
       for (const variant of shape.types.length === 0 ? [0] : variants)
         for (const reply of await this.#replies(shape.operation, shape.attributes(variant), shape.words))

@@ -197,7 +197,7 @@ async function readBack(
   const { code, faults: wrong } = await requester.send(request)
   faults.add(`${shape.words}: ${what}`, wrong)
   if (code !== undefined) return
-  const entries = await state.entries([FIRST, variant])
+  const entries = await state.entry([FIRST, variant])
   const others = stored.filter(each => each !== type && each !== key)
   const sameEntry = entries.filter(entry =>
     others.some(each => shape.isTold([entry], each, shape.payload(each, variant))),
