@@ -8,7 +8,7 @@ import { lifetime } from './cases/lifetime.ts'
 import { requests } from './cases/requests.ts'
 import { surroundings } from './cases/surroundings.ts'
 import type { Operation } from './family.ts'
-import { Subject } from './subject.ts'
+import { type GivenValue, Subject } from './subject.ts'
 
 /** How {@link describeFamily} gets at a family, and what it needs to know of it. */
 export interface FamilyOptions {
@@ -21,6 +21,11 @@ export interface FamilyOptions {
   readonly before?: () => void | Promise<void>
   /** Called after each group of tests, before the module is unloaded. */
   readonly after?: () => void | Promise<void>
+  /**
+   * Good payloads by the attributes' types, where policies do not tell: an index of a device, an address. A
+   * function gives those of variants 0, 1, 2 ..., by which entries differ.
+   */
+  readonly values?: Readonly<Record<number, GivenValue>>
   /** Only these parts: numbers of commands, or 'family' for what belongs to no single command. */
   readonly parts?: readonly (number | 'family')[]
   /** Lets each allocation of each operation fail in turn, instead of all other tests: on debug kernels. */
@@ -34,10 +39,10 @@ export interface FamilyOptions {
  *     describeFamily('nlex', { module: 'genlexample' })
  */
 export function describeFamily(name: string, options: FamilyOptions = {}): void {
-  const { module = [], before, after, parts, faults = false } = options
+  const { module = [], before, after, values, parts, faults = false } = options
   const modules = typeof module === 'string' ? [module] : module
   describe(name, async () => {
-    const subject = new Subject(name, { modules, before, after })
+    const subject = new Subject(name, { modules, before, after, values })
     await subject.load()
     if (faults) {
       group(subject, 'failing allocations', () => failingAllocations(subject))

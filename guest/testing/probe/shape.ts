@@ -23,18 +23,18 @@ export class Shape {
   readonly operation: Operation
   readonly types: readonly number[]
   readonly #policies: ReadonlyMap<number, AttributePolicy | undefined>
-  readonly #all: Subject['family']['policies']
+  readonly #subject: Subject
 
   private constructor(
+    subject: Subject,
     operation: Operation,
     types: readonly number[],
     policies: ReadonlyMap<number, AttributePolicy | undefined>,
-    all: Subject['family']['policies'],
   ) {
+    this.#subject = subject
     this.operation = operation
     this.types = types
     this.#policies = policies
-    this.#all = all
   }
 
   /** With all attributes, without each, with each alone, and with none. */
@@ -48,7 +48,7 @@ export class Shape {
       [],
     ]
     const distinct = new Map(sets.map(set => [set.join(' '), set]))
-    return [...distinct.values()].map(set => new Shape(operation, set, known, subject.family.policies))
+    return [...distinct.values()].map(set => new Shape(subject, operation, set, known))
   }
 
   /** What is particular about it, in words. */
@@ -63,7 +63,8 @@ export class Shape {
 
   /** The attribute's payload in a variant. */
   payload(type: number, variant: number): Buffer {
-    return goodPayload(this.policyOf(type), { policies: this.#all, variant })
+    const { policies } = this.#subject.family
+    return this.#subject.given(type, variant) ?? goodPayload(this.policyOf(type), { policies, variant })
   }
 
   /** The attributes' bytes; those in `others` have that payload, and padding that shows if it is read. */

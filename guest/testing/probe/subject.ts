@@ -34,8 +34,13 @@ const ENDLESS = 8 << 20
 /** Bytes of a receive buffer into which the answers to a batch fit. */
 const ROOMY = 1 << 20
 
+/** A payload that is good where its policy alone does not tell, or one for each variant. */
+export type GivenValue = Uint8Array | ((variant: number) => Uint8Array)
+
 /** How the family came to be there. */
 export interface SubjectOptions {
+  /** Good payloads by the attributes' types. */
+  readonly values?: Readonly<Record<number, GivenValue>> | undefined
   /** Modules to load, in this order; unloaded in reverse. */
   readonly modules: readonly string[]
   readonly before?: (() => void | Promise<void>) | undefined
@@ -67,6 +72,13 @@ export class Subject {
   /** The modules that are loaded for it. */
   get modules(): readonly string[] {
     return this.#options.modules
+  }
+
+  /** A payload that was given for an attribute. */
+  given(type: number, variant: number): Buffer | undefined {
+    const value = this.#options.values?.[type]
+    const payload = typeof value === 'function' ? value(variant) : value
+    return payload && Buffer.from(payload)
   }
 
   /** Loads it, and does what has to be done before. */

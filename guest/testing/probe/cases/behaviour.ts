@@ -3,10 +3,11 @@
 import { it } from 'vitest'
 import { type AttributePolicy, findAttribute, NLM_F_ACK, parseAttributes } from '../../../netlink/index.ts'
 import { drain } from '../../exchange.ts'
+import { NetworkNamespace } from '../../namespaces.ts'
 import { asUser, nobody } from '../../user.ts'
 import { wordsOf } from '../answer.ts'
 import { type Explored, Explorer, type Writer } from '../explore.ts'
-import type { Operation } from '../family.ts'
+import { askFamily, type Operation } from '../family.ts'
 import { Faults } from '../faults.ts'
 import { misread } from '../misread.ts'
 import { type NestTrial, variations } from '../nests.ts'
@@ -100,6 +101,16 @@ export function behaviour(subject: Subject): void {
   })
 
   test('some changes need privileges, and so do the others', tryUnprivileged)
+
+  test('what changes in another network namespace is told there', async life => {
+    using elsewhere = new NetworkNamespace()
+    const isThere = await askFamily(subject.name, { namespace: elsewhere.fd }).then(
+      () => true,
+      () => false,
+    )
+    if (!isThere) return
+    for (const writer of life.explored.writers) await changeElsewhere(life, writer, elsewhere)
+  })
 }
 
 /** Two dumps of one socket: the second one's first datagram is larger, for the kernel knows the reader by then. */
@@ -370,3 +381,33 @@ async function tryUnprivileged({ subject, explored, requester, state, faults }: 
 
 const forgotten =
   'anybody may do that, though other changes need CAP_NET_ADMIN: it lacks GENL_ADMIN_PERM, or GENL_UNS_ADMIN_PERM'
+
+/** What one namespace changes, others see or do not; who may change it, and who is told, must fit to that. */
+async function changeElsewhere(
+  { subject, explored, state, faults }: Life,
+  { shape, key, stored }: Writer,
+  elsewhere: NetworkNamespace,
+): Promise<void> {
+  using requester = subject.open({ namespace: elsewhere.fd }).withRoom()
+  using listener = subject.open({ memberships: [...subject.family.groups.values()] }).withRoom()
+  const there = new State(subject, requester, faults, () => explored)
+  const variant = nextVariant()
+  await requester.ask(shape.operation, shape.attributes(FIRST))
+  const before = told(subject, listener)
+  await requester.ask(
+    shape.operation,
+    shape.attributes(type => (type === key ? FIRST : variant)),
+  )
+  const heard = told(subject, listener)
+  const types = stored.filter(type => type !== key)
+  const tells = (entries: readonly Told[]) =>
+    types.some(type => shape.isTold(entries, type, shape.payload(type, variant)))
+  if (!tells(await there.entry([FIRST, variant])) || tells(before)) return
+  const isShared = tells(await state.entry([FIRST, variant]))
+  if (isShared && shape.operation.privilege === 'namespace admin')
+    faults.add(shape.words, [
+      'all network namespaces share what it changes, and yet by GENL_UNS_ADMIN_PERM it is open to the users of any',
+    ])
+  if (!isShared && tells(heard))
+    faults.add(shape.words, ['what it changes in one network namespace is told in another one'])
+}

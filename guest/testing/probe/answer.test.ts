@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/** What no answer may be, whatever the module is for. */
+import { expect, test } from 'vitest'
+import {
+  attr,
+  Datagram,
+  encodeGenericHeader,
+  encodeMessage,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_MULTI,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+} from '../../netlink/index.ts'
+import { readAnswer } from './answer.ts'
+
+const [family, portId, sequence] = [30, 77, 5]
+const encode = (flags: number) =>
+  encodeMessage({ type: family, flags: NLM_F_REQUEST | flags, sequence }, encodeGenericHeader({ command: 1 }))
+const [asked, plain, dump] = [encode(NLM_F_ACK), encode(0), encode(NLM_F_ACK | NLM_F_DUMP)]
+
+const reply = (
+  header: { flags?: number; sequence?: number; portId?: number; type?: number } = {},
+  content = attr.u32(1, 1),
+) =>
+  encodeMessage({ type: family, sequence, portId, ...header }, encodeGenericHeader({ command: 1 }), content)
+const error = (errno: number, request = asked) => {
+  const number = Buffer.alloc(4)
+  number.writeInt32LE(errno)
+  return encodeMessage({ type: NLMSG_ERROR, sequence, portId }, number, request)
+}
+const done = encodeMessage({ type: NLMSG_DONE, flags: NLM_F_MULTI, sequence, portId }, Buffer.alloc(4))
+
+/** The faults of an answer to a request. */
+function faults(request: Buffer, ...datagrams: readonly Buffer[]): readonly string[] {
+  const came = datagrams.map(bytes => new Datagram(bytes, 0, 0, bytes.length))
+  return readAnswer(came, { request, family, headerSize: 0, portId, earlier: new Set([4]) }).faults
+}
+
+test.each([
+  ['an acknowledgement', asked, [error(0)]],
+  ['a reply and an acknowledgement', asked, [reply(), error(0)]],
+  ['an error', asked, [error(-22)]],
+  ['nothing, where nothing is asked for', plain, []],
+  ['a dump', dump, [Buffer.concat([reply({ flags: NLM_F_MULTI }), reply({ flags: NLM_F_MULTI })]), done]],
+  ['many replies to one request', asked, [reply({ flags: NLM_F_MULTI }), done, error(0)]],
+  ['a late answer to an earlier request', asked, [reply({ sequence: 4 }), error(0)]],
+])('%s is right', (_what, request, datagrams) => {
+  expect(faults(request, ...datagrams)).toEqual([])
+})
+
+test.each([
+  ['sequence number', asked, [reply({ sequence: 0 }), error(0)], 'a reply has the sequence number 0, not 5'],
+  ['port id', asked, [reply({ portId: 0 }), error(0)], 'a reply has the port id 0, not 77'],
+  ['type', asked, [reply({ type: 31 }), error(0)], "a message of the type 31, not 30, the family's"],
+  ['no end', asked, [], 'no acknowledgement and no error, though NLM_F_ACK is set (does it return -EINTR?)'],
+  ['two ends', asked, [error(0), error(0)], '2 errors or ends for one request'],
+  ['an end too many', plain, [error(0, plain)], 'an acknowledgement that nobody asked for'],
+  ['both', asked, [reply(), error(-11)], 'a reply, and an error as well'],
+  [
+    'a positive error',
+    asked,
+    [error(22)],
+    'a malformed error: an NLMSG_ERROR with the positive error 22 (at byte 16)',
+  ],
+  ['ERESTARTSYS', asked, [error(-512)], 'the error 512, which no program knows'],
+  ['no end of a dump', dump, [reply({ flags: NLM_F_MULTI })], 'the dump has no end'],
+  ['a single part', dump, [reply(), done], 'a message of a dump lacks NLM_F_MULTI'],
+  [
+    'no DONE',
+    asked,
+    [reply({ flags: NLM_F_MULTI }), error(0)],
+    'a reply has NLM_F_MULTI, and no NLMSG_DONE follows',
+  ],
+  [
+    'stray bytes',
+    asked,
+    [Buffer.concat([error(0), Buffer.from([1, 0, 0, 0])])],
+    expect.stringContaining('no message'),
+  ],
+  [
+    'a length without genlmsg_end()',
+    asked,
+    [reply({}, Buffer.from([9, 0, 1, 0])), error(0)],
+    expect.stringContaining('a reply is malformed'),
+  ],
+])('%s is wrong', (_what, request, datagrams, fault) => {
+  expect(faults(request, ...datagrams)).toContainEqual(fault)
+})

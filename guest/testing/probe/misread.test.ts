@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+import { expect, test } from 'vitest'
+import { type AttributePolicy, attr } from '../../netlink/index.ts'
+import { misread } from './misread.ts'
+import { dirty } from './nests.ts'
+
+const u32: AttributePolicy = { type: 'U32' }
+const text: AttributePolicy = { type: 'NUL_STRING', maximumLength: 8 }
+const binary: AttributePolicy = { type: 'BINARY', maximumLength: 8 }
+
+/** What is said of an attribute that was sent, with another one behind it, and read. */
+function said(policy: AttributePolicy | undefined, sent: string, read: string) {
+  const payload = Buffer.from(sent, 'hex')
+  const request = Buffer.concat([Buffer.alloc(20), dirty(1, payload), attr.u32(2, 0x11223344)])
+  return misread({ type: 1, payload, policy, request }, [Buffer.from(read, 'hex')])
+}
+
+test.each([
+  ['another integer', u32, 'ffffffff', 'ffff0000'],
+  ['the padding of a short one', undefined, '0102', '0102a5a5'],
+  ['what follows in the request', binary, '01020304', '0102030408000200'],
+  ['a text that ends early', text, '61626300', '616200'],
+  ['a text that goes on', { ...text, type: 'STRING' }, '61626364', '6162636408000200'],
+])('%s is misread', (_what, policy, sent, read) => {
+  expect(said(policy, sent, read)).toBe(`attribute 1 was accepted as ${sent}, and is read as ${read}`)
+})
+
+test.each([
+  ['the same', u32, 'ffffffff', 'ffffffff'],
+  ['an integer of another length, which a lenient family takes', u32, 'ffffffffff', 'ffffffff'],
+  ['zeros that fill a buffer', binary, '0102', '0102000000000000'],
+  ['an older value behind it', binary, '01020304', '0102030405060708'],
+  ['a text with its NUL', { ...text, type: 'STRING' }, '6162', '616200'],
+  ['a text of no given length that is cut', { type: 'STRING' }, '616263', '6162'],
+])('%s is not', (_what, policy, sent, read) => {
+  expect(said(policy, sent, read)).toBeUndefined()
+})

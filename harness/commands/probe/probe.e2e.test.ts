@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+/** `probe` on a module of two commands, of which one breaks the kernel, and on one without a family. */
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runCli } from '../../fixtures/cli.ts'
+
+let project: string
+const files = {
+  'netlink-vmtest.config.ts': `export default { modules: 'src' }\n`,
+  'src/Kbuild': 'obj-m := pair.o silent.o\n',
+  'src/silent.c': `#include <linux/module.h>
+MODULE_DESCRIPTION("Registers nothing");
+MODULE_LICENSE("GPL");
+`,
+  'src/pair.c': `#include <linux/module.h>
+#include <net/genetlink.h>
+static struct genl_family pair_family;
+static const struct nla_policy pair_policy[2] = { [1] = { .type = NLA_U32 } };
+static int pair_breaks(struct sk_buff *skb, struct genl_info *info)
+{
+	return nla_get_u32(info->attrs[1]) ? 0 : -EINVAL;
+}
+static int pair_works(struct sk_buff *skb, struct genl_info *info)
+{
+	return info->attrs[1] ? 0 : -EINVAL;
+}
+static const struct genl_ops pair_ops[] = {
+	{ .cmd = 1, .doit = pair_breaks },
+	{ .cmd = 2, .doit = pair_works },
+};
+static struct genl_family pair_family = {
+	.name = "pair",
+	.version = 1,
+	.maxattr = 1,
+	.policy = pair_policy,
+	.module = THIS_MODULE,
+	.ops = pair_ops,
+	.n_ops = ARRAY_SIZE(pair_ops),
+};
+static int __init pair_init(void)
+{
+	return genl_register_family(&pair_family);
+}
+static void __exit pair_exit(void)
+{
+	genl_unregister_family(&pair_family);
+}
+module_init(pair_init);
+module_exit(pair_exit);
+MODULE_DESCRIPTION("A command that breaks the kernel, and one that does not");
+MODULE_LICENSE("GPL");
+`,
+}
+
+beforeAll(() => {
+  project = mkdtempSync(path.join(tmpdir(), 'probe-'))
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(project, name)), { recursive: true })
+    writeFileSync(path.join(project, name), content)
+  }
+})
+afterAll(() => rmSync(project, { recursive: true }))
+
+test('a command that breaks the kernel costs no other its verdict', async () => {
+  const { status, stdout } = await runCli(['probe', '--module', 'pair', 'command-', '--reporter=verbose'], {
+    cwd: project,
+  })
+  expect(stdout).toMatch(/× .*command-1\.test\.ts > pair > command 1/)
+  expect(stdout).toMatch(/✓ .*command-2\.test\.ts > pair > command 2 > attribute 1 \(U32\): lengths/)
+  expect(stdout).toContain('pair_breaks')
+  expect(stdout).not.toMatch(/× .*command-2/)
+  expect(status).toBe(1)
+  expect(existsSync(path.join(project, '.netlink-vmtest/probe'))).toBe(false)
+})
+
+test('a module without a family: there is nothing to probe', async () => {
+  const { status, stderr } = await runCli(['probe', '--module', 'silent'], { cwd: project })
+  expect(stderr).toContain('error: there is nothing to probe: silent registers no family of generic netlink')
+  expect(status).toBe(2)
+})
