@@ -6,7 +6,7 @@ import path from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { ownFolder } from '../../base/own-folder.ts'
-import { runToolOrFail, tethered } from '../../base/process.ts'
+import { runTool, runToolOrFail, tethered } from '../../base/process.ts'
 import { type ConnectedProcess, spawnConnected } from '../process.ts'
 import { Forkable } from './forkable.ts'
 import { forkLibrary } from './library.ts'
@@ -134,6 +134,29 @@ test('forks are independent of each other and of the program, and outlive it', a
   expect(await Promise.all(forks.map(fork => fork.quit()))).toEqual(
     forks.map(() => ({ code: 0, signal: null })),
   )
+})
+
+test('a process that waits for nothing but the end of its fork, waits', async () => {
+  const script = `
+    import { tethered } from '${ownFolder}/harness/base/process.ts'
+    import { spawnConnected } from '${ownFolder}/harness/qemu/process.ts'
+    import { Forkable } from '${ownFolder}/harness/qemu/fork/forkable.ts'
+    const preload = ['LD_PRELOAD=${library}', 'FORKABLE_FD=${CONTROL}', '${program}']
+    const busy = await spawnConnected('busy', tethered('env', preload), 3)
+    const forkable = await Forkable.connect(busy.stream(${CONTROL}), new Promise(() => {}))
+    const fork = await forkable.fork([${ERRORS}, ${CHANNEL}])
+    process.kill(fork.pid, 'SIGSTOP')
+    for (const fd of [${ERRORS}, ${CHANNEL}]) fork.stream(fd).resume().destroy(), busy.stream(fd).resume()
+    busy.kill()
+    await busy.closed
+    setTimeout(() => process.kill(fork.pid, 'SIGKILL'), 100).unref()
+    console.log(JSON.stringify(await fork.closed))`
+  const { exitCode, stdout, all } = await runTool(
+    process.execPath,
+    ['--input-type=module', '--eval', script],
+    { timeout: 30_000 },
+  )
+  expect([exitCode, stdout], all).toEqual([0, '{"code":null,"signal":"SIGKILL"}'])
 })
 
 test('threads that begin and end meanwhile hinder no fork', async () => {
