@@ -13,6 +13,8 @@ const VERSION = '1'
 const HELLO_LIMIT = 1_000
 /** Milliseconds for a fork: the library gives its threads 10 s to stop. */
 const FORK_LIMIT = 20_000
+/** Milliseconds for a fork to come whose process has ended before it told of it. */
+const LATE_LIMIT = 5_000
 /** Milliseconds for a connection to say whose it is. */
 const SAY_LIMIT = 5_000
 
@@ -68,7 +70,7 @@ export class Forkable {
         throw new MachineryError(`QEMU's fork library has version ${version} in place of ${VERSION}`)
       await new Promise<void>((resolve, reject) => {
         forkable.#server.once('error', reject)
-        forkable.#server.listen(`\0${forkable.#address}`, resolve)
+        forkable.#server.listen(`\0${forkable.#address}`, resolve).unref()
       })
       return forkable
     } catch (error) {
@@ -178,11 +180,17 @@ export class Forkable {
     else this.#abandoned.add(token)
   }
 
+  #stopListening(): void {
+    this.#server.close()
+    for (const socket of this.#unknown) socket.destroy()
+  }
+
   /** The process has ended; its forks live on. */
   #close(): void {
     this.#ended = true
-    this.#server.close()
-    for (const socket of this.#unknown) socket.destroy()
+    const mayCome = [...this.#coming.values()].some(({ pid }) => pid === undefined)
+    if (mayCome) setTimeout(() => this.#stopListening(), LATE_LIMIT).unref()
+    else this.#stopListening()
     this.#failed?.(new MachineryError('QEMU ended before its fork library said hello'))
     for (const { reject } of [...this.#coming.values()])
       reject(new MachineryError('QEMU ended while it forked'))
