@@ -80,6 +80,8 @@ function outcomeIn(file: string) {
   const { success, numPassedTests, numFailedTests, kernels } = JSON.parse(readFileSync(file, 'utf8'))
   for (const kernel of kernels) {
     kernel.bootTime = 'T'
+    const { forked, restored, booted } = kernel.guests
+    kernel.guests = forked + restored + booted
     for (const each of kernel.suites) each.duration = 'T'
   }
   return { success, numPassedTests, numFailedTests, kernels }

@@ -14,7 +14,10 @@ import { programsWith, qemusOf } from './fixtures/processes.ts'
 
 const label = hostLabel()
 const summary = (counts: string) =>
-  new RegExp(`^${label} \\(\\d+\\.\\d+\\S*\\): ${counts}; boot \\d+\\.\\d s, total \\d+\\.\\d s$`, 'm')
+  new RegExp(
+    `^${label} \\(\\d+\\.\\d+\\S*\\): ${counts}; boot \\d+\\.\\d s, total \\d+\\.\\d s(?:; \\d+ guests forked.*)?$`,
+    'm',
+  )
 
 function temporaryFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))

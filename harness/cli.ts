@@ -10,6 +10,7 @@ import type { BuildOptions } from './commands/build.ts'
 import type { GenerateOptions } from './commands/generate.ts'
 import type { InitOptions } from './commands/init.ts'
 import type { MergeOptions } from './commands/merge.ts'
+import type { DescribeFlags } from './commands/probe/describe.ts'
 import type { ProbeOptions } from './commands/probe/probe.ts'
 import type { RunOptions } from './commands/run.ts'
 import type { SessionOptions } from './commands/session.ts'
@@ -108,8 +109,19 @@ ofRuns(
     .option('--spec <file>', 'a YNL specification of a family', several, [])
     .option('--faults', 'let each allocation of each operation fail, on a debug kernel')
     .option('--seed <number>', 'repeat the random sequences of an earlier run', once)
-    .option('--time <seconds>', 'how long to try random sequences', once),
-).action(async (_filters: string[], options: ProbeOptions, command: Command) => {
+    .option('--time <seconds>', 'how long to try random sequences', once)
+    .option(
+      '--describe',
+      'test nothing, but tell what the families are; with --json and --markdown in files, too',
+    )
+    .option('--yaml <file>', 'with --describe, write a draft of a YNL specification', once),
+).action(async (_filters: string[], options: ProbeOptions & DescribeFlags, command: Command) => {
+  if (options.describe || options.yaml !== undefined) {
+    const { describe, describeOptions } = await import('./commands/probe/describe.ts')
+    const settings = await projectSettings()
+    process.exitCode = await describe(describeOptions(options, command.args, settings), settings, root)
+    return
+  }
   const { probe } = await import('./commands/probe/probe.ts')
   process.exitCode = await probe(options, command.args, await projectSettings(), root)
 })

@@ -180,10 +180,11 @@ attribute-sets:
       - { name: inner, type: nest, nested-attributes: inner }
       - { name: other, type: u8 }
       - { name: net, type: s16, value: 11, checks: { min: -5 } }
+      - { name: hidden, type: u32, value: 99, byte-order: big-endian }
   - { name: inner, attributes: [ { name: self, type: u8, value: 4 } ] }
 operations:
   list:
-    - { name: set, doc: Set., attribute-set: main, do: { request: { attributes: [ id, other ] } } }
+    - { name: set, doc: Set., attribute-set: main, do: { request: { attributes: [ id, other, hidden ] } } }
     - { name: list, doc: List., attribute-set: main, flags: [ uns-admin-perm ], do: {} }
     - { name: del, doc: Delete., value: 9, attribute-set: main, do: {} }
     - { name: done, doc: Done., notify: set, mcgrp: news }

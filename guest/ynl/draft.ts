@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
  * A first draft of a specification, from what the kernel tells of a family: numbers, types and limits are
- * right; names are made of numbers, and nobody knows what is answered.
+ * right; names are made of numbers, and nobody knows what is answered. Attributes of the kernel's types
+ * NLA_BE16 and NLA_BE32 are missing, because nlctrl leaves them out (net/netlink/policy.c of 7.3).
  */
 import type { AttributeFacts, FamilyFacts, OperationFacts, PolicyFacts } from './facts.ts'
 import type {

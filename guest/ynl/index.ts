@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// <reference types="node" preserve="true" />
-/** YNL: specifications of netlink families: read, written, drafted, and clients that talk by them. */
+/**
+ * YNL, the kernel's specifications of netlink families (Documentation/netlink/specs): read, written, drafted,
+ * turned into TypeScript, and clients that talk by them.
+ *
+ * @module netlink-vmtest/ynl
+ */
 export { differences, withNames } from './agreement.ts'
 export {
   Ynl,

@@ -23,6 +23,7 @@ import { prepareKernel } from '../prepare/prepare.ts'
 import { checkSettings } from '../prepare/settings.ts'
 import { probeEntries, tryAccelerator } from '../qemu/accelerator.ts'
 import { Qemu } from '../qemu/qemu.ts'
+import { Zygote } from '../template/fork/zygote.ts'
 import { template } from '../template/template.ts'
 import { inTurn, machine, ratio, type Series, series, table, timed } from './measure.ts'
 import { atLeastOne, listed, npmCommand, temporaryFolder } from './npm-command.ts'
@@ -33,6 +34,7 @@ const sections: Readonly<Record<string, () => Promise<void>>> = {
   files,
   memory,
   manyFiles,
+  forks,
   watch,
   wholeRun,
   matrix,
@@ -208,9 +210,7 @@ async function memory(): Promise<void> {
   const measuring: GuestSource = {
     acquire: () => guests.acquire(),
     async release(guest) {
-      const rollup = readFileSync(`/proc/${guest.qemu.pid}/smaps_rollup`, 'utf8')
-      const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(rollup)?.[1])
-      values.push((kilobytes('Private_Dirty') + kilobytes('Private_Clean')) / 1024)
+      values.push(privateMemory(guest))
       await guests.release(guest)
     },
     onLoss: loss => guests.onLoss(loss),
@@ -256,6 +256,82 @@ function leftovers(): { children: number; descriptors: number } {
     .split(' ')
     .filter(Boolean).length
   return { children, descriptors: readdirSync('/proc/self/fd').length }
+}
+
+/** Guests that are forked, beside restored ones: from asking to the first answer, memory, whole runs. */
+async function forks(): Promise<void> {
+  const { modules } = prepared.delivery
+  const zygote = await Zygote.make(spec, saved, prepared.delivery.package.folder)
+  const sizes: Record<'first' | 'file', number[]> = { first: [], file: [] }
+  const forked = async () => {
+    const guest = await zygote.fork(modules)
+    sizes.first.push(privateMemory(guest))
+    return guest
+  }
+  const [restore, fork] = await inTurn(Math.max(runs, 20), {
+    'restore to the first answer': () => startTimeOf(Guest.restore(spec, saved, modules)),
+    'fork to the first answer': () => startTimeOf(forked()),
+  })
+  const source: GuestSource = {
+    acquire: forked,
+    async release(guest) {
+      sizes.file.push(privateMemory(guest))
+      await guest.end()
+    },
+    onLoss: () => {},
+    packageFolder: prepared.delivery.package.folder,
+    colours: true,
+  }
+  await vitest(project('forked', 20), source, 1)
+  await zygote.end()
+  if (restore && fork) add(restore, fork, ratio('fork / restore, first answer', fork, restore))
+  add(
+    series('memory of a forked guest, at its first answer', 'MiB', sizes.first.slice(0, fork?.values.length)),
+    series('memory of a forked guest, after a small file', 'MiB', sizes.file),
+  )
+  const suites = (...options: string[]) => processorTime([path.join(ownFolder, 'run-vm.sh'), ...options])
+  await suites()
+  const [restored, forking, shared] = await inTurn(Math.min(runs, 5), {
+    'processor time of all suites, each file restored': () => suites('--no-fork'),
+    'processor time of all suites, forked': () => suites('--fork'),
+    'processor time of all suites, --no-isolate': () => suites('--no-isolate'),
+  })
+  if (!restored || !forking || !shared) return
+  add(
+    ...[restored, forking, shared],
+    ratio('forked / restored, processor time', forking, restored),
+    ratio('forked / --no-isolate, processor time', forking, shared),
+    ratio('restored / --no-isolate, processor time', restored, shared),
+  )
+}
+
+async function startTimeOf(coming: Promise<Guest>): Promise<number> {
+  const guest = await coming
+  await guest.end()
+  return guest.startTime
+}
+
+/** MiB that a guest's QEMU shares with no other process. */
+function privateMemory({ qemu }: Guest): number {
+  const rollup = readFileSync(`/proc/${qemu.pid}/smaps_rollup`, 'utf8')
+  const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(rollup)?.[1])
+  return (kilobytes('Private_Dirty') + kilobytes('Private_Clean')) / 1024
+}
+
+/** Milliseconds of user and system time that a command and its children take, by bash's `times`. */
+async function processorTime(command: readonly string[]): Promise<number> {
+  const script = '"$@" >/dev/null || exit; times'
+  const { stdout } = await execa('bash', ['-c', script, 'bash', ...command], {
+    cwd: ownFolder,
+    stdin: 'ignore',
+    env: { LC_ALL: 'C' },
+  })
+  const [, children = ''] = stdout.trim().split('\n')
+  const times = [...children.matchAll(/(\d+)m([\d.]+)s/g)]
+  return times.reduce(
+    (sum, [, minutes, seconds]) => sum + Number(minutes) * 60_000 + Number(seconds) * 1000,
+    0,
+  )
 }
 
 /** Watch mode: from a saved suite to its result. */
@@ -306,18 +382,20 @@ async function matrix(): Promise<void> {
     for (let count = 0; count < 4; count++) await Promise.all([boot(), boot()])
   }
   await on(labels.length)()
-  const [bare, one, three, five, shared] = await inTurn(Math.min(runs, 5), {
+  const [bare, one, three, five, restored, shared] = await inTurn(Math.min(runs, 5), {
     'bare QEMU: kernel to busybox init, four times on each of two cores': () => timed(fourBoots),
     'all suites on one kernel': on(1),
     'all suites on three kernels': on(3),
     'all suites on five kernels': on(5),
+    'all suites on five kernels, --no-fork': on(5, '--no-fork'),
     'all suites on five kernels, --no-isolate': on(5, '--no-isolate'),
   })
-  if (!bare || !one || !three || !five || !shared) return
+  if (!bare || !one || !three || !five || !restored || !shared) return
   const added = (more: Series, fewer: Series, count: number) =>
     more.values.map((value, index) => (value - (fewer.values[index] ?? Number.NaN)) / count)
   add(
-    ...[bare, one, three, five, shared],
+    ...[bare, one, three, five, restored, shared],
+    ratio('five kernels, forked / restored', five, restored),
     ratio('five kernels / bare QEMU', five, bare),
     ratio('five kernels, --no-isolate / bare QEMU', shared, bare),
     series('each of the second and third kernel', 'ms', added(three, one, 2)),

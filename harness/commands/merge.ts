@@ -85,7 +85,8 @@ export async function merge(
   const summaries = kernels.map(kernel => summarize(vitest, kernel))
   const total = records.reduce((sum, record) => sum + record.total, 0)
   printTable(summaries, total, options)
-  annotate(given, vitest, summaries, { ...options, find: sourceFinder(modulesUnderTest(settings, root)) })
+  const find = sourceFinder(modulesUnderTest(settings, root))
+  annotate(given, vitest, summaries, { ...options, find })
   const passWithNoTests = given.passWithNoTests ?? records.every(record => record.passWithNoTests)
   const nothing = passWithNoTests ? [] : whyNothingRan(vitest, summaries, records)
   for (const message of nothing) process.stderr.write(`error: ${message}\n`)
@@ -97,7 +98,7 @@ export async function merge(
   ])
   const failed = failedByVitest || records.some(record => record.failed)
   const all = status === ExitStatus.passed && failed ? ExitStatus.failed : status
-  completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed })
+  completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed, find })
   return all
 }
 

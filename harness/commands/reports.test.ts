@@ -2,9 +2,16 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
-import { version } from 'vitest/node'
-import { blobFile, checkReports as check, outputFiles, type ReportFiles, reporters } from './reports.ts'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { type Vitest, version } from 'vitest/node'
+import {
+  blobFile,
+  checkReports as check,
+  completeReports,
+  outputFiles,
+  type ReportFiles,
+  reporters,
+} from './reports.ts'
 import type { VitestOptions } from './vitest-command.ts'
 
 const checkReports = (given: VitestOptions, files: ReportFiles, root = '/nowhere') =>
@@ -73,6 +80,32 @@ test('files are named from where the command is run', () => {
     'junit',
     ['json', { outputFile: path.resolve('c.json') }],
   ])
+})
+
+test('a report that cannot be written is told of, and does not keep others from being written', () => {
+  const place = folder()
+  writeFileSync(path.join(place, 'file'), '')
+  const below = (name: string) => path.join(place, 'file', name)
+  const state = { getTestModules: () => [], getUnhandledErrors: () => [] }
+  const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  onTestFinished(() => told.mockRestore())
+  completeReports(
+    {
+      junit: below('a.xml'),
+      json: below('b.json'),
+      ktap: below('c.ktap'),
+      markdown: path.join(place, 'd.md'),
+    },
+    { state } as unknown as Vitest,
+    [],
+    { total: 1, passed: true, find: () => undefined },
+  )
+  expect(told.mock.calls.map(([text]) => text)).toEqual(
+    ['a.xml', 'b.json', 'c.ktap'].map(name =>
+      expect.stringContaining(`error: cannot write the report ${below(name)}: `),
+    ),
+  )
+  expect(readFileSync(path.join(place, 'd.md'), 'utf8')).toContain('✓ passed')
 })
 
 test("Vitest's html reporter needs its package, of the same version, and writes to a place of its own", () => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { type Reporter, ReportersMap, type Vitest, version as vitestVersion } from 'vitest/node'
-import { messageOf, UsageError } from '../base/errors.ts'
+import { MachineryError, messageOf, UsageError } from '../base/errors.ts'
 import { isOnGitHub } from '../report/annotations.ts'
 import { failuresOf } from '../report/failures.ts'
 import { completeJson, requireWritable, writeReport } from '../report/files.ts'
@@ -124,22 +124,32 @@ export function writingJunit(file: string, kernels: readonly { readonly label: s
   }
 }
 
-/**
- * Completes the reports in files with what Vitest does not know.
- */
+/** Completes the reports in files with what Vitest does not know: each, also if another cannot be written. */
 export function completeReports(
   { junit, json, markdown, ktap, html }: ReportFiles,
   vitest: Vitest,
   kernels: readonly KernelSummary[],
-  outcome: Outcome,
+  outcome: Outcome & { readonly find: FindSource },
 ): void {
-  if (junit !== undefined) writeJunit(junit, vitest, kernels)
-  if (json !== undefined) completeJson(path.resolve(json), kernels)
+  if (junit !== undefined) attempt(() => writeJunit(junit, vitest, kernels))
+  if (json !== undefined) attempt(() => completeJson(path.resolve(json), kernels))
   if (markdown !== undefined)
-    writeReport(path.resolve(markdown), markdownOf(kernels, failuresOf(vitest, kernels), outcome))
+    attempt(() => {
+      writeReport(path.resolve(markdown), markdownOf(kernels, failuresOf(vitest, kernels), outcome))
+    })
   if (ktap === '-') process.stdout.write(ktapOf(vitest, kernels))
-  else if (ktap !== undefined) writeReport(path.resolve(ktap), ktapOf(vitest, kernels))
-  if (html !== undefined) writePage(path.resolve(html), pageData(vitest, kernels, outcome.total))
+  else if (ktap !== undefined) attempt(() => writeReport(path.resolve(ktap), ktapOf(vitest, kernels)))
+  if (html !== undefined) attempt(() => writePage(path.resolve(html), pageData(vitest, kernels, outcome)))
+}
+
+/** Writes a report; one that cannot be written is told of, and does not change what the run has found. */
+export function attempt(write: () => void): void {
+  try {
+    write()
+  } catch (error) {
+    if (!(error instanceof MachineryError)) throw error
+    process.stderr.write(`error: ${error.message}\n`)
+  }
 }
 
 /**

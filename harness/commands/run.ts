@@ -25,6 +25,7 @@ import { requireCaptureFolder } from '../verdict/capture.ts'
 import {
   annotate,
   annotates,
+  attempt,
   blobFile,
   checkReports,
   completeReports,
@@ -164,14 +165,15 @@ export async function run(
     throw new UsageError(nothing.message)
   }
   printTable(summaries, total, options)
-  annotate(given, vitest, summaries, { ...options, find: sourceFinder(modulesUnderTest(tested, root)) })
+  const find = sourceFinder(modulesUnderTest(tested, root))
+  annotate(given, vitest, summaries, { ...options, find })
   // With --passWithNoTests or --changed the run passes, and says that no test did.
   if (nothing !== undefined) progress.note(`nothing ran: ${nothing.message}`)
   const status = exitStatusOf(vitest, summaries)
   const all = status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
-  // Last, so that a report that cannot be written does not hide the result.
-  recordInBlob()
-  completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed })
+  // Without its blob a shard is missing when all are merged.
+  attempt(recordInBlob)
+  completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed, find })
   return all
 }
 

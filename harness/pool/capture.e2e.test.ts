@@ -67,6 +67,8 @@ test('in a namespace', () => {
   expect(socket.receiveNow()?.portId).toBe(socket.portId)
 })
 test('many', () => {
+  // More than the disk has room for.
+  console.log('x'.repeat(9000))
   using socket = Socket.open(2)
   for (let sequence = 1; sequence <= 100; sequence++) {
     socket.send(encodeMessage({ type: 16, sequence }), { portId: socket.portId })
@@ -169,8 +171,13 @@ test('a capture for which there is no room ends with a whole packet, and does no
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8k', 'tmpfs', disk])
   try {
     const passing = 'passing.fixture.ts'
-    const { status, stderr } = await runCli(['--capture', disk, passing], { cwd: folder })
+    const junit = path.join(disk, 'junit.xml')
+    const reports = ['--junit', junit, '--markdown', 'table.md']
+    const { status, stderr } = await runCli(['--capture', disk, ...reports, passing], { cwd: folder })
     expect(status, stderr).toBe(0)
+    // Neither does a report, and the others are written.
+    expect(stderr).toMatch(/^error: cannot write the report .*junit\.xml: ENOSPC/m)
+    expect(readFileSync(path.join(folder, 'table.md'), 'utf8')).toContain('**✓ passed')
     expect(stderr).toMatch(/ {2}the capture .*passing\.fixture\.ts\.pcapng is not complete: ENOSPC/)
     await tshark.fields(path.join(disk, label, `${passing}.pcapng`), 'frame.number')
     expect(statSync(path.join(disk, label, `${passing}.pcapng`)).size).toBeGreaterThan(500)

@@ -208,7 +208,7 @@ export class Qemu {
     try {
       // Loaded here: most runs need none of it.
       const { Forkable } = await import('./fork/forkable.ts')
-      this.#forkable = await Forkable.connect(control)
+      this.#forkable = await Forkable.connect(control, this.monitor.execute('query-version'))
     } catch (error) {
       await this.kill()
       throw error

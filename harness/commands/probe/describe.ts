@@ -15,10 +15,12 @@ import { nearest } from '../../base/nearest.ts'
 import { ownModule } from '../../base/own-folder.ts'
 import { lastLines } from '../../base/process.ts'
 import { consoleProgress } from '../../base/progress.ts'
+import { labelsOf } from '../../prepare/matrix.ts'
 import type { Settings } from '../../prepare/settings.ts'
 import { requireWritable, writeReport } from '../../report/files.ts'
 import { readSpecification } from '../read-specification.ts'
 import { type Session, startCommand, statusOf, withSession } from '../session.ts'
+import type { ProbeOptions } from './probe.ts'
 
 /** The options of `probe --describe`. */
 export interface DescribeOptions {
@@ -38,6 +40,37 @@ export interface DescribeOptions {
   readonly yaml?: string
 }
 
+/** The options of `probe` that only this has. */
+export interface DescribeFlags {
+  readonly describe?: boolean
+  readonly yaml?: string
+}
+
+/**
+ * The options of the command line.
+ * @param rest filters and Vitest's options
+ * @throws UsageError for those that tests have, and several kernels
+ */
+export function describeOptions(
+  options: ProbeOptions & DescribeFlags,
+  rest: readonly string[],
+  settings: Pick<Settings, 'kernels' | 'matrix'>,
+): DescribeOptions {
+  const { module, family, spec, markdown, json, yaml, modules, isolate, kernel, describe, ...tests } = options
+  const [other] = [
+    ...Object.keys(tests).map(name => `--${name}`),
+    ...(isolate === false ? ['--no-isolate'] : []),
+    ...rest,
+  ]
+  if (other !== undefined) throw new UsageError(`--describe tests nothing: leave out ${other}`)
+  const [label, second] = labelsOf(kernel === undefined ? {} : { kernel }, settings)
+  if (second !== undefined && kernel !== undefined)
+    throw new UsageError(`--describe asks one kernel: choose ${label} or ${second}`)
+  const given = { kernel: label, modules, markdown, json, yaml }
+  const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  return { ...present, module, family, spec }
+}
+
 /** A family, and where it differs from its specification, if there is one. */
 interface Described extends FamilyFacts {
   /** The module that has registered it. */
@@ -49,11 +82,7 @@ const place = '/run/netlink-vmtest/describes.js'
 /** Milliseconds for all modules together: a module may never return from its init function. */
 const LIMIT = 120_000
 
-/**
- * Describes families on stdout and in files.
- * @returns status 1 if a module was not loaded
- * @throws UsageError for a family that is not there, or where there is nothing to describe
- */
+/** Describes families on stdout and in files. @returns and throws as {@link report} */
 export async function describe(
   options: DescribeOptions,
   settings: Settings,
@@ -68,7 +97,22 @@ export async function describe(
       return [specification.name, specification]
     }),
   )
-  const told = await ask(options, settings, root)
+  return report(await ask(options, settings, root), specifications, options, note)
+}
+
+/**
+ * Writes what was told.
+ * @param specifications by the families' names
+ * @param note tells of modules that were not loaded
+ * @returns status 1 if a module was not loaded
+ * @throws UsageError for a family that is not there, or where there is nothing to describe
+ */
+export function report(
+  told: readonly Description[],
+  specifications: ReadonlyMap<string, Specification>,
+  { markdown, json, yaml }: Pick<DescribeOptions, 'markdown' | 'json' | 'yaml'>,
+  note: (text: string) => void,
+): ExitStatus {
   const refused = told.filter(it => 'refused' in it)
   for (const { refused: name, message } of refused)
     note(`${name} cannot be described: ${message.split('\n', 1)[0]}`)

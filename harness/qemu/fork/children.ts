@@ -12,6 +12,12 @@ const WNOHANG = 1
 
 /** Who waits for a child's end, by pid. */
 const waiting = new Map<number, (end: ProcessEnd) => void>()
+/**
+ * Keeps this process alive for its children, as node does for those that it knows: a signal's listener does
+ * not. Milliseconds between its looks.
+ */
+let keepAlive: NodeJS.Timeout | undefined
+const LOOK_AGAIN = 1_000
 
 /**
  * Resolves when this child has ended. Its pid is not given to another process until then.
@@ -20,7 +26,10 @@ const waiting = new Map<number, (end: ProcessEnd) => void>()
 export function endOf(pid: number): Promise<ProcessEnd> | undefined {
   const end = reap(pid)
   if (end !== 'alive') return end && Promise.resolve(end)
-  if (waiting.size === 0) process.on('SIGCHLD', lookAtAll)
+  if (waiting.size === 0) {
+    process.on('SIGCHLD', lookAtAll)
+    keepAlive = setInterval(lookAtAll, LOOK_AGAIN)
+  }
   return new Promise(resolve => waiting.set(pid, resolve))
 }
 
@@ -40,7 +49,9 @@ function lookAtAll(): void {
     waiting.delete(pid)
     resolve(end ?? { code: null, signal: null })
   }
-  if (waiting.size === 0) process.off('SIGCHLD', lookAtAll)
+  if (waiting.size > 0) return
+  process.off('SIGCHLD', lookAtAll)
+  clearInterval(keepAlive)
 }
 
 function reap(pid: number): ProcessEnd | 'alive' | undefined {

@@ -751,7 +751,6 @@ static void *control_thread(void *unused)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	SYS(SYS_prctl, PR_SET_NAME, "forkable");
-	say("hello", VERSION);
 	while ((size = SYS(SYS_read, control, text + length, sizeof(text) - 1 - length)) > 0 ||
 	       size == -EINTR) {
 		char *line = text, *end;
@@ -865,8 +864,9 @@ __attribute__((constructor)) static void begin(void)
 	/* No handler of the program's may run while it waits. */
 	sigfillset(&action.sa_mask);
 	sigaction(PARK, &action, NULL);
-	if (pthread_create(&thread, NULL, control_thread, NULL)) {
-		say("refused", "no control thread");
+	/* Before the program does anything that tells that it runs without. */
+	if (pthread_create(&thread, NULL, control_thread, NULL))
 		control = -1;
-	}
+	else
+		say("hello", VERSION);
 }

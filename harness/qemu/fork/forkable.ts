@@ -9,9 +9,12 @@ import { endChild, endOf } from './children.ts'
 
 /** What forkable.c says first: another library would speak otherwise. */
 const VERSION = '1'
-/** Milliseconds for the hello, and for a fork: the library gives its threads 10 s to stop. */
-const HELLO_LIMIT = 10_000
+/** Milliseconds for the hello to arrive when QEMU runs, which it does after its library has said it. */
+const HELLO_LIMIT = 1_000
+/** Milliseconds for a fork: the library gives its threads 10 s to stop. */
 const FORK_LIMIT = 20_000
+/** Milliseconds for a fork to come whose process has ended before it told of it. */
+const LATE_LIMIT = 5_000
 /** Milliseconds for a connection to say whose it is. */
 const SAY_LIMIT = 5_000
 
@@ -51,25 +54,23 @@ export class Forkable {
 
   /**
    * Waits until the library has said hello.
+   * @param runs resolves when the process has done something itself
    * @throws MachineryError when it does not, or is another version
    */
-  static async connect(control: Duplex): Promise<Forkable> {
+  static async connect(control: Duplex, runs: Promise<unknown>): Promise<Forkable> {
     const forkable = new Forkable(control)
     const hello = new Promise<string>((resolve, reject) => {
       forkable.#greeted = resolve
       forkable.#failed = reject
     })
     try {
-      const version = await withLimit(
-        hello,
-        HELLO_LIMIT,
-        `QEMU's fork library did not say hello within ${HELLO_LIMIT / 1000} s`,
-      )
+      const late = `QEMU's fork library did not say hello within ${HELLO_LIMIT / 1000} s: it is not in this QEMU`
+      const version = await Promise.race([hello, runs.then(() => withLimit(hello, HELLO_LIMIT, late))])
       if (version !== VERSION)
         throw new MachineryError(`QEMU's fork library has version ${version} in place of ${VERSION}`)
       await new Promise<void>((resolve, reject) => {
         forkable.#server.once('error', reject)
-        forkable.#server.listen(`\0${forkable.#address}`, resolve)
+        forkable.#server.listen(`\0${forkable.#address}`, resolve).unref()
       })
       return forkable
     } catch (error) {
@@ -179,11 +180,17 @@ export class Forkable {
     else this.#abandoned.add(token)
   }
 
+  #stopListening(): void {
+    this.#server.close()
+    for (const socket of this.#unknown) socket.destroy()
+  }
+
   /** The process has ended; its forks live on. */
   #close(): void {
     this.#ended = true
-    this.#server.close()
-    for (const socket of this.#unknown) socket.destroy()
+    const mayCome = [...this.#coming.values()].some(({ pid }) => pid === undefined)
+    if (mayCome) setTimeout(() => this.#stopListening(), LATE_LIMIT).unref()
+    else this.#stopListening()
     this.#failed?.(new MachineryError('QEMU ended before its fork library said hello'))
     for (const { reject } of [...this.#coming.values()])
       reject(new MachineryError('QEMU ended while it forked'))

@@ -3,10 +3,11 @@ import { expect, test } from 'vitest'
 import type { TestModule, Vitest } from 'vitest/node'
 import { conversationArtifact, type SequenceDiagram } from '../../../guest/agent/protocol.ts'
 import { diagram } from '../../../guest/testing/diagram.ts'
+import { ExitStatus } from '../../base/errors.ts'
 import { detailsKey, type FailureDetails } from '../../pool/failure-details.ts'
 import { describeReport, type KernelReport } from '../../verdict/describe-splat.ts'
 import type { KernelFacts } from '../kernel-facts.ts'
-import { summarize } from '../summary.ts'
+import { exitStatusOf, summarize } from '../summary.ts'
 import { pageData } from './collect.ts'
 
 const facts: KernelFacts = {
@@ -83,7 +84,9 @@ function pageOf(
       idMap: new Map([['fails', { logs }]]),
     },
   } as unknown as Vitest
-  return pageData(vitest, [summarize(vitest, facts)], 1000)
+  const summaries = [summarize(vitest, facts)]
+  const passed = exitStatusOf(vitest, summaries) === ExitStatus.passed
+  return pageData(vitest, summaries, { total: 1000, passed, find: () => undefined })
 }
 
 const failing = (errors: readonly object[], artifacts: readonly object[] = []): Fake => ({

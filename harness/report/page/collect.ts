@@ -7,30 +7,45 @@ import {
   type SequenceDiagram,
 } from '../../../guest/agent/protocol.ts'
 import { diagram } from '../../../guest/testing/diagram.ts'
-import { ExitStatus } from '../../base/errors.ts'
 import { ownVersion } from '../../base/version.ts'
 import { detailsKey, type FailureDetails } from '../../pool/failure-details.ts'
 import { guestLostError } from '../../pool/unfinished.ts'
-import { describeReport } from '../../verdict/describe-splat.ts'
+import { describeReport, type KernelReport } from '../../verdict/describe-splat.ts'
 import { commandAgain, quoted } from '../../verdict/evidence-folder.ts'
 import { isNotRun, notRunOf } from '../not-run.ts'
-import { exitStatusOf, type KernelSummary, knownReportLines } from '../summary.ts'
-import type { PageData, PageError, PageFailure, PageFile, PageTest } from './page-data.ts'
+import type { FindSource } from '../source-files.ts'
+import { type KernelSummary, knownReportLines } from '../summary.ts'
+import { Excerpts } from './excerpts.ts'
+import type { PageData, PageError, PageExcerpt, PageFailure, PageFile, PageTest } from './page-data.ts'
 
 type TestError = ReturnType<TestModule['errors']>[number]
 
 /** Characters of a test's output. */
 const MOST_OUTPUT = 32 * 1024
 
-/** What a page shows of a run. @param total milliseconds */
-export function pageData(vitest: Vitest, kernels: readonly KernelSummary[], total: number): PageData {
+/** What Vitest does not know of a run. */
+export interface PageFacts {
+  /** Milliseconds. */
+  readonly total: number
+  /** Whether the exit status is that of success. */
+  readonly passed: boolean
+  readonly find: FindSource
+}
+
+/** What a page shows of a run. */
+export function pageData(
+  vitest: Vitest,
+  kernels: readonly KernelSummary[],
+  { total, passed, find }: PageFacts,
+): PageData {
+  const excerpts = new Excerpts(vitest.config.root, find)
   const modules = vitest.state.getTestModules()
   const files = kernels.flatMap(({ label, suites, error }) =>
     error !== undefined
       ? []
       : suites.flatMap(({ suite, ok }) => {
           const module = modules.find(each => each.project.name === label && each.relativeModuleId === suite)
-          return module ? [fileOf(module, ok, vitest.state)] : []
+          return module ? [fileOf(module, ok, vitest.state, excerpts)] : []
         }),
   )
   const unhandled = vitest.state.getUnhandledErrors() as TestError[]
@@ -38,7 +53,7 @@ export function pageData(vitest: Vitest, kernels: readonly KernelSummary[], tota
     version: ownVersion(),
     time: Date.now(),
     total,
-    ok: exitStatusOf(vitest, kernels) === ExitStatus.passed,
+    ok: passed,
     kernels: kernels.map(({ label, release, origin, error, incomplete, bootTime }) => ({
       label,
       release,
@@ -52,7 +67,7 @@ export function pageData(vitest: Vitest, kernels: readonly KernelSummary[], tota
   }
 }
 
-function fileOf(module: TestModule, ok: boolean, state: Vitest['state']): PageFile {
+function fileOf(module: TestModule, ok: boolean, state: Vitest['state'], excerpts: Excerpts): PageFile {
   const kernel = module.project.name
   const { root } = module.project.config
   const name = module.relativeModuleId
@@ -74,11 +89,15 @@ function fileOf(module: TestModule, ok: boolean, state: Vitest['state']): PageFi
       load: times.setupDuration + times.collectDuration,
       run: times.duration,
     },
-    outside: errors.length === 0 ? undefined : failureOf(outside, root),
+    outside: errors.length === 0 ? undefined : failureOf(outside, root, excerpts),
     missed: notRunOf(module)?.text,
     tests: Array.from(module.children.allTests(), test => {
       const failure = () =>
-        failureOf({ ...failureFacts(test, commandAgain(kernel, name)), output: outputOf(test.id) }, root)
+        failureOf(
+          { ...failureFacts(test, commandAgain(kernel, name)), output: outputOf(test.id) },
+          root,
+          excerpts,
+        )
       return testOf(test, failure)
     }),
   }
@@ -125,6 +144,7 @@ function failureFacts(test: TestCase, fileAgain: string): Omit<FailureFacts, 'ou
 function failureOf(
   { errors, conversations, details, kernelLog, again, output }: FailureFacts,
   root: string,
+  excerpts: Excerpts,
 ): PageFailure {
   const drawn = conversations.map(each => conversationHeading + diagram(each))
   const reports = [...(details?.reports ?? [])]
@@ -132,16 +152,21 @@ function failureOf(
     const { message, ...plain } = errorOf(error, root)
     const at = reports.findIndex(report => message.startsWith(describeReport(report)))
     const [report] = at === -1 ? [] : reports.splice(at, 1)
+    const excerpt = excerptOf(error, report, excerpts)
     const isLoss = plain.name === guestLostError && details?.loss !== undefined
     return {
       ...plain,
       message: report ? '' : isLoss ? details.loss.reason : message,
       diff: withoutEnd(plain.diff, drawn),
       ...(report ? { report } : {}),
+      ...(excerpt ? { excerpt } : {}),
     }
   })
   // The last words of a lost guest are no errors of their own.
-  const words = reports.map((report): PageError => ({ name: '', message: '', diff: '', places: [], report }))
+  const words = reports.map((report): PageError => {
+    const excerpt = excerptOf({}, report, excerpts)
+    return { name: '', message: '', diff: '', places: [], report, ...(excerpt ? { excerpt } : {}) }
+  })
   return {
     errors: [...shown, ...words],
     conversations,
@@ -150,6 +175,23 @@ function failureOf(
     output,
     again,
   }
+}
+
+/** The sources where a report of the kernel came from, else where a suite failed. */
+function excerptOf(
+  { stacks = [] }: Pick<TestError, 'stacks'>,
+  report: KernelReport | undefined,
+  excerpts: Excerpts,
+): PageExcerpt | undefined {
+  for (const { place = '' } of report?.frames ?? []) {
+    const excerpt = excerpts.ofModule(place)
+    if (excerpt) return excerpt
+  }
+  for (const { file, line } of stacks) {
+    const excerpt = excerpts.ofSuite(file, line)
+    if (excerpt) return excerpt
+  }
+  return undefined
 }
 
 function errorOf({ name = 'Error', message, diff, stacks = [], cause }: TestError, root: string): PageError {

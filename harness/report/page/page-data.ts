@@ -87,4 +87,15 @@ export interface PageError {
   /** Places in the suites, innermost first: "suites/a.test.ts:12:3". */
   readonly places: readonly string[]
   readonly report?: KernelReport
+  /** What the sources say at the first place: of the suites, or of the modules. */
+  readonly excerpt?: PageExcerpt
+}
+
+/** Some lines of a source file. */
+export interface PageExcerpt {
+  readonly name: string
+  /** The number of the first line, and of the one that it is about; from 1 on. */
+  readonly first: number
+  readonly line: number
+  readonly lines: readonly string[]
 }

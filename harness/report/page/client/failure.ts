@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { KernelReport } from '../../../verdict/describe-splat.ts'
-import type { PageError, PageFailure } from '../page-data.ts'
+import type { PageError, PageExcerpt, PageFailure } from '../page-data.ts'
 import { sequence } from './sequence.ts'
 import { counted, uncoloured, visible } from './text.ts'
 
@@ -37,7 +37,7 @@ export function failure({
 }
 
 /** An error with its places, or a report of the kernel. */
-export function error({ name, message, places, report }: PageError): TemplateResult {
+export function error({ name, message, places, report, excerpt }: PageError): TemplateResult {
   return html`
     <div class="error">
       ${
@@ -51,6 +51,7 @@ export function error({ name, message, places, report }: PageError): TemplateRes
           ? nothing
           : html`<ul class="places">${places.map(each => html`<li><code>${visible(each)}</code></li>`)}</ul>`
       }
+      ${excerpt ? source(excerpt) : nothing}
     </div>`
 }
 
@@ -73,6 +74,17 @@ function kernelReport({ kind, title, count, frames, text: logged }: KernelReport
       }
       <details class="more"><summary>As the kernel logged it</summary>${text(logged)}</details>
     </div>`
+}
+
+function source({ name, first, line, lines }: PageExcerpt): TemplateResult {
+  return html`
+    <figure class="source-lines">
+      <figcaption class="unseen">${visible(name)} from line ${first}</figcaption>
+      <pre class="text" tabindex="0">${lines.map((each, index) => {
+        const number = first + index
+        return html`<span class=${number === line ? 'here' : ''}><i class="number">${number}</i>${visible(each)}${'\n'}</span>`
+      })}</pre>
+    </figure>`
 }
 
 function part(title: string, content: TemplateResult): TemplateResult {

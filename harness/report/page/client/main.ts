@@ -97,7 +97,7 @@ function header(): TemplateResult {
   return html`
     <header class=${data.ok ? 'passed' : 'failed'}>
       <button type="button" class="skip" @click=${toSearch}>Skip to the results</button>
-      <h1>${verdict(counts.failed, tests.length)}</h1>
+      <h1>${verdict(counts)}</h1>
       <p>
         ${others.join(' · ')} ·
         <time datetime=${made.toISOString()}>${made.toLocaleString('en-GB', { dateStyle: 'long', timeStyle: 'short' })}</time>
@@ -111,10 +111,10 @@ function header(): TemplateResult {
     </header>`
 }
 
-function verdict(failed: number, tests: number): string {
-  if (failed > 0) return `${failed} of ${counted(tests, 'test')} failed`
+function verdict({ failed, passed, all }: ReturnType<typeof countsOf>): string {
+  if (failed > 0) return `${failed} of ${counted(all, 'test')} failed`
   if (!data.ok) return 'The run failed'
-  return tests === 0 ? 'No test ran' : `${tests === 1 ? 'The test' : `All ${tests} tests`} passed`
+  return all === 0 ? 'No test ran' : `${counted(passed, 'test')} passed`
 }
 
 function kernel({ label, release, origin, problem, bootTime }: PageKernel): TemplateResult {

@@ -155,6 +155,7 @@ test('a conversation is drawn, and what tests and kernels say is shown as it is'
   expect(arrow?.right).toBeCloseTo(lines[2]?.left ?? 0, -1)
   const text = (await open.textContent()) ?? ''
   expect(text).toContain('a line with <img src=x> and ␛[31mred')
+  expect(await open.locator('.here').textContent()).toMatch(/^\d+ +expect\(await heard\(listener\)\)/)
   expect(text).toContain('said by the test')
   expect(text).not.toContain('the conversation:')
   expect(text).toContain('"payload": "08000100 92100000"')
@@ -179,6 +180,7 @@ test('kernel reports with their places, and the console of a lost guest', async 
   expect(warns).toMatch(/WARN\s+faults: a warning with the number 2/)
   expect(warns).toMatch(/fault_warn \[faults\]\s+faults\.c:\d+/)
   expect(warns).toMatch(/Kernel log of its time\[ +\d+\.\d+\] -+\[ cut here/)
+  expect(await row('warns').locator('.here').textContent()).toMatch(/^45\tWARN/)
   const panics = (await row('panics').locator('.content').textContent()) ?? ''
   expect(panics).toMatch(/GuestLost:\s+kernel panic: faults: a panic/)
   expect(panics).toMatch(/fault_panic \[faults\]\s+faults\.c:\d+/)
