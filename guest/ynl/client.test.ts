@@ -146,6 +146,13 @@ describe('netlink-raw', () => {
     )
   })
 
+  it('headers of dumps are heeded (NETLINK_GET_STRICT_CHK)', async () => {
+    using client = await Ynl.open(rtAddress)
+    await expect(client.dump('get', { family: 2, index: 0x7fff_fff0 })).rejects.toMatchObject({
+      code: 'ENODEV',
+    })
+  })
+
   it('groups have the numbers of the specification', async () => {
     using client = await Ynl.open(rtAddress)
     await using _ = client.subscribe(['ipv4'])
