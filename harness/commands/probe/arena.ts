@@ -17,6 +17,9 @@ import { type Breakage, PlayerRecord, SILENCE } from './player-record.ts'
 /** The same, once the kernel has reported something. */
 const SILENCE_AFTER_REPORT = 5_000
 
+/** Guests of a search. */
+const MANY = 1_000
+
 const program = '/run/netlink-vmtest/sequence-player.js'
 const input = '/run/netlink-vmtest/sequences.json'
 
@@ -31,6 +34,8 @@ export class Arena {
   }
 
   static async open(prepared: PreparedKernel): Promise<Arena> {
+    // How many is not known, but it is many: the next one is made while one is played in.
+    prepared.guests.expect(MANY, 'test')
     return new Arena(prepared, await bundleGuestProgram(ownModule('guest/testing/probe/sequence-player')))
   }
 
