@@ -16,7 +16,7 @@ test('every setting has a default', () => {
     cpus: 1,
     accelerator: 'auto',
     isolate: 'file',
-    fork: 'auto',
+    fork: false,
     bootLimit: 60,
     parameters: [],
     bootSplats: 'fail',

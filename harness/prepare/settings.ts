@@ -129,9 +129,9 @@ export const settingsSchema = v.strictObject({
       isolate: v.optional(v.picklist(['file', 'test']), 'file'),
       /**
        * Whether guests are forked from one that was restored and warmed, which software emulation allows: 'auto'
-       * where a run takes enough guests for that to pay.
+       * where a run takes enough guests for that to pay, true always.
        */
-      fork: v.optional(v.union([v.literal('auto'), v.boolean()]), 'auto'),
+      fork: v.optional(v.union([v.literal('auto'), v.boolean()]), false),
       /** Seconds for a guest to boot. */
       bootLimit: v.optional(timeLimit('vm.bootLimit', 1000), 60),
       /** Kernel parameters beside those that guests need: `slub_debug=FZP`, `dyndbg=file nlexample.c +p`. */

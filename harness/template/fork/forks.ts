@@ -29,7 +29,7 @@ export class Forks {
   constructor(spec: GuestSpec, progress: Progress) {
     this.#spec = spec
     this.#progress = progress
-    const { fork = 'auto', machine } = spec
+    const { fork = false, machine } = spec
     // A virtual machine of KVM belongs to one process.
     const isPossible = machine.accelerator === 'tcg' && fork !== false
     this.isForced = isPossible && fork === true
