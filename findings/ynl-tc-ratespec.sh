@@ -14,7 +14,10 @@ cd "$folder"
 if [ -z "${LINUX-}" ]; then
 	LINUX=$folder/linux
 	mkdir "$LINUX"
-	apt-get download linux-source-6.12 >/dev/null
+	mkdir -p "$folder/lists/partial"
+	lists="-o Dir::State::Lists=$folder/lists"
+	apt-get -qq $lists update
+	apt-get -qq $lists download linux-source-6.12 >/dev/null
 	dpkg-deb --fsys-tarfile linux-source-6.12_*.deb | tar -xO ./usr/src/linux-source-6.12.tar.xz | xz -dc |
 		tar -x -C "$LINUX" --strip-components=1 --wildcards 'linux-source-6.12/tools/net/ynl/*' \
 			'linux-source-6.12/Documentation/netlink/*'
