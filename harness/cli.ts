@@ -50,18 +50,37 @@ const program = new Command(path.basename(frontDoor))
 
 /** Options of what runs tests. */
 function ofRuns(command: Command): Command {
+  return ofReports(
+    command
+      .option(
+        '--kernel <labels>',
+        'kernels to run on, separated by commas (default: the one of this Debian release)',
+        once,
+      )
+      .option('--matrix', "run on the configuration's list of kernels")
+      .option(
+        '--modules <dir>',
+        'an out-of-tree Kbuild directory with the modules to test, instead of those of the project',
+        once,
+      )
+      .option('--trace', 'show what passed tests have said on their sockets too, as diagrams')
+      .option(
+        '--capture <dir>',
+        'write what the tests of each file say on their sockets into DIR, as pcapng',
+        once,
+      )
+      .option('--fork', 'fork guests from a warm one, under software emulation, even for few files')
+      .option('--no-fork', 'restore each guest instead of forking it from a warm one')
+      .option(
+        '--no-isolate',
+        'let test files of a kernel share guests, one after the other, for as long as all is well in them',
+      ),
+  )
+}
+
+/** Options of what makes reports; others go to Vitest. */
+function ofReports(command: Command): Command {
   return command
-    .option(
-      '--kernel <labels>',
-      'kernels to run on, separated by commas (default: the one of this Debian release)',
-      once,
-    )
-    .option('--matrix', "run on the configuration's list of kernels")
-    .option(
-      '--modules <dir>',
-      'an out-of-tree Kbuild directory with the modules to test, instead of those of the project',
-      once,
-    )
     .option('--junit <file>', 'write a JUnit report', once)
     .option('--json <file>', 'write a JSON report', once)
     .option('--markdown <file>', 'write the table of suites and kernels, and the failures, as Markdown', once)
@@ -70,18 +89,6 @@ function ofRuns(command: Command): Command {
       '--html <file>',
       'write a report as one HTML page, with diagrams and kernel logs of failed tests',
       once,
-    )
-    .option('--trace', 'show what passed tests have said on their sockets too, as diagrams')
-    .option(
-      '--capture <dir>',
-      'write what the tests of each file say on their sockets into DIR, as pcapng',
-      once,
-    )
-    .option('--fork', 'fork guests from a warm one, under software emulation, even for few files')
-    .option('--no-fork', 'restore each guest instead of forking it from a warm one')
-    .option(
-      '--no-isolate',
-      'let test files of a kernel share guests, one after the other, for as long as all is well in them',
     )
     .allowUnknownOption()
     .allowExcessArguments()
@@ -126,29 +133,19 @@ ofRuns(
   process.exitCode = await probe(options, command.args, await projectSettings(), root)
 })
 
-program
-  .command('merge')
-  .description(
-    'make one report of the blobs (run --reporter=blob) of several shards, kernels and machines; options that are not listed here go to Vitest',
-  )
-  .argument('[dir...]', 'the folder with the blobs')
-  .option('--kernel <labels>', 'kernels that must be there, separated by commas', once)
-  .option('--matrix', "the configuration's list of kernels must be there")
-  .option('--junit <file>', 'write a JUnit report', once)
-  .option('--json <file>', 'write a JSON report', once)
-  .option('--markdown <file>', 'write the table of suites and kernels, and the failures, as Markdown', once)
-  .option('--ktap <file>', 'write a KTAP report; - is stdout, in place of the usual report', once)
-  .option(
-    '--html <file>',
-    'write a report as one HTML page, with diagrams and kernel logs of failed tests',
-    once,
-  )
-  .allowUnknownOption()
-  .allowExcessArguments()
-  .action(async (_folders: string[], options: MergeOptions, command: Command) => {
-    const { merge } = await import('./commands/merge.ts')
-    process.exitCode = await merge(options, command.args, await loadSettings(root), root)
-  })
+ofReports(
+  program
+    .command('merge')
+    .description(
+      'make one report of the blobs (run --reporter=blob) of several shards, kernels and machines; options that are not listed here go to Vitest',
+    )
+    .argument('[dir...]', 'the folder with the blobs')
+    .option('--kernel <labels>', 'kernels that must be there, separated by commas', once)
+    .option('--matrix', "the configuration's list of kernels must be there"),
+).action(async (_folders: string[], options: MergeOptions, command: Command) => {
+  const { merge } = await import('./commands/merge.ts')
+  process.exitCode = await merge(options, command.args, await loadSettings(root), root)
+})
 
 program
   .command('build')

@@ -4,35 +4,22 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import type { Registration } from '../../../guest/testing/registration.ts'
+import { nothingRegistered, type Registration } from '../../../guest/testing/registration.ts'
 import { runCli } from '../../fixtures/cli.ts'
 import type { Findings } from '../init/registrations.ts'
 import { probeFiles, WrittenProbe } from './probe-files.ts'
 import { probedFamilies } from './probed-families.ts'
 import { randomOptions } from './random-options.ts'
 
-const nothing = {
-  needs: [],
-  releases: [],
-  references: 0,
-  families: [],
-  protocols: [],
-  devices: [],
-  linkKinds: [],
-  parameters: [],
-  leftovers: [],
-}
 const family = { name: 'store', version: 1, headerSize: 0, groups: [], unknown: { number: 255 } }
 
 const store: Registration = {
-  ...nothing,
-  module: 'store_mod',
+  ...nothingRegistered('store_mod'),
   families: [{ ...family, operations: [1, 2] }],
 }
-const quiet: Registration = { ...nothing, module: 'quiet' }
+const quiet: Registration = nothingRegistered('quiet')
 const refused: Registration = {
-  ...nothing,
-  module: 'refused',
+  ...nothingRegistered('refused'),
   refused: { code: 'ENODEV', message: 'refused: finit_module: ENODEV\n  no such device' },
 }
 const findings = (...registrations: Registration[]): Findings => ({
