@@ -6,8 +6,10 @@ import { ExitStatus } from './base/errors.ts'
 import { frontDoor } from './base/own-folder.ts'
 import { exitOnLostOutput, exitOnSignals, withoutSignalHandlers } from './base/process.ts'
 import { understood } from './base/system-errors.ts'
+import { ownVersion } from './base/version.ts'
 import type { BuildOptions } from './commands/build.ts'
 import type { GenerateOptions } from './commands/generate.ts'
+import { addExamples } from './commands/help-examples.ts'
 import type { InitOptions } from './commands/init.ts'
 import type { MergeOptions } from './commands/merge.ts'
 import type { DescribeFlags } from './commands/probe/describe.ts'
@@ -45,6 +47,7 @@ const program = new Command(path.basename(frontDoor))
   .description(
     'Runs Vitest files inside freshly booted Linux kernels, against netlink modules built for them.',
   )
+  .version(ownVersion(), '--version', 'print the version')
   .showHelpAfterError('(--help shows what there is)')
   .exitOverride()
 
@@ -304,6 +307,7 @@ program
     process.stdout.write(completionScript(program, [name, `./${name}`]))
   })
 
+addExamples(program)
 try {
   await program.parseAsync()
 } catch (error) {

@@ -175,7 +175,7 @@ export const decisions: Readonly<Record<string, Decision>> = {
   typecheck: refused('tests run in guests; run the compiler by itself'),
   ui: noPage,
   update: run(flagOr('all', 'new', 'none')),
-  version: refused('it runs nothing; npm ls vitest names the version'),
+  version: refused('it runs nothing: --version alone is ours, and npm ls vitest names that of Vitest'),
   vmMemoryLimit: inGuests,
   watch: run(flag),
 }
