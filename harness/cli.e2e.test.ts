@@ -398,7 +398,7 @@ describe('what cannot be done is said in a line or two', () => {
       3,
     ],
   ])('%s', async (_what, config, message, expected) => {
-    const folder = project({ 'netlink-vmtest.config.ts': config })
+    const folder = project({ 'netlink-vmtest.config.ts': config, 'suites/a.test.ts': '' })
     const { status, stderr } = await runCli([], { cwd: folder })
     expect(stderr).toMatch(message)
     clean(stderr)
