@@ -97,7 +97,9 @@ test('a lost fork says how, as any guest', async () => {
   expect(await panic).toEqual({ cause: 'panic', message: 'kernel panic: sysrq triggered crash' })
   const off = await forked()
   const power = lossOf(off)
-  inside(off, 'echo o > /proc/sysrq-trigger').catch(() => {})
+  // Not by sysrq: its line in the log is passed on while devices are shut down, and virtio_console of Linux 6.1
+  // then waits for a host that the port no longer has.
+  inside(off, 'poweroff -f').catch(() => {})
   expect(await power).toEqual({ cause: 'power-off', message: 'the guest powered off' })
   const killed = await forked()
   const machinery = lossOf(killed)
