@@ -28,7 +28,9 @@ const FIRST_EVENTS = 20
 const LAST_EVENTS = 40
 
 type Lane = RecordedSocket | 'kernel'
-type Line = { readonly event: RecordedEvent } | { readonly note: string }
+type Line =
+  | { readonly event: RecordedEvent }
+  | { readonly note: string /** Events that it stands for. */; readonly dropped: number }
 
 /** @returns undefined if nothing was said */
 export function sequenceOf(
@@ -74,9 +76,12 @@ class Sequence {
 
   #folded(lines: readonly Line[]): readonly Line[] {
     const drawn = lines.filter(line => 'note' in line || this.#isDrawn(line.event))
-    const folded = drawn.length - FIRST_EVENTS - LAST_EVENTS
-    if (folded <= 1) return drawn
-    return [...drawn.slice(0, FIRST_EVENTS), { note: `... ${folded} more ...` }, ...drawn.slice(-LAST_EVENTS)]
+    if (drawn.length <= FIRST_EVENTS + LAST_EVENTS + 1) return drawn
+    const folded = drawn.slice(FIRST_EVENTS, -LAST_EVENTS)
+    const dropped = sum(folded.map(line => ('note' in line ? line.dropped : 0)))
+    const count = dropped + folded.filter(line => 'event' in line).length
+    const note = `... ${count} more${dropped > 0 ? `, of which ${dropped} were not kept` : ''} ...`
+    return [...drawn.slice(0, FIRST_EVENTS), { note, dropped }, ...drawn.slice(-LAST_EVENTS)]
   }
 
   /** Sockets that say nothing are left out, and what happens to a socket before it says something. */
@@ -217,7 +222,11 @@ function asLine(event: RecordedEvent): Line {
 }
 
 function droppedLine(dropped: number): Line[] {
-  return dropped === 0 ? [] : [{ note: `... ${dropped} more, which were not kept ...` }]
+  return dropped === 0 ? [] : [{ note: `... ${dropped} more, which were not kept ...`, dropped }]
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0)
 }
 
 function prefixed(prefix: string, [first = '', ...more]: readonly string[]): string[] {

@@ -49,7 +49,7 @@ describe('a message as text', () => {
       attr.u32(999, 1),
     )
     expect(formatDatagram(message, route)).toBe(`\
-RTM_NEWLINK: 152 bytes, flags REQUEST|ACK|0x600, seq 7, pid 4711
+RTM_NEWLINK: 152 bytes, flags REQUEST|ACK|EXCL|CREATE, seq 7, pid 4711
   family 0, type 772, index 1, flags 73, change 0
   ifname: "v0"
   mtu: 1500
@@ -179,4 +179,27 @@ describe('failures and traces', () => {
     expect(lines[1]).toContain('\n    acknowledgement')
     expect(lines[3]).toContain('\n    familyName: "nlctrl"')
   })
+})
+
+it('flags above 0x100 have the names that they have in each kind of message', () => {
+  const flagsOf = (type: number, flags: number, protocol?: number) =>
+    /flags (\S+),/.exec(
+      formatDatagram(encodeMessage({ type, flags }), protocol === undefined ? {} : { protocol }),
+    )?.[1]
+  expect(flagsOf(18, 0x305, NETLINK_ROUTE)).toBe('REQUEST|ACK|DUMP')
+  expect(flagsOf(18, 0x101, NETLINK_ROUTE)).toBe('REQUEST|ROOT')
+  expect(flagsOf(16, 0x501, NETLINK_ROUTE)).toBe('REQUEST|REPLACE|CREATE')
+  expect(flagsOf(17, 0x201, NETLINK_ROUTE)).toBe('REQUEST|BULK')
+  expect(flagsOf(31, 0x301, NETLINK_GENERIC)).toBe('REQUEST|DUMP')
+  expect(flagsOf(31, 0x101, NETLINK_GENERIC)).toBe('REQUEST|0x100')
+  // A protocol of somebody's own.
+  expect(flagsOf(18, 0x301)).toBe('REQUEST|0x300')
+})
+
+it('control characters in names are shown, those beyond ASCII as well', () => {
+  const text = formatDatagram(
+    encodeMessage({ type: 16 }, Buffer.alloc(16), attr.string(3, 'a\u009b2J\u202eb')),
+    route,
+  )
+  expect(text).toContain('"a\\u009b2J\\u202eb')
 })

@@ -12,9 +12,12 @@
 import { type Attribute, parseAttributes } from '../codec/attribute.ts'
 import { attributePaths } from '../codec/attribute-path.ts'
 import {
+  NETLINK_GENERIC,
   NLA_HDRLEN,
   NLM_F_ACK_TLVS,
   NLM_F_CAPPED,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
   NLMSG_DONE,
   NLMSG_ERROR,
   NLMSG_HDRLEN,
@@ -52,6 +55,25 @@ const answerFlags: readonly [number, string][] = [
   [NLM_F_CAPPED, 'CAPPED'],
   [NLM_F_ACK_TLVS, 'ACK_TLVS'],
 ]
+/** include/uapi/linux/netlink.h: of 0x100 and above each kind of request has its own. */
+const kindFlags: Readonly<Record<string, readonly [number, string][]>> = {
+  RTM_GET: [
+    [NLM_F_DUMP, 'DUMP'],
+    [0x100, 'ROOT'],
+    [0x200, 'MATCH'],
+    [0x400, 'ATOMIC'],
+  ],
+  RTM_NEW: [
+    [0x100, 'REPLACE'],
+    [0x200, 'EXCL'],
+    [0x400, 'CREATE'],
+    [0x800, 'APPEND'],
+  ],
+  RTM_DEL: [
+    [0x100, 'NONREC'],
+    [0x200, 'BULK'],
+  ],
+}
 const ownTypes: Readonly<Record<number, string>> = {
   [NLMSG_NOOP]: 'NLMSG_NOOP',
   [NLMSG_ERROR]: 'NLMSG_ERROR',
@@ -67,7 +89,7 @@ const DEEPEST = 16
 /** One message as lines of text. Never throws: malformed parts are shown as bytes, with the reason. */
 export function formatMessage(message: Message, options: FormatOptions = {}): string {
   const known = describe(message, options)
-  const lines = [headline(message, known)]
+  const lines = [headline(message, known, options.protocol)]
   try {
     if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) formatAnswer(message, options, lines)
     else formatPayload(message, known, lines)
@@ -120,24 +142,35 @@ function describe(message: Message, { protocol, describe }: FormatOptions): Know
   return describe?.(message) ?? knownMessage(protocol, message)
 }
 
-function headline(message: Message, known: KnownMessage | undefined): string {
+function headline(message: Message, known: KnownMessage | undefined, protocol: number | undefined): string {
   const { type, flags, sequence, portId, length } = message
   const name = known?.name ?? ownTypes[type] ?? `type ${type}`
-  const names = type === NLMSG_ERROR || type === NLMSG_DONE ? [...commonFlags, ...answerFlags] : commonFlags
+  const isAnswer = type === NLMSG_ERROR || type === NLMSG_DONE
+  const isGenericRequest = protocol === NETLINK_GENERIC && (flags & NLM_F_REQUEST) !== 0
+  // Of generic netlink only this pair has a meaning for the kernel: genl_family_rcv_msg().
+  const own = isGenericRequest ? [[NLM_F_DUMP, 'DUMP'] as const] : (kindFlags[name.slice(0, 7)] ?? [])
+  const names = [...commonFlags, ...(isAnswer ? answerFlags : own)]
   return `${name}: ${length} bytes, flags ${formatBits(flags, names)}, seq ${sequence}, pid ${portId}`
 }
 
-function formatBits(value: number, names: readonly [number, string][]): string {
+function formatBits(value: number, names: readonly (readonly [number, string])[]): string {
   const parts: string[] = []
   let rest = value
-  for (const [bit, name] of names) {
-    if ((rest & bit) === 0) continue
+  for (const [bits, name] of names) {
+    if ((rest & bits) !== bits) continue
     parts.push(name)
-    rest &= ~bit
+    rest &= ~bits
   }
-  // the meaning of 0x100 and above depends on the command
   if (rest !== 0 || parts.length === 0) parts.push(rest === 0 ? '0' : `0x${rest.toString(16)}`)
   return parts.join('|')
+}
+
+/** As JSON, and without the control characters that it leaves: C1, and those that change the direction of text. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replace(
+    /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 function formatAnswer(message: Message, options: FormatOptions, lines: string[]): void {
@@ -164,7 +197,7 @@ function formatExtendedAck(
 ): void {
   const named = (number: number, path: string | undefined) =>
     path === undefined ? `${number}` : `${number} (${path})`
-  if (message !== undefined) lines.push(`  message: ${JSON.stringify(message)}`)
+  if (message !== undefined) lines.push(`  message: ${quoted(message)}`)
   if (offset !== undefined) lines.push(`  attribute at offset: ${named(offset, paths.attribute)}`)
   if (missingType !== undefined) lines.push(`  missing attribute: ${named(missingType, paths.missing)}`)
   if (missingNest !== undefined) lines.push(`  missing in the nest at offset: ${missingNest}`)
@@ -262,7 +295,7 @@ function formatUnknownAttribute(
 }
 
 function formatValue(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'string') return quoted(value)
   if (value instanceof Uint8Array) return hex(value)
   if (Array.isArray(value) || value instanceof ArrayView)
     return `[${Array.from(value, formatValue).join(', ')}]`
@@ -290,9 +323,7 @@ function printable(bytes: Buffer): string {
   if ([1, 2, 4].includes(bytes.length) && !/^[\x20-\x7e]+\0$/.test(bytes.toString('latin1')))
     return ` (${isLittleEndian ? bytes.readUIntLE(0, bytes.length) : bytes.readUIntBE(0, bytes.length)})`
   const text = bytes.toString('latin1', 0, bytes.at(-1) === 0 ? bytes.length - 1 : bytes.length)
-  return text.length > 1 && text.length <= MOST_BYTES && /^[\x20-\x7e]+$/.test(text)
-    ? ` ${JSON.stringify(text)}`
-    : ''
+  return text.length > 1 && text.length <= MOST_BYTES && /^[\x20-\x7e]+$/.test(text) ? ` ${quoted(text)}` : ''
 }
 
 function indent(text: string): string {
