@@ -104,7 +104,10 @@ test('leaves', () => { writeFileSync('left', ''); writeFileSync('suites/large/be
 })
 
 test('a glob that names nothing is a wrong configuration', async () => {
-  const folder = project({ 'netlink-vmtest.config.ts': config(", files: ['nosuch/**']"), 'suites/a.test.ts': '' })
+  const folder = project({
+    'netlink-vmtest.config.ts': config(", files: ['nosuch/**']"),
+    'suites/a.test.ts': '',
+  })
   expect(await run(folder)).toMatchObject({
     status: 2,
     stderr: expect.stringMatching(/files: nosuch\/\*\* names no file of /),
