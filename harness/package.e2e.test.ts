@@ -68,7 +68,7 @@ async function run(command: string, cwd = project, env: NodeJS.ProcessEnv = {}) 
   const own = (name: string) => /^(npm_|NODE_|VITEST)/i.test(name)
   const kept = Object.entries(process.env).filter(([name]) => !own(name))
   const PATH = (process.env.PATH ?? '').split(':').filter(folder => !folder.includes('node_modules'))
-  const { stdout, stderr, exitCode } = await execa('sh', ['-c', command], {
+  const { stdout, stderr, exitCode, timedOut } = await execa('sh', ['-c', command], {
     cwd,
     env: {
       ...Object.fromEntries(kept),
@@ -83,8 +83,9 @@ async function run(command: string, cwd = project, env: NodeJS.ProcessEnv = {}) 
     extendEnv: false,
     reject: false,
     stdin: 'ignore',
-    timeout: 170_000,
+    timeout: 80_000,
   })
+  if (timedOut) throw new Error(`${command} has no end. It said:\n${stdout}\n${stderr}`)
   return { stdout, stderr, status: exitCode }
 }
 
