@@ -7,7 +7,15 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { ExitStatus, UsageError } from '../base/errors.ts'
 import { ownFolder } from '../base/own-folder.ts'
 import { loadSettings, projectRoot } from './load-settings.ts'
-import { checkSettings, settingsFile } from './settings.ts'
+import { checkSettings, defineConfig, settingsFile } from './settings.ts'
+
+test('the kinds of reports are typed', () => {
+  for (const kind of ['KASAN', 'general protection', 'lost log', 'warn'] as const)
+    expect(checkSettings(defineConfig({ knownReports: [{ kind, reason: 'x' }] }))).toBeDefined()
+  // @ts-expect-error: it is WARN
+  const wrong = defineConfig({ knownReports: [{ kind: 'WRAN', reason: 'x' }] })
+  expect(() => checkSettings(wrong)).toThrow('did you mean WARN?')
+})
 
 test('every setting has a default', () => {
   const settings = checkSettings({})

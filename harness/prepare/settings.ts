@@ -4,7 +4,7 @@ import { UsageError } from '../base/errors.ts'
 import { nearest } from '../base/nearest.ts'
 import { longestTimer } from '../base/timers.ts'
 import { kernelParameter } from '../qemu/parameters.ts'
-import { kindNames } from '../verdict/kinds.ts'
+import { type KindName, kindNames } from '../verdict/kinds.ts'
 
 const positive = (what: string) =>
   v.pipe(v.number(), v.safeInteger(), v.minValue(1, `${what} must be at least 1`))
@@ -68,7 +68,7 @@ const moduleFolder = v.union([
 
 /** A kind of the kernel's reports, by its name in any case. */
 const reportKind = v.pipe(
-  v.string(),
+  v.string() as v.GenericSchema<KindName | Lowercase<KindName>>,
   v.check(
     name => kindNames.some(each => each.toLowerCase() === name.toLowerCase()),
     ({ received }) => {

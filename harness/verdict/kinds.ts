@@ -44,7 +44,7 @@ const after = (prefix: string, ...beginnings: string[]) =>
   new RegExp(`^(?:${prefix})?((?:${beginnings.join('|')}).*)`)
 
 /** In the order in which they are tried. Source: the kernel's, 5.10 to 7.3, for x86-64. */
-export const kinds: readonly Kind[] = [
+const table = [
   // mm/kasan/report.c, mm/kfence/report.c, kernel/kcsan/report.c, mm/kmsan/report.c
   { name: 'KASAN', pattern: /^BUG: KASAN: (.*)/, until: rule, taint: [BAD_PAGE, DIED, WARNED] },
   { name: 'KFENCE', pattern: /^BUG: KFENCE: (.*)/, until: rule, taint: [BAD_PAGE, DIED, WARNED] },
@@ -300,16 +300,29 @@ export const kinds: readonly Kind[] = [
   },
   // Any other bug that the kernel reports. Messages of modules begin with their name and do not match.
   { name: 'BUG', pattern: begins('BUG: '), rank: 1, taint: [DIED, WARNED] },
-]
+] as const satisfies readonly Kind[]
+
+export const kinds: readonly Kind[] = table
 
 /** A report that begins with none of these lines, but has a "cut here" or a stack trace. */
-export const unknownKind: Kind = { name: 'stack trace', pattern: /^/, rank: 0, taint: [WARNED] }
+export const unknownKind: Kind & { readonly name: 'stack trace' } = {
+  name: 'stack trace',
+  pattern: /^/,
+  rank: 0,
+  taint: [WARNED],
+}
 
 /** The kind of a report about records of the log that were lost. */
 export const lostLog = 'lost log'
 
+/** The name of a kind. */
+export type KindName = (typeof table)[number]['name'] | typeof unknownKind.name | typeof lostLog
+
 /** The names of all kinds. */
-export const kindNames = [...new Set([...kinds, unknownKind].map(({ name }) => name)), lostLog]
+export const kindNames: readonly KindName[] = [
+  ...new Set([...table, unknownKind].map(({ name }) => name)),
+  lostLog,
+]
 
 /**
  * Lines before requested stack traces, which are no reports: sysrq's lists of tasks and CPUs, and failures that
