@@ -39,11 +39,11 @@ describe('a command', () => {
     const cli = path.resolve(import.meta.dirname, '../cli.ts')
     const script = 'for i in $(seq 200); do echo out $i; echo err $i >&2; done'
     const run = `${process.execPath} ${cli} exec -- sh -c '${script}' 2>&1`
-    // What takes long is told on stderr: all is there when it counts.
-    await exec('--', 'true')
     const { stdout } = await execa('sh', ['-c', run], { timeout: 60_000 })
     const numbers = Array.from({ length: 200 }, (_, index) => index + 1)
-    expect(stdout.split('\n')).toEqual(numbers.flatMap(n => [`out ${n}`, `err ${n}`]))
+    // On a busy machine the harness has something to say on stderr, too.
+    const lines = stdout.split('\n').filter(line => /^(?:out|err)\b/.test(line))
+    expect(lines).toEqual(numbers.flatMap(n => [`out ${n}`, `err ${n}`]))
   })
 
   test('in the background of a terminal: runs there, and reads what is typed when it is brought to the front', async () => {
