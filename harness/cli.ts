@@ -72,6 +72,8 @@ function ofRuns(command: Command): Command {
         'write what the tests of each file say on their sockets into DIR, as pcapng',
         once,
       )
+      .option('--gdb', 'let the guest of one test file wait for gdb, with the symbols of what is loaded')
+      .option('--break <function>', 'with gdb, stop at a function of a module, or at FILE:LINE', several, [])
       .option('--fork', 'fork guests from a warm one, under software emulation, even for few files')
       .option('--no-fork', 'restore each guest instead of forking it from a warm one')
       .option(

@@ -188,6 +188,8 @@ export const guestPaths = {
   programs: '/usr/local/bin',
   /** The working directory of commands, and the place of copies without a destination. */
   home: '/root',
+  /** A file that is there when a debugger has let the machine go on. */
+  released: '/run/netlink-vmtest/released',
 } as const
 
 /**
@@ -358,7 +360,8 @@ export type ToWorker =
    * reports of the kernel. `slowness`: the factor by which the default limits were made longer.
    * `trace`: whether passed tests show their conversations, too. `isShared`: whether other files may use the
    * guest. `capture`: whether the host wants all conversations, not only those of failed tests. `details`:
-   * whether failed tests get their conversations as artifacts, too.
+   * whether failed tests get their conversations as artifacts, too. `debug`: whether it waits for a debugger
+   * when a module has been loaded, and at the first test.
    */
   | {
       readonly type: 'prepare'
@@ -371,6 +374,7 @@ export type ToWorker =
       readonly isShared: boolean
       readonly capture: boolean
       readonly details: boolean
+      readonly debug: boolean
     }
   /** Answered by a `pong`, unless a test blocks the event loop. */
   | { readonly type: 'ping' }
@@ -392,8 +396,25 @@ export type ConsoleOutput =
   /** The end of a block of output. */
   | { readonly type: 'console-pause' }
 
+/** A module that is loaded, and where: /sys/module/NAME/sections. */
+export interface LoadedModule {
+  readonly name: string
+  readonly sections: readonly { readonly name: string; readonly address: string }[]
+}
+
+/** The worker waits for a debugger: what is loaded by then. */
+export interface StoppedForDebugger {
+  readonly modules: readonly LoadedModule[]
+  /** The address of _text. */
+  readonly kernel: string
+}
+
+/** The name of the symbol of the function that is called when a module has been loaded, if a debugger waits. */
+export const loadedHook = 'netlink-vmtest.loaded'
+
 export type FromWorker =
   | ConsoleOutput
+  | ({ readonly type: 'stopped-for-debugger' } & StoppedForDebugger)
   /** Loaded, and listening for `start`. */
   | { readonly type: 'ready' }
   | { readonly type: 'pong' }

@@ -12,6 +12,7 @@ import type { SnapshotEnvironment } from 'vitest/runtime'
 import { init, runBaseTests, setupEnvironment } from 'vitest/worker'
 import { boundError } from './bounded-error.ts'
 import { createTestConsole, type PrintingState } from './console.ts'
+import { waitForDebugger } from './debugger.ts'
 import { endAtOnce } from './exit.ts'
 import { encodePlainFrame } from './frames.ts'
 import { conversation, Handover } from './handover.ts'
@@ -28,6 +29,7 @@ import {
   type ExpectedSplat,
   type FoundFailure,
   type FromWorker,
+  loadedHook,
   ports,
   type Talk,
   type TestOutcome,
@@ -164,6 +166,7 @@ function announceTests(
     if (failure) throw failure.thrown
   }
   prototype.onBeforeTryTask = async function (this: TestRunner, test, ...rest) {
+    if (debug && !hasStopped) stopForDebugger()
     const sequence = logPosition()
     const { retry } = (rest[0] ?? {}) as { retry?: number }
     handover.attemptBegins(test.id, test.fullTestName + (retry ? ` (retry ${retry})` : ''))
@@ -331,6 +334,9 @@ let slowness = 1
 let trace = false
 /** Whether failed tests get their conversations as artifacts, too. */
 let details = false
+/** Whether it waits for a debugger, and has done so. */
+let debug = false
+let hasStopped = false
 /** Snapshots show the bytes of errors: serializers stay for all files. */
 let knowsErrors = false
 /** Whether another file may run in this process. */
@@ -356,6 +362,18 @@ Object.defineProperty(globalThis, Symbol.for('netlink-vmtest.expect-splat'), {
     const state = test && running.get(test.id)
     if (!state) throw new Error('expectSplat() is for the time of a test: call it in one, or in a beforeEach')
     state.expected.push(expected)
+  },
+})
+
+function stopForDebugger(): void {
+  hasStopped = true
+  waitForDebugger(stopped => send({ type: 'stopped-for-debugger', ...stopped }))
+}
+
+/** For loadModule() of the package that tests import, which is bundled separately. */
+Object.defineProperty(globalThis, Symbol.for(loadedHook), {
+  value: () => {
+    if (debug) stopForDebugger()
   },
 })
 
@@ -465,6 +483,7 @@ port.listen(received => {
       isShared = message.isShared
       handover.all = message.capture
       details = message.details
+      debug = message.debug
       return
     case 'ping':
       send({ type: 'pong' })

@@ -2,6 +2,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { loadedHook } from '../agent/protocol.ts'
 import { SystemCallError } from '../netlink/index.ts'
 import { KernelLog } from './kernel-log.ts'
 import { deleteModule, finitModule } from './system-call.ts'
@@ -45,6 +46,12 @@ export function loadModule(name: string, parameters = ''): void {
   } finally {
     closeSync(fd)
   }
+  loadedFor(globalThis as Record<symbol, unknown>)?.()
+}
+
+/** The worker's function, which waits for a debugger if one is wanted. */
+function loadedFor(worker: Record<symbol, unknown>): (() => void) | undefined {
+  return worker[Symbol.for(loadedHook)] as (() => void) | undefined
 }
 
 /** A module with a parameter that it does not have is loaded all the same: unknown_module_param_cb(). */

@@ -8,6 +8,7 @@ import { ExitStatus, UsageError } from '../base/errors.ts'
 import { literally } from '../base/globs.ts'
 import { consoleProgress } from '../base/progress.ts'
 import { pruneWhenDue } from '../base/stock.ts'
+import { findTool, ToolMissing } from '../base/tools.ts'
 import type { GuestSource } from '../pool/guest-source.ts'
 import { Lanes } from '../pool/lanes.ts'
 import { modulesUnderTest, packageFolders, sourcesUnderTest, withModules } from '../prepare/delivery.ts'
@@ -51,6 +52,10 @@ export interface RunOptions extends ReportFiles {
   readonly fork?: boolean
   /** False: the files of a kernel share guests. */
   readonly isolate?: boolean
+  /** Whether the guest waits for gdb. */
+  readonly gdb?: boolean
+  /** Functions at which gdb stops; any implies `gdb`. */
+  readonly break?: readonly string[]
 }
 
 /**
@@ -77,6 +82,8 @@ export async function run(
   const { globals, disableConsoleIntercept, maxConcurrency } = project
   const worker = { execArgv, settings: { globals, disableConsoleIntercept, maxConcurrency } }
   const labels = labelsOf(options, settings)
+  const gdb = debugging(options, { labels, filters, watches: given.watch === true }, settings, root)
+  if (gdb && findTool('gdb') === undefined) progress.note(new ToolMissing('gdb').message)
   const blob = blobFile(given, labels, root)
   // A kernel that is not available is a row of the merged report, also if it is the only one here.
   const kernels = await prepareKernels(labels, {
@@ -89,6 +96,7 @@ export async function run(
     // A blob may become a page later.
     details: options.html !== undefined || blob !== undefined,
     fork: options.fork,
+    gdb,
     orNone: blob !== undefined,
   })
   const prepared = kernels.filter(isPrepared)
@@ -175,6 +183,30 @@ export async function run(
   attempt(recordInBlob)
   completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed, find })
   return all
+}
+
+/**
+ * How the run is debugged; undefined if it is not.
+ * @throws UsageError if that is more than one guest
+ */
+function debugging(
+  { gdb, break: functions = [], isolate = true }: RunOptions,
+  { labels, filters, watches }: { labels: readonly string[]; filters: readonly string[]; watches: boolean },
+  { suites, vm }: Settings,
+  root: string,
+): { readonly functions: readonly string[] } | undefined {
+  if (!gdb && functions.length === 0) return undefined
+  const wrong = functions.find(each => !/^[\w.:*]+$/.test(each))
+  if (wrong !== undefined)
+    throw new UsageError(`--break: ${wrong} is neither a function nor FILE:LINE: correct it`)
+  if (labels.length !== 1) throw new UsageError(`--gdb is for one kernel: choose one of ${labels.join(', ')}`)
+  if (watches || !isolate || vm.isolate === 'test')
+    throw new UsageError('--gdb is for one guest: leave out --watch, --no-isolate and vm.isolate')
+  const all = globSync([...suites], { cwd: root, exclude: configDefaults.exclude })
+  const files = all.filter(file => filters.length === 0 || filters.some(filter => file.includes(filter)))
+  if (files.length > 1)
+    throw new UsageError(`--gdb is for one test file, and ${files.length} are asked for: name one of them`)
+  return { functions }
 }
 
 /** Whether the command line leaves out tests that the configuration has, shards aside. */

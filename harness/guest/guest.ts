@@ -63,6 +63,8 @@ export interface GuestSpec {
    * pays.
    */
   readonly fork?: boolean | 'auto'
+  /** Its test worker waits for gdb, which stops at these functions and finds sources in these folders. */
+  readonly debug?: { readonly functions: readonly string[]; readonly folders: readonly string[] } | undefined
 }
 
 /** How a guest came to be: by a boot of its own, from a template's files, or from a restored guest. */

@@ -7,6 +7,7 @@ import {
   conversationArtifact,
   conversationHeading,
   type FromWorker,
+  type StoppedForDebugger,
   type TestOutcome,
   type TestStarted,
   type WorkerCall,
@@ -18,6 +19,7 @@ import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import { describeStack, headOf } from '../verdict/describe-splat.ts'
 import { type Failure, Judge } from '../verdict/judge.ts'
+import { Debugger } from './debugger.ts'
 import { inGuest } from './externals.ts'
 import { detailsKey } from './failure-details.ts'
 import { FileEvidence } from './file-evidence.ts'
@@ -71,7 +73,9 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #logStart = 0
   /** The file has changed its kernel without a fault: an expected report, or another loaded module. */
   #disturbed = false
+  /** Not with a debugger: then nothing has a limit. */
   #watchdog: Watchdog | undefined
+  #debugger: Debugger | undefined
   #beside: FilesBeside | undefined
   #deadline: NodeJS.Timeout | undefined
   /** Another file may use the guest: all tests passed, and nothing was reported. */
@@ -101,7 +105,9 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       const guest = await this.#source.acquire()
       if (this.#stopped) return await this.#source.release(guest)
       this.#guest = guest
-      this.#watchdog = new Watchdog(guest)
+      const { debugging } = this.#source
+      if (debugging) this.#debugger = new Debugger(guest, debugging)
+      else this.#watchdog = new Watchdog(guest)
       this.#judge = new Judge(guest.log, this.#source.decoder, this.#source.knownReports)
       guest.on('worker', message => this.#fromWorker(message))
       guest.on('output', (stream, data) => this.#output.raw(stream, data))
@@ -125,6 +131,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   async stop(): Promise<void> {
     clearTimeout(this.#deadline)
     this.#watchdog?.stop()
+    this.#debugger?.close()
     this.#judge?.close()
     this.#evidence?.capture?.close()
     if (this.#stopped) return
@@ -165,11 +172,20 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (message.type === 'note') return this.#noted(message)
     if (message.type === 'conversation') return this.#evidence?.capture?.add(message)
     if (message.type === 'talk') return this.#talk.add(message)
+    if (message.type === 'stopped-for-debugger') return void this.#debug(message)
     if (message.type !== 'call') return
     this.#answerCall(message).then(
       value => this.#guest?.sendToWorker({ type: 'answer', id: message.id, value }),
       error => this.#guest?.sendToWorker({ type: 'answer', id: message.id, error: messageOf(error) }),
     )
+  }
+
+  async #debug(stopped: StoppedForDebugger): Promise<void> {
+    try {
+      await this.#debugger?.stopped(stopped)
+    } catch (error) {
+      this.#guest?.giveUp({ cause: 'machinery', message: messageOf(error) }) // without effect if it is lost already
+    }
   }
 
   /** Passes a file on after recording the kernel's state before it. */

@@ -28,6 +28,7 @@ export function preparation(
     isShared,
     capture: source.captureFolder !== undefined,
     details: source.details === true,
+    debug: source.debugging !== undefined,
   }
 }
 

@@ -73,6 +73,8 @@ export interface PrepareOptions {
   readonly details?: boolean | undefined
   /** Whether guests are forked: in place of the settings' vm.fork. */
   readonly fork?: boolean | undefined
+  /** Whether guests wait for gdb, and at which functions that stops. */
+  readonly gdb?: { readonly functions: readonly string[] } | undefined
   /** Makes the package that tests import in guests; kernels of a run share it. */
   readonly bundle?: (() => Promise<GuestPackage>) | undefined
 }
@@ -135,7 +137,11 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     trace: options.trace === true,
     captureFolder: options.captureFolder,
     details: options.details === true,
-    fork: options.fork ?? settings.vm.fork,
+    fork: options.gdb === undefined && (options.fork ?? settings.vm.fork),
+    debug: options.gdb && {
+      ...options.gdb,
+      folders: modulesUnderTest(settings, root).map(({ dir }) => dir),
+    },
   }
   if (!emulated && spec.fork === true)
     progress.note(

@@ -6,6 +6,7 @@ import { Guest, type GuestSpec } from '../guest/guest.ts'
 import { deliverCopies } from '../guest/host-files.ts'
 import type { Loss } from '../guest/loss.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
+import type { Debugging } from '../pool/debugger.ts'
 import type { Deadline, GuestSource } from '../pool/guest-source.ts'
 import { BrokenKernel, bootSplats } from '../verdict/boot.ts'
 import { Decoder } from '../verdict/decode.ts'
@@ -93,8 +94,8 @@ export class Restores implements GuestSource {
 
   /** The earlier of two limits: that of a file that gets its guest now, and that of all files. */
   get deadline(): Deadline | undefined {
-    const { limits } = this.#spec
-    if (!limits) return undefined
+    const { limits, debug } = this.#spec
+    if (!limits || debug) return undefined
     const seconds = (limit: number) => `${limit / 1000} s`
     const file = {
       at: performance.now() + limits.file,
@@ -156,6 +157,12 @@ export class Restores implements GuestSource {
 
   get captureFolder(): string | undefined {
     return this.#spec.captureFolder
+  }
+
+  get debugging(): Debugging | undefined {
+    const { debug } = this.#spec
+    const say = (line: string) => this.#progress.note(line)
+    return debug && { ...debug, symbols: this.#delivery.symbols, say }
   }
 
   get slowness(): number {

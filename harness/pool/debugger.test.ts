@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { execa } from 'execa'
+import { expect, onTestFinished, test } from 'vitest'
+import { type DebuggedGuest, Debugger, type Debugging } from './debugger.ts'
+
+const symbols = { module: (name: string) => `/build/of it/${name}.ko`, vmlinux: undefined }
+const stopped = {
+  kernel: '0xffffffff81000000',
+  modules: [
+    {
+      name: 'nlexample',
+      sections: [
+        { name: '.text', address: '0xffffffffc0000000' },
+        { name: '.init.text', address: '0xffffffffc0009000' },
+        { name: '.data', address: '0xffffffffc0001000' },
+      ],
+    },
+  ],
+}
+
+/** A guest that is stopped and goes on at once, and a stub's socket that is there, or a reason why not. */
+function guestWith(reason?: string): DebuggedGuest & { readonly delivered: string[] } {
+  const delivered: string[] = []
+  const monitor = {
+    async execute(command: string, args: Readonly<Record<string, unknown>> = {}) {
+      if (command !== 'human-monitor-command') return {}
+      if (reason !== undefined) return reason
+      const [, socket = ''] = /unix:(.*),server=on/.exec(String(args['command-line'])) ?? []
+      const server = createServer().listen(socket)
+      onTestFinished(() => void server.close())
+      await new Promise(resolve => server.once('listening', resolve))
+      return ''
+    },
+    once(_event: string, listener: (data: Record<string, unknown>) => void) {
+      setImmediate(() => listener({}))
+      return this
+    },
+  } as unknown as DebuggedGuest['qemu']['monitor']
+  return {
+    qemu: { monitor },
+    delivered,
+    async deliver(files) {
+      delivered.push(...files.map(({ path }) => path))
+    },
+  }
+}
+
+/** A debugger, and the lines that it has said. */
+function debuggerOf(guest: DebuggedGuest, more: Partial<Debugging> = {}) {
+  const said: string[] = []
+  const say = (line: string) => void said.push(line)
+  const it = new Debugger(guest, { functions: [], folders: [], symbols, say, ...more })
+  onTestFinished(() => it.close())
+  return { it, said, script: () => /gdb -x '(.*)'/.exec(said[0] ?? '')?.[1] ?? '' }
+}
+
+test('a script for gdb: where sources and symbols are, the stub, and where to stop', async () => {
+  const guest = guestWith()
+  const { it, said, script } = debuggerOf(guest, { functions: ['nlex_notify', 'a.c:7'], folders: ['/src'] })
+  await it.stopped(stopped)
+  expect(said).toEqual([expect.stringContaining('waits for gdb, with nlexample loaded')])
+  const stub = path.join(path.dirname(script()), 'stub')
+  expect(readFileSync(script(), 'utf8').split('\n')).toEqual([
+    'set confirm off',
+    'set architecture i386:x86-64',
+    'directory /src',
+    'symbol-file',
+    'add-symbol-file "/build/of it/nlexample.ko" -s .text 0xffffffffc0000000 -s .data 0xffffffffc0001000',
+    `target remote ${stub}`,
+    'break nlex_notify',
+    'break a.c:7',
+    'continue',
+    '',
+  ])
+  expect(guest.delivered).toEqual(['/run/netlink-vmtest/released'])
+  // Again, with the same gdb.
+  await it.stopped({ ...stopped, modules: [] })
+  expect(said[1]).toBe(`the guest waits again, with no module under test loaded; in gdb: source ${script()}`)
+  expect(readFileSync(script(), 'utf8')).not.toContain('target remote')
+  it.close()
+  expect(existsSync(script())).toBe(false)
+})
+
+test('the kernel may run elsewhere than it was linked for', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'debugger-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const vmlinux = path.join(folder, 'vmlinux')
+  writeFileSync(`${vmlinux}.s`, '.text\n.globl _text\n_text: .globl _start\n_start: ret\n')
+  await execa('gcc', ['-nostdlib', '-static', '-Wl,-Ttext=0x1000000', '-o', vmlinux, `${vmlinux}.s`])
+  const { it, script } = debuggerOf(guestWith(), { symbols: { ...symbols, vmlinux } })
+  await it.stopped({ modules: [], kernel: '0x1200000' })
+  expect(readFileSync(script(), 'utf8')).toContain(`symbol-file -o ${0x200000} ${vmlinux}\n`)
+  await execa('strip', [vmlinux])
+  const without = debuggerOf(guestWith(), { symbols: { ...symbols, vmlinux } })
+  await expect(without.it.stopped(stopped)).rejects.toThrow(`${vmlinux} has no symbol _text`)
+})
+
+test('a stub that QEMU does not open', async () => {
+  const { it } = debuggerOf(guestWith('UNIX socket path is too long\r\n'))
+  await expect(it.stopped(stopped)).rejects.toThrow('QEMU serves no debugger: UNIX socket path is too long')
+})

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+/** gdb for a guest: QEMU's own stub, and a script for gdb that knows what is loaded and where. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { guestPaths, type StoppedForDebugger } from '../../guest/agent/protocol.ts'
+import { MachineryError } from '../base/errors.ts'
+import { runToolOrFail } from '../base/process.ts'
+import type { Guest } from '../guest/guest.ts'
+import type { SymbolFiles } from '../verdict/decode.ts'
+
+/** What gdb is to know and do. */
+export interface Debugging {
+  /** Functions at which it stops; none: it stops where the worker waits for it. */
+  readonly functions: readonly string[]
+  /** The folders of the modules' sources. */
+  readonly folders: readonly string[]
+  readonly symbols: SymbolFiles
+  /** Tells the user what to do. */
+  say(line: string): void
+}
+
+/** What it needs of a guest. */
+export interface DebuggedGuest extends Pick<Guest, 'deliver'> {
+  readonly qemu: { readonly monitor: Pick<Guest['qemu']['monitor'], 'execute' | 'once'> }
+}
+
+/** Lets one guest wait for a debugger, as often as it wants to. */
+export class Debugger {
+  readonly #guest: DebuggedGuest
+  readonly #debugging: Debugging
+  /** With the stub's socket and the script. */
+  #folder: string | undefined
+
+  readonly #close = () => this.close()
+
+  constructor(guest: DebuggedGuest, debugging: Debugging) {
+    this.#guest = guest
+    this.#debugging = debugging
+    process.once('exit', this.#close)
+  }
+
+  /**
+   * The worker waits: resolves when gdb has let the machine go on, which has no limit. Meanwhile the guest's
+   * time stands still.
+   */
+  async stopped(stopped: StoppedForDebugger): Promise<void> {
+    const { monitor } = this.#guest.qemu
+    await monitor.execute('stop')
+    const isFirst = this.#folder === undefined
+    this.#folder ??= mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-gdb-'))
+    const socket = path.join(this.#folder, 'stub')
+    const script = path.join(this.#folder, 'script')
+    const symbols = await symbolCommands(stopped, this.#debugging)
+    const attach = isFirst ? [`target remote ${socket}`] : []
+    writeFileSync(script, lines([...symbols, ...attach, ...stops(this.#debugging.functions)]))
+    if (isFirst) await this.#serve(socket)
+    const gone = new Promise<void>(resolve => monitor.once('RESUME', () => resolve()))
+    const { say } = this.#debugging
+    const names = stopped.modules.map(({ name }) => name).join(', ') || 'no module under test'
+    if (isFirst) say(`the guest waits for gdb, with ${names} loaded; in another terminal: gdb -x '${script}'`)
+    else say(`the guest waits again, with ${names} loaded; in gdb: source ${script}`)
+    await gone
+    await this.#guest.deliver([{ path: guestPaths.released, content: new Uint8Array() }])
+  }
+
+  /** Removes the socket and the script. */
+  close(): void {
+    process.off('exit', this.#close)
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true })
+    this.#folder = undefined
+  }
+
+  async #serve(socket: string): Promise<void> {
+    const command = `gdbserver unix:${socket},server=on,wait=off`
+    const said = await this.#guest.qemu.monitor.execute('human-monitor-command', { 'command-line': command })
+    if (!existsSync(socket)) throw new MachineryError(`QEMU serves no debugger: ${String(said).trim()}`)
+  }
+}
+
+/** Sections with code or data that stay after a module's init. */
+const kept = /^\.(?:text|rodata|data|bss|exit)/
+
+/** gdb's commands that load the symbols of the kernel, if there are any, and of the modules. */
+async function symbolCommands(
+  { modules, kernel }: StoppedForDebugger,
+  { symbols, folders }: Debugging,
+): Promise<string[]> {
+  const { vmlinux } = symbols
+  return [
+    ...['set confirm off', 'set architecture i386:x86-64'],
+    ...folders.map(folder => `directory ${quoted(folder)}`),
+    // Without those of an earlier stop.
+    'symbol-file',
+    ...(vmlinux !== undefined && existsSync(vmlinux)
+      ? [`symbol-file -o ${BigInt(kernel) - (await linkedAddress(vmlinux))} ${quoted(vmlinux)}`]
+      : []),
+    ...modules.flatMap(({ name, sections }) => {
+      const file = symbols.module(name)
+      const places = sections.filter(section => kept.test(section.name))
+      const options = places.map(section => `-s ${section.name} ${section.address}`)
+      return file === undefined ? [] : [`add-symbol-file ${quoted(file)} ${options.join(' ')}`]
+    }),
+  ]
+}
+
+/** As gdb reads file names (buildargv() of libiberty). */
+function quoted(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`
+}
+
+function stops(functions: readonly string[]): string[] {
+  return functions.length === 0 ? [] : [...functions.map(each => `break ${each}`), 'continue']
+}
+
+/** The address of _text in a vmlinux; that of the running kernel may be another. */
+async function linkedAddress(vmlinux: string): Promise<bigint> {
+  const { stdout } = await runToolOrFail('nm', [vmlinux], { timeout: 60_000 })
+  const [, address] = /^([\da-f]+) T _text$/m.exec(stdout) ?? []
+  if (address === undefined) throw new MachineryError(`${vmlinux} has no symbol _text`)
+  return BigInt(`0x${address}`)
+}
+
+function lines(commands: readonly string[]): string {
+  return commands.map(command => `${command}\n`).join('')
+}
