@@ -6,6 +6,7 @@ import { Guest, type GuestSpec } from '../guest/guest.ts'
 import { deliverCopies } from '../guest/host-files.ts'
 import type { Loss } from '../guest/loss.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
+import { Coverage } from '../pool/coverage.ts'
 import type { Debugging } from '../pool/debugger.ts'
 import type { Deadline, GuestSource } from '../pool/guest-source.ts'
 import { BrokenKernel, bootSplats } from '../verdict/boot.ts'
@@ -20,6 +21,7 @@ import { type Delivered, discardTemplate, type Template, template } from './temp
  */
 export class Restores implements GuestSource {
   readonly statistics = new GuestStatistics()
+  readonly coverage: Coverage | undefined
   readonly colours = wantsColours()
   readonly bringsFiles = true
   readonly decoder: Decoder
@@ -53,6 +55,7 @@ export class Restores implements GuestSource {
     this.#delivery = delivery
     this.#progress = progress
     this.#forks = new Forks(spec, progress)
+    this.coverage = spec.coverage ? new Coverage() : undefined
     this.decoder = new Decoder(delivery.symbols)
     this.knownReports = new KnownReports(knownReports)
   }

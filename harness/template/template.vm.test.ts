@@ -19,6 +19,7 @@ import { defaultKernel } from '../fixtures/kernel.ts'
 import { firstQemu, killFirstQemu, qemusOf } from '../fixtures/processes.ts'
 import { Guest, type GuestSpec, type SavedGuest } from '../guest/guest.ts'
 import { runInGuest } from '../guest/guest-program.ts'
+import { clockDrift } from './clock.ts'
 import { Restores } from './restores.ts'
 import { type Delivered, template } from './template.ts'
 
@@ -46,6 +47,13 @@ beforeAll(async () => {
 beforeEach(() => {
   notes.length = 0
   steps.length = 0
+})
+
+test('a clock that is wrong is seen, also where the kernel believes it', async () => {
+  const parameters = [...(spec.machine.parameters ?? []), 'tsc_early_khz=300000']
+  const guest = await Guest.boot({ ...spec, machine: { ...spec.machine, parameters } })
+  onTestFinished(() => guest.end())
+  expect(await clockDrift(guest)).toMatch(/^its clock is at least \d\.\d times too fast$/)
 })
 
 const restored = async () => {

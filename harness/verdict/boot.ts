@@ -12,7 +12,7 @@ import { countSplats, findSplats } from './splats.ts'
 const LOG_LIMIT = 15_000
 
 /** The parts of a guest that concern its log. */
-type Logging = Pick<Guest, 'label' | 'log'> & {
+export type Logging = Pick<Guest, 'label' | 'log'> & {
   ask(request: { type: 'mark-log'; text: string }): Promise<unknown>
 }
 
