@@ -115,6 +115,7 @@ test('it is small, has what is needed and no more, and nothing in it knows this 
   )
   const outside = names.filter(name => !name.startsWith('dist/')).sort()
   expect(outside).toEqual([
+    'LICENSES/GPL-2.0-only.txt',
     'LICENSES/MIT.txt',
     'README.md',
     'bin/netlink-vmtest',
@@ -126,8 +127,12 @@ test('it is small, has what is needed and no more, and nothing in it knows this 
   ])
   expect(
     names.filter(name => /\.test\.|fixtures|bench|suites\/|modules\/|\.(c|h|ts\.snap)$/.test(name)),
-  ).toEqual(['dist/harness/qemu/fork/forkable.c', 'dist/harness/qemu/fork/instructions.c'])
-  expect(names.filter(name => !/\.(js|js\.map|d\.ts|config)$/.test(name))).toEqual(
+  ).toEqual([
+    'dist/harness/qemu/fork/forkable.c',
+    'dist/harness/qemu/fork/instructions.c',
+    'dist/kernel/coverage/netlink_vmtest_coverage.c',
+  ])
+  expect(names.filter(name => !/\.(js|js\.map|d\.ts|config)$|Kbuild$/.test(name))).toEqual(
     expect.arrayContaining(['dist/images/init']),
   )
   for (const name of names)
@@ -218,7 +223,7 @@ test('commands besides: a module and a program in a guest; help by its own name'
       stderr: '',
       status: 0,
     })
-  const refused = await run('npx netlink-vmtest --coverage')
+  const refused = await run('npx netlink-vmtest --inspect')
   expect(refused.status).toBe(2)
   // Where there is no project, its settings are the defaults, and there are no suites.
   const nowhere = path.join(top, 'nowhere')

@@ -296,6 +296,8 @@ export interface FileEnded extends FileBegun {
   readonly memory: string
   /** The test worker or the machine's clock has changed: no other file may run in this guest. */
   readonly changed: boolean
+  /** What modules have counted (kernel/coverage), if any does. */
+  readonly coverage?: Uint8Array
 }
 
 /** The line above the stack of a thread that is not the main one. */

@@ -3,7 +3,7 @@
  * What the agent finds at the beginning and the end of a file, outside of the test worker, which tests can
  * change.
  */
-import { readFileSync, readlinkSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { KernelLogPosition } from './kernel-log.ts'
 import { type Holdings, leftBehind, lostMemory, takeStock, withFolder } from './leaks.ts'
 import { type FileBegun, type FileEnded, guestPaths } from './protocol.ts'
@@ -54,7 +54,14 @@ export async function fileEnds(worker: number): Promise<FileEnded> {
     loaded: [...left.modules.keys()].filter(name => !stock?.modules.has(name)),
     memory,
     changed: condition !== '' && conditionOf(worker) !== condition,
+    ...counted(),
   }
+}
+
+/** What modules have counted, if the one that knows of it is loaded: kernel/coverage. */
+function counted(): Pick<FileEnded, 'coverage'> {
+  const file = '/proc/netlink_vmtest_coverage'
+  return existsSync(file) ? { coverage: readFileSync(file) } : {}
 }
 
 /** The time of boot by the clock's setting, in units of 10 s since 1970. */

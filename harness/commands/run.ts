@@ -23,6 +23,7 @@ import { factsOf, ofPart } from '../report/kernel-facts.ts'
 import { sourceFinder } from '../report/source-files.ts'
 import { allSkipped, exitStatusOf, summarize } from '../report/summary.ts'
 import { requireCaptureFolder } from '../verdict/capture.ts'
+import { coverageOptions, endCoverage } from './coverage.ts'
 import {
   annotate,
   annotates,
@@ -70,7 +71,7 @@ export async function run(
 ): Promise<ExitStatus> {
   const started = performance.now()
   const startedAt = Date.now()
-  const { filters, run: given, project, execArgv } = parseVitestArguments(rest)
+  const { filters, run: given, project, execArgv, coverage: wanted } = parseVitestArguments(rest)
   checkReports(given, options, root)
   const captureFolder = options.capture === undefined ? undefined : path.resolve(options.capture)
   if (captureFolder !== undefined) requireCaptureFolder(captureFolder)
@@ -82,6 +83,8 @@ export async function run(
   const { globals, disableConsoleIntercept, maxConcurrency } = project
   const worker = { execArgv, settings: { globals, disableConsoleIntercept, maxConcurrency } }
   const labels = labelsOf(options, settings)
+  const coverage = coverageOptions(wanted, settings, root)
+  if (coverage && given.watch) throw new UsageError('--coverage is for whole runs: leave out --watch')
   const gdb = debugging(options, { labels, filters, watches: given.watch === true }, settings, root)
   if (gdb && findTool('gdb') === undefined) progress.note(new ToolMissing('gdb').message)
   const blob = blobFile(given, labels, root)
@@ -96,6 +99,7 @@ export async function run(
     // A blob may become a page later.
     details: options.html !== undefined || blob !== undefined,
     fork: options.fork,
+    coverage: coverage !== undefined,
     gdb,
     orNone: blob !== undefined,
   })
@@ -177,7 +181,9 @@ export async function run(
   annotate(given, vitest, summaries, { ...options, find })
   // With --passWithNoTests or --changed the run passes, and says that no test did.
   if (nothing !== undefined) progress.note(`nothing ran: ${nothing.message}`)
-  const status = exitStatusOf(vitest, summaries)
+  const ofTests = exitStatusOf(vitest, summaries)
+  const ofCoverage = coverage ? await endCoverage(coverage, prepared, root) : ExitStatus.passed
+  const status = ofTests === ExitStatus.passed ? ofCoverage : ofTests
   const all = status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
   // Without its blob a shard is missing when all are merged.
   attempt(recordInBlob)

@@ -6,6 +6,7 @@ import { createCLI, type parseCLI, startVitest, type Vitest } from 'vitest/node'
 import { messageOf, UsageError } from '../base/errors.ts'
 import { commandName } from '../base/own-folder.ts'
 import type { ProjectOptions } from '../prepare/project.ts'
+import type { UserSettings } from '../prepare/settings.ts'
 import { additions, decisionOn, type Taker } from './vitest-options.ts'
 
 export type VitestOptions = ReturnType<typeof parseCLI>['options']
@@ -18,6 +19,8 @@ export interface VitestCall {
   readonly run: VitestOptions
   /** For each kernel's project. */
   readonly project: ProjectOptions
+  /** For coverage: true, or some of its settings. */
+  readonly coverage: boolean | UserSettings['coverage']
   /** Node's arguments for test workers. */
   readonly execArgv: readonly string[]
 }
@@ -29,7 +32,7 @@ export interface VitestCall {
 export function parseVitestArguments(rest: readonly string[]): VitestCall {
   const { env, others } = takeVariables(rest)
   const { filters, options } = parseByVitest(others.map(inCamelCase))
-  const taken: Record<Taker, Record<string, unknown>> = { run: {}, kernel: {}, worker: {} }
+  const taken: Record<Taker, Record<string, unknown>> = { run: {}, kernel: {}, worker: {}, coverage: {} }
   for (const { names, value } of leavesOf(options)) {
     const name = names.join('.')
     const decision = decisionOn(name)
@@ -49,6 +52,7 @@ export function parseVitestArguments(rest: readonly string[]): VitestCall {
       ? { includeTaskLocation: true, ...taken.run }
       : taken.run,
     project: withPaths({ ...taken.kernel, ...worker, ...(Object.keys(env).length > 0 ? { env } : {}) }),
+    coverage: taken.coverage.coverage as VitestCall['coverage'],
     execArgv: (execArgv as string[] | undefined) ?? [],
   }
 }

@@ -60,9 +60,11 @@ const values: Readonly<Record<string, string>> = {
 }
 
 /** An option's value in the parsed call, in whichever part. */
-function found({ run, project, execArgv }: VitestCall, name: string): unknown {
-  let at: unknown = { execArgv, ...run, ...project }
-  for (const key of name.split('.')) at = (at as Record<string, unknown> | undefined)?.[key]
+function found({ run, project, execArgv, coverage }: VitestCall, name: string): unknown {
+  let at: unknown = { execArgv, coverage, ...run, ...project }
+  // Vitest's parser takes the one for the other.
+  const place = name === 'coverage' ? 'coverage.enabled' : name
+  for (const key of place.split('.')) at = (at as Record<string, unknown> | undefined)?.[key]
   return at
 }
 

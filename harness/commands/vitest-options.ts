@@ -8,6 +8,7 @@ import { longestTimer } from '../base/timers.ts'
  * - `run`: Vitest's own process handles it, and passes on what belongs to the kernels' projects
  * - `kernel`: a setting of each kernel's project, which Vitest's command line does not set by itself
  * - `worker`: a test worker reads it once in its life, so templates are made with it
+ * - `coverage`: it is about what tests reach of the modules, which is ours
  * - `refused`: it is not supported, nor are the options below it, and why
  * - `group`: a prefix of other options, with one of them as an example
  */
@@ -15,7 +16,7 @@ export type Decision =
   | { readonly takenBy: Taker; readonly value: v.GenericSchema }
   | { readonly refused: string }
   | { readonly group: string }
-export type Taker = 'run' | 'kernel' | 'worker'
+export type Taker = 'run' | 'kernel' | 'worker' | 'coverage'
 
 const flag = v.boolean('it takes no value')
 const text = v.pipe(v.union([v.string(), v.number()], 'it takes a text'), v.transform(String), v.minLength(1))
@@ -47,6 +48,7 @@ const flagOr = (...names: readonly string[]) =>
 const run = (value: v.GenericSchema): Decision => ({ takenBy: 'run', value })
 const kernel = (value: v.GenericSchema): Decision => ({ takenBy: 'kernel', value })
 const worker = (value: v.GenericSchema): Decision => ({ takenBy: 'worker', value })
+const coverage = (value: v.GenericSchema): Decision => ({ takenBy: 'coverage', value })
 const refused = (why: string): Decision => ({ refused: why })
 
 const inGuests = refused('tests run in guests, in node')
@@ -75,7 +77,14 @@ export const decisions: Readonly<Record<string, Decision>> = {
   color: run(flag),
   config: configuration,
   configLoader: configuration,
-  coverage: refused('there is none of code in guests'),
+  coverage: coverage(flag),
+  'coverage.enabled': coverage(flag),
+  'coverage.reporter': coverage(texts),
+  'coverage.reportsDirectory': coverage(text),
+  'coverage.thresholds.branches': coverage(v.number('it takes a number')),
+  'coverage.thresholds.functions': coverage(v.number('it takes a number')),
+  'coverage.thresholds.lines': coverage(v.number('it takes a number')),
+  'coverage.thresholds.statements': coverage(v.number('it takes a number')),
   dangerouslyIgnoreUnhandledErrors: refused('an error outside of tests may be a file that did not run'),
   detectAsyncLeaks: run(flag),
   diff: kernel(text),
@@ -193,6 +202,11 @@ export const additions: Readonly<Record<string, Decision>> = {
   unstubGlobals: kernel(flag),
 }
 
+/** What is said of the undecided ones below an option that is taken. */
+const others: Readonly<Record<string, Decision>> = {
+  coverage: refused('the modules under test are counted, by gcc, all of them, and no TypeScript is'),
+}
+
 /** Options with user-chosen names below them: `--outputFile.junit`. */
 const named = new Set(['outputFile'])
 
@@ -204,6 +218,7 @@ export function decisionOn(name: string): Decision | undefined {
     const above = name.slice(0, end)
     const decision = decisions[above]
     if (decision && ('refused' in decision || named.has(above))) return decision
+    if (others[above]) return others[above]
   }
   return undefined
 }

@@ -63,6 +63,8 @@ export interface GuestSpec {
    * pays.
    */
   readonly fork?: boolean | 'auto'
+  /** Whether its modules count what runs. */
+  readonly coverage?: boolean
   /** Its test worker waits for gdb, which stops at these functions and finds sources in these folders. */
   readonly debug?: { readonly functions: readonly string[]; readonly folders: readonly string[] } | undefined
 }

@@ -3,6 +3,7 @@ import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { Decoder } from '../verdict/decode.ts'
 import type { KnownReports } from '../verdict/known-reports.ts'
+import type { Coverage } from './coverage.ts'
 import type { Debugging } from './debugger.ts'
 
 /** A time limit with its message. */
@@ -35,6 +36,8 @@ export interface GuestSource {
   readonly captureFolder?: string | undefined
   /** Whether failures carry as data what a page shows of them: conversations, kernel logs, reports. */
   readonly details?: boolean
+  /** Takes what the modules in its guests have counted; undefined: they count nothing. */
+  readonly coverage?: Coverage | undefined
   /** Its guests wait for a debugger; undefined: they do not. */
   readonly debugging?: Debugging | undefined
   /** Whether files beside the tests are put into its guests; not into what becomes a template. */

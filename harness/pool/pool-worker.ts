@@ -208,6 +208,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   async #fileEnded(replaced: readonly string[]): Promise<Failure[]> {
     const ended = await this.#guest?.fileEnds()
     if (!ended) return []
+    if (ended.coverage) this.#source.coverage?.add(this.#record.name ?? '', ended.coverage)
     this.#disturbed ||= ended.loaded.length > 0 || ended.changed || replaced.length > 0
     return this.#named((await this.#judge?.fileEnded(ended.sequence, ended)) ?? [])
   }
@@ -346,6 +347,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const guest = this.#guest
     if (!guest || loss.cause === 'ended') return
     this.#source.onLoss(loss)
+    if (this.#record.name !== undefined) this.#source.coverage?.lost.add(this.#record.name)
     // With a limit: a decoder that hangs must not delay the report.
     const decoded = Promise.all([
       this.#judge?.lastWords(guest.qemu.console) ?? [],

@@ -7,6 +7,7 @@ import { type ModuleIndex, moduleIndex, treeModule } from '../../images/kernel-m
 import { projectPrograms } from '../../images/programs.ts'
 import { type BuiltModules, buildModules } from '../../kernel/build/build-modules.ts'
 import type { ModuleFolder } from '../../kernel/build/module-sources.ts'
+import { countingModule, type Notes } from '../../kernel/build/profiled.ts'
 import { fullLabelOf } from '../../kernel/debian/series.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { UsageError } from '../base/errors.ts'
@@ -144,7 +145,15 @@ export class Delivery {
   }
 
   get moduleNames(): string[] {
-    return [...this.#built.keys()]
+    return [...this.#built.keys()].filter(name => name !== countingModule)
+  }
+
+  /** What gcov needs, by folder, where modules count what runs. */
+  get notes(): Notes[] {
+    const all = [...this.#built].flatMap(([name, { notes }]) =>
+      notes && name !== countingModule ? [notes] : [],
+    )
+    return [...new Map(all.map(notes => [notes.folder, notes])).values()]
   }
 
   /**

@@ -6,6 +6,7 @@ import { nodeFlags, workerFlags } from '../../guest/agent/protocol.ts'
 import type { GuestPackage } from '../../images/guest-runtime.ts'
 import { findBusybox, guestImage } from '../../images/image.ts'
 import { lackingModules, ModulesMissing } from '../../images/kernel-modules.ts'
+import { profiled } from '../../kernel/build/profiled.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { LockFile } from '../../kernel/lock-file.ts'
 import { needsOf } from '../../kernel/needs.ts'
@@ -73,6 +74,8 @@ export interface PrepareOptions {
   readonly details?: boolean | undefined
   /** Whether guests are forked: in place of the settings' vm.fork. */
   readonly fork?: boolean | undefined
+  /** Whether modules count what runs. */
+  readonly coverage?: boolean | undefined
   /** Whether guests wait for gdb, and at which functions that stops. */
   readonly gdb?: { readonly functions: readonly string[] } | undefined
   /** Makes the package that tests import in guests; kernels of a run share it. */
@@ -95,7 +98,8 @@ export async function projectKernel(
 export async function prepareKernel(label: string, options: PrepareOptions): Promise<PreparedKernel> {
   const { settings, root, progress } = options
   const kernel = await projectKernel(label, options)
-  const delivery = new Delivery(kernel, modulesUnderTest(settings, root), progress)
+  const folders = modulesUnderTest(settings, root)
+  const delivery = new Delivery(kernel, options.coverage ? profiled(folders) : folders, progress)
   // At the same time: these are independent, and mostly wait for other programs.
   const [, , , initramfs, accelerator] = await allDone([
     delivery.buildModules().catch(error => {
@@ -140,8 +144,9 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     fork: options.gdb === undefined && (options.fork ?? settings.vm.fork),
     debug: options.gdb && {
       ...options.gdb,
-      folders: modulesUnderTest(settings, root).map(({ dir }) => dir),
+      folders: folders.map(({ dir }) => dir),
     },
+    coverage: options.coverage === true,
   }
   if (!emulated && spec.fork === true)
     progress.note(

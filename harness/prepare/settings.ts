@@ -85,6 +85,26 @@ const treeModule = v.union([
   v.strictObject({ name: v.string(), optional: v.optional(v.boolean(), false) }),
 ])
 
+/** Per cent that must be covered; a negative number is how many may be uncovered. */
+const threshold = v.optional(v.pipe(v.number(), v.maxValue(100, 'must be at most 100')))
+
+/** Istanbul's reports, of which Vitest's coverage has the same names. */
+export const coverageReporters = [
+  ...[
+    'text',
+    'text-summary',
+    'html',
+    'html-spa',
+    'lcov',
+    'lcovonly',
+    'cobertura',
+    'clover',
+    'json',
+    'json-summary',
+  ],
+  'teamcity',
+] as const
+
 /** The schema of the configuration. */
 export const settingsSchema = v.strictObject({
   /**
@@ -187,6 +207,28 @@ export const settingsSchema = v.strictObject({
       ),
     ),
     [],
+  ),
+  /** What `--coverage` does. */
+  coverage: v.optional(
+    v.strictObject({
+      /** Whether runs count which lines of the modules run, also without `--coverage`. */
+      enabled: v.optional(v.boolean(), false),
+      /** Reports: 'text' is the table, 'lcovonly' lcov.info, 'cobertura' what GitLab reads. */
+      reporter: v.optional(v.array(v.picklist(coverageReporters)), ['text', 'html', 'lcovonly', 'cobertura']),
+      /** The folder of the reports, relative to the project's folder. */
+      reportsDirectory: v.optional(v.string(), 'coverage'),
+      /** A run fails below these. */
+      thresholds: v.optional(
+        v.strictObject({
+          lines: threshold,
+          branches: threshold,
+          functions: threshold,
+          statements: threshold,
+        }),
+        {},
+      ),
+    }),
+    {},
   ),
   /** Limits of the cache for templates, images and modules: days since their last use, and GB in all. */
   cache: v.optional(

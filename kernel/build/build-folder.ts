@@ -15,6 +15,7 @@ import type { Kernel } from '../kernel.ts'
 import { objectsWithMessages } from './compiler-lines.ts'
 import { type Compiled, compiledObjects } from './files-read.ts'
 import type { SourceFile, Sources } from './module-sources.ts'
+import { notesOf } from './profiled.ts'
 
 /** A build of sources, and all that its objects depend on besides their files. */
 export interface PlannedBuild {
@@ -133,7 +134,10 @@ async function fill(folder: string, { files }: Sources, objects: ReadonlySet<str
   await mkdir(copy, { recursive: true })
   for (const name of await readdir(folder))
     if (name !== 'build') await rm(path.join(folder, name), { recursive: true, force: true })
-  const known = new Set([...files.map(({ name }) => name), ...[...objects].flatMap(it => [it, cmdOf(it)])])
+  const known = new Set([
+    ...files.map(({ name }) => name),
+    ...[...objects].flatMap(it => [it, cmdOf(it), notesOf(it)]),
+  ])
   const found = await readdir(copy, { recursive: true, withFileTypes: true })
   // From the deepest up: a folder that is empty then is the build's, or comes again with its files.
   for (const each of found.reverse()) {

@@ -9,6 +9,7 @@ import type { Progress } from '../../harness/base/progress.ts'
 import type { Kernel } from '../kernel.ts'
 import { debugFolder, linesOfBuild, logFile, makeModules, symbolsFile } from './make.ts'
 import { type ModuleFolder, readSources, shown, type Variables } from './module-sources.ts'
+import { gcovOf, type Notes, notesFolder } from './profiled.ts'
 import { findToolchain } from './toolchain.ts'
 import { explainUndefined } from './undefined-symbols.ts'
 
@@ -17,6 +18,8 @@ export interface BuiltModule {
   /** Without debug information. */
   readonly file: string
   readonly debug: string
+  /** Of its folder, if that counts what runs. */
+  readonly notes: Notes | undefined
 }
 
 /** By module names in the kernel (`_` in place of `-`). */
@@ -45,7 +48,7 @@ export async function buildModules(
   const from = new Map<string, string>()
   const symbols: string[] = []
   for (const [index, folder] of folders.entries()) {
-    const entry = await buildFolder(kernel, folder, symbols, progress).catch(async error => {
+    const { entry, notes } = await buildFolder(kernel, folder, symbols, progress).catch(async error => {
       if (!(error instanceof ModuleError)) throw error
       throw await explainUndefined(error, kernel, folder, folders.slice(index + 1))
     })
@@ -55,7 +58,7 @@ export async function buildModules(
       if (other !== undefined)
         throw new UsageError(`${other} and ${shown(folder.dir)} both build a module ${module}: leave one out`)
       from.set(module, shown(folder.dir))
-      modules.set(module, { file: path.join(entry, name), debug: path.join(entry, debugFolder, name) })
+      modules.set(module, { file: path.join(entry, name), debug: path.join(entry, debugFolder, name), notes })
     }
     const exported = path.join(entry, symbolsFile)
     if (existsSync(exported)) symbols.push(exported)
@@ -63,13 +66,13 @@ export async function buildModules(
   return modules
 }
 
-/** @returns the cache entry */
+/** @returns the cache entry, and what gcov needs if the modules count what runs */
 async function buildFolder(
   kernel: Kernel,
   folder: ModuleFolder,
   symbols: readonly string[],
   progress: Progress,
-): Promise<string> {
+): Promise<{ entry: string; notes: Notes | undefined }> {
   const { make = {}, env = {}, target = '', prepare = '' } = folder
   const ours = reserved.find(name => Object.hasOwn(make, name))
   if (ours !== undefined)
@@ -94,7 +97,11 @@ async function buildFolder(
   // Shows the warnings for a cached build too.
   const log = await readFile(path.join(entry, logFile), 'utf8')
   for (const line of linesOfBuild(log, sources, folder)) progress.note(line)
-  return entry
+  const notes = path.join(entry, notesFolder)
+  return {
+    entry,
+    notes: existsSync(notes) ? { folder: notes, root: sources.root, gcov: gcovOf(compiler) } : undefined,
+  }
 }
 
 function sorted(variables: Variables): [string, string][] {

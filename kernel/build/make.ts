@@ -11,6 +11,7 @@ import { compilerLines } from './compiler-lines.ts'
 import { filesRead, makefilesOf } from './files-read.ts'
 import { folderNames, makeKernelFolder, releaseNames } from './kernel-folder.ts'
 import { type ModuleFolder, type Sources, shown, type Variables } from './module-sources.ts'
+import { keepNotes } from './profiled.ts'
 
 /** Milliseconds for each command of a build. */
 const LIMIT = 600_000
@@ -87,6 +88,7 @@ async function makeIn(place: string, build: Build, draft: string): Promise<strin
     // Debug information is much larger than the module, which is copied into each guest.
     await runToolOrFail('strip', ['--strip-debug', '-o', bare, debug], { timeout: 60_000 })
   }
+  await keepNotes(copy, files, draft)
   const [symbols] = files.filter(name => path.basename(name) === symbolsFile)
   if (symbols !== undefined) await copyFile(path.join(copy, symbols), path.join(draft, symbolsFile))
   await writeFile(path.join(draft, logFile), log)

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/** Modules that count which of their lines run: coverage, on kernels that need not know of it. */
+import { cp, mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { ownFolder } from '../../harness/base/own-folder.ts'
+import type { ModuleFolder } from './module-sources.ts'
+
+/** The module that knows where the others count (its header says how), and the folder it is built from. */
+export const countingModule = 'netlink_vmtest_coverage'
+const countingFolder = path.join(ownFolder, 'kernel/coverage')
+
+/**
+ * Counters in the module's own data, for gcov. Without -fno-tree-loop-im counters leave their loops, and
+ * warnings of uninitialized variables are false with counters: the kernel's Makefile, CFLAGS_GCOV.
+ */
+const flags = '-fprofile-arcs -ftest-coverage -fno-tree-loop-im -Wno-maybe-uninitialized'
+
+/** gcc's notes on what it compiled, which gcov reads beside the counters, in a cache entry of modules. */
+export const notesFolder = 'notes'
+
+/** What gcov needs for the modules of a folder. */
+export interface Notes {
+  /** The folder with the notes (.gcno): the paths of the objects below it. */
+  readonly folder: string
+  /** The folder that the paths of sources in them are relative to. */
+  readonly root: string
+  /** The gcov that belongs to the compiler. */
+  readonly gcov: string
+}
+
+/** These folders with counters, and before them the module that the others need then. */
+export function profiled(folders: readonly ModuleFolder[]): ModuleFolder[] {
+  return [
+    { dir: countingFolder },
+    ...folders.map(folder => {
+      const KCFLAGS = [folder.make?.KCFLAGS, flags].filter(Boolean).join(' ')
+      return { ...folder, make: { ...folder.make, KCFLAGS } }
+    }),
+  ]
+}
+
+/** Copies gcc's notes among a build's files to a cache entry. */
+export async function keepNotes(copy: string, files: readonly string[], entry: string): Promise<void> {
+  for (const name of files.filter(isNotes)) {
+    const place = path.join(entry, notesFolder, name)
+    await mkdir(path.dirname(place), { recursive: true })
+    await cp(path.join(copy, name), place)
+  }
+}
+
+/** The notes that gcc writes beside an object. */
+export function notesOf(object: string): string {
+  return object.replace(/\.o$/, '.gcno')
+}
+
+function isNotes(name: string): boolean {
+  return name.endsWith('.gcno')
+}
+
+/** The gcov of a compiler: gcov-12 for gcc-12. */
+export function gcovOf(compiler: string): string {
+  return compiler.replace(/gcc(?=(?:-[\d.]+)?$)/, 'gcov')
+}
