@@ -15,10 +15,10 @@ import type { MergeOptions } from './commands/merge.ts'
 import type { DescribeFlags } from './commands/probe/describe.ts'
 import type { ProbeOptions } from './commands/probe/probe.ts'
 import type { RunOptions } from './commands/run.ts'
-import type { SessionOptions } from './commands/session.ts'
 import type { SetupOptions } from './commands/setup.ts'
 import { loadSettings, projectRoot } from './prepare/load-settings.ts'
 import { compilerErrors, isOnGitHub, workflowCommands } from './report/annotations.ts'
+import type { SessionOptions } from './session/session.ts'
 
 exitOnSignals()
 exitOnLostOutput()

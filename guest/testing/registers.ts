@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /**
- * A program for `init`: loads and unloads each module under test, and prints what it registers meanwhile, a
- * line of JSON (a {@link Registration}) for each. Arguments: the modules' names.
+ * A program for `init`, `probe` and `compare`: loads and unloads each module under test, and prints what it
+ * registers meanwhile, a line of JSON (a {@link Registration}) for each. Arguments: the modules' names; before
+ * them {@link closely}, if their appearance is wanted.
  */
 import { readdirSync, readFileSync, writeSync } from 'node:fs'
 import os from 'node:os'
+import { mountDebugfs } from '../agent/leaks.ts'
 import {
   encodeGenericHeader,
   encodeMessage,
@@ -20,12 +22,27 @@ import {
   rtnetlink,
   Socket,
 } from '../netlink/index.ts'
+import { factsIn } from '../ynl/facts.ts'
+import {
+  agreed,
+  entries,
+  newFiles,
+  protocolNames,
+  visibleFiles,
+  visibleParameters,
+  visibleRecords,
+} from './appearance.ts'
+import { KernelLog } from './kernel-log.ts'
 import { loadModule, loadNeeded, ModuleError, moduleReferences, unloadModule } from './modules.ts'
 import {
+  type Appearance,
+  closely,
   nothingRegistered,
   type RegisteredFamily,
   type Registration,
   type UnknownRequest,
+  type VisibleFamily,
+  type VisibleRecord,
 } from './registration.ts'
 import { refusal, wire } from './wire.ts'
 
@@ -46,14 +63,6 @@ async function look(): Promise<Surroundings> {
   }
 }
 
-function entries(folder: string): string[] {
-  try {
-    return readdirSync(folder).sort()
-  } catch {
-    return [] // A file among the classes, as bonding_masters; no parameters.
-  }
-}
-
 /** The protocols with a socket of the kernel, whose port id is 0: netlink_seq_show() of af_netlink.c. */
 function kernelSockets(table: string): Set<number> {
   const rows = table.split('\n').slice(1)
@@ -63,13 +72,18 @@ function kernelSockets(table: string): Set<number> {
   )
 }
 
-async function registrationOf(module: string, underTest: readonly string[]): Promise<Registration> {
+async function registrationOf(
+  module: string,
+  underTest: readonly string[],
+  appears: boolean,
+): Promise<Registration> {
   const nothing = nothingRegistered(module)
   try {
     loadNeeded(module)
     const needs = underTest.filter(name => name !== module && moduleReferences(name) !== undefined)
     const before = await look()
-    loadModule(module)
+    const seen = appears ? await appearanceOf(module) : undefined
+    if (!seen) loadModule(module)
     const during = await look()
     const families = [...during.families.values()].filter(({ name }) => !before.families.has(name))
     const protocols = [...during.protocols].filter(number => !before.protocols.has(number))
@@ -83,17 +97,73 @@ async function registrationOf(module: string, underTest: readonly string[]): Pro
       linkKinds: await linkKinds(module),
       parameters: entries(`/sys/module/${module}/parameters`),
     }
-    try {
-      unloadModule(module)
-    } catch (error) {
-      if (!(error instanceof ModuleError)) throw error
-      return { ...found, staysLoaded: error.code }
-    }
+    const unloaded = unload(module)
+    const appearance = seen && { ...seen.appearance, unloading: unloaded.log }
+    if (unloaded.refused !== undefined)
+      return { ...found, staysLoaded: unloaded.refused, ...(appearance && { appearance }) }
     const after = leftovers(before, await look())
-    return { ...found, leftovers: after, releases: unloadAll(needs) }
+    if (!seen || !appearance) return { ...found, leftovers: after, releases: unloadAll(needs) }
+    const left = newFiles(seen.before, visibleFiles()).map(({ name }) => `the file ${name}`)
+    const again = await secondAppearance(module, appearance)
+    return { ...found, leftovers: [...after, ...left], releases: unloadAll(needs), appearance: again }
   } catch (error) {
     if (!(error instanceof ModuleError)) throw error
     return { ...nothing, refused: { code: error.code, message: error.message } }
+  }
+}
+
+/** Unloads a module. @returns the errno if it refuses, and what is logged meanwhile */
+function unload(module: string): { readonly refused?: string; readonly log: readonly VisibleRecord[] } {
+  using log = KernelLog.fromNow()
+  try {
+    unloadModule(module)
+    return { log: recordsOf(log) }
+  } catch (error) {
+    if (!(error instanceof ModuleError)) throw error
+    return { refused: error.code, log: recordsOf(log) }
+  }
+}
+
+/** Loads a module and looks at it closely. @returns the files that were there before, too */
+async function appearanceOf(module: string): Promise<{ appearance: Appearance; before: Set<string> }> {
+  const before = visibleFiles()
+  const protocols = new Set(protocolNames())
+  using families = GenericFamilies.open()
+  const known = new Set((await families.list()).map(({ name }) => name))
+  using log = KernelLog.fromNow()
+  loadModule(module)
+  const loading = recordsOf(log)
+  const own = (await families.list()).filter(({ name }) => !known.has(name))
+  const visible: VisibleFamily[] = []
+  for (const family of own.toSorted((a, b) => (a.name < b.name ? -1 : 1)))
+    visible.push({ ...(await factsIn(families, family)), maximumAttribute: family.maximumAttribute })
+  const appearance = {
+    families: visible,
+    parameters: visibleParameters(module),
+    files: newFiles(before, visibleFiles()),
+    protocols: protocolNames().filter(name => !protocols.has(name)),
+    loading,
+    unloading: [],
+  }
+  return { appearance, before }
+}
+
+/** Loads and unloads a module once more: what differs from the first time tells nothing of it. */
+async function secondAppearance(module: string, first: Appearance): Promise<Appearance> {
+  try {
+    const { appearance } = await appearanceOf(module)
+    return agreed(first, { ...appearance, unloading: unload(module).log })
+  } catch (error) {
+    if (!(error instanceof ModuleError)) throw error
+    return { ...first, refusedAgain: error.code }
+  }
+}
+
+function recordsOf(log: KernelLog): VisibleRecord[] {
+  try {
+    return visibleRecords(log.read())
+  } catch {
+    return [{ level: 0, text: 'more than the kernel log holds' }]
   }
 }
 
@@ -182,10 +252,13 @@ function unloadAll(modules: readonly string[]): string[] {
   return unloaded
 }
 
-async function main(modules: readonly string[]): Promise<void> {
+async function main(given: readonly string[]): Promise<void> {
+  const appears = given[0] === closely
+  const modules = appears ? given.slice(1) : given
+  if (appears) mountDebugfs()
   for (const module of modules) {
     unloadAll(modules)
-    const line = `${JSON.stringify(await registrationOf(module, modules))}\n`
+    const line = `${JSON.stringify(await registrationOf(module, modules, appears))}\n`
     // At once, because the next module may end the machine.
     writeSync(1, line)
   }
