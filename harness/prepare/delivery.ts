@@ -143,6 +143,11 @@ export class Delivery {
     }
   }
 
+  /** The modules under test as last built, by name. */
+  get built(): BuiltModules {
+    return this.#built
+  }
+
   get moduleNames(): string[] {
     return [...this.#built.keys()]
   }

@@ -7,7 +7,8 @@ import { ModuleError, UsageError } from '../../harness/base/errors.ts'
 import { cachedByInputs } from '../../harness/base/inputs.ts'
 import type { Progress } from '../../harness/base/progress.ts'
 import type { Kernel } from '../kernel.ts'
-import { debugFolder, linesOfBuild, logFile, makeModules, symbolsFile } from './make.ts'
+import { type ExportedSymbol, exportedSymbols } from './exported-symbols.ts'
+import { debugFolder, linesOfBuild, logFile, makeModules, shownRoot, symbolsFile } from './make.ts'
 import { type ModuleFolder, readSources, shown, type Variables } from './module-sources.ts'
 import { findToolchain } from './toolchain.ts'
 import { explainUndefined } from './undefined-symbols.ts'
@@ -17,6 +18,10 @@ export interface BuiltModule {
   /** Without debug information. */
   readonly file: string
   readonly debug: string
+  /** The lines of compiler and modpost for its folder: files are named below the folder of all sources. */
+  readonly lines: readonly string[]
+  /** What it exports to other modules. */
+  readonly exports: readonly ExportedSymbol[]
 }
 
 /** By module names in the kernel (`_` in place of `-`). */
@@ -45,31 +50,37 @@ export async function buildModules(
   const from = new Map<string, string>()
   const symbols: string[] = []
   for (const [index, folder] of folders.entries()) {
-    const entry = await buildFolder(kernel, folder, symbols, progress).catch(async error => {
+    const { entry, lines } = await buildFolder(kernel, folder, symbols, progress).catch(async error => {
       if (!(error instanceof ModuleError)) throw error
       throw await explainUndefined(error, kernel, folder, folders.slice(index + 1))
     })
+    const table = path.join(entry, symbolsFile)
+    const exported = existsSync(table) ? exportedSymbols(await readFile(table, 'utf8')) : []
     for (const name of (await readdir(entry)).filter(name => name.endsWith('.ko'))) {
       const module = path.basename(name, '.ko').replaceAll('-', '_')
       const other = from.get(module)
       if (other !== undefined)
         throw new UsageError(`${other} and ${shown(folder.dir)} both build a module ${module}: leave one out`)
       from.set(module, shown(folder.dir))
-      modules.set(module, { file: path.join(entry, name), debug: path.join(entry, debugFolder, name) })
+      modules.set(module, {
+        file: path.join(entry, name),
+        debug: path.join(entry, debugFolder, name),
+        lines,
+        exports: exported.filter(symbol => symbol.module === module),
+      })
     }
-    const exported = path.join(entry, symbolsFile)
-    if (existsSync(exported)) symbols.push(exported)
+    if (existsSync(table)) symbols.push(table)
   }
   return modules
 }
 
-/** @returns the cache entry */
+/** @returns the cache entry, and what compiler and modpost have said */
 async function buildFolder(
   kernel: Kernel,
   folder: ModuleFolder,
   symbols: readonly string[],
   progress: Progress,
-): Promise<string> {
+): Promise<{ readonly entry: string; readonly lines: readonly string[] }> {
   const { make = {}, env = {}, target = '', prepare = '' } = folder
   const ours = reserved.find(name => Object.hasOwn(make, name))
   if (ours !== undefined)
@@ -93,8 +104,8 @@ async function buildFolder(
   )
   // Shows the warnings for a cached build too.
   const log = await readFile(path.join(entry, logFile), 'utf8')
-  for (const line of linesOfBuild(log, sources, folder)) progress.note(line)
-  return entry
+  for (const line of linesOfBuild(log, sources, shownRoot(sources, folder))) progress.note(line)
+  return { entry, lines: linesOfBuild(log, sources, '') }
 }
 
 function sorted(variables: Variables): [string, string][] {

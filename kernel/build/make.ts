@@ -58,7 +58,7 @@ async function makeIn(place: string, build: Build, draft: string): Promise<strin
   if (folder.prepare !== undefined || folder.target !== undefined)
     await makeKernelFolder(kernelFolder, called)
   const said = (output: string) => output.replaceAll(`${copy}/`, '').replaceAll(copy, '.')
-  const linesOf = (log: string) => linesOfBuild(log, sources, folder)
+  const linesOf = (log: string) => linesOfBuild(log, sources, shownRoot(sources, folder))
 
   if (folder.prepare !== undefined) {
     const { exitCode, all } = await commands.run('sh', ['-c', folder.prepare])
@@ -95,9 +95,16 @@ async function makeIn(place: string, build: Build, draft: string): Promise<strin
   return await filesRead({ copy, work, ...called }, makefiles)
 }
 
-/** The lines of compiler and modpost in a build's output. */
-export function linesOfBuild(log: string, { files, root, dir }: Sources, folder: ModuleFolder): string[] {
-  const shownAs = dir === '' ? shown(folder.dir) : shown(root)
+/** The folder of all sources, as the user knows it. */
+export function shownRoot({ root, dir }: Pick<Sources, 'root' | 'dir'>, folder: ModuleFolder): string {
+  return dir === '' ? shown(folder.dir) : shown(root)
+}
+
+/**
+ * The lines of compiler and modpost in a build's output.
+ * @param shownAs what the folder of all sources is called in them
+ */
+export function linesOfBuild(log: string, { files, dir }: Sources, shownAs: string): string[] {
   return compilerLines(
     log,
     files.map(it => it.name),
