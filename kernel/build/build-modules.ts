@@ -8,7 +8,15 @@ import { cachedByInputs } from '../../harness/base/inputs.ts'
 import type { Progress } from '../../harness/base/progress.ts'
 import type { Kernel } from '../kernel.ts'
 import { type ExportedSymbol, exportedSymbols } from './exported-symbols.ts'
-import { debugFolder, linesOfBuild, logFile, makeModules, shownRoot, symbolsFile } from './make.ts'
+import {
+  type Build,
+  debugFolder,
+  linesOfBuild,
+  logFile,
+  makeModules,
+  shownRoot,
+  symbolsFile,
+} from './make.ts'
 import { type ModuleFolder, readSources, shown, type Variables } from './module-sources.ts'
 import { findToolchain } from './toolchain.ts'
 import { explainUndefined } from './undefined-symbols.ts'
@@ -75,12 +83,29 @@ export async function buildModules(
 }
 
 /** @returns the cache entry, and what compiler and modpost have said */
-async function buildFolder(
+export async function buildFolder(
   kernel: Kernel,
   folder: ModuleFolder,
   symbols: readonly string[],
   progress: Progress,
 ): Promise<{ readonly entry: string; readonly lines: readonly string[] }> {
+  const { build, key } = await planBuild(kernel, folder, symbols)
+  const { sources } = build
+  const entry = await cachedByInputs('modules', key, draft =>
+    progress.step(`build ${shown(folder.dir)} for ${kernel.release}`, () => makeModules(build, draft)),
+  )
+  // Shows the warnings for a cached build too.
+  const log = await readFile(path.join(entry, logFile), 'utf8')
+  for (const line of linesOfBuild(log, sources, shownRoot(sources, folder))) progress.note(line)
+  return { entry, lines: linesOfBuild(log, sources, '') }
+}
+
+/** What a folder is built from, and a key of all that. */
+export async function planBuild(
+  kernel: Kernel,
+  folder: ModuleFolder,
+  symbols: readonly string[],
+): Promise<{ readonly build: Build; readonly key: string }> {
   const { make = {}, env = {}, target = '', prepare = '' } = folder
   const ours = reserved.find(name => Object.hasOwn(make, name))
   if (ours !== undefined)
@@ -97,15 +122,7 @@ async function buildFolder(
     ...(await Promise.all(symbols.map(file => readFile(file)))),
   ])
   const key = contentKey([settings, ...sources.files.flatMap(it => [it.name, String(it.mode), it.content])])
-  const entry = await cachedByInputs('modules', key, draft =>
-    progress.step(`build ${shown(folder.dir)} for ${kernel.release}`, () =>
-      makeModules({ kernel, compiler, folder, sources, symbols, settings, lineTables }, draft),
-    ),
-  )
-  // Shows the warnings for a cached build too.
-  const log = await readFile(path.join(entry, logFile), 'utf8')
-  for (const line of linesOfBuild(log, sources, shownRoot(sources, folder))) progress.note(line)
-  return { entry, lines: linesOfBuild(log, sources, '') }
+  return { build: { kernel, compiler, folder, sources, symbols, settings, lineTables }, key }
 }
 
 function sorted(variables: Variables): [string, string][] {

@@ -3,10 +3,13 @@
 import { readFile } from 'node:fs/promises'
 import type { Registration } from '../../../guest/testing/registration.ts'
 import type { BuiltModule } from '../../../kernel/build/build-modules.ts'
+import { isInstalled } from '../../../kernel/build/check-modules.ts'
 import type { ExportedSymbol } from '../../../kernel/build/exported-symbols.ts'
+import { ModuleError } from '../../base/errors.ts'
+import { lastLines } from '../../base/process.ts'
 import type { PreparedKernel } from '../../prepare/prepare.ts'
 import { registrationsIn } from '../../session/registrations.ts'
-import { type Message, messagesIn } from './messages.ts'
+import { checkerMessages, isLost, type Message, messagesIn } from './messages.ts'
 import { type ModuleFile, moduleFile } from './module-file.ts'
 
 /** The modules that are built for a kernel. All of it survives JSON. */
@@ -19,6 +22,8 @@ export interface KernelFacts {
   readonly messages: readonly Message[]
   /** Those of each tool that checks sources and is installed. */
   readonly checks: readonly Check[]
+  /** What is not known, a line each. */
+  readonly notes: readonly string[]
   /** What a kernel or a module did wrong while they were loaded, a line each, and the kernel's reports. */
   readonly faults: readonly string[]
   readonly details: string
@@ -59,10 +64,28 @@ export async function moduleFacts(prepared: PreparedKernel): Promise<KernelFacts
     kernel: prepared.label,
     modules: Object.fromEntries(modules),
     messages: messagesOf([...built.values()]),
-    checks: [],
+    ...(await checksOf(prepared)),
     faults,
     details,
   }
+}
+
+/** Smatch, which distributions do not have, is not missed. */
+async function checksOf({ label, delivery }: PreparedKernel): Promise<Pick<KernelFacts, 'checks' | 'notes'>> {
+  const checks: Check[] = []
+  const notes = isInstalled('sparse') ? [] : ['sparse is not installed: it checks no sources']
+  for (const tool of ['sparse', 'smatch'] as const) {
+    if (!isInstalled(tool)) continue
+    try {
+      const lines = await delivery.checked(tool)
+      if (isLost(lines)) notes.push(`${tool} does not know the headers of ${label}: a newer one may`)
+      else checks.push({ tool, messages: checkerMessages(lines) })
+    } catch (error) {
+      if (!(error instanceof ModuleError)) throw error
+      notes.push(`${tool} does not check the sources for ${label}: ${lastLines(error.details ?? '', 1)}`)
+    }
+  }
+  return { checks, notes }
 }
 
 /** The modules of a folder have the lines of its build in common. */

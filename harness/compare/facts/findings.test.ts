@@ -82,6 +82,7 @@ const facts: KernelFacts = {
     { place: 'box.c: open()', text: "unused variable 'a'" },
   ],
   checks: [{ tool: 'sparse', messages: [] }],
+  notes: [],
   faults: ['the kernel reports oops: at address ffff888012345678'],
   details: '',
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
-import { messagesIn } from './messages.ts'
+import { checkerMessages, isLost, messagesIn } from './messages.ts'
 
 test('warnings of gcc, modpost, objtool, sparse and smatch, by place and text', () => {
   const lines = `In file included from sub/x.c:2:
@@ -43,4 +43,22 @@ test('a line that is added before it changes nothing', () => {
   const at = (line: number) =>
     messagesIn([`x.c:${line}:5: warning: unused variable 'a'`, `x.c:${line} f() warn: a`])
   expect(at(3)).toEqual(at(4))
+})
+
+test('what is of a checker alone, whether or not the compiler has named a function before it', () => {
+  const sparse = "x.c:3:5: warning: symbol 'a' was not declared. Should it be static?"
+  const gcc = ["x.c: In function 'f':", 'x.c:9:1: warning: unused [-Wunused-variable]']
+  const others = ['WARNING: modpost: x.ko: odd', 'x.o: warning: objtool: f+0x8: odd']
+  const expected = [{ place: 'x.c', text: "symbol 'a' was not declared. Should it be static?" }]
+  expect(checkerMessages([...gcc, ...others, sparse])).toEqual(expected)
+  expect(checkerMessages([sparse])).toEqual(expected)
+})
+
+test('a checker that is older than the headers', () => {
+  const header = '/kernels/include/linux/list.h:9:1'
+  const own = 'x.c:3:5: warning: odd'
+  expect(checkerMessages([`${header}: warning: odd`, own])).toEqual([{ place: 'x.c', text: 'odd' }])
+  expect(isLost([`${header}: warning: odd`, own, 'x.c:4:1: error: odd'])).toBe(false)
+  expect(isLost([own, `${header}: error: Expected ) at end of cast operator`])).toBe(true)
+  expect(isLost(['./include/linux/list.h:9:1: error: got __typeof_unqual__'])).toBe(true)
 })

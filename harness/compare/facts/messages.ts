@@ -19,6 +19,24 @@ const ofObject = /^(\S+\.k?o): (?:warning|error): (.*)$/
 /** `WARNING: modpost: text`, up to 5.10 and from then on in other words. */
 const ofModpost = /^WARNING: (?:modpost: )?(.*)$/
 
+/** gcc names the option of each warning. */
+const byGcc = / \[-W[\w=+-]+\]$/
+/** What compilers and modpost say in a build with a checker. */
+const notOfCheckers = new RegExp(`${byGcc.source}|^WARNING: |: (warning|error): objtool: `)
+
+/** Of files outside the sources: the kernel's headers. */
+const ofHeaders = /^\.{0,2}\//
+
+/** The messages of a checker about the sources, in the lines of a build that calls it. */
+export function checkerMessages(lines: readonly string[]): Message[] {
+  return messagesIn(lines.filter(line => !notOfCheckers.test(line) && !ofHeaders.test(line)))
+}
+
+/** Whether a checker cannot read the kernel's headers: what an old one says of the sources is wrong as well. */
+export function isLost(lines: readonly string[]): boolean {
+  return lines.some(line => ofHeaders.test(line) && /:\d+: error: /.test(line) && !notOfCheckers.test(line))
+}
+
 /** The warnings in the lines of a build, in order. */
 export function messagesIn(lines: readonly string[]): Message[] {
   const found: { place: string; text: string }[] = []
@@ -33,7 +51,9 @@ export function messagesIn(lines: readonly string[]): Message[] {
     const last = found.at(-1)
     if (source) {
       const [, file = '', told, text = ''] = source
-      const name = told ?? (named?.file === file ? named.name : undefined)
+      // Lines of others may come between gcc's.
+      const isGcc = byGcc.test(text)
+      const name = told ?? (isGcc && named?.file === file ? named.name : undefined)
       found.push({ place: name === undefined ? file : `${file}: ${name}()`, text: settled(text) })
     } else if (object !== undefined) found.push({ place: object, text: settled(said ?? '') })
     else if (linked !== undefined) {
