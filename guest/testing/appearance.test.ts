@@ -39,6 +39,7 @@ test('what the kernel says of any module is left out', () => {
 test('files and parameters that two loads have in common, without values that differ', () => {
   const nothing: Appearance = {
     families: [],
+    buses: [],
     parameters: [],
     files: [],
     protocols: [],

@@ -32,6 +32,7 @@ import {
   visibleParameters,
   visibleRecords,
 } from './appearance.ts'
+import { visibleBus } from './bus.ts'
 import { KernelLog } from './kernel-log.ts'
 import { loadModule, loadNeeded, ModuleError, moduleReferences, unloadModule } from './modules.ts'
 import {
@@ -58,9 +59,13 @@ async function look(): Promise<Surroundings> {
   const classes = readdirSync('/sys/class')
   return {
     families: new Map((await families.list()).map(family => [family.name, family])),
-    protocols: kernelSockets(readFileSync('/proc/net/netlink', 'utf8')),
+    protocols: kernelSockets(netlinkTable()),
     devices: new Set(classes.flatMap(name => entries(`/sys/class/${name}`).map(each => `${name}/${each}`))),
   }
+}
+
+function netlinkTable(): string {
+  return readFileSync('/proc/net/netlink', 'utf8')
 }
 
 /** The protocols with a socket of the kernel, whose port id is 0: netlink_seq_show() of af_netlink.c. */
@@ -128,6 +133,7 @@ function unload(module: string): { readonly refused?: string; readonly log: read
 async function appearanceOf(module: string): Promise<{ appearance: Appearance; before: Set<string> }> {
   const before = visibleFiles()
   const protocols = new Set(protocolNames())
+  const sockets = kernelSockets(netlinkTable())
   using families = GenericFamilies.open()
   const known = new Set((await families.list()).map(({ name }) => name))
   using log = KernelLog.fromNow()
@@ -137,8 +143,10 @@ async function appearanceOf(module: string): Promise<{ appearance: Appearance; b
   const visible: VisibleFamily[] = []
   for (const family of own.toSorted((a, b) => (a.name < b.name ? -1 : 1)))
     visible.push({ ...(await factsIn(families, family)), maximumAttribute: family.maximumAttribute })
+  const buses = [...kernelSockets(netlinkTable())].filter(number => !sockets.has(number))
   const appearance = {
     families: visible,
+    buses: buses.sort((a, b) => a - b).map(visibleBus),
     parameters: visibleParameters(module),
     files: newFiles(before, visibleFiles()),
     protocols: protocolNames().filter(name => !protocols.has(name)),

@@ -42,6 +42,8 @@ export interface Appearance {
   readonly parameters: readonly VisibleFile[]
   /** Files in /dev, /proc, /sys/class, /sys/kernel that are there while it is loaded, by path. */
   readonly files: readonly VisibleFile[]
+  /** Its protocols of netlink, by number. */
+  readonly buses: readonly VisibleBus[]
   /** Names in /proc/net/protocols. */
   readonly protocols: readonly string[]
   /** What the kernel logs while it is loaded, and unloaded. What varies is "…". */
@@ -55,6 +57,16 @@ export interface Appearance {
 export interface VisibleFamily extends FamilyFacts {
   /** The highest type of its attributes; 0 if each command has a policy of its own. */
   readonly maximumAttribute: number
+}
+
+/** What anybody can find out of a netlink protocol: struct netlink_kernel_cfg. */
+export interface VisibleBus {
+  readonly protocol: number
+  /** The highest group that can be joined: at least 32. */
+  readonly groups: number
+  /** Whether users without CAP_NET_ADMIN may join groups, and send to others than the kernel. */
+  readonly nonrootReceive: boolean
+  readonly nonrootSend: boolean
 }
 
 /** A file, or a parameter. */

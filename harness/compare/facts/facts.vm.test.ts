@@ -15,12 +15,13 @@ import { factFindings } from './findings.ts'
 const root = mkdtempSync(path.join(tmpdir(), 'facts-'))
 afterAll(() => rmSync(root, { recursive: true }))
 
-const own = path.join(ownFolder, 'kernel/modules/genlexample')
-const printed = readFileSync(path.join(own, 'genlexample.c'), 'utf8')
-const header = readFileSync(path.join(own, 'genlexample.h'), 'utf8')
+const example = (name: string) => readFileSync(path.join(ownFolder, 'kernel/modules', name), 'utf8')
 
-/** The example with a parameter, a file, an exported symbol and a line in the log. */
-const source = printed
+/**
+ * An example with a bus of its own, and one with a family, to which are added a parameter, a file,
+ * an exported symbol and a line in the log.
+ */
+const source = example('genlexample/genlexample.c')
   .replace('#include <linux/kernel.h>', '#include <linux/kernel.h>\n#include <linux/proc_fs.h>')
   .replace(
     'static int __init genlexample_init(void)\n{',
@@ -54,14 +55,16 @@ const edits: readonly (readonly [string, string])[] = [
   ['MODULE_DESCRIPTION("A variable', 'MODULE_ALIAS("mine");\nMODULE_DESCRIPTION("The variable'],
 ]
 
-async function factsOf(name: string, text: string): Promise<KernelFacts> {
-  const dir = path.join(root, name, 'genlexample')
+async function factsOf(name: string, family: string, bus: string): Promise<KernelFacts> {
+  const dir = path.join(root, name, 'examples')
   mkdirSync(dir, { recursive: true })
   // What a build of another content must not be taken from the cache of.
   for (const [file, content] of [
-    ['Kbuild', 'obj-m := genlexample.o\n'],
-    ['genlexample.c', text],
-    ['genlexample.h', header],
+    ['Kbuild', 'obj-m := genlexample.o nlexample.o\n'],
+    ['genlexample.c', family],
+    ['genlexample.h', example('genlexample/genlexample.h')],
+    ['nlexample.c', bus],
+    ['nlexample.h', example('nlexample/nlexample.h')],
     ['README', dir],
   ] as const)
     writeFileSync(path.join(dir, file), content)
@@ -69,13 +72,14 @@ async function factsOf(name: string, text: string): Promise<KernelFacts> {
   return await moduleFacts(await prepareKernel(hostLabel(), { settings, root, progress: silentProgress }))
 }
 
+const bus = example('nlexample/nlexample.c')
 let base: KernelFacts
 beforeAll(async () => {
-  base = await factsOf('base', source)
+  base = await factsOf('base', source, bus)
 })
 
 test('a version against itself, built in another folder and loaded in another guest, says nothing', async () => {
-  const again = await factsOf('elsewhere/deeper', source)
+  const again = await factsOf('elsewhere/deeper', source, bus)
   expect(factFindings(base, again)).toEqual([])
   expect(again.modules.genlexample?.identity).toBe(base.modules.genlexample?.identity)
   // Without these nothing was compared.
@@ -87,6 +91,7 @@ test('a version against itself, built in another folder and loaded in another gu
         families: [{ name: 'nlex', operations: [{ number: 0 }, { number: 1 }], groups: ['example'] }],
         parameters: [{ name: 'depth', mode: '644', value: '4' }],
         files: [{ name: '/proc/genl_ex', mode: '444' }],
+        buses: [],
         loading: [{ level: 6, text: 'genlexample: table at … for 4' }],
         unloading: [],
       },
@@ -99,7 +104,8 @@ test('each difference is named', async () => {
     expect(text).toContain(from)
     return text.replace(from, to)
   }, source)
-  const findings = factFindings(base, await factsOf('head', head))
+  const otherBus = bus.replace('.groups = NLEX_GRP_MYVAR', '.groups = 64, .flags = NL_CFG_F_NONROOT_RECV')
+  const findings = factFindings(base, await factsOf('head', head, otherBus))
   const told = findings.map(({ text, where, was, is, matters }) =>
     [matters ? '' : '(', text ?? `${where}: ${was ?? 'nothing'} became ${is ?? 'nothing'}`].join(''),
   )
@@ -114,6 +120,8 @@ test('each difference is named', async () => {
     'genlexample: alias: nothing became mine',
     expect.stringMatching(/^\(genlexample: description: A variable .* became The variable /),
     'genlexample: exported symbol genl_ex_shape: its CRC changed, modules built for the other version do not load',
+    'nlexample: netlink protocol 21, highest group: 32 became 64',
+    'nlexample: netlink protocol 21: anybody may now join its groups',
     "genlexample.c: genl_ex_shape(): compiler: nothing became unused variable 'nothing' [-Wunused-variable]",
   ])
   expect(new Set(findings.map(({ kernel }) => kernel))).toEqual(new Set([hostLabel()]))

@@ -46,6 +46,7 @@ const appearance: Appearance = {
     { name: 'name', mode: '444', value: '' },
   ],
   files: [{ name: '/proc/sys/net/box', mode: '644', value: '1' }],
+  buses: [{ protocol: 30, groups: 32, nonrootReceive: false, nonrootSend: false }],
   protocols: ['BOX'],
   loading: [
     { level: 6, text: 'box: ready' },
@@ -277,6 +278,45 @@ test.each<[Partial<Appearance>, string[]]>([
   ],
 ])('what appears: %j', (more, expected) => {
   expect(told(withAppearance(more))).toEqual(expected)
+})
+
+test.each<[Partial<Appearance>, string[]]>([
+  [
+    { buses: [{ protocol: 30, groups: 64, nonrootReceive: true, nonrootSend: false }] },
+    [
+      'box: netlink protocol 30, highest group: 32 became 64',
+      'box: netlink protocol 30: anybody may now join its groups',
+    ],
+  ],
+  [{ buses: [] }, []],
+])('netlink protocols: %j', (more, expected) => {
+  expect(told(withAppearance(more))).toEqual(expected)
+  const { families } = appearance
+  const named = (bus: Appearance['buses'][number]) => withAppearance({ families, buses: [bus] })
+  const base = named({ protocol: 30, groups: 32, nonrootReceive: true, nonrootSend: true })
+  expect(told(facts, base)).toEqual([
+    'box: netlink protocol 30: joining its groups now needs CAP_NET_ADMIN',
+    'box: netlink protocol 30: sending to other users now needs CAP_NET_ADMIN',
+  ])
+})
+
+test('refusals of unknown requests', () => {
+  const refusing = (refusal: string | undefined): Partial<Registration> => {
+    const unknown = { number: 9, ...(refusal !== undefined && { refusal }) }
+    const { name, version, headerSize } = family
+    return {
+      families: [{ name, version, headerSize, operations: [1], groups: [], unknown }],
+      protocols: [{ number: 30, unknown }],
+    }
+  }
+  expect(told(withRegistration(refusing('EINVAL')), withRegistration(refusing('EOPNOTSUPP')))).toEqual([
+    'box: netlink protocol 30, a request of an unknown type: refused by EOPNOTSUPP became refused by EINVAL',
+    'box: an unknown operation: refused by EOPNOTSUPP became refused by EINVAL',
+  ])
+  expect(told(withRegistration(refusing(undefined)), withRegistration(refusing('EINVAL')))).toEqual([
+    'box: netlink protocol 30, a request of an unknown type: refused by EINVAL became not just refused',
+    'box: an unknown operation: refused by EINVAL became not just refused',
+  ])
 })
 
 test.each<[Partial<Registration>, string[]]>([

@@ -3,6 +3,7 @@
 import type {
   Appearance,
   Registration,
+  UnknownRequest,
   VisibleFile,
   VisibleRecord,
 } from '../../../guest/testing/registration.ts'
@@ -25,6 +26,7 @@ export function loadingChanges(module: string, was: Registration, is: Registrati
   const numbers = (registration: Registration) => registration.protocols.map(({ number }) => `${number}`)
   return [
     ...list('module', 'netlink protocol', numbers(was), numbers(is)),
+    ...refusalChanges(was, is, about),
     ...list('file', 'device', was.devices, is.devices),
     ...list('module', 'kind of link', was.linkKinds, is.linkKinds),
     ...changed('module', about('unloading'), was.staysLoaded, is.staysLoaded, {
@@ -37,6 +39,48 @@ export function loadingChanges(module: string, was: Registration, is: Registrati
     ...list('leak', 'after it is unloaded there is still', was.leftovers, is.leftovers),
     ...appearanceChanges(module, was.appearance, is.appearance),
   ]
+}
+
+/** Of requests that nobody can know. */
+function refusalChanges(was: Registration, is: Registration, about: (what: string) => string): Change[] {
+  const text = ({ refusal }: UnknownRequest) =>
+    refusal === undefined ? 'not just refused' : `refused by ${refusal}`
+  const protocols = paired(was.protocols, is.protocols, ({ number }) => `${number}`).both
+  const families = paired(was.families, is.families, ({ name }) => name).both
+  return [
+    ...protocols.flatMap(([before, after]) =>
+      changed(
+        'behaviour',
+        about(`netlink protocol ${after.number}, a request of an unknown type`),
+        text(before.unknown),
+        text(after.unknown),
+      ),
+    ),
+    ...families.flatMap(([before, after]) =>
+      changed('behaviour', `${after.name}: an unknown operation`, text(before.unknown), text(after.unknown)),
+    ),
+  ]
+}
+
+/** What the kernel allows on protocols of netlink. */
+function busChanges(was: Appearance, is: Appearance, about: (what: string) => string): Change[] {
+  return paired(was.buses, is.buses, ({ protocol }) => `${protocol}`).both.flatMap(([before, after]) => {
+    const name = `netlink protocol ${after.protocol}`
+    const rights = [
+      ['nonrootReceive', 'join its groups', 'joining its groups'],
+      ['nonrootSend', 'send to other users', 'sending to other users'],
+    ] as const
+    return [
+      ...changed('module', about(`${name}, highest group`), `${before.groups}`, `${after.groups}`),
+      ...rights.flatMap(([right, may, needs]) => {
+        const who = (bus: typeof before) => (bus[right] ? 'anybody' : 'CAP_NET_ADMIN')
+        const text = after[right] ? `anybody may now ${may}` : `${needs} now needs CAP_NET_ADMIN`
+        return changed('module', about(`${name}, ${needs}`), who(before), who(after), {
+          text: about(`${name}: ${text}`),
+        })
+      }),
+    ]
+  })
 }
 
 /** Why it does not load, if it does not. */
@@ -59,6 +103,7 @@ function appearanceChanges(
           : `it cannot be loaded again after it was unloaded: ${is.refusedAgain}`,
       ),
     }),
+    ...busChanges(was, is, about),
     ...existence('module', name => about(`protocol ${name}`), was.protocols, is.protocols),
     ...settingChanges('parameter', name => about(`parameter ${name}`), was.parameters, is.parameters),
     // Devices have findings of their own.
