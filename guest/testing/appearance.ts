@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What of a loaded module can be seen from outside: files, parameters, protocols, log. */
-import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import path from 'node:path'
+import { type Dirent, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import type { LogRecord } from './kernel-log.ts'
 import type { Appearance, VisibleFile, VisibleRecord } from './registration.ts'
 
@@ -30,12 +29,11 @@ export function visibleFiles(): Set<string> {
 
 /** @param place the folder itself, if what is found there is called otherwise */
 function search(folder: string, found: Set<string>, place = folder): void {
-  for (const entry of entries(place)) {
-    const name = `${folder}/${entry}`
+  for (const entry of typedEntries(place)) {
+    const name = `${folder}/${entry.name}`
     if (passedOver.test(name) || found.has(name)) continue
     found.add(name)
-    if (folder !== '/sys/kernel/debug' && isFolder(`${place}/${entry}`))
-      search(name, found, `${place}/${entry}`)
+    if (entry.isDirectory() && folder !== '/sys/kernel/debug') search(name, found, `${place}/${entry.name}`)
   }
 }
 
@@ -46,8 +44,7 @@ export function newFiles(before: ReadonlySet<string>, now: ReadonlySet<string>):
     if (name.startsWith('/sys/kernel/debug/')) search(name, names)
     if (!name.startsWith('/sys/class/')) continue
     // The attributes of a device, without the folders, which are devices and links.
-    for (const entry of entries(name))
-      if (!isFolder(path.join(name, entry), true)) names.add(`${name}/${entry}`)
+    for (const entry of typedEntries(name)) if (entry.isFile()) names.add(`${name}/${entry.name}`)
   }
   return [...names].sort().map(name => visibleFile(name, name, name.startsWith('/proc/sys/')))
 }
@@ -130,15 +127,15 @@ export function commonRecords(
 
 /** The names in a folder, in order; none of what is no folder. */
 export function entries(folder: string): string[] {
+  return typedEntries(folder)
+    .map(({ name }) => name)
+    .sort()
+}
+
+function typedEntries(folder: string): Dirent[] {
   try {
-    return readdirSync(folder).sort()
+    return readdirSync(folder, { withFileTypes: true })
   } catch {
     return [] // A file among the classes, as bonding_masters; no parameters.
   }
-}
-
-/** @param follow whether a link to a folder is one */
-function isFolder(place: string, follow = false): boolean {
-  const status = (follow ? statSync : lstatSync)(place, { throwIfNoEntry: false })
-  return status?.isDirectory() ?? false
 }

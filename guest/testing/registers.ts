@@ -108,8 +108,9 @@ async function registrationOf(
       return { ...found, staysLoaded: unloaded.refused, ...(appearance && { appearance }) }
     const after = leftovers(before, await look())
     if (!seen || !appearance) return { ...found, leftovers: after, releases: unloadAll(needs) }
-    const left = newFiles(seen.before, visibleFiles()).map(({ name }) => `the file ${name}`)
-    const again = await secondAppearance(module, appearance)
+    const files = visibleFiles()
+    const left = newFiles(seen.before, files).map(({ name }) => `the file ${name}`)
+    const again = await secondAppearance(module, appearance, files)
     return { ...found, leftovers: [...after, ...left], releases: unloadAll(needs), appearance: again }
   } catch (error) {
     if (!(error instanceof ModuleError)) throw error
@@ -129,9 +130,11 @@ function unload(module: string): { readonly refused?: string; readonly log: read
   }
 }
 
-/** Loads a module and looks at it closely. @returns the files that were there before, too */
-async function appearanceOf(module: string): Promise<{ appearance: Appearance; before: Set<string> }> {
-  const before = visibleFiles()
+/** Loads a module and looks at it closely. @param before the files that are there without it */
+async function appearanceOf(
+  module: string,
+  before: ReadonlySet<string> = visibleFiles(),
+): Promise<{ appearance: Appearance; before: ReadonlySet<string> }> {
   const protocols = new Set(protocolNames())
   const sockets = kernelSockets(netlinkTable())
   using families = GenericFamilies.open()
@@ -157,9 +160,13 @@ async function appearanceOf(module: string): Promise<{ appearance: Appearance; b
 }
 
 /** Loads and unloads a module once more: what differs from the first time tells nothing of it. */
-async function secondAppearance(module: string, first: Appearance): Promise<Appearance> {
+async function secondAppearance(
+  module: string,
+  first: Appearance,
+  before: ReadonlySet<string>,
+): Promise<Appearance> {
   try {
-    const { appearance } = await appearanceOf(module)
+    const { appearance } = await appearanceOf(module, before)
     return agreed(first, { ...appearance, unloading: unload(module).log })
   } catch (error) {
     if (!(error instanceof ModuleError)) throw error
