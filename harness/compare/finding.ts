@@ -3,12 +3,12 @@
 
 /** What a finding is about; the order in which reports have them. */
 export const findingKinds = [
-  'test',
+  'loss',
   'splat',
   'taint',
-  'loss',
   'leak',
   'behaviour',
+  'test',
   'family',
   'module',
   'parameter',
@@ -45,4 +45,12 @@ export interface Finding {
   readonly show?: string
   /** A command that shows it again. */
   readonly again?: string
+}
+
+/** A finding as one line, the same in each run: files that accept findings have it. */
+export function lineOf({ kind, where, was, is, text }: Finding): string {
+  if (text !== undefined) return `${kind}: ${text}`
+  if (was === undefined) return `${kind}: ${where}: new: ${is}`
+  if (is === undefined) return `${kind}: ${where}: gone, was ${was}`
+  return `${kind}: ${where}: ${was} became ${is}`
 }

@@ -7,7 +7,7 @@ import { deliverCopies } from '../guest/host-files.ts'
 import type { Loss } from '../guest/loss.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
 import type { Debugging } from '../pool/debugger.ts'
-import type { Deadline, GuestSource } from '../pool/guest-source.ts'
+import type { Deadline, GuestSource, Recorder } from '../pool/guest-source.ts'
 import { BrokenKernel, bootSplats } from '../verdict/boot.ts'
 import { Decoder } from '../verdict/decode.ts'
 import { type KnownReport, KnownReports } from '../verdict/known-reports.ts'
@@ -24,6 +24,7 @@ export class Restores implements GuestSource {
   readonly bringsFiles = true
   readonly decoder: Decoder
   readonly knownReports: KnownReports
+  readonly recorder: Recorder | undefined
   readonly #spec: GuestSpec
   readonly #delivery: Delivered
   readonly #progress: Progress
@@ -48,6 +49,7 @@ export class Restores implements GuestSource {
     delivery: Delivered,
     progress: Progress,
     knownReports: readonly KnownReport[] = [],
+    recorder?: Recorder,
   ) {
     this.#spec = spec
     this.#delivery = delivery
@@ -55,6 +57,7 @@ export class Restores implements GuestSource {
     this.#forks = new Forks(spec, progress)
     this.decoder = new Decoder(delivery.symbols)
     this.knownReports = new KnownReports(knownReports)
+    this.recorder = recorder
   }
 
   /**

@@ -48,7 +48,8 @@ export function probedFamilies(
   )
 }
 
-function familiesOf({ module, families }: Registration): ProbedFamily[] {
+/** The families that a module registers. */
+export function familiesOf({ module, families }: Registration): ProbedFamily[] {
   return families.map(({ name, operations }) => ({ name, modules: [module], commands: operations }))
 }
 
