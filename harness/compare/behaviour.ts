@@ -42,8 +42,8 @@ export function conversationDifferences(
 function pairDifferences({ base, head, index, isAfterSame }: Pair<Said>, place: string): SaidDifference[] {
   return changesOf(base, head)
     .filter(({ isState }) => isAfterSame || !isState)
-    .map(({ aspect, was, is, text, byValue, less }) => ({
-      less,
+    .map(({ aspect, was, is, text, byValue, isState, less }) => ({
+      ...{ test: place, isValue: isState, less },
       point: JSON.stringify([place, base.socket, index, aspect]),
       fold: JSON.stringify(['behaviour', base.operation, aspect, ...(byValue ? [was, is] : [])]),
       finding: {

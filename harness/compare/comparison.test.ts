@@ -58,6 +58,32 @@ test('what varies on BASE is counted and not told; what HEAD does not always do 
   expect(compared([one, one], [two, one]).undecided()).toEqual([])
 })
 
+test('a test that is not steady needs six, and its values say nothing', () => {
+  const said = (what: string, value: string): RecordedFile => {
+    const one = answers('x', what)
+    const [conversation] = one.said
+    const exchanges = conversation?.exchanges.map(each => ({
+      ...each,
+      answers: each.answers.map(answer => ({ ...answer, parts: [['attribute 1', value] as const] })),
+    }))
+    const other = answers('x', value).said[0]?.exchanges.map(each => ({ ...each, socket: 'socket 2' })) ?? []
+    return file({ ...one, said: [{ missed: 0, exchanges: [...(exchanges ?? []), ...other] }] })
+  }
+  const steady = compared(thrice(said('reply', '1')), thrice(said('reply', '2')))
+  expect(lines(steady)).toContain('behaviour: get: attribute 1 of reply: 1 became 2')
+  // The first socket's value is the same on BASE, but the second one's varies.
+  const [one, two] = [said('reply', '1'), file(answers('x', 'reply'))]
+  const varied = compared([one, two, one], thrice(said('reply', '2')))
+  expect(varied.result()).toEqual({ findings: [], varying: 1 })
+  const refused = thrice(said('EINVAL', '2'))
+  const base = [said('ENOENT', '1'), said('ENOENT', '3'), said('ENOENT', '1')]
+  const open = compared(base, refused)
+  expect(open.undecided()).toEqual([a])
+  const decided = compared([...base, ...base], [...refused, ...refused])
+  expect(decided.undecided()).toEqual([])
+  expect(lines(decided)).toEqual(['behaviour: get: ENOENT became EINVAL'])
+})
+
 test('few files confirm what many show, and the rest is counted', () => {
   const comparison = new Comparison(['debian-6.1'])
   const [one, two] = [file(answers('x', 'ENOENT')), file(answers('x', 'EINVAL'))]

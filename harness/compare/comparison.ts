@@ -8,8 +8,12 @@ import { type Finding, findingKinds } from './finding.ts'
 import type { RecordedFile } from './recorded.ts'
 import { fileCome, fileDifferences, fileGone } from './tests.ts'
 
-/** Recordings of each side that must differ. */
+/**
+ * Recordings of each side that must differ, and where a test does not do the same each time: of what comes by chance
+ * half the time, one in 32 or 2048 comparisons would tell.
+ */
 const ENOUGH = 3
+export const mostRecordings = 6
 
 export type Side = 'base' | 'head'
 
@@ -31,15 +35,15 @@ interface Recorded extends Unit {
 interface Told {
   readonly unit: Recorded
   readonly differences: readonly Difference[]
-  /** Places that differ, and vary on BASE, too. */
-  readonly varying: number
+  /** Tests that differ, and vary by themselves, too. */
+  readonly varying: ReadonlySet<string>
   readonly isDecided: boolean
 }
 
 /** The outcome of a comparison. */
 export interface Compared {
   readonly findings: readonly Finding[]
-  /** How many places differ that differ between runs of BASE, too. */
+  /** In how many tests something differs that differs between runs of one side, too. */
   readonly varying: number
 }
 
@@ -124,7 +128,7 @@ export class Comparison {
         again: `--kernel ${unit.kernel} ${unit.file}`,
       }
     })
-    return { findings: inOrder(findings), varying: told.reduce((sum, each) => sum + each.varying, 0) }
+    return { findings: inOrder(findings), varying: told.reduce((sum, { varying }) => sum + varying.size, 0) }
   }
 
   #all(): Told[] {
@@ -169,32 +173,41 @@ function isSettled(
   const { kind, where } = difference.finding
   if (kind !== 'test') return false
   return differences.some(
-    ({ fold, finding, point }) =>
-      finding.kind === 'behaviour' && confirmed.has(fold) && (JSON.parse(point) as string[])[0] === where,
+    ({ fold, finding, test }) => finding.kind === 'behaviour' && confirmed.has(fold) && test === where,
   )
 }
 
 function tell(unit: Recorded): Told {
   const { base, head } = unit
   const [first, ...others] = base
-  if (first === undefined) return { unit, differences: head.flatMap(fileCome), varying: 0, isDecided: true }
+  if (first === undefined)
+    return { unit, differences: head.flatMap(fileCome), varying: new Set(), isDecided: true }
   const [other] = head
-  if (other === undefined) return { unit, differences: fileGone(first), varying: 0, isDecided: true }
-  const varying = new Set([
-    ...unit.varying,
-    ...others.flatMap(each => fileDifferences(first, each)).map(({ point }) => point),
-  ])
+  if (other === undefined) return { unit, differences: fileGone(first), varying: new Set(), isDecided: true }
+  const ofBase = others.flatMap(each => fileDifferences(first, each))
+  const ofHead = head.slice(1).flatMap(each => fileDifferences(other, each))
+  const varying = new Set([...unit.varying, ...ofBase.map(({ point }) => point)])
+  const unsteady = new Set([...[...varying].map(testOf), ...ofHead.map(({ test }) => test)])
   const [differences = [], ...more] = head.map(each => fileDifferences(first, each))
   const idOf = ({ point, fold }: Difference) => `${point} ${fold}`
   const later = more.map(each => new Set(each.map(idOf)))
-  const certain = differences.filter(each => later.every(ids => ids.has(idOf(each))))
-  const left = certain.filter(({ point }) => !varying.has(point))
+  const always = differences.filter(each => later.every(ids => ids.has(idOf(each))))
+  const isByChance = ({ point, test, isValue }: Difference) =>
+    varying.has(point) || (isValue && unsteady.has(test))
+  const left = always.filter(each => !isByChance(each))
+  const enough = left.some(({ test }) => unsteady.has(test)) ? mostRecordings : ENOUGH
   return {
     unit,
     differences: left,
-    varying: certain.length - left.length,
-    isDecided: left.length === 0 || (base.length >= ENOUGH && head.length >= ENOUGH),
+    varying: new Set(always.filter(isByChance).map(({ test }) => test)),
+    isDecided: left.length === 0 || (base.length >= enough && head.length >= enough),
   }
+}
+
+/** The test of a place. */
+function testOf(point: string): string {
+  const [test = ''] = JSON.parse(point) as string[]
+  return test
 }
 
 /** The places of a file that differ between recordings of one side. */

@@ -56,7 +56,7 @@ test('text for a terminal', () => {
 · size: text: 4 KiB became 5 KiB
 accepted, and did not come: test: y
 1 accepted: size: text: 4 KiB became 5 KiB
-2 places differ between runs of BASE, too: not told
+what 2 tests say varies by itself: not told
 a note
 9 files on debian-6.1 (6.1.0); 2 on both sides, 4 run again
 1 change that matters, 1 change that does not, from main (0123456789ab) to the work tree (1.2 s)`,

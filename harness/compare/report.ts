@@ -16,7 +16,7 @@ export interface ComparisonReport {
   readonly missing: readonly Acceptance[]
   /** Test files, each on each kernel: all, those that ran on both sides, and further runs of these. */
   readonly runs: { readonly files: number; readonly both: number; readonly again: number }
-  /** Places that differ between runs of BASE, too. */
+  /** Tests in which something differs between runs of one side, too. */
   readonly varying: number
   /** Remarks on what could not be compared. */
   readonly notes: readonly string[]
@@ -54,9 +54,7 @@ function rest(report: ComparisonReport): string[] {
       ? [`${accepted.length} accepted: ${accepted.map(lineOf).map(oneLine).join('; ')}`]
       : []),
     ...(varying > 0
-      ? [
-          `${varying} ${varying === 1 ? 'place differs' : 'places differ'} between runs of BASE, too: not told`,
-        ]
+      ? [`what ${varying} ${varying === 1 ? 'test says' : 'tests say'} varies by itself: not told`]
       : []),
     ...notes,
     `${files} ${files === 1 ? 'file' : 'files'} on ${kernels.map(({ label, release }) => `${label} (${release})`).join(', ')}; ${both} on both sides, ${again} run again`,

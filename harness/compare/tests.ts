@@ -118,6 +118,7 @@ function difference(
 ): Difference {
   const { show = '' } = more
   return {
+    ...{ test: where, isValue: false },
     point: JSON.stringify([where, kind]),
     fold: JSON.stringify([kind, where, was, is]),
     finding: { kind, where, was, is, matters: more.matters, ...(show === '' ? {} : { show }) },

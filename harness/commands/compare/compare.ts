@@ -7,7 +7,7 @@ import { consoleProgress, type Progress } from '../../base/progress.ts'
 import { ownVersion } from '../../base/version.ts'
 import { judge, readAcceptances } from '../../compare/accept.ts'
 import { type Baseline, readBaseline, writeBaseline } from '../../compare/baseline.ts'
-import { Comparison, type Side, type Unit, varyingPoints } from '../../compare/comparison.ts'
+import { Comparison, mostRecordings, type Side, type Unit, varyingPoints } from '../../compare/comparison.ts'
 import type { Finding } from '../../compare/finding.ts'
 import type { RecordedFile } from '../../compare/recorded.ts'
 import { type ComparisonReport, jsonReport, markdownReport, textReport } from '../../compare/report.ts'
@@ -257,7 +257,7 @@ class Work {
           notes.push(`${unit.file} is not in the baseline of ${label}`)
           continue
         }
-        for (let times = 0; times < RUNS_OF_BASELINE; times++) comparison.add(unit, 'base', file.recorded)
+        for (let times = 0; times < mostRecordings; times++) comparison.add(unit, 'base', file.recorded)
         comparison.addVarying(unit, file.varying)
         if (hashes[unit.file] !== baseline.suites[unit.file]) differing.add(unit.file)
         if (isSame(file.recorded)) comparison.add(unit, 'head', file.recorded)
@@ -310,7 +310,7 @@ class Work {
       if (units.length === 0) return
       const wanted = units.flatMap(unit => sides.map(side => ({ side, unit })))
       this.counts.again += wanted.length
-      const ran = await this.run('again what differs', wanted)
+      const ran = await this.run(`again ${namesOf(units)}`, wanted)
       for (const { unit, side, recorded } of ran) comparison.add(unit, side, recorded)
       for (const unit of units)
         if (!ran.some(each => keyOf(each.unit) === keyOf(unit))) silent.add(keyOf(unit))
@@ -364,4 +364,12 @@ async function save(place: string, work: Work, sides: readonly PreparedSide[]): 
 
 function keyOf({ kernel, file }: Unit): string {
   return JSON.stringify([kernel, file])
+}
+
+/** The files' names; of many the first ones. */
+function namesOf(units: readonly Unit[]): string {
+  const names = [...new Set(units.map(({ file }) => path.basename(file).replace(/\.test\.ts$/, '')))]
+  return names.length > 4
+    ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} others`
+    : names.join(', ')
 }
