@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import * as v from 'valibot'
 import { MachineryError, messageOf, UsageError } from '../base/errors.ts'
+import type { KernelFacts } from './facts/facts.ts'
 import type { RecordedFile } from './recorded.ts'
 
 const format = 'netlink-vmtest baseline'
@@ -43,6 +44,8 @@ const kernel = v.object({
   /** Identities of the modules' contents, by name. */
   modules: v.record(v.string(), v.string()),
   files: v.array(v.object({ recorded: file, varying: v.array(v.string()) })),
+  /** What the modules are. */
+  facts: v.optional(v.record(v.string(), v.unknown())),
 })
 const schema = v.object({
   ...{ format: v.literal(format), version: v.literal(version) },
@@ -55,7 +58,8 @@ const schema = v.object({
   kernels: v.array(kernel),
 })
 
-export type BaselineKernel = Omit<v.InferOutput<typeof kernel>, 'files'> & {
+export type BaselineKernel = Omit<v.InferOutput<typeof kernel>, 'files' | 'facts'> & {
+  readonly facts?: KernelFacts | undefined
   readonly files: readonly { readonly recorded: RecordedFile; readonly varying: readonly string[] }[]
 }
 /** What a baseline has. */
@@ -86,7 +90,7 @@ export function readBaseline(place: string): Baseline {
       `--baseline: ${place} has the format ${String(its)}, and this version of netlink-vmtest reads ${version}: make it anew by --save-baseline`,
     )
   const result = v.safeParse(schema, content)
-  if (result.success) return result.output as Baseline
+  if (result.success) return result.output as unknown as Baseline
   throw new UsageError(
     `--baseline: ${place} is damaged at ${v.getDotPath(result.issues[0]) ?? 'its root'}: make it anew by --save-baseline`,
   )

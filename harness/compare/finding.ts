@@ -54,3 +54,18 @@ export function lineOf({ kind, where, was, is, text }: Finding): string {
   if (is === undefined) return `${kind}: ${where}: gone, was ${was}`
   return `${kind}: ${where}: ${was} became ${is}`
 }
+
+/** Findings of single kernels: what all of these have is told once. */
+export function foldKernels(findings: readonly Finding[], labels: readonly string[]): Finding[] {
+  const folded = new Map<string, Finding[]>()
+  for (const finding of findings) {
+    const line = lineOf(finding)
+    folded.set(line, [...(folded.get(line) ?? []), finding])
+  }
+  return [...folded.values()].flatMap(([first, ...others]) => {
+    if (!first) return []
+    const kernels = [first, ...others].map(({ kernel }) => kernel)
+    const isAll = labels.every(label => kernels.includes(label))
+    return [{ ...first, kernel: isAll ? undefined : [...new Set(kernels)].join(', ') }]
+  })
+}

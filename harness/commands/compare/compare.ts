@@ -7,7 +7,14 @@ import { consoleProgress, type Progress } from '../../base/progress.ts'
 import { ownVersion } from '../../base/version.ts'
 import { judge, readAcceptances } from '../../compare/accept.ts'
 import { type Baseline, readBaseline, writeBaseline } from '../../compare/baseline.ts'
-import { Comparison, mostRecordings, type Side, type Unit, varyingPoints } from '../../compare/comparison.ts'
+import {
+  Comparison,
+  inOrder,
+  mostRecordings,
+  type Side,
+  type Unit,
+  varyingPoints,
+} from '../../compare/comparison.ts'
 import type { Finding } from '../../compare/finding.ts'
 import type { RecordedFile } from '../../compare/recorded.ts'
 import { type ComparisonReport, jsonReport, markdownReport, textReport } from '../../compare/report.ts'
@@ -26,6 +33,7 @@ import { checkWorkerArguments } from '../../prepare/worker-arguments.ts'
 import { requireWritable, writeReport } from '../../report/files.ts'
 import { quoted } from '../../verdict/evidence-folder.ts'
 import { parseVitestArguments } from '../vitest-command.ts'
+import { type Facts, FactsOfSides } from './facts-of-sides.ts'
 import { aliasesOf, identitiesOf } from './module-identities.ts'
 import { type PreparedSide, prepareSide } from './prepared-side.ts'
 import { ProbedSides } from './probed-sides.ts'
@@ -88,19 +96,22 @@ export async function compare(
   const sides: PreparedSide[] = []
   for (const each of opened)
     sides.push(await prepareSide(each.side, each.opened, { labels, progress, worker }))
-  using probed = await ProbedSides.open(options.probe === false ? [] : sides, progress)
+  const facts = await FactsOfSides.open(sides, progress)
+  using probed = new ProbedSides(options.probe === false ? [] : sides, facts)
   const ready = sides.map(side => probed.withFiles(side))
   await using runs = await RecordedRuns.open(ready, { filters, project, vitest: given })
   const files = sides.reduce((sum, { side }) => sum + runs.files(side).length, 0)
   if (files === 0) throw new UsageError(nothingRuns(words, filters))
   const work = new Work(runs, sides, progress)
-  if (saveBaseline !== undefined) return await save(saveBaseline, work, sides)
+  if (saveBaseline !== undefined) return await save(saveBaseline, work, sides, facts)
   const outcome = baseline
     ? await work.withBaseline(baseline)
     : await work.compare(opened.map(each => each.opened))
 
+  const ofModules = facts.findings(baseline && factsIn(baseline))
+  const all = [...withoutOneSided(outcome.findings, probed), ...ofModules]
   const { findings, accepted, missing } = judge(
-    outcome.findings.map(finding => withCommand(finding, again)),
+    inOrder(all).map(finding => withCommand(finding, again)),
     acceptances,
   )
   const [head] = sides.slice(-1)
@@ -111,7 +122,7 @@ export async function compare(
       .filter(isPrepared)
       .map(({ label, kernel }) => ({ label, release: kernel.release })),
     ...{ findings, accepted, missing, varying: outcome.varying, runs: work.counts },
-    notes: [...outcome.notes, ...sides.flatMap(({ notes }) => notes)],
+    notes: [...outcome.notes, ...facts.notes, ...sides.flatMap(({ notes }) => notes)],
     total: performance.now() - started,
   }
   process.stdout.write(`${textReport(report)}\n`)
@@ -119,6 +130,20 @@ export async function compare(
   if (markdown !== undefined) writeReport(path.resolve(markdown), markdownReport(report))
   if (json !== undefined) writeReport(path.resolve(json), jsonReport(report, status))
   return status
+}
+
+/** The facts that a baseline has. */
+function factsIn({ kernels }: Baseline): Facts {
+  return new Map(kernels.flatMap(({ label, facts }) => (facts ? [[label, facts] as const] : [])))
+}
+
+/** Tests of families that only one side has say nothing: that it comes or goes is a finding of its own. */
+function withoutOneSided(findings: readonly Finding[], probed: ProbedSides): Finding[] {
+  return findings.filter(({ kind, where, was, is }) => {
+    const [file = ''] = where.split(' > ', 1)
+    const isOneSided = is === undefined || (was === undefined && is !== 'failed')
+    return kind !== 'test' || !isOneSided || !probed.has(file)
+  })
 }
 
 /** This command, as far as it names what is compared. */
@@ -338,13 +363,19 @@ class Work {
   }
 }
 
-async function save(place: string, work: Work, sides: readonly PreparedSide[]): Promise<ExitStatus> {
+async function save(
+  place: string,
+  work: Work,
+  sides: readonly PreparedSide[],
+  facts: FactsOfSides,
+): Promise<ExitStatus> {
   const recorded = [...(await work.forBaseline()).values()]
   const [side] = sides
   if (!side) return ExitStatus.machinery
   const kernels = side.kernels.filter(isPrepared).map(({ label, kernel, delivery }) => ({
     ...{ label, release: kernel.release, id: kernel.id },
     modules: Object.fromEntries(identitiesOf(delivery)),
+    facts: facts.of('base').get(label),
     files: recorded.flatMap(({ unit, recordings }) => {
       const [first] = recordings
       return unit.kernel === label && first ? [{ recorded: first, varying: varyingPoints(recordings) }] : []

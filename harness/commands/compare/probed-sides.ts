@@ -1,55 +1,41 @@
 // SPDX-License-Identifier: MIT
 /** The test files that probe families of either side. */
+
 import { literally } from '../../base/globs.ts'
-import type { Progress } from '../../base/progress.ts'
-import { isPrepared } from '../../prepare/matrix.ts'
-import { findRegistrations } from '../../session/registrations.ts'
+import type { Side } from '../../compare/comparison.ts'
 import { type ProbeFile, probeFiles, WrittenProbe } from '../probe/probe-files.ts'
 import { familiesOf } from '../probe/probed-families.ts'
-import { aliasesOf, identitiesOf } from './module-identities.ts'
+import type { Facts, FactsOfSides } from './facts-of-sides.ts'
 import type { PreparedSide } from './prepared-side.ts'
 
-/** Milliseconds for one test, as `probe` has it. */
-const TEST_LIMIT = 10_000
-
 export class ProbedSides implements Disposable {
-  readonly #files: ReadonlyMap<PreparedSide, readonly ProbeFile[]>
+  readonly #files: ReadonlyMap<Side, readonly ProbeFile[]>
   readonly #written: readonly WrittenProbe[]
 
-  private constructor(files: ReadonlyMap<PreparedSide, readonly ProbeFile[]>) {
+  /** Writes files for the families that each side's modules register. */
+  constructor(sides: readonly PreparedSide[], facts: FactsOfSides) {
+    const files = new Map(sides.map(({ side }) => [side, filesFor(facts.of(side))]))
     this.#files = files
-    const roots = [...new Set([...files.keys()].map(({ root }) => root))]
-    this.#written = roots.map(
-      root =>
-        new WrittenProbe(
-          root,
-          [...files].flatMap(([side, own]) => (side.root === root ? own : [])),
-        ),
-    )
-  }
-
-  /** Loads each side's modules in a guest of its first kernel, and writes files for the families. */
-  static async open(sides: readonly PreparedSide[], progress: Progress): Promise<ProbedSides> {
-    const files = new Map<PreparedSide, readonly ProbeFile[]>()
-    for (const side of sides) {
-      const like = [...files.keys()].find(other => haveSameModules(side, other))
-      files.set(side, like ? (files.get(like) ?? []) : await filesFor(side, progress))
-    }
-    return new ProbedSides(files)
+    const roots = [...new Set(sides.map(({ root }) => root))]
+    this.#written = roots.map(root => {
+      const own = sides.filter(each => each.root === root).flatMap(({ side }) => files.get(side) ?? [])
+      return new WrittenProbe(root, own)
+    })
   }
 
   /** A side that runs these files, too. */
   withFiles(side: PreparedSide): PreparedSide {
-    const own = this.#files.get(side) ?? []
+    const own = this.#files.get(side.side) ?? []
     const { settings } = side
     return {
       ...side,
-      settings: {
-        ...settings,
-        suites: [...settings.suites, ...own.map(({ path }) => literally(path))],
-        testTimeout: own.length > 0 && settings.suites.length === 0 ? TEST_LIMIT : settings.testTimeout,
-      },
+      settings: { ...settings, suites: [...settings.suites, ...own.map(({ path }) => literally(path))] },
     }
+  }
+
+  /** Whether it is such a file. */
+  has(file: string): boolean {
+    return [...this.#files.values()].some(files => files.some(({ path }) => path === file))
   }
 
   [Symbol.dispose](): void {
@@ -57,18 +43,9 @@ export class ProbedSides implements Disposable {
   }
 }
 
-async function filesFor({ kernels, settings, root }: PreparedSide, progress: Progress): Promise<ProbeFile[]> {
-  const [first] = kernels.filter(isPrepared)
-  if (!first || first.delivery.moduleNames.length === 0) return []
-  const findings = await findRegistrations({ kernel: first.label }, settings, root)
-  // Modules that break when they are loaded break the tests, too.
-  for (const fault of findings.faults) progress.note(fault)
-  return findings.registrations.flatMap(familiesOf).flatMap(family => probeFiles(family))
-}
-
-function haveSameModules(side: PreparedSide, other: PreparedSide): boolean {
-  const [a, b] = [side, other].map(({ kernels }) => kernels.find(isPrepared)?.delivery)
-  if (!a || !b || aliasesOf(a) !== aliasesOf(b)) return false
-  const [identities, others] = [identitiesOf(a), identitiesOf(b)]
-  return identities.size === others.size && [...identities].every(([name, hash]) => others.get(name) === hash)
+/** Of the first kernel: as probe does. */
+function filesFor(facts: Facts): ProbeFile[] {
+  const [first] = facts.values()
+  const registrations = Object.values(first?.modules ?? {}).flatMap(({ registration }) => registration ?? [])
+  return registrations.flatMap(familiesOf).flatMap(family => probeFiles(family))
 }
