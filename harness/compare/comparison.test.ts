@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import { Comparison, varyingPoints } from './comparison.ts'
-import { lineOf } from './finding.ts'
+import { type Finding, foldKernels, lineOf } from './finding.ts'
 import type { RecordedFailure, RecordedFile, RecordedTest } from './recorded.ts'
 
 /** A test in which one request is answered by this. */
@@ -154,4 +154,16 @@ test('a file that only one side has', () => {
     'test: a.test.ts > x: gone, was passed',
   ])
   expect(lines(compared([], [file(answers('x', 'ENOENT'))]))).toEqual(['test: a.test.ts > x: new: passed'])
+})
+
+test('what all kernels have is told once', () => {
+  const on = (kernel: string, text: string): Finding => ({
+    ...{ kind: 'family', kernel, where: 'nlex', was: undefined, is: undefined, text, matters: true },
+  })
+  const labels = ['debian-6.1', 'debian-7.3', 'debian-5.10']
+  const all = [...labels.map(label => on(label, 'a')), on('debian-6.1', 'b'), on('debian-7.3', 'b')]
+  expect(foldKernels(all, labels)).toMatchObject([
+    { text: 'a', kernel: undefined },
+    { text: 'b', kernel: 'debian-6.1, debian-7.3' },
+  ])
 })

@@ -157,6 +157,9 @@ async function writeTree(
   }
 }
 
+/** Removes the folders of this process. */
+const owned: (() => void)[] = []
+
 /** An empty folder that is removed with this process; what a killed one has left is removed now. */
 async function ownFolder(key: string): Promise<string> {
   const all = path.join(cacheRoot(), 'sides')
@@ -169,7 +172,11 @@ async function ownFolder(key: string): Promise<string> {
     let folder = path.join(all, key)
     for (let more = 2; existsSync(folder); more++) folder = path.join(all, `${key}-${more}`)
     const endLease = lease(cacheRoot(), folder)
-    process.once('exit', () => {
+    if (owned.length === 0)
+      process.once('exit', () => {
+        for (const remove of owned) remove()
+      })
+    owned.push(() => {
       rmSync(folder, { recursive: true, force: true })
       endLease()
     })
