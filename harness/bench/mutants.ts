@@ -48,8 +48,8 @@ const mutants = mutantsOf(readFileSync(path.join(patches, 'README.md'), 'utf8'))
 if (mutants.length === 0) command.error(`error: no mutant has a name with ${positionals.join(' or ')} in it`)
 const scratch = temporaryFolder('mutants')
 const kernel = values.kernel === undefined ? [] : ['--kernel', values.kernel]
-const baseline = path.join(scratch, 'right.baseline')
-if (values.compare) await ours(['compare', '--save-baseline', baseline, ...kernel])
+/** Baselines of the right modules, each by the suites of one. */
+const baselines = new Map<string, string>()
 let found = 0
 for (const mutant of mutants) {
   const verdict = await judge(mutant)
@@ -67,7 +67,7 @@ async function judge(mutant: Mutant): Promise<Verdict> {
       cpSync(path.join(modules, part), path.join(folder, part), { recursive: true })
     const patch = path.join(patches, `${mutant.name}.patch`)
     await execa('git', ['apply', patch], { cwd: folder, timeout: 10_000 })
-    return values.compare ? await compared(folder) : await run(folder, mutant)
+    return values.compare ? await compared(folder, mutant) : await run(folder, mutant)
   } catch (error) {
     return { missed: error instanceof Error ? error.message : String(error) }
   } finally {
@@ -102,8 +102,13 @@ async function ours(args: readonly string[]): Promise<{ exitCode?: number | unde
 }
 
 /** Compares with the right modules; a behaviour must be named. */
-async function compared(folder: string): Promise<Verdict> {
+async function compared(folder: string, { module }: Mutant): Promise<Verdict> {
   const json = `${folder}.json`
+  const filters = (suites[module] ?? []).map(suite => `suites/${suite}`)
+  const common = ['--no-probe', ...filters, ...kernel]
+  const baseline = baselines.get(module) ?? path.join(scratch, `${module}.baseline`)
+  if (!baselines.has(module)) await ours(['compare', '--save-baseline', baseline, ...common])
+  baselines.set(module, baseline)
   const { exitCode, stderr } = await ours([
     'compare',
     '--baseline',
@@ -111,7 +116,7 @@ async function compared(folder: string): Promise<Verdict> {
     folder,
     '--json',
     json,
-    ...kernel,
+    ...common,
   ])
   if (!existsSync(json)) return { missed: `exit status ${exitCode}: ${stderr.trim().slice(-500)}` }
   const { findings } = JSON.parse(readFileSync(json, 'utf8')) as { readonly findings: readonly Finding[] }

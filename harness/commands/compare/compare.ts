@@ -116,8 +116,8 @@ export async function compare(
   )
   const [head] = sides.slice(-1)
   const report: ComparisonReport = {
-    base: baseline ? `the baseline of ${baseline.made}` : (sides[0]?.shown ?? ''),
-    head: head?.shown ?? '',
+    base: baseline ? `the baseline of ${baseline.made}` : (sides[0]?.opened.shown ?? ''),
+    head: head?.opened.shown ?? '',
     kernels: (head?.kernels ?? [])
       .filter(isPrepared)
       .map(({ label, kernel }) => ({ label, release: kernel.release })),
@@ -388,7 +388,7 @@ async function save(
   writeBaseline(path.resolve(place), { harness: ownVersion(), made: side.opened.shown, suites, kernels })
   const varying = kernels.flatMap(({ files }) => files.flatMap(each => each.varying)).length
   process.stdout.write(
-    `${place}: the baseline of ${side.shown}: ${recorded.length} files; ${varying} places vary by themselves\n`,
+    `${place}: the baseline of ${side.opened.shown}: ${recorded.length} ${recorded.length === 1 ? 'file' : 'files'}; ${varying} places vary by themselves\n`,
   )
   return side.kernels.every(isPrepared) ? ExitStatus.passed : ExitStatus.machinery
 }

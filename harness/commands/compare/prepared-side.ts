@@ -12,8 +12,6 @@ import type { ReadySide } from './recorded-run.ts'
 /** A side whose modules are built. */
 export interface PreparedSide extends ReadySide {
   readonly opened: OpenedSide
-  /** As {@link OpenedSide.shown}, with its name. */
-  readonly shown: string
   /** What of it is not there. */
   readonly notes: readonly string[]
 }
@@ -52,7 +50,6 @@ export async function prepareSide(
       settings,
       kernels,
       recorders: named,
-      shown: `${nameOf(side)}, ${shown}`,
       notes,
     }
   } catch (error) {
