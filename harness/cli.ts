@@ -8,6 +8,7 @@ import { exitOnLostOutput, exitOnSignals, withoutSignalHandlers } from './base/p
 import { understood } from './base/system-errors.ts'
 import { ownVersion } from './base/version.ts'
 import type { BuildOptions } from './commands/build.ts'
+import type { CompareOptions } from './commands/compare/compare.ts'
 import type { GenerateOptions } from './commands/generate.ts'
 import { addExamples } from './commands/help-examples.ts'
 import type { InitOptions } from './commands/init.ts'
@@ -15,10 +16,10 @@ import type { MergeOptions } from './commands/merge.ts'
 import type { DescribeFlags } from './commands/probe/describe.ts'
 import type { ProbeOptions } from './commands/probe/probe.ts'
 import type { RunOptions } from './commands/run.ts'
-import type { SessionOptions } from './commands/session.ts'
 import type { SetupOptions } from './commands/setup.ts'
 import { loadSettings, projectRoot } from './prepare/load-settings.ts'
 import { compilerErrors, isOnGitHub, workflowCommands } from './report/annotations.ts'
+import type { SessionOptions } from './session/session.ts'
 
 exitOnSignals()
 exitOnLostOutput()
@@ -137,6 +138,31 @@ ofRuns(
   const { probe } = await import('./commands/probe/probe.ts')
   process.exitCode = await probe(options, command.args, await projectSettings(), root)
 })
+
+program
+  .command('compare')
+  .description(
+    'run suites and probe on two versions of the modules, and tell only what differs; options that are not listed here go to Vitest',
+  )
+  .argument('[base]', 'a revision of the project, or a folder of modules')
+  .argument('[head]', 'the same (default: the work tree as it is)')
+  .argument('[filters...]', 'only the test files whose path contains one of these')
+  .option('--kernel <labels>', 'kernels to run on, separated by commas', once)
+  .option('--matrix', "run on the configuration's list of kernels")
+  .option('--no-probe', 'run the suites alone, and do not probe families of generic netlink')
+  .option('--accept <file>', 'a file that names changes that are wanted', once)
+  .option('--save-baseline <file>', 'write what BASE does into a file, in place of a comparison', once)
+  .option('--baseline <file>', 'compare HEAD with such a file, in place of BASE', once)
+  .option('--json <file>', 'write what differs as JSON', once)
+  .option('--markdown <file>', 'write what differs as Markdown, for a pull request', once)
+  .allowUnknownOption()
+  .allowExcessArguments()
+  .action(
+    async (_base: string, _head: string, _filters: string[], options: CompareOptions, command: Command) => {
+      const { compare } = await import('./commands/compare/compare.ts')
+      process.exitCode = await compare(options, command.args, await projectSettings(), root)
+    },
+  )
 
 ofReports(
   program

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type ConversationHook, conversationHook, type TestConversation } from './protocol.ts'
+import { type ConversationHook, conversationHook, type FromWorker } from './protocol.ts'
 
 /** The package's record of what the sockets say, if the file uses the package. */
 export function conversation(): ConversationHook | undefined {
@@ -13,14 +13,16 @@ export function conversation(): ConversationHook | undefined {
 export class Handover {
   /** Whether the host wants the conversations of passed tests, too, and those between tests. */
   all = false
-  readonly #send: (conversation: TestConversation) => void
+  /** Whether the host wants all conversations to compare. */
+  records = false
+  readonly #send: (message: FromWorker) => void
   /** The tests that run, by id. */
   readonly #running = new Set<string>()
   /** The names of the conversation's tests, by id. */
   readonly #tests = new Map<string, string>()
   readonly #failed = new Set<string>()
 
-  constructor(send: (conversation: TestConversation) => void) {
+  constructor(send: (message: FromWorker) => void) {
     this.#send = send
   }
 
@@ -55,16 +57,27 @@ export class Handover {
   }
 
   #handOver(failed = this.#failed.size > 0): void {
-    if (failed || this.all) this.#sendTo([...this.#tests.values()], failed)
+    const tests = [...this.#tests.values()]
+    if (this.records) this.#record(tests)
+    if (failed || this.all) this.#sendTo(tests, failed)
     this.#begin()
   }
 
   #sendTo(tests: readonly string[], failed: boolean): void {
     try {
       const said = conversation()?.capture()
-      if (said && said.packets.length > 0) this.#send({ tests, failed, ...said })
+      if (said && said.packets.length > 0) this.#send({ type: 'conversation', tests, failed, ...said })
     } catch {
       // the test has replaced what this needs, which is told elsewhere
+    }
+  }
+
+  #record(tests: readonly string[]): void {
+    try {
+      const said = conversation()?.record()
+      if (said && said.first.length > 0) this.#send({ type: 'record', tests, ...said })
+    } catch {
+      // as above
     }
   }
 

@@ -30,6 +30,8 @@ export interface ConversationHook {
   describe(thrown?: unknown): DescribedConversation | undefined
   /** The conversation since then for a capture file. */
   capture(): CapturedConversation
+  /** All of the conversation since then, for comparing it with another one. */
+  record(): RecordedConversation
   /** The conversation since then for another thread: of a long one its beginning and its end. */
   tell(): ToldConversation
   /** Adds to the conversation what the sockets of another thread have said. */
@@ -171,6 +173,25 @@ export interface TestConversation extends CapturedConversation {
   readonly failed: boolean
 }
 
+/** All that sockets have said, for comparing it with what they say elsewhere. */
+export interface RecordedConversation {
+  /** All that were open in its time, in the order of opening. */
+  readonly sockets: readonly ToldSocket[]
+  readonly first: readonly ToldEvent[]
+  /** How many events between them were not kept. */
+  readonly missed: number
+  readonly last: readonly ToldEvent[]
+  /** Names of generic netlink families and, as FAMILY/GROUP, of their groups, by number. */
+  readonly families: ReadonlyMap<number, string>
+  readonly groups: ReadonlyMap<number, string>
+}
+
+/** The conversation of a test, of tests that ran at the same time, or of the time between tests. */
+export interface TestRecord extends RecordedConversation {
+  /** Full names; none between tests. */
+  readonly tests: readonly string[]
+}
+
 /** The name of the symbol of the function that counts Vitest's own timers (counted-timers.ts). */
 export const timerCounter = 'netlink-vmtest.count-timers'
 
@@ -260,13 +281,15 @@ export type AgentRequest =
   /**
    * A test file begins, and has ended: answered by {@link FileBegun} and {@link FileEnded}. `isSame`: nothing
    * has happened since the last file's end. `isLast`: no other file will use the guest. `folder`: the
-   * file's own, which is made, if it is to be there.
+   * file's own, which is made, if it is to be there. `watchesModules`: whether the end tells which modules
+   * were read.
    */
   | {
       readonly type: 'file-begins'
       readonly isSame: boolean
       readonly isLast: boolean
       readonly folder: string | undefined
+      readonly watchesModules: boolean
     }
   | { readonly type: 'file-ends' }
   /** Asks for the state of the test worker: answered by a {@link WorkerState}. */
@@ -298,6 +321,8 @@ export interface FileEnded extends FileBegun {
   readonly changed: boolean
   /** What modules have counted (kernel/coverage), if any does. */
   readonly coverage?: Uint8Array
+  /** Modules under test whose files were read, if that was asked for: all that it can have loaded. */
+  readonly read: readonly string[]
 }
 
 /** The line above the stack of a thread that is not the main one. */
@@ -361,9 +386,10 @@ export type ToWorker =
    * when the name changes. `reportsBegin`: the source of a regular expression for the lines that begin
    * reports of the kernel. `slowness`: the factor by which the default limits were made longer.
    * `trace`: whether passed tests show their conversations, too. `isShared`: whether other files may use the
-   * guest. `capture`: whether the host wants all conversations, not only those of failed tests. `details`:
-   * whether failed tests get their conversations as artifacts, too. `debug`: whether it waits for a debugger
-   * when a module has been loaded, and at the first test.
+   * guest. `capture`: whether the host wants all conversations, not only those of failed tests. `record`:
+   * whether it wants all of them to compare. `details`: whether failed tests get their conversations as
+   * artifacts, too. `debug`: whether it waits for a debugger when a module has been loaded, and at the first
+   * test.
    */
   | {
       readonly type: 'prepare'
@@ -375,6 +401,7 @@ export type ToWorker =
       readonly trace: boolean
       readonly isShared: boolean
       readonly capture: boolean
+      readonly record: boolean
       readonly details: boolean
       readonly debug: boolean
     }
@@ -422,6 +449,7 @@ export type FromWorker =
   | { readonly type: 'pong' }
   | { readonly type: 'vitest'; readonly message: unknown }
   | ({ readonly type: 'conversation' } & TestConversation)
+  | ({ readonly type: 'record' } & TestRecord)
   /** As JSON. */
   | ({ readonly type: 'talk' } & Talk)
   /** A call, which gets an `answer`. */

@@ -3,7 +3,8 @@
  * What the agent finds at the beginning and the end of a file, outside of the test worker, which tests can
  * change.
  */
-import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, utimesSync } from 'node:fs'
+import path from 'node:path'
 import { KernelLogPosition } from './kernel-log.ts'
 import { type Holdings, leftBehind, lostMemory, takeStock, withFolder } from './leaks.ts'
 import { type FileBegun, type FileEnded, guestPaths } from './protocol.ts'
@@ -25,6 +26,8 @@ let stock: Holdings | undefined
 let condition = ''
 /** The worker's working directory when the file began: the project's. */
 let folder = '/'
+/** Whether the file's end tells which modules it has read. */
+let isWatching = false
 /** What the last file has left. */
 let left: Holdings | undefined
 
@@ -33,14 +36,17 @@ let left: Holdings | undefined
  * @param isSame nothing has happened since the last file, a template's warm-up: what that left is still so,
  *   beside the files of the project
  * @param isLast no other file will use the guest
+ * @param watchesModules whether the file's end tells which modules it has read
  */
 export function fileBegins(
   worker: number,
-  { isSame, isLast }: { isSame: boolean; isLast: boolean },
+  { isSame, isLast, watchesModules }: { isSame: boolean; isLast: boolean; watchesModules: boolean },
 ): FileBegun {
   folder = folderOf(worker)
   stock = isSame && left ? withFolder(left, folder) : takeStock(folder)
   condition = isLast ? '' : conditionOf(worker)
+  isWatching = watchesModules
+  if (isWatching) forgetReads()
   return { sequence: log.next, taint: readTaint() }
 }
 
@@ -54,6 +60,7 @@ export async function fileEnds(worker: number): Promise<FileEnded> {
     loaded: [...left.modules.keys()].filter(name => !stock?.modules.has(name)),
     memory,
     changed: condition !== '' && conditionOf(worker) !== condition,
+    read: isWatching ? modulesRead() : [],
     ...counted(),
   }
 }
@@ -62,6 +69,23 @@ export async function fileEnds(worker: number): Promise<FileEnded> {
 function counted(): Pick<FileEnded, 'coverage'> {
   const file = '/proc/netlink_vmtest_coverage'
   return existsSync(file) ? { coverage: readFileSync(file) } : {}
+}
+
+/** Gives the files of modules under test a time of reading that none has; tmpfs keeps it (init). */
+function forgetReads(): void {
+  for (const file of moduleFiles()) utimesSync(file, NEVER, statSync(file).mtime)
+}
+
+function modulesRead(): string[] {
+  return moduleFiles()
+    .filter(file => statSync(file).atimeMs !== NEVER.getTime())
+    .map(file => path.basename(file, '.ko'))
+}
+
+const NEVER = new Date(0)
+
+function moduleFiles(): string[] {
+  return readdirSync(guestPaths.modules).map(name => path.join(guestPaths.modules, name))
 }
 
 /** The time of boot by the clock's setting, in units of 10 s since 1970. */

@@ -343,7 +343,7 @@ let knowsErrors = false
 let isShared = false
 /** What files share, when the first one began: a guest in which it has changed serves no other. */
 let shared: SharedState | undefined
-const handover = new Handover(said => send({ type: 'conversation', ...said }))
+const handover = new Handover(send)
 /** The name of this process's guest; it changes when a template is restored. */
 let guest: string | undefined
 
@@ -482,6 +482,7 @@ port.listen(received => {
       trace = message.trace
       isShared = message.isShared
       handover.all = message.capture
+      handover.records = message.record
       details = message.details
       debug = message.debug
       return

@@ -5,6 +5,7 @@ import { observeSockets } from '../netlink/index.ts'
 import { captured } from './capture.ts'
 import { diagram } from './diagram.ts'
 import { expectationOf } from './expectation.ts'
+import { recorded } from './record.ts'
 import { Recording } from './recording.ts'
 import { sequenceOf } from './sequence.ts'
 import { Teller } from './teller.ts'
@@ -17,6 +18,7 @@ observeSockets(recording)
 const hook: ConversationHook = {
   begin: () => recording.begin(),
   capture: () => captured(recording.conversation, recording.families),
+  record: () => recorded(recording),
   tell: () => recording.told,
   hear: told => recording.hear(told),
   describe: thrown => {

@@ -16,7 +16,7 @@ import {
   type SocketObserver,
 } from '../netlink/index.ts'
 import { enteredNamespace } from './entered-namespace.ts'
-import { familiesIn } from './families.ts'
+import { familiesIn, groupsIn } from './families.ts'
 import { isMarker } from './markers.ts'
 import type { Conversation, RecordedEvent, RecordedSocket } from './recorded.ts'
 import type { Teller } from './teller.ts'
@@ -106,6 +106,11 @@ export class Recording implements SocketObserver {
   /** The names of generic netlink families, by number, as far as anybody has asked. */
   get families(): ReadonlyMap<number, string> {
     return familiesIn(this.#control)
+  }
+
+  /** The names of groups of generic netlink families, as FAMILY/GROUP, by number. */
+  get groups(): ReadonlyMap<number, string> {
+    return groupsIn(this.#control)
   }
 
   get conversation(): Conversation {

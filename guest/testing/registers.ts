@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /**
- * A program for `init`: loads and unloads each module under test, and prints what it registers meanwhile, a
- * line of JSON (a {@link Registration}) for each. Arguments: the modules' names.
+ * A program for `init`, `probe` and `compare`: loads and unloads each module under test, and prints what it
+ * registers meanwhile, a line of JSON (a {@link Registration}) for each. Arguments: the modules' names; before
+ * them {@link closely}, if their appearance is wanted.
  */
 import { readdirSync, readFileSync, writeSync } from 'node:fs'
 import os from 'node:os'
+import { mountDebugfs } from '../agent/leaks.ts'
 import {
   encodeGenericHeader,
   encodeMessage,
@@ -20,12 +22,28 @@ import {
   rtnetlink,
   Socket,
 } from '../netlink/index.ts'
+import { factsIn } from '../ynl/facts.ts'
+import {
+  agreed,
+  entries,
+  newFiles,
+  protocolNames,
+  visibleFiles,
+  visibleParameters,
+  visibleRecords,
+} from './appearance.ts'
+import { visibleBus } from './bus.ts'
+import { KernelLog } from './kernel-log.ts'
 import { loadModule, loadNeeded, ModuleError, moduleReferences, unloadModule } from './modules.ts'
 import {
+  type Appearance,
+  closely,
   nothingRegistered,
   type RegisteredFamily,
   type Registration,
   type UnknownRequest,
+  type VisibleFamily,
+  type VisibleRecord,
 } from './registration.ts'
 import { refusal, wire } from './wire.ts'
 
@@ -41,17 +59,13 @@ async function look(): Promise<Surroundings> {
   const classes = readdirSync('/sys/class')
   return {
     families: new Map((await families.list()).map(family => [family.name, family])),
-    protocols: kernelSockets(readFileSync('/proc/net/netlink', 'utf8')),
+    protocols: kernelSockets(netlinkTable()),
     devices: new Set(classes.flatMap(name => entries(`/sys/class/${name}`).map(each => `${name}/${each}`))),
   }
 }
 
-function entries(folder: string): string[] {
-  try {
-    return readdirSync(folder).sort()
-  } catch {
-    return [] // A file among the classes, as bonding_masters; no parameters.
-  }
+function netlinkTable(): string {
+  return readFileSync('/proc/net/netlink', 'utf8')
 }
 
 /** The protocols with a socket of the kernel, whose port id is 0: netlink_seq_show() of af_netlink.c. */
@@ -63,13 +77,18 @@ function kernelSockets(table: string): Set<number> {
   )
 }
 
-async function registrationOf(module: string, underTest: readonly string[]): Promise<Registration> {
+async function registrationOf(
+  module: string,
+  underTest: readonly string[],
+  appears: boolean,
+): Promise<Registration> {
   const nothing = nothingRegistered(module)
   try {
     loadNeeded(module)
     const needs = underTest.filter(name => name !== module && moduleReferences(name) !== undefined)
     const before = await look()
-    loadModule(module)
+    const seen = appears ? await appearanceOf(module) : undefined
+    if (!seen) loadModule(module)
     const during = await look()
     const families = [...during.families.values()].filter(({ name }) => !before.families.has(name))
     const protocols = [...during.protocols].filter(number => !before.protocols.has(number))
@@ -83,17 +102,83 @@ async function registrationOf(module: string, underTest: readonly string[]): Pro
       linkKinds: await linkKinds(module),
       parameters: entries(`/sys/module/${module}/parameters`),
     }
-    try {
-      unloadModule(module)
-    } catch (error) {
-      if (!(error instanceof ModuleError)) throw error
-      return { ...found, staysLoaded: error.code }
-    }
+    const unloaded = unload(module)
+    const appearance = seen && { ...seen.appearance, unloading: unloaded.log }
+    if (unloaded.refused !== undefined)
+      return { ...found, staysLoaded: unloaded.refused, ...(appearance && { appearance }) }
     const after = leftovers(before, await look())
-    return { ...found, leftovers: after, releases: unloadAll(needs) }
+    if (!seen || !appearance) return { ...found, leftovers: after, releases: unloadAll(needs) }
+    const files = visibleFiles()
+    const left = newFiles(seen.before, files).map(({ name }) => `the file ${name}`)
+    const again = await secondAppearance(module, appearance, files)
+    return { ...found, leftovers: [...after, ...left], releases: unloadAll(needs), appearance: again }
   } catch (error) {
     if (!(error instanceof ModuleError)) throw error
     return { ...nothing, refused: { code: error.code, message: error.message } }
+  }
+}
+
+/** Unloads a module. @returns the errno if it refuses, and what is logged meanwhile */
+function unload(module: string): { readonly refused?: string; readonly log: readonly VisibleRecord[] } {
+  using log = KernelLog.fromNow()
+  try {
+    unloadModule(module)
+    return { log: recordsOf(log) }
+  } catch (error) {
+    if (!(error instanceof ModuleError)) throw error
+    return { refused: error.code, log: recordsOf(log) }
+  }
+}
+
+/** Loads a module and looks at it closely. @param before the files that are there without it */
+async function appearanceOf(
+  module: string,
+  before: ReadonlySet<string> = visibleFiles(),
+): Promise<{ appearance: Appearance; before: ReadonlySet<string> }> {
+  const protocols = new Set(protocolNames())
+  const sockets = kernelSockets(netlinkTable())
+  using families = GenericFamilies.open()
+  const known = new Set((await families.list()).map(({ name }) => name))
+  using log = KernelLog.fromNow()
+  loadModule(module)
+  const loading = recordsOf(log)
+  const own = (await families.list()).filter(({ name }) => !known.has(name))
+  const visible: VisibleFamily[] = []
+  for (const family of own.toSorted((a, b) => (a.name < b.name ? -1 : 1)))
+    visible.push({ ...(await factsIn(families, family)), maximumAttribute: family.maximumAttribute })
+  const buses = [...kernelSockets(netlinkTable())].filter(number => !sockets.has(number))
+  const appearance = {
+    families: visible,
+    buses: buses.sort((a, b) => a - b).map(visibleBus),
+    parameters: visibleParameters(module),
+    files: newFiles(before, visibleFiles()),
+    protocols: protocolNames().filter(name => !protocols.has(name)),
+    loading,
+    unloading: [],
+  }
+  return { appearance, before }
+}
+
+/** Loads and unloads a module once more: what differs from the first time tells nothing of it. */
+async function secondAppearance(
+  module: string,
+  first: Appearance,
+  before: ReadonlySet<string>,
+): Promise<Appearance> {
+  try {
+    const { appearance } = await appearanceOf(module, before)
+    return agreed(first, { ...appearance, unloading: unload(module).log })
+  } catch (error) {
+    if (!(error instanceof ModuleError)) throw error
+    return { ...first, refusedAgain: error.code }
+  }
+}
+
+function recordsOf(log: KernelLog): VisibleRecord[] {
+  try {
+    return visibleRecords(log.read())
+  } catch {
+    return [{ level: 0, text: 'more than the kernel log holds' }]
   }
 }
 
@@ -182,10 +267,13 @@ function unloadAll(modules: readonly string[]): string[] {
   return unloaded
 }
 
-async function main(modules: readonly string[]): Promise<void> {
+async function main(given: readonly string[]): Promise<void> {
+  const appears = given[0] === closely
+  const modules = appears ? given.slice(1) : given
+  if (appears) mountDebugfs()
   for (const module of modules) {
     unloadAll(modules)
-    const line = `${JSON.stringify(await registrationOf(module, modules))}\n`
+    const line = `${JSON.stringify(await registrationOf(module, modules, appears))}\n`
     // At once, because the next module may end the machine.
     writeSync(1, line)
   }

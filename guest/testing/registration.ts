@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** What `init` learns of a module in a guest: the program that looks is registers.ts. */
+/** What `init`, `probe` and `compare` learn of a module in a guest: the program that looks is registers.ts. */
+import type { FamilyFacts } from '../ynl/facts.ts'
+
+/** The program's first argument, if a module's {@link Appearance} is wanted. */
+export const closely = '--closely'
 
 /** What a module registers while it is loaded. */
 export interface Registration {
@@ -26,6 +30,60 @@ export interface Registration {
   readonly staysLoaded?: string
   /** What is still there after it was unloaded. */
   readonly leftovers: readonly string[]
+  /** All else that can be seen of it, if that is asked for. */
+  readonly appearance?: Appearance
+}
+
+/** What can be seen of a loaded module, without what differs between two loads in one guest. */
+export interface Appearance {
+  /** Its families, by name. */
+  readonly families: readonly VisibleFamily[]
+  /** Its parameters, by name. */
+  readonly parameters: readonly VisibleFile[]
+  /** Files in /dev, /proc, /sys/class, /sys/kernel that are there while it is loaded, by path. */
+  readonly files: readonly VisibleFile[]
+  /** Its protocols of netlink, by number. */
+  readonly buses: readonly VisibleBus[]
+  /** Names in /proc/net/protocols. */
+  readonly protocols: readonly string[]
+  /** What the kernel logs while it is loaded, and unloaded. What varies is "…". */
+  readonly loading: readonly VisibleRecord[]
+  readonly unloading: readonly VisibleRecord[]
+  /** The errno with which it refuses to be loaded again after it was unloaded. */
+  readonly refusedAgain?: string
+}
+
+/** A family as nlctrl tells it. */
+export interface VisibleFamily extends FamilyFacts {
+  /** The highest type of its attributes; 0 if each command has a policy of its own. */
+  readonly maximumAttribute: number
+}
+
+/** What anybody can find out of a netlink protocol: struct netlink_kernel_cfg. */
+export interface VisibleBus {
+  readonly protocol: number
+  /** The highest group that can be joined: at least 32. */
+  readonly groups: number
+  /** Whether users without CAP_NET_ADMIN may join groups, and send to others than the kernel. */
+  readonly nonrootReceive: boolean
+  readonly nonrootSend: boolean
+}
+
+/** A file, or a parameter. */
+export interface VisibleFile {
+  /** Its path, or its name. */
+  readonly name: string
+  /** Permissions, as chmod(1) takes them: "644"; empty for what is no file. */
+  readonly mode: string
+  /** What is in it, of parameters and sysctl; undefined where nobody can read it, or it varies. */
+  readonly value?: string
+}
+
+/** A record of the kernel's log. */
+export interface VisibleRecord {
+  /** 0 (emergency) to 7 (debug). */
+  readonly level: number
+  readonly text: string
 }
 
 /** A family of generic netlink. */

@@ -101,7 +101,15 @@ class HeardSocket implements RecordedSocket {
   }
 }
 
-function toldSocket({ identity, protocol, portId, thread, namespace, groups }: RecordedSocket): ToldSocket {
+/** A socket without its class. */
+export function toldSocket({
+  identity,
+  protocol,
+  portId,
+  thread,
+  namespace,
+  groups,
+}: RecordedSocket): ToldSocket {
   return {
     identity,
     protocol,

@@ -57,8 +57,16 @@ function operationCells({ number, name, privilege, ...kinds }: OperationFacts): 
 }
 
 function attributeCells(facts: AttributeFacts): string[] {
-  const type = facts.type.toLowerCase().replace('_', '-')
-  return [labelled(facts.value, facts.name), type, limits(facts).join(', ')]
+  return [labelled(facts.value, facts.name), typeOf(facts), limits(facts).join(', ')]
+}
+
+/** The type and limits of an attribute: `u32, 0 to 10`. What is in a nest is left out. */
+export function attributeText({ policy: _, ...facts }: AttributeFacts): string {
+  return [typeOf(facts), ...limits(facts)].join(', ')
+}
+
+function typeOf({ type }: Pick<AttributeFacts, 'type'>): string {
+  return type.toLowerCase().replace('_', '-')
 }
 
 function labelled(number: number, name: string | undefined): string {

@@ -84,19 +84,33 @@ export interface AttributeFacts {
 /** Asks nlctrl. @throws KernelError ENOENT if there is no such family */
 export async function askFacts(name: string): Promise<FamilyFacts> {
   using families = GenericFamilies.open()
-  const family = await families.resolve(name)
-  return factsOf(family, await families.policies(name).catch(withoutPolicies))
+  return await factsIn(families, await families.resolve(name))
 }
 
-/** ENODATA: no operation has a policy; EOPNOTSUPP: the kernel is older than 5.7. */
-function withoutPolicies(error: unknown): FamilyPolicies {
-  if (!(error instanceof KernelError && ['ENODATA', 'EOPNOTSUPP'].includes(error.code))) throw error
-  return { policies: new Map(), operations: new Map() }
+/** The facts of a family that these have resolved. */
+export async function factsIn(families: GenericFamilies, family: GenericFamily): Promise<FamilyFacts> {
+  return factsOf(family, await policiesOf(families, family))
 }
 
-/** The facts of a family. */
-export function factsOf(family: GenericFamily, told: FamilyPolicies): FamilyFacts {
-  const operations = family.operations
+/** The policies of a family: none where no operation has one (ENODATA), or before 5.7 (EOPNOTSUPP). */
+export async function policiesOf(
+  families: GenericFamilies,
+  { name }: Pick<GenericFamily, 'name'>,
+): Promise<FamilyPolicies> {
+  try {
+    return await families.policies(name)
+  } catch (error) {
+    if (!(error instanceof KernelError && ['ENODATA', 'EOPNOTSUPP'].includes(error.code))) throw error
+    return { policies: new Map(), operations: new Map() }
+  }
+}
+
+/** The operations of a family, by number, and what their flags say. */
+export function operationFacts(
+  { operations }: Pick<GenericFamily, 'operations'>,
+  told: Pick<FamilyPolicies, 'operations'>,
+): OperationFacts[] {
+  return operations
     .toSorted((a, b) => a.id - b.id)
     .map(({ id, flags }): OperationFacts => {
       const request = (kind: 'do' | 'dump'): RequestFacts => {
@@ -111,6 +125,11 @@ export function factsOf(family: GenericFamily, told: FamilyPolicies): FamilyFact
         ...(flags & GENL_CMD_CAP_DUMP && { dump: request('dump') }),
       }
     })
+}
+
+/** The facts of a family. */
+export function factsOf(family: GenericFamily, told: FamilyPolicies): FamilyFacts {
+  const operations = operationFacts(family, told)
   // a policy that takes nothing is told by its number alone
   const used = operations.flatMap(it => [it.do?.policy, it.dump?.policy]).filter(it => it !== undefined)
   const numbers = [...new Set([...told.policies.keys(), ...used])].sort((a, b) => a - b)

@@ -38,6 +38,7 @@ test('what users or machines do is told by errors that the command line knows, n
     `no port ${gap}`,
     `not a snapshot call: ${gap}`,
     'no 64-bit ELF file',
+    'a truncated ELF file',
     'nothing was written',
     `--${gap} takes no value, not ${gap}`,
     '', // xz's own words

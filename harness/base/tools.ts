@@ -21,6 +21,7 @@ const packages = {
   flex: 'flex',
   gcc: 'gcc',
   gdb: 'gdb',
+  git: 'git',
   ip: 'iproute2',
   make: 'make',
   nm: 'binutils',

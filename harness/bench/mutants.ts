@@ -2,19 +2,21 @@
 /**
  * `npm run mutants [-- [--kernel LABEL] [NAME...]]`: applies each patch of README.md's table by itself, runs
  * the suites of the module that it breaks, and says whether a test found it. Exit status 1 if one was missed.
+ * With `--compare` it is `compare` that must find it, and name the behaviour.
  */
 import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { execa } from 'execa'
 import { type Mutant, mutantsOf } from '../../kernel/modules/mutants/table.ts'
 import { ownFolder } from '../base/own-folder.ts'
+import { type Finding, lineOf } from '../compare/finding.ts'
 import { npmCommand, temporaryFolder } from './npm-command.ts'
 
 const modules = path.join(ownFolder, 'kernel/modules')
 const patches = path.join(modules, 'mutants')
 const cli = path.join(ownFolder, 'harness/cli.ts')
 /** Milliseconds for one mutant: the build, and its suites until the first failure. */
-const LIMIT = 300_000
+const LIMIT = 600_000
 
 /** A module's suites, those that find most first. */
 const suites: Readonly<Record<string, readonly string[]>> = {
@@ -27,7 +29,7 @@ const suites: Readonly<Record<string, readonly string[]>> = {
   nlcustom: ['custom-family', 'lifecycle/buses', 'leaks/others'],
 }
 
-/** The test that found a mutant, or why none did. */
+/** The test or finding that found a mutant, or why none did. */
 type Verdict = { readonly foundBy: string } | { readonly missed: string }
 
 const command = npmCommand(
@@ -36,14 +38,18 @@ const command = npmCommand(
 )
   .argument('[names...]', 'only the mutants whose name contains one of these')
   .option('--kernel <label>', 'the kernel')
+  .option('--compare', 'find them by a comparison with the right modules')
   .parse()
 const positionals = command.args
-const values = command.opts<{ kernel?: string }>()
+const values = command.opts<{ kernel?: string; compare?: boolean }>()
 const mutants = mutantsOf(readFileSync(path.join(patches, 'README.md'), 'utf8')).filter(
   mutant => positionals.length === 0 || positionals.some(name => mutant.name.includes(name)),
 )
 if (mutants.length === 0) command.error(`error: no mutant has a name with ${positionals.join(' or ')} in it`)
 const scratch = temporaryFolder('mutants')
+const kernel = values.kernel === undefined ? [] : ['--kernel', values.kernel]
+/** Baselines of the right modules, each by the suites of one. */
+const baselines = new Map<string, string>()
 let found = 0
 for (const mutant of mutants) {
   const verdict = await judge(mutant)
@@ -61,7 +67,7 @@ async function judge(mutant: Mutant): Promise<Verdict> {
       cpSync(path.join(modules, part), path.join(folder, part), { recursive: true })
     const patch = path.join(patches, `${mutant.name}.patch`)
     await execa('git', ['apply', patch], { cwd: folder, timeout: 10_000 })
-    return await run(folder, mutant)
+    return values.compare ? await compared(folder, mutant) : await run(folder, mutant)
   } catch (error) {
     return { missed: error instanceof Error ? error.message : String(error) }
   } finally {
@@ -72,24 +78,52 @@ async function judge(mutant: Mutant): Promise<Verdict> {
 /** Runs the suites until the first failure. */
 async function run(folder: string, { module }: Mutant): Promise<Verdict> {
   const filters = (suites[module] ?? []).map(suite => `suites/${suite}`)
-  const kernel = values.kernel === undefined ? [] : ['--kernel', values.kernel]
   const json = `${folder}.json`
   const options = ['--modules', folder, '--bail', '1', '--json', json]
-  const { exitCode, stderr } = await execa(process.execPath, [cli, ...kernel, ...options, ...filters], {
-    cwd: path.resolve(modules, '../..'),
-    reject: false,
-    timeout: LIMIT,
-  })
-  if (exitCode === 2) {
-    process.stderr.write(`${stderr.trim()}\n`)
-    process.exit(2)
-  }
+  const { exitCode, stderr } = await ours([...kernel, ...options, ...filters])
   const report = existsSync(json) ? (JSON.parse(readFileSync(json, 'utf8')) as Report) : undefined
   if (exitCode === 0) return { missed: `exit status 0: ${countsOf(report)}` }
   const foundBy = report && firstFailure(report)
   return foundBy === undefined
     ? { missed: `exit status ${exitCode}, and no test failed: ${stderr.trim().slice(-500)}` }
     : { foundBy }
+}
+
+/** The command line; a wrong one ends this. */
+async function ours(args: readonly string[]): Promise<{ exitCode?: number | undefined; stderr: string }> {
+  const { exitCode, stderr } = await execa(process.execPath, [cli, ...args], {
+    cwd: path.resolve(modules, '../..'),
+    reject: false,
+    timeout: LIMIT,
+  })
+  if (exitCode !== 2) return { exitCode, stderr }
+  process.stderr.write(`${stderr.trim()}\n`)
+  process.exit(2)
+}
+
+/** Compares with the right modules; a behaviour must be named. */
+async function compared(folder: string, { module }: Mutant): Promise<Verdict> {
+  const json = `${folder}.json`
+  const filters = (suites[module] ?? []).map(suite => `suites/${suite}`)
+  const common = ['--no-probe', ...filters, ...kernel]
+  const baseline = baselines.get(module) ?? path.join(scratch, `${module}.baseline`)
+  if (!baselines.has(module)) await ours(['compare', '--save-baseline', baseline, ...common])
+  baselines.set(module, baseline)
+  const { exitCode, stderr } = await ours([
+    'compare',
+    '--baseline',
+    baseline,
+    folder,
+    '--json',
+    json,
+    ...common,
+  ])
+  if (!existsSync(json)) return { missed: `exit status ${exitCode}: ${stderr.trim().slice(-500)}` }
+  const { findings } = JSON.parse(readFileSync(json, 'utf8')) as { readonly findings: readonly Finding[] }
+  const [first] = findings.filter(({ matters }) => matters)
+  const others = findings.length > 1 ? ` (and ${findings.length - 1} more)` : ''
+  if (first && first.kind !== 'test') return { foundBy: `${lineOf(first)}${others}` }
+  return { missed: first ? `only ${lineOf(first)}${others}` : 'no change' }
 }
 
 /** The used part of Vitest's JSON report. */

@@ -3,7 +3,7 @@ import { fstatSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import type { GuestProgram } from '../guest/guest-program.ts'
 import type { Settings } from '../prepare/settings.ts'
-import { type SessionOptions, startCommand, statusOf, withSession } from './session.ts'
+import { type SessionOptions, startCommand, statusOf, withSession } from '../session/session.ts'
 import { followForeground } from './terminal.ts'
 
 /**

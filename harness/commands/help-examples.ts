@@ -15,6 +15,12 @@ export const examples: Readonly<Record<string, readonly (readonly [args: string,
     ['probe --family ethtool -t privileges', "one of the kernel's own"],
     ['probe --module mine --describe', 'what its families are'],
   ],
+  compare: [
+    ['compare main', 'the work tree with the branch main'],
+    ['compare v1.0 v1.1 --matrix --markdown changes.md', 'two releases, on all kernels'],
+    ['compare ./before ./after echo', 'two folders of modules, by the files with "echo" in their path'],
+    ['compare --save-baseline main.baseline', 'what the work tree does, for --baseline main.baseline'],
+  ],
   merge: [['merge blobs --matrix --markdown summary.md', "one report of all jobs' blobs"]],
   build: [
     ['build --matrix', 'all kernels of the configuration, before a run'],

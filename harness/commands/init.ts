@@ -9,12 +9,12 @@ import { commandName, frontDoor, isPackage } from '../base/own-folder.ts'
 import { consoleProgress } from '../base/progress.ts'
 import { loadSettings, projectRoot, refuseOtherNames } from '../prepare/load-settings.ts'
 import { checkSettings, type Settings, settingsFile } from '../prepare/settings.ts'
+import { type Findings, findRegistrations } from '../session/registrations.ts'
 import { findBuild, plainly } from './init/find-build.ts'
 import { mayBeModuleFolder, moduleFolders } from './init/module-folders.ts'
 import { type Engine, engines, type ModuleEntry, managerOf, type Plan, plan } from './init/plan.ts'
 import { writeFiles } from './init/project-files.ts'
 import { Questions } from './init/questions.ts'
-import { type Findings, findRegistrations } from './init/registrations.ts'
 
 export interface InitOptions {
   readonly kernel?: string

@@ -4,8 +4,8 @@ import type { ReadStream, WriteStream } from 'node:tty'
 import { guestPaths } from '../../guest/agent/protocol.ts'
 import { GuestProgram } from '../guest/guest-program.ts'
 import type { Settings } from '../prepare/settings.ts'
+import { parseModule, type Session, type SessionOptions, statusOf, withSession } from '../session/session.ts'
 import { exec, forwardInput, forwardOutput } from './exec.ts'
-import { parseModule, type Session, type SessionOptions, statusOf, withSession } from './session.ts'
 
 /**
  * A shell in a guest of its own: interactive at a terminal; otherwise it reads commands from stdin until

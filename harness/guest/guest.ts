@@ -281,11 +281,12 @@ export class Guest extends EventEmitter<GuestEvents> {
    * A file begins: what exists now is not its own.
    * @param isLast no other file will use this guest
    * @param folder its own, to be made
+   * @param watchesModules whether its end tells which modules it has read
    */
-  async fileBegins(isLast: boolean, folder: string | undefined): Promise<FileBegun> {
+  async fileBegins(isLast: boolean, folder: string | undefined, watchesModules = false): Promise<FileBegun> {
     const isSame = this.#isAsSaved
     this.#isAsSaved = false
-    return (await this.ask({ type: 'file-begins', isSame, isLast, folder })) as FileBegun
+    return (await this.ask({ type: 'file-begins', isSame, isLast, folder, watchesModules })) as FileBegun
   }
 
   /** A file has ended; resolves to what it leaves behind. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { TestRecord } from '../../guest/agent/protocol.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { Decoder } from '../verdict/decode.ts'
@@ -12,6 +13,14 @@ export interface Deadline {
   readonly at: number
   /** What to report then: "the file took longer than 600 s (fileTimeout)". */
   readonly message: string
+}
+
+/** Takes what files do, to compare it with what they do elsewhere. */
+export interface Recorder {
+  /** What the tests of a file have said. @param file relative to the project's folder */
+  said(file: string, record: TestRecord): void
+  /** A file has ended. @param modules those under test that it can have loaded */
+  ended(file: string, modules: readonly string[]): void
 }
 
 /** Where the pool gets its guests from: all that it knows of a kernel. */
@@ -34,6 +43,8 @@ export interface GuestSource {
   readonly trace?: boolean
   /** Where the conversations of all tests are captured, passed ones too; undefined for nowhere. */
   readonly captureFolder?: string | undefined
+  /** Takes what all tests have said. */
+  readonly recorder?: Recorder | undefined
   /** Whether failures carry as data what a page shows of them: conversations, kernel logs, reports. */
   readonly details?: boolean
   /** Takes what the modules in its guests have counted; undefined: they count nothing. */

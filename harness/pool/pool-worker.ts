@@ -171,6 +171,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (message.type === 'console' || message.type === 'console-pause') return this.#output.console(message)
     if (message.type === 'note') return this.#noted(message)
     if (message.type === 'conversation') return this.#evidence?.capture?.add(message)
+    if (message.type === 'record') return this.#source.recorder?.said(this.#record.name ?? '', message)
     if (message.type === 'talk') return this.#talk.add(message)
     if (message.type === 'stopped-for-debugger') return void this.#debug(message)
     if (message.type !== 'call') return
@@ -196,6 +197,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       const { sequence, taint } = await guest.fileBegins(
         !this.#isShared,
         this.#beside && folderOf(request.context?.files?.[0]?.filepath),
+        this.#source.recorder !== undefined,
       )
       if (this.#evidence) this.#evidence.since = sequence
       this.#judge?.fileStarted(sequence, taint)
@@ -209,6 +211,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const ended = await this.#guest?.fileEnds()
     if (!ended) return []
     if (ended.coverage) this.#source.coverage?.add(this.#record.name ?? '', ended.coverage)
+    this.#source.recorder?.ended(this.#record.name ?? '', ended.read)
     this.#disturbed ||= ended.loaded.length > 0 || ended.changed || replaced.length > 0
     return this.#named((await this.#judge?.fileEnded(ended.sequence, ended)) ?? [])
   }

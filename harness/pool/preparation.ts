@@ -27,6 +27,7 @@ export function preparation(
     trace: source.trace === true,
     isShared,
     capture: source.captureFolder !== undefined,
+    record: source.recorder !== undefined,
     details: source.details === true,
     debug: source.debugging !== undefined,
   }

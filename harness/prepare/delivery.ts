@@ -6,6 +6,7 @@ import { bundleGuestPackage, type GuestPackage } from '../../images/guest-runtim
 import { type ModuleIndex, moduleIndex, treeModule } from '../../images/kernel-modules.ts'
 import { projectPrograms } from '../../images/programs.ts'
 import { type BuiltModules, buildModules } from '../../kernel/build/build-modules.ts'
+import { type Checker, checkModules } from '../../kernel/build/check-modules.ts'
 import type { ModuleFolder } from '../../kernel/build/module-sources.ts'
 import { countingModule, type Notes } from '../../kernel/build/profiled.ts'
 import { fullLabelOf } from '../../kernel/debian/series.ts'
@@ -144,6 +145,11 @@ export class Delivery {
     }
   }
 
+  /** The modules under test as last built, by name. */
+  get built(): BuiltModules {
+    return this.#built
+  }
+
   get moduleNames(): string[] {
     return [...this.#built.keys()].filter(name => name !== countingModule)
   }
@@ -189,6 +195,14 @@ export class Delivery {
   /** The folder that modprobe searches in guests. */
   get #treeInGuest(): string {
     return `/lib/modules/${this.#kernel.release}`
+  }
+
+  /** What a tool says of the modules' sources, a line each. @throws as {@link checkModules} */
+  async checked(tool: Checker): Promise<string[]> {
+    return await checkModules(this.#kernel, this.#folders, {
+      tool,
+      progress: { ...this.#progress, note() {} },
+    })
   }
 
   /** The user's programs of this machine, with their libraries, and files. */

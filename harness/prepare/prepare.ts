@@ -15,6 +15,7 @@ import { HarnessError, MachineryError } from '../base/errors.ts'
 import type { Progress } from '../base/progress.ts'
 import { slowed } from '../base/timers.ts'
 import type { GuestSpec, WorkerSettings } from '../guest/guest.ts'
+import type { Recorder } from '../pool/guest-source.ts'
 import { type AcceleratorVerdict, chooseAccelerator, deviceObstacle } from '../qemu/accelerator.ts'
 import { Restores } from '../template/restores.ts'
 import { Delivery, modulesUnderTest, whereMore } from './delivery.ts'
@@ -70,6 +71,8 @@ export interface PrepareOptions {
   readonly trace?: boolean | undefined
   /** Where the conversations of all tests are captured: an absolute path. */
   readonly captureFolder?: string | undefined
+  /** What takes what a kernel's tests say. */
+  readonly recorder?: ((label: string) => Recorder) | undefined
   /** Whether failures carry as data what a page shows of them: conversations, kernel logs, reports. */
   readonly details?: boolean | undefined
   /** Whether guests are forked: in place of the settings' vm.fork. */
@@ -152,7 +155,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     progress.note(
       `${label}: no fork under KVM, a virtual machine belongs to one process; its guests are restored`,
     )
-  const guests = new Restores(spec, delivery, progress, settings.knownReports)
+  const guests = new Restores(spec, delivery, progress, settings.knownReports, options.recorder?.(label))
   await guests.prepare()
   return { label, kernel, accelerator, spec, delivery, guests }
 }

@@ -8,7 +8,7 @@ import type { Loss } from '../guest/loss.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
 import { Coverage } from '../pool/coverage.ts'
 import type { Debugging } from '../pool/debugger.ts'
-import type { Deadline, GuestSource } from '../pool/guest-source.ts'
+import type { Deadline, GuestSource, Recorder } from '../pool/guest-source.ts'
 import { BrokenKernel, bootSplats } from '../verdict/boot.ts'
 import { Decoder } from '../verdict/decode.ts'
 import { type KnownReport, KnownReports } from '../verdict/known-reports.ts'
@@ -26,6 +26,7 @@ export class Restores implements GuestSource {
   readonly bringsFiles = true
   readonly decoder: Decoder
   readonly knownReports: KnownReports
+  readonly recorder: Recorder | undefined
   readonly #spec: GuestSpec
   readonly #delivery: Delivered
   readonly #progress: Progress
@@ -50,6 +51,7 @@ export class Restores implements GuestSource {
     delivery: Delivered,
     progress: Progress,
     knownReports: readonly KnownReport[] = [],
+    recorder?: Recorder,
   ) {
     this.#spec = spec
     this.#delivery = delivery
@@ -58,6 +60,7 @@ export class Restores implements GuestSource {
     this.coverage = spec.coverage ? new Coverage() : undefined
     this.decoder = new Decoder(delivery.symbols)
     this.knownReports = new KnownReports(knownReports)
+    this.recorder = recorder
   }
 
   /**

@@ -7,7 +7,16 @@ import { ModuleError, UsageError } from '../../harness/base/errors.ts'
 import { cachedByInputs } from '../../harness/base/inputs.ts'
 import type { Progress } from '../../harness/base/progress.ts'
 import type { Kernel } from '../kernel.ts'
-import { debugFolder, linesOfBuild, logFile, makeModules, symbolsFile } from './make.ts'
+import { type ExportedSymbol, exportedSymbols } from './exported-symbols.ts'
+import {
+  type Build,
+  debugFolder,
+  linesOfBuild,
+  logFile,
+  makeModules,
+  shownRoot,
+  symbolsFile,
+} from './make.ts'
 import { type ModuleFolder, readSources, shown, type Variables } from './module-sources.ts'
 import { gcovOf, type Notes, notesFolder } from './profiled.ts'
 import { findToolchain } from './toolchain.ts'
@@ -20,6 +29,10 @@ export interface BuiltModule {
   readonly debug: string
   /** Of its folder, if that counts what runs. */
   readonly notes: Notes | undefined
+  /** The lines of compiler and modpost for its folder: files are named below the folder of all sources. */
+  readonly lines: readonly string[]
+  /** What it exports to other modules. */
+  readonly exports: readonly ExportedSymbol[]
 }
 
 /** By module names in the kernel (`_` in place of `-`). */
@@ -48,31 +61,68 @@ export async function buildModules(
   const from = new Map<string, string>()
   const symbols: string[] = []
   for (const [index, folder] of folders.entries()) {
-    const { entry, notes } = await buildFolder(kernel, folder, symbols, progress).catch(async error => {
-      if (!(error instanceof ModuleError)) throw error
-      throw await explainUndefined(error, kernel, folder, folders.slice(index + 1))
-    })
+    const { entry, lines, notes } = await buildFolder(kernel, folder, symbols, progress).catch(
+      async error => {
+        if (!(error instanceof ModuleError)) throw error
+        throw await explainUndefined(error, kernel, folder, folders.slice(index + 1))
+      },
+    )
+    const table = path.join(entry, symbolsFile)
+    const exported = existsSync(table) ? exportedSymbols(await readFile(table, 'utf8')) : []
     for (const name of (await readdir(entry)).filter(name => name.endsWith('.ko'))) {
       const module = path.basename(name, '.ko').replaceAll('-', '_')
       const other = from.get(module)
       if (other !== undefined)
         throw new UsageError(`${other} and ${shown(folder.dir)} both build a module ${module}: leave one out`)
       from.set(module, shown(folder.dir))
-      modules.set(module, { file: path.join(entry, name), debug: path.join(entry, debugFolder, name), notes })
+      modules.set(module, {
+        file: path.join(entry, name),
+        debug: path.join(entry, debugFolder, name),
+        notes,
+        lines,
+        exports: exported.filter(symbol => symbol.module === module),
+      })
     }
-    const exported = path.join(entry, symbolsFile)
-    if (existsSync(exported)) symbols.push(exported)
+    if (existsSync(table)) symbols.push(table)
   }
   return modules
 }
 
-/** @returns the cache entry, and what gcov needs if the modules count what runs */
-async function buildFolder(
+/** @returns the cache entry, what compiler and modpost have said, and what gcov needs if the modules count what runs */
+export async function buildFolder(
   kernel: Kernel,
   folder: ModuleFolder,
   symbols: readonly string[],
   progress: Progress,
-): Promise<{ entry: string; notes: Notes | undefined }> {
+): Promise<{
+  readonly entry: string
+  readonly lines: readonly string[]
+  readonly notes: Notes | undefined
+}> {
+  const { build, key } = await planBuild(kernel, folder, symbols)
+  const { sources } = build
+  const entry = await cachedByInputs('modules', key, draft =>
+    progress.step(`build ${shown(folder.dir)} for ${kernel.release}`, () => makeModules(build, draft)),
+  )
+  // Shows the warnings for a cached build too.
+  const log = await readFile(path.join(entry, logFile), 'utf8')
+  for (const line of linesOfBuild(log, sources, shownRoot(sources, folder))) progress.note(line)
+  const notes = path.join(entry, notesFolder)
+  return {
+    entry,
+    lines: linesOfBuild(log, sources, ''),
+    notes: existsSync(notes)
+      ? { folder: notes, root: sources.root, gcov: gcovOf(build.compiler) }
+      : undefined,
+  }
+}
+
+/** What a folder is built from, and a key of all that. */
+export async function planBuild(
+  kernel: Kernel,
+  folder: ModuleFolder,
+  symbols: readonly string[],
+): Promise<{ readonly build: Build; readonly key: string }> {
   const { make = {}, env = {}, target = '', prepare = '' } = folder
   const ours = reserved.find(name => Object.hasOwn(make, name))
   if (ours !== undefined)
@@ -89,19 +139,7 @@ async function buildFolder(
     ...(await Promise.all(symbols.map(file => readFile(file)))),
   ])
   const key = contentKey([settings, ...sources.files.flatMap(it => [it.name, String(it.mode), it.content])])
-  const entry = await cachedByInputs('modules', key, draft =>
-    progress.step(`build ${shown(folder.dir)} for ${kernel.release}`, () =>
-      makeModules({ kernel, compiler, folder, sources, symbols, settings, lineTables }, draft),
-    ),
-  )
-  // Shows the warnings for a cached build too.
-  const log = await readFile(path.join(entry, logFile), 'utf8')
-  for (const line of linesOfBuild(log, sources, folder)) progress.note(line)
-  const notes = path.join(entry, notesFolder)
-  return {
-    entry,
-    notes: existsSync(notes) ? { folder: notes, root: sources.root, gcov: gcovOf(compiler) } : undefined,
-  }
+  return { build: { kernel, compiler, folder, sources, symbols, settings, lineTables }, key }
 }
 
 function sorted(variables: Variables): [string, string][] {

@@ -8,7 +8,7 @@ const noise = [
   /^make(\[\d+\])?: \*\*\* Waiting for unfinished jobs/,
   /^make(\[\d+\])?: Target '.*' not remade because of errors/,
   /^make(\[\d+\])?: \*\*\* Deleting file/,
-  /^ {2}(CC|LD|AS|MODPOST|BTF|CALL|DESCEND|GEN|HOSTCC|CHK|UPD|SYNC)\b/,
+  /^ {2}(CC|CHECK|LD|AS|MODPOST|BTF|CALL|DESCEND|GEN|HOSTCC|CHK|UPD|SYNC)\b/,
   // A compiler of another version is known to work, and pahole is not called: BTF is off.
   /^warning: (the compiler|pahole version) differs from the one used to build the kernel$/,
   /^ {2}(The kernel was built (by|with):|You are using:)/,

@@ -49,37 +49,31 @@ export function makeModules(build: Build, draft: string): Promise<string[]> {
   return inBuildFolder(build, folder => makeIn(folder, build, draft))
 }
 
-async function makeIn(place: string, build: Build, draft: string): Promise<string[]> {
-  const { kernel, folder, sources } = build
-  const copy = path.join(place, 'build')
-  const kernelFolder = path.join(place, 'kernel')
-  const work = path.join(copy, sources.dir)
-  const commands = commandsOf(build, copy, work, kernelFolder)
-  const called = { source: kernel.build.source, output: kernel.build.output, variables: commands.variables }
-  if (folder.prepare !== undefined || folder.target !== undefined)
-    await makeKernelFolder(kernelFolder, called)
-  const said = (output: string) => output.replaceAll(`${copy}/`, '').replaceAll(copy, '.')
-  const linesOf = (log: string) => linesOfBuild(log, sources, folder)
+/**
+ * Has a tool check the sources of a build (Documentation/dev-tools/sparse.rst), which is made if it is not yet.
+ * @param check a command that takes the compiler's arguments: sparse, or smatch -p=kernel
+ * @returns what it says among make's output, and the files that were read beside the sources and the kernel
+ * @throws ModuleError if that does not come to an end
+ */
+export async function checkSources(
+  build: Build,
+  check: string,
+): Promise<{ readonly log: string; readonly files: string[] }> {
+  return await inBuildFolder(build, async folder => {
+    const { log, filesRead } = await madeIn(folder, build, [
+      // Not C=2: Debian's headers lack the script that it asks for the tool's age (scripts/checker-valid.sh).
+      'KBUILD_CHECKSRC=2',
+      `CHECK=${check}`,
+    ])
+    return { log, files: await filesRead() }
+  })
+}
 
-  if (folder.prepare !== undefined) {
-    const { exitCode, all } = await commands.run('sh', ['-c', folder.prepare])
-    if (exitCode !== 0)
-      throw new ModuleError(
-        `${shown(folder.dir)}: modules.prepare failed with status ${exitCode} for ${kernel.release}`,
-        { details: lastLines(said(all), 20) },
-      )
-  }
-  // Keeps each target's messages together in a parallel build.
-  const made = await commands.make('--output-sync=target', `-j${availableParallelism()}`)
-  const log = said(made.all)
-  await writeFile(path.join(place, logFile), log)
-  if (made.exitCode !== 0)
-    throw new ModuleError(`${shown(folder.dir)} does not build for ${kernel.release}`, {
-      details: linesOf(log).join('\n') || lastLines(log, 20),
-    })
+async function makeIn(place: string, build: Build, draft: string): Promise<string[]> {
+  const { copy, log, filesRead } = await madeIn(place, build)
   const files = await readdir(copy, { recursive: true })
   const built = files.filter(name => name.endsWith('.ko')).sort()
-  if (built.length === 0) throw new UsageError(nothingBuilt(folder, sources))
+  if (built.length === 0) throw new UsageError(nothingBuilt(build.folder, build.sources))
   await mkdir(path.join(draft, debugFolder))
   for (const name of built) {
     const debug = path.join(draft, debugFolder, path.basename(name))
@@ -92,14 +86,67 @@ async function makeIn(place: string, build: Build, draft: string): Promise<strin
   const [symbols] = files.filter(name => path.basename(name) === symbolsFile)
   if (symbols !== undefined) await copyFile(path.join(copy, symbols), path.join(draft, symbolsFile))
   await writeFile(path.join(draft, logFile), log)
-
-  const makefiles = makefilesOf((await commands.make('--dry-run', '--debug=verbose')).all)
-  return await filesRead({ copy, work, ...called }, makefiles)
+  return await filesRead()
 }
 
-/** The lines of compiler and modpost in a build's output. */
-export function linesOfBuild(log: string, { files, root, dir }: Sources, folder: ModuleFolder): string[] {
-  const shownAs = dir === '' ? shown(folder.dir) : shown(root)
+/** What make has made in a build's folder. */
+interface Made {
+  /** The copy of the sources. */
+  readonly copy: string
+  /** Make's output. */
+  readonly log: string
+  /** The files that were read beside the sources and the kernel. */
+  filesRead(): Promise<string[]>
+}
+
+async function madeIn(place: string, build: Build, variables: readonly string[] = []): Promise<Made> {
+  const { kernel, folder, sources } = build
+  const copy = path.join(place, 'build')
+  const kernelFolder = path.join(place, 'kernel')
+  const work = path.join(copy, sources.dir)
+  const commands = commandsOf(build, copy, work, kernelFolder)
+  const called = { source: kernel.build.source, output: kernel.build.output, variables: commands.variables }
+  if (folder.prepare !== undefined || folder.target !== undefined)
+    await makeKernelFolder(kernelFolder, called)
+  const said = (output: string) => output.replaceAll(`${copy}/`, '').replaceAll(copy, '.')
+  const linesOf = (log: string) => linesOfBuild(log, sources, shownRoot(sources, folder))
+
+  if (folder.prepare !== undefined) {
+    const { exitCode, all } = await commands.run('sh', ['-c', folder.prepare])
+    if (exitCode !== 0)
+      throw new ModuleError(
+        `${shown(folder.dir)}: modules.prepare failed with status ${exitCode} for ${kernel.release}`,
+        { details: lastLines(said(all), 20) },
+      )
+  }
+  // Keeps each target's messages together in a parallel build.
+  const made = await commands.make('--output-sync=target', `-j${availableParallelism()}`, ...variables)
+  const log = said(made.all)
+  await writeFile(path.join(place, logFile), log)
+  if (made.exitCode !== 0)
+    throw new ModuleError(`${shown(folder.dir)} does not build for ${kernel.release}`, {
+      details: linesOf(log).join('\n') || lastLines(log, 20),
+    })
+  return {
+    copy,
+    log,
+    async filesRead() {
+      const makefiles = makefilesOf((await commands.make('--dry-run', '--debug=verbose')).all)
+      return await filesRead({ copy, work, ...called }, makefiles)
+    },
+  }
+}
+
+/** The folder of all sources, as the user knows it. */
+export function shownRoot({ root, dir }: Pick<Sources, 'root' | 'dir'>, folder: ModuleFolder): string {
+  return dir === '' ? shown(folder.dir) : shown(root)
+}
+
+/**
+ * The lines of compiler and modpost in a build's output.
+ * @param shownAs what the folder of all sources is called in them
+ */
+export function linesOfBuild(log: string, { files, dir }: Sources, shownAs: string): string[] {
   return compilerLines(
     log,
     files.map(it => it.name),

@@ -31,7 +31,8 @@ export async function findToolchain(config: string): Promise<Toolchain> {
   throw new ToolMissing('gcc')
 }
 
-function fileIdentity(tool: string): string {
+/** Changes with a tool's file. */
+export function fileIdentity(tool: string): string {
   const file = findTool(tool)
   if (file === undefined) return `no ${tool}`
   const place = realpathSync(file)

@@ -5,16 +5,9 @@ import {
   type FamilyPolicies,
   GenericFamilies,
   type GenericFamily,
-  KernelError,
   type SocketOptions,
 } from '../../netlink/index.ts'
-
-// Flags of operations: include/uapi/linux/genetlink.h
-const GENL_ADMIN_PERM = 0x01
-const GENL_CMD_CAP_DO = 0x02
-const GENL_CMD_CAP_DUMP = 0x04
-const GENL_CMD_CAP_HASPOL = 0x08
-const GENL_UNS_ADMIN_PERM = 0x10
+import { type OperationFacts, operationFacts, policiesOf } from '../../ynl/facts.ts'
 
 /** Attributes by type. */
 export type Policy = ReadonlyMap<number, AttributePolicy>
@@ -27,7 +20,7 @@ export interface Operation {
   readonly command: number
   readonly kind: Kind
   /** What the kernel asks of the sender before the module hears of a request. */
-  readonly privilege: 'none' | 'admin' | 'namespace admin'
+  readonly privilege: OperationFacts['privilege']
   /** The attributes that it takes; undefined where the kernel tells none, and any may be right. */
   readonly policy: Policy | undefined
 }
@@ -44,39 +37,22 @@ export interface Family extends GenericFamily {
 export async function askFamily(name: string, options: SocketOptions = {}): Promise<Family> {
   using families = GenericFamilies.open(options)
   const family = await families.resolve(name)
-  const { policies, operations } = await families.policies(name).catch(withoutPolicies)
-  const all = family.operations
-    .toSorted((a, b) => a.id - b.id)
-    .flatMap(({ id, flags }) => {
-      const named = operations.get(id)
-      const of = (kind: Kind): Operation => ({
-        command: id,
-        kind,
-        privilege: privilegeOf(flags),
-        policy: flags & GENL_CMD_CAP_HASPOL ? policyAt(policies, named?.[kind]) : undefined,
-      })
-      return [
-        ...(flags & GENL_CMD_CAP_DO ? [of('do')] : []),
-        ...(flags & GENL_CMD_CAP_DUMP ? [of('dump')] : []),
-      ]
-    })
+  const told = await policiesOf(families, family)
+  const { policies } = told
+  const all = operationFacts(family, told).flatMap(operation =>
+    (['do', 'dump'] as const).flatMap((kind): Operation[] => {
+      const request = operation[kind]
+      if (request === undefined) return []
+      const { number: command, privilege } = operation
+      return [{ command, kind, privilege, policy: policyAt(policies, request.policy) }]
+    }),
+  )
   return { ...family, all, policies }
-}
-
-/** ENODATA: no operation has a policy. */
-function withoutPolicies(error: unknown): FamilyPolicies {
-  if (!(error instanceof KernelError && ['ENODATA', 'EOPNOTSUPP'].includes(error.code))) throw error
-  return { policies: new Map(), operations: new Map() }
 }
 
 /** A policy that refuses every attribute is told by its index alone. */
 function policyAt(policies: FamilyPolicies['policies'], index: number | undefined): Policy | undefined {
   return index === undefined ? undefined : (policies.get(index) ?? new Map())
-}
-
-function privilegeOf(flags: number): Operation['privilege'] {
-  if (flags & GENL_ADMIN_PERM) return 'admin'
-  return flags & GENL_UNS_ADMIN_PERM ? 'namespace admin' : 'none'
 }
 
 /** The first number that is no command of the family. */

@@ -4,10 +4,10 @@ import path from 'node:path'
 import { commonFolder } from '../../../kernel/build/module-sources.ts'
 import { WrongOrder } from '../../../kernel/build/undefined-symbols.ts'
 import { ExitStatus, type HarnessError } from '../../base/errors.ts'
+import type { Findings } from '../../session/registrations.ts'
 import { kernelTargets } from './kernel-targets.ts'
 import { missingSource } from './missing-source.ts'
 import type { ModuleEntry } from './plan.ts'
-import type { Findings } from './registrations.ts'
 
 /** A way to build a project's modules, and what came of it. */
 export interface FoundBuild {

@@ -9,9 +9,9 @@ import type { Guest } from '../../guest/guest.ts'
 import { GuestProgram } from '../../guest/guest-program.ts'
 import type { KernelLogRecord } from '../../guest/kernel-log.ts'
 import type { PreparedKernel } from '../../prepare/prepare.ts'
+import { inGuest } from '../../session/session.ts'
 import { loggedUntilNow } from '../../verdict/boot.ts'
 import { endOfTrace } from '../../verdict/kinds.ts'
-import { inGuest } from '../session.ts'
 import { type Breakage, PlayerRecord, SILENCE } from './player-record.ts'
 
 /** The same, once the kernel has reported something. */

@@ -18,8 +18,8 @@ import { consoleProgress } from '../../base/progress.ts'
 import { labelsOf } from '../../prepare/matrix.ts'
 import type { Settings } from '../../prepare/settings.ts'
 import { requireWritable, writeReport } from '../../report/files.ts'
+import { type Session, startCommand, statusOf, withSession } from '../../session/session.ts'
 import { readSpecification } from '../read-specification.ts'
-import { type Session, startCommand, statusOf, withSession } from '../session.ts'
 import type { ProbeOptions } from './probe.ts'
 
 /** The options of `probe --describe`. */

@@ -6,7 +6,7 @@ import { withModules } from '../../prepare/delivery.ts'
 import { labelsOf } from '../../prepare/matrix.ts'
 import { prepareKernel } from '../../prepare/prepare.ts'
 import type { Settings } from '../../prepare/settings.ts'
-import { findRegistrations } from '../init/registrations.ts'
+import { findRegistrations } from '../../session/registrations.ts'
 import { type RunOptions, run } from '../run.ts'
 import { Arena } from './arena.ts'
 import { writeFound } from './found-files.ts'
@@ -94,7 +94,9 @@ async function familiesToProbe(
   const progress = consoleProgress()
   const tested = withModules(settings, options.modules)
   const module = options.module.map(name => name.replace(/\.ko$/, '').replaceAll('-', '_'))
-  const findings = await findRegistrations(kernel === undefined ? {} : { kernel }, tested, root, module)
+  const findings = await findRegistrations(kernel === undefined ? {} : { kernel }, tested, root, {
+    only: module,
+  })
   if (findings.broken) throw findings.broken
   const families = probedFamilies(findings, { module, family: options.family })
   for (const fault of findings.faults) progress.note(fault)

@@ -2,7 +2,7 @@
 import type { Registration } from '../../../guest/testing/registration.ts'
 import { ModuleError, UsageError } from '../../base/errors.ts'
 import { nearest } from '../../base/nearest.ts'
-import type { Findings } from '../init/registrations.ts'
+import type { Findings } from '../../session/registrations.ts'
 
 /** A family to probe. */
 export interface ProbedFamily {
@@ -48,7 +48,8 @@ export function probedFamilies(
   )
 }
 
-function familiesOf({ module, families }: Registration): ProbedFamily[] {
+/** The families that a module registers. */
+export function familiesOf({ module, families }: Registration): ProbedFamily[] {
   return families.map(({ name, operations }) => ({ name, modules: [module], commands: operations }))
 }
 

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { checkSettings } from '../../prepare/settings.ts'
-import { withSession } from '../session.ts'
+import { checkSettings } from '../prepare/settings.ts'
 import { findRegistrations } from './registrations.ts'
+import { withSession } from './session.ts'
 
 const root = mkdtempSync(path.join(tmpdir(), 'registrations-'))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -36,7 +36,8 @@ MODULE_LICENSE("GPL");
 test('an oops and an init that never returns end it soon, with text and place; nothing is known of such modules', async () => {
   const oopses = moduleOf('oopses', '*(volatile int *)8 = 1;')
   const hangs = moduleOf('hangs', 'for (;;)\n\t\tmsleep(1000);')
-  const look = (...modules: string[]) => findRegistrations({}, checkSettings({ modules }), root, [], PATIENCE)
+  const look = (...modules: string[]) =>
+    findRegistrations({}, checkSettings({ modules }), root, { patience: PATIENCE })
 
   const oops = await look(oopses, hangs)
   expect(oops.registrations).toMatchObject([

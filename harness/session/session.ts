@@ -54,7 +54,8 @@ export async function withSession<T>(
   root: string,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const wanted = options.copy.map(parseCopy)
+  // What is wrong there is known before anything long begins.
+  for (const copy of options.copy) parseCopy(copy)
   // stderr is the command's own: only long steps are shown beside it.
   const { note, step } = consoleProgress()
   const prepared = await prepareKernel(options.kernel ?? settings.kernels?.[0] ?? hostLabel(), {
@@ -69,16 +70,32 @@ export async function withSession<T>(
           note(`the guest has no modules under test: ${error.message}`)
         })),
   })
+  return await inSession(prepared, options, work)
+}
+
+/**
+ * As {@link withSession}, for a kernel that is prepared.
+ * @throws HarnessError when there is no guest, a module does not load, or the guest is lost during `work`
+ */
+export async function inSession<T>(
+  prepared: PreparedKernel,
+  { module, copy }: Pick<SessionOptions, 'module' | 'copy'>,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
   const modules = await Promise.all(
-    options.module.map(parseModule).map(async ({ name, parameters }) => ({
+    module.map(parseModule).map(async ({ name, parameters }) => ({
       ...(await prepared.delivery.loading(name)),
       parameters,
     })),
   )
   return await inGuest(prepared, async guest => {
-    const { copies, libraryFolders } = await copyInto(guest, wanted, prepared.spec.machine.memory)
+    const { copies, libraryFolders } = await copyInto(
+      guest,
+      copy.map(parseCopy),
+      prepared.spec.machine.memory,
+    )
     const loaded = new Set<string>()
-    for (const module of modules) await load({ guest, decoder: prepared.guests.decoder }, module, loaded)
+    for (const each of modules) await load({ guest, decoder: prepared.guests.decoder }, each, loaded)
     const environment = environmentFor(libraryFolders)
     const places = new Map(
       copies.flatMap(({ source, place }) => [

@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: MIT
-import { guestPaths } from '../../../guest/agent/protocol.ts'
-import { nothingRegistered, type Registration } from '../../../guest/testing/registration.ts'
-import { bundleGuestProgram } from '../../../images/guest-runtime.ts'
-import { ExitStatus, HarnessError, MachineryError, ModuleError } from '../../base/errors.ts'
-import { ownModule } from '../../base/own-folder.ts'
-import { lastLines } from '../../base/process.ts'
-import type { KernelLog } from '../../guest/kernel-log.ts'
-import type { Settings } from '../../prepare/settings.ts'
-import { loggedUntilNow } from '../../verdict/boot.ts'
-import type { Decoder } from '../../verdict/decode.ts'
-import { describeReport, headOf, type KernelReport } from '../../verdict/describe-splat.ts'
-import { endOfLoading, PATIENCE, reportsSince } from '../module-loading.ts'
-import { type Session, type SessionOptions, startCommand, statusOf, withSession } from '../session.ts'
+import { guestPaths } from '../../guest/agent/protocol.ts'
+import { closely, nothingRegistered, type Registration } from '../../guest/testing/registration.ts'
+import { bundleGuestProgram } from '../../images/guest-runtime.ts'
+import { ExitStatus, HarnessError, MachineryError, ModuleError } from '../base/errors.ts'
+import { ownModule } from '../base/own-folder.ts'
+import { lastLines } from '../base/process.ts'
+import type { KernelLog } from '../guest/kernel-log.ts'
+import type { PreparedKernel } from '../prepare/prepare.ts'
+import type { Settings } from '../prepare/settings.ts'
+import { loggedUntilNow } from '../verdict/boot.ts'
+import type { Decoder } from '../verdict/decode.ts'
+import { describeReport, headOf, type KernelReport } from '../verdict/describe-splat.ts'
+import { endOfLoading, PATIENCE, reportsSince } from './module-loading.ts'
+import {
+  inSession,
+  type Session,
+  type SessionOptions,
+  startCommand,
+  statusOf,
+  withSession,
+} from './session.ts'
 
 /** What the modules under test register, and what went wrong meanwhile. */
 export interface Findings {
@@ -26,37 +34,61 @@ export interface Findings {
   readonly broken?: HarnessError
 }
 
+/** What is looked at. */
+export interface Looking {
+  /** The modules that are loaded; all if empty. */
+  readonly only?: readonly string[]
+  /** Milliseconds in which a guest may be idle until a module comes back. */
+  readonly patience?: number
+  /** Whether all that can be seen of a module is: {@link ModuleSight}. */
+  readonly closely?: boolean
+}
+
 const place = '/run/netlink-vmtest/registers.js'
 
 /**
  * Builds the modules under test, and loads each in a guest.
- * @param only the modules that are looked at; all if empty
- * @param patience milliseconds in which a guest may be idle until a module comes back
  * @throws as {@link withSession}, for what is not the modules' fault
  */
 export async function findRegistrations(
-  options: Pick<SessionOptions, 'kernel'>,
+  { kernel }: Pick<SessionOptions, 'kernel'>,
   settings: Settings,
   root: string,
-  only: readonly string[] = [],
-  patience = PATIENCE,
+  looking: Looking = {},
+): Promise<Findings> {
+  let broken: HarnessError | undefined
+  const options = {
+    ...(kernel !== undefined && { kernel }),
+    ...{ module: [], copy: [], showsNotes: true },
+    onBrokenModules: (error: HarnessError) => (broken = error),
+  }
+  return await looked(looking, work =>
+    withSession(options, settings, root, async session =>
+      broken ? { registrations: [], modules: [], faults: [], details: '', broken } : await work(session),
+    ),
+  )
+}
+
+/**
+ * As {@link findRegistrations}, for a kernel that is prepared, with the modules that are built.
+ * @throws as {@link inSession}, for what is not the modules' fault
+ */
+export async function registrationsIn(prepared: PreparedKernel, looking: Looking = {}): Promise<Findings> {
+  return await looked(looking, work => inSession(prepared, { module: [], copy: [] }, work))
+}
+
+/** @param inGuest calls the work in a guest */
+async function looked(
+  looking: Looking,
+  inGuest: (work: (session: Session) => Promise<Findings>) => Promise<Findings>,
 ): Promise<Findings> {
   const program = bundleGuestProgram(ownModule('guest/testing/registers'))
   // Whoever waits for it gets the error.
   program.catch(() => {})
-  let broken: HarnessError | undefined
   let look: Look | undefined
-  const session = {
-    ...options,
-    module: [],
-    copy: [],
-    showsNotes: true,
-    onBrokenModules: (error: HarnessError) => (broken = error),
-  }
   try {
-    return await withSession(session, settings, root, async session => {
-      if (broken) return { registrations: [], modules: [], faults: [], details: '', broken }
-      look = new Look(session, only, patience)
+    return await inGuest(async session => {
+      look = new Look(session, looking)
       await session.guest.deliver([{ path: place, content: await program }])
       await look.run(session)
       await loggedUntilNow(session.guest)
@@ -86,11 +118,13 @@ class Look {
   readonly #since: number
   readonly #decoder: Decoder
   readonly #patience: number
+  readonly #closely: boolean
   #output = ''
   #errors = ''
 
-  constructor({ prepared, guest }: Session, only: readonly string[], patience: number) {
+  constructor({ prepared, guest }: Session, { only = [], patience = PATIENCE, closely = false }: Looking) {
     this.#patience = patience
+    this.#closely = closely
     this.#decoder = prepared.guests.decoder
     this.#all = prepared.delivery.moduleNames
     this.#names = this.#all.filter(name => only.length === 0 || only.includes(name))
@@ -105,7 +139,9 @@ class Look {
 
   async run(session: Session): Promise<void> {
     const { guest } = session
-    const command = ['env', `NETLINK_VMTEST_MODULES=${guestPaths.modules}`, 'node', place, ...this.#names]
+    const how = this.#closely ? [closely] : []
+    const variable = `NETLINK_VMTEST_MODULES=${guestPaths.modules}`
+    const command = ['env', variable, 'node', place, ...how, ...this.#names]
     const started = await startCommand(session, command, {}, program => {
       program.on('output', (stream, data, taken) => {
         if (stream === 'stdout') this.#output += data

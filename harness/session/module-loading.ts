@@ -9,7 +9,7 @@ import { describeStack, type KernelReport, reportOf } from '../verdict/describe-
 import { linesOfRecord } from '../verdict/log-text.ts'
 import { countSplats, findSplats } from '../verdict/splats.ts'
 
-/** Milliseconds for all modules that a program loads. */
+/** Milliseconds for each module that a program loads. */
 const LIMIT = 120_000
 /** Milliseconds in which a guest may have nothing to do until a module comes back. */
 export const PATIENCE = 20_000
@@ -56,6 +56,7 @@ export async function endOfLoading(loading: ModuleLoading): Promise<ProgramExit>
     const module = loading.underWay()
     const [{ stack }, idle] = await Promise.all([program.state(), guest.ping(ANSWER_LIMIT)])
     const now = performance.now()
+    if (since?.module !== module) timer.refresh()
     if (since?.module !== module || since?.stack !== stack) since = { module, stack, idle, at: now }
     // By both clocks: either may run slowly on a machine that is busy.
     if (stack === '' || !(Math.min(now - since.at, idle - since.idle) >= patience)) return

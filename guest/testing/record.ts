@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+import type { RecordedConversation } from '../agent/protocol.ts'
+import type { RecordedEvent } from './recorded.ts'
+import type { Recording } from './recording.ts'
+import { told, toldSocket } from './told.ts'
+
+/** The conversation of the running test, for comparing it with another one on the host. */
+export function recorded({ conversation, families, groups }: Recording): RecordedConversation {
+  const { first, dropped, last, sockets } = conversation
+  const news = (events: readonly RecordedEvent[]) => events.flatMap(event => told(event) ?? [])
+  return {
+    sockets: sockets.map(toldSocket),
+    first: news(first),
+    missed: dropped,
+    last: news(last),
+    families,
+    groups,
+  }
+}

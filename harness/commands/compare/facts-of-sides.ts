@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+/** What the modules of both sides are, on each kernel; modules that are the same on both are looked at once. */
+
+import type { Progress } from '../../base/progress.ts'
+import type { Side } from '../../compare/comparison.ts'
+import { type KernelFacts, moduleFacts } from '../../compare/facts/facts.ts'
+import { factFindings } from '../../compare/facts/findings.ts'
+import { type Finding, foldKernels } from '../../compare/finding.ts'
+import { isPrepared } from '../../prepare/matrix.ts'
+import type { PreparedKernel } from '../../prepare/prepare.ts'
+import { aliasesOf, identitiesOf } from './module-identities.ts'
+import type { PreparedSide } from './prepared-side.ts'
+
+/** By kernel. */
+export type Facts = ReadonlyMap<string, KernelFacts>
+
+export class FactsOfSides {
+  readonly #facts: ReadonlyMap<Side, Facts>
+
+  private constructor(facts: ReadonlyMap<Side, Facts>) {
+    this.#facts = facts
+  }
+
+  /** Loads each side's modules in guests of its kernels. */
+  static async open(sides: readonly PreparedSide[], progress: Progress): Promise<FactsOfSides> {
+    const facts = new Map(sides.map(({ side }) => [side, new Map<string, KernelFacts>()]))
+    const [base, head] = sides
+    const labels = [...new Set(sides.flatMap(side => preparedOf(side).map(({ label }) => label)))]
+    const look = async (side: PreparedSide | undefined, label: string) => {
+      const prepared = side && preparedOf(side).find(each => each.label === label)
+      return prepared && prepared.delivery.moduleNames.length > 0 ? await moduleFacts(prepared) : undefined
+    }
+    for (const label of labels) {
+      const isSame = base && head && haveSameModules(base, head, label)
+      await progress.step(`look at the modules on ${label}`, async () => {
+        const [one, other] = await Promise.all([look(base, label), isSame ? undefined : look(head, label)])
+        if (base && one) facts.get(base.side)?.set(label, one)
+        const ofHead = isSame ? one : other
+        if (head && ofHead) facts.get(head.side)?.set(label, ofHead)
+      })
+    }
+    return new FactsOfSides(facts)
+  }
+
+  of(side: Side): Facts {
+    return this.#facts.get(side) ?? new Map()
+  }
+
+  /** What differs. @param base in place of that side's own */
+  findings(base = this.of('base')): Finding[] {
+    const head = this.of('head')
+    const both = [...head.keys()].filter(label => base.has(label))
+    const all = both.flatMap(label => {
+      const [was, is] = [base.get(label), head.get(label)]
+      return was && is ? factFindings(was, is) : []
+    })
+    return foldKernels(all, both)
+  }
+
+  /** What is not known of the modules, a line each. */
+  get notes(): string[] {
+    const all = [...this.#facts.values()].flatMap(facts => [...facts.values()])
+    return [...new Set(all.flatMap(({ notes }) => notes))]
+  }
+}
+
+function preparedOf({ kernels }: PreparedSide): PreparedKernel[] {
+  return kernels.filter(isPrepared)
+}
+
+function haveSameModules(side: PreparedSide, other: PreparedSide, label: string): boolean {
+  const [a, b] = [side, other].map(each => preparedOf(each).find(kernel => kernel.label === label)?.delivery)
+  if (!a || !b || aliasesOf(a) !== aliasesOf(b)) return false
+  const [identities, others] = [identitiesOf(a), identitiesOf(b)]
+  return identities.size === others.size && [...identities].every(([name, hash]) => others.get(name) === hash)
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+/** The test files that probe families of either side. */
+
+import { literally } from '../../base/globs.ts'
+import type { Side } from '../../compare/comparison.ts'
+import { type ProbeFile, probeFiles, WrittenProbe } from '../probe/probe-files.ts'
+import { familiesOf } from '../probe/probed-families.ts'
+import type { Facts, FactsOfSides } from './facts-of-sides.ts'
+import type { PreparedSide } from './prepared-side.ts'
+
+export class ProbedSides implements Disposable {
+  readonly #files: ReadonlyMap<Side, readonly ProbeFile[]>
+  readonly #written: readonly WrittenProbe[]
+
+  /** Writes files for the families that each side's modules register. */
+  constructor(sides: readonly PreparedSide[], facts: FactsOfSides) {
+    const files = new Map(sides.map(({ side }) => [side, filesFor(facts.of(side))]))
+    this.#files = files
+    const roots = [...new Set(sides.map(({ root }) => root))]
+    this.#written = roots.map(root => {
+      const own = sides.filter(each => each.root === root).flatMap(({ side }) => files.get(side) ?? [])
+      return new WrittenProbe(root, own)
+    })
+  }
+
+  /** A side that runs these files, too. */
+  withFiles(side: PreparedSide): PreparedSide {
+    const own = this.#files.get(side.side) ?? []
+    const { settings } = side
+    return {
+      ...side,
+      settings: { ...settings, suites: [...settings.suites, ...own.map(({ path }) => literally(path))] },
+    }
+  }
+
+  /** Whether it is such a file. */
+  has(file: string): boolean {
+    return [...this.#files.values()].some(files => files.some(({ path }) => path === file))
+  }
+
+  [Symbol.dispose](): void {
+    for (const each of this.#written) each[Symbol.dispose]()
+  }
+}
+
+/** Of the first kernel: as probe does. */
+function filesFor(facts: Facts): ProbeFile[] {
+  const [first] = facts.values()
+  const registrations = Object.values(first?.modules ?? {}).flatMap(({ registration }) => registration ?? [])
+  return registrations.flatMap(familiesOf).flatMap(family => probeFiles(family))
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { expect, onTestFinished, test } from 'vitest'
+import { type Baseline, readBaseline, writeBaseline } from './baseline.ts'
+
+const baseline: Baseline = {
+  ...{ harness: '0.1.0', made: 'main (0123456789ab)', suites: { '': 'all', 'a.test.ts': 'hash' } },
+  kernels: [
+    {
+      ...{ label: 'debian-6.1', release: '6.1.0', id: 'id', modules: { nlex: 'hash' } },
+      files: [
+        {
+          varying: ['x'],
+          recorded: {
+            ...{ file: 'a.test.ts', modules: ['nlex'] },
+            tests: [
+              {
+                ...{ name: 'x', state: 'failed', failures: [{ kind: 'leak', text: 'a', message: 'b' }] },
+                said: [
+                  {
+                    missed: 0,
+                    exchanges: [
+                      {
+                        ...{ socket: 'socket 1', key: 'k', operation: 'get', request: 'r', datagrams: 1 },
+                        answers: [{ what: 'ENOENT', parts: [['flags', '0']] }],
+                        told: [{ whom: 'socket 2', messages: [] }],
+                      },
+                    ],
+                  },
+                ],
+              },
+            ],
+          },
+        },
+      ],
+    },
+  ],
+}
+
+function place(content?: Uint8Array): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const file = path.join(folder, 'main.baseline')
+  if (content !== undefined) writeFileSync(file, content)
+  return file
+}
+
+test('what is written is read', () => {
+  const file = place()
+  writeBaseline(file, baseline)
+  expect(readBaseline(file)).toMatchObject(baseline)
+  expect(() => writeBaseline('/nowhere/x', baseline)).toThrow(
+    /^cannot write the baseline \/nowhere\/x: ENOENT/,
+  )
+})
+
+test('what is none, is cut short, damaged, or of a later version', () => {
+  const written = place()
+  writeBaseline(written, baseline)
+  const bytes = readFileSync(written)
+  const content = JSON.parse(gunzipSync(bytes).toString()) as object
+  const packed = (value: unknown) => place(gzipSync(JSON.stringify(value)))
+  const refused = (file: string, text: string | RegExp) => expect(() => readBaseline(file)).toThrow(text)
+  refused(place(bytes.subarray(0, bytes.length - 40)), 'is cut short: make it anew by --save-baseline')
+  const broken = Buffer.from(bytes)
+  broken.fill(0xff, 20, 40)
+  refused(place(broken), /is (damaged|cut short): make it anew by --save-baseline/)
+  refused(place(Buffer.from('hello')), 'is no baseline: make one by --save-baseline')
+  refused(place(Buffer.alloc(0)), 'is no baseline: make one')
+  refused(packed({ format: 'another' }), 'is no baseline')
+  refused(packed({ ...content, version: 2 }), 'has the format 2, and this version of netlink-vmtest reads 1')
+  refused(
+    packed({ ...content, kernels: [{ label: 'debian-6.1' }] }),
+    /is damaged at kernels\.0\.\w+: make it anew/,
+  )
+  refused('/nowhere', /^--baseline: cannot read \/nowhere: ENOENT/)
+})

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+import { expect, test } from 'vitest'
+import { conversationDifferences } from './behaviour.ts'
+import type { NormalConversation, NormalMessage } from './recorded.ts'
+
+type Said = NormalConversation['exchanges'][number]
+
+const message = (what: string, parts: Record<string, string> = {}): NormalMessage => ({
+  what,
+  parts: Object.entries(parts),
+})
+const exchange = (answers: readonly NormalMessage[], more: Partial<Said> = {}): Said => ({
+  ...{ socket: 'socket 1', key: 'GET 7', operation: 'nlex get', request: 'nlex get: key 7', answers },
+  ...{ datagrams: answers.length, told: [] },
+  ...more,
+})
+const differences = (base: readonly Said[], head: readonly Said[]) =>
+  conversationDifferences({ exchanges: base, missed: 0 }, { exchanges: head, missed: 0 }, 'a.test.ts > x')
+const texts = (base: Said, head: Said) => differences([base], [head]).map(({ finding }) => finding.text)
+const answered = (...whats: string[]) => exchange(whats.map(what => message(what)))
+const group = (whom: string, ...whats: string[]) =>
+  exchange([], { told: [{ whom, messages: whats.map(what => message(what)) }] })
+
+test.each([
+  ['an error', answered('ENOENT'), answered('EINVAL'), 'nlex get: ENOENT became EINVAL'],
+  ['silence', answered('ENOENT'), answered(), 'nlex get: no answer, was ENOENT'],
+  ['an answer', answered(), answered('EPERM'), 'nlex get: is answered by EPERM, was not answered'],
+  [
+    'a shorter dump',
+    answered(...Array(12).fill('nlex get'), 'end of dump'),
+    answered(...Array(11).fill('nlex get'), 'end of dump'),
+    'nlex get: 12 x nlex get, end of dump became 11 x nlex get, end of dump',
+  ],
+  [
+    'an order',
+    answered('acknowledgement', 'nlex get'),
+    answered('nlex get', 'acknowledgement'),
+    'nlex get: acknowledgement, nlex get became nlex get, acknowledgement (another order)',
+  ],
+  [
+    'a notification that is gone',
+    group('socket 2 in group events', 'nlex set'),
+    exchange([]),
+    'nlex get: is no longer told to group events (nlex set)',
+  ],
+  [
+    'one that is new',
+    exchange([]),
+    group('socket 2 in group 3', 'nlex set'),
+    'nlex get: is now told to group 3 (nlex set)',
+  ],
+  [
+    'one that comes twice',
+    group('socket 2 in group events', 'nlex set'),
+    group('socket 2 in group events', 'nlex set', 'nlex set'),
+    'nlex get: told to group events: nlex set became 2 x nlex set',
+  ],
+  [
+    'an extended ack',
+    exchange([message('EINVAL', { message: '"no key"' })]),
+    exchange([message('EINVAL', { message: '"no such key"' })]),
+    'nlex get: the text of the extended ack of EINVAL: "no key" became "no such key"',
+  ],
+  [
+    'a sequence number',
+    exchange([message('nlex get', { 'sequence number': 'of the request' })]),
+    exchange([message('nlex get', { 'sequence number': '0' })]),
+    'nlex get: sequence number of nlex get: of the request became 0',
+  ],
+  [
+    'an attribute',
+    exchange([message('nlex get', { 'attribute 1': '05' })]),
+    exchange([message('nlex get', { 'attribute 2': '05' })]),
+    'nlex get: attribute 1 of nlex get is gone, was 05',
+  ],
+  [
+    'datagrams',
+    exchange([message('a'), message('b')], { datagrams: 1 }),
+    exchange([message('a'), message('b')], { datagrams: 2 }),
+    'nlex get: 2 messages came in one datagram, now in 2 datagrams',
+  ],
+  [
+    'what nobody asked for',
+    exchange([message('recvmsg: ENOBUFS')], { key: '', operation: 'protocol 21' }),
+    exchange([], { key: '', operation: 'protocol 21' }),
+    'protocol 21, unasked: nothing comes any more, was recvmsg: ENOBUFS',
+  ],
+])('%s is told as behaviour', (_, base, head, text) => {
+  expect(texts(base, head)[0]).toBe(text)
+  expect(texts(base, base)).toEqual([])
+})
+
+test('the finding has both answers and the request', () => {
+  const [difference] = differences([answered('ENOENT')], [answered('EINVAL')])
+  expect(difference?.finding).toEqual({
+    ...{ kind: 'behaviour', where: 'nlex get', was: 'ENOENT', is: 'EINVAL', matters: true },
+    text: 'nlex get: ENOENT became EINVAL',
+    request: 'nlex get: key 7',
+    show: 'in a.test.ts > x\nBASE: ENOENT\nHEAD: EINVAL',
+  })
+})
+
+test('values fold, errors do not', () => {
+  const value = (text: string) => exchange([message('nlex get', { 'attribute 1': text })])
+  const fold = (base: Said, head: Said) => differences([base], [head])[0]?.fold
+  expect(fold(value('1'), value('2'))).toBe(fold(value('8'), value('9')))
+  expect(fold(answered('ENOENT'), answered('EINVAL'))).not.toBe(fold(answered('ENOENT'), answered('EPERM')))
+})
+
+test('values say nothing once the sides have asked differently; errors still do', () => {
+  const set = (key: string) => ({ ...answered('acknowledgement'), key })
+  const value = (text: string) => ({
+    ...exchange([message('nlex get', { 'attribute 1': text })]),
+    key: 'get',
+  })
+  expect(differences([set('SET 7'), value('7')], [set('SET 8'), value('8')])).toEqual([])
+  expect(differences([set('SET 7'), value('7')], [set('SET 7'), value('8')])).toHaveLength(1)
+  const refused = { ...answered('EINVAL'), key: 'get' }
+  expect(differences([set('SET 7'), value('7')], [set('SET 8'), refused])).toHaveLength(1)
+})
+
+test('sockets are compared each by itself, however their requests are interleaved', () => {
+  const of = (socket: string, key: string) => exchange([message('EPERM')], { socket, key })
+  const base = [of('socket 1', 'a'), of('socket 2', 'b')]
+  expect(differences(base, base.toReversed())).toEqual([])
+})

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+/** How two conversations differ, told as behaviour: what is answered, and who is told of what. */
+import { align, type Pair } from './align.ts'
+import type { Difference } from './difference.ts'
+import type { Exchange, NormalConversation, NormalMessage } from './recorded.ts'
+
+type Said = NormalConversation['exchanges'][number]
+
+/** One thing in which two exchanges differ. */
+interface Change {
+  /** What is compared, without values. */
+  readonly aspect: string
+  readonly was: string | undefined
+  readonly is: string | undefined
+  readonly text: string
+  /** Whether its values are a part of what it is: errors are, the values of attributes are not. */
+  readonly byValue: boolean
+  /** Whether it may depend on what was asked before. */
+  readonly isState: boolean
+  /** The side on which only less came: all that did is on the other one, too. */
+  readonly less?: 'base' | 'head' | undefined
+}
+
+/** As a {@link Change.less}: a test that has failed may not have read all. */
+export interface SaidDifference extends Difference {
+  readonly less: 'base' | 'head' | undefined
+}
+
+/** How conversations differ in what both ask. @param place the test */
+export function conversationDifferences(
+  base: NormalConversation,
+  head: NormalConversation,
+  place: string,
+): SaidDifference[] {
+  const sockets = [...new Set(base.exchanges.map(({ socket }) => socket))]
+  return sockets.flatMap(socket => {
+    const of = ({ exchanges }: NormalConversation) => exchanges.filter(each => each.socket === socket)
+    return align(of(base), of(head), ({ key }) => key).flatMap(pair => pairDifferences(pair, place))
+  })
+}
+
+function pairDifferences({ base, head, index, isAfterSame }: Pair<Said>, place: string): SaidDifference[] {
+  return changesOf(base, head)
+    .filter(({ isState }) => isAfterSame || !isState)
+    .map(({ aspect, was, is, text, byValue, isState, less }) => ({
+      ...{ test: place, isValue: isState, less },
+      point: JSON.stringify([place, base.socket, index, aspect]),
+      fold: JSON.stringify(['behaviour', base.operation, aspect, ...(byValue ? [was, is] : [])]),
+      finding: {
+        ...{ kind: 'behaviour', where: base.operation, was, is, text, matters: true },
+        ...(base.request === '' ? {} : { request: base.request }),
+        show: `in ${place}\nBASE: ${linesOf(base)}\nHEAD: ${linesOf(head)}`,
+      },
+    }))
+}
+
+function changesOf(base: Exchange, head: Exchange): Change[] {
+  const isAsked = base.key !== ''
+  const whole = isAsked ? `${base.operation}: ` : `${base.operation}, unasked: `
+  const answers = listChanges(base.answers, head.answers, {
+    aspect: 'answers',
+    gone: was => `${whole}${isAsked ? 'no answer, was' : 'nothing comes any more, was'} ${was}`,
+    come: is => `${whole}${isAsked ? 'is answered by' : 'now comes'} ${is}, was not answered`,
+    became: (was, is) => `${whole}${was} became ${is}`,
+    part: (what, name) => `${whole}${name} of ${what}`,
+  })
+  const { length } = base.answers
+  const cut: Change[] =
+    base.datagrams !== head.datagrams && answers.length === 0 && length === head.answers.length
+      ? [
+          {
+            ...{ aspect: 'datagrams', was: datagrams(base.datagrams), is: datagrams(head.datagrams) },
+            text: `${whole}${length} messages came in ${datagrams(base.datagrams)}, now in ${datagrams(head.datagrams)}`,
+            ...{ byValue: true, isState: false },
+          },
+        ]
+      : []
+  const whoms = [...new Set([...base.told, ...head.told].map(({ whom }) => whom))]
+  const told = whoms.flatMap(whom => {
+    const of = ({ told }: Exchange) => told.find(each => each.whom === whom)?.messages ?? []
+    const group = /in group (.*)$/.exec(whom)?.[1]
+    const to = group === undefined ? 'another socket' : `group ${group}`
+    return listChanges(of(base), of(head), {
+      aspect: `told to ${to}`,
+      gone: was => `${whole}is no longer told to ${to} (${was})`,
+      come: is => `${whole}is now told to ${to} (${is})`,
+      became: (was, is) => `${whole}told to ${to}: ${was} became ${is}`,
+      part: (what, name) => `${whole}${name} of ${what}, as told to ${to}`,
+    })
+  })
+  return [...answers, ...cut, ...told]
+}
+
+/** How changes of a list of messages are told. */
+interface Words {
+  readonly aspect: string
+  gone(was: string): string
+  come(is: string): string
+  became(was: string, is: string): string
+  /** A part of a message, as the beginning of a sentence. */
+  part(what: string, name: string): string
+}
+
+function listChanges(base: readonly NormalMessage[], head: readonly NormalMessage[], words: Words): Change[] {
+  const { aspect } = words
+  const [was, is] = [summary(base), summary(head)]
+  if (was === is) return base.flatMap((message, at) => partChanges(message, head[at] ?? message, words))
+  const sorted = (all: readonly NormalMessage[]) =>
+    summary(all.toSorted((a, b) => (a.what < b.what ? -1 : 1)))
+  const isOrder = sorted(base) === sorted(head)
+  const text =
+    is === ''
+      ? words.gone(was)
+      : was === ''
+        ? words.come(is)
+        : words.became(was, isOrder ? `${is} (another order)` : is)
+  return [
+    {
+      aspect,
+      was: was || undefined,
+      is: is || undefined,
+      text,
+      byValue: true,
+      isState: isCounted(base, head),
+      less: lessOf(base, head),
+    },
+  ]
+}
+
+/** Whether only the numbers of alike messages differ: those of a dump depend on what was done before. */
+function isCounted(base: readonly NormalMessage[], head: readonly NormalMessage[]): boolean {
+  const kinds = (all: readonly NormalMessage[]) => [...new Set(all.map(({ what }) => what))].join()
+  return kinds(base) === kinds(head)
+}
+
+function lessOf(base: readonly NormalMessage[], head: readonly NormalMessage[]): Change['less'] {
+  const isBeginning = (some: readonly NormalMessage[], all: readonly NormalMessage[]) =>
+    some.length < all.length && some.every(({ what }, at) => what === all[at]?.what)
+  return isBeginning(head, base) ? 'head' : isBeginning(base, head) ? 'base' : undefined
+}
+
+/** 'EINVAL', '12 x nlex command 1, end of dump' */
+function summary(messages: readonly NormalMessage[]): string {
+  const runs: { what: string; count: number }[] = []
+  for (const { what } of messages) {
+    const last = runs.at(-1)
+    if (last?.what === what) last.count++
+    else runs.push({ what, count: 1 })
+  }
+  return runs.map(({ what, count }) => (count === 1 ? what : `${count} x ${what}`)).join(', ')
+}
+
+function partChanges(base: NormalMessage, head: NormalMessage, words: Words): Change[] {
+  const [before, after] = [new Map(base.parts), new Map(head.parts)]
+  const names = [...new Set([...before.keys(), ...after.keys()])]
+  const changes = names.flatMap((name): Change[] => {
+    const [was, is] = [before.get(name), after.get(name)]
+    if (was === is) return []
+    const begin = words.part(base.what, wordsFor(name))
+    const text =
+      was === undefined
+        ? `${begin} is new: ${is}`
+        : is === undefined
+          ? `${begin} is gone, was ${was}`
+          : `${begin}: ${was} became ${is}`
+    const isValue = !framing.has(name)
+    const isState = isValue && was !== undefined && is !== undefined
+    return [{ aspect: `${words.aspect}: ${base.what}: ${name}`, was, is, text, byValue: !isValue, isState }]
+  })
+  const order = (parts: NormalMessage['parts']) => parts.map(([name]) => name).join(', ')
+  const [was, is] = [order(base.parts), order(head.parts)]
+  if (changes.length > 0 || was === is) return changes
+  const text = `${words.part(base.what, 'the order of parts')}: ${was} became ${is}`
+  return [{ aspect: `${words.aspect}: order of parts`, was, is, text, byValue: true, isState: false }]
+}
+
+/** Parts with few values, each of which means something. */
+const framing = new Set([
+  ...['flags', 'sequence number', 'port id', 'sender', 'echoed request'],
+  ...['message', 'attribute at offset', 'missing attribute', 'missing in the nest at offset', 'policy'],
+])
+
+function wordsFor(name: string): string {
+  return name === 'message' ? 'the text of the extended ack' : name
+}
+
+function datagrams(count: number): string {
+  return count === 1 ? 'one datagram' : `${count} datagrams`
+}
+
+/** An exchange's answers in full; of many the first ones. */
+function linesOf({ answers, told }: Exchange): string {
+  const line = ({ what, parts }: NormalMessage) =>
+    `${what}${parts.map(([name, value]) => `; ${name}: ${value}`).join('')}`
+  const all = [
+    ...answers.map(line),
+    ...told.flatMap(({ whom, messages }) => messages.map(each => `to ${whom}: ${line(each)}`)),
+  ]
+  if (all.length === 0) return 'nothing'
+  const shown = all.length > 6 ? [...all.slice(0, 5), `... ${all.length - 5} more`] : all
+  return shown.join('\n      ')
+}

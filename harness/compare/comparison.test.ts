@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+import { expect, test } from 'vitest'
+import { Comparison, varyingPoints } from './comparison.ts'
+import { type Finding, foldKernels, lineOf } from './finding.ts'
+import type { RecordedFailure, RecordedFile, RecordedTest } from './recorded.ts'
+
+/** A test in which one request is answered by this. */
+const answers = (name: string, what: string, more: Partial<RecordedTest> = {}): RecordedTest => ({
+  name,
+  state: 'passed',
+  failures: [],
+  said: [
+    {
+      missed: 0,
+      exchanges: [
+        {
+          ...{ socket: 'socket 1', key: 'k', operation: 'get', request: 'get', datagrams: 1, told: [] },
+          answers: what === '' ? [] : [{ what, parts: [] }],
+        },
+      ],
+    },
+  ],
+  ...more,
+})
+const failure = (text: string, kind: RecordedFailure['kind'] = 'test') => ({ kind, text, message: text })
+const file = (...tests: RecordedTest[]): RecordedFile => ({ file: 'a.test.ts', tests, modules: [] })
+const a = { kernel: 'debian-6.1', file: 'a.test.ts' }
+const lines = (comparison: Comparison) => comparison.result().findings.map(lineOf)
+
+/** A comparison of one file with these recordings. */
+function compared(base: readonly RecordedFile[], head: readonly RecordedFile[], kernels = ['debian-6.1']) {
+  const comparison = new Comparison(kernels)
+  for (const each of base) comparison.add(a, 'base', each)
+  for (const each of head) comparison.add(a, 'head', each)
+  return comparison
+}
+const thrice = <T>(each: T): T[] => [each, each, each]
+
+test('what is alike needs no further run; what differs needs three on both sides', () => {
+  const [one, two] = [file(answers('x', 'ENOENT')), file(answers('x', 'EINVAL'))]
+  expect(compared([one], [one]).undecided()).toEqual([])
+  expect(compared([one], [two]).undecided()).toEqual([a])
+  expect(lines(compared([one], [two]))).toEqual([])
+  expect(compared([one, one], [two, two]).undecided()).toEqual([a])
+  const decided = compared(thrice(one), thrice(two))
+  expect(decided.undecided()).toEqual([])
+  expect(lines(decided)).toEqual(['behaviour: get: ENOENT became EINVAL'])
+})
+
+test('what varies on BASE is counted and not told; what HEAD does not always do is not told', () => {
+  const [one, two] = [file(answers('x', 'ENOENT')), file(answers('x', 'EINVAL'))]
+  const three = file(answers('x', 'EPERM'))
+  const varying = compared([one, three, one], thrice(two))
+  expect(varying.result()).toEqual({ findings: [], varying: 1 })
+  expect(varyingPoints([one, three])).toHaveLength(1)
+  expect(compared(thrice(one), [two, one, two]).result()).toEqual({ findings: [], varying: 0 })
+  // A second pair that agrees decides it.
+  expect(compared([one, one], [two, one]).undecided()).toEqual([])
+})
+
+test('a test that is not steady needs six, and its values say nothing', () => {
+  const said = (what: string, value: string): RecordedFile => {
+    const one = answers('x', what)
+    const [conversation] = one.said
+    const exchanges = conversation?.exchanges.map(each => ({
+      ...each,
+      answers: each.answers.map(answer => ({ ...answer, parts: [['attribute 1', value] as const] })),
+    }))
+    const other = answers('x', value).said[0]?.exchanges.map(each => ({ ...each, socket: 'socket 2' })) ?? []
+    return file({ ...one, said: [{ missed: 0, exchanges: [...(exchanges ?? []), ...other] }] })
+  }
+  const steady = compared(thrice(said('reply', '1')), thrice(said('reply', '2')))
+  expect(lines(steady)).toContain('behaviour: get: attribute 1 of reply: 1 became 2')
+  // The first socket's value is the same on BASE, but the second one's varies.
+  const [one, two] = [said('reply', '1'), file(answers('x', 'reply'))]
+  const varied = compared([one, two, one], thrice(said('reply', '2')))
+  expect(varied.result()).toEqual({ findings: [], varying: 1 })
+  const refused = thrice(said('EINVAL', '2'))
+  const base = [said('ENOENT', '1'), said('ENOENT', '3'), said('ENOENT', '1')]
+  const open = compared(base, refused)
+  expect(open.undecided()).toEqual([a])
+  const decided = compared([...base, ...base], [...refused, ...refused])
+  expect(decided.undecided()).toEqual([])
+  expect(lines(decided)).toEqual(['behaviour: get: ENOENT became EINVAL'])
+})
+
+test('few files confirm what many show, and the rest is counted', () => {
+  const comparison = new Comparison(['debian-6.1'])
+  const [one, two] = [file(answers('x', 'ENOENT')), file(answers('x', 'EINVAL'))]
+  const units = ['a', 'b', 'c'].map(name => ({ kernel: 'debian-6.1', file: `${name}.test.ts` }))
+  for (const unit of units) {
+    comparison.add(unit, 'base', { ...one, file: unit.file })
+    comparison.add(unit, 'head', { ...two, file: unit.file })
+  }
+  const [chosen, ...more] = comparison.undecided()
+  expect(more).toEqual([])
+  for (let times = 0; chosen && times < 2; times++) {
+    comparison.add(chosen, 'base', { ...one, file: chosen.file })
+    comparison.add(chosen, 'head', { ...two, file: chosen.file })
+  }
+  expect(comparison.undecided()).toEqual([])
+  expect(comparison.result().findings).toMatchObject([{ count: 3, kernel: undefined }])
+})
+
+test('a test that breaks by a behaviour that is certain needs no second look; one without does', () => {
+  const broken = (what: string) => answers('x', what, { state: 'failed', failures: [failure('expected')] })
+  const comparison = compared(thrice(file(answers('y', 'ENOENT'))), thrice(file(answers('y', 'EINVAL'))))
+  const b = { kernel: 'debian-6.1', file: 'b.test.ts' }
+  comparison.add(b, 'base', { ...file(answers('x', 'ENOENT')), file: b.file })
+  comparison.add(b, 'head', { ...file(broken('EINVAL')), file: b.file })
+  expect(comparison.undecided()).toEqual([])
+  expect(lines(comparison)).toEqual([
+    'behaviour: get: ENOENT became EINVAL',
+    'test: b.test.ts > x: passed became failed: expected',
+  ])
+  expect(compared([file(answers('x', 'ENOENT'))], [file(broken('ENOENT'))]).undecided()).toEqual([a])
+})
+
+test('a failed test that has read less says so only where that is all there is', () => {
+  const failed = { state: 'failed', failures: [failure('no answer came')] } as const
+  const silent = compared(thrice(file(answers('x', 'ENOENT'))), thrice(file(answers('x', '', failed))))
+  expect(lines(silent)).toEqual([
+    'behaviour: get: no answer, was ENOENT',
+    'test: a.test.ts > x: passed became failed: no answer came',
+  ])
+})
+
+test('splats, leaks and losses are new or gone, tests come and go', () => {
+  const clean = answers('x', 'ENOENT')
+  const bad = answers('x', 'ENOENT', { state: 'failed', failures: [failure('KASAN: x', 'splat')] })
+  expect(lines(compared(thrice(file(clean)), thrice(file(bad))))).toEqual([
+    'splat: a.test.ts > x: new: KASAN: x',
+    'test: a.test.ts > x: passed became failed: KASAN: x',
+  ])
+  const mended = compared(thrice(file(bad)), thrice(file(clean))).result().findings
+  expect(mended.map(({ matters }) => matters)).toEqual([false, false])
+  const other = answers('y', 'ENOENT')
+  expect(compared(thrice(file(clean)), thrice(file(other))).result().findings).toMatchObject([
+    { where: 'a.test.ts > x', was: 'passed', is: undefined, matters: true },
+    { where: 'a.test.ts > y', was: undefined, is: 'passed', matters: false },
+  ])
+})
+
+test('a change on one of several kernels names it', () => {
+  const [one, two] = [file(answers('x', 'ENOENT')), file(answers('x', 'EINVAL'))]
+  const comparison = compared(thrice(one), thrice(two), ['debian-6.1', 'debian-7.3'])
+  comparison.add({ ...a, kernel: 'debian-7.3' }, 'base', one)
+  comparison.add({ ...a, kernel: 'debian-7.3' }, 'head', one)
+  expect(comparison.result().findings).toMatchObject([{ kernel: 'debian-6.1' }])
+})
+
+test('a file that only one side has', () => {
+  expect(lines(compared([file(answers('x', 'ENOENT'))], []))).toEqual([
+    'test: a.test.ts > x: gone, was passed',
+  ])
+  expect(lines(compared([], [file(answers('x', 'ENOENT'))]))).toEqual(['test: a.test.ts > x: new: passed'])
+})
+
+test('what all kernels have is told once', () => {
+  const on = (kernel: string, text: string): Finding => ({
+    ...{ kind: 'family', kernel, where: 'nlex', was: undefined, is: undefined, text, matters: true },
+  })
+  const labels = ['debian-6.1', 'debian-7.3', 'debian-5.10']
+  const all = [...labels.map(label => on(label, 'a')), on('debian-6.1', 'b'), on('debian-7.3', 'b')]
+  expect(foldKernels(all, labels)).toMatchObject([
+    { text: 'a', kernel: undefined },
+    { text: 'b', kernel: 'debian-6.1, debian-7.3' },
+  ])
+})

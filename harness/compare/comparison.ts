@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The recordings of two sides, and what differs between them in every run. One recording of each tells whether
+ * anything differs at all; where it does, more of both tell what varies by itself.
+ */
+import type { Difference } from './difference.ts'
+import { type Finding, findingKinds } from './finding.ts'
+import type { RecordedFile } from './recorded.ts'
+import { fileCome, fileDifferences, fileGone } from './tests.ts'
+
+/**
+ * Recordings of each side that must differ, and where a test does not do the same each time: of what comes by chance
+ * half the time, one in 32 or 2048 comparisons would tell.
+ */
+const ENOUGH = 3
+export const mostRecordings = 6
+
+export type Side = 'base' | 'head'
+
+/** A test file on a kernel. */
+export interface Unit {
+  readonly kernel: string
+  readonly file: string
+}
+
+/** The recordings of a unit. */
+interface Recorded extends Unit {
+  readonly base: RecordedFile[]
+  readonly head: RecordedFile[]
+  /** Places that vary on BASE by themselves, as a baseline tells. */
+  readonly varying: Set<string>
+}
+
+/** What all recordings of a unit tell. */
+interface Told {
+  readonly unit: Recorded
+  readonly differences: readonly Difference[]
+  /** Tests that differ, and vary by themselves, too. */
+  readonly varying: ReadonlySet<string>
+  readonly isDecided: boolean
+}
+
+/** The outcome of a comparison. */
+export interface Compared {
+  readonly findings: readonly Finding[]
+  /** In how many tests something differs that differs between runs of one side, too. */
+  readonly varying: number
+}
+
+export class Comparison {
+  readonly #units = new Map<string, Recorded>()
+  readonly #told = new Map<string, Told>()
+  readonly #kernels: readonly string[]
+
+  /** @param kernels the labels of the run */
+  constructor(kernels: readonly string[]) {
+    this.#kernels = kernels
+  }
+
+  /** Adds a recording. */
+  add({ kernel, file }: Unit, side: Side, recording: RecordedFile): void {
+    const key = keyOf({ kernel, file })
+    const unit = this.#units.get(key) ?? { kernel, file, base: [], head: [], varying: new Set<string>() }
+    this.#units.set(key, unit)
+    unit[side].push(recording)
+    this.#told.delete(key)
+  }
+
+  /** Places of a unit that are known to vary on BASE. */
+  addVarying(unit: Unit, points: Iterable<string>): void {
+    const known = this.#units.get(keyOf(unit))
+    for (const point of points) known?.varying.add(point)
+  }
+
+  /**
+   * The units that must be run again, on both sides, before anything is certain: few that show all that differs.
+   * @param isRepeatable whether a side can be run again; a baseline cannot
+   */
+  undecided(isRepeatable: (unit: Unit) => boolean = () => true): Unit[] {
+    const told = this.#all()
+    const confirmed = this.#confirmed(told)
+    const open = new Map<Told, Set<string>>()
+    for (const each of told) {
+      if (each.isDecided || !isRepeatable(each.unit)) continue
+      const folds = each.differences.flatMap(difference =>
+        isSettled(difference, each, confirmed) ? [] : [difference.fold],
+      )
+      if (folds.length > 0) open.set(each, new Set(folds))
+    }
+    const chosen: Unit[] = []
+    const covered = new Set<string>()
+    for (;;) {
+      const gain = (folds: ReadonlySet<string>) => [...folds].filter(fold => !covered.has(fold)).length
+      const [best] = [...open].sort(([, a], [, b]) => gain(b) - gain(a))
+      if (!best || gain(best[1]) === 0) return chosen
+      const [{ unit }, folds] = best
+      chosen.push({ kernel: unit.kernel, file: unit.file })
+      for (const fold of folds) covered.add(fold)
+    }
+  }
+
+  /** What differs in all recordings. */
+  result(): Compared {
+    const told = this.#all()
+    const confirmed = this.#confirmed(told)
+    const folded = new Map<string, { first: Difference; unit: Unit; kernels: Set<string>; count: number }>()
+    for (const each of told)
+      for (const difference of each.differences) {
+        if (!isSettled(difference, each, confirmed)) continue
+        const known = folded.get(difference.fold)
+        if (known) {
+          known.count++
+          known.kernels.add(each.unit.kernel)
+        } else
+          folded.set(difference.fold, {
+            first: difference,
+            unit: each.unit,
+            kernels: new Set([each.unit.kernel]),
+            count: 1,
+          })
+      }
+    const findings = [...folded.values()].map(({ first, unit, kernels, count }): Finding => {
+      const isAll = this.#kernels.every(label => kernels.has(label))
+      return {
+        ...first.finding,
+        kernel: isAll ? undefined : [...kernels].join(', '),
+        ...(count > 1 ? { count } : {}),
+        again: `--kernel ${unit.kernel} ${unit.file}`,
+      }
+    })
+    return { findings: inOrder(findings), varying: told.reduce((sum, { varying }) => sum + varying.size, 0) }
+  }
+
+  #all(): Told[] {
+    return [...this.#units].map(([key, unit]) => {
+      const known = this.#told.get(key) ?? tell(unit)
+      this.#told.set(key, known)
+      return known
+    })
+  }
+
+  /** What enough recordings of some unit have in common; one sentence for several units is one behaviour. */
+  #confirmed(told: readonly Told[]): ReadonlySet<string> {
+    return new Set(
+      told
+        .filter(({ isDecided }) => isDecided)
+        .flatMap(({ differences }) => differences.map(({ fold }) => fold)),
+    )
+  }
+}
+
+/** In the order of reports: what matters first. */
+export function inOrder(findings: readonly Finding[]): Finding[] {
+  const rank = ({ matters, kind }: Finding) => (matters ? 0 : 100) + findingKinds.indexOf(kind)
+  return findings.toSorted((a, b) => rank(a) - rank(b) || compareText(a.where, b.where))
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+function keyOf({ kernel, file }: Unit): string {
+  return JSON.stringify([kernel, file])
+}
+
+/** A test that breaks while it shows a behaviour that is known to have changed needs no second look. */
+function isSettled(
+  difference: Difference,
+  { differences, isDecided }: Told,
+  confirmed: ReadonlySet<string>,
+): boolean {
+  if (isDecided || confirmed.has(difference.fold)) return true
+  const { kind, where } = difference.finding
+  if (kind !== 'test') return false
+  return differences.some(
+    ({ fold, finding, test }) => finding.kind === 'behaviour' && confirmed.has(fold) && test === where,
+  )
+}
+
+function tell(unit: Recorded): Told {
+  const { base, head } = unit
+  const [first, ...others] = base
+  if (first === undefined)
+    return { unit, differences: head.flatMap(fileCome), varying: new Set(), isDecided: true }
+  const [other] = head
+  if (other === undefined) return { unit, differences: fileGone(first), varying: new Set(), isDecided: true }
+  const ofBase = others.flatMap(each => fileDifferences(first, each))
+  const ofHead = head.slice(1).flatMap(each => fileDifferences(other, each))
+  const varying = new Set([...unit.varying, ...ofBase.map(({ point }) => point)])
+  const unsteady = new Set([...[...varying].map(testOf), ...ofHead.map(({ test }) => test)])
+  const [differences = [], ...more] = head.map(each => fileDifferences(first, each))
+  const idOf = ({ point, fold }: Difference) => `${point} ${fold}`
+  const later = more.map(each => new Set(each.map(idOf)))
+  const always = differences.filter(each => later.every(ids => ids.has(idOf(each))))
+  const isByChance = ({ point, test, isValue }: Difference) =>
+    varying.has(point) || (isValue && unsteady.has(test))
+  const left = always.filter(each => !isByChance(each))
+  const enough = left.some(({ test }) => unsteady.has(test)) ? mostRecordings : ENOUGH
+  return {
+    unit,
+    differences: left,
+    varying: new Set(always.filter(isByChance).map(({ test }) => test)),
+    isDecided: left.length === 0 || (base.length >= enough && head.length >= enough),
+  }
+}
+
+/** The test of a place. */
+function testOf(point: string): string {
+  const [test = ''] = JSON.parse(point) as string[]
+  return test
+}
+
+/** The places of a file that differ between recordings of one side. */
+export function varyingPoints([first, ...others]: readonly RecordedFile[]): string[] {
+  if (first === undefined) return []
+  return [...new Set(others.flatMap(each => fileDifferences(first, each)).map(({ point }) => point))]
+}

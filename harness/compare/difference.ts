@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+import type { Finding } from './finding.ts'
+
+/** What differs in one place between two runs. */
+export interface Difference {
+  /** The test, with its file. */
+  readonly test: string
+  /** The place in it, the same in all runs: what varies there by itself says nothing. */
+  readonly point: string
+  /** Whether it is a value that depends on what was said before, perhaps by others at the same time. */
+  readonly isValue: boolean
+  /** The same for all differences that one sentence tells. */
+  readonly fold: string
+  readonly finding: Omit<Finding, 'kernel' | 'count'>
+}

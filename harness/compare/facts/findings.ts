@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+/** What has changed in what modules are, on one kernel. */
+import type { VisibleFamily } from '../../../guest/testing/registration.ts'
+import type { FamilyFacts } from '../../../guest/ynl/facts.ts'
+import type { Finding } from '../finding.ts'
+import { type Change, changed, paired, unequal, withoutAddresses } from './changes.ts'
+import type { KernelFacts, ModuleFacts } from './facts.ts'
+import { familyChanges } from './family-changes.ts'
+import { fileChanges } from './file-changes.ts'
+import { loadingChanges } from './loading-changes.ts'
+import { messageChanges } from './message-changes.ts'
+
+/**
+ * The findings, in the order of findingKinds within each module; none for facts of the same modules. What only
+ * words tell, what a module uses of the kernel, small sizes and warnings that are gone do not matter.
+ * @param named gives operations and attributes the names of a specification; by default they have numbers
+ */
+export function factFindings(
+  base: KernelFacts,
+  head: KernelFacts,
+  named: (family: VisibleFamily) => FamilyFacts = family => family,
+): Finding[] {
+  const modules = paired(entriesOf(base), entriesOf(head), ([name]) => name)
+  const withNames = (family: VisibleFamily) => ({ ...family, ...named(family) })
+  const families = paired(familiesOf(base), familiesOf(head), ({ family }) => family.name)
+  const changes: Change[] = [
+    ...modules.gone.flatMap(([name]) => changed('module', name, 'built', undefined)),
+    ...modules.fresh.flatMap(([name]) => changed('module', name, undefined, 'built')),
+    ...families.gone.flatMap(({ family, module }) =>
+      changed('family', family.name, `registered by ${module}`, undefined),
+    ),
+    ...families.fresh.flatMap(({ family, module }) =>
+      changed('family', family.name, undefined, `registered by ${module}`),
+    ),
+    ...families.both.flatMap(([was, is]) => [
+      ...changed('family', `${is.family.name}: its module`, was.module, is.module),
+      ...familyChanges(withNames(was.family), withNames(is.family)),
+    ]),
+    ...modules.both.flatMap(([[name, was], [, is]]) => [
+      ...(was.registration && is.registration ? loadingChanges(name, was.registration, is.registration) : []),
+      ...fileChanges(name, was, is),
+    ]),
+    ...faultChanges(base, head),
+    ...messageChanges('compiler', base.messages, head.messages),
+    ...head.checks.flatMap(({ tool, messages }) => {
+      const before = base.checks.find(check => check.tool === tool)
+      return before ? messageChanges(tool, before.messages, messages) : []
+    }),
+  ]
+  return changes.map(change => ({ ...change, kernel: head.kernel }))
+}
+
+function faultChanges(base: KernelFacts, head: KernelFacts): Change[] {
+  const { gone, fresh } = unequal(base.faults, head.faults, withoutAddresses)
+  const where = 'loading and unloading the modules'
+  return [
+    ...gone.flatMap(fault => changed('splat', where, fault, undefined, { show: base.details })),
+    ...fresh.flatMap(fault => changed('splat', where, undefined, fault, { show: head.details })),
+  ]
+}
+
+function entriesOf({ modules }: KernelFacts): [string, ModuleFacts][] {
+  return Object.entries(modules)
+}
+
+function familiesOf(facts: KernelFacts): { readonly family: VisibleFamily; readonly module: string }[] {
+  return entriesOf(facts).flatMap(([module, { registration }]) =>
+    (registration?.appearance?.families ?? []).map(family => ({ family, module })),
+  )
+}

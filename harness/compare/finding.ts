@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/** What has changed between two versions of modules. */
+
+/** What a finding is about; the order in which reports have them. */
+export const findingKinds = [
+  'loss',
+  'splat',
+  'taint',
+  'leak',
+  'behaviour',
+  'test',
+  'family',
+  'module',
+  'parameter',
+  'symbol',
+  'log',
+  'file',
+  'warning',
+  'memory',
+  'time',
+  'size',
+] as const
+export type FindingKind = (typeof findingKinds)[number]
+
+/** One change. */
+export interface Finding {
+  readonly kind: FindingKind
+  /** The label of the only kernel that it was seen on; undefined: all of the run. */
+  readonly kernel: string | undefined
+  /** The thing that has changed, the same in each run: "suites/echo.test.ts > an echo", "nlex: GET". */
+  readonly where: string
+  /** What it was, in words; undefined: it was not there. */
+  readonly was: string | undefined
+  /** What it is, in words; undefined: it is gone. */
+  readonly is: string | undefined
+  /** The change as one sentence, where "was ..., is ..." does not say it well. */
+  readonly text?: string
+  /** Whether it makes the exit status 1. */
+  readonly matters: boolean
+  /** How often it was seen, if more than once. */
+  readonly count?: number
+  /** The first request that shows it, decoded. */
+  readonly request?: string
+  /** Further lines that show it: answers in full, a log, a stack. */
+  readonly show?: string
+  /** A command that shows it again. */
+  readonly again?: string
+}
+
+/** A finding as one line, the same in each run: files that accept findings have it. */
+export function lineOf({ kind, where, was, is, text }: Finding): string {
+  if (text !== undefined) return `${kind}: ${text}`
+  if (was === undefined) return `${kind}: ${where}: new: ${is}`
+  if (is === undefined) return `${kind}: ${where}: gone, was ${was}`
+  return `${kind}: ${where}: ${was} became ${is}`
+}
+
+/** Findings of single kernels: what all of these have is told once. */
+export function foldKernels(findings: readonly Finding[], labels: readonly string[]): Finding[] {
+  const folded = new Map<string, Finding[]>()
+  for (const finding of findings) {
+    const line = lineOf(finding)
+    folded.set(line, [...(folded.get(line) ?? []), finding])
+  }
+  return [...folded.values()].flatMap(([first, ...others]) => {
+    if (!first) return []
+    const kernels = [first, ...others].map(({ kernel }) => kernel)
+    const isAll = labels.every(label => kernels.includes(label))
+    return [{ ...first, kernel: isAll ? undefined : [...new Set(kernels)].join(', ') }]
+  })
+}

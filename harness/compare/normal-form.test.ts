@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+import { expect, test } from 'vitest'
+import { attr, Datagram, encodeMessage, type ObservedSocket } from '../../guest/netlink/index.ts'
+import { firstMarker } from '../../guest/testing/markers.ts'
+import { recorded } from '../../guest/testing/record.ts'
+import { Recording } from '../../guest/testing/recording.ts'
+import { acknowledgementBytes, refusal, wireBytes } from '../../guest/testing/wire.ts'
+import { normalForm } from './normal-form.ts'
+
+/** Numbers that differ from run to run. */
+interface Numbers {
+  readonly port: number
+  readonly sequence: number
+  readonly family: number
+  readonly group: number
+}
+const numbers: Numbers = { port: 101, sequence: 7, family: 28, group: 5 }
+const others: Numbers = { port: 4711, sequence: 90_000, family: 31, group: 9 }
+
+const GENERIC = 16
+const socket = (identity: number, portId: number, protocol = 21): ObservedSocket => ({
+  identity,
+  protocol,
+  portId,
+})
+const fromKernel = (bytes: Uint8Array, group = 0) => {
+  const datagram = new Datagram(Buffer.from(bytes), 0, group === 0 ? 0 : 2 ** (group - 1), bytes.length)
+  if (group > 0) datagram.group = group
+  return datagram
+}
+const normal = (record: (recording: Recording) => void) => {
+  const recording = new Recording()
+  recording.begin()
+  record(recording)
+  return normalForm({ tests: ['x'], ...recorded(recording) })
+}
+
+/** A request of generic netlink with its reply, its acknowledgement, and who is told. */
+function generic(recording: Recording, { port, sequence, family, group }: Numbers, value = 42): void {
+  const [asking, listening] = [socket(1, port, GENERIC), socket(2, port + 1, GENERIC)]
+  recording.opened(asking, undefined)
+  recording.opened(listening, undefined)
+  const named = attr.nested(7, attr.nested(1, attr.string(1, 'example'), attr.u32(2, group)))
+  const control = Buffer.concat([
+    Buffer.from([1, 2, 0, 0]),
+    attr.u16(1, family),
+    attr.string(2, 'nlex'),
+    named,
+  ])
+  const resolve = encodeMessage(
+    { type: 16, flags: 1, sequence },
+    Buffer.concat([Buffer.from([3, 1, 0, 0]), attr.string(2, 'nlex')]),
+  )
+  recording.sent(asking, resolve, undefined, undefined)
+  recording.received(asking, fromKernel(encodeMessage({ type: 16, sequence, portId: port }, control)))
+  recording.joined(listening, group)
+  const content = Buffer.concat([Buffer.from([1, 1, 0, 0]), attr.u32(1, value)])
+  const request = encodeMessage({ type: family, flags: 5, sequence: sequence + 1, portId: port }, content)
+  recording.sent(asking, request, undefined, undefined)
+  const told = encodeMessage({ type: family, sequence: sequence + 1, portId: port }, content)
+  recording.received(asking, fromKernel(told))
+  recording.received(asking, fromKernel(acknowledgementBytes(request, { portId: port })))
+  recording.received(listening, fromKernel(told, group))
+}
+
+test('what differs from run to run is not in it', () => {
+  const one = normal(recording => generic(recording, numbers))
+  expect(normal(recording => generic(recording, others))).toEqual(one)
+  expect(normal(recording => generic(recording, numbers, 43))).not.toEqual(one)
+  const [resolved, asked] = one.exchanges
+  expect(resolved).toMatchObject({ socket: 'socket 1', operation: 'CTRL_CMD_GETFAMILY', told: [] })
+  expect(resolved?.answers[0]?.parts).toContainEqual(['familyId', 'its number'])
+  expect(asked).toEqual({
+    socket: 'socket 1',
+    key: expect.any(String),
+    operation: 'nlex command 1',
+    request: expect.stringMatching(
+      /^nlex command 1: 28 bytes, flags REQUEST\|ACK\n.*\n {2}1: 2a 00 00 00 \(42\)$/s,
+    ),
+    datagrams: 2,
+    answers: [
+      {
+        what: 'nlex command 1',
+        parts: [
+          ['sequence number', 'of the request'],
+          ['port id', 'of the requester'],
+          ['flags', '0'],
+          ['header', '01 01 00 00'],
+          ['attribute 1', '2a 00 00 00 (42)'],
+        ],
+      },
+      { what: 'acknowledgement', parts: expect.arrayContaining([['echoed request', 'its header']]) },
+    ],
+    told: [
+      {
+        whom: 'socket 2 in group nlex/example',
+        messages: [expect.objectContaining({ what: 'nlex command 1' })],
+      },
+    ],
+  })
+})
+
+test('refusals, calls that fail, and what nobody has asked for', () => {
+  const [a, b] = [socket(1, 101), socket(2, 102)]
+  const request = encodeMessage({ type: 16, flags: 1, sequence: 3 }, attr.u32(1, 42))
+  const reason = { message: 'no such thing', offset: 16 }
+  const { exchanges } = normal(recording => {
+    recording.opened(a, undefined)
+    recording.opened(b, undefined)
+    recording.sent(a, request, undefined, undefined)
+    recording.received(a, fromKernel(wireBytes(refusal(request, { portId: 101 }, 'EINVAL', { reason }))))
+    recording.failed(a, 'sendto', 'EPERM', request)
+    recording.failed(b, 'recvmsg', 'ENOBUFS')
+    // Not of the module: the helpers' own, and another process's.
+    recording.received(b, fromKernel(encodeMessage({ type: 1, sequence: firstMarker })))
+    recording.received(b, fromKernel(encodeMessage({ type: 20, sequence: 0, portId: 0 }), 1))
+    recording.received(b, fromKernel(Buffer.from('short')))
+  })
+  const [refused, failed, unasked, ...none] = exchanges
+  expect(none).toEqual([])
+  expect(refused?.answers).toEqual([
+    {
+      what: 'EINVAL',
+      parts: [
+        ['sequence number', 'of the request'],
+        ['port id', 'of the requester'],
+        ['flags', 'ACK_TLVS'],
+        ['echoed request', 'all of it'],
+        ['message', '"no such thing"'],
+        ['attribute at offset', '16'],
+      ],
+    },
+  ])
+  expect(failed?.answers).toEqual([{ what: 'sendto: EPERM', parts: [] }])
+  expect(unasked).toMatchObject({
+    key: '',
+    operation: 'protocol 21',
+    answers: [{ what: 'recvmsg: ENOBUFS' }, { what: '5 bytes that are no messages' }],
+    told: [{ whom: 'socket 2 in group 1', messages: [{ what: 'type 20' }] }],
+  })
+})
+
+test('a socket that hears nothing leaves the names of the others as they are', () => {
+  const [asking, silent, hearing] = [socket(1, 101), socket(2, 102), socket(3, 103)]
+  const told = (hears: boolean) =>
+    normal(recording => {
+      for (const each of [asking, silent, hearing]) recording.opened(each, undefined)
+      const request = encodeMessage({ type: 16, sequence: 1, portId: 101 })
+      recording.sent(asking, request, undefined, undefined)
+      if (hears) recording.received(silent, fromKernel(request, 1))
+      recording.received(hearing, fromKernel(request, 1))
+    }).exchanges[0]?.told.map(({ whom }) => whom)
+  expect(told(true)).toEqual(['socket 2 in group 1', 'socket 3 in group 1'])
+  expect(told(false)).toEqual(['socket 3 in group 1'])
+})
+
+test('bytes beyond what is shown count, and attributes of one type are told apart', () => {
+  const said = (last: number) =>
+    normal(recording => {
+      const a = socket(1, 101)
+      recording.opened(a, undefined)
+      recording.sent(a, encodeMessage({ type: 16, sequence: 1 }), undefined, undefined)
+      const long = Buffer.alloc(200, 1)
+      long[199] = last
+      const reply = encodeMessage(
+        { type: 16, sequence: 1, portId: 101 },
+        attr.u8(2, 1),
+        attr.u8(2, 3),
+        attr.binary(1, long),
+      )
+      recording.received(a, fromKernel(reply))
+    }).exchanges[0]?.answers[0]?.parts
+  expect(said(1)).not.toEqual(said(2))
+  expect(said(1)).toEqual(
+    expect.arrayContaining([
+      ['attribute 2', '01 (1)'],
+      ['attribute 2#2', '03 (3)'],
+    ]),
+  )
+})

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: MIT
+/** A conversation without what differs from run to run: port ids, sequence numbers, numbers of families. */
+import { createHash } from 'node:crypto'
+import type { TestRecord } from '../../guest/agent/protocol.ts'
+import {
+  formatMessage,
+  GENL_HDRLEN,
+  isAnswer,
+  type KnownMessage,
+  knownMessage,
+  type Message,
+  NETLINK_GENERIC,
+  NLM_F_DUMP,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_HDRLEN,
+  NLMSG_MIN_TYPE,
+  parseAnswer,
+  parseMessages,
+} from '../../guest/netlink/index.ts'
+import { isMarker } from '../../guest/testing/markers.ts'
+import { groupOf } from '../../guest/testing/message-text.ts'
+import type { RecordedEvent, RecordedSocket } from '../../guest/testing/recorded.ts'
+import { Listener } from '../../guest/testing/told.ts'
+import type { Exchange, NormalConversation, NormalMessage, Told } from './recorded.ts'
+
+type Sent = Extract<RecordedEvent, { kind: 'sent' | 'failed' }>
+
+/** An exchange that more may come to. */
+interface OpenExchange {
+  readonly socket: RecordedSocket
+  readonly event: Sent | undefined
+  readonly sequences: ReadonlySet<number>
+  readonly answers: NormalMessage[]
+  datagrams: number
+  /** By whom. */
+  readonly told: Map<string, NormalMessage[]>
+}
+
+/** The normal form of what was said in a test. */
+export function normalForm(record: TestRecord): NormalConversation {
+  return new Normaliser(record).conversation()
+}
+
+class Normaliser {
+  readonly #record: TestRecord
+  readonly #events: readonly RecordedEvent[]
+  readonly #sockets: readonly RecordedSocket[]
+  readonly #names = new Map<RecordedSocket, string>()
+  readonly #exchanges: OpenExchange[] = []
+  /** What came without a request, by socket. */
+  readonly #unasked = new Map<RecordedSocket, OpenExchange>()
+
+  constructor(record: TestRecord) {
+    this.#record = record
+    const listener = new Listener()
+    const events = [...record.first, ...record.last].map(event => listener.event(event))
+    this.#events = events
+    const known = new Map(listener.sockets.map(socket => [socket.identity, socket]))
+    this.#sockets = record.sockets.flatMap(({ identity }) => known.get(identity) ?? [])
+    // Sockets that say nothing count, so that the others' names do not depend on what comes.
+    for (const [index, { identity }] of record.sockets.entries()) {
+      const socket = known.get(identity)
+      if (socket) this.#names.set(socket, `socket ${index + 1}`)
+    }
+    for (const socket of listener.sockets)
+      if (!this.#names.has(socket)) this.#names.set(socket, `socket of thread ${socket.thread ?? 0}`)
+  }
+
+  conversation(): NormalConversation {
+    for (const event of this.#events) this.#add(event)
+    const all = [...this.#exchanges, ...this.#unasked.values()]
+    return { exchanges: all.map(each => this.#closed(each)), missed: this.#record.missed }
+  }
+
+  #add(event: RecordedEvent): void {
+    if (event.kind === 'sent') {
+      if (!isMarker(event.bytes)) this.#open(event.socket, event)
+    } else if (event.kind === 'failed') {
+      const what = { what: `${event.call}: ${event.code}`, parts: [] }
+      if (event.bytes !== undefined) this.#open(event.socket, event).answers.push(what)
+      else this.#unaskedOf(event.socket).answers.push(what)
+    } else if (event.kind === 'received' && !isMarker(event.datagram.bytes)) this.#received(event)
+  }
+
+  #open(socket: RecordedSocket, event: Sent): OpenExchange {
+    const messages = messagesOf(event.bytes ?? new Uint8Array())
+    const opened = {
+      ...{ socket, event, sequences: new Set(messages?.map(({ sequence }) => sequence)) },
+      ...{ answers: [], datagrams: 0, told: new Map() },
+    }
+    this.#exchanges.push(opened)
+    return opened
+  }
+
+  #unaskedOf(socket: RecordedSocket): OpenExchange {
+    const known = this.#unasked.get(socket)
+    if (known) return known
+    const opened = {
+      ...{ socket, event: undefined, sequences: new Set<number>() },
+      ...{ answers: [], datagrams: 0, told: new Map() },
+    }
+    this.#unasked.set(socket, opened)
+    return opened
+  }
+
+  #received({ socket, datagram }: Extract<RecordedEvent, { kind: 'received' }>): void {
+    const { bytes, portId, groups, group = groupOf(groups), length } = datagram
+    const sender = portId === 0 ? [] : [['sender', this.#portName(portId, socket)] as const]
+    const messages = messagesOf(bytes)
+    if (messages === undefined || messages.length === 0) {
+      const parts = [...sender, ['bytes', digestOf(bytes)] as const]
+      this.#unaskedOf(socket).answers.push({ what: `${length} bytes that are no messages`, parts })
+      return
+    }
+    const counted = new Set<OpenExchange>()
+    for (const message of messages) {
+      const asked = group === 0 && portId === 0 ? this.#askedBy(socket, message.sequence) : undefined
+      const cause = asked ?? this.#causeOf(message, socket)
+      const normal = this.#normal(message, socket, cause, sender)
+      if (asked) {
+        asked.answers.push(normal)
+        if (!counted.has(asked)) asked.datagrams++
+        counted.add(asked)
+        continue
+      }
+      const exchange = cause ?? this.#unaskedOf(socket)
+      const where = group === 0 ? '' : ` in group ${this.#groupName(socket, group)}`
+      const whom = `${this.#names.get(socket)}${where}`
+      exchange.told.set(whom, [...(exchange.told.get(whom) ?? []), normal])
+    }
+  }
+
+  /** The last request of a socket with this sequence number. */
+  #askedBy(socket: RecordedSocket, sequence: number): OpenExchange | undefined {
+    return this.#exchanges.findLast(each => each.socket === socket && each.sequences.has(sequence))
+  }
+
+  /** The request that a notification names as its cause. */
+  #causeOf({ portId, sequence }: Message, listener: RecordedSocket): OpenExchange | undefined {
+    if (portId === 0) return undefined
+    return this.#exchanges.findLast(
+      ({ socket, sequences }) =>
+        socket.portId === portId && socket.protocol === listener.protocol && sequences.has(sequence),
+    )
+  }
+
+  #normal(
+    message: Message,
+    socket: RecordedSocket,
+    cause: OpenExchange | undefined,
+    sender: readonly (readonly [string, string])[],
+  ): NormalMessage {
+    const { sequence, portId } = message
+    const { what, parts } = this.#described(message, socket)
+    const ofRequest = cause?.sequences.has(sequence) ? 'of the request' : sequence === 0 ? '0' : 'another'
+    return {
+      what,
+      parts: [
+        ...sender,
+        ['sequence number', ofRequest],
+        ['port id', this.#portName(portId, cause?.socket ?? socket)],
+        ...parts,
+      ],
+    }
+  }
+
+  #portName(portId: number, own: RecordedSocket): string {
+    if (portId === 0) return '0'
+    if (portId === own.portId) return 'of the requester'
+    const known = this.#sockets.find(each => each.portId === portId && each.protocol === own.protocol)
+    return known ? `of ${this.#names.get(known)}` : 'unknown'
+  }
+
+  #groupName({ protocol }: RecordedSocket, group: number): string {
+    return (protocol === NETLINK_GENERIC ? this.#record.groups.get(group) : undefined) ?? String(group)
+  }
+
+  /** A message by the library's own text: its lines are names and values. */
+  #described(message: Message, socket: RecordedSocket): NormalMessage {
+    const { protocol } = socket
+    const describe = (each: Message) => this.#known(each, protocol)
+    const [headline = '', ...lines] = formatMessage(message, { protocol, describe }).split('\n')
+    const [, name = headline, flags = ''] =
+      /^(.*): \d+ bytes, flags (\S+), seq \d+, pid \d+$/.exec(headline) ?? []
+    const answer = answerOf(message, lines)
+    const known = describe(message)?.name
+    const parts = partsOf(answer?.lines ?? lines).map(
+      ([path, value]) =>
+        [path, known?.startsWith('CTRL_CMD_') ? withoutNumbers(path, value) : value] as const,
+    )
+    const isCut = parts.some(([, value]) => / \.\.\. \(\d+ bytes\)/.test(value))
+    return {
+      what: answer?.what ?? name,
+      parts: [
+        ['flags', flags],
+        ...(answer?.echoed ? [['echoed request', answer.echoed] as const] : []),
+        ...parts,
+        ...(isCut ? [['all bytes', digestOf(message.payload)] as const] : []),
+      ],
+    }
+  }
+
+  #known(message: Message, protocol: number): KnownMessage | undefined {
+    const own = knownMessage(protocol, message)
+    if (own !== undefined || protocol !== NETLINK_GENERIC || message.type < NLMSG_MIN_TYPE) return own
+    const family = this.#record.families.get(message.type) ?? 'unknown family'
+    const command = message.payload.length >= GENL_HDRLEN ? ` command ${message.payload[0]}` : ''
+    return { name: `${family}${command}` }
+  }
+
+  #closed(exchange: OpenExchange): Exchange & { socket: string } {
+    const { socket, event, answers, datagrams, told } = exchange
+    const name = this.#names.get(socket) ?? ''
+    const told_: Told[] = [...told].map(([whom, messages]) => ({ whom, messages }))
+    const rest = { socket: name, answers, datagrams, told: told_ }
+    if (event === undefined) return { key: '', operation: protocolName(socket), request: '', ...rest }
+    return { ...this.#request(event, socket), ...rest }
+  }
+
+  #request(event: Sent, socket: RecordedSocket): Pick<Exchange, 'key' | 'operation' | 'request'> {
+    const bytes = event.bytes ?? new Uint8Array()
+    const to = event.kind === 'sent' ? event.to : undefined
+    const whom = [
+      ...(to?.portId ? [`to port ${this.#portName(to.portId, socket)}`] : []),
+      ...(to?.groups ? [`to group ${this.#groupName(socket, groupOf(to.groups))}`] : []),
+    ].join(', ')
+    const messages = messagesOf(bytes)
+    if (messages === undefined || messages.length === 0) {
+      const operation = `${bytes.length} bytes that are no messages, ${protocolName(socket)}`
+      return { key: `${whom} ${digestOf(bytes)}`, operation, request: `${operation}: ${hexOf(bytes)}` }
+    }
+    const normal = messages.map(message => this.#described(message, socket))
+    const options = {
+      protocol: socket.protocol,
+      describe: (each: Message) => this.#known(each, socket.protocol),
+    }
+    const names = [...new Set(messages.map((message, at) => operationOf(message, normal[at], socket)))]
+    const some = names.length > 3 ? [...names.slice(0, 2), `${names.length - 2} others`] : names
+    const count = messages.length > 1 ? `${messages.length} requests: ` : ''
+    return {
+      // nlmsg_pid of a request is what its sender claims.
+      key: [
+        whom,
+        ...normal.map(({ what, parts }, at) => {
+          const claimed = this.#portName(messages[at]?.portId ?? 0, socket)
+          return JSON.stringify([what, claimed, messages[at]?.length, ...parts])
+        }),
+      ].join('\n'),
+      operation: `${count}${some.join(', ')}`,
+      request: [
+        ...(whom ? [whom] : []),
+        ...messages.slice(0, 3).map(message => withoutIdentity(formatMessage(message, options))),
+        ...(messages.length > 3 ? [`... ${messages.length - 3} more`] : []),
+      ].join('\n'),
+    }
+  }
+}
+
+/** The messages of a datagram; undefined if it is malformed. */
+function messagesOf(bytes: Uint8Array): Message[] | undefined {
+  try {
+    return parseMessages(Buffer.from(bytes))
+  } catch {
+    return undefined
+  }
+}
+
+/** What kind of request it is: its type and, of flags, whether it is a dump. */
+function operationOf(
+  { flags, type }: Message,
+  normal: NormalMessage | undefined,
+  { protocol }: RecordedSocket,
+): string {
+  const dump = type >= NLMSG_MIN_TYPE && (flags & NLM_F_DUMP) === NLM_F_DUMP ? ' dump' : ''
+  const name = normal?.what ?? ''
+  return `${/^type \d/.test(name) ? `${protocolName({ protocol })} ` : ''}${name}${dump}`
+}
+
+function protocolName({ protocol }: { readonly protocol: number }): string {
+  return `protocol ${protocol}`
+}
+
+/** The answers that the kernel itself composes: their outcome, how much of the request they echo, and other lines. */
+function answerOf(
+  message: Message,
+  lines: readonly string[],
+): { readonly what: string; readonly echoed?: string; readonly lines: readonly string[] } | undefined {
+  const { type } = message
+  if (type !== NLMSG_ERROR && type !== NLMSG_DONE) return undefined
+  const [outcome = '', ...more] = lines
+  const echoed = more.indexOf('  request:')
+  const own = echoed === -1 ? more : more.slice(0, echoed)
+  const word = outcome.trim()
+  if (type === NLMSG_DONE)
+    return { what: word === 'no error' ? 'end of dump' : `end of dump: ${word}`, lines: own }
+  return { what: word, echoed: echoOf(message), lines: own }
+}
+
+function echoOf(message: Message): string {
+  try {
+    if (!isAnswer(message)) return ''
+    const { request, isCapped } = parseAnswer(message)
+    return isCapped || request.length === NLMSG_HDRLEN ? 'its header' : 'all of it'
+  } catch {
+    return 'malformed'
+  }
+}
+
+/** Indented lines `name: value` as paths and values. */
+function partsOf(lines: readonly string[]): [string, string][] {
+  const above: string[] = []
+  const seen = new Map<string, number>()
+  return lines.flatMap((line): [string, string][] => {
+    const depth = Math.floor((/^ */.exec(line)?.[0].length ?? 0) / 2) - 1
+    const text = line.trimStart()
+    const [, name = '', value = ''] = /^([^\s:]+(?: [a-z]+)*):(?: (.*))?$/s.exec(text) ?? []
+    above.length = Math.max(0, depth)
+    const own = name || 'header'
+    const place = [...above, named(own)].join('.')
+    const times = (seen.get(place) ?? 0) + 1
+    seen.set(place, times)
+    above[Math.max(0, depth)] = times === 1 ? named(own) : `${named(own)}#${times}`
+    const path = times === 1 ? place : `${place}#${times}`
+    if (name === '') return [[path, text]]
+    return value === '' ? [[path, '(nest)']] : [[path, value]]
+  })
+}
+
+/** Numbers are attributes that no schema names. */
+function named(name: string): string {
+  return /^\d+$/.test(name) ? `attribute ${name}` : name
+}
+
+/** What nlctrl tells, without the numbers that it has given to families and groups. */
+function withoutNumbers(path: string, value: string): string {
+  return path === 'familyId' || /^groups\..*\bid$/.test(path) ? 'its number' : value
+}
+
+/** Without the sequence number and the port id. */
+function withoutIdentity(text: string): string {
+  return text.replace(/, seq \d+, pid \d+$/m, '')
+}
+
+function digestOf(bytes: Uint8Array): string {
+  return `${bytes.length} bytes, ${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`
+}
+
+function hexOf(bytes: Uint8Array): string {
+  const shown = Buffer.from(bytes.subarray(0, 64))
+    .toString('hex')
+    .replace(/.{8}(?=.)/g, '$& ')
+  return bytes.length > 64 ? `${shown} ...` : shown
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/** What is kept of a run, in a form that is the same whenever modules do the same. Plain data, for JSON. */
+
+/** A message, without what differs from run to run. */
+export interface NormalMessage {
+  /** 'ENOENT', 'acknowledgement', 'end of dump', 'nlex command 1', 'type 16', 'recvmsg: ENOBUFS'. */
+  readonly what: string
+  /** Names and values: flags, sequence number, port id, extended ack, attributes by their paths. */
+  readonly parts: readonly (readonly [name: string, value: string])[]
+}
+
+/** Messages that one socket was told without having asked. */
+export interface Told {
+  /** 'socket 2 in group nlex/example' */
+  readonly whom: string
+  readonly messages: readonly NormalMessage[]
+}
+
+/** A datagram that was sent, and what came of it. */
+export interface Exchange {
+  /** Its content, to find the same one in another run; '' for what came without a request. */
+  readonly key: string
+  /** 'nlex command 1', 'protocol 17: type 16, DUMP' */
+  readonly operation: string
+  /** Lines for people. */
+  readonly request: string
+  /** In the order of arrival. */
+  readonly answers: readonly NormalMessage[]
+  /** How many datagrams the answers came in. */
+  readonly datagrams: number
+  readonly told: readonly Told[]
+}
+
+/** What sockets have said in a test. */
+export interface NormalConversation {
+  /** In the order of sending, socket by socket. */
+  readonly exchanges: readonly (Exchange & { readonly socket: string })[]
+  /** Events that were not kept. */
+  readonly missed: number
+}
+
+/** A failure of a test or file. */
+export interface RecordedFailure {
+  readonly kind: 'test' | 'splat' | 'taint' | 'loss' | 'leak'
+  /** One line that is the same in each run. */
+  readonly text: string
+  /** All of it. */
+  readonly message: string
+}
+
+export interface RecordedTest {
+  /** Its full name; '' for what happens in a file outside of its tests. */
+  readonly name: string
+  readonly state: 'passed' | 'failed' | 'skipped' | 'not run'
+  readonly failures: readonly RecordedFailure[]
+  readonly said: readonly NormalConversation[]
+}
+
+/** What a test file did in one run on one kernel. */
+export interface RecordedFile {
+  /** Relative to the project's folder. */
+  readonly file: string
+  readonly tests: readonly RecordedTest[]
+  /** Modules under test that it can have loaded; undefined if its guest was lost before it told. */
+  readonly modules: readonly string[] | undefined
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/** What test files do, as the pool and Vitest tell it, in the form that is compared. */
+import type { SerializedError, TestCase, TestModule } from 'vitest/node'
+import type { TestRecord } from '../../guest/agent/protocol.ts'
+import type { Recorder } from '../pool/guest-source.ts'
+import { guestLostError } from '../pool/unfinished.ts'
+import { errorsOf } from '../report/failures.ts'
+import { isNotRun } from '../report/not-run.ts'
+import { normalForm } from './normal-form.ts'
+import type { NormalConversation, RecordedFailure, RecordedFile, RecordedTest } from './recorded.ts'
+import { stableLine } from './stable-text.ts'
+
+/** Keeps what the files of one kernel have said until it is taken. */
+export class FileRecorder implements Recorder {
+  readonly #said = new Map<string, TestRecord[]>()
+  readonly #modules = new Map<string, readonly string[]>()
+
+  said(file: string, record: TestRecord): void {
+    this.#said.set(file, [...(this.#said.get(file) ?? []), record])
+  }
+
+  ended(file: string, modules: readonly string[]): void {
+    this.#modules.set(file, [...new Set([...(this.#modules.get(file) ?? []), ...modules])])
+  }
+
+  /** What a file did, which is forgotten. */
+  take(module: TestModule): RecordedFile {
+    const file = module.relativeModuleId
+    const said = this.#said.get(file) ?? []
+    const modules = this.#modules.get(file)
+    this.#said.delete(file)
+    this.#modules.delete(file)
+    return recordedFile(module, said, modules)
+  }
+}
+
+function recordedFile(
+  module: TestModule,
+  records: readonly TestRecord[],
+  modules: readonly string[] | undefined,
+): RecordedFile {
+  const said = new Map<string, NormalConversation[]>()
+  for (const record of records) {
+    // Tests that ran at the same time have one conversation, which is told with the first.
+    const name = [...record.tests].sort()[0] ?? ''
+    said.set(name, [...(said.get(name) ?? []), normalForm(record)])
+  }
+  const names = new Map<string, number>()
+  const tests = [...module.children.allTests()].map((test): RecordedTest => {
+    const { fullName } = test
+    const times = (names.get(fullName) ?? 0) + 1
+    names.set(fullName, times)
+    const own = times === 1 ? (said.get(fullName) ?? []) : []
+    said.delete(fullName)
+    return {
+      name: times === 1 ? fullName : `${fullName} (${times})`,
+      state: stateOf(test),
+      failures: failures(errorsOf(test)),
+      said: own,
+    }
+  })
+  const suites = [...module.children.allSuites()]
+  const outside = failures([module, ...suites].flatMap(errorsOf))
+  const rest: RecordedTest = {
+    name: '',
+    state: outside.length > 0 ? 'failed' : 'passed',
+    failures: outside,
+    said: [...said.values()].flat(),
+  }
+  return { file: module.relativeModuleId, tests: [...tests, rest], modules }
+}
+
+function stateOf(test: TestCase): RecordedTest['state'] {
+  if (isNotRun(test)) return 'not run'
+  const { state } = test.result()
+  return state === 'pending' ? 'not run' : state
+}
+
+const kinds: Readonly<Record<string, RecordedFailure['kind']>> = {
+  KernelSplat: 'splat',
+  KernelTaint: 'taint',
+  Leak: 'leak',
+  [guestLostError]: 'loss',
+}
+
+function failures(errors: readonly SerializedError[]): RecordedFailure[] {
+  return errors.map(({ name = 'Error', message }) => {
+    const kind = kinds[name] ?? 'test'
+    return { kind, text: kind === 'leak' ? leakOf(message) : stableLine(message), message }
+  })
+}
+
+/** What was left behind, on one line; kmemleak's report is of memory only. */
+function leakOf(message: string): string {
+  const [title = '', ...lines] = message.split('\n')
+  const left = lines.filter(line => line.startsWith('  ')).map(line => stableLine(line))
+  return stableLine(title.includes('kmemleak') ? title : `${title} ${left.join(', ')}`)
+}

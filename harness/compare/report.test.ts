@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+import { expect, test } from 'vitest'
+import type { Finding } from './finding.ts'
+import { answerOf, type ComparisonReport, jsonReport, markdownReport, textReport } from './report.ts'
+
+const behaviour: Finding = {
+  ...{ kind: 'behaviour', kernel: 'debian-6.1', where: 'get', was: 'ENOENT', is: 'EINVAL', matters: true },
+  ...{ text: 'get: ENOENT became EINVAL', count: 3, request: 'get: 20 bytes\n  1: <7>' },
+  ...{ show: 'in a.test.ts > x\nBASE: ENOENT\nHEAD: EINVAL `x`', again: 'run-vm.sh compare main a.test.ts' },
+}
+const size: Finding = {
+  kind: 'size',
+  kernel: undefined,
+  where: 'text',
+  was: '4 KiB',
+  is: '5 KiB',
+  matters: false,
+}
+const report = (more: Partial<ComparisonReport> = {}): ComparisonReport => ({
+  ...{
+    base: 'main (0123456789ab)',
+    head: 'the work tree',
+    findings: [behaviour, size],
+    accepted: [],
+    missing: [],
+  },
+  ...{ kernels: [{ label: 'debian-6.1', release: '6.1.0' }], runs: { files: 9, both: 2, again: 4 } },
+  ...{ varying: 0, notes: [], total: 1234 },
+  ...more,
+})
+
+test('the answer in words', () => {
+  expect(answerOf(report())).toBe(
+    '1 change that matters, 1 change that does not, from main (0123456789ab) to the work tree',
+  )
+  expect(answerOf(report({ findings: [size, size] }))).toMatch(
+    /^no change that matters, 2 changes that do not, from /,
+  )
+  expect(answerOf(report({ findings: [] }))).toBe('no change, from main (0123456789ab) to the work tree')
+})
+
+test('text for a terminal', () => {
+  expect(
+    textReport(
+      report({ varying: 2, missing: [{ finding: 'test: y' }], notes: ['a note'], accepted: [size] }),
+    ),
+  ).toBe(
+    `✗ behaviour: get: ENOENT became EINVAL (only on debian-6.1, 3 times)
+    request:
+      get: 20 bytes
+        1: <7>
+    in a.test.ts > x
+    BASE: ENOENT
+    HEAD: EINVAL \`x\`
+    again: run-vm.sh compare main a.test.ts
+· size: text: 4 KiB became 5 KiB
+accepted, and did not come: test: y
+1 accepted: size: text: 4 KiB became 5 KiB
+what 2 tests say varies by itself: not told
+a note
+9 files on debian-6.1 (6.1.0); 2 on both sides, 4 run again
+1 change that matters, 1 change that does not, from main (0123456789ab) to the work tree (1.2 s)`,
+  )
+  const twice = textReport(report({ findings: [behaviour, { ...behaviour, where: 'set' }] }))
+  expect(twice.match(/again:/g)).toHaveLength(1)
+  const hostile = textReport(report({ findings: [{ ...size, where: '\u001b[31mred\u0007' }] }))
+  expect(['\u001b', '\u0007'].filter(each => hostile.includes(each))).toEqual([])
+})
+
+test('Markdown with the answer in the first line, and details folded', () => {
+  const [first, empty, ...lines] = markdownReport(report()).split('\n')
+  expect(first).toBe(
+    '❌ **1 change that matters, 1 change that does not, from main (0123456789ab) to the work tree**',
+  )
+  expect(empty).toBe('')
+  expect(lines[0]).toBe(
+    '<details><summary>behaviour: get: ENOENT became EINVAL (only on debian-6.1, 3 times)</summary>',
+  )
+  expect(lines).toContain('  1: <7>')
+  expect(lines).toContain('- ` size: text: 4 KiB became 5 KiB `')
+  const odd = markdownReport(
+    report({ findings: [{ ...behaviour, text: '<b>`*', show: '```\nx' }], head: '@all <i>' }),
+  )
+  expect(odd).toContain('<summary>behaviour: &lt;b&gt;`* (')
+  expect(odd).toContain('\n````\n')
+  expect(odd).toContain('to \\@all &lt;i&gt;**')
+  expect(markdownReport(report({ findings: [] }))).toMatch(/^✅ \*\*no change, /)
+})
+
+test('JSON with a version', () => {
+  const json = JSON.parse(jsonReport(report(), 1)) as object
+  expect(json).toMatchObject({
+    format: 'netlink-vmtest comparison',
+    version: 1,
+    status: 1,
+    findings: [behaviour, { kind: 'size', is: '5 KiB' }],
+  })
+})

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+/** What a comparison has found: as text, as Markdown, as JSON. */
+import { beginningOf, oneLine, plain } from '../report/text.ts'
+import type { Acceptance } from './accept.ts'
+import { type Finding, lineOf } from './finding.ts'
+
+/** All that reports tell. */
+export interface ComparisonReport {
+  /** The sides in words. */
+  readonly base: string
+  readonly head: string
+  readonly kernels: readonly { readonly label: string; readonly release: string }[]
+  readonly findings: readonly Finding[]
+  readonly accepted: readonly Finding[]
+  /** What was accepted and did not come. */
+  readonly missing: readonly Acceptance[]
+  /** Test files, each on each kernel: all, those that ran on both sides, and further runs of these. */
+  readonly runs: { readonly files: number; readonly both: number; readonly again: number }
+  /** Tests in which something differs between runs of one side, too. */
+  readonly varying: number
+  /** Remarks on what could not be compared. */
+  readonly notes: readonly string[]
+  /** Milliseconds. */
+  readonly total: number
+}
+
+/** The version of the JSON report; a new one for each change that a reader notices. */
+const jsonVersion = 1
+
+/** "2 changes that matter, and 1 that does not, from main (3e942a1) to the work tree" */
+export function answerOf({ findings, base, head }: ComparisonReport): string {
+  const matter = findings.filter(({ matters }) => matters).length
+  const others = findings.length - matter
+  const counted = (count: number, what: string) =>
+    `${count} ${count === 1 ? 'change' : 'changes'} that ${what}`
+  const what =
+    findings.length === 0
+      ? 'no change'
+      : [
+          ...(matter > 0
+            ? [counted(matter, matter === 1 ? 'matters' : 'matter')]
+            : ['no change that matters']),
+          ...(others > 0 ? [counted(others, others === 1 ? 'does not' : 'do not')] : []),
+        ].join(', ')
+  return `${what}, from ${base} to ${head}`
+}
+
+function rest(report: ComparisonReport): string[] {
+  const { accepted, missing, runs, varying, kernels, notes } = report
+  const { files, both, again } = runs
+  return [
+    ...missing.map(({ finding }) => `accepted, and did not come: ${finding}`),
+    ...(accepted.length > 0
+      ? [`${accepted.length} accepted: ${accepted.map(lineOf).map(oneLine).join('; ')}`]
+      : []),
+    ...(varying > 0
+      ? [`what ${varying} ${varying === 1 ? 'test says' : 'tests say'} varies by itself: not told`]
+      : []),
+    ...notes,
+    `${files} ${files === 1 ? 'file' : 'files'} on ${kernels.map(({ label, release }) => `${label} (${release})`).join(', ')}; ${both} on both sides, ${again} run again`,
+  ]
+}
+
+export function textReport(report: ComparisonReport): string {
+  const blocks = report.findings.map((finding, at) => {
+    const { kernel, count, request, show, again, matters } = finding
+    // One command often shows several findings again.
+    const isLast = again !== undefined && again !== report.findings[at + 1]?.again
+    const where = [
+      ...(kernel === undefined ? [] : [`only on ${kernel}`]),
+      ...(count ? [`${count} times`] : []),
+    ]
+    const head = `${matters ? '✗' : '·'} ${oneLine(lineOf(finding))}${where.length > 0 ? ` (${where.join(', ')})` : ''}`
+    return [
+      head,
+      ...(request === undefined ? [] : ['    request:', indented(beginningOf(request, 12, 2000), 6)]),
+      ...(show === undefined ? [] : [indented(beginningOf(show, 24, 3000), 4)]),
+      ...(isLast ? [`    again: ${again}`] : []),
+    ].join('\n')
+  })
+  const seconds = (report.total / 1000).toFixed(1)
+  return plain([...blocks, ...rest(report), `${answerOf(report)} (${seconds} s)`].join('\n'))
+}
+
+/** For a pull request: the answer in the first line, and details folded. */
+export function markdownReport(report: ComparisonReport): string {
+  const { findings } = report
+  const sign = findings.some(({ matters }) => matters) ? '❌' : '✅'
+  const blocks = findings.map(finding => {
+    const { kernel, count, request, show, again, matters } = finding
+    const where = [
+      ...(kernel === undefined ? [] : [`only on ${kernel}`]),
+      ...(count ? [`${count} times`] : []),
+    ]
+    const line = `${matters ? '**' : ''}${code(oneLine(lineOf(finding)))}${matters ? '**' : ''}`
+    const details = [request, show, again].filter(each => each !== undefined).join('\n\n')
+    const more = where.length > 0 ? ` (${where.join(', ')})` : ''
+    if (details === '') return `- ${line}${more}`
+    return `<details><summary>${html(oneLine(lineOf(finding)))}${more}</summary>\n\n${fenced(beginningOf(details, 60, 8000))}\n</details>`
+  })
+  return `${sign} **${inText(answerOf(report))}**\n\n${[...blocks, ...rest(report).map(line => `- ${inText(line)}`)].join('\n')}\n`
+}
+
+export function jsonReport(report: ComparisonReport, status: number): string {
+  return `${JSON.stringify({ format: 'netlink-vmtest comparison', version: jsonVersion, status, answer: answerOf(report), ...report }, null, 2)}\n`
+}
+
+function indented(text: string, by: number): string {
+  return text.replace(/^/gm, ' '.repeat(by))
+}
+
+function html(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}
+
+/** In Markdown, without what it would obey. */
+function inText(text: string): string {
+  return html(plain(text)).replace(/[\\`*_[\]|~#@]/g, '\\$&')
+}
+
+/** Code on one line, with any backticks. */
+function code(text: string): string {
+  const fence = '`'.repeat(longestRun(text) + 1)
+  return `${fence} ${text} ${fence}`
+}
+
+function fenced(text: string): string {
+  const fence = '`'.repeat(Math.max(3, longestRun(text) + 1))
+  return `${fence}\n${plain(text)}\n${fence}`
+}
+
+function longestRun(text: string): number {
+  return Math.max(0, ...(text.match(/`+/g) ?? []).map(({ length }) => length))
+}

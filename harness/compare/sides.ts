@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+/** The two sides of a comparison: a project, at a revision or as it is, with modules of its own or of a folder. */
+import { copyFileSync, existsSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { lockFileName } from '../../kernel/lock-file.ts'
+import { contentKey } from '../base/cache.ts'
+import { UsageError } from '../base/errors.ts'
+import { modulesUnderTest, withModules } from '../prepare/delivery.ts'
+import { loadSettings } from '../prepare/load-settings.ts'
+import type { Settings } from '../prepare/settings.ts'
+import {
+  type CheckedOut,
+  type Contents,
+  checkOut,
+  contentsOf,
+  findRevision,
+  noRevision,
+  type Revision,
+  workTree,
+} from './revision.ts'
+
+/** A side: where its suites and its modules are. */
+export interface OpenedSide {
+  /** 'main (3e942a1b2c3d)', 'the folder ./fixed', 'the work tree' */
+  readonly shown: string
+  /** The project's folder. */
+  readonly root: string
+  readonly settings: Settings
+  /** Undefined for the work tree. */
+  readonly checkedOut: CheckedOut | undefined
+}
+
+/** The project that the command was given in. */
+export interface Project {
+  readonly root: string
+  readonly settings: Settings
+}
+
+/** What a name on the command line stands for. */
+export type Named = { readonly folder: string } | { readonly revision: Revision } | 'work tree'
+
+/** Files in the order in which kbuild looks for them. */
+const ofModules = ['Kbuild', 'Makefile']
+
+/**
+ * A folder of modules, or a revision; a folder comes first.
+ * @throws UsageError for what is neither
+ */
+export async function nameOf(name: string, root: string): Promise<Named> {
+  const found = await findName(name, root)
+  if (found) return found
+  if (statSync(name, { throwIfNoEntry: false })?.isDirectory())
+    throw new UsageError(
+      `${name} has neither a Kbuild nor a Makefile, and is no revision: name a folder of modules`,
+    )
+  throw await noRevision(root, name)
+}
+
+/** As {@link nameOf}; undefined for what is neither. */
+export async function findName(name: string, root: string): Promise<Named | undefined> {
+  if (ofModules.some(file => existsSync(path.join(name, file)))) return { folder: name }
+  const revision = await findRevision(root, name)
+  return revision && { revision }
+}
+
+/**
+ * Opens a side. A revision is written out, with the kernels of the work tree's lock file: what is compared is
+ * modules.
+ * @throws UsageError for a revision that git cannot write out, or that does not have the project
+ */
+export async function openSide(
+  named: Named,
+  { root, settings }: Project,
+  note: (text: string) => void,
+): Promise<OpenedSide> {
+  if (named === 'work tree') return { shown: 'the work tree', root, settings, checkedOut: undefined }
+  if ('folder' in named)
+    return {
+      shown: `the folder ${named.folder}`,
+      root,
+      settings: withModules(settings, named.folder),
+      checkedOut: undefined,
+    }
+  const { revision } = named
+  const checkedOut = await checkOut(revision, note)
+  const shown = `${revision.name} (${revision.commit.slice(0, 12)})`
+  const below = path.relative(revision.top, root)
+  const place = path.join(checkedOut.folder, below)
+  if (!existsSync(place)) throw new UsageError(`${shown} has no folder ${below}: the project began later`)
+  const lockFile = path.join(root, lockFileName)
+  if (existsSync(lockFile)) copyFileSync(lockFile, path.join(place, lockFileName))
+  return { shown, root: place, settings: await loadSettings(place), checkedOut }
+}
+
+/** Whether both sides have the same suites, and all that these may read; modules' sources do not count. */
+export async function haveSameSuites(base: OpenedSide, head: OpenedSide): Promise<boolean> {
+  if (base.root === head.root) return true
+  const [a, b] = await Promise.all([base, head].map(contentsWithoutModules))
+  if (a === undefined || b === undefined) return false
+  return a.size === b.size && [...a].every(([name, hash]) => b.get(name) === hash)
+}
+
+const sources = /\.(c|h|S|rs|lds|ld)$|(^|\/)(Kbuild|Kconfig|Makefile)[^/]*$/
+
+/** A key of a side's suites, and of all that these may read. @throws UsageError without git */
+export async function suitesKey(side: OpenedSide): Promise<string> {
+  const contents = await contentsWithoutModules(side)
+  return contentKey([...contents].map(([name, hash]) => `${name} ${hash}`).sort())
+}
+
+async function contentsWithoutModules({ root, settings, checkedOut }: OpenedSide): Promise<Contents> {
+  const top = checkedOut?.folder ?? (await workTree(root))
+  const contents = checkedOut?.contents ?? (await contentsOf(top))
+  const folders = modulesUnderTest(settings, root)
+    .flatMap(({ dir, sources: others = [] }) => [dir, ...others])
+    .map(folder => path.relative(top, folder))
+  const isBelow = (name: string, folder: string) =>
+    folder === '' || name === folder || name.startsWith(`${folder}/`)
+  const isOfModules = (name: string) => sources.test(name) && folders.some(folder => isBelow(name, folder))
+  return new Map([...contents].filter(([name]) => path.basename(name) !== lockFileName && !isOfModules(name)))
+}

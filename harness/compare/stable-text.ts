@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+
+/** Most characters of a line. */
+const LONGEST = 300
+
+/**
+ * The first line of a failure's text without what differs from run to run: addresses, places in code, process
+ * ids, times.
+ */
+export function stableLine(text: string): string {
+  const line = text.split('\n').find(each => each.trim() !== '') ?? ''
+  const stable = line
+    .replace(/\b(0x)?[0-9a-f]{16}\b/g, 'ADDRESS')
+    .replace(/\+0x[0-9a-f]+\/0x[0-9a-f]+/g, '')
+    .replace(/\bport (id )?\d+/g, 'port $1N')
+    .replace(/\b(PID|pid):? \d+/g, '$1 N')
+    .replace(/(\.[ch]):\d+/g, '$1')
+    .replace(/\b\d+(\.\d+)? ?(ms|s)\b/g, 'N $2')
+    .trim()
+  return stable.length > LONGEST ? `${stable.slice(0, LONGEST)}...` : stable
+}
