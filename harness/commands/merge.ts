@@ -6,6 +6,7 @@ import type { Vitest } from 'vitest/node'
 import { ExitStatus, MachineryError, UsageError } from '../base/errors.ts'
 import { modulesUnderTest } from '../prepare/delivery.ts'
 import { labelsOf } from '../prepare/matrix.ts'
+import { ownFramesHidden } from '../prepare/project.ts'
 import type { Settings } from '../prepare/settings.ts'
 import { type RunRecord, readBlobs, refuse } from '../report/blob.ts'
 import { absent, type KernelFacts } from '../report/kernel-facts.ts'
@@ -75,7 +76,11 @@ export async function merge(
       mergeReports: merged,
       // What nothing ran means is decided below.
       passWithNoTests: true,
-      projects: kernels.map(({ label }) => ({ extends: false, root, test: { name: label, include: [] } })),
+      projects: kernels.map(({ label }) => ({
+        extends: false,
+        root,
+        test: { name: label, include: [], ...ownFramesHidden },
+      })),
       reporters: [mending(records), ...reporters(given, options), end],
       ...outputFiles(given),
     })

@@ -5,9 +5,9 @@
  */
 import path from 'node:path'
 import type { SerializedError, TestCase, TestModule, TestSuite, Vitest } from 'vitest/node'
-import { notRunNote } from '../pool/unfinished.ts'
+import { notRunNote } from '../../guest/agent/protocol.ts'
 import { errorsOf } from './failures.ts'
-import { isNotRun, notRunOf } from './not-run.ts'
+import { isNotRun, notRunText } from './not-run.ts'
 
 type Entity = TestModule | TestSuite | TestCase
 
@@ -74,7 +74,7 @@ function suiteOf(vitest: Vitest, module: TestModule): Suite {
     failures: broken.length + tests.filter(test => test.result().state === 'failed').length,
     errors: 0,
     skipped: tests.filter(test => reasonToSkip(test) !== undefined).length,
-    note: notRunOf(module)?.text,
+    note: notRunText(module),
   }
 }
 

@@ -4,8 +4,8 @@
  * subtests (Documentation/dev-tools/ktap.rst of the kernel; version 2 adds nothing that is used here).
  */
 import type { TestCase, TestModule, TestSuite, Vitest } from 'vitest/node'
-import { notRunNote } from '../pool/unfinished.ts'
-import { isNotRun, notRunOf } from './not-run.ts'
+import { notRunNote } from '../../guest/agent/protocol.ts'
+import { isNotRun, notRunText } from './not-run.ts'
 import type { KernelSummary } from './summary.ts'
 import { oneLine, plain, textOf } from './text.ts'
 
@@ -42,11 +42,11 @@ function subtest(entity: TestModule | TestSuite, number: number, name: string): 
       child.type === 'test' ? test(child, index + 1) : subtest(child, index + 1, child.name),
     ),
   ]
-  const missed = entity.type === 'module' ? notRunOf(entity) : undefined
+  const missed = entity.type === 'module' ? notRunText(entity) : undefined
   return [
     ...inner.map(line => `  ${line}`),
     ...entity.errors().flatMap(error => diagnosis(textOf(error))),
-    ...(missed ? diagnosis(missed.text) : []),
+    ...(missed ? diagnosis(missed) : []),
     `${entity.ok() ? 'ok' : 'not ok'} ${number} ${named(name)}${entity.state() === 'skipped' ? ' # SKIP' : ''}`,
   ]
 }

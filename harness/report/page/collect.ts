@@ -12,7 +12,7 @@ import { detailsKey, type FailureDetails } from '../../pool/failure-details.ts'
 import { guestLostError } from '../../pool/unfinished.ts'
 import { describeReport, type KernelReport } from '../../verdict/describe-splat.ts'
 import { commandAgain, quoted } from '../../verdict/evidence-folder.ts'
-import { isNotRun, notRunOf } from '../not-run.ts'
+import { isNotRun, notRunText } from '../not-run.ts'
 import type { FindSource } from '../source-files.ts'
 import { type KernelSummary, knownReportLines } from '../summary.ts'
 import { Excerpts } from './excerpts.ts'
@@ -90,7 +90,7 @@ function fileOf(module: TestModule, ok: boolean, state: Vitest['state'], excerpt
       run: times.duration,
     },
     outside: errors.length === 0 ? undefined : failureOf(outside, root, excerpts),
-    missed: notRunOf(module)?.text,
+    missed: notRunText(module),
     tests: Array.from(module.children.allTests(), test => {
       const failure = () =>
         failureOf(
