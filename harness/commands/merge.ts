@@ -17,12 +17,15 @@ import {
   annotate,
   checkReports,
   completeReports,
+  forgetOutputFiles,
+  forgetReports,
   outputFiles,
   printTable,
   type ReportFiles,
   reporters,
 } from './reports.ts'
 import { parseVitestArguments, startReport, type VitestOptions } from './vitest-command.ts'
+import { VitestFiles } from './vitest-files.ts'
 
 /** The options of `merge` beside Vitest's. */
 export interface MergeOptions extends ReportFiles {
@@ -50,6 +53,9 @@ export async function merge(
 ): Promise<ExitStatus> {
   const { folder, given } = parse(rest)
   checkReports(given, options, root)
+  forgetReports(options)
+  forgetOutputFiles(given)
+  const theirs = new VitestFiles()
   const blobs = readBlobs(folder)
   const records = blobs.map(({ record }) => record)
   const { kernels: found, problems } = mergeKernels(blobs)
@@ -81,7 +87,7 @@ export async function merge(
         root,
         test: { name: label, include: [], ...ownFramesHidden },
       })),
-      reporters: [mending(records), ...reporters(given, options), end],
+      reporters: [mending(records), ...reporters(given, options, theirs), end],
       ...outputFiles(given),
     })
   })
@@ -103,7 +109,7 @@ export async function merge(
   ])
   const failed = failedByVitest || records.some(record => record.failed)
   const all = status === ExitStatus.passed && failed ? ExitStatus.failed : status
-  completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed, find })
+  completeReports(options, { vitest, theirs }, summaries, { total, passed: all === ExitStatus.passed, find })
   return all
 }
 

@@ -65,8 +65,19 @@ function failureOf(entity: TestModule | TestSuite | TestCase, error: SerializedE
     file,
     name: module.relativeModuleId,
     test: entity.type === 'module' ? undefined : entity.fullName,
-    error,
+    error: copied(error),
     rank: rank < 0 ? ranks.length : rank,
     location: entity.type === 'module' || !entity.location ? undefined : { file, ...entity.location },
   }
+}
+
+/**
+ * An error as it was thrown, with its causes: Vitest (5.1.1) puts "Caused by: " before a cause's name each time that
+ * it prints it, and keeps that.
+ */
+export function copied<T>(error: T): T {
+  if (typeof error !== 'object' || error === null) return error
+  const { name, cause } = error as { readonly name?: unknown; readonly cause?: unknown }
+  const own = typeof name === 'string' ? { name: name.replace(/^(Caused by: )+/, '') } : {}
+  return { ...error, ...own, ...(cause === undefined ? {} : { cause: copied(cause) }) }
 }

@@ -12,9 +12,11 @@ import { detailsKey, type FailureDetails } from '../../pool/failure-details.ts'
 import { guestLostError } from '../../pool/unfinished.ts'
 import { describeReport, type KernelReport } from '../../verdict/describe-splat.ts'
 import { commandAgain, quoted } from '../../verdict/evidence-folder.ts'
+import { copied } from '../failures.ts'
 import { isNotRun, notRunText } from '../not-run.ts'
 import type { FindSource } from '../source-files.ts'
 import { type KernelSummary, knownReportLines } from '../summary.ts'
+import { causesOf } from '../text.ts'
 import { Excerpts } from './excerpts.ts'
 import type { PageData, PageError, PageExcerpt, PageFailure, PageFile, PageTest } from './page-data.ts'
 
@@ -54,11 +56,12 @@ export function pageData(
     time: Date.now(),
     total,
     ok: passed,
-    kernels: kernels.map(({ label, release, origin, error, incomplete, bootTime }) => ({
+    kernels: kernels.map(({ label, release, origin, error, incomplete, obstacles, bootTime }) => ({
       label,
       release,
       origin,
       problem: error === undefined ? incomplete : `did not run: ${error}`,
+      details: obstacles.flatMap(({ details = [] }) => details).join('\n\n'),
       bootTime,
     })),
     files,
@@ -79,7 +82,11 @@ function fileOf(module: TestModule, ok: boolean, state: Vitest['state'], excerpt
   const outputOf = (id: string) =>
     lastOf((state.idMap.get(id)?.logs ?? []).map(({ content }) => content).join(''))
   const kernelLog = details?.kernelLog ?? ''
-  const outside = { errors, conversations: [], details, kernelLog, again, output: outputOf(module.id) }
+  const conversations = [module, ...module.children.allSuites()].flatMap(
+    each =>
+      (each.meta() as { readonly [conversationArtifact]?: SequenceDiagram })[conversationArtifact] ?? [],
+  )
+  const outside = { errors, conversations, details, kernelLog, again, output: outputOf(module.id) }
   return {
     kernel,
     name,
@@ -195,7 +202,9 @@ function excerptOf(
 }
 
 function errorOf({ name = 'Error', message, diff, stacks = [], cause }: TestError, root: string): PageError {
-  const because = cause ? `\nCaused by: ${cause.name ?? 'Error'}: ${cause.message}` : ''
+  const because = causesOf(copied(cause))
+    .map(each => `\n${each}`)
+    .join('')
   return {
     name,
     message: `${message}${because}`,
