@@ -34,6 +34,7 @@ test('an error with its request', async () => {
   await rtnetlink.getLink(Socket.open(0), 'much too long a name for a link')
 })
 test('not a word', () => expect(1).toBe(2))
+test('a name \\u001b[2J\\u202e', () => expect('text \\u001b[2J').toBe('\\u202e'))
 test('a passed one', async () => {
   using a = Socket.open(21)
   await exchange(a, update(3))
@@ -137,6 +138,10 @@ test('diagrams of failed tests, in all reports', async () => {
   )
   expect(of('an error with its request')).toMatch(/CTRL_CMD_NEWFAMILY: /)
   expect(of('not a word')).not.toContain('the conversation')
+  // Nothing that a terminal would obey comes from a test.
+  expect(stdout).toContain('> a name ␛[2J\\u202e\n')
+  expect(of('a name')).toMatch(/"\\u202e"\nReceived: "text ␛\[2J"/)
+  expect(stdout).not.toMatch(/\u001b\[2J|\u202e/)
   expect(of('with a hook > that fails')).toMatch(/the hook has failed\n\nthe conversation:\n(.*\n)+.*seq 4,/)
   expect(of('at the same time: one')).toMatch(/seq 51,/)
   expect(of('at the same time: one')).toMatch(
