@@ -47,6 +47,10 @@ test('no input or label becomes part of a script', () => {
   for (const script of [...scriptsOf(github), ...scriptsOf(action)]) expect(script).not.toContain('${{')
 })
 
+test('both reports have the page, and keep it', () => {
+  for (const workflow of [github, gitlab]) expect(workflow.match(/report\.html/g)).toHaveLength(2)
+})
+
 test("GitLab's list of kernels, which is its own, is the default matrix", () => {
   const [, list = ''] = /&kernels \[(.*)\]/.exec(gitlab) ?? []
   expect(list.split(', ')).toEqual(checkSettings({}).matrix)
@@ -85,12 +89,17 @@ async function runScript(script: string, env: Readonly<Record<string, string>>, 
 test("the action's command gets its arguments, and ends with its status", async () => {
   const script = scriptsOf(action).find(text => text.includes('GITHUB_OUTPUT')) ?? ''
   const ended = (words: string) => ({ stdout: `<netlink-vmtest>${words}`, exitCode: 3, output: 'status=3\n' })
-  const run = (ARGUMENTS: string) => runScript(script, { ARGUMENTS, GITHUB_STEP_SUMMARY: 'a summary' }, 3)
-  expect(await run('run --kernel a  $(touch x);* --markdown b')).toEqual(
-    ended('<run><--kernel><a><$(touch><x);*><--markdown><b>'),
+  const PAGE = '/nowhere/a page'
+  const run = (ARGUMENTS: string) =>
+    runScript(script, { ARGUMENTS, PAGE, GITHUB_STEP_SUMMARY: 'a summary' }, 3)
+  expect(await run('run --kernel a  $(touch x);* --markdown b --html c')).toEqual(
+    ended('<run><--kernel><a><$(touch><x);*><--markdown><b><--html><c>'),
   )
-  // What has a report has it in the job's summary.
-  const summary = '<--markdown><a summary>'
+  // What has a report has it in the job's summary, and as a page.
+  const page = `<--html><${PAGE}>`
+  expect(await run('run --markdown b')).toEqual(ended(`<run><--markdown><b>${page}`))
+  expect(action.match(/(path|PAGE): \$\{\{ runner\.temp \}\}\/netlink-vmtest\.html/g)).toHaveLength(2)
+  const summary = `<--markdown><a summary>${page}`
   expect(await run('run')).toEqual(ended(`<run>${summary}`))
   expect(await run('--kernel a')).toEqual(ended(`<--kernel><a>${summary}`))
   expect(await run('merge blobs')).toEqual(ended(`<merge><blobs>${summary}`))

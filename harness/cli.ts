@@ -15,9 +15,11 @@ import type { InitOptions } from './commands/init.ts'
 import type { MergeOptions } from './commands/merge.ts'
 import type { DescribeFlags } from './commands/probe/describe.ts'
 import type { ProbeOptions } from './commands/probe/probe.ts'
+import type { ReportFiles } from './commands/reports.ts'
 import type { RunOptions } from './commands/run.ts'
 import type { SetupOptions } from './commands/setup.ts'
 import { loadSettings, projectRoot } from './prepare/load-settings.ts'
+import type { Settings } from './prepare/settings.ts'
 import { compilerErrors, isOnGitHub, workflowCommands } from './report/annotations.ts'
 import type { SessionOptions } from './session/session.ts'
 
@@ -84,13 +86,20 @@ function ofRuns(command: Command): Command {
   )
 }
 
+/** The configuration; the reports of an earlier run are removed before it can fail. */
+async function settingsForReports(options: ReportFiles): Promise<Settings> {
+  const { forgetReports } = await import('./commands/reports.ts')
+  forgetReports(options)
+  return await projectSettings()
+}
+
 /** Options of what makes reports; others go to Vitest. */
 function ofReports(command: Command): Command {
   return command
-    .option('--junit <file>', 'write a JUnit report', once)
+    .option('--junit <file>', 'write a JUnit report; - is stdout, in place of the usual report', once)
     .option('--json <file>', 'write a JSON report', once)
     .option('--markdown <file>', 'write the table of suites and kernels, and the failures, as Markdown', once)
-    .option('--ktap <file>', 'write a KTAP report; - is stdout, in place of the usual report', once)
+    .option('--ktap <file>', 'write a KTAP report', once)
     .option(
       '--html <file>',
       'write a report as one HTML page, with diagrams and kernel logs of failed tests',
@@ -107,7 +116,7 @@ ofRuns(
     .argument('[filters...]', 'run only the test files whose path contains one of these'),
 ).action(async (_filters: string[], options: RunOptions, command: Command) => {
   const { run } = await import('./commands/run.ts')
-  process.exitCode = await run(options, command.args, await projectSettings(), root)
+  process.exitCode = await run(options, command.args, await settingsForReports(options), root)
 })
 
 ofRuns(
@@ -136,7 +145,7 @@ ofRuns(
     return
   }
   const { probe } = await import('./commands/probe/probe.ts')
-  process.exitCode = await probe(options, command.args, await projectSettings(), root)
+  process.exitCode = await probe(options, command.args, await settingsForReports(options), root)
 })
 
 program

@@ -26,6 +26,11 @@ export class Handover {
     this.#send = send
   }
 
+  /** The names of the tests whose conversation it is: several only if they run at the same time. */
+  get tests(): readonly string[] {
+    return [...this.#tests.values()]
+  }
+
   /** A file begins: nothing before it is its own. */
   fileBegins(): void {
     this.#running.clear()

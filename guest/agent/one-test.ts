@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** One test of a file by its name: its id is its place, which another test has if the file defines others. */
 
+import { visible } from './visible.ts'
+
 /** The parts of Vitest's tasks that name them. */
 export interface NamedTask {
   readonly id: string
@@ -32,7 +34,7 @@ export function wantedTests(file: NamedTask): Map<string, WantedTest> {
   const seen = new Map<string, number>()
   return new Map(
     testPaths(file).map(path => {
-      const names = path.map(({ name }) => name)
+      const names = path.map(({ name }) => visible(name))
       const key = JSON.stringify(names)
       const nth = seen.get(key) ?? 0
       seen.set(key, nth + 1)
@@ -41,10 +43,10 @@ export function wantedTests(file: NamedTask): Map<string, WantedTest> {
   )
 }
 
-/** The test of these names; undefined if the file has none. */
+/** The test of these names, as the host shows them; undefined if the file has none. */
 export function findTest(file: NamedTask, { names, nth }: WantedTest): TaskPath | undefined {
   return testPaths(file).filter(
-    path => path.length === names.length && path.every(({ name }, index) => name === names[index]),
+    path => path.length === names.length && path.every(({ name }, index) => visible(name) === names[index]),
   )[nth]
 }
 

@@ -23,11 +23,17 @@ export const conversationHook = 'netlink-vmtest.conversation'
 export interface ConversationHook {
   /** A test begins. */
   begin(): void
+  /** A comparison has failed. @param negated whether it was expected not to be so */
+  compared(thrown: unknown, negated?: boolean): void
   /**
    * The conversation since then as a diagram; undefined if there was none.
-   * @param thrown what the test threw: what it expected is marked
+   * @param errors of the test, which say by their stacks what was expected: that is marked
+   * @param tests names of the tests whose conversation it is, if there are several
    */
-  describe(thrown?: unknown): DescribedConversation | undefined
+  describe(
+    errors: readonly { readonly stack?: unknown }[],
+    tests: readonly string[],
+  ): DescribedConversation | undefined
   /** The conversation since then for a capture file. */
   capture(): CapturedConversation
   /** All of the conversation since then, for comparing it with another one. */
@@ -58,7 +64,7 @@ export interface DescribedConversation {
 
 /** A sequence diagram, time downwards. */
 export interface SequenceDiagram {
-  /** What stands above each lane, line by line. The requester is the first, the kernel the next. */
+  /** What stands above each lane, line by line. The requester is the first, if there is one; the kernel the next. */
   readonly lanes: readonly (readonly string[])[]
   readonly rows: readonly SequenceRow[]
 }
@@ -76,6 +82,9 @@ export interface SequenceRow {
   /** Lines. */
   readonly text: readonly string[]
 }
+
+/** The note of tests that never ran, which tells them from skipped ones; the first of several says why, too. */
+export const notRunNote = 'not run'
 
 /** What stands before a conversation's text in a failure. */
 export const conversationHeading = 'the conversation:\n\n'

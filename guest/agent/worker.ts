@@ -7,7 +7,7 @@
 
 import { mkdirSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import { expect, TestRunner, vi } from 'vitest'
+import { chai, expect, type RunnerTestSuite, TestRunner, vi } from 'vitest'
 import type { SnapshotEnvironment } from 'vitest/runtime'
 import { init, runBaseTests, setupEnvironment } from 'vitest/worker'
 import { boundError } from './bounded-error.ts'
@@ -16,6 +16,7 @@ import { waitForDebugger } from './debugger.ts'
 import { endAtOnce } from './exit.ts'
 import { encodePlainFrame } from './frames.ts'
 import { conversation, Handover } from './handover.ts'
+import { HinderedTests, type TaskPack } from './hindered.ts'
 import { isLanguageReplaced, restoreEnvironment, restoreLanguage } from './intrinsics.ts'
 import { KernelLogPosition } from './kernel-log.ts'
 import { Limits, type LimitTimers } from './limits.ts'
@@ -112,6 +113,7 @@ interface VitestGlobal {
 interface VitestWorker {
   readonly rpc: {
     resolveSnapshotPath(file: string): Promise<string>
+    onTaskUpdate(packs: readonly TaskPack[], events: readonly []): Promise<unknown>
     onTaskArtifactRecord(test: string, artifact: { readonly type: string }): Promise<unknown>
   }
   /** The files of the request; the host adds the only test to run, where each has a guest. */
@@ -147,6 +149,7 @@ function announceTests(
     for (const file of files) {
       const only = vitestState?.ctx?.files?.find(({ filepath }) => filepath === file.filepath)?.only
       if (only) keepOnly(file, only)
+      hindered.collected(file)
     }
   }
   prototype.runTask = async function (this: TestRunner, test) {
@@ -160,8 +163,9 @@ function announceTests(
     }
     const names = [...(isLanguageReplaced() ? restoreLanguage() : []), ...restoreState()]
     const state = running.get(test.id)
-    // At once: Vitest makes texts of what the error compares.
-    if (failure && state) state.conversation = described(failure.thrown)
+    if (failure) noteComparison(failure.thrown)
+    // Before hooks say more.
+    if (failure && state) state.conversation = described([...newErrors(test, state), failure.thrown])
     if (names.length > 0) throw brokenBy(names, failure?.thrown)
     if (failure) throw failure.thrown
   }
@@ -170,7 +174,9 @@ function announceTests(
     const sequence = logPosition()
     const { retry } = (rest[0] ?? {}) as { retry?: number }
     handover.attemptBegins(test.id, test.fullTestName + (retry ? ` (retry ${retry})` : ''))
-    running.set(test.id, { from: sequence, expected: [], errors: test.result?.errors?.length ?? 0 })
+    hindered.began(test.id)
+    const errors = test.result?.errors?.length ?? 0
+    running.set(test.id, { from: sequence, expected: [], errors, isShown: false })
     await tell({
       method: 'test-started',
       test: test.id,
@@ -207,6 +213,8 @@ function announceTests(
   prototype.onAfterRunSuite = async function (this: TestRunner, suite) {
     const broken = [...restoreLanguage(), ...restoreState()]
     limits.explain(suite.result?.errors)
+    showSuiteConversation(suite)
+    await reportHindered(suite)
     if (broken.length > 0 && suite.result) fail(suite.result, [brokenBy(broken)])
     const replaced = 'filepath' in suite ? [...restoreWorker(), ...(shared?.changed() ?? [])] : []
     await onAfterRunSuite?.call(this, suite)
@@ -281,16 +289,24 @@ function brokenBy(names: readonly string[], thrown?: unknown): Error {
   return error
 }
 
-/** Adds the conversation to a test's new error, as Vitest's reporters print differences. */
+/** The errors of a test's attempt. */
+function newErrors(test: Test, state: RunningTest): TestError[] {
+  return test.result?.errors?.slice(state.errors) ?? []
+}
+
+/** Adds the conversation to the first error of a test's attempt, as Vitest's reporters print differences. */
 function showConversation(test: Test, state: RunningTest): void {
-  const error = test.result?.errors?.[state.errors]
-  state.errors = test.result?.errors?.length ?? 0
-  if (error === undefined && !trace) return
-  const said = state.conversation ?? described()
+  const errors = newErrors(test, state)
+  const [error] = errors
+  const ofFunction = state.conversation
   delete state.conversation
+  if (state.isShown || (error === undefined && !trace)) return
+  // With another error, of a hook, what came after the function's counts, too.
+  const said = (errors.length > 1 ? undefined : ofFunction) ?? described(errors)
   if (said === undefined) return
   if (error === undefined) return testConsole?.log(said.text)
-  error.diff = [error.diff, conversationHeading + said.text].filter(Boolean).join('\n\n')
+  state.isShown = true
+  addConversation(error, said)
   if (!details) return
   const artifact = { type: conversationArtifact, sequence: said.sequence }
   // Without it the failure has its text.
@@ -299,13 +315,60 @@ function showConversation(test: Test, state: RunningTest): void {
     .catch(() => {})
 }
 
-/** @param thrown what the test threw */
-function described(thrown?: unknown): DescribedConversation | undefined {
+/** The same for a suite's or file's own hooks. */
+function showSuiteConversation(suite: RunnerTestSuite): void {
+  const errors = suite.result?.errors ?? []
+  const [error] = errors
+  const said = error && described(errors)
+  if (!said) return
+  addConversation(error, said)
+  if (details) Object.assign(suite.meta, { [conversationArtifact]: said.sequence })
+}
+
+function addConversation(error: TestError, { text }: DescribedConversation): void {
+  error.diff = [error.diff, conversationHeading + text].filter(Boolean).join('\n\n')
+}
+
+/** @param errors say what was expected; one that a test has thrown may be anything */
+function described(errors: readonly unknown[]): DescribedConversation | undefined {
   try {
-    return conversation()?.describe(thrown)
+    return conversation()?.describe(errors.filter(isObject), handover.tests)
   } catch {
     return undefined // the test has replaced what this needs, which is told elsewhere
   }
+}
+
+function isObject(value: unknown): value is { readonly stack?: unknown } {
+  return typeof value === 'object' && value !== null
+}
+
+/** Tells the conversation what a failed comparison has compared: Vitest makes texts of it. */
+function noteComparison(thrown: unknown, negated = false): void {
+  try {
+    conversation()?.compared(thrown, negated)
+  } catch {
+    // the test has replaced what this needs, which is told elsewhere
+  }
+}
+
+/** Also sees what Vitest catches by itself: expect.soft(), and hooks. */
+function watchComparisons({ Assertion, util }: typeof chai): void {
+  const { assert } = Assertion.prototype
+  Assertion.prototype.assert = function (...given) {
+    try {
+      assert.apply(this, given)
+    } catch (error) {
+      noteComparison(error, util.flag(this, 'negate') === true)
+      throw error
+    }
+  }
+}
+
+/** Says of tests that a failed hook of their suite has kept from running why they have not run. */
+async function reportHindered(suite: RunnerTestSuite): Promise<void> {
+  const packs = hindered.by(suite)
+  // Vitest has reported them, perhaps.
+  if (packs.length > 0) await vitestWorker().rpc.onTaskUpdate(packs, [])
 }
 
 /** Milliseconds, 0 for no limit. */
@@ -321,14 +384,17 @@ const running = new Map<string, RunningTest>()
 interface RunningTest {
   from: number
   readonly expected: ExpectedSplat[]
-  /** How many of its errors were shown with the conversation, or belong to an earlier attempt. */
-  errors: number
+  /** How many of its errors belong to earlier attempts. */
+  readonly errors: number
+  /** Whether one of the attempt's errors has the conversation. */
+  isShown: boolean
   /** The conversation when its function failed. */
   conversation?: DescribedConversation | undefined
 }
 let log = new KernelLogPosition()
 const limits = new Limits()
 const uncaught = new Uncaught()
+const hindered = new HinderedTests()
 /** The factor by which this kernel's default limits are longer. */
 let slowness = 1
 let trace = false
@@ -449,6 +515,7 @@ async function run(method: 'run' | 'collect', state: WorkerState, traces: Traces
 }
 
 announceTests(TestRunner.prototype)
+watchComparisons(chai)
 
 init({
   post: message => send({ type: 'vitest', message }),

@@ -4,7 +4,7 @@ import { type ConversationHook, conversationHook, type Talk, talkHook } from '..
 import { observeSockets } from '../netlink/index.ts'
 import { captured } from './capture.ts'
 import { diagram } from './diagram.ts'
-import { expectationOf } from './expectation.ts'
+import { Expectations } from './expectation.ts'
 import { recorded } from './record.ts'
 import { Recording } from './recording.ts'
 import { sequenceOf } from './sequence.ts'
@@ -14,15 +14,21 @@ type Tell = (talk: Talk) => void
 const tell = (globalThis as unknown as Record<symbol, Tell | undefined>)[Symbol.for(talkHook)]
 const recording = new Recording(tell && new Teller(tell))
 observeSockets(recording)
+const expectations = new Expectations()
 
 const hook: ConversationHook = {
-  begin: () => recording.begin(),
+  begin: () => {
+    recording.begin()
+    expectations.begin()
+  },
+  compared: (thrown, negated) => expectations.note(thrown, negated),
   capture: () => captured(recording.conversation, recording.families),
   record: () => recorded(recording),
   tell: () => recording.told,
   hear: told => recording.hear(told),
-  describe: thrown => {
-    const sequence = sequenceOf(recording.conversation, recording.families, expectationOf(thrown))
+  describe: (errors, tests) => {
+    const { conversation, families } = recording
+    const sequence = sequenceOf(conversation, families, { expectations: expectations.of(errors), tests })
     return sequence && { text: diagram(sequence), sequence }
   },
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { attr, Datagram, encodeMessage, NLMSG_ERROR, type ObservedSocket } from '../netlink/index.ts'
 import { diagram } from './diagram.ts'
-import { expectationOf } from './expectation.ts'
+import { Expectations, expectationOf, readBy } from './expectation.ts'
 import { firstMarker } from './markers.ts'
 import { Recording } from './recording.ts'
 import { sequenceOf } from './sequence.ts'
@@ -21,8 +21,9 @@ const acknowledged = (sequence = 1) =>
 const from = (bytes: Buffer, groups = 0, portId = 0) => new Datagram(bytes, portId, groups, bytes.length)
 
 /** Its lines, with times that are always the same. */
-function drawn(recording: Recording, thrown?: unknown): string {
-  const sequence = sequenceOf(recording.conversation, recording.families, expectationOf(thrown))
+function drawn(recording: Recording, thrown?: unknown, tests: readonly string[] = []): string {
+  const expectations = [expectationOf(thrown) ?? []].flat()
+  const sequence = sequenceOf(recording.conversation, recording.families, { expectations, tests })
   return (sequence ? diagram(sequence) : '').replaceAll(/^ +\d+\.\d(?= {2})/gm, '     0.0')
 }
 
@@ -97,6 +98,50 @@ describe('against what a test expected', () => {
     expect(text).toContain('✗ expected, and did not come: NLMSG_ERROR')
   })
 
+  test('what one socket was to hear, and what nobody can have heard', () => {
+    const recording = update()
+    const silent = socket(3, 103)
+    recording.opened(silent, undefined)
+    recording.bound(silent, 1)
+    const other = encodeMessage({ type: 17 })
+    const of = (actual: object, groups: number) =>
+      drawn(recording, failure(actual, [wire(other, { groups })])).match(/missing.*/g)
+    expect(of(readBy(silent, []), 1)).toEqual([expect.stringMatching(/├┄* group 1 ┄*▶│ +✗ .* come: type 17/)])
+    // Two have joined it.
+    expect(of([], 1)).toEqual([expect.stringMatching(/│ +✗ .* come: group 1, port 102, port 103: type 17/)])
+    expect(of([], 4)).toEqual([
+      expect.stringMatching(/✗ .* come: group 3, which no socket has joined: type 17/),
+    ])
+  })
+
+  test('one datagram, one among others, none of these', () => {
+    const [ack, refused] = [wire(acknowledged()), refusal(request, a, 'EPERM')]
+    const marks = (actual: unknown, expected: unknown, negated = false) => {
+      const found = expectationOf(failure(actual, expected), negated)
+      return found && [found.unexpected.length, found.missing.length]
+    }
+    expect(marks(ack, refused)).toEqual([1, 1])
+    expect(marks(undefined, refused)).toEqual([0, 1])
+    expect(marks([ack], refused)).toEqual([0, 1])
+    expect(marks([ack], ack, true)).toEqual([1, 0])
+    expect(marks([ack], expect.arrayContaining([refused]))).toEqual([0, 1])
+    expect(marks([ack], expect.not.arrayContaining([ack]))).toEqual([1, 0])
+    expect(marks([from(acknowledged())], [])).toEqual([1, 0])
+    expect(marks([ack], [ack], true)).toEqual([0, 0])
+    expect(marks([ack], 'anything')).toBeUndefined()
+  })
+
+  test('of errors that Vitest has copied', () => {
+    const expectations = new Expectations()
+    const thrown = failure([wire(acknowledged())], [])
+    expectations.note(thrown)
+    const copy = { message: thrown.message, stack: thrown.stack }
+    expect(expectations.of([copy])).toHaveLength(1)
+    expect(expectations.of([new Error('another')])).toEqual([])
+    expectations.begin()
+    expect(expectations.of([copy])).toEqual([])
+  })
+
   test('comparisons of something else mark nothing', () => {
     for (const thrown of [undefined, null, 'a', failure(1, 2), failure([1], [wire(told)]), failure([], 5)])
       expect(drawn(update(), thrown)).not.toContain('✗')
@@ -113,6 +158,26 @@ test('errors of calls, lost messages, groups that are joined and left', () => {
   expect(text).toMatch(/✗ +recvmsg: ENOBUFS, messages were lost\n/)
   expect(text).toMatch(/✗ +sendto: ECONNREFUSED: type 16: 24 bytes.*\n/)
   expect(text).toMatch(/● +left group 1$/)
+})
+
+test('groups of a mask are joined and left, and silent listeners have lanes', () => {
+  const recording = update()
+  const listener = socket(3, 103)
+  recording.opened(listener, undefined)
+  recording.bound(listener, 0b101)
+  recording.bound(listener, 0b100)
+  const text = drawn(recording)
+  expect(text).toMatch(/port 103\n.*group 1 +group 3\n/)
+  expect(text.match(/● .*/g)).toEqual([
+    expect.stringMatching(/joined group 1$/),
+    expect.stringMatching(/joined group 3$/),
+    expect.stringMatching(/left group 1$/),
+  ])
+})
+
+test('several tests at the same time are named', () => {
+  expect(drawn(update(), undefined, ['one', 'two'])).toMatch(/^ +of 2 tests .*: one, two$/m)
+  expect(drawn(update(), undefined, ['one'])).not.toContain('tests')
 })
 
 test('messages between processes, and to groups', () => {

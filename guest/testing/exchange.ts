@@ -10,6 +10,7 @@ import {
   TimeoutError,
 } from '../netlink/index.ts'
 import { requireBuiltIns } from './built-ins.ts'
+import { readBy } from './expectation.ts'
 import { firstMarker } from './markers.ts'
 import { acknowledgementBytes, received, type WireDatagram } from './wire.ts'
 
@@ -32,7 +33,7 @@ export async function heard(socket: Socket): Promise<WireDatagram[]> {
 }
 
 async function heardUntilAcknowledged(socket: Socket): Promise<WireDatagram[]> {
-  return (await cameFor(socket)).map(received)
+  return readBy(socket, (await cameFor(socket)).map(received))
 }
 
 /** As {@link exchange}, the datagrams as they came. */
@@ -62,7 +63,7 @@ export async function heardUntilMarker(socket: Socket): Promise<WireDatagram[]> 
   const end = encodeMessage({ type: NLMSG_NOOP, sequence: marker++ })
   neighbour.send(end, { portId: socket.portId })
   const came = await cameUpTo(socket, { portId: neighbour.portId, bytes: end }, 'the marker did not come')
-  return came.map(received)
+  return readBy(socket, came.map(received))
 }
 
 /**
@@ -110,7 +111,7 @@ export function drain(socket: Socket): (Datagram | OverflowError)[] {
   for (;;) {
     try {
       const datagrams = socket.receiveReady()
-      if (datagrams.length === 0) return events
+      if (datagrams.length === 0) return readBy(socket, events)
       events.push(...datagrams)
     } catch (error) {
       if (!(error instanceof OverflowError)) throw error

@@ -163,9 +163,13 @@ export class Recording implements SocketObserver {
 
   bound(socket: ObservedSocket, groups: number): void {
     const known = this.#known(socket)
+    // Mostly none before and none now.
+    if (groups === 0 && known.groups.size === 0) return
     for (let group = 1; group <= 32; group++) {
-      if ((groups >>> (group - 1)) & 1) known.groups.add(group)
-      else known.groups.delete(group)
+      const isIn = ((groups >>> (group - 1)) & 1) === 1
+      if (isIn === known.groups.has(group)) continue
+      if (isIn) this.joined(socket, group)
+      else this.left(socket, group)
     }
   }
 
@@ -183,10 +187,12 @@ export class Recording implements SocketObserver {
 
   sending(socket: ObservedSocket, bytes: Uint8Array, to: Destination | null | undefined): void {
     // Helpers' own messages are harmless.
-    if (this.#teller?.hasTurn(true) !== true || isMarker(bytes)) return
+    if (this.#teller === undefined || isMarker(bytes)) return
+    const time = now()
+    if (!this.#teller.hasTurn(true, time)) return
     const copy = new Uint8Array(bytes)
     const known = this.#known(socket)
-    this.#teller.add({ kind: 'sent', socket: known, time: now(), bytes: copy, to, schema: undefined })
+    this.#teller.add({ kind: 'sent', socket: known, time, bytes: copy, to, schema: undefined })
     this.#teller.flush()
     this.#isTold = true
   }
@@ -242,7 +248,7 @@ export class Recording implements SocketObserver {
     const isNews = kind === 'sent' ? !this.#isTold : kind !== 'opened' && kind !== 'closed'
     if (kind === 'sent' || kind === 'failed') this.#isTold = false
     if (isNews) teller.add(event)
-    if (kind === 'received' && teller.hasTurn(false)) teller.flush()
+    if (kind === 'received' && teller.hasTurn(false, event.time)) teller.flush()
   }
 
   // By index: a test may have replaced push and shift.

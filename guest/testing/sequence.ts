@@ -2,23 +2,17 @@
 /** A conversation as a sequence diagram: a lane for the kernel and for each socket, and what happened. */
 import type { SequenceDiagram, SequenceRow } from '../agent/protocol.ts'
 import { NLMSG_HDRLEN } from '../netlink/index.ts'
+import type { Compared, Expectation } from './expectation.ts'
 import { isMarker } from './markers.ts'
 import { groupOf, MessageText } from './message-text.ts'
 import { type Conversation, namespaceName, type RecordedEvent, type RecordedSocket } from './recording.ts'
 
-/** A datagram of a comparison: its bytes, and its sender and groups as in {@link Datagram}. */
-export interface Compared {
-  readonly bytes: Uint8Array
-  readonly from: number
-  readonly groups: number
-}
-
-/** What a comparison of the datagrams that came has found. */
-export interface Expectation {
-  /** What came and was not expected. */
-  readonly unexpected: readonly Compared[]
-  /** What was expected and did not come. */
-  readonly missing: readonly Compared[]
+/** What a diagram has beside what was said. */
+export interface Circumstances {
+  /** Of the failed comparisons. */
+  readonly expectations?: readonly Expectation[]
+  /** Names of the tests whose sockets these are. */
+  readonly tests?: readonly string[]
 }
 
 /** Most sockets that have lanes of their own; all further ones are named in the text. */
@@ -26,6 +20,8 @@ const MOST_LANES = 5
 /** Most events that are drawn: the first and the last ones. */
 const FIRST_EVENTS = 20
 const LAST_EVENTS = 40
+/** Most names of tests that ran at the same time. */
+const MOST_NAMES = 5
 
 type Lane = RecordedSocket | 'kernel'
 type Line =
@@ -36,18 +32,18 @@ type Line =
 export function sequenceOf(
   conversation: Conversation,
   families: ReadonlyMap<number, string>,
-  expectation?: Expectation,
+  { expectations = [], tests = [] }: Circumstances = {},
 ): SequenceDiagram | undefined {
   const all = [...conversation.first, ...conversation.last]
-  if (!all.some(isTalk) && (expectation?.missing.length ?? 0) === 0) return undefined
-  return new Sequence(all, conversation.sockets, families, expectation).of(conversation)
+  if (!all.some(isTalk) && expectations.every(({ missing }) => missing.length === 0)) return undefined
+  return new Sequence(all, conversation.sockets, families, expectations).of(conversation, tests)
 }
 
 class Sequence {
   readonly #lanes: Lane[]
   readonly #sockets: readonly RecordedSocket[]
   readonly #text: MessageText
-  readonly #expectation: Expectation | undefined
+  readonly #expectations: readonly Expectation[]
   readonly #unexpected: ReadonlySet<RecordedEvent>
   readonly #start: number
 
@@ -55,23 +51,34 @@ class Sequence {
     events: readonly RecordedEvent[],
     sockets: readonly RecordedSocket[],
     families: ReadonlyMap<number, string>,
-    expectation: Expectation | undefined,
+    expectations: readonly Expectation[],
   ) {
     const active = new Set(events.filter(isTalk).map(({ socket }) => socket))
-    const requester = events.find(event => event.kind === 'sent' && isTalk(event))?.socket
-    const [first, ...others] = [...active].sort((a, b) => Number(b === requester) - Number(a === requester))
-    this.#lanes = [...(first ? [first] : []), 'kernel', ...others.slice(0, MOST_LANES - 1)]
+    const requester = events.find(event => event.kind === 'sent' && isTalk(event))?.socket ?? [...active][0]
+    const inVain = sockets.filter(({ identity }) => expectations.some(each => each.reader === identity))
+    // Those that say nothing, too: a silence may be what is wrong.
+    const others = new Set([...inVain, ...active, ...sockets.filter(isListener)])
+    if (requester) others.delete(requester)
+    const kept = new Set([...others].slice(0, MOST_LANES - 1))
+    const inOrder = [...new Set([...active, ...others])].filter(each => kept.has(each))
+    this.#lanes = [...(requester ? [requester] : []), 'kernel', ...inOrder]
     this.#sockets = sockets
     this.#text = new MessageText(events, families, sockets[0]?.protocol)
-    this.#expectation = expectation
-    this.#unexpected = unexpectedAmong(events, expectation?.unexpected ?? [])
+    this.#expectations = expectations
+    this.#unexpected = unexpectedAmong(events, expectations)
     this.#start = events[0]?.time ?? 0
   }
 
-  of({ first, dropped, last }: Conversation): SequenceDiagram {
+  of({ first, dropped, last }: Conversation, tests: readonly string[]): SequenceDiagram {
     const shown = this.#folded([...first.map(asLine), ...droppedLine(dropped), ...last.map(asLine)])
-    const missing = (this.#expectation?.missing ?? []).map(each => this.#missing(each))
-    return { lanes: this.#titles(), rows: [...shown.flatMap(line => this.#row(line)), ...missing] }
+    const missing = this.#expectations.flatMap(({ missing, reader }) =>
+      missing.map(each => this.#missing(each, reader)),
+    )
+    const together = tests.length > 1 ? [{ text: [togetherNote(tests)] }] : []
+    return {
+      lanes: this.#titles(),
+      rows: [...together, ...shown.flatMap(line => this.#row(line)), ...missing],
+    }
   }
 
   #folded(lines: readonly Line[]): readonly Line[] {
@@ -84,7 +91,7 @@ class Sequence {
     return [...drawn.slice(0, FIRST_EVENTS), { note, dropped }, ...drawn.slice(-LAST_EVENTS)]
   }
 
-  /** Sockets that say nothing are left out, and what happens to a socket before it says something. */
+  /** What happens to a socket without a lane is left out, unless it says something. */
   #isDrawn(event: RecordedEvent): boolean {
     const { kind, socket } = event
     return isTalk(event) || ((kind === 'joined' || kind === 'left') && this.#lanes.includes(socket))
@@ -92,12 +99,12 @@ class Sequence {
 
   /** What stands above each lane. */
   #titles(): string[][] {
-    const protocols = new Set(this.#sockets.map(({ protocol }) => protocol))
+    const protocols = new Set(this.#lanes.flatMap(lane => (lane === 'kernel' ? [] : lane.protocol)))
     return this.#lanes.map(lane => {
       if (lane === 'kernel') return ['kernel']
       const groups = [...lane.groups].sort((a, b) => a - b)
       return [
-        `port ${lane.portId}`,
+        lane.portId === 0 ? 'not bound' : `port ${lane.portId}`,
         ...(protocols.size > 1 ? [`protocol ${lane.protocol}`] : []),
         ...(groups.length === 0 ? [] : [`group${groups.length > 1 ? 's' : ''} ${groups.join(',')}`]),
         ...(lane.namespace === undefined ? [] : [namespaceName(lane.namespace)]),
@@ -152,20 +159,33 @@ class Sequence {
     }
   }
 
-  /** What was expected and did not come, to the socket that it names, if it names one. */
-  #missing({ bytes, groups }: Compared): SequenceRow {
-    const portId =
-      bytes.length >= NLMSG_HDRLEN ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(12, true) : 0
-    const target = groups === 0 ? this.#laneOf(portId, undefined) : undefined
-    const label = groups === 0 ? '' : `group ${groupOf(groups)}`
+  /**
+   * What was expected and did not come: to the socket that was to get it, as far as that is known.
+   * @param reader the socket that the test has read from
+   */
+  #missing({ bytes, from, groups }: Compared, reader: number | undefined): SequenceRow {
+    const group = groupOf(groups)
+    const label = group === 0 ? '' : `group ${group}`
+    const targets = this.#targetsOf(bytes, group, reader)
+    const [target, ...more] = targets
+    const source = from === 0 ? 'kernel' : this.#laneOf(from, target)
+    const arrow = target && more.length === 0 && source ? this.#arrow(source, target, label) : {}
+    const whom = 'arrow' in arrow ? '' : [label, listOf(targets, group)].filter(Boolean).join(', ')
     return {
       verdict: 'missing',
-      ...(target === undefined ? {} : this.#arrow('kernel', target, label)),
-      text: prefixed(
-        `✗ expected, and did not come: ${label && `${label}: `}`,
-        this.#text.lines(bytes, target === 'kernel' ? undefined : target),
-      ),
+      ...arrow,
+      text: prefixed(`✗ expected, and did not come: ${whom && `${whom}: `}`, this.#text.lines(bytes, target)),
     }
+  }
+
+  #targetsOf(bytes: Uint8Array, group: number, reader: number | undefined): readonly RecordedSocket[] {
+    const known = this.#sockets.filter(({ identity }) => identity === reader)
+    if (known.length > 0) return known
+    if (group > 0) return this.#sockets.filter(socket => socket.groups.has(group))
+    const portId =
+      bytes.length >= NLMSG_HDRLEN ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(12, true) : 0
+    const lane = this.#laneOf(portId, undefined)
+    return lane === undefined || lane === 'kernel' ? [] : [lane]
   }
 
   /** The lane of a port id in the namespace and protocol of another socket. */
@@ -191,24 +211,42 @@ class Sequence {
   }
 }
 
-/** The events that brought them: the last ones, if as much came more often. */
+/** The events that brought what was not expected: the last ones, if as much came more often. */
 function unexpectedAmong(
   events: readonly RecordedEvent[],
-  unexpected: readonly Compared[],
+  expectations: readonly Expectation[],
 ): ReadonlySet<RecordedEvent> {
   const found = new Set<RecordedEvent>()
-  for (const { bytes, from, groups } of unexpected) {
-    const event = events.findLast(
-      each =>
-        each.kind === 'received' &&
-        !found.has(each) &&
-        each.datagram.portId === from &&
-        each.datagram.groups === groups &&
-        each.datagram.bytes.equals(bytes),
-    )
-    if (event) found.add(event)
-  }
+  for (const { unexpected, reader } of expectations)
+    for (const { bytes, from, groups } of unexpected) {
+      const event = events.findLast(
+        each =>
+          each.kind === 'received' &&
+          !found.has(each) &&
+          (reader === undefined || each.socket.identity === reader) &&
+          each.datagram.portId === from &&
+          each.datagram.groups === groups &&
+          each.datagram.bytes.equals(bytes),
+      )
+      if (event) found.add(event)
+    }
   return found
+}
+
+function isListener({ groups }: RecordedSocket): boolean {
+  return groups.size > 0
+}
+
+/** Who is to get what was sent to a group; '' for what was sent to one socket, of which nothing is known. */
+function listOf(targets: readonly RecordedSocket[], group: number): string {
+  if (targets.length > 0) return targets.map(({ portId }) => `port ${portId}`).join(', ')
+  return group === 0 ? '' : 'which no socket has joined'
+}
+
+function togetherNote(tests: readonly string[]): string {
+  const more = tests.length > MOST_NAMES ? `, and ${tests.length - MOST_NAMES} more` : ''
+  const names = tests.slice(0, MOST_NAMES).join(', ')
+  return `of ${tests.length} tests that ran at the same time, not told apart: ${names}${more}`
 }
 
 /** Something that is said, and no marker of the helpers. */

@@ -54,8 +54,7 @@ const idle: Worker[] = []
 
 /**
  * Runs `work` in a thread of its own, at the same time as others, with its own sockets and event loop. `work`
- * is passed as source: it can use the library, its `input`, and globals only. (No `using` either: Vite turns
- * it into calls of a helper.)
+ * is passed as source: it can use the library, its `input`, and globals only.
  * @throws what `work` threw; Error if it does not end in time
  */
 export async function inThread<Input, Output>(

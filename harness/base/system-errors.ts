@@ -90,7 +90,8 @@ function unwritable(place = '/'): unknown {
   }
 }
 
-function isSystemError(error: unknown): error is SystemError {
+/** An error of a system call, as node makes them. */
+export function isSystemError(error: unknown): error is SystemError {
   return (
     error instanceof Error &&
     'code' in error &&

@@ -6,6 +6,7 @@ import type { Vitest } from 'vitest/node'
 import { ExitStatus, MachineryError, UsageError } from '../base/errors.ts'
 import { modulesUnderTest } from '../prepare/delivery.ts'
 import { labelsOf } from '../prepare/matrix.ts'
+import { ownFramesHidden } from '../prepare/project.ts'
 import type { Settings } from '../prepare/settings.ts'
 import { type RunRecord, readBlobs, refuse } from '../report/blob.ts'
 import { absent, type KernelFacts } from '../report/kernel-facts.ts'
@@ -16,12 +17,15 @@ import {
   annotate,
   checkReports,
   completeReports,
+  forgetOutputFiles,
+  forgetReports,
   outputFiles,
   printTable,
   type ReportFiles,
   reporters,
 } from './reports.ts'
 import { parseVitestArguments, startReport, type VitestOptions } from './vitest-command.ts'
+import { VitestFiles } from './vitest-files.ts'
 
 /** The options of `merge` beside Vitest's. */
 export interface MergeOptions extends ReportFiles {
@@ -49,6 +53,9 @@ export async function merge(
 ): Promise<ExitStatus> {
   const { folder, given } = parse(rest)
   checkReports(given, options, root)
+  forgetReports(options)
+  forgetOutputFiles(given)
+  const theirs = new VitestFiles()
   const blobs = readBlobs(folder)
   const records = blobs.map(({ record }) => record)
   const { kernels: found, problems } = mergeKernels(blobs)
@@ -75,8 +82,12 @@ export async function merge(
       mergeReports: merged,
       // What nothing ran means is decided below.
       passWithNoTests: true,
-      projects: kernels.map(({ label }) => ({ extends: false, root, test: { name: label, include: [] } })),
-      reporters: [mending(records), ...reporters(given, options), end],
+      projects: kernels.map(({ label }) => ({
+        extends: false,
+        root,
+        test: { name: label, include: [], ...ownFramesHidden },
+      })),
+      reporters: [mending(records), ...reporters(given, options, theirs), end],
       ...outputFiles(given),
     })
   })
@@ -98,7 +109,7 @@ export async function merge(
   ])
   const failed = failedByVitest || records.some(record => record.failed)
   const all = status === ExitStatus.passed && failed ? ExitStatus.failed : status
-  completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed, find })
+  completeReports(options, { vitest, theirs }, summaries, { total, passed: all === ExitStatus.passed, find })
   return all
 }
 

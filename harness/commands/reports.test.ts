@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { type Vitest, version } from 'vitest/node'
+import { JsonReporter, JUnitReporter, type Reporter, type Vitest, version } from 'vitest/node'
 import {
   blobFile,
   checkReports as check,
@@ -13,6 +13,7 @@ import {
   reporters,
 } from './reports.ts'
 import type { VitestOptions } from './vitest-command.ts'
+import { VitestFiles } from './vitest-files.ts'
 
 const checkReports = (given: VitestOptions, files: ReportFiles, root = '/nowhere') =>
   check(given, files, root)
@@ -75,10 +76,10 @@ test('a blob without a place of its own has the kernels in its name: jobs differ
 test('files are named from where the command is run', () => {
   const given = { reporter: ['./own.ts', 'junit'], outputFile: { junit: 'a.xml' } }
   expect(outputFiles(given)).toEqual({ outputFile: { junit: path.resolve('a.xml') } })
-  expect(reporters(given, { junit: 'b.xml', json: 'c.json' })).toEqual([
+  expect(reporters(given, { junit: 'b.xml', json: 'c.json' }, new VitestFiles())).toEqual([
     path.resolve('own.ts'),
-    'junit',
-    ['json', { outputFile: path.resolve('c.json') }],
+    expect.any(JUnitReporter),
+    expect.any(JsonReporter),
   ])
 })
 
@@ -96,7 +97,7 @@ test('a report that cannot be written is told of, and does not keep others from 
       ktap: below('c.ktap'),
       markdown: path.join(place, 'd.md'),
     },
-    { state } as unknown as Vitest,
+    { vitest: { state } as unknown as Vitest, theirs: new VitestFiles() },
     [],
     { total: 1, passed: true, find: () => undefined },
   )
@@ -106,6 +107,33 @@ test('a report that cannot be written is told of, and does not keep others from 
     ),
   )
   expect(readFileSync(path.join(place, 'd.md'), 'utf8')).toContain('✓ passed')
+})
+
+test('a report of Vitest that cannot be written is told of in a line, and changes no result', async () => {
+  const place = folder()
+  const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  onTestFinished(() => told.mockRestore())
+  const theirs = new VitestFiles()
+  writeFileSync(path.join(place, 'file'), '')
+  const file = path.join(place, 'file/report')
+  const context = { config: { root: place, outputFile: { junit: file } } } as unknown as Vitest
+  const reporter: Reporter = theirs.reporter('junit')
+  await reporter.onInit?.(context)
+  await reporter.onTestRunEnd?.([], [], 'passed')
+  expect(told.mock.calls.map(([text]) => text)).toEqual([
+    expect.stringMatching(new RegExp(`^error: cannot write the report ${file}: .*\\n$`)),
+  ])
+  expect([theirs.isUnwritten('junit'), theirs.isUnwritten('blob')]).toEqual([true, false])
+})
+
+test('one report can be on stdout, in place of the usual one, and what tests print is on stderr', () => {
+  expect(() => checkReports({}, { junit: '-', ktap: '-' })).toThrow('--junit and --ktap would both write -')
+  checkReports({}, { junit: '-' })
+  const [reporter] = reporters({}, { junit: '-' }, new VitestFiles()) as [Reporter]
+  const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  onTestFinished(() => told.mockRestore())
+  reporter.onUserConsoleLog?.({ content: 'a trace\n', type: 'stdout', time: 0, size: 1 })
+  expect(told).toHaveBeenCalledExactlyOnceWith('a trace\n')
 })
 
 test("Vitest's html reporter needs its package, of the same version, and writes to a place of its own", () => {

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { type Reporter, ReportersMap, type Vitest, version as vitestVersion } from 'vitest/node'
-import { MachineryError, messageOf, UsageError } from '../base/errors.ts'
+import { MachineryError, UsageError } from '../base/errors.ts'
 import { isOnGitHub } from '../report/annotations.ts'
 import { failuresOf } from '../report/failures.ts'
-import { completeJson, requireWritable, writeReport } from '../report/files.ts'
+import { completedJson, forgetReport, onStdout, requireWritable, writeReport } from '../report/files.ts'
 import { githubReport, testAnnotations } from '../report/github.ts'
 import { junit as junitOf } from '../report/junit.ts'
 import { ktap as ktapOf } from '../report/ktap.ts'
@@ -18,14 +18,14 @@ import type { FindSource } from '../report/source-files.ts'
 import { type KernelSummary, knownReportLines, summaryLines } from '../report/summary.ts'
 import { TerminalReporter } from '../report/terminal.ts'
 import type { Reporters, VitestOptions } from './vitest-command.ts'
+import { fileReporters, isWriting, type VitestFiles } from './vitest-files.ts'
 
-/** Files of reports beside the one on stdout, as named on the command line. */
+/** Files of reports beside the one on stdout, as named on the command line; '-' is stdout, in place of that one. */
 export interface ReportFiles {
   readonly junit?: string
   readonly json?: string
   /** The table of suites and kernels, and the failures. */
   readonly markdown?: string
-  /** KTAP; '-' is stdout. */
   readonly ktap?: string
   /** A page for a browser. */
   readonly html?: string
@@ -39,19 +39,47 @@ export function annotates(given: VitestOptions): boolean {
   return isOnGitHub() || asked(given).includes(annotating)
 }
 
-/** Vitest's reporters: the requested ones, and that of --json. */
-export function reporters(given: VitestOptions, { json, ktap }: ReportFiles): Reporters {
-  const silent: Reporters = [{}]
-  return [
-    ...(ktap === '-' && given.reporter === undefined
-      ? silent
+/** The options of reports in files. */
+const options = ['junit', 'json', 'markdown', 'ktap', 'html'] as const
+
+/** The report that is on stdout in place of the usual one. */
+function onlyReport(files: ReportFiles): (typeof options)[number] | undefined {
+  return options.find(option => files[option] === onStdout)
+}
+
+/** Whether a file is asked for. */
+export function hasReports(files: ReportFiles): boolean {
+  return options.some(option => files[option] !== undefined)
+}
+
+/** Where everything goes that is no report in a file. */
+function streamOf(files: ReportFiles): NodeJS.WriteStream {
+  return onlyReport(files) === undefined ? process.stdout : process.stderr
+}
+
+/**
+ * Vitest's reporters: the requested ones, and that of --json.
+ * @param theirs those that write files
+ */
+export function reporters(given: VitestOptions, files: ReportFiles, theirs: VitestFiles): Reporters {
+  const shown: Reporters =
+    onlyReport(files) !== undefined && given.reporter === undefined
+      ? [consoleOnStderr]
       : // Vitest's would say the same again.
         asked(given)
           .filter(name => name !== annotating)
-          .map(name => (name === 'default' ? new TerminalReporter() : name))),
+          .map(name => (name === 'default' ? new TerminalReporter() : name))
+          .map(name => (typeof name === 'string' && isWriting(name) ? theirs.reporter(name) : name))
+  return [
+    ...shown,
     ...(annotates(given) ? [testAnnotations()] : []),
-    ...(json === undefined ? [] : [['json', { outputFile: path.resolve(json) }] as Reporters[number]]),
+    ...(files.json === undefined ? [] : [theirs.json]),
   ]
+}
+
+/** What tests print, where stdout is for a report that has no place for it. */
+const consoleOnStderr: Reporter = {
+  onUserConsoleLog: ({ content }) => void process.stderr.write(content),
 }
 
 /** The files of Vitest's reporters, relative to the current folder. */
@@ -77,69 +105,80 @@ export function blobFile(given: VitestOptions, labels: readonly string[], root: 
 }
 
 /**
- * Ends the report: the table of several kernels, and a line for each; on stderr where stdout is for KTAP.
+ * Ends the report: the table of several kernels, and a line for each; on stderr where stdout is for another.
  */
-export function printTable(
-  kernels: readonly KernelSummary[],
-  total: number,
-  { ktap }: Pick<ReportFiles, 'ktap'>,
-): void {
-  const stream = ktap === '-' ? process.stderr : process.stdout
+export function printTable(kernels: readonly KernelSummary[], total: number, files: ReportFiles): void {
+  const stream = streamOf(files)
   if (kernels.length > 1) stream.write(`${textTable(matrixTable(kernels))}\n\n`)
   for (const line of knownReportLines(kernels)) stream.write(`${line}\n`)
   stream.write(`${summaryLines(kernels, total).join('\n')}\n`)
 }
 
-/** Tells GitHub of the failures, if anybody wants that; on stderr where stdout is for KTAP. */
+/** Tells GitHub of the failures, if anybody wants that; on stderr where stdout is for another report. */
 export function annotate(
   given: VitestOptions,
   vitest: Vitest,
   kernels: readonly KernelSummary[],
-  { find, ktap }: { readonly find: FindSource } & Pick<ReportFiles, 'ktap'>,
+  { find, ...files }: { readonly find: FindSource } & ReportFiles,
 ): void {
-  if (!annotates(given)) return
-  const stream = ktap === '-' ? process.stderr : process.stdout
-  stream.write(githubReport(vitest, kernels, find))
+  if (annotates(given)) streamOf(files).write(githubReport(vitest, kernels, find))
 }
 
-function writeJunit(file: string, vitest: Vitest, kernels: readonly { readonly label: string }[]): void {
-  const labels = kernels.map(({ label }) => label)
-  writeReport(path.resolve(file), junitOf(vitest, labels))
-}
-
-/** In watch mode, which nothing completes, a reporter that writes the JUnit report anew after each run. */
-export function writingJunit(file: string, kernels: readonly { readonly label: string }[]): Reporter {
+/**
+ * In watch mode, which nothing completes, a reporter that writes the reports anew after each run.
+ * @param outcome what is known after it
+ */
+export function writingReports(
+  files: ReportFiles,
+  theirs: VitestFiles,
+  outcome: (vitest: Vitest) => {
+    readonly kernels: readonly KernelSummary[]
+    readonly outcome: Outcome & { readonly find: FindSource }
+  },
+): Reporter {
   let vitest: Vitest
   return {
     onInit(context) {
       vitest = context
     },
     onTestRunEnd() {
-      try {
-        writeJunit(file, vitest, kernels)
-      } catch (error) {
-        process.stderr.write(`  ${messageOf(error)}\n`)
-      }
+      const now = outcome(vitest)
+      completeReports(files, { vitest, theirs }, now.kernels, now.outcome)
     },
   }
 }
 
-/** Completes the reports in files with what Vitest does not know: each, also if another cannot be written. */
+/** Writes the reports in files: each, also if another cannot be written. */
 export function completeReports(
   { junit, json, markdown, ktap, html }: ReportFiles,
-  vitest: Vitest,
+  { vitest, theirs }: { readonly vitest: Vitest; readonly theirs: VitestFiles },
   kernels: readonly KernelSummary[],
   outcome: Outcome & { readonly find: FindSource },
 ): void {
-  if (junit !== undefined) attempt(() => writeJunit(junit, vitest, kernels))
-  if (json !== undefined) attempt(() => completeJson(path.resolve(json), kernels))
-  if (markdown !== undefined)
-    attempt(() => {
-      writeReport(path.resolve(markdown), markdownOf(kernels, failuresOf(vitest, kernels), outcome))
-    })
-  if (ktap === '-') process.stdout.write(ktapOf(vitest, kernels))
-  else if (ktap !== undefined) attempt(() => writeReport(path.resolve(ktap), ktapOf(vitest, kernels)))
-  if (html !== undefined) attempt(() => writePage(path.resolve(html), pageData(vitest, kernels, outcome)))
+  const write = (file: string | undefined, text: () => string) => {
+    if (file !== undefined) attempt(() => writeReport(file, text()))
+  }
+  write(junit, () => junitOf(vitest, kernels))
+  write(json, () => completedJson(theirs.jsonText, kernels))
+  write(markdown, () => markdownOf(kernels, failuresOf(vitest, kernels), outcome))
+  write(ktap, () => ktapOf(vitest, kernels))
+  if (html !== undefined) writePage(html, pageData(vitest, kernels, outcome))
+}
+
+/**
+ * Removes the reports of an earlier run, before anything can end this one: nobody is to take them for its own.
+ */
+export function forgetReports(files: ReportFiles): void {
+  for (const option of options) {
+    const file = files[option]
+    if (file !== undefined) forgetReport(file)
+  }
+}
+
+/** The same for the files of Vitest's reporters. @param blob as in {@link outputFiles} */
+export function forgetOutputFiles(given: VitestOptions, blob?: string): void {
+  for (const [, file] of outputOptions(given)) forgetReport(path.resolve(file))
+  if (blob !== undefined) forgetReport(blob)
 }
 
 /** Writes a report; one that cannot be written is told of, and does not change what the run has found. */
@@ -157,25 +196,21 @@ export function attempt(write: () => void): void {
  * @param root the project's folder
  * @throws UsageError for one that cannot be written, that no reporter writes, or that two would write
  */
-export function checkReports(
-  given: VitestOptions,
-  { junit, json, markdown, ktap, html }: ReportFiles,
-  root: string,
-): void {
+export function checkReports(given: VitestOptions, files: ReportFiles, root: string): void {
   if (asked(given).includes('html')) requirePage(root)
   const places = new Map<string, string>()
   for (const [option, file] of [
-    ...Object.entries({ '--junit': junit, '--json': json, '--markdown': markdown, '--html': html }),
-    ['--ktap', ktap === '-' ? undefined : ktap] as const,
+    ...options.map(option => [`--${option}`, files[option]] as const),
     ...outputOptions(given),
   ]) {
     if (file === undefined) continue
-    const place = path.resolve(file)
+    const isOnStdout = file === onStdout && !option.startsWith('--outputFile')
+    const place = isOnStdout ? onStdout : path.resolve(file)
     const other = places.get(place)
     if (other !== undefined) throw new UsageError(`${other} and ${option} would both write ${file}`)
     places.set(place, option)
-    // completeJson adds the kernels to Vitest's report.
-    requireWritable(file, option === '--json')
+    // completeBlob() adds the kernels to Vitest's blob.
+    if (!isOnStdout) requireWritable(file, option.endsWith('blob'))
   }
 }
 
@@ -195,22 +230,18 @@ function requirePage(root: string): void {
     )
 }
 
-/**
- * Vitest's reporters that write a file (5.1.1: those that read outputFile). Custom reporters may do so too.
- */
-const writers = new Set(['blob', 'json', 'junit'])
-
 /** The files of --outputFile by the option for each reporter. */
 function outputOptions(given: VitestOptions): [option: string, file: string][] {
   const names = asked(given).flatMap(reporter => (typeof reporter === 'string' ? [reporter] : []))
   const writing = names.filter(
-    name => writers.has(name) || (name !== 'html' && !Object.hasOwn(ReportersMap, name)),
+    // Custom reporters may do so too.
+    name => isWriting(name) || (name !== 'html' && !Object.hasOwn(ReportersMap, name)),
   )
   const { outputFile } = given
   if (typeof outputFile === 'string') {
     if (writing.length === 0)
       throw new UsageError(
-        `--outputFile: no reporter that writes a file is asked for: add one of ${[...writers].join(', ')}`,
+        `--outputFile: no reporter that writes a file is asked for: add one of ${fileReporters.join(', ')}`,
       )
     return writing.map(name => [`--reporter ${name}`, outputFile])
   }

@@ -12,18 +12,19 @@ import { findTool, ToolMissing } from '../base/tools.ts'
 import type { GuestSource } from '../pool/guest-source.ts'
 import { Lanes } from '../pool/lanes.ts'
 import { modulesUnderTest, packageFolders, sourcesUnderTest, withModules } from '../prepare/delivery.ts'
-import { isPrepared, type KernelOfRun, labelsOf, prepareKernels } from '../prepare/matrix.ts'
+import { isPrepared, type KernelOfRun, labelsOf, prepareKernels, whyNoneIsReady } from '../prepare/matrix.ts'
 import { guestsAtOnce } from '../prepare/prepare.ts'
 import { kernelProject, type ProjectOptions } from '../prepare/project.ts'
 import { type Settings, settingsFile } from '../prepare/settings.ts'
 import { checkWorkerArguments } from '../prepare/worker-arguments.ts'
 import { recordOf } from '../report/blob.ts'
 import { completeBlob, requireWritten } from '../report/files.ts'
-import { factsOf, ofPart } from '../report/kernel-facts.ts'
+import { factsOf, type KernelFacts, ofPart } from '../report/kernel-facts.ts'
 import { sourceFinder } from '../report/source-files.ts'
 import { allSkipped, exitStatusOf, summarize } from '../report/summary.ts'
 import { requireCaptureFolder } from '../verdict/capture.ts'
 import { coverageOptions, endCoverage } from './coverage.ts'
+import { reportNone } from './report-none.ts'
 import {
   annotate,
   annotates,
@@ -31,13 +32,17 @@ import {
   blobFile,
   checkReports,
   completeReports,
+  forgetOutputFiles,
+  forgetReports,
+  hasReports,
   outputFiles,
   printTable,
   type ReportFiles,
   reporters,
-  writingJunit,
+  writingReports,
 } from './reports.ts'
 import { parseVitestArguments, startReport, type VitestOptions } from './vitest-command.ts'
+import { VitestFiles } from './vitest-files.ts'
 import { watchDelivery } from './watch.ts'
 
 /** The options of `run` beside Vitest's. */
@@ -73,6 +78,7 @@ export async function run(
   const startedAt = Date.now()
   const { filters, run: given, project, execArgv, coverage: wanted } = parseVitestArguments(rest)
   checkReports(given, options, root)
+  const theirs = new VitestFiles()
   const captureFolder = options.capture === undefined ? undefined : path.resolve(options.capture)
   if (captureFolder !== undefined) requireCaptureFolder(captureFolder)
   await checkWorkerArguments(execArgv)
@@ -88,6 +94,8 @@ export async function run(
   const gdb = debugging(options, { labels, filters, watches: given.watch === true }, settings, root)
   if (gdb && findTool('gdb') === undefined) progress.note(new ToolMissing('gdb').message)
   const blob = blobFile(given, labels, root)
+  forgetReports(options)
+  forgetOutputFiles(given, blob)
   // A kernel that is not available is a row of the merged report, also if it is the only one here.
   const kernels = await prepareKernels(labels, {
     settings: tested,
@@ -101,8 +109,14 @@ export async function run(
     fork: options.fork,
     coverage: coverage !== undefined,
     gdb,
-    orNone: blob !== undefined,
+    orNone: blob !== undefined || hasReports(options),
   })
+  const find = sourceFinder(modulesUnderTest(tested, root))
+  const failure = blob === undefined ? whyNoneIsReady(kernels) : undefined
+  if (failure) {
+    await reportNone(kernels, { options, root, find, started })
+    throw failure
+  }
   const prepared = kernels.filter(isPrepared)
   const atOnce = guestsAtOnce(Math.max(...prepared.map(({ spec }) => spec.machine.memory)))
   // Vitest's --isolate=false means the same. `reporter` would replace all `reporters`, which include it
@@ -116,6 +130,16 @@ export async function run(
   // While Vitest starts.
   for (const { guests } of prepared.slice(0, shared ? atOnce : 1)) guests.restoreFirst()
 
+  const summariesOf = (report: Vitest, facts: readonly KernelFacts[]) =>
+    (given.shard === undefined ? facts : facts.map(ofPart)).map(kernel => summarize(report, kernel))
+  const factsNow = () =>
+    kernels.map(factsOf).map(each => (isPart(filters, given, project) ? ofPart(each) : each))
+  /** After a run of watch mode. */
+  const soFar = (report: Vitest) => {
+    const summaries = summariesOf(report, factsNow())
+    const passed = exitStatusOf(report, summaries) === ExitStatus.passed
+    return { kernels: summaries, outcome: { total: performance.now() - started, passed, find } }
+  }
   const plan = { settings, root, options: project, atOnce, lanes }
   const vitest = await startReport(filters, {
     ...vitestOptions,
@@ -125,8 +149,8 @@ export async function run(
     ...(vitestOptions.changed === undefined ? {} : { forceRerunTriggers: beyondImports(tested, root) }),
     projects: kernels.map(kernel => kernelProject(kernel, plan)),
     reporters: [
-      ...reporters(given, options),
-      ...(watch && options.junit !== undefined ? [writingJunit(options.junit, kernels)] : []),
+      ...reporters(given, options, theirs),
+      ...(watch && hasReports(options) ? [writingReports(options, theirs, soFar)] : []),
       foresight(kernels, shared ? 'files' : settings.vm.isolate),
     ],
     ...outputFiles(given, blob),
@@ -152,13 +176,12 @@ export async function run(
     rest,
     failedByVitest && vitestOptions.changed !== undefined,
   )
-  const facts = kernels.map(factsOf).map(each => (isPart(filters, given, project) ? ofPart(each) : each))
-  const shown = given.shard === undefined ? facts : facts.map(ofPart)
-  const summaries = shown.map(kernel => summarize(vitest, kernel))
+  const facts = factsNow()
+  const summaries = summariesOf(vitest, facts)
   const total = performance.now() - started
   const passWithNoTests = given.passWithNoTests ?? given.changed !== undefined
   const recordInBlob = () => {
-    if (blob === undefined) return
+    if (blob === undefined || theirs.isUnwritten('blob')) return
     requireWritten(blob, startedAt)
     completeBlob(blob, {
       ...recordOf(vitest),
@@ -177,7 +200,6 @@ export async function run(
     throw new UsageError(nothing.message)
   }
   printTable(summaries, total, options)
-  const find = sourceFinder(modulesUnderTest(tested, root))
   annotate(given, vitest, summaries, { ...options, find })
   // With --passWithNoTests or --changed the run passes, and says that no test did.
   if (nothing !== undefined) progress.note(`nothing ran: ${nothing.message}`)
@@ -187,7 +209,7 @@ export async function run(
   const all = status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
   // Without its blob a shard is missing when all are merged.
   attempt(recordInBlob)
-  completeReports(options, vitest, summaries, { total, passed: all === ExitStatus.passed, find })
+  completeReports(options, { vitest, theirs }, summaries, { total, passed: all === ExitStatus.passed, find })
   return all
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Watch mode from the outside: files are saved, and the report shows the result. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -49,13 +49,25 @@ test.each([
       "import { loadModule } from 'netlink-vmtest/testing'\nimport { test } from 'vitest'\ntest('other', () => void loadModule)\n",
     )
 
-    const { until, stop } = startWatching(['--reporter=verbose', ...flags], folder)
+    const { until, stop } = startWatching(
+      ['--reporter=verbose', '--html', 'page', '--ktap', 'ktap', ...flags],
+      folder,
+    )
     onTestFinished(stop)
 
     expect(await until(idle)).toMatch(/✓ .*uses.test.ts > says one/)
+    const reports = () => ['page', 'ktap'].map(name => readFileSync(path.join(folder, name), 'utf8'))
+    expect(reports()).toEqual([
+      expect.stringContaining('says one'),
+      expect.stringMatching(/^ +ok 1 says one$/m),
+    ])
 
     write('uses.test.ts', suite('two'))
     expect(await until(idle)).toMatch(/× .*uses.test.ts > says two/)
+    expect(reports()).toEqual([
+      expect.stringContaining('says two'),
+      expect.stringMatching(/^ +not ok 1 says two$/m),
+    ])
 
     write('m/watched.c', source('two'))
     const rebuilt = await until(idle)

@@ -7,9 +7,9 @@ import { expect, onTestFinished, test } from 'vitest'
 import { runCli } from '../fixtures/cli.ts'
 
 const suite = `
-import { acknowledgement, exchange, expectSplat, heard, inThread, loadModule, NetworkNamespace, openGeneric, refusal, resolveFamily, unloadModule } from 'netlink-vmtest/testing'
+import { acknowledgement, exchange, expectSplat, heard, inThread, loadModule, NetworkNamespace, openGeneric, refusal, resolveFamily, unloadModule, wire } from 'netlink-vmtest/testing'
 import { attr, encodeMessage, NLM_F_ACK, NLM_F_REQUEST, rtnetlink, Socket } from 'netlink-vmtest/netlink'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 beforeAll(() => loadModule('nlexample'))
 afterAll(() => unloadModule('nlexample'))
@@ -34,6 +34,7 @@ test('an error with its request', async () => {
   await rtnetlink.getLink(Socket.open(0), 'much too long a name for a link')
 })
 test('not a word', () => expect(1).toBe(2))
+test('a name \\u001b[2J\\u202e', () => expect('text \\u001b[2J').toBe('\\u202e'))
 test('a passed one', async () => {
   using a = Socket.open(21)
   await exchange(a, update(3))
@@ -47,6 +48,49 @@ describe('with a hook', () => {
     await exchange(a, update(4))
   })
 })
+const tooMuch = async (sequence: number) => {
+  using a = Socket.open(21)
+  expect(await exchange(a, update(sequence))).toEqual([])
+}
+describe('before all', () => {
+  beforeAll(() => tooMuch(81))
+  test('one', () => {})
+  describe('below', () => {
+    test('two', () => {})
+    test.skip('three', () => {})
+  })
+})
+describe('after all', () => {
+  afterAll(() => tooMuch(82))
+  test('one', () => {})
+})
+describe('before each', () => {
+  beforeEach(() => tooMuch(83))
+  test('one', () => {})
+})
+test('softly', async () => {
+  using a = Socket.open(21)
+  expect.soft(await exchange(a, update(84))).toEqual([])
+  expect.soft(await exchange(a, update(85))).toContainEqual(acknowledgement(update(86), a))
+})
+test('not that one', async () => {
+  using a = Socket.open(21)
+  expect(await exchange(a, update(87))).not.toContainEqual(acknowledgement(update(87), a))
+})
+test('nobody hears it', async () => {
+  using a = Socket.open(21)
+  using silent = Socket.open(21, { groups: 2 })
+  using other = Socket.open(21, { groups: 2 })
+  await exchange(a, update(88))
+  const [first] = await heard(other)
+  expect(first).toEqual(undefined)
+  expect(await heard(silent)).toEqual([wire(update(88), { group: 2 })])
+})
+test('no such protocol', () => void Socket.open(30))
+test('no answer', async () => {
+  using a = Socket.open(21, { timeout: 10 })
+  await a.receive()
+})
 test.concurrent.for(['one', 'two'])('at the same time: %s', async name => {
   using a = Socket.open(21)
   await exchange(a, update(name === 'one' ? 51 : 52))
@@ -57,10 +101,9 @@ test('in a thread, and in a namespace', async () => {
   using elsewhere = namespace.run(() => Socket.open(2))
   elsewhere.send(encodeMessage({ type: 16, sequence: 70 }), { portId: elsewhere.portId })
   await inThread(16, ({ Socket, encodeMessage }, type) => {
-    const socket = Socket.open(2)
+    using socket = Socket.open(2)
     socket.send(encodeMessage({ type, sequence: 71 }), { portId: socket.portId })
     socket.receiveNow()
-    socket.close()
   })
   elsewhere.send(encodeMessage({ type: 16, sequence: 72 }), { portId: elsewhere.portId })
   throw new Error('not today')
@@ -95,8 +138,36 @@ test('diagrams of failed tests, in all reports', async () => {
   )
   expect(of('an error with its request')).toMatch(/CTRL_CMD_NEWFAMILY: /)
   expect(of('not a word')).not.toContain('the conversation')
+  // Nothing that a terminal would obey comes from a test.
+  expect(stdout).toContain('> a name ␛[2J\\u202e\n')
+  expect(of('a name')).toMatch(/"\\u202e"\nReceived: "text ␛\[2J"/)
+  for (const obeyed of ['\u001b[2J', '\u202e']) expect(stdout).not.toContain(obeyed)
   expect(of('with a hook > that fails')).toMatch(/the hook has failed\n\nthe conversation:\n(.*\n)+.*seq 4,/)
   expect(of('at the same time: one')).toMatch(/seq 51,/)
+  expect(of('at the same time: one')).toMatch(
+    /of 2 tests that .*: at the same time: one, at the same time: two\n/,
+  )
+
+  for (const name of ['before all', 'after all', 'before each > one'])
+    expect(of(name)).toMatch(/✗ not expected: NLMSG_ERROR: .*, seq 8\d/)
+  // The reason once, however many there are; what was skipped is no part of it.
+  expect(stdout).toMatch(/↓ 2 tests not run: beforeAll of "before all" has failed: AssertionError: expected/)
+  expect(stdout).toMatch(/2 passed, \d+ failed, 1 skipped, 2 not run/)
+  expect(of('softly').match(/✗ [^:]*: NLMSG_ERROR: .*/g)).toEqual([
+    expect.stringMatching(/not expected.*seq 84/),
+    expect.stringMatching(/did not come.*seq 86/),
+  ])
+  expect(of('not that one')).toMatch(/✗ not expected: NLMSG_ERROR: .*, seq 87/)
+  // Silent listeners have lanes, and what did not come has an arrow to the one that was to get it.
+  expect(of('nobody hears it')).toMatch(/group 2 +group 2$/m)
+  expect(of('nobody hears it').match(/● .*joined group 2/g)).toHaveLength(2)
+  expect(of('nobody hears it')).toMatch(
+    /missing +│ +├┄* group 2 ┄*▶│ +│ +✗ expected, and did not come: type 16/,
+  )
+  expect(of('no such protocol')).toMatch(/not bound .*\n.*✗ +│ +socket: EPROTONOSUPPORT/)
+  // The first place is the test's own.
+  expect(of('no answer')).toMatch(/no datagram within 10 ms\n ❯ talk.fixture.ts:/)
+  expect(of('no such protocol')).toMatch(/\n\n ❯ talk.fixture.ts:/)
   const apart = of('in a thread, and in a namespace')
   expect(apart).toMatch(/^ +ns fd \d+ +thread \d+$/m)
   expect(apart.match(/seq \d+/g)).toEqual(['seq 70', 'seq 71', 'seq 71', 'seq 72'])

@@ -41,6 +41,7 @@ import { TestOutput } from './output.ts'
 import { coloured, preparation } from './preparation.ts'
 import { answerSnapshotCall } from './snapshots.ts'
 import type { Interruption } from './unfinished.ts'
+import { makeVisible } from './visible-texts.ts'
 import { giveUpWaiting, Watchdog } from './watchdog.ts'
 import { WorkerEvents } from './worker-events.ts'
 
@@ -259,6 +260,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         if (coming) return void this.#fetchAfter(coming, message)
       }
       explainMissingFiles(message, this.#options.project.config.root)
+      makeVisible(message)
       this.#record.remember(message)
     } else if (isWorkerResponse(message) && message.type === 'testfileFinished') {
       const answered = () => this.#answered(message)
@@ -446,6 +448,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   #emitCall(method: string, args: readonly unknown[], id?: string): void {
     const request: RpcRequest = { t: 'q', m: method, a: args, ...(id === undefined ? {} : { i: id }) }
+    makeVisible(request)
     this.emit(request)
   }
 

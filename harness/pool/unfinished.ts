@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { RunnerTask, RunnerTestFile } from 'vitest'
-import type { TestOutcome } from '../../guest/agent/protocol.ts'
+import { notRunNote, type TestOutcome } from '../../guest/agent/protocol.ts'
 import type { TaskEventPack, TaskPack } from './messages.ts'
 
 /** Why a guest could not finish its files, as reports show it. */
@@ -35,9 +35,6 @@ export function lostError({ reason, evidence }: Interruption): {
 } {
   return { name: guestLostError, message: [reason, evidence].filter(Boolean).join('\n\n'), stack: '' }
 }
-
-/** The note of tests that never ran, which tells them from skipped ones. */
-export const notRunNote = 'not run'
 
 /**
  * What to report so that no test of a file stays open: ended tests keep their results, the running one fails

@@ -83,12 +83,19 @@ export async function prepareKernels(
   for (const kernel of kernels)
     if (!isPrepared(kernel) && (labels.length > 1 || orNone))
       options.progress.note(`${kernel.label} cannot run: ${kernel.error.message}`)
+  const failure = orNone ? undefined : whyNoneIsReady(kernels)
+  if (failure) throw failure
+  return withNames(kernels)
+}
+
+/** Why a run has no kernel; undefined if one is ready. */
+export function whyNoneIsReady(kernels: readonly KernelOfRun[]): HarnessError | undefined {
   const errors = kernels.flatMap(kernel => (isPrepared(kernel) ? [] : [kernel]))
   const [first] = errors
-  if (!first || errors.length < kernels.length || orNone) return withNames(kernels)
+  if (!first || errors.length < kernels.length) return undefined
   // All kernels usually fail for one reason: the modules, the memory, the disk.
-  if (errors.every(({ error }) => error.message === first.error.message)) throw first.error
-  throw new HarnessError(first.error.status, 'no kernel could be made ready', {
+  if (errors.every(({ error }) => error.message === first.error.message)) return first.error
+  return new HarnessError(first.error.status, 'no kernel could be made ready', {
     details: errors
       .map(({ label, error: { message, details } }) =>
         [`${label}: ${message}`, details].filter(Boolean).join('\n'),

@@ -2,6 +2,7 @@
 import { globSync } from 'node:fs'
 import path from 'node:path'
 import { configDefaults, type TestProjectInlineConfiguration } from 'vitest/config'
+import { guestPaths } from '../../guest/agent/protocol.ts'
 import { literally } from '../base/globs.ts'
 import { slowed } from '../base/timers.ts'
 import { aliases } from '../pool/externals.ts'
@@ -43,8 +44,12 @@ export function kernelProject(
     extends: false,
     root,
     resolve: { alias: { ...aliases } },
+    // The guest's Node knows all of the language: nothing becomes a call of a helper, which inThread() could not
+    // pass on (`using`).
+    oxc: { target: 'esnext' },
     test: {
       ...others,
+      ...ownFramesHidden,
       name: label,
       include: dir === undefined ? settings.suites : suitesBelow(dir, settings.suites, root),
       exclude: [...configDefaults.exclude, ...exclude.flatMap(glob => fromRoot(glob, root))],
@@ -64,6 +69,15 @@ export function kernelProject(
       server: { deps: { inline: true } },
     },
   }
+}
+
+/**
+ * A project's setting by which stacks show the frames of tests, and not those of the library below them. Vitest
+ * (5.1.1) reads it of projects, though its types do not have it there.
+ */
+export const ownFramesHidden = {
+  onStackTrace: (_error: unknown, { file }: { readonly file: string }): boolean =>
+    !file.startsWith(`${guestPaths.root}/`) && !file.endsWith('[worker eval]'),
 }
 
 /**

@@ -65,8 +65,24 @@ function failureOf(entity: TestModule | TestSuite | TestCase, error: SerializedE
     file,
     name: module.relativeModuleId,
     test: entity.type === 'module' ? undefined : entity.fullName,
-    error,
+    error: copied(error),
     rank: rank < 0 ? ranks.length : rank,
     location: entity.type === 'module' || !entity.location ? undefined : { file, ...entity.location },
   }
+}
+
+/** Causes that reports have: an error may be its own. */
+const DEEPEST_CAUSE = 10
+
+/**
+ * An error as it was thrown, with its causes: Vitest (5.1.1) puts "Caused by: " before a cause's name each time that
+ * it prints it, and keeps that.
+ */
+export function copied<T>(error: T, depth = 0): T {
+  if (typeof error !== 'object' || error === null) return error
+  const { cause, ...rest } = error as { readonly name?: unknown; readonly cause?: unknown }
+  const { name } = rest
+  const own = typeof name === 'string' ? { name: name.replace(/^(Caused by: )+/, '') } : {}
+  const below = cause === undefined || depth === DEEPEST_CAUSE ? {} : { cause: copied(cause, depth + 1) }
+  return { ...rest, ...own, ...below } as T
 }

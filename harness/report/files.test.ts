@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: MIT
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { MachineryError, UsageError } from '../base/errors.ts'
-import { completeJson, requireWritable, requireWritten, writeReport } from './files.ts'
+import { completedJson, forgetReport, requireWritable, requireWritten, writeReport } from './files.ts'
 
 function folder(): string {
   const made = mkdtempSync(path.join(tmpdir(), 'report-'))
@@ -30,10 +39,42 @@ test('what other steps of a GitHub job have in its summary stays', () => {
 })
 
 test("the kernels are added to Vitest's report", () => {
-  const file = path.join(folder(), 'report.json')
-  writeFileSync(file, '{"success":true}')
-  completeJson(file, [])
-  expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({ success: true, kernels: [] })
+  expect(JSON.parse(completedJson('{"success":true}', []))).toEqual({ success: true, kernels: [] })
+  expect(JSON.parse(completedJson(undefined, []))).toEqual({ success: false, kernels: [] })
+})
+
+test('one of an earlier run is removed; what is no file of its own stays', () => {
+  const place = folder()
+  const [file, link, summary] = ['report', 'link', 'summary'].map(name => path.join(place, name)) as [
+    string,
+    string,
+    string,
+  ]
+  vi.stubEnv('GITHUB_STEP_SUMMARY', summary)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  for (const each of [file, summary]) writeFileSync(each, 'of the last run')
+  symlinkSync(file, link)
+  for (const each of [link, summary, place, '/dev/null', '-', path.join(place, 'none')]) forgetReport(each)
+  expect(readdirSync(place).sort()).toEqual(['link', 'summary'])
+  expect(existsSync('/dev/null')).toBe(true)
+  // A link is written through.
+  writeReport(link, 'text')
+  expect(readFileSync(file, 'utf8')).toBe('text')
+})
+
+test('one that does not fit is not there in part, nor is that of an earlier run', () => {
+  const place = folder()
+  const file = path.join(place, 'report')
+  writeFileSync(file, 'of the last run')
+  const limited = `ulimit -f 1; exec "$0" "$@"`
+  const script = `import { writeReport } from ${JSON.stringify(path.join(import.meta.dirname, 'files.ts'))}
+    process.on('SIGXFSZ', () => {})
+    try { writeReport(process.argv[1], 'x'.repeat(1_000_000)) } catch (error) { console.log(error.message) }`
+  const arguments_ = ['-c', limited, process.execPath, '--input-type=module', '-e', script, file]
+  expect(execFileSync('sh', arguments_, { encoding: 'utf8' })).toMatch(
+    `cannot write the report ${file}: EFBIG`,
+  )
+  expect(readdirSync(place)).toEqual([])
 })
 
 test('one that cannot be written is named', () => {
@@ -42,7 +83,7 @@ test('one that cannot be written is named', () => {
   const below = path.join(file, 'report')
   const cannot = `cannot write the report ${below}`
   expect(() => writeReport(below, '')).toThrow(cannot)
-  expect(() => completeJson(below, [])).toThrow(MachineryError)
+  expect(() => writeReport(below, '')).toThrow(MachineryError)
 })
 
 test('whether one can be written is seen before, and leaves nothing', () => {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 import {
   closeSync,
+  lstatSync,
   openSync,
   readFileSync,
+  readlinkSync,
+  renameSync,
   rmSync,
   statfsSync,
   statSync,
@@ -58,28 +61,78 @@ export function requireWritten(file: string, since: number): void {
 /**
  * Adds `kernels` to Vitest's JSON report: a {@link KernelSummary} each, with the reason if one did not run at
  * all.
+ * @param report undefined if Vitest has not come to its end
  */
-export function completeJson(file: string, kernels: readonly KernelSummary[]): void {
-  writing(file, () => {
-    const report = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
-    // Vitest does not know of shards that are missing.
-    const incomplete = kernels.some(kernel => kernel.error !== undefined || kernel.incomplete !== undefined)
-    writeFileSync(file, JSON.stringify({ ...report, ...(incomplete ? { success: false } : {}), kernels }))
-  })
+export function completedJson(report: string | undefined, kernels: readonly KernelSummary[]): string {
+  // Vitest does not know of shards that are missing.
+  const incomplete = kernels.some(kernel => kernel.error !== undefined || kernel.incomplete !== undefined)
+  const vitests = report === undefined ? { success: false } : JSON.parse(report)
+  return JSON.stringify({ ...vitests, ...(incomplete ? { success: false } : {}), kernels })
 }
 
 /** Adds the run's record to the blob that Vitest has written. */
 export function completeBlob(file: string, record: Omit<RunRecord, 'version'>): void {
-  writing(file, () => writeFileSync(file, addRecord(readFileSync(file, 'utf8'), record)))
+  writing(file, () => replace(file, addRecord(readFileSync(file, 'utf8'), record)))
 }
 
-/** Writes a report; makes the folder. What other steps of a GitHub job have in its summary stays. */
+/** The name of a report's place that is standard output. */
+export const onStdout = '-'
+
+/**
+ * Writes a report, the whole of it or nothing; makes the folder. What other steps of a GitHub job have in its
+ * summary stays.
+ * @param file as on the command line
+ * @throws MachineryError
+ */
 export function writeReport(file: string, text: string): void {
-  const { GITHUB_STEP_SUMMARY: summary } = process.env
+  if (file === onStdout) return void process.stdout.write(text)
   writing(file, () => {
     makeFolder(path.dirname(file))
-    writeFileSync(file, text, { flag: summary !== undefined && path.resolve(summary) === file ? 'a' : 'w' })
+    if (isSummary(file)) writeFileSync(file, text, { flag: 'a' })
+    else replace(file, text)
   })
+}
+
+/**
+ * Removes a report of an earlier run, which nobody is to take for this one's if this one ends before it writes
+ * its own. One that cannot be removed cannot be written either, and that is told.
+ */
+export function forgetReport(file: string): void {
+  try {
+    if (file !== onStdout && !isSummary(file) && statSync(file).isFile()) rmSync(targetOf(file))
+  } catch {
+    // there is none
+  }
+}
+
+/** The summary of a job on GitHub, to which its steps add. */
+function isSummary(file: string): boolean {
+  const { GITHUB_STEP_SUMMARY: summary } = process.env
+  return summary !== undefined && path.resolve(summary) === path.resolve(file)
+}
+
+/** Where a link leads, also if nothing is there. */
+function targetOf(file: string): string {
+  const isLink = lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink()
+  return isLink ? targetOf(path.resolve(path.dirname(file), readlinkSync(file))) : file
+}
+
+/** Puts a text in a file's place, beside which it is written: what is cut off has no report's name. */
+function replace(file: string, text: string): void {
+  const before = statSync(file, { throwIfNoEntry: false })
+  // A pipe or a device stays what it is.
+  if (before && !before.isFile()) return writeFileSync(file, text)
+  const place = targetOf(file)
+  const beside = `${place}.${process.pid}.part`
+  try {
+    writeFileSync(beside, text)
+    renameSync(beside, place)
+  } catch (error) {
+    rmSync(beside, { force: true })
+    // That of an earlier run.
+    rmSync(place, { force: true })
+    throw error
+  }
 }
 
 function writing(file: string, work: () => void): void {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { GithubActionsReporter, type Reporter, type Vitest } from 'vitest/node'
 import { type Annotation, compilerErrors, workflowCommands } from './annotations.ts'
-import { type Failure, failuresOf } from './failures.ts'
+import { copied, type Failure, failuresOf } from './failures.ts'
 import type { Place } from './place.ts'
 import { type FindSource, sourcePlace } from './source-files.ts'
 import type { KernelSummary } from './summary.ts'
@@ -44,6 +44,6 @@ function annotationOf(vitest: Vitest, failure: Failure, find: FindSource): Annot
 /** The line of the tests' code that an error comes from, as Vitest's own reports have it. */
 function nearest(vitest: Vitest, kernel: string | undefined, error: unknown): Place | undefined {
   const project = vitest.projects.find(({ name }) => name === kernel) ?? vitest.getRootProject()
-  const stack = vitest.logger.formatError(error, { project, showCodeFrame: false }).nearest
+  const stack = vitest.logger.formatError(copied(error), { project, showCodeFrame: false }).nearest
   return stack && { file: stack.file, line: stack.line, column: stack.column }
 }

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Vitest } from 'vitest/node'
 import { junit } from './junit.ts'
+import type { KernelSummary } from './summary.ts'
 
 /** The parts of a test, a file and Vitest that the report reads. */
 const testCase = (name: string, parts: object = {}) => ({
@@ -10,7 +11,12 @@ const testCase = (name: string, parts: object = {}) => ({
   result: () => ({ state: 'passed' }),
   ...parts,
 })
-const reportOf = (tests: readonly object[], outside: readonly unknown[] = []) => {
+const ran = { label: 'debian-6.1', error: undefined, obstacles: [] } as unknown as KernelSummary
+const reportOf = (
+  tests: readonly object[],
+  outside: readonly unknown[] = [],
+  kernels: readonly KernelSummary[] = [ran],
+) => {
   const module = {
     ...{ type: 'module', relativeModuleId: 'a & b.test.ts', project: { name: 'debian-6.1' } },
     ...{ children: { allTests: () => tests, allSuites: () => [] }, errors: () => [] },
@@ -21,7 +27,7 @@ const reportOf = (tests: readonly object[], outside: readonly unknown[] = []) =>
     logger: { formatError: (error: { message?: string }) => ({ output: error.message ?? String(error) }) },
     getRootProject: () => ({}),
   }
-  return junit(vitest as unknown as Vitest, ['debian-6.1'])
+  return junit(vitest as unknown as Vitest, kernels)
 }
 
 test('what XML forbids is shown, in names, texts and attributes', () => {
@@ -62,5 +68,23 @@ test('errors outside of tests are a suite of their own', () => {
   const xml = reportOf([], [{ name: 'Error', message: 'nobody\ncaught' }, 'a text'])
   expect(xml).toMatch(/<testsuites name="netlink-vmtest" tests="2" failures="0" errors="2"/)
   expect(xml).toContain('name="Error: nobody"')
-  expect(xml).toContain('<error message="nobody&#10;caught" type="Error">')
+  expect(xml).toContain('<error message="nobody" type="Error">nobody\ncaught')
+})
+
+test('a message is one line, of which the text has all; a kernel that did not run is an error', () => {
+  const errors = [{ name: 'GuestLost', message: 'kernel panic\n\nconsole:\n\u202ea line' }]
+  const obstacles = [{ message: 'does not compile', details: 'a.c:1: error <x>', status: 1 }]
+  const absent = { label: 'debian-7.3', error: 'does not compile', obstacles } as unknown as KernelSummary
+  const xml = reportOf(
+    [testCase('fails', { result: () => ({ state: 'failed', errors }) })],
+    [],
+    [ran, absent],
+  )
+  expect(xml).toContain(
+    '<failure message="kernel panic" type="GuestLost">kernel panic\n\nconsole:\n\\u202ea line</failure>',
+  )
+  expect(xml).toContain(
+    '<error message="does not compile" type="NotRun">does not compile\n\na.c:1: error &lt;x&gt;</error>',
+  )
+  expect(xml).toContain('<testsuites name="netlink-vmtest" tests="2" failures="1" errors="1"')
 })

@@ -5,22 +5,23 @@
  */
 import path from 'node:path'
 import type { SerializedError, TestCase, TestModule, TestSuite, Vitest } from 'vitest/node'
-import { notRunNote } from '../pool/unfinished.ts'
-import { errorsOf } from './failures.ts'
-import { isNotRun, notRunOf } from './not-run.ts'
+import { notRunNote } from '../../guest/agent/protocol.ts'
+import { copied, errorsOf } from './failures.ts'
+import { isNotRun, notRunText } from './not-run.ts'
+import type { KernelSummary } from './summary.ts'
+import { directions, numbered, oneLine } from './text.ts'
 
 type Entity = TestModule | TestSuite | TestCase
 
-/**
- * A run's report: a suite is a test file on a kernel.
- * @param labels the kernels in their order
- */
-export function junit(vitest: Vitest, labels: readonly string[]): string {
-  const rank = ({ project }: TestModule) => labels.indexOf(project.name)
+/** A run's report: a suite is a test file on a kernel; a kernel that did not run is one with an error. */
+export function junit(vitest: Vitest, kernels: readonly KernelSummary[]): string {
+  const obstacles = kernels.filter(({ error }) => error !== undefined)
+  const rank = ({ project }: TestModule) => kernels.findIndex(({ label }) => label === project.name)
   const modules = vitest.state
     .getTestModules()
+    .filter(({ project }) => !obstacles.some(({ label }) => label === project.name))
     .toSorted((a, b) => rank(a) - rank(b) || (a.relativeModuleId < b.relativeModuleId ? -1 : 1))
-  const suites = modules.map(module => suiteOf(vitest, module))
+  const suites = [...modules.map(module => suiteOf(vitest, module)), ...obstacles.map(suiteOfObstacle)]
   const outside = vitest.state.getUnhandledErrors()
   if (outside.length > 0) suites.push(suiteOfErrors(vitest, outside))
   const total = (count: (suite: Suite) => number) => suites.reduce((sum, suite) => sum + count(suite), 0)
@@ -28,7 +29,7 @@ export function junit(vitest: Vitest, labels: readonly string[]): string {
     name: 'netlink-vmtest',
     tests: total(({ cases }) => cases.length),
     failures: total(({ failures }) => failures),
-    errors: outside.length,
+    errors: total(({ errors }) => errors),
     time: seconds(total(({ duration }) => duration)),
   }
   const xml = element('testsuites', attributes, suites.map(xmlOfSuite))
@@ -74,7 +75,18 @@ function suiteOf(vitest: Vitest, module: TestModule): Suite {
     failures: broken.length + tests.filter(test => test.result().state === 'failed').length,
     errors: 0,
     skipped: tests.filter(test => reasonToSkip(test) !== undefined).length,
-    note: notRunOf(module)?.text,
+    note: notRunText(module),
+  }
+}
+
+/** A kernel without any test: CI systems show only what is in a testcase. */
+function suiteOfObstacle({ label, error = '', obstacles }: KernelSummary): Suite {
+  const texts = obstacles.map(({ message, details }) => [message, details].filter(Boolean).join('\n\n'))
+  const xml = element('error', { message: oneLine(error), type: 'NotRun' }, [escaped(texts.join('\n\n'))])
+  const cases = [element('testcase', { classname: label, name: 'did not run', time: seconds(0) }, [xml])]
+  return {
+    ...{ name: label, file: undefined, start: undefined, duration: 0, cases, failures: 0, skipped: 0 },
+    ...{ errors: 1, note: undefined },
   }
 }
 
@@ -85,8 +97,8 @@ function suiteOfErrors(vitest: Vitest, errors: readonly unknown[]): Suite {
     const { name: type = 'Error', message = String(error) } = (error ?? {}) as Partial<SerializedError>
     const title = unique(`${type}: ${message.split('\n')[0]}`)
     const project = vitest.getRootProject()
-    const text = vitest.logger.formatError(error, { project }).output
-    const xml = element('error', { message, type }, [escaped(text.trim())])
+    const text = vitest.logger.formatError(copied(error), { project }).output
+    const xml = element('error', { message: firstLine(message), type }, [escaped(text.trim())])
     return element('testcase', { classname: name, name: title, time: seconds(0) }, [xml])
   })
   return {
@@ -133,8 +145,12 @@ function failureOf(vitest: Vitest, entity: Entity): string[] {
   const [first] = errors
   if (first === undefined) return []
   const { project } = entity
-  const text = errors.map(error => vitest.logger.formatError(error, { project }).output.trim()).join('\n\n')
-  return [element('failure', { message: first.message, type: first.name ?? 'Error' }, [escaped(text)])]
+  const text = errors
+    .map(error => vitest.logger.formatError(copied(error), { project }).output.trim())
+    .join('\n\n')
+  return [
+    element('failure', { message: firstLine(first.message), type: first.name ?? 'Error' }, [escaped(text)]),
+  ]
 }
 
 /** Why a test did not run, as far as anybody has said; undefined if it ran. */
@@ -157,6 +173,11 @@ function annotationsOf(test: TestCase): string[] {
 function kernelLogOf(entity: Entity): string {
   const { kernelLog } = entity.meta()
   return kernelLog === undefined ? '' : `kernel log:\n${kernelLog}`
+}
+
+/** The text of a failure has all of it. */
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? ''
 }
 
 /** Numbers names that come again. */
@@ -213,6 +234,7 @@ function visible(text: string): string {
       .replaceAll(/[\u0000-\u0008\u000b-\u001f]/g, it => String.fromCodePoint(0x2400 + it.charCodeAt(0)))
       .replaceAll('\u007f', '\u2421')
       .replaceAll(/[\u0080-\u009f\ufffe\uffff]/g, '\ufffd')
+      .replaceAll(directions, numbered)
       .toWellFormed()
   )
 }

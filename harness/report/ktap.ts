@@ -4,8 +4,9 @@
  * subtests (Documentation/dev-tools/ktap.rst of the kernel; version 2 adds nothing that is used here).
  */
 import type { TestCase, TestModule, TestSuite, Vitest } from 'vitest/node'
-import { notRunNote } from '../pool/unfinished.ts'
-import { isNotRun, notRunOf } from './not-run.ts'
+import { notRunNote } from '../../guest/agent/protocol.ts'
+import { copied } from './failures.ts'
+import { isNotRun, notRunText } from './not-run.ts'
 import type { KernelSummary } from './summary.ts'
 import { oneLine, plain, textOf } from './text.ts'
 
@@ -24,8 +25,9 @@ export function ktap({ state }: Pick<Vitest, 'state'>, kernels: readonly KernelS
     ...modules.flatMap((module, index) =>
       subtest(module, index + 1, `${module.project.name} ${module.relativeModuleId}`),
     ),
-    ...obstacles.flatMap(({ label, error = '' }, index) => [
+    ...obstacles.flatMap(({ label, error = '', obstacles: reasons }, index) => [
       ...diagnosis(error),
+      ...reasons.flatMap(({ details }) => (details === undefined ? [] : diagnosis(details))),
       `not ok ${modules.length + index + 1} ${named(label)} # ERROR did not run`,
     ]),
   ]
@@ -42,11 +44,11 @@ function subtest(entity: TestModule | TestSuite, number: number, name: string): 
       child.type === 'test' ? test(child, index + 1) : subtest(child, index + 1, child.name),
     ),
   ]
-  const missed = entity.type === 'module' ? notRunOf(entity) : undefined
+  const missed = entity.type === 'module' ? notRunText(entity) : undefined
   return [
     ...inner.map(line => `  ${line}`),
-    ...entity.errors().flatMap(error => diagnosis(textOf(error))),
-    ...(missed ? diagnosis(missed.text) : []),
+    ...entity.errors().flatMap(error => diagnosis(textOf(copied(error)))),
+    ...(missed ? diagnosis(missed) : []),
     `${entity.ok() ? 'ok' : 'not ok'} ${number} ${named(name)}${entity.state() === 'skipped' ? ' # SKIP' : ''}`,
   ]
 }
@@ -60,7 +62,7 @@ function test(entity: TestCase, number: number): string[] {
     return [`ok ${name} # ${todo ? 'TODO' : 'SKIP'}${result.note ? ` ${oneLine(result.note)}` : ''}`]
   }
   if (result.state === 'pending') return [`not ok ${name} # ERROR ${notRunNote}`]
-  const errors = (result.errors ?? []).flatMap(error => diagnosis(textOf(error)))
+  const errors = (result.errors ?? []).flatMap(error => diagnosis(textOf(copied(error))))
   return [...errors, `${result.state === 'passed' ? 'ok' : 'not ok'} ${name}`]
 }
 

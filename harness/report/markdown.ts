@@ -3,7 +3,7 @@
 import type { Failure } from './failures.ts'
 import { matrixTable } from './matrix-table.ts'
 import { type KernelSummary, summaryLines } from './summary.ts'
-import { beginningOf, oneLine, plain } from './text.ts'
+import { beginningOf, causesOf, oneLine, plain } from './text.ts'
 
 /** Characters of the whole: GitHub takes 65,536 in a comment. */
 const MOST = 60_000
@@ -69,10 +69,11 @@ function answer(kernels: readonly KernelSummary[], ok: boolean): string {
 }
 
 function blockOf({ kernel, name, test, error }: Failure): string {
-  const { name: type = 'Error', message, diff } = error
+  const { name: type = 'Error', message, diff, cause } = error
   const where = kernel === undefined ? name : `${kernel}: ${name}`
   const title = test === undefined ? where : `${where} > ${test}`
-  return folded(`${title}: ${type}`, [`${type}: ${message}`, ...(typeof diff === 'string' ? [diff] : [])])
+  const texts = [`${type}: ${message}`, ...(typeof diff === 'string' ? [diff] : []), ...causesOf(cause)]
+  return folded(`${title}: ${type}`, texts)
 }
 
 /** Texts that are shown by a click; as code, in which nothing is read as Markdown or HTML. */

@@ -4,14 +4,14 @@ import { ExitStatus } from '../base/errors.ts'
 import { seconds } from '../base/progress.ts'
 import { guestLostError } from '../pool/unfinished.ts'
 import { type KernelFacts, sumOf } from './kernel-facts.ts'
-import { isNotRun, notRunOf } from './not-run.ts'
+import { isNotRun, notRunText } from './not-run.ts'
 
 /** Numbers of tests by result. */
 export interface Counts {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
-  /** Tests that did not run because their guest was lost. */
+  /** Tests that did not run because their guest was lost, or a hook before them has failed. */
   readonly notRun: number
 }
 
@@ -77,7 +77,7 @@ export function summarize(vitest: Vitest, facts: KernelFacts): KernelSummary {
 }
 
 function summarizeSuite(module: TestModule): SuiteSummary {
-  const note = notRunOf(module)?.text
+  const note = notRunText(module)
   return {
     suite: module.relativeModuleId,
     ...count([module]),

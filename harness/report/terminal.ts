@@ -9,11 +9,11 @@ export class TerminalReporter extends DefaultReporter {
   #together = false
 
   protected override printTestModule(module: TestModule): void {
-    const notRun = notRunOf(module)
-    this.#together = notRun !== undefined && notRun.count > 1
+    const groups = notRunOf(module)
+    this.#together = groups.some(({ count }) => count > 1)
     super.printTestModule(module)
-    if (notRun && this.#together && !this.ctx.config.hideSkippedTests)
-      this.log(styleText('gray', `   ↓ ${notRun.text}`))
+    if (!this.#together || this.ctx.config.hideSkippedTests) return
+    for (const { text } of groups) this.log(styleText('gray', `   ↓ ${text}`))
   }
 
   protected override printTestCase(state: ReturnType<TestModule['state']>, test: TestCase): void {

@@ -1,9 +1,32 @@
 // SPDX-License-Identifier: MIT
 /** Texts of tests and kernels in reports: shown, and never obeyed. */
 
+/** The parts of an error that reports show. */
+interface Shown {
+  readonly name?: string
+  readonly message: string
+  readonly diff?: string
+  readonly cause?: unknown
+}
+
 /** An error as people read it: with what Vitest prints below it. */
-export function textOf({ name, message, diff }: { name?: string; message: string; diff?: string }): string {
-  return [`${name ?? 'Error'}: ${message}`, diff].filter(Boolean).join('\n')
+export function textOf({ name, message, diff, cause }: Shown): string {
+  return [`${name ?? 'Error'}: ${message}`, diff, ...causesOf(cause)].filter(Boolean).join('\n')
+}
+
+/** `Caused by: Error: why`, for each error below another. */
+export function causesOf(cause: unknown): string[] {
+  if (typeof cause !== 'object' || cause === null) return []
+  const { name = 'Error', message = '', cause: below } = cause as Partial<Shown>
+  return [`Caused by: ${name}: ${message}`, ...causesOf(below)]
+}
+
+/** Characters that change the direction of the text after them. */
+export const directions = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+
+/** A character by its number, as in JavaScript. */
+export function numbered(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 /** Without colours, and without what a terminal would obey. */
@@ -14,7 +37,8 @@ export function plain(text: string): string {
       .replaceAll(/\u001b\[[0-9;]*m/g, '')
       .replaceAll('\r\n', '\n')
       // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must go
-      .replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '\ufffd')
+      .replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd')
+      .replaceAll(directions, numbered)
   )
 }
 

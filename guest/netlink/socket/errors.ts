@@ -88,3 +88,12 @@ export class UnmatchedError extends NetlinkError {
     this.messages = messages
   }
 }
+
+/**
+ * Gives an error that came while its caller waited the caller's lines: V8 knows who waits only when it goes on.
+ * @returns the error
+ */
+export function withCaller(error: unknown): unknown {
+  if (error instanceof NetlinkError) Error.captureStackTrace(error, withCaller)
+  return error
+}

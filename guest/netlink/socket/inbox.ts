@@ -22,7 +22,7 @@ import type { Datagram } from './datagram.ts'
 import { DumpTurns } from './dump-turns.ts'
 import { EndedRequests } from './ended-requests.ts'
 import type { Endpoint } from './endpoint.ts'
-import { ClosedError, OverflowError, SystemCallError, TimeoutError } from './errors.ts'
+import { ClosedError, OverflowError, SystemCallError, TimeoutError, withCaller } from './errors.ts'
 import { isTurnDue, now, turn } from './fairness.ts'
 import { checkTimeout } from './numbers.ts'
 import { type ObservedSocket, observer } from './observer.ts'
@@ -188,7 +188,11 @@ export class Inbox {
     const wait: Wait<Datagram> = new Wait(() => this.#receivers.delete(wait))
     this.#receivers.add(wait)
     this.arm(wait, (limit, besides) => new TimeoutError('datagram', limit, besides), options, timeout)
-    return await wait.outcome()
+    try {
+      return await wait.outcome()
+    } catch (error) {
+      throw withCaller(error)
+    }
   }
 
   receiveNow(): Datagram | undefined {

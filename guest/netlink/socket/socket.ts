@@ -13,12 +13,12 @@ import type { Datagram } from './datagram.ts'
 import { Dump, type DumpOptions } from './dump.ts'
 import { runDump } from './dump-run.ts'
 import { Endpoint, SO_RCVBUF, SO_RCVBUFFORCE, SO_SNDBUF, SO_SNDBUFFORCE } from './endpoint.ts'
-import { ClosedError, SystemCallError, TimeoutError } from './errors.ts'
+import { ClosedError, SystemCallError, TimeoutError, withCaller } from './errors.ts'
 import { isTurnDue, turn } from './fairness.ts'
 import { nextIdentity } from './identity.ts'
 import { Inbox } from './inbox.ts'
 import { checkCount, checkTimeout } from './numbers.ts'
-import { observer } from './observer.ts'
+import { type ObservedSocket, observer } from './observer.ts'
 import type { Destination, SocketOptions, SocketSwitch, TraceEvent } from './options.ts'
 import { PendingBatch, type SentRequest } from './pending-batch.ts'
 import { PendingRequest } from './pending-request.ts'
@@ -55,7 +55,7 @@ export class Socket implements Disposable, AsyncDisposable {
     checkTimeout(options.timeout)
     this.protocol = protocol
     this.timeout = options.timeout ?? DEFAULT_TIMEOUT
-    this.#endpoint = new Endpoint(protocol, options.namespace)
+    this.#endpoint = opened({ identity: this.identity, protocol, portId: 0 }, options.namespace)
     this.#trace = options.trace
     this.#inbox = new Inbox(this.#endpoint, this, options.trace)
     observer?.opened(this, options.namespace)
@@ -118,7 +118,7 @@ export class Socket implements Disposable, AsyncDisposable {
    */
   bind(options: Pick<SocketOptions, 'portId' | 'groups'> = {}): void {
     const groups = options.groups ?? 0
-    this.#endpoint.bind(options.portId ?? this.portId, groups)
+    this.#watched(() => this.#endpoint.bind(options.portId ?? this.portId, groups))
     observer?.bound(this, groups)
   }
 
@@ -126,44 +126,44 @@ export class Socket implements Disposable, AsyncDisposable {
    * NETLINK_ADD_MEMBERSHIP. @throws SystemCallError EINVAL for a group that the protocol does not have, EPERM
    */
   join(group: number): void {
-    this.#endpoint.join(group)
+    this.#watched(() => this.#endpoint.join(group))
     observer?.joined(this, group)
   }
 
   /** NETLINK_DROP_MEMBERSHIP. */
   leave(group: number): void {
-    this.#endpoint.leave(group)
+    this.#watched(() => this.#endpoint.leave(group))
     observer?.left(this, group)
   }
 
   /** NETLINK_LIST_MEMBERSHIPS: the groups it is in, however joined, in ascending order. */
   memberships(): number[] {
-    return this.#endpoint.memberships()
+    return this.#watched(() => this.#endpoint.memberships())
   }
 
   /** Turns one of the kernel's options for netlink sockets on or off. */
   set(name: SocketSwitch, on: boolean): void {
-    this.#endpoint.set(name, on)
+    this.#watched(() => this.#endpoint.set(name, on))
   }
 
   /** Bytes of SO_RCVBUF as the kernel counts them, twice what was asked for. */
   get receiveBuffer(): number {
-    return this.#endpoint.getBuffer(SO_RCVBUF)
+    return this.#watched(() => this.#endpoint.getBuffer(SO_RCVBUF))
   }
 
   /** `force` passes the system's limit (net.core.rmem_max), with CAP_NET_ADMIN. */
   setReceiveBuffer(bytes: number, { force = false }: { force?: boolean } = {}): void {
-    this.#endpoint.setBuffer(force ? SO_RCVBUFFORCE : SO_RCVBUF, bytes)
+    this.#watched(() => this.#endpoint.setBuffer(force ? SO_RCVBUFFORCE : SO_RCVBUF, bytes))
   }
 
   /** Bytes of SO_SNDBUF as the kernel counts them; no datagram can be larger. */
   get sendBuffer(): number {
-    return this.#endpoint.getBuffer(SO_SNDBUF)
+    return this.#watched(() => this.#endpoint.getBuffer(SO_SNDBUF))
   }
 
   /** `force` passes the system's limit (net.core.wmem_max), with CAP_NET_ADMIN. */
   setSendBuffer(bytes: number, { force = false }: { force?: boolean } = {}): void {
-    this.#endpoint.setBuffer(force ? SO_SNDBUFFORCE : SO_SNDBUF, bytes)
+    this.#watched(() => this.#endpoint.setBuffer(force ? SO_SNDBUFFORCE : SO_SNDBUF, bytes))
   }
 
   /**
@@ -246,8 +246,12 @@ export class Socket implements Disposable, AsyncDisposable {
       this.#inbox.arm(pending, expired, options, this.timeout)
     }
     if (isTurnDue()) await turn()
-    const outcome = pending.outcome()
-    return outcome instanceof Promise ? await outcome : outcome
+    try {
+      const outcome = pending.outcome()
+      return outcome instanceof Promise ? await outcome : outcome
+    } catch (error) {
+      throw withCaller(error)
+    }
   }
 
   /**
@@ -362,6 +366,16 @@ export class Socket implements Disposable, AsyncDisposable {
     this.close()
   }
 
+  /** Tells the observer of a system call that fails. */
+  #watched<T>(call: () => T): T {
+    try {
+      return call()
+    } catch (error) {
+      tellOf(error, this)
+      throw error
+    }
+  }
+
   /** Sends a request with the next sequence number. */
   #sendRequest(
     { type, flags = 0 }: RequestHeader,
@@ -382,10 +396,27 @@ export class Socket implements Disposable, AsyncDisposable {
     try {
       this.#endpoint.send(bytes, to)
     } catch (error) {
-      if (error instanceof SystemCallError) observer?.failed(this, error.syscall, error.code, bytes)
+      tellOf(error, this, bytes)
       throw error
     }
     observer?.sent(this, bytes, to, schema)
+  }
+}
+
+/** Tells the observer of an error of a system call. @param bytes what was to be sent */
+function tellOf(error: unknown, socket: ObservedSocket, bytes?: Uint8Array): void {
+  if (error instanceof SystemCallError) observer?.failed(socket, error.syscall, error.code, bytes)
+}
+
+/** @param socket that it is to be for, which is not there yet */
+function opened(socket: ObservedSocket, namespace: string | number | undefined): Endpoint {
+  try {
+    return new Endpoint(socket.protocol, namespace)
+  } catch (error) {
+    observer?.opened(socket, namespace)
+    tellOf(error, socket)
+    observer?.closed(socket)
+    throw error
   }
 }
 

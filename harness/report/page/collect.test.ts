@@ -2,13 +2,14 @@
 import { expect, test } from 'vitest'
 import type { TestModule, Vitest } from 'vitest/node'
 import { conversationArtifact, type SequenceDiagram } from '../../../guest/agent/protocol.ts'
+import { visible } from '../../../guest/agent/visible.ts'
 import { diagram } from '../../../guest/testing/diagram.ts'
 import { ExitStatus } from '../../base/errors.ts'
 import { detailsKey, type FailureDetails } from '../../pool/failure-details.ts'
 import { describeReport, type KernelReport } from '../../verdict/describe-splat.ts'
 import type { KernelFacts } from '../kernel-facts.ts'
 import { exitStatusOf, summarize } from '../summary.ts'
-import { pageData } from './collect.ts'
+import { pageData, patternOf } from './collect.ts'
 
 const facts: KernelFacts = {
   label: 'debian-6.1',
@@ -112,15 +113,61 @@ test('what tests did, and why some did nothing', () => {
       missed: '1 test not run: kernel panic',
     },
   ])
+  const id = expect.stringMatching(/^[\w-]{12}$/)
   expect(files[0]?.tests).toEqual([
-    { id: 'passes', name: 'passes', status: 'passed', duration: 5, retries: 2 },
-    { id: 'is skipped', name: 'is skipped', status: 'skipped', duration: 0, note: 'not here' },
-    { id: 'is lost', name: 'is lost', status: 'not run', duration: 0, note: 'not run: kernel panic' },
-    { id: 'is not reached', name: 'is not reached', status: 'not run', duration: 5 },
+    { id, name: 'passes', status: 'passed', duration: 5, retries: 2 },
+    { id, name: 'is skipped', status: 'skipped', duration: 0, note: 'not here' },
+    { id, name: 'is lost', status: 'not run', duration: 0, note: 'not run: kernel panic' },
+    { id, name: 'is not reached', status: 'not run', duration: 5 },
   ])
   expect(files[0]?.outside).toBeUndefined()
   expect(ok).toBe(true)
   expect(kernels).toMatchObject([{ label: 'debian-6.1', release: '6.1.0', bootTime: 200 }])
+})
+
+test("a test's id is the same wherever it is, and no other has it", () => {
+  const ids = (...names: string[]) =>
+    pageOf(names.map(name => ({ name, result: { state: 'passed' } }))).files[0]?.tests.map(({ id }) => id)
+  const [a, b, again] = ids('a', 'b', 'a') ?? []
+  expect(new Set([a, b, again]).size).toBe(3)
+  expect(ids('new', 'b', 'a', 'a')).toEqual([expect.any(String), b, a, again])
+})
+
+test('the command for a test finds it by whatever name it has', () => {
+  for (const name of [
+    'a > b',
+    '$(c) | "d" \'e\' `f` *',
+    'two\nlines\r\nand\ta tab',
+    '\u001b[2J \u202e \u007f',
+    '\\u202e',
+  ]) {
+    const pattern = new RegExp(`^${patternOf(visible(name))}$`)
+    expect(name).toMatch(pattern)
+    expect(`${name}!`).not.toMatch(pattern)
+    expect(visible(pattern.source)).toBe(pattern.source)
+    expect(pattern.source).not.toContain('\n')
+  }
+})
+
+test('all causes of an error, as they were thrown', () => {
+  const inner = { name: 'Caused by: Caused by: RangeError', message: 'inner' }
+  const error = {
+    name: 'Error',
+    message: 'outer',
+    cause: { name: 'Caused by: Error', message: 'middle', cause: inner },
+  }
+  expect(failureOf(failing([error]))?.errors[0]?.message).toBe(
+    'outer\nCaused by: Error: middle\nCaused by: RangeError: inner',
+  )
+  const own: { name: string; message: string; cause?: object } = { name: 'Error', message: 'own' }
+  own.cause = own
+  expect(failureOf(failing([own]))?.errors[0]?.message.length).toBeLessThan(1000)
+})
+
+test('what hooks have said is drawn, too', () => {
+  const meta = { [conversationArtifact]: sequence }
+  const { files } = pageOf([], { meta, errors: [{ name: 'Error', message: 'beforeAll' }] })
+  expect(files[0]?.outside?.conversations).toEqual([sequence])
 })
 
 test('an error with its places, what it printed, and the command for this test alone', () => {

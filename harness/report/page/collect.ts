@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { createHash } from 'node:crypto'
 import path from 'node:path'
 import type { TestCase, TestModule, Vitest } from 'vitest/node'
 import {
@@ -12,9 +13,11 @@ import { detailsKey, type FailureDetails } from '../../pool/failure-details.ts'
 import { guestLostError } from '../../pool/unfinished.ts'
 import { describeReport, type KernelReport } from '../../verdict/describe-splat.ts'
 import { commandAgain, quoted } from '../../verdict/evidence-folder.ts'
-import { isNotRun, notRunOf } from '../not-run.ts'
+import { copied } from '../failures.ts'
+import { isNotRun, notRunText } from '../not-run.ts'
 import type { FindSource } from '../source-files.ts'
 import { type KernelSummary, knownReportLines } from '../summary.ts'
+import { causesOf } from '../text.ts'
 import { Excerpts } from './excerpts.ts'
 import type { PageData, PageError, PageExcerpt, PageFailure, PageFile, PageTest } from './page-data.ts'
 
@@ -39,13 +42,14 @@ export function pageData(
   { total, passed, find }: PageFacts,
 ): PageData {
   const excerpts = new Excerpts(vitest.config.root, find)
+  const idOf = identifying()
   const modules = vitest.state.getTestModules()
   const files = kernels.flatMap(({ label, suites, error }) =>
     error !== undefined
       ? []
       : suites.flatMap(({ suite, ok }) => {
           const module = modules.find(each => each.project.name === label && each.relativeModuleId === suite)
-          return module ? [fileOf(module, ok, vitest.state, excerpts)] : []
+          return module ? [fileOf(module, ok, vitest.state, { excerpts, idOf })] : []
         }),
   )
   const unhandled = vitest.state.getUnhandledErrors() as TestError[]
@@ -54,11 +58,12 @@ export function pageData(
     time: Date.now(),
     total,
     ok: passed,
-    kernels: kernels.map(({ label, release, origin, error, incomplete, bootTime }) => ({
+    kernels: kernels.map(({ label, release, origin, error, incomplete, obstacles, bootTime }) => ({
       label,
       release,
       origin,
       problem: error === undefined ? incomplete : `did not run: ${error}`,
+      details: obstacles.flatMap(({ details = [] }) => details).join('\n\n'),
       bootTime,
     })),
     files,
@@ -67,7 +72,12 @@ export function pageData(
   }
 }
 
-function fileOf(module: TestModule, ok: boolean, state: Vitest['state'], excerpts: Excerpts): PageFile {
+function fileOf(
+  module: TestModule,
+  ok: boolean,
+  state: Vitest['state'],
+  { excerpts, idOf }: { readonly excerpts: Excerpts; readonly idOf: ReturnType<typeof identifying> },
+): PageFile {
   const kernel = module.project.name
   const { root } = module.project.config
   const name = module.relativeModuleId
@@ -79,7 +89,11 @@ function fileOf(module: TestModule, ok: boolean, state: Vitest['state'], excerpt
   const outputOf = (id: string) =>
     lastOf((state.idMap.get(id)?.logs ?? []).map(({ content }) => content).join(''))
   const kernelLog = details?.kernelLog ?? ''
-  const outside = { errors, conversations: [], details, kernelLog, again, output: outputOf(module.id) }
+  const conversations = [module, ...module.children.allSuites()].flatMap(
+    each =>
+      (each.meta() as { readonly [conversationArtifact]?: SequenceDiagram })[conversationArtifact] ?? [],
+  )
+  const outside = { errors, conversations, details, kernelLog, again, output: outputOf(module.id) }
   return {
     kernel,
     name,
@@ -90,20 +104,21 @@ function fileOf(module: TestModule, ok: boolean, state: Vitest['state'], excerpt
       run: times.duration,
     },
     outside: errors.length === 0 ? undefined : failureOf(outside, root, excerpts),
-    missed: notRunOf(module)?.text,
+    missed: notRunText(module),
     tests: Array.from(module.children.allTests(), test => {
+      const id = idOf(kernel, name, test.fullName)
       const failure = () =>
         failureOf(
           { ...failureFacts(test, commandAgain(kernel, name)), output: outputOf(test.id) },
           root,
           excerpts,
         )
-      return testOf(test, failure)
+      return testOf(test, id, failure)
     }),
   }
 }
 
-function testOf(test: TestCase, failure: () => PageFailure): PageTest {
+function testOf(test: TestCase, id: string, failure: () => PageFailure): PageTest {
   const { state, note } = test.result() as { state: string; note?: string }
   // After --bail tests stay as they were collected.
   const status =
@@ -113,12 +128,26 @@ function testOf(test: TestCase, failure: () => PageFailure): PageTest {
         ? state
         : 'skipped'
   const times = test.diagnostic()
-  const shown = { id: test.id, name: test.fullName, status, duration: times?.duration ?? 0 } as const
+  const shown = { id, name: test.fullName, status, duration: times?.duration ?? 0 } as const
   return {
     ...shown,
     ...(note ? { note } : {}),
     ...(times?.retryCount ? { retries: times.retryCount } : {}),
     ...(status === 'failed' ? { failure: failure() } : {}),
+  }
+}
+
+/**
+ * Short ids of tests by their names, so that links stay true when others are added: Vitest's are by their places.
+ * Tests of the same name are told apart by their order.
+ */
+function identifying(): (...names: readonly string[]) => string {
+  const seen = new Map<string, number>()
+  return (...names) => {
+    const key = JSON.stringify(names)
+    const nth = seen.get(key) ?? 0
+    seen.set(key, nth + 1)
+    return createHash('sha256').update(`${nth}${key}`).digest('base64url').slice(0, 12)
   }
 }
 
@@ -136,7 +165,7 @@ function failureFacts(test: TestCase, fileAgain: string): Omit<FailureFacts, 'ou
   const artifacts = test.artifacts() as readonly { readonly type: string }[]
   const conversations = artifacts.filter(isConversation).map(({ sequence }) => sequence)
   const details = artifacts.find(isDetails)
-  const again = `${details?.again ?? fileAgain} -t ${quoted(`^${escaped(test.fullName)}$`)}`
+  const again = `${details?.again ?? fileAgain} -t ${quoted(`^${patternOf(test.fullName)}$`)}`
   const kernelLog = test.meta().kernelLog ?? details?.kernelLog ?? ''
   return { errors: test.result().errors ?? [], conversations, details, kernelLog, again }
 }
@@ -195,7 +224,9 @@ function excerptOf(
 }
 
 function errorOf({ name = 'Error', message, diff, stacks = [], cause }: TestError, root: string): PageError {
-  const because = cause ? `\nCaused by: ${cause.name ?? 'Error'}: ${cause.message}` : ''
+  const because = causesOf(copied(cause))
+    .map(each => `\n${each}`)
+    .join('')
   return {
     name,
     message: `${message}${because}`,
@@ -227,7 +258,14 @@ function isDetails(artifact: {
   return artifact.type === detailsKey
 }
 
-/** A text as a regular expression that matches it. */
-function escaped(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+/** The name of a test, as it is shown, as a regular expression that matches the name itself. */
+export function patternOf(name: string): string {
+  return (
+    name
+      .replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+      // What is shown in place of characters that a terminal would obey.
+      .replace(/[\u2400-\u241f\u2421]/g, '.')
+      .replace(/\\\\u[0-9a-f]{4}/g, '(.|$&)')
+      .replace(/[\n\t]/g, '\\s+')
+  )
 }

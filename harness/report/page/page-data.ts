@@ -29,6 +29,8 @@ export interface PageKernel {
   readonly origin: string
   /** Why it did not run, or what of its run is missing. */
   readonly problem: string | undefined
+  /** What the compiler has said, if that is why; else ''. */
+  readonly details: string
   /** The median of its guests' times to a loaded worker, in milliseconds. */
   readonly bootTime: number | undefined
 }
@@ -67,7 +69,7 @@ export interface PageTest {
 
 export interface PageFailure {
   readonly errors: readonly PageError[]
-  /** One for each attempt that failed. */
+  /** Of a test one for each attempt that failed, else one for each suite whose hook has failed. */
   readonly conversations: readonly SequenceDiagram[]
   /** Undefined where nothing was recorded. */
   readonly details: Pick<FailureDetails, 'loss' | 'evidence'> | undefined

@@ -15,7 +15,9 @@ const data: PageData = {
   time: 0,
   total: 1,
   ok: false,
-  kernels: [{ label: hostile, release: '', origin: '', problem: hostile, bootTime: undefined }],
+  kernels: [
+    { label: hostile, release: '', origin: '', problem: hostile, details: hostile, bootTime: undefined },
+  ],
   files: [],
   remarks: [hostile],
   unhandled: [],

@@ -19,7 +19,7 @@ export function failure({
     ${errors.map(error)}
     ${conversations.map((each, index) =>
       part(
-        conversations.length > 1 ? `Conversation of attempt ${index + 1}` : 'Conversation',
+        conversations.length > 1 ? `Conversation ${index + 1} of ${conversations.length}` : 'Conversation',
         sequence(each),
       ),
     )}

@@ -117,7 +117,7 @@ function verdict({ failed, passed, all }: ReturnType<typeof countsOf>): string {
   return all === 0 ? 'No test ran' : `${counted(passed, 'test')} passed`
 }
 
-function kernel({ label, release, origin, problem, bootTime }: PageKernel): TemplateResult {
+function kernel({ label, release, origin, problem, details, bootTime }: PageKernel): TemplateResult {
   const files = data.files.filter(file => file.kernel === label)
   const failed = files.filter(({ ok }) => !ok).length
   const isBroken = problem !== undefined || failed > 0
@@ -132,6 +132,7 @@ function kernel({ label, release, origin, problem, bootTime }: PageKernel): Temp
           : nothing
       }
       ${bootTime === undefined ? nothing : html`<span>a guest in ${duration(bootTime)}</span>`}
+      ${details ? html`<pre class="text" tabindex="0">${visible(details)}</pre>` : nothing}
     </li>`
 }
 

@@ -1,20 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** Texts of tests and kernels as they can be shown: nothing in them is obeyed. */
+/** Texts of tests and kernels as the page shows them. */
+import { visible } from '../../../../guest/agent/visible.ts'
 
-/** Control characters as their pictures, and those that change the direction of text as their numbers. */
-export function visible(text: string): string {
-  return (
-    text
-      .replaceAll('\r\n', '\n')
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must be seen
-      .replaceAll(/[\u0000-\u0008\u000b-\u001f]/g, each => String.fromCharCode(0x2400 + each.charCodeAt(0)))
-      .replaceAll('\u007f', '\u2421')
-      .replaceAll(
-        /[\u0080-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
-        each => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
-      )
-  )
-}
+export { visible } from '../../../../guest/agent/visible.ts'
 
 /** The same, of what Vitest may have coloured for a terminal. */
 export function uncoloured(text: string): string {

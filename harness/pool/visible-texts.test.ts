@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+import { expect, test } from 'vitest'
+import type { RpcRequest } from './messages.ts'
+import { makeVisible } from './visible-texts.ts'
+
+const hostile = '\u001b[2J\u202e'
+const shown = '␛[2J\\u202e'
+const request = (m: string, ...a: unknown[]): RpcRequest => ({ t: 'q', m, a })
+
+test('names of tests and suites', () => {
+  const named = (name: string, parts: object = {}) => ({ name, fullName: name, fullTestName: name, ...parts })
+  const file = (name: string) => ({
+    name: 'a.test.ts',
+    tasks: [named(name, { type: 'suite', tasks: [named(name, { type: 'test' })] })],
+  })
+  const collected = file(hostile)
+  makeVisible(request('onCollected', [collected]))
+  expect(collected).toEqual(file(shown))
+})
+
+test('errors with their causes, and notes; colours of differences stay', () => {
+  const own = { message: hostile, cause: {} }
+  own.cause = own
+  const errors = [
+    {
+      name: hostile,
+      message: hostile,
+      stack: hostile,
+      diff: `\u001b[31m- ${hostile}\u001b[39m`,
+      cause: { message: hostile },
+    },
+    own,
+  ]
+  const result = { state: 'skip', note: hostile, errors }
+  makeVisible(
+    request(
+      'onTaskUpdate',
+      [
+        ['1', result, {}],
+        ['2', undefined, {}],
+      ],
+      [],
+    ),
+  )
+  expect(result.note).toBe(shown)
+  expect(errors[0]).toEqual({
+    name: shown,
+    message: shown,
+    stack: shown,
+    diff: `\u001b[31m- ${shown}\u001b[39m`,
+    cause: { message: shown },
+  })
+  expect(own.message).toBe(shown)
+})
