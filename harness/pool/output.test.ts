@@ -35,6 +35,21 @@ test('what is printed without a pause is one block of each stream, the first one
   expect(output.kept).toBe('a\nb\nc\nd\n')
 })
 
+test('a line without its end is ended before anything else is told', () => {
+  const { raw, output, print } = collected()
+  output.raw('stdout', Buffer.from('raw'))
+  print('of the console\n')
+  output.console({ type: 'console-pause' })
+  output.raw('stderr', Buffer.from('whole\n'))
+  output.end()
+  output.raw('stderr', Buffer.from('open'))
+  output.next()
+  output.end()
+  output.end()
+  expect(raw()).toBe('stdout: rawstdout: \nstderr: whole\nstderr: openstderr: \n')
+  expect(output.kept).toBe('rawof the console\nwhole\nopen')
+})
+
 test('calls with an origin are blocks of their own', () => {
   const { logs, output } = collected()
   for (const origin of ['here', 'there'])

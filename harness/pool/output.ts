@@ -17,6 +17,7 @@ const SHOWN = 1024 * 1024
 const SHOWN_OF_END = 64 * 1024
 /** The same for a file's kept output. */
 const KEPT = 4 * SHOWN
+const NEWLINE = 0x0a
 
 /**
  * Passes on the beginning of a stream and later its end, with a line that says how much is missing between.
@@ -89,6 +90,8 @@ export class TestOutput {
   readonly #bounds = new Map<string, { readonly bound: BoundedOutput; show(rest: Buffer): void }>()
   readonly #kept: Buffer[] = []
   readonly #keptBound = new BoundedOutput(KEPT)
+  /** The stream that was written to last, without a line's end. */
+  #open: Stream | undefined
 
   constructor(target: OutputTarget) {
     this.#target = target
@@ -101,7 +104,10 @@ export class TestOutput {
 
   /** Adds what a console printed, or ends its block. */
   console(output: ConsoleOutput): void {
-    if (output.type === 'console-pause') return this.#endBlocks()
+    if (output.type === 'console-pause') {
+      if (this.#blocks.size > 0) this.#endLine()
+      return this.#endBlocks()
+    }
     const { task, stream, time, origin } = output
     const whole = Buffer.from(output.content)
     const show = (rest: Buffer) =>
@@ -122,11 +128,11 @@ export class TestOutput {
 
   /** Adds what the worker's process or one of its children wrote. */
   raw(stream: Stream, data: Buffer): void {
-    const shown = this.#take(stream, data, rest => this.#target.raw(stream, rest))
-    if (shown.length > 0) this.#target.raw(stream, shown)
+    const shown = this.#take(stream, data, rest => this.#raw(stream, rest))
+    if (shown.length > 0) this.#raw(stream, shown)
   }
 
-  /** A test or the file begins or ends: the limits start anew. */
+  /** A test or the file begins: the limits start anew. */
   next(): void {
     this.#endBlocks()
     for (const { bound, show } of this.#bounds.values()) {
@@ -134,6 +140,23 @@ export class TestOutput {
       if (rest.length > 0) show(rest)
     }
     this.#bounds.clear()
+  }
+
+  /** A test or the file has ended: what Vitest says of it begins a line. */
+  end(): void {
+    if (this.#blocks.size > 0) this.#endLine()
+    this.next()
+    this.#endLine()
+  }
+
+  #raw(stream: Stream, data: Buffer): void {
+    this.#target.raw(stream, data)
+    this.#open = data.at(-1) === NEWLINE ? undefined : stream
+  }
+
+  /** What is told next begins a line. */
+  #endLine(): void {
+    if (this.#open !== undefined) this.#raw(this.#open, Buffer.of(NEWLINE))
   }
 
   #take(key: string, data: Buffer, show: (rest: Buffer) => void): Buffer {

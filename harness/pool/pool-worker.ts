@@ -290,7 +290,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     // A guest that was lost meanwhile has its own report; Vitest must not be answered twice.
     if (this.#interruption || this.#guest?.loss) return
     if (response.type === 'testfileFinished') {
-      this.#output.next()
+      this.#output.end()
       if (response.error !== undefined) this.#workerBroke(response.error)
       this.#watchdog?.stop()
       this.#keepEvidence()
@@ -333,7 +333,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   }
 
   #testEnded(test: string, outcome: TestOutcome | undefined, failures: readonly Failure[] = []): void {
-    this.#output.next()
+    this.#output.end()
     this.#record.testEnded(test, outcome, failures)
     const hasFailed = outcome?.state === 'fail' || failures.length > 0
     if (hasFailed && this.#guest) this.#record.keepKernelLog(test, this.#guest.log)
