@@ -13,14 +13,16 @@ import { directions, numbered, oneLine } from './text.ts'
 
 type Entity = TestModule | TestSuite | TestCase
 
-/** A run's report: a suite is a test file on a kernel; a kernel that did not run is one with an error. */
+/** A run's report: a suite is a test file on a kernel; a kernel without files that did not run has an error. */
 export function junit(vitest: Vitest, kernels: readonly KernelSummary[]): string {
-  const obstacles = kernels.filter(({ error }) => error !== undefined)
   const rank = ({ project }: TestModule) => kernels.findIndex(({ label }) => label === project.name)
   const modules = vitest.state
     .getTestModules()
-    .filter(({ project }) => !obstacles.some(({ label }) => label === project.name))
     .toSorted((a, b) => rank(a) - rank(b) || (a.relativeModuleId < b.relativeModuleId ? -1 : 1))
+  // Where others run, its files have failed for that reason.
+  const obstacles = kernels.filter(
+    ({ label, error }) => error !== undefined && !modules.some(({ project }) => project.name === label),
+  )
   const suites = [...modules.map(module => suiteOf(vitest, module)), ...obstacles.map(suiteOfObstacle)]
   const outside = vitest.state.getUnhandledErrors()
   if (outside.length > 0) suites.push(suiteOfErrors(vitest, outside))
