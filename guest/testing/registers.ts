@@ -169,7 +169,9 @@ async function secondAppearance(
 ): Promise<Appearance> {
   try {
     const second = await appearanceOf(module, before)
-    return agreed(first, { ...second, unloading: unload(module).log })
+    // What is left of the first time is not new.
+    const left = first.files.filter(({ name }) => before.has(name))
+    return agreed(first, { ...second, files: [...second.files, ...left], unloading: unload(module).log })
   } catch (error) {
     if (!(error instanceof ModuleError)) throw error
     return { ...first, refusedAgain: error.code }
