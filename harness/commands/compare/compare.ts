@@ -79,7 +79,7 @@ export async function compare(
   const sides: PreparedSide[] = []
   for (const each of opened)
     sides.push(await prepareSide(each.side, each.opened, { labels, progress, worker }))
-  const facts = await FactsOfSides.open(sides, progress)
+  const facts = await FactsOfSides.open(sides, progress, baseline && factsIn(baseline))
   using probed = new ProbedSides(options.probe === false ? [] : sides, facts)
   const ready = sides.map(side => probed.withFiles(side))
   await using runs = await RecordedRuns.open(ready, { filters, project, vitest: given })
