@@ -103,13 +103,16 @@ async function registrationOf(
       parameters: entries(`/sys/module/${module}/parameters`),
     }
     const unloaded = unload(module)
-    const appearance = seen && { ...seen.appearance, unloading: unloaded.log }
+    const appearance = seen && { ...seen, unloading: unloaded.log }
     if (unloaded.refused !== undefined)
       return { ...found, staysLoaded: unloaded.refused, ...(appearance && { appearance }) }
     const after = leftovers(before, await look())
-    if (!seen || !appearance) return { ...found, leftovers: after, releases: unloadAll(needs) }
+    if (!appearance) return { ...found, leftovers: after, releases: unloadAll(needs) }
     const files = visibleFiles()
-    const left = newFiles(seen.before, files).map(({ name }) => `the file ${name}`)
+    // Devices have been told; what has come since it was loaded is of others.
+    const left = appearance.files
+      .filter(({ name }) => files.has(name) && !name.startsWith('/sys/class/'))
+      .map(({ name }) => `the file ${name}`)
     const again = await secondAppearance(module, appearance, files)
     return { ...found, leftovers: [...after, ...left], releases: unloadAll(needs), appearance: again }
   } catch (error) {
@@ -134,7 +137,7 @@ function unload(module: string): { readonly refused?: string; readonly log: read
 async function appearanceOf(
   module: string,
   before: ReadonlySet<string> = visibleFiles(),
-): Promise<{ appearance: Appearance; before: ReadonlySet<string> }> {
+): Promise<Appearance> {
   const protocols = new Set(protocolNames())
   const sockets = kernelSockets(netlinkTable())
   using families = GenericFamilies.open()
@@ -147,7 +150,7 @@ async function appearanceOf(
   for (const family of own.toSorted((a, b) => (a.name < b.name ? -1 : 1)))
     visible.push({ ...(await factsIn(families, family)), maximumAttribute: family.maximumAttribute })
   const buses = [...kernelSockets(netlinkTable())].filter(number => !sockets.has(number))
-  const appearance = {
+  return {
     families: visible,
     buses: buses.sort((a, b) => a - b).map(visibleBus),
     parameters: visibleParameters(module),
@@ -156,7 +159,6 @@ async function appearanceOf(
     loading,
     unloading: [],
   }
-  return { appearance, before }
 }
 
 /** Loads and unloads a module once more: what differs from the first time tells nothing of it. */
@@ -166,8 +168,10 @@ async function secondAppearance(
   before: ReadonlySet<string>,
 ): Promise<Appearance> {
   try {
-    const { appearance } = await appearanceOf(module, before)
-    return agreed(first, { ...appearance, unloading: unload(module).log })
+    const second = await appearanceOf(module, before)
+    // What is left of the first time is not new.
+    const left = first.files.filter(({ name }) => before.has(name))
+    return agreed(first, { ...second, files: [...second.files, ...left], unloading: unload(module).log })
   } catch (error) {
     if (!(error instanceof ModuleError)) throw error
     return { ...first, refusedAgain: error.code }

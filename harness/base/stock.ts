@@ -25,6 +25,7 @@ export const growing: readonly CacheKind[] = [
   'builds',
   'compiled',
   'forks',
+  'recordings',
   'drafts',
 ]
 /** Kinds that can be made again: templates and images are the largest. */

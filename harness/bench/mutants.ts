@@ -107,7 +107,10 @@ async function compared(folder: string, { module }: Mutant): Promise<Verdict> {
   const filters = (suites[module] ?? []).map(suite => `suites/${suite}`)
   const common = ['--no-probe', ...filters, ...kernel]
   const baseline = baselines.get(module) ?? path.join(scratch, `${module}.baseline`)
-  if (!baselines.has(module)) await ours(['compare', '--save-baseline', baseline, ...common])
+  if (!baselines.has(module)) {
+    const saved = await ours(['compare', '--save-baseline', baseline, ...common])
+    if (saved.exitCode !== 0) return { missed: `there is no baseline: ${saved.stderr.trim().slice(-500)}` }
+  }
   baselines.set(module, baseline)
   const { exitCode, stderr } = await ours([
     'compare',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { expect, onTestFinished, test } from 'vitest'
-import { type Baseline, readBaseline, writeBaseline } from './baseline.ts'
+import { type Baseline, packRecordings, readBaseline, unpackRecordings, writeBaseline } from './baseline.ts'
 
 const baseline: Baseline = {
   ...{ harness: '0.1.0', made: 'main (0123456789ab)', suites: { '': 'all', 'a.test.ts': 'hash' } },
@@ -55,6 +55,13 @@ test('what is written is read', () => {
   expect(() => writeBaseline('/nowhere/x', baseline)).toThrow(
     /^cannot write the baseline \/nowhere\/x: ENOENT/,
   )
+})
+
+test('recordings for the cache', () => {
+  const recordings = baseline.kernels.flatMap(({ files }) => files.map(({ recorded }) => recorded))
+  const kept = [{ kernel: 'debian-6.1', file: 'a.test.ts', recordings }]
+  expect(unpackRecordings(packRecordings(kept))).toEqual(kept)
+  expect(() => unpackRecordings(gzipSync('[{}]'))).toThrow()
 })
 
 test('what is none, is cut short, damaged, or of a later version', () => {

@@ -96,6 +96,25 @@ export function readBaseline(place: string): Baseline {
   )
 }
 
+/** The recordings of one test file on one kernel. */
+export interface KeptRecordings {
+  readonly kernel: string
+  readonly file: string
+  readonly recordings: readonly RecordedFile[]
+}
+
+const keptSchema = v.array(v.object({ kernel: v.string(), file: v.string(), recordings: v.array(file) }))
+
+/** Recordings as bytes of a file of the cache. */
+export function packRecordings(kept: readonly KeptRecordings[]): Buffer {
+  return gzipSync(JSON.stringify(kept))
+}
+
+/** @throws Error for what {@link packRecordings} has not made */
+export function unpackRecordings(bytes: Uint8Array): KeptRecordings[] {
+  return v.parse(keptSchema, JSON.parse(gunzipSync(bytes).toString())) as unknown as KeptRecordings[]
+}
+
 function contentOf(place: string): unknown {
   let bytes: Buffer
   try {

@@ -50,6 +50,12 @@ test.each([
     'nlex get: is now told to group 3 (nlex set)',
   ],
   [
+    'an echo that is gone',
+    group('the requester in group 1', 'nlex set'),
+    exchange([]),
+    'nlex get: is no longer told to the requester, as in group 1 (nlex set)',
+  ],
+  [
     'one that comes twice',
     group('socket 2 in group events', 'nlex set'),
     group('socket 2 in group events', 'nlex set', 'nlex set'),

@@ -79,7 +79,12 @@ function changesOf(base: Exchange, head: Exchange): Change[] {
   const told = whoms.flatMap(whom => {
     const of = ({ told }: Exchange) => told.find(each => each.whom === whom)?.messages ?? []
     const group = /in group (.*)$/.exec(whom)?.[1]
-    const to = group === undefined ? 'another socket' : `group ${group}`
+    const isRequester = whom.startsWith('the requester')
+    const to = isRequester
+      ? `the requester${group === undefined ? '' : `, as in group ${group}`}`
+      : group === undefined
+        ? 'another socket'
+        : `group ${group}`
     return listChanges(of(base), of(head), {
       aspect: `told to ${to}`,
       gone: was => `${whole}is no longer told to ${to} (${was})`,

@@ -37,7 +37,15 @@ interface Told {
   readonly differences: readonly Difference[]
   /** Tests that differ, and vary by themselves, too. */
   readonly varying: ReadonlySet<string>
+  /** How many recordings of each side make it certain. */
+  readonly enough: number
   readonly isDecided: boolean
+}
+
+/** A unit that must run again, and where. */
+export interface Undecided {
+  readonly unit: Unit
+  readonly sides: readonly Side[]
 }
 
 /** The outcome of a comparison. */
@@ -73,10 +81,10 @@ export class Comparison {
   }
 
   /**
-   * The units that must be run again, on both sides, before anything is certain: few that show all that differs.
-   * @param isRepeatable whether a side can be run again; a baseline cannot
+   * The units that must be run again before anything is certain: few that show all that differs.
+   * @param isRepeatable whether a unit can be run again
    */
-  undecided(isRepeatable: (unit: Unit) => boolean = () => true): Unit[] {
+  undecided(isRepeatable: (unit: Unit) => boolean = () => true): Undecided[] {
     const told = this.#all()
     const confirmed = this.#confirmed(told)
     const open = new Map<Told, Set<string>>()
@@ -87,14 +95,15 @@ export class Comparison {
       )
       if (folds.length > 0) open.set(each, new Set(folds))
     }
-    const chosen: Unit[] = []
+    const chosen: Undecided[] = []
     const covered = new Set<string>()
     for (;;) {
       const gain = (folds: ReadonlySet<string>) => [...folds].filter(fold => !covered.has(fold)).length
       const [best] = [...open].sort(([, a], [, b]) => gain(b) - gain(a))
       if (!best || gain(best[1]) === 0) return chosen
-      const [{ unit }, folds] = best
-      chosen.push({ kernel: unit.kernel, file: unit.file })
+      const [{ unit, enough }, folds] = best
+      const sides = (['base', 'head'] as const).filter(side => unit[side].length < enough)
+      chosen.push({ unit: { kernel: unit.kernel, file: unit.file }, sides })
       for (const fold of folds) covered.add(fold)
     }
   }
@@ -181,9 +190,10 @@ function tell(unit: Recorded): Told {
   const { base, head } = unit
   const [first, ...others] = base
   if (first === undefined)
-    return { unit, differences: head.flatMap(fileCome), varying: new Set(), isDecided: true }
+    return { unit, differences: head.flatMap(fileCome), varying: new Set(), enough: 1, isDecided: true }
   const [other] = head
-  if (other === undefined) return { unit, differences: fileGone(first), varying: new Set(), isDecided: true }
+  if (other === undefined)
+    return { unit, differences: fileGone(first), varying: new Set(), enough: 1, isDecided: true }
   const ofBase = others.flatMap(each => fileDifferences(first, each))
   const ofHead = head.slice(1).flatMap(each => fileDifferences(other, each))
   const varying = new Set([...unit.varying, ...ofBase.map(({ point }) => point)])
@@ -200,6 +210,7 @@ function tell(unit: Recorded): Told {
     unit,
     differences: left,
     varying: new Set(always.filter(isByChance).map(({ test }) => test)),
+    enough,
     isDecided: left.length === 0 || (base.length >= enough && head.length >= enough),
   }
 }

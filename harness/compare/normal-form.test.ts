@@ -140,6 +140,41 @@ test('refusals, calls that fail, and what nobody has asked for', () => {
   })
 })
 
+test('an answer with a wrong sequence number is one all the same, and says so', () => {
+  const [asking, hearing] = [socket(1, 101), socket(2, 102)]
+  const { exchanges } = normal(recording => {
+    for (const each of [asking, hearing]) recording.opened(each, undefined)
+    for (const sequence of [0, 7]) {
+      const request = encodeMessage({ type: 16, flags: 5, sequence, portId: 101 })
+      recording.sent(asking, request, undefined, undefined)
+      const reply = encodeMessage({ type: 16, sequence: 0, portId: 101 })
+      recording.received(asking, fromKernel(reply))
+      recording.received(hearing, fromKernel(encodeMessage({ type: 16, sequence: 99, portId: 101 }), 1))
+      recording.received(asking, fromKernel(acknowledgementBytes(request, { portId: 101 })))
+    }
+  })
+  expect(exchanges.map(({ answers, told }) => [answers.map(({ what }) => what), told.length])).toEqual([
+    [['type 16', 'acknowledgement'], 1],
+    [['type 16', 'acknowledgement'], 1],
+  ])
+  expect(exchanges[1]?.answers[0]?.parts[0]).toEqual(['sequence number', '0'])
+  expect(exchanges[1]?.told[0]?.messages[0]?.parts[0]).toEqual(['sequence number', 'another'])
+})
+
+test('an echo is told apart from what others hear', () => {
+  const [asking, hearing] = [socket(1, 101), socket(2, 102)]
+  const { exchanges } = normal(recording => {
+    for (const each of [asking, hearing]) recording.opened(each, undefined)
+    const request = encodeMessage({ type: 16, flags: 8, sequence: 1, portId: 101 })
+    recording.sent(asking, request, undefined, undefined)
+    for (const each of [asking, hearing]) recording.received(each, fromKernel(request, 1))
+  })
+  expect(exchanges[0]?.told.map(({ whom }) => whom)).toEqual([
+    'the requester in group 1',
+    'socket 2 in group 1',
+  ])
+})
+
 test('a socket that hears nothing leaves the names of the others as they are', () => {
   const [asking, silent, hearing] = [socket(1, 101), socket(2, 102), socket(3, 103)]
   const told = (hears: boolean) =>

@@ -33,6 +33,8 @@ interface OpenExchange {
   readonly sequences: ReadonlySet<number>
   readonly answers: NormalMessage[]
   datagrams: number
+  /** Messages of the request that have no final answer yet: an acknowledgement, an error, the end of a dump. */
+  open: number
   /** By whom. */
   readonly told: Map<string, NormalMessage[]>
 }
@@ -87,7 +89,7 @@ class Normaliser {
     const messages = messagesOf(event.bytes ?? new Uint8Array())
     const opened = {
       ...{ socket, event, sequences: new Set(messages?.map(({ sequence }) => sequence)) },
-      ...{ answers: [], datagrams: 0, told: new Map() },
+      ...{ answers: [], datagrams: 0, open: messages?.length ?? 0, told: new Map() },
     }
     this.#exchanges.push(opened)
     return opened
@@ -98,7 +100,7 @@ class Normaliser {
     if (known) return known
     const opened = {
       ...{ socket, event: undefined, sequences: new Set<number>() },
-      ...{ answers: [], datagrams: 0, told: new Map() },
+      ...{ answers: [], datagrams: 0, open: 0, told: new Map() },
     }
     this.#unasked.set(socket, opened)
     return opened
@@ -120,29 +122,35 @@ class Normaliser {
       const normal = this.#normal(message, socket, cause, sender)
       if (asked) {
         asked.answers.push(normal)
+        if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) asked.open--
         if (!counted.has(asked)) asked.datagrams++
         counted.add(asked)
         continue
       }
       const exchange = cause ?? this.#unaskedOf(socket)
       const where = group === 0 ? '' : ` in group ${this.#groupName(socket, group)}`
-      const whom = `${this.#names.get(socket)}${where}`
+      // With NLM_F_ECHO, or as a member of the group.
+      const listener = cause?.socket === socket ? 'the requester' : this.#names.get(socket)
+      const whom = `${listener}${where}`
       exchange.told.set(whom, [...(exchange.told.get(whom) ?? []), normal])
     }
   }
 
-  /** The last request of a socket with this sequence number. */
+  /** The last request of a socket with this sequence number, or else its last one: an answer may have a wrong one. */
   #askedBy(socket: RecordedSocket, sequence: number): OpenExchange | undefined {
-    return this.#exchanges.findLast(each => each.socket === socket && each.sequences.has(sequence))
+    const own = this.#exchanges.filter(each => each.socket === socket)
+    const asking = own.filter(({ sequences }) => sequences.has(sequence))
+    const last = own.at(-1)
+    return asking.findLast(({ open }) => open > 0) ?? (last && last.open > 0 ? last : (asking.at(-1) ?? last))
   }
 
-  /** The request that a notification names as its cause. */
+  /** The request that a notification names as its cause, or else the last one of the socket that it names. */
   #causeOf({ portId, sequence }: Message, listener: RecordedSocket): OpenExchange | undefined {
     if (portId === 0) return undefined
-    return this.#exchanges.findLast(
-      ({ socket, sequences }) =>
-        socket.portId === portId && socket.protocol === listener.protocol && sequences.has(sequence),
+    const own = this.#exchanges.filter(
+      ({ socket }) => socket.portId === portId && socket.protocol === listener.protocol,
     )
+    return own.findLast(({ sequences }) => sequences.has(sequence)) ?? own.at(-1)
   }
 
   #normal(

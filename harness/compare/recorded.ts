@@ -11,7 +11,7 @@ export interface NormalMessage {
 
 /** Messages that one socket was told without having asked. */
 export interface Told {
-  /** 'socket 2 in group nlex/example' */
+  /** 'socket 2 in group nlex/example', 'the requester in group 1' */
   readonly whom: string
   readonly messages: readonly NormalMessage[]
 }

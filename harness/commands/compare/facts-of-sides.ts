@@ -21,24 +21,31 @@ export class FactsOfSides {
     this.#facts = facts
   }
 
-  /** Loads each side's modules in guests of its kernels. */
-  static async open(sides: readonly PreparedSide[], progress: Progress): Promise<FactsOfSides> {
+  /**
+   * Loads each side's modules in guests of its kernels; those that are the same on both sides once.
+   * @param known facts that stand in for BASE
+   */
+  static async open(
+    sides: readonly PreparedSide[],
+    progress: Progress,
+    known: Facts = new Map(),
+  ): Promise<FactsOfSides> {
     const facts = new Map(sides.map(({ side }) => [side, new Map<string, KernelFacts>()]))
-    const [base, head] = sides
+    const [first, second] = sides
     const labels = [...new Set(sides.flatMap(side => preparedOf(side).map(({ label }) => label)))]
-    const look = async (side: PreparedSide | undefined, label: string) => {
+    const look = async (side: PreparedSide | undefined, label: string, like?: KernelFacts) => {
       const prepared = side && preparedOf(side).find(each => each.label === label)
-      return prepared && prepared.delivery.moduleNames.length > 0 ? await moduleFacts(prepared) : undefined
+      if (!prepared || prepared.delivery.moduleNames.length === 0) return undefined
+      const found = await moduleFacts(prepared, like)
+      facts.get(side.side)?.set(label, found)
+      return found
     }
-    for (const label of labels) {
-      const isSame = base && head && haveSameModules(base, head, label)
+    for (const label of labels)
       await progress.step(`look at the modules on ${label}`, async () => {
-        const [one, other] = await Promise.all([look(base, label), isSame ? undefined : look(head, label)])
-        if (base && one) facts.get(base.side)?.set(label, one)
-        const ofHead = isSame ? one : other
-        if (head && ofHead) facts.get(head.side)?.set(label, ofHead)
+        const looking = look(first, label, known.get(label))
+        if (first && second && haveSameModules(first, second, label)) await look(second, label, await looking)
+        else await Promise.all([looking, look(second, label)])
       })
-    }
     return new FactsOfSides(facts)
   }
 

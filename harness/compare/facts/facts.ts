@@ -45,29 +45,49 @@ export interface Check {
 
 /**
  * The facts of the modules that a kernel is prepared with: each is loaded and unloaded twice in a guest.
+ * @param known facts on the same kernel: if all modules are the same to it, what is seen of them is taken from
+ *   there, and none is loaded
  * @throws HarnessError for what is not the modules' fault: no guest, for instance
  */
-export async function moduleFacts(prepared: PreparedKernel): Promise<KernelFacts> {
+export async function moduleFacts(prepared: PreparedKernel, known?: KernelFacts): Promise<KernelFacts> {
   const { built } = prepared.delivery
-  const names = [...built.keys()].sort()
-  const { registrations, faults, details } = await registrationsOf(prepared, names)
-  const modules: [string, ModuleFacts][] = []
-  for (const name of names) {
-    const { file, exports } = built.get(name) as BuiltModule
+  const modules = new Map<string, Omit<ModuleFacts, 'registration'>>()
+  for (const [name, { file, exports }] of [...built].sort(([a], [b]) => (a < b ? -1 : 1)))
+    modules.set(name, { ...moduleFile(await readFile(file)), exports })
+  const names = [...modules.keys()]
+  const seen =
+    known && haveSameModules(known, modules) ? seenIn(known) : await registrationsOf(prepared, names)
+  const { registrations, faults, details } = seen
+  const withRegistrations = [...modules].map(([name, module]) => {
     const registration = registrations.get(name)
-    modules.push([
-      name,
-      { ...moduleFile(await readFile(file)), exports, ...(registration && { registration }) },
-    ])
-  }
+    return [name, { ...module, ...(registration && { registration }) }] as const
+  })
   return {
     kernel: prepared.label,
-    modules: Object.fromEntries(modules),
+    modules: Object.fromEntries(withRegistrations),
     messages: messagesOf([...built.values()]),
     ...(await checksOf(prepared)),
     faults,
     details,
   }
+}
+
+function haveSameModules(
+  { modules }: KernelFacts,
+  others: ReadonlyMap<string, Pick<ModuleFacts, 'identity'>>,
+): boolean {
+  const names = Object.keys(modules)
+  return (
+    names.length === others.size &&
+    names.every(name => modules[name]?.identity === others.get(name)?.identity)
+  )
+}
+
+function seenIn({ modules, faults, details }: KernelFacts): Registrations {
+  const registrations = Object.entries(modules).flatMap(([name, { registration }]) =>
+    registration ? [[name, registration] as const] : [],
+  )
+  return { registrations: new Map(registrations), faults, details }
 }
 
 /** Smatch, which distributions do not have, is not missed. */

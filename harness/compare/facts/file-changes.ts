@@ -94,11 +94,12 @@ function exportChanges(
 /** What it uses of others is no change of what it does: its loading tells whether all is there. */
 function importChanges(module: string, was: readonly string[], is: readonly string[]): Change[] {
   const { gone, fresh } = paired(was, is, name => name)
-  const about = (name: string) => `${module}: imported symbol ${name}`
-  return [
-    ...gone.flatMap(name => changed('symbol', about(name), 'used', undefined, { matters: false })),
-    ...fresh.flatMap(name => changed('symbol', about(name), undefined, 'used', { matters: false })),
-  ]
+  const [before, after] = [gone, fresh].map(names => names.join(', ') || undefined)
+  const parts = [after && `now uses ${after}`, before && `no longer uses ${before}`].filter(Boolean)
+  return changed('symbol', `${module}: imported symbols`, before, after, {
+    matters: false,
+    text: `${module} ${parts.join(', and ')}`,
+  })
 }
 
 /** Bytes: the least growth that matters, if it doubles the size as well. */

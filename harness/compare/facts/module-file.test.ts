@@ -6,17 +6,17 @@ import { moduleFile } from './module-file.ts'
 
 const source = `
   INFO(a, "license=GPL") INFO(b, "parm=depth:How deep") INFO(c, "parm=width:How wide") INFO(d, "vermagic=6.1 SMP")
-  extern int printk(const char *, ...); extern void other(void);
+  extern int printk(const char *, ...); extern void other(void); extern void more(void);
   static int count = 7; static char room[4096]; static const int table[256] = { 1 };
   static int helper(int x) { return x + count++ + room[x & 4095]++ + table[x & 255]; }
   int init_module(void) { other(); return printk("hello") + helper(count); }
-  void cleanup_module(void) { other(); }`
+  void cleanup_module(void) { more(); }`
 
 test('what a file says: modinfo, imports, sizes, init and exit', () => {
   const file = moduleFile(objectFile(source, ['-fno-pic', '-mcmodel=kernel']))
   expect(file).toMatchObject({
     info: { license: ['GPL'], parm: ['depth:How deep', 'width:How wide'] },
-    imports: ['other', 'printk'],
+    imports: ['more', 'other', 'printk'],
     init: true,
     exit: true,
   })
@@ -57,6 +57,10 @@ describe('identity', () => {
     ['an initial value', source.replace('count = 7', 'count = 8')],
     ['more room', source.replace('4096', '4097')],
     ['another function that is called', source.replaceAll('other(', 'another(')],
+    [
+      'functions called the other way round',
+      source.replace('{ other();', '{ more();').replace('{ more(); }', '{ other(); }'),
+    ],
     ['modinfo', source.replace('How deep', 'How low')],
     ['what is visible', source.replace('static int helper', 'int helper')],
   ])('%s makes another', (_what, text) => {
