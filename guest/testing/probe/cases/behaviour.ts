@@ -337,7 +337,7 @@ async function listen(
   const send = async (variant: number) => {
     const variantOf = (each: number) => (each === key ? FIRST : variant)
     const answer = await requester.ask(shape.operation, shape.attributes(variantOf))
-    return { answer, heard: told(subject, listener) }
+    return { answer, heard: told(subject, listener, faults) }
   }
   await send(earlier)
   const { answer, heard } = await send(now)
@@ -354,7 +354,7 @@ async function listen(
     const variant = nextVariant()
     const variantOf = (each: number) => (each === fixed ? now : variant)
     const refused = await requester.ask(shape.operation, shape.attributes(variantOf), { flags: NLM_F_ACK })
-    const notified = told(subject, listener)
+    const notified = told(subject, listener, faults)
     if (refused.code === undefined) continue
     const leaked = shape
       .distinct(now, variant)
@@ -366,12 +366,15 @@ async function listen(
   }
 }
 
-function told(subject: Subject, { socket }: Requester): Told[] {
+function told(subject: Subject, { socket }: Requester, faults: Faults): Told[] {
   const { id, headerSize } = subject.family
   return drain(socket).flatMap(event => {
     if (!('messages' in event)) return []
     try {
-      return event.messages().flatMap(message => (message.type === id ? [toldBy(message, headerSize)] : []))
+      const own = event.messages().filter(({ type }) => type === id)
+      for (const message of own)
+        faults.add('a notification', subject.meaning?.faultsOf(message, undefined) ?? [])
+      return own.map(message => toldBy(message, headerSize))
     } catch {
       return []
     }
@@ -431,12 +434,12 @@ async function changeElsewhere(
   const there = new State(subject, requester, faults, () => explored)
   const variant = nextVariant()
   await requester.ask(shape.operation, shape.attributes(FIRST))
-  const before = told(subject, listener)
+  const before = told(subject, listener, faults)
   await requester.ask(
     shape.operation,
     shape.attributes(type => (type === key ? FIRST : variant)),
   )
-  const heard = told(subject, listener)
+  const heard = told(subject, listener, faults)
   const types = stored.filter(type => type !== key)
   const tells = (entries: readonly Told[]) =>
     types.some(type => shape.isTold(entries, type, shape.payload(type, variant)))

@@ -7,7 +7,9 @@ import { Shape } from '../shape.ts'
 import type { Requester, Subject } from '../subject.ts'
 
 /** Requests that are looked at. */
-const MOST = 20
+const MOST = 16
+/** Of those that a command refuses: they are likely to have the same reason. */
+const OF_A_COMMAND = 4
 /** How often one comes before each of the others. */
 const TIMES = 2
 /** Comparisons that must all have the same result: what changes by itself is not judged. */
@@ -43,13 +45,19 @@ export async function leaveNothing({ subject, explored, requester, faults }: Lif
       .flatMap(({ command }) => getter(wholes.get(command))),
     ...(await refused(subject, requester, [...wholes.values()])),
   ]
+  const neutral = neutralOf(subject)
+  if (neutral === undefined) return
+  const all = [...wholes.values()]
+  let usual: readonly string[] | undefined
   for (const each of harmless.slice(0, MOST)) {
     // A getter may be what makes another command fail from the first time on.
     const isOwn = ({ operation }: Shape) =>
       each.why === getting && operation.command === each.shape.operation.command
-    const others = [...wholes.values()].filter(shape => !isOwn(shape))
+    const others = all.filter(shape => !isOwn(shape))
     if (others.length === 0) continue
-    const changed = await changedBy(subject, each, others)
+    const isAll = others.length === all.length
+    if (isAll) usual ??= await outcomes(subject, others, neutral, () => true)
+    const changed = await changedBy(subject, each, others, neutral, isAll ? usual : undefined)
     if (changed !== undefined) faults.add(each.shape.words, [`${each.why}, and yet afterwards ${changed}`])
   }
 }
@@ -73,12 +81,15 @@ async function refused(
 ): Promise<Harmless[]> {
   for (const whole of wholes) await requester.ask(whole.operation, whole.attributes(FIRST))
   const found: Harmless[] = []
-  for (const operation of subject.commands)
+  for (const operation of subject.commands) {
+    const before = found.length
     for (const shape of Shape.all(subject, operation)) {
       const answer = await requester.ask(operation, shape.attributes(FIRST))
       if (!isRefused(answer) || isByCore(answer.extendedAck?.message)) continue
       found.push({ shape, why: `refused with ${wordsOf(answer)}` })
+      if (found.length - before === OF_A_COMMAND) break
     }
+  }
   return found
 }
 
@@ -94,23 +105,35 @@ function isByCore(message: string | undefined): boolean {
   )
 }
 
-/** The first answer that is another one after the request, each time, than after one that nobody takes. */
+type Ask = (requester: Requester) => Promise<Answer>
+
+/** A request that takes as long as others, and that nobody takes. */
+function neutralOf(subject: Subject): Ask | undefined {
+  const command = unknownCommand(subject.family)
+  if (command === undefined) return undefined
+  const unknown: Operation = { command, kind: 'do', privilege: 'none', policy: undefined }
+  return requester => requester.ask(unknown)
+}
+
+/**
+ * The first answer that is another one after the request, each time, than after one that nobody takes.
+ * @param usual answers without the request, if they are known
+ */
 async function changedBy(
   subject: Subject,
   { shape: harmless, why }: Harmless,
   others: readonly Shape[],
+  neutral: Ask,
+  usual: readonly string[] | undefined,
 ): Promise<string | undefined> {
-  const command = unknownCommand(subject.family)
-  if (command === undefined) return undefined
-  const unknown: Operation = { command, kind: 'do', privilege: 'none', policy: undefined }
-  const neutral = (requester: Requester) => requester.ask(unknown)
-  const real = (requester: Requester) => requester.ask(harmless.operation, harmless.attributes(FIRST))
+  const real: Ask = requester => requester.ask(harmless.operation, harmless.attributes(FIRST))
   let first: string | undefined
   for (let time = 0; time < COMPARISONS; time++) {
-    const without = await outcomes(subject, others, neutral, () => true)
     // Where it is not refused, it may change something.
     const after = await outcomes(subject, others, real, answer => why === getting || isRefused(answer))
-    if (without === undefined || after === undefined) return undefined
+    if (after === undefined) return undefined
+    if (time === 0 && usual?.join() === after.join()) return undefined
+    const without = (await outcomes(subject, others, neutral, () => true)) ?? []
     const at = without.findIndex((code, index) => code !== after[index])
     if (at < 0) return undefined
     const { operation } = others[at % others.length] ?? harmless
@@ -124,7 +147,7 @@ async function changedBy(
 async function outcomes(
   subject: Subject,
   others: readonly Shape[],
-  before: (requester: Requester) => Promise<Answer>,
+  before: Ask,
   isAsExpected: (answer: Answer) => boolean,
 ): Promise<string[] | undefined> {
   await subject.reload()
