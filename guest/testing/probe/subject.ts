@@ -28,6 +28,8 @@ export interface RequestOptions {
   readonly sequence?: number
   readonly version?: number
   readonly reserved?: number
+  /** Of the family's own header, which is zero else. */
+  readonly header?: Uint8Array
 }
 
 /** Bytes after which a dump counts as endless. */
@@ -205,8 +207,9 @@ export class Subject {
   encode(
     { command, kind }: Pick<Operation, 'command' | 'kind'>,
     attributes: Uint8Array = Buffer.alloc(0),
-    { flags = NLM_F_ACK, sequence = 1, version = this.family.version, reserved = 0 }: RequestOptions = {},
+    options: RequestOptions = {},
   ): Buffer {
+    const { flags = NLM_F_ACK, sequence = 1, version = this.family.version, reserved = 0 } = options
     return encodeMessage(
       {
         type: this.family.id,
@@ -214,7 +217,7 @@ export class Subject {
         sequence,
       },
       encodeGenericHeader({ command, version, reserved }),
-      Buffer.alloc(this.family.headerSize),
+      options.header ?? Buffer.alloc(this.family.headerSize),
       attributes,
     )
   }

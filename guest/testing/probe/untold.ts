@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
- * Integers in network byte order: the kernel checks them, and leaves them out of what it tells of a policy
- * (net/netlink/policy.c of 7.3). It is asked: in strict checks their length alone is refused with these words,
- * of attributes that nothing is told of.
+ * Attributes that the kernel does not tell of. Integers in network byte order it checks, and leaves them out of
+ * what it tells of a policy (net/netlink/policy.c of 7.3). It is asked: in strict checks their length alone is
+ * refused with these words, of attributes that nothing is told of. Others have no policy.
  */
 import { type AttributePolicy, attr } from '../../netlink/index.ts'
 import type { Operation, Policy } from './family.ts'
@@ -21,10 +21,15 @@ export function untoldTypes({ family }: Subject, { policy }: Operation): number[
     .slice(0, MOST)
 }
 
-/** Asks for them. The module hears of none: what is not refused for its length is refused as it is. */
+/**
+ * Asks for them. Where checks are strict, the module hears of none: what is not refused for its length is
+ * refused as it is. Where they are not, all are taken, and nothing is known of them.
+ */
 export async function askUntold(subject: Subject, operation: Operation): Promise<Policy> {
   const types = untoldTypes(subject, operation)
-  if (types.length === 0 || !(await subject.isStrict(operation))) return new Map()
+  if (types.length === 0) return new Map()
+  if (!(await subject.isStrict(operation)))
+    return new Map(types.filter(type => type <= subject.family.maximumAttribute).map(type => [type, {}]))
   using requester = subject.open()
   const found: [number, AttributePolicy][] = []
   for (const type of types)

@@ -155,7 +155,7 @@ function untold(subject: Subject, operation: Operation): void {
     const trials = [...found].flatMap(([type, policy]) =>
       [...lengthTrials(policy, { policies, variant: 0 }), ...rangeTrials(policy)].map(
         ({ what, payload }) => ({
-          what: `attribute ${type} (${policy.type}): ${what}`,
+          what: `attribute ${type}${policy.type === undefined ? '' : ` (${policy.type})`}: ${what}`,
           attributes: attr.binary(type, payload),
         }),
       ),
