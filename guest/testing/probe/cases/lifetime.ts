@@ -90,7 +90,8 @@ export function lifetime(subject: Subject): void {
         () => false,
       )
       if (!isThere) return
-      const growth = await slabGrowth(() => comeAndGo(subject), ROUNDS + 1)
+      const usual = namespaces()
+      const growth = await slabGrowth(() => comeAndGo(subject, usual))
       expect(growth, `objects of slab caches that are left by ${NAMESPACES} namespaces`).toEqual({})
     },
     LONG,
@@ -107,10 +108,9 @@ export function lifetime(subject: Subject): void {
           .map(each => each.make),
       )
       const round = () => live(subject, requests, others)
-      // kfree_rcu() may keep memory for seconds (KFREE_DRAIN_JIFFIES of kernel/rcu/tree.c); its shrinker does not.
       const drained = async () => {
         await round()
-        writeFileSync('/proc/sys/vm/drop_caches', '2')
+        freeDelayed()
       }
       const suspicious = Object.keys(await slabGrowth(round)).length > 0
       const growth = suspicious ? await slabGrowth(drained, ROUNDS) : {}
@@ -222,9 +222,9 @@ function some<T>(all: readonly T[], most: number): T[] {
 /**
  * Namespaces that come, are used, and go. A work queue takes them down, which is waited for: it frees their
  * objects.
+ * @param usual how many there are without them
  */
-async function comeAndGo(subject: Subject): Promise<void> {
-  const before = namespaces()
+async function comeAndGo(subject: Subject, usual: number): Promise<void> {
   for (let count = 0; count < NAMESPACES; count++) {
     using elsewhere = new NetworkNamespace()
     using requester = subject.open({ namespace: elsewhere.fd })
@@ -234,7 +234,13 @@ async function comeAndGo(subject: Subject): Promise<void> {
     }
     drain(requester.socket)
   }
-  for (let look = 0; look < LOOKS && namespaces() > before; look++) await setTimeout(UNTIL_NEXT_LOOK)
+  for (let look = 0; look < LOOKS && namespaces() > usual; look++) await setTimeout(UNTIL_NEXT_LOOK)
+  freeDelayed()
+}
+
+/** kfree_rcu() may keep memory for seconds (KFREE_DRAIN_JIFFIES of kernel/rcu/tree.c); its shrinker does not. */
+function freeDelayed(): void {
+  writeFileSync('/proc/sys/vm/drop_caches', '2')
 }
 
 /** How many network namespaces the kernel has, those that are being taken down among them. */
