@@ -29,10 +29,13 @@ import { leaveNothing } from './side-effects.ts'
 
 /** Variants of values; those of explore.ts are others. */
 const [ONE, OTHER] = [80, 81]
+/** Milliseconds for hundreds of requests, on kernels with checks that slow them down. */
+const LIMIT = 30_000
+
 export function behaviour(subject: Subject): void {
   let found: Explored | undefined
   const test = (title: string, work: (life: Life) => Promise<void>) =>
-    it(title, async ({ skip }) => {
+    it(title, { timeout: LIMIT }, async ({ skip }) => {
       const explored = found
       if (explored === undefined) throw new Error('what operations do is not known: see the first test')
       await subject.reload()
@@ -44,7 +47,7 @@ export function behaviour(subject: Subject): void {
       faults.end()
     })
 
-  it('operations one after the other', async () => {
+  it('operations one after the other', { timeout: LIMIT }, async () => {
     for (const operation of subject.family.all)
       subject.noteUntold(operation, await askUntold(subject, operation))
     using requester = subject.open().withRoom()
@@ -53,7 +56,9 @@ export function behaviour(subject: Subject): void {
     explorer.faults.end()
   })
 
-  it('each request where there is something to get, to change and to remove', async () => {
+  it('each request where there is something to get, to change and to remove', {
+    timeout: LIMIT,
+  }, async () => {
     const explored = found
     if (explored === undefined) return
     await subject.reload()
