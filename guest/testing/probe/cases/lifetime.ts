@@ -194,8 +194,9 @@ function leakTrials(subject: Subject, operation: Operation): LeakTrial[] {
     make: count => encode(attributes, count),
     isWhole,
   })
-  // All, each left out, and none: alone, most are refused for the same reason as none.
-  const telling = shapes.filter(({ types }) => types.length !== 1)
+  // All, each left out, and none: of more than two, one alone is mostly refused as none is.
+  const isOfFew = (whole?.types.length ?? 0) <= 2
+  const telling = shapes.filter(({ types }) => isOfFew || types.length !== 1)
   const good = some(distinct(telling.map(shape => shape.attributes(0)).filter(reachesModule)), WHOLE)
   const bad = some(distinct(wrong.filter(reachesModule)), KINDS - good.length)
   return [
