@@ -41,7 +41,8 @@ export function differences(facts: FamilyFacts, specification: Specification): s
   return [
     ...facts.operations.flatMap(operation => {
       const written = named.get(operation.number)
-      if (written !== undefined) return operationDifferences(operation, written, facts, sets)
+      if (written !== undefined)
+        return operationDifferences(operation, written, facts, sets, specification.kernelPolicy)
       return [`operation ${operation.number}: only the kernel has it`]
     }),
     ...[...named]
@@ -115,6 +116,7 @@ function operationDifferences(
   written: Operation,
   { policies }: FamilyFacts,
   sets: ReadonlyMap<number, Attributes>,
+  kernelPolicy: Specification['kernelPolicy'],
 ): string[] {
   const say = (text: string) => `operation ${facts.number} (${written.name}): ${text}`
   const wanted = written.flags.includes('admin-perm')
@@ -131,9 +133,10 @@ function operationDifferences(
       const exchange = written[kind]
       if (told === undefined) return exchange === undefined ? [] : [say(`the kernel has no ${kind}`)]
       if (exchange === undefined) return [say(`only the kernel has a ${kind}`)]
-      return requestDifferences(told, exchange.request?.attributes, policies, sets).map(text =>
-        say(`${kind}: ${text}`),
-      )
+      return requestDifferences(told, exchange.request?.attributes, policies, sets, {
+        // Of a policy that operations share, one takes what the others do.
+        isShared: isShared(kernelPolicy, written, kind),
+      }).map(text => say(`${kind}: ${text}`))
     }),
   ]
 }
@@ -144,6 +147,7 @@ function requestDifferences(
   written: readonly string[] | undefined,
   policies: readonly PolicyFacts[],
   sets: ReadonlyMap<number, Attributes>,
+  { isShared }: { readonly isShared: boolean },
 ): string[] {
   const told = policies.find(({ number }) => number === policy)
   if (policy === undefined || told === undefined || written === undefined) return []
@@ -154,8 +158,17 @@ function requestDifferences(
   const names = told.attributes.map(({ value }) => sets.get(policy)?.get(value)?.name ?? `${value}`)
   return [
     ...missing(written, [...names, ...hidden]).map(name => `the kernel does not take ${name}`),
-    ...missing(names, written).map(name => `only the kernel takes ${name}`),
+    ...(isShared ? [] : missing(names, written)).map(name => `only the kernel takes ${name}`),
   ]
+}
+
+function isShared(
+  kernelPolicy: Specification['kernelPolicy'],
+  written: Operation,
+  kind: 'do' | 'dump',
+): boolean {
+  if (kernelPolicy === 'per-op') return written[kind === 'do' ? 'dump' : 'do'] !== undefined
+  return kernelPolicy === 'global'
 }
 
 const kernelTypes: Partial<Record<AttributeType, readonly string[]>> = {
@@ -185,7 +198,9 @@ function attributeDifferences(
   specification: Specification,
 ): string[] {
   const { type, checks } = written
-  const known = kernelTypes[type] ?? [type.toUpperCase()]
+  // the kernel's code generator makes a binary of a string of a given length
+  const isExactText = type === 'string' && checks.exactLength !== undefined
+  const known = isExactText ? ['BINARY'] : (kernelTypes[type] ?? [type.toUpperCase()])
   // of a binary with a length, or of a number in network order, an old policy has the length alone
   if (!known.includes(facts.type)) return [`its type is ${type}, in the kernel ${facts.type.toLowerCase()}`]
   const [least, most] = rangeOf(facts.type)
@@ -211,13 +226,19 @@ function attributeDifferences(
     ]
   }
   const bytes = (value: number | undefined) => (value === undefined ? undefined : BigInt(value))
+  // structs and arrays have a length without checks
+  if (written.struct !== undefined || written.subType !== undefined) return []
+  // nlctrl tells a least length only beside a greatest one (net/netlink/policy.c of 7.3)
+  const isToldOf = facts.minimumLength !== undefined || checks.exactLength !== undefined
   return facts.type === 'BINARY' || facts.type.endsWith('STRING')
     ? [
-        ...limit(
-          'least length',
-          checks.exactLength ?? checks.minimumLength,
-          bytes(facts.minimumLength || undefined),
-        ),
+        ...(isToldOf
+          ? limit(
+              'least length',
+              checks.exactLength ?? checks.minimumLength,
+              bytes(facts.minimumLength || undefined),
+            )
+          : []),
         ...limit('greatest length', checks.exactLength ?? checks.maximumLength, bytes(facts.maximumLength)),
       ]
     : []

@@ -211,6 +211,46 @@ mcast-groups: { list: [ { name: news } ] }
     ])
   })
 
+  it('may leave out of a request what a policy takes for others, where they share it', () => {
+    const shared = differences(facts, { ...written, kernelPolicy: 'global' })
+    expect(shared.filter(line => line.includes('kernel take'))).toEqual([])
+    expect(shared).toContain('operation 1 (set): do: the kernel does not take other')
+  })
+
+  it('has lengths that the kernel does not tell of', () => {
+    const policies = [
+      {
+        number: 0,
+        attributes: [
+          { value: 1, type: 'BINARY' },
+          { value: 2, type: 'BINARY' },
+        ],
+      },
+    ]
+    const told = { ...facts, groups: [], operations: facts.operations.slice(0, 1), policies }
+    const specification = parseSpecification(`
+name: my family
+doc: Lengths.
+protocol: genetlink-legacy
+attribute-sets:
+  - name: main
+    attributes:
+      - { name: least, type: binary, checks: { min-len: 4 } }
+      - { name: text, type: string, checks: { exact-len: 4 } }
+operations:
+  list:
+    - name: set
+      doc: Set.
+      flags: [ admin-perm ]
+      attribute-set: main
+      do: { request: { attributes: [ least, text ] } }
+`)
+    expect(differences(told, specification)).toEqual([
+      'policy 0, attribute 2 (text): its least length is 4, in the kernel not limited',
+      'policy 0, attribute 2 (text): its greatest length is 4, in the kernel not limited',
+    ])
+  })
+
   it('gives names', () => {
     const named = withNames(facts, written)
     expect(named.operations.map(({ name }) => name)).toEqual(['set', 'list', undefined, undefined])

@@ -88,3 +88,14 @@ test.each([
 ])('%s is wrong', (_what, request, datagrams, fault) => {
   expect(faults(request, ...datagrams)).toContainEqual(fault)
 })
+
+test('a nest whose end was never set', () => {
+  const empty = Buffer.from([4, 0, 3, 0x80])
+  const inside = attr.nested(1, attr.u32(1, 5))
+  const shape = (...parts: readonly Buffer[]) => reply({}, attr.nested(1, attr.string(1, 'a'), ...parts))
+  expect(faults(plain, shape(attr.nested(3, inside)))).toEqual([])
+  expect(faults(plain, shape(empty, attr.string(2, 'b')))).toEqual([])
+  expect(faults(plain, shape(empty, inside))).toEqual([
+    'the nest 3 is empty, and what seems to be in it follows it: is nla_nest_end() missing? (the type 1 is a nest there, and none before)',
+  ])
+})

@@ -126,16 +126,30 @@ function endOf(
 
 function faultsOfReply(reply: Message, { headerSize }: Asked): string[] {
   try {
-    checkNests(reply.attributes(GENL_HDRLEN + headerSize))
-    return []
+    return openNests(reply.attributes(GENL_HDRLEN + headerSize))
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error
     return [`${nameOf(reply)} is malformed: ${error.message}`]
   }
 }
 
-function checkNests(attributes: readonly Attribute[]): void {
-  for (const { isNested, payload } of attributes) if (isNested) checkNests(parseAttributes(payload))
+/**
+ * Nests whose length was never set: they are empty, and what is in them follows, among attributes of the same
+ * types that are none. @throws MalformedError for what is no attribute in any nest
+ */
+function openNests(attributes: readonly Attribute[]): string[] {
+  const empty = attributes.findIndex(({ isNested, payload }) => isNested && payload.length === 0)
+  const after = empty < 0 ? [] : attributes.slice(empty + 1).filter(({ isNested }) => isNested)
+  const mixed = after.find(({ type }) => attributes.some(each => each.type === type && !each.isNested))
+  const own = mixed && attributes[empty]
+  return [
+    ...(own === undefined
+      ? []
+      : [
+          `the nest ${own.type} is empty, and what seems to be in it follows it: is nla_nest_end() missing? (the type ${mixed?.type} is a nest there, and none before)`,
+        ]),
+    ...attributes.flatMap(({ isNested, payload }) => (isNested ? openNests(parseAttributes(payload)) : [])),
+  ]
 }
 
 function nameOf({ type }: Message): string {

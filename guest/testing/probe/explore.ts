@@ -80,7 +80,7 @@ export class Explorer {
       const { code, replies } = await this.#ask(operation, Buffer.alloc(0), 'a dump')
       if (code === undefined && replies.length <= SMALL) this.#dumps.push(operation)
     }
-    const commands = all.filter(({ kind }) => kind === 'do')
+    const commands = this.#subject.inOrder(all.filter(({ kind }) => kind === 'do'))
     for (let round = 0; round < ROUNDS; round++) {
       await this.#refill()
       for (const operation of commands) await this.#findWorking(operation)

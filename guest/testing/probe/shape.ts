@@ -7,15 +7,36 @@ import type { Subject } from './subject.ts'
 import { goodPayload } from './values.ts'
 
 /** Attributes of an operation that shapes are made of. */
-const MOST = 16
+const MOST = 24
 
-/** The attributes that an operation takes, as far as the kernel tells. */
+/** The attributes that an operation takes, as far as the kernel tells, or a specification does. */
 export function knownAttributes(
-  { family }: Subject,
-  { policy }: Operation,
+  subject: Subject,
+  operation: Operation,
 ): [number, AttributePolicy | undefined][] {
-  if (policy !== undefined) return [...policy].sort(([a], [b]) => a - b)
-  return Array.from({ length: family.maximumAttribute }, (_, index) => [index + 1, undefined])
+  const { family, meaning } = subject
+  const { command, policy } = operation
+  const hidden = subject.untold(operation)
+  const told: [number, AttributePolicy | undefined][] =
+    policy === undefined
+      ? Array.from({ length: family.maximumAttribute }, (_, index) => [index + 1, undefined])
+      : [...policy, ...hidden]
+  const types = new Set(told.map(([type]) => type))
+  const said = (meaning?.requestTypes(operation) ?? []).filter(type => !types.has(type))
+  const known = [...told, ...said.map((type): [number, undefined] => [type, undefined])]
+  return known
+    .map(([type, own]): [number, AttributePolicy | undefined] => [
+      type,
+      own ?? meaning?.policyOf(command, type),
+    ])
+    .sort(([a], [b]) => a - b)
+}
+
+/** The attributes of good requests: those that a specification says, or all. */
+function goodAttributesOf(subject: Subject, operation: Operation): [number, AttributePolicy | undefined][] {
+  const said = subject.meaning?.requestTypes(operation)
+  const known = knownAttributes(subject, operation)
+  return said === undefined ? known : known.filter(([type]) => said.includes(type))
 }
 
 /** An operation with some of its attributes. */
@@ -39,7 +60,7 @@ export class Shape {
 
   /** With all attributes, without each, with each alone, and with none. */
   static all(subject: Subject, operation: Operation): Shape[] {
-    const known = new Map(knownAttributes(subject, operation).slice(0, MOST))
+    const known = new Map(goodAttributesOf(subject, operation).slice(0, MOST))
     const types = [...known.keys()]
     const sets = [
       types,
@@ -54,7 +75,10 @@ export class Shape {
   /** What is particular about it, in words. */
   get words(): string {
     const { command, kind } = this.operation
-    return `command ${command}${kind === 'dump' ? ' (dump)' : ''} with ${this.types.length === 0 ? 'no attributes' : `attributes ${this.types.join(', ')}`}`
+    const { meaning } = this.#subject
+    const names = this.types.map(type => meaning?.attributeName(command, type) ?? type)
+    const attributes = names.length === 0 ? 'no attributes' : `attributes ${names.join(', ')}`
+    return `${this.#subject.commandWords(command)}${kind === 'dump' ? ' (dump)' : ''} with ${attributes}`
   }
 
   policyOf(type: number): AttributePolicy | undefined {
@@ -63,8 +87,13 @@ export class Shape {
 
   /** The attribute's payload in a variant. */
   payload(type: number, variant: number): Buffer {
-    const { policies } = this.#subject.family
-    return this.#subject.given(type, variant) ?? goodPayload(this.policyOf(type), { policies, variant })
+    const { meaning, family } = this.#subject
+    const { command, policy } = this.operation
+    return (
+      this.#subject.given(type, variant) ??
+      meaning?.payload(command, type, variant, policy?.has(type) ?? false) ??
+      goodPayload(this.policyOf(type), { policies: family.policies, variant })
+    )
   }
 
   /** The attributes' bytes; those in `others` have that payload, and padding that shows if it is read. */

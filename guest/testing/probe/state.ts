@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A family's state, as far as its dumps and answers tell. */
+import type { Message } from '../../netlink/index.ts'
 import type { Operation } from './family.ts'
 import type { Faults } from './faults.ts'
 import { type Shape, type Told, toldBy } from './shape.ts'
@@ -28,33 +29,37 @@ export class State {
 
   /** All that dumps tell, and readers when they are asked for each of the variants. */
   async entries(variants: readonly number[]): Promise<Told[]> {
+    const { headerSize } = this.#subject.family
+    return (await this.messages(variants)).map(message => toldBy(message, headerSize))
+  }
+
+  /** The messages of {@link entries}. */
+  async messages(variants: readonly number[]): Promise<Message[]> {
     return [...(await this.#dumped()), ...(await this.#looked(variants))]
   }
 
   /** What tells of a variant: readers if there are some, for dumps may be long. */
   async entry(variants: readonly number[]): Promise<Told[]> {
     const { readers } = this.#views()
-    return readers.length > 0 ? await this.#looked(variants) : await this.#dumped()
+    const { headerSize } = this.#subject.family
+    const messages = readers.length > 0 ? await this.#looked(variants) : await this.#dumped()
+    return messages.map(message => toldBy(message, headerSize))
   }
 
-  async #dumped(): Promise<Told[]> {
-    const { headerSize } = this.#subject.family
-    const told: Told[] = []
+  async #dumped(): Promise<Message[]> {
+    const messages: Message[] = []
     for (const operation of this.#views().dumps)
-      for (const reply of await this.#replies(operation, Buffer.alloc(0), 'a dump'))
-        told.push(toldBy(reply, headerSize))
-    return told
+      messages.push(...(await this.#replies(operation, Buffer.alloc(0), 'a dump')))
+    return messages
   }
 
-  async #looked(variants: readonly number[]): Promise<Told[]> {
-    const { headerSize } = this.#subject.family
+  async #looked(variants: readonly number[]): Promise<Message[]> {
     const { readers } = this.#views()
-    const told: Told[] = []
+    const messages: Message[] = []
     for (const shape of readers)
       for (const variant of shape.types.length === 0 ? [0] : variants)
-        for (const reply of await this.#replies(shape.operation, shape.attributes(variant), shape.words))
-          told.push(toldBy(reply, headerSize))
-    return told
+        messages.push(...(await this.#replies(shape.operation, shape.attributes(variant), shape.words)))
+    return messages
   }
 
   /** How many entries the dumps have. */

@@ -18,8 +18,9 @@ import {
 import { answers } from '../exchange.ts'
 import { loadModule, ModuleError, moduleReferences, unloadModule } from '../modules.ts'
 import { type Answer, readAnswer } from './answer.ts'
-import { askFamily, type Family, type Operation } from './family.ts'
+import { askFamily, type Family, type Operation, type Policy } from './family.ts'
 import type { Told } from './faults.ts'
+import type { Meaning } from './meaning.ts'
 
 /** Deviations of a request from a usual one. */
 export interface RequestOptions {
@@ -27,6 +28,8 @@ export interface RequestOptions {
   readonly sequence?: number
   readonly version?: number
   readonly reserved?: number
+  /** Of the family's own header, which is zero else. */
+  readonly header?: Uint8Array
 }
 
 /** Bytes after which a dump counts as endless. */
@@ -37,10 +40,16 @@ const ROOMY = 1 << 20
 /** A payload that is good where its policy alone does not tell, or one for each variant. */
 export type GivenValue = Uint8Array | ((variant: number) => Uint8Array)
 
-/** How the family came to be there. */
+/** How the family came to be there, and what is known of it. */
 export interface SubjectOptions {
-  /** Good payloads by the attributes' types. */
-  readonly values?: Readonly<Record<number, GivenValue>> | undefined
+  /** What a specification says. */
+  readonly meaning?: Meaning | undefined
+  /** Good payloads by the attributes' types, or by their names in the specification. */
+  readonly values?: Readonly<Record<string | number, GivenValue>> | undefined
+  /** Commands that are to come before others, by number or name. */
+  readonly order?: readonly (string | number)[] | undefined
+  /** The errnos with which a command may refuse good requests, by number or name. */
+  readonly expect?: Readonly<Record<string | number, readonly string[]>> | undefined
   /** Modules to load, in this order; unloaded in reverse. */
   readonly modules: readonly string[]
   readonly before?: (() => void | Promise<void>) | undefined
@@ -53,7 +62,11 @@ export class Subject {
   readonly told: Told = new Map()
   /** Commands whose dump has no end: nobody tries it again. */
   readonly endless = new Set<number>()
+  readonly #untold = new Map<string, Policy>()
   readonly #options: SubjectOptions
+  readonly #given: ReadonlyMap<number, GivenValue>
+  readonly #order: readonly number[]
+  readonly #expected: ReadonlyMap<number, readonly string[]>
   #family: Family | undefined
   readonly #strict = new Map<string, boolean>()
   #isLoaded = false
@@ -61,6 +74,61 @@ export class Subject {
   constructor(name: string, options: SubjectOptions) {
     this.name = name
     this.#options = options
+    const { meaning, values = {}, order = [], expect = {} } = options
+    if (meaning !== undefined && meaning.specification.name !== name)
+      throw new TypeError(`spec is of the family ${meaning.specification.name}, not of ${name}`)
+    this.#given = new Map(
+      Object.entries(values).flatMap(([key, value]) =>
+        typesOf(key, meaning).map((type): [number, GivenValue] => [type, value]),
+      ),
+    )
+    this.#order = order.map(key => commandOf('order', `${key}`, meaning))
+    this.#expected = new Map(
+      Object.entries(expect).map(([key, codes]) => [commandOf('expect', key, meaning), codes]),
+    )
+  }
+
+  /** What a specification says of it. */
+  get meaning(): Meaning | undefined {
+    return this.#options.meaning
+  }
+
+  /** The commands that are asked for one thing. */
+  get commands(): Operation[] {
+    return this.family.all.filter(({ kind }) => kind === 'do')
+  }
+
+  /** The dumps that end. */
+  get dumps(): Operation[] {
+    return this.family.all.filter(({ kind, command }) => kind === 'dump' && !this.endless.has(command))
+  }
+
+  /** A command by its number, and its name if a specification has one: `command 1 (add)`. */
+  commandWords(command: number): string {
+    const name = this.meaning?.commandName(command)
+    return `command ${command}${name === undefined ? '' : ` (${name})`}`
+  }
+
+  /** Operations in the order that was given; others follow as they are. */
+  inOrder(operations: readonly Operation[]): Operation[] {
+    const place = ({ command }: Operation) => {
+      const at = this.#order.indexOf(command)
+      return at < 0 ? this.#order.length : at
+    }
+    return operations.toSorted((a, b) => place(a) - place(b))
+  }
+
+  /** The commands that were given to come before one. */
+  before({ command }: Operation): Operation[] {
+    const earlier = this.#order.slice(0, Math.max(0, this.#order.indexOf(command)))
+    return this.inOrder(this.family.all).filter(each => each.kind === 'do' && earlier.includes(each.command))
+  }
+
+  /** What is wrong with the answer to a good request, by what was said to be expected. */
+  unexpected({ command }: Operation, { code }: Answer): string[] {
+    const expected = this.#expected.get(command)
+    if (code === undefined || expected === undefined || expected.includes(code)) return []
+    return [`refused with ${code}; expected is ${['success', ...expected].join(' or ')}`]
   }
 
   /** As nlctrl describes it since it was last loaded: numbers may change each time. */
@@ -74,9 +142,18 @@ export class Subject {
     return this.#options.modules
   }
 
+  /** The attributes of an operation that the kernel checks and does not tell of, as far as it was asked. */
+  untold({ command, kind }: Operation): Policy {
+    return this.#untold.get(`${command} ${kind}`) ?? new Map()
+  }
+
+  noteUntold({ command, kind }: Operation, policy: Policy): void {
+    this.#untold.set(`${command} ${kind}`, policy)
+  }
+
   /** A payload that was given for an attribute. */
   given(type: number, variant: number): Buffer | undefined {
-    const value = this.#options.values?.[type]
+    const value = this.#given.get(type)
     const payload = typeof value === 'function' ? value(variant) : value
     return payload && Buffer.from(payload)
   }
@@ -130,8 +207,9 @@ export class Subject {
   encode(
     { command, kind }: Pick<Operation, 'command' | 'kind'>,
     attributes: Uint8Array = Buffer.alloc(0),
-    { flags = NLM_F_ACK, sequence = 1, version = this.family.version, reserved = 0 }: RequestOptions = {},
+    options: RequestOptions = {},
   ): Buffer {
+    const { flags = NLM_F_ACK, sequence = 1, version = this.family.version, reserved = 0 } = options
     return encodeMessage(
       {
         type: this.family.id,
@@ -139,7 +217,7 @@ export class Subject {
         sequence,
       },
       encodeGenericHeader({ command, version, reserved }),
-      Buffer.alloc(this.family.headerSize),
+      options.header ?? Buffer.alloc(this.family.headerSize),
       attributes,
     )
   }
@@ -167,6 +245,14 @@ export class Subject {
     this.#strict.set(key, strict)
     return strict
   }
+}
+
+/** A dump that is read datagram by datagram. */
+export interface BegunDump {
+  /** Reads the next one. @returns whether there are more */
+  step(): Promise<boolean>
+  /** What has come. */
+  answer(): Answer
 }
 
 /** A socket that asks the family under probe, and reads whole answers. */
@@ -203,13 +289,40 @@ export class Requester implements Disposable {
       : { datagrams: await this.#answers(request, how), faults: [] }
     const { faults, ...read } = readAnswer(answer.datagrams, asked)
     this.#sequences.add(request.readUInt32LE(8))
-    return { ...read, faults: [...answer.faults, ...faults] }
+    const { meaning } = this.#subject
+    const command = request[NLMSG_HDRLEN] ?? 0
+    const kind = isDump ? 'dump' : 'do'
+    const meant = read.replies.flatMap(reply => meaning?.faultsOf(reply, { command, kind }) ?? [])
+    return { ...read, faults: [...answer.faults, ...faults, ...new Set(meant)] }
   }
 
   async #answers(request: Buffer, how: ((bytes: Buffer) => void) | undefined): Promise<Datagram[]> {
     if (how === undefined) return await answers(this.socket, request)
     how(request)
     return await answers(this.socket)
+  }
+
+  /** Begins a dump, of which nothing is read yet. */
+  begin(operation: Operation): BegunDump {
+    const request = this.#subject.encode(operation, undefined, { sequence: this.socket.nextSequence() })
+    const { id: family, headerSize } = this.#subject.family
+    const { portId } = this.socket
+    this.socket.send(request)
+    const sequence = request.readUInt32LE(8)
+    const datagrams: Datagram[] = []
+    let isOver = false
+    let bytes = 0
+    return {
+      step: async () => {
+        const datagram = isOver || bytes > ENDLESS ? undefined : await this.#next()
+        if (datagram === undefined) return false
+        datagrams.push(datagram)
+        bytes += datagram.length
+        isOver = hasEnd(datagram, sequence)
+        return !isOver
+      },
+      answer: () => readAnswer(datagrams, { request, family, headerSize, portId, earlier: this.#sequences }),
+    }
   }
 
   /** Reads a dump to its end, and no further if it has none. */
@@ -255,6 +368,27 @@ export class Requester implements Disposable {
   [Symbol.dispose](): void {
     this.socket.close()
   }
+}
+
+/** The types of an attribute that is given by its number, or by its name in a specification. */
+function typesOf(key: string, meaning: Meaning | undefined): number[] {
+  if (/^\d+$/.test(key)) return [Number(key)]
+  if (meaning === undefined) throw new TypeError(`values: ${key} is a name, and there is no spec that has it`)
+  const types = meaning.typesOf(key)
+  if (types.length === 0) throw new TypeError(`values: the specification has no attribute ${key}`)
+  return types
+}
+
+function commandOf(option: string, key: string, meaning: Meaning | undefined): number {
+  if (/^\d+$/.test(key)) return Number(key)
+  if (meaning === undefined)
+    throw new TypeError(`${option}: ${key} is a name, and there is no spec that has it`)
+  const command = meaning.commandOf(key)
+  if (command === undefined)
+    throw new TypeError(
+      `${option}: the specification has no operation ${key}, but ${meaning.commandNames.join(', ')}`,
+    )
+  return command
 }
 
 const endless = `the dump does not end: ${ENDLESS >> 20} MiB came`

@@ -16,17 +16,21 @@ export interface RequestTrial {
   readonly outcome?: Outcome
 }
 
-/** Fails the test if an answer is not as it must be. */
+/**
+ * Fails the test if an answer is not as it must be.
+ * @param look tells what else is wrong with an answer that is the module's
+ */
 export async function tryAll(
   subject: Subject,
   operation: Operation,
   trials: readonly RequestTrial[],
+  look: (answer: Answer) => readonly string[] = () => [],
 ): Promise<void> {
   const faults = new Faults(`${operation.command} ${operation.kind}`, subject.told)
   let requester = subject.open()
   try {
     for (const trial of trials) {
-      faults.add(trial.what, await faultsOf(subject, requester, operation, trial))
+      faults.add(trial.what, await faultsOf(subject, requester, operation, trial, look))
       if (requester.isUsable) continue
       requester = subject.open()
     }
@@ -41,6 +45,7 @@ async function faultsOf(
   requester: Requester,
   operation: Operation,
   { attributes, options, outcome }: RequestTrial,
+  look: (answer: Answer) => readonly string[],
 ): Promise<readonly string[]> {
   const sequence = requester.socket.nextSequence()
   const request = subject.encode(operation, attributes, { sequence, ...options })
@@ -48,7 +53,7 @@ async function faultsOf(
   // Nothing new can be seen of a dump without an end.
   if (expected === 'open' && operation.kind === 'dump' && subject.endless.has(operation.command)) return []
   const answer = await requester.send(request)
-  if (expected === 'open') return answer.faults
+  if (expected === 'open') return [...answer.faults, ...look(answer)]
   if (expected.some(each => isExactly(answer, each, request, requester))) return []
   return [`the kernel must refuse it with ${expected.map(inWords).join(', or ')}; it said ${wordsOf(answer)}`]
 }

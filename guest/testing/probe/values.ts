@@ -13,6 +13,9 @@ const SOME_BYTES = 8
 /** Bytes of the longest binary that is taken for a struct of that size. */
 const STRUCT = 256
 
+/** Bytes of integers in network byte order: the kernel does not tell of them (net/netlink/policy.c of 7.3). */
+export const networkWidths: Readonly<Record<string, number>> = { BE16: 2, BE32: 4 }
+
 /** Makes good values. */
 export interface Making {
   readonly policies: Family['policies']
@@ -43,6 +46,8 @@ export function goodPayload(policy: AttributePolicy | undefined, making: Making,
   const { type = '', minimumLength = 0, maximumLength } = policy ?? {}
   const width = widths[type]
   if (width !== undefined) return integer(goodInteger(policy ?? {}, variant), width)
+  const networkWidth = networkWidths[type]
+  if (networkWidth !== undefined) return Buffer.from(integer(BigInt(1 + variant), networkWidth)).reverse()
   switch (type) {
     case 'FLAG':
       return Buffer.alloc(0)
@@ -120,7 +125,7 @@ export function lengthTrials(policy: AttributePolicy | undefined, making: Making
   const { type = '', minimumLength, maximumLength } = policy ?? {}
   const terminator = type === 'NUL_STRING' || type === 'STRING' ? 1 : 0
   const limits = [
-    ...(widths[type] === undefined ? [good.length] : [widths[type]]),
+    widths[type] ?? good.length,
     ...(type === 'UINT' || type === 'SINT' ? [4, 8] : []),
     ...(type === 'BITFIELD32' ? [8] : []),
     ...(minimumLength === undefined ? [] : [minimumLength]),
@@ -145,7 +150,8 @@ function stretched(good: Buffer, length: number, isText: boolean): Buffer {
 export function rangeTrials(policy: AttributePolicy): Trial[] {
   const { type = '', minimum, maximum, mask, bitfieldMask } = policy
   if (type === 'BITFIELD32') return bitfieldTrials(bitfieldMask ?? 0)
-  const width = widths[type] ?? (type === 'UINT' || type === 'SINT' ? 8 : undefined)
+  const networkWidth = networkWidths[type]
+  const width = widths[type] ?? networkWidth ?? (type === 'UINT' || type === 'SINT' ? 8 : undefined)
   if (width === undefined) return []
   const bits = BigInt(width * 8)
   const [least, greatest] = type.startsWith('S')
@@ -156,7 +162,11 @@ export function rangeTrials(policy: AttributePolicy): Trial[] {
     mask === undefined ? [...around, 0n, least, greatest] : [0n, mask, ...bitsOutside(mask, bits)]
   return [...new Set(values)]
     .filter(value => value >= least && value <= greatest)
-    .map(value => ({ what: `the value ${value}`, payload: integer(value, width) }))
+    .map(value => ({
+      what: `the value ${value}`,
+      payload:
+        networkWidth === undefined ? integer(value, width) : Buffer.from(integer(value, width)).reverse(),
+    }))
 }
 
 /** The lowest and the highest bit that a mask does not have. */

@@ -19,26 +19,41 @@ const folder = '.netlink-vmtest/probe'
  * kernel, the others still have their verdicts.
  */
 export function probeFiles(
-  { name, modules, commands }: ProbedFamily,
+  { name, modules, commands, specification }: ProbedFamily,
   { faults = false }: { faults?: boolean } = {},
 ): ProbeFile[] {
   const parts = commands === undefined ? [undefined] : [...commands, 'family' as const]
   const module = modules.length > 0 && { module: modules }
   const files = parts.map(part => {
     const title = part === undefined || part === 'family' ? 'family' : `command-${part}`
-    return probeFile(name, title, { ...module, ...(part !== undefined && { parts: [part] }) })
+    const options = { ...module, ...(part !== undefined && { parts: [part] }) }
+    return probeFile(name, title, options, specification)
   })
-  return faults ? [...files, probeFile(name, 'allocations', { ...module, faults })] : files
+  const more = faults ? [probeFile(name, 'allocations', { ...module, faults }, specification)] : []
+  return [...files, ...more]
 }
 
-function probeFile(name: string, title: string, options: object): ProbeFile {
-  return {
-    path: path.join(folder, fileName(name), `${title}.test.ts`),
-    content: `import { describeFamily } from 'netlink-vmtest/testing'
+function probeFile(
+  name: string,
+  title: string,
+  options: object,
+  specification: string | undefined,
+): ProbeFile {
+  const given = JSON.stringify(options)
+  const content =
+    specification === undefined
+      ? `import { describeFamily } from 'netlink-vmtest/testing'
 
-describeFamily(${JSON.stringify(name)}, ${JSON.stringify(options)})
-`,
-  }
+describeFamily(${JSON.stringify(name)}, ${given})
+`
+      : `import { describeFamily } from 'netlink-vmtest/testing'
+import { parseSpecification } from 'netlink-vmtest/ynl'
+
+const spec = parseSpecification(${JSON.stringify(specification)})
+
+describeFamily(${JSON.stringify(name)}, { ...${given}, spec })
+`
+  return { path: path.join(folder, fileName(name), `${title}.test.ts`), content }
 }
 
 /** A family's name may have any bytes. */

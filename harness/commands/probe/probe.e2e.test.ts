@@ -14,6 +14,16 @@ const files = {
 MODULE_DESCRIPTION("Registers nothing");
 MODULE_LICENSE("GPL");
 `,
+  'pair.yaml': `name: pair
+protocol: genetlink-legacy
+doc: A command that breaks the kernel, and one that does not.
+kernel-policy: global
+attribute-sets: [ { name: main, attributes: [ { name: number, type: u32 } ] } ]
+operations:
+  list:
+    - { name: breaks, doc: It breaks., attribute-set: main, do: { request: { attributes: [ number ] } } }
+    - { name: works, doc: It works., attribute-set: main, do: { request: { attributes: [ number ] } } }
+`,
   'src/pair.c': `#include <linux/module.h>
 #include <net/genetlink.h>
 static struct genl_family pair_family;
@@ -64,11 +74,12 @@ beforeAll(() => {
 afterAll(() => rmSync(project, { recursive: true }))
 
 test('a command that breaks the kernel costs no other its verdict', async () => {
-  const { status, stdout } = await runCli(['probe', '--module', 'pair', 'command-', '--reporter=verbose'], {
-    cwd: project,
-  })
-  expect(stdout).toMatch(/× .*command-1\.test\.ts > pair > command 1/)
-  expect(stdout).toMatch(/✓ .*command-2\.test\.ts > pair > command 2 > attribute 1 \(U32\): lengths/)
+  const asked = ['--module', 'pair', '--spec', 'pair.yaml', 'command-', '--reporter=verbose']
+  const { status, stdout } = await runCli(['probe', ...asked], { cwd: project })
+  expect(stdout).toMatch(/× .*command-1\.test\.ts > pair > command 1 \(breaks\)/)
+  expect(stdout).toMatch(
+    /✓ .*command-2\.test\.ts > pair > command 2 \(works\) > attribute 1 \(number, U32\): lengths/,
+  )
   expect(stdout).toContain('pair_breaks')
   expect(stdout).not.toMatch(/× .*command-2/)
   expect(status).toBe(1)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Which families are probed, and the test files that are written for them. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -10,6 +10,7 @@ import type { Findings } from '../../session/registrations.ts'
 import { probeFiles, WrittenProbe } from './probe-files.ts'
 import { probedFamilies } from './probed-families.ts'
 import { randomOptions } from './random-options.ts'
+import { readSpecifications, withSpecifications } from './specifications.ts'
 
 const family = { name: 'store', version: 1, headerSize: 0, groups: [], unknown: { number: 255 } }
 
@@ -74,6 +75,36 @@ test('each command has a file, and so has what belongs to none', () => {
   expect(probeFiles({ name: 'ethtool', modules: [] })).toHaveLength(1)
 })
 
+test('a specification is of a family that is probed, and goes with its test files', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'probe-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const text = (name: string, protocol = 'genetlink') =>
+    `name: ${name}\nprotocol: ${protocol}\ndoc: x\nattribute-sets: []\noperations: { list: [] }\n`
+  const write = (file: string, content: string) => {
+    writeFileSync(path.join(folder, file), content)
+    return path.join(folder, file)
+  }
+  const [one, same, raw] = [
+    write('one.yaml', text('store')),
+    write('same.yaml', text('store')),
+    write('raw.yaml', text('rt', 'netlink-raw').replace('doc:', 'protonum: 0\ndoc:')),
+  ]
+  const read = (...files: string[]) => readSpecifications(files, () => {})
+  const family = { name: 'store', modules: ['m'], commands: [1] }
+  const [given] = withSpecifications([family], read(one, one))
+  expect(given?.specification).toBe(text('store'))
+  const [file] = given ? probeFiles(given) : []
+  expect(file?.content).toContain(`parseSpecification(${JSON.stringify(text('store'))})`)
+  expect(file?.content).toContain('describeFamily("store", { ...{"module":["m"],"parts":[1]}, spec })')
+  expect(() => read(one, same)).toThrow(`--spec: ${one} and ${same} are both of the family store`)
+  expect(() => read(raw)).toThrow(
+    `--spec: ${raw} is no family of generic netlink: its protocol is netlink-raw`,
+  )
+  expect(() => withSpecifications([{ name: 'other', modules: [] }], read(one))).toThrow(
+    `--spec: ${one} is of the family store, and what is probed is other`,
+  )
+})
+
 test('files are there until their owner ends', () => {
   const root = mkdtempSync(path.join(tmpdir(), 'probe-'))
   onTestFinished(() => rmSync(root, { recursive: true }))
@@ -90,7 +121,7 @@ test('files are there until their owner ends', () => {
 })
 
 test.each([
-  ['--spec=a.yaml', '--spec does nothing yet: leave it out'],
+  ['--spec=none.yaml', 'cannot read the specification none.yaml: ENOENT: no such file or directory.*'],
   ['--seed=x', '--seed x: it is an integer of 32 bits, as probe has printed it'],
   ['--seed=4294967296', '--seed 4294967296: it is an integer of 32 bits, as probe has printed it'],
   ['--time=0', '--time 0: it is a number of seconds, and at most 604800'],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { ExitStatus, UsageError } from '../../base/errors.ts'
+import { ExitStatus } from '../../base/errors.ts'
 import { literally } from '../../base/globs.ts'
 import { consoleProgress } from '../../base/progress.ts'
 import { withModules } from '../../prepare/delivery.ts'
@@ -14,6 +14,7 @@ import { probeFiles, WrittenProbe } from './probe-files.ts'
 import { type ProbedFamily, probedFamilies } from './probed-families.ts'
 import { type Found, findSequences } from './random.ts'
 import { type RandomOptions, randomOptions } from './random-options.ts'
+import { readSpecifications, withSpecifications } from './specifications.ts'
 
 /** The options of `probe` beside those of `run`. */
 export interface ProbeOptions extends RunOptions {
@@ -40,9 +41,9 @@ export async function probe(
   root: string,
 ): Promise<ExitStatus> {
   const { spec, faults = false } = options
-  if (spec.length > 0) throw new UsageError('--spec does nothing yet: leave it out')
   const random = randomOptions(options)
-  const families = await familiesToProbe(options, settings, root)
+  const specifications = readSpecifications(spec, text => consoleProgress().note(text))
+  const families = withSpecifications(await familiesToProbe(options, settings, root), specifications)
   const found = random === undefined ? [] : await findRandomly(families, random, options, settings, root)
   const files = families.flatMap(family => probeFiles(family, { faults }))
   using _written = new WrittenProbe(root, files)

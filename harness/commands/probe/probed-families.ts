@@ -11,6 +11,8 @@ export interface ProbedFamily {
   readonly modules: readonly string[]
   /** Numbers of its commands, in order; undefined where nobody has asked yet. */
   readonly commands?: readonly number[]
+  /** The text of its specification. */
+  readonly specification?: string
 }
 
 /** What is to be probed, as given on the command line. */

@@ -22,6 +22,8 @@ enum {
 	LIMITS_A_AT_LEAST,
 	LIMITS_A_FLAG,
 	LIMITS_A_NEVER,
+	LIMITS_A_BE16,
+	LIMITS_A_BE32,
 	LIMITS_A_ECHO_END,
 };
 enum { LOOKUP_A_UNSPEC, LOOKUP_A_INDEX, LOOKUP_A_TEXT, LOOKUP_A_END };
@@ -53,6 +55,8 @@ static const struct nla_policy echo_policy[LIMITS_A_MAX + 1] = {
 	[LIMITS_A_AT_LEAST] = NLA_POLICY_MIN_LEN(4),
 	[LIMITS_A_FLAG] = { .type = NLA_FLAG },
 	[LIMITS_A_NEVER] = { .type = NLA_REJECT },
+	[LIMITS_A_BE16] = { .type = NLA_BE16 },
+	[LIMITS_A_BE32] = { .type = NLA_BE32 },
 };
 
 static const struct nla_policy lookup_policy[LOOKUP_A_MAX + 1] = {
@@ -69,6 +73,8 @@ static int echo_put(struct sk_buff *msg, const struct nlattr *attr)
 
 	if (HAS_BUG(truncated) && nla_type(attr) == LIMITS_A_U64)
 		return nla_put_u64_64bit(msg, LIMITS_A_U64, (u32)nla_get_u64(attr), LIMITS_A_UNSPEC);
+	if (HAS_BUG(byte_order) && nla_type(attr) == LIMITS_A_BE32)
+		return nla_put_u32(msg, LIMITS_A_BE32, ntohl(nla_get_be32(attr)));
 	if (HAS_BUG(string_cut) && nla_type(attr) == LIMITS_A_STRING && length)
 		length--;
 	return nla_put(msg, nla_type(attr), length, nla_data(attr));

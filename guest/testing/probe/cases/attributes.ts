@@ -7,12 +7,14 @@ import type { Operation, Policy } from '../family.ts'
 import { knownAttributes } from '../shape.ts'
 import type { Subject } from '../subject.ts'
 import { type RequestTrial, tryAll } from '../trial.ts'
+import { askUntold, untoldTypes } from '../untold.ts'
 import { goodAttribute, lengthTrials, type Making, rangeTrials, type Trial, textTrials } from '../values.ts'
 
 /** Attributes of one operation that are tried. */
 export const MOST = 64
 
 export function attributes(subject: Subject, operation: Operation): void {
+  if (untoldTypes(subject, operation).length > 0) untold(subject, operation)
   const known = knownAttributes(subject, operation)
   for (const [type, policy] of known.slice(0, MOST)) attribute(subject, operation, type, policy)
   if (known.length > MOST)
@@ -29,13 +31,17 @@ function attribute(
   const making: Making = { policies: subject.family.policies, variant: 0 }
   const isNest = policy?.type === 'NESTED' || policy?.type === 'NESTED_ARRAY'
   const flag = isNest ? NLA_F_NESTED : 0
-  const name = `attribute ${type}${policy?.type === undefined ? '' : ` (${policy.type})`}`
+  const called = subject.meaning?.attributeName(operation.command, type)
+  const said = [called, policy?.type].filter(it => it !== undefined).join(', ')
+  const name = `attribute ${type}${said === '' ? '' : ` (${said})`}`
   const alone = ({ what, payload, flags = flag }: Trial): RequestTrial => ({
     what,
     attributes: attr.binary(type | flags, payload),
   })
   const run = (trials: readonly RequestTrial[]) => tryAll(subject, operation, trials)
-  const good = goodAttribute(type, policy, making).subarray(4)
+  const good =
+    subject.meaning?.payload(operation.command, type, 0, operation.policy?.has(type) ?? false) ??
+    goodAttribute(type, policy, making).subarray(4)
 
   it(`${name}: lengths`, async () => {
     await run(lengthTrials(policy, making).map(alone))
@@ -138,6 +144,24 @@ function wayBack(
     }
   }
   return undefined
+}
+
+/** From here on, they are known. */
+function untold(subject: Subject, operation: Operation): void {
+  it('attributes that the kernel does not tell of', async () => {
+    const found = await askUntold(subject, operation)
+    subject.noteUntold(operation, found)
+    const { policies } = subject.family
+    const trials = [...found].flatMap(([type, policy]) =>
+      [...lengthTrials(policy, { policies, variant: 0 }), ...rangeTrials(policy)].map(
+        ({ what, payload }) => ({
+          what: `attribute ${type}${policy.type === undefined ? '' : ` (${policy.type})`}: ${what}`,
+          attributes: attr.binary(type, payload),
+        }),
+      ),
+    )
+    await tryAll(subject, operation, trials)
+  })
 }
 
 function unknown(subject: Subject, operation: Operation): void {

@@ -7,11 +7,14 @@ import { exchange } from '../../exchange.ts'
 import { acknowledgement, refusal } from '../../wire.ts'
 import type { Outcome } from '../core-rules.ts'
 import { type Operation, unknownCommand } from '../family.ts'
+import { Shape } from '../shape.ts'
 import type { Subject } from '../subject.ts'
 import { tryAll } from '../trial.ts'
 
 const unsupported: Outcome = [{ code: 'EOPNOTSUPP' }]
 const none = Buffer.alloc(0)
+/** Numbers and indices that a header may have: small ones, and those that are far out. */
+const WORDS = [1, 2, 255, 0x1000_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff]
 
 /** Of the family as a whole. */
 export function headersOfFamily(subject: Subject): void {
@@ -78,6 +81,18 @@ export function headers(subject: Subject, operation: Operation): void {
     ])
     await tryAll(subject, operation, trials)
   })
+
+  const { headerSize } = subject.family
+  if (headerSize > 0)
+    it("other values in the family's own header", async () => {
+      const [whole] = Shape.all(subject, operation)
+      const good = kind === 'do' ? (whole?.attributes(0) ?? none) : none
+      const trials = WORDS.map(word => {
+        const header = Buffer.alloc(headerSize, Buffer.from(new Uint32Array([word]).buffer))
+        return { what: `each word ${word}`, attributes: good, options: { header } }
+      })
+      await tryAll(subject, operation, trials)
+    })
 
   it('the header alone, and a few bytes after it', async () => {
     const strays = [1, 2, 3].map(length => ({

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** Modules that go, sockets that close, and memory that must be given back. */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { NLM_F_ACK, type Socket } from '../../../netlink/index.ts'
 import { drain } from '../../exchange.ts'
 import { slabGrowth } from '../../memory.ts'
+import { NetworkNamespace } from '../../namespaces.ts'
 import { outcomeOf } from '../core-rules.ts'
-import type { Operation } from '../family.ts'
+import { askFamily, type Operation } from '../family.ts'
 import { Faults } from '../faults.ts'
 import { variations } from '../nests.ts'
 import { Shape } from '../shape.ts'
@@ -14,6 +16,8 @@ import type { Subject } from '../subject.ts'
 
 /** Repetitions of each request: what leaks by one of them must be more than slabGrowth() takes for noise. */
 const REPETITIONS = 40
+/** Other commands of which each in turn comes before a request, so often that each comes {@link REPETITIONS} times. */
+const OTHERS = 6
 /** Milliseconds for thousands of requests. */
 const LONG = 60_000
 /** Rounds that confirm a growth. */
@@ -21,13 +25,19 @@ const ROUNDS = 2
 /** Requests in a datagram. */
 const AT_ONCE = 20
 /** Requests of one operation that are repeated. */
-const KINDS = 24
+const KINDS = 18
+const WHOLE = 6
 /** Dumps that are started and left. */
 const LEFT = 100
+/** Namespaces of a round: more than slabGrowth() takes for noise. */
+const NAMESPACES = 40
+/** How often it is looked whether they are gone, and the milliseconds between. */
+const LOOKS = 200
+const UNTIL_NEXT_LOOK = 25
 
 export function lifetime(subject: Subject): void {
   it('sockets that close in the midst of a dump', async () => {
-    for (const operation of dumpsOf(subject))
+    for (const operation of subject.dumps)
       for (let count = 0; count < 3; count++) {
         using requester = subject.open()
         requester.socket.send(subject.encode(operation))
@@ -40,7 +50,7 @@ export function lifetime(subject: Subject): void {
   it('unloading while a dump is underway is refused, and works afterwards', async () => {
     await subject.reload()
     const faults = new Faults('unloading', subject.told)
-    for (const operation of dumpsOf(subject)) {
+    for (const operation of subject.dumps) {
       using requester = subject.open()
       requester.socket.send(subject.encode(operation))
       const isHeld = subject.references().length > 0
@@ -58,7 +68,7 @@ export function lifetime(subject: Subject): void {
 
   it('unloading with sockets in its groups, and right after each command', async () => {
     using listener = subject.open({ memberships: [...subject.family.groups.values()] })
-    for (const operation of commandsOf(subject)) {
+    for (const operation of subject.commands) {
       const [shape] = Shape.all(subject, operation)
       for (const request of extremes(subject, shape)) {
         using requester = subject.open()
@@ -71,16 +81,36 @@ export function lifetime(subject: Subject): void {
   })
 
   it(
+    'memory: network namespaces that go leave nothing behind',
+    async () => {
+      await subject.load()
+      using elsewhere = new NetworkNamespace()
+      const isThere = await askFamily(subject.name, { namespace: elsewhere.fd }).then(
+        () => true,
+        () => false,
+      )
+      if (!isThere) return
+      const usual = namespaces()
+      const growth = await slabGrowth(() => comeAndGo(subject, usual))
+      expect(growth, `objects of slab caches that are left by ${NAMESPACES} namespaces`).toEqual({})
+    },
+    LONG,
+  )
+
+  it(
     'memory: requests, dumps and the module itself leave nothing behind',
     async () => {
-      const operations = commandsOf(subject)
+      const operations = subject.commands
       const requests = operations.flatMap(operation => leakTrials(subject, operation))
-      const others = operations.flatMap(operation => leakTrials(subject, operation).slice(0, 1))
+      const others = operations.flatMap(operation =>
+        leakTrials(subject, operation)
+          .slice(0, 1)
+          .map(each => each.make),
+      )
       const round = () => live(subject, requests, others)
-      // kfree_rcu() may keep memory for seconds (KFREE_DRAIN_JIFFIES of kernel/rcu/tree.c); its shrinker does not.
       const drained = async () => {
         await round()
-        writeFileSync('/proc/sys/vm/drop_caches', '2')
+        freeDelayed()
       }
       const suspicious = Object.keys(await slabGrowth(round)).length > 0
       const growth = suspicious ? await slabGrowth(drained, ROUNDS) : {}
@@ -92,12 +122,20 @@ export function lifetime(subject: Subject): void {
 }
 
 /** The life of a module: loaded, asked, left in the midst of dumps, unloaded. */
-async function live(subject: Subject, requests: readonly Maker[], others: readonly Maker[]): Promise<void> {
+async function live(
+  subject: Subject,
+  requests: readonly LeakTrial[],
+  others: readonly Maker[],
+): Promise<void> {
   await subject.reload()
   using requester = subject.open().withRoom()
   using listener = subject.open({ memberships: [...subject.family.groups.values()] }).withRoom()
-  for (const make of requests)
-    for (let count = 0; count < REPETITIONS; count += AT_ONCE) {
+  for (const { make, isWhole } of requests)
+    for (
+      let count = 0;
+      count < REPETITIONS * (isWhole ? Math.min(OTHERS, others.length) : 1);
+      count += AT_ONCE
+    ) {
       // Other commands in turn make, change and remove what this one is about.
       const datagram = Array.from({ length: AT_ONCE }, (_, at) => count + at).flatMap(number => [
         ...others.slice(number % others.length, (number % others.length) + 1).map(other => other(0)),
@@ -108,14 +146,6 @@ async function live(subject: Subject, requests: readonly Maker[], others: readon
     }
   leaveDumps(subject)
   await subject.unload()
-}
-
-function commandsOf({ family }: Subject): Operation[] {
-  return family.all.filter(({ kind }) => kind === 'do')
-}
-
-function dumpsOf({ family, endless }: Subject): Operation[] {
-  return family.all.filter(({ kind, command }) => kind === 'dump' && !endless.has(command))
 }
 
 /** Complete requests with one attribute at its greatest value, and with none. */
@@ -137,7 +167,13 @@ function extremes({ family }: Subject, shape: Shape | undefined): Buffer[] {
 /** Makes the n-th of equal requests, or of such that only differ in their values. */
 type Maker = (count: number) => Buffer
 
-function leakTrials(subject: Subject, operation: Operation): Maker[] {
+interface LeakTrial {
+  readonly make: Maker
+  /** Whether all its attributes are good: what it does depends on what others have done. */
+  readonly isWhole: boolean
+}
+
+function leakTrials(subject: Subject, operation: Operation): LeakTrial[] {
   const shapes = Shape.all(subject, operation)
   const [whole] = shapes
   const encode = (attributes: Buffer, count: number) =>
@@ -154,28 +190,69 @@ function leakTrials(subject: Subject, operation: Operation): Maker[] {
       .filter(({ payload }) => payload.length < 512)
       .map(({ payload }) => whole?.attributes(0, new Map([[type, payload]])) ?? payload),
   )
-  const kinds = [...shapes.map(shape => shape.attributes(0)), ...wrong].filter(reachesModule)
-  const distinct = [...new Map(kinds.map(kind => [kind.toString('latin1'), kind])).values()]
-  const every = Math.max(1, distinct.length / KINDS)
+  const trial = (attributes: Buffer, isWhole: boolean): LeakTrial => ({
+    make: count => encode(attributes, count),
+    isWhole,
+  })
+  // All, each left out, and none: of more than two, one alone is mostly refused as none is.
+  const isOfFew = (whole?.types.length ?? 0) <= 2
+  const telling = shapes.filter(({ types }) => isOfFew || types.length !== 1)
+  const good = some(distinct(telling.map(shape => shape.attributes(0)).filter(reachesModule)), WHOLE)
+  const bad = some(distinct(wrong.filter(reachesModule)), KINDS - good.length)
   return [
     // Other entries first, for what is to be got and removed.
-    ...shapes.slice(0, 1).map(
-      (shape): Maker =>
-        count =>
-          encode(shape.attributes(count), count),
-    ),
-    ...distinct
-      .filter((_, index) => Math.floor(index / every) !== Math.floor((index - 1) / every))
-      .map(
-        (attributes): Maker =>
-          count =>
-            encode(attributes, count),
-      ),
+    ...shapes.slice(0, 1).map(shape => ({
+      make: (count: number) => encode(shape.attributes(count), count),
+      isWhole: false,
+    })),
+    ...good.map(attributes => trial(attributes, true)),
+    ...bad.map(attributes => trial(attributes, false)),
   ]
 }
 
+function distinct(all: readonly Buffer[]): Buffer[] {
+  return [...new Map(all.map(each => [each.toString('latin1'), each])).values()]
+}
+
+/** At most so many of them, from all places. */
+function some<T>(all: readonly T[], most: number): T[] {
+  const every = Math.max(1, all.length / most)
+  return all.filter((_, index) => Math.floor(index / every) !== Math.floor((index - 1) / every))
+}
+
+/**
+ * Namespaces that come, are used, and go. A work queue takes them down, which is waited for: it frees their
+ * objects.
+ * @param usual how many there are without them
+ */
+async function comeAndGo(subject: Subject, usual: number): Promise<void> {
+  for (let count = 0; count < NAMESPACES; count++) {
+    using elsewhere = new NetworkNamespace()
+    using requester = subject.open({ namespace: elsewhere.fd })
+    for (const operation of subject.commands) {
+      const [whole] = Shape.all(subject, operation)
+      if (whole) requester.socket.send(subject.encode(operation, whole.attributes(count)))
+    }
+    drain(requester.socket)
+  }
+  for (let look = 0; look < LOOKS && namespaces() > usual; look++) await setTimeout(UNTIL_NEXT_LOOK)
+  freeDelayed()
+}
+
+/** kfree_rcu() may keep memory for seconds (KFREE_DRAIN_JIFFIES of kernel/rcu/tree.c); its shrinker does not. */
+function freeDelayed(): void {
+  writeFileSync('/proc/sys/vm/drop_caches', '2')
+}
+
+/** How many network namespaces the kernel has, those that are being taken down among them. */
+function namespaces(): number {
+  writeFileSync('/sys/kernel/slab/net_namespace/shrink', '1')
+  const [, count] = /^net_namespace +(\d+)/m.exec(readFileSync('/proc/slabinfo', 'utf8')) ?? []
+  return Number(count)
+}
+
 function leaveDumps(subject: Subject): void {
-  for (const operation of dumpsOf(subject))
+  for (const operation of subject.dumps)
     for (let count = 0; count < LEFT; count++) {
       using requester = subject.open()
       requester.socket.send(subject.encode(operation))

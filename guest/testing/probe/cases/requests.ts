@@ -10,11 +10,24 @@ import type { Subject } from '../subject.ts'
 import { type RequestTrial, tryAll } from '../trial.ts'
 
 export function requests(subject: Subject, operation: Operation): void {
+  /** What has to come before it. */
+  const prepare = async () => {
+    using requester = subject.open()
+    for (const earlier of subject.before(operation)) {
+      const [whole] = Shape.all(subject, earlier)
+      if (whole) await requester.ask(earlier, whole.attributes(0))
+    }
+  }
+
   it('good attributes: all, each left out, each alone', async () => {
-    await tryAll(subject, operation, goodTrials(subject, operation))
+    await prepare()
+    await tryAll(subject, operation, goodTrials(subject, operation), answer =>
+      subject.unexpected(operation, answer),
+    )
   })
 
   it('complete requests with one attribute at its limits and beyond', async () => {
+    await prepare()
     const [whole] = Shape.all(subject, operation)
     if (whole === undefined || whole.types.length === 0) return
     const making = { policies: subject.family.policies, variant: 0 }
@@ -28,6 +41,7 @@ export function requests(subject: Subject, operation: Operation): void {
   })
 
   it('what is refused is refused again, in the same way', async () => {
+    await prepare()
     using requester = subject.open()
     const faults = new Faults('repeated', subject.told)
     for (const { what, attributes } of goodTrials(subject, operation)) {

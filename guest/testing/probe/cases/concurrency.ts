@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+/** Several at once: dumps that take turns, entries that go while they are dumped, threads. */
+import { inThread } from '../../threads.ts'
+import { wordsOf } from '../answer.ts'
+import { FIRST, type Life } from '../life.ts'
+import { addMany, MANY, severalDatagrams } from '../many.ts'
+import { Shape } from '../shape.ts'
+
+const THREADS = 3
+/** Rounds of all requests in a thread, and milliseconds for them. */
+const ROUNDS = 40
+const LIMIT = 8000
+/** Entries that go while they are dumped. */
+const GOING = 40
+
+/** Two sockets read their dumps by turns, and each gets what it gets alone. */
+export async function interleave({ subject, explored, requester, faults }: Life): Promise<void> {
+  const adder = explored.writers.find(({ adds }) => adds)
+  for (const operation of subject.dumps) {
+    const what = `${subject.commandWords(operation.command)} (dump)`
+    const alone = await requester.ask(operation)
+    if (alone.code !== undefined) continue
+    if (adder) await addMany(subject, requester, adder, severalDatagrams(alone.replies))
+    const linesOf = (replies: typeof alone.replies) =>
+      replies.map(reply => reply.payload.toString('latin1')).sort()
+    const read = async () => {
+      using socket = subject.open()
+      return linesOf((await socket.ask(operation)).replies).join()
+    }
+    const before = await read()
+    using one = subject.open()
+    using other = subject.open()
+    const dumps = [one.begin(operation), other.begin(operation)]
+    for (let isMore = true; isMore; ) {
+      const steps: boolean[] = []
+      for (const dump of dumps) steps.push(await dump.step())
+      isMore = steps.some(Boolean)
+    }
+    const after = await read()
+    for (const dump of dumps) {
+      const answer = dump.answer()
+      faults.add(`${what}, two by turns`, answer.faults)
+      if (before !== after || linesOf(answer.replies).join() === before) continue
+      faults.add(`${what}, two by turns`, [`other entries than alone: ${wordsOf(answer)}`])
+    }
+  }
+}
+
+/** Entries go, and new ones come, between the datagrams of a dump: it must go on, and end. */
+export async function removeWhileDumped({ subject, explored, requester, faults }: Life): Promise<void> {
+  const [remover] = explored.removers
+  const adder = remover?.adder ?? explored.writers.find(({ adds }) => adds)
+  if (adder === undefined) return
+  for (const operation of subject.dumps) {
+    const { replies, code } = await requester.ask(operation)
+    if (code !== undefined) continue
+    const count = await addMany(subject, requester, adder, severalDatagrams(replies))
+    using reader = subject.open()
+    const dump = reader.begin(operation)
+    for (let isMore = true, next = 0; isMore; next += GOING) {
+      isMore = await dump.step()
+      // Where it goes on is most likely among the last that were told, or the first that were not.
+      for (let at = next; at < Math.min(next + GOING, count); at++) {
+        if (remover) await requester.ask(remover.shape.operation, remover.shape.attributes(MANY + at))
+        if (at % 8 === 0)
+          await requester.ask(adder.shape.operation, adder.shape.attributes(MANY + count + at))
+      }
+    }
+    faults.add(`${subject.commandWords(operation.command)} (dump) while entries go`, dump.answer().faults)
+  }
+}
+
+/** All requests from several threads, each with its own socket; then each is still answered. */
+export async function askInThreads({ subject, requester, faults }: Life): Promise<void> {
+  const operations = subject.family.all.filter(({ command }) => !subject.endless.has(command))
+  const requests = operations.flatMap(operation =>
+    Shape.all(subject, operation)
+      .slice(0, 4)
+      .map(shape => subject.encode(operation, shape.attributes(FIRST)).toString('hex')),
+  )
+  const work = (
+    { NETLINK_GENERIC, Socket, OverflowError }: typeof import('../../../netlink/index.ts'),
+    { requests, rounds, from }: { requests: readonly string[]; rounds: number; from: number },
+  ) => {
+    const socket = Socket.open(NETLINK_GENERIC)
+    const drain = () => {
+      try {
+        while (socket.receiveReady().length > 0);
+      } catch (error) {
+        if (!(error instanceof OverflowError)) throw error
+      }
+    }
+    try {
+      let refused = 0
+      for (let round = 0; round < rounds; round++)
+        for (let at = 0; at < requests.length; at++) {
+          try {
+            socket.send(Buffer.from(requests[(at * (from + 1) + round) % requests.length] ?? '', 'hex'))
+          } catch {
+            // A dump that is underway, or a full buffer.
+            refused++
+          }
+          if (at % 4 === 3) drain()
+        }
+      drain()
+      return refused
+    } finally {
+      socket.close()
+    }
+  }
+  await Promise.all(
+    Array.from({ length: THREADS }, (_, from) =>
+      inThread({ requests, rounds: ROUNDS, from }, work, { limit: LIMIT }),
+    ),
+  )
+  for (const operation of operations) {
+    const [whole] = Shape.all(subject, operation)
+    if (!whole) continue
+    const answer = await requester.ask(operation, whole.attributes(FIRST))
+    faults.add(`${whole.words}, after several threads`, answer.faults)
+  }
+}

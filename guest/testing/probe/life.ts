@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+import type { Explored } from './explore.ts'
+import type { Faults } from './faults.ts'
+import type { State } from './state.ts'
+import type { Requester, Subject } from './subject.ts'
+
+/** What a test of behaviour has: a fresh family with an entry of the first values. */
+export interface Life {
+  readonly subject: Subject
+  readonly explored: Explored
+  readonly requester: Requester
+  readonly state: State
+  readonly faults: Faults
+  /** Leaves the test out, with the reason. */
+  readonly skip: (reason: string) => never
+}
+
+/** The variant of values that are there at first; those of explore.ts and of tests are others. */
+export const FIRST = 0

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+/** Many entries, for dumps over several datagrams. */
+import type { Message } from '../../netlink/index.ts'
+import { drain } from '../exchange.ts'
+import type { Writer } from './explore.ts'
+import type { Requester, Subject } from './subject.ts'
+
+/** Bytes of a dump over several datagrams: the first has 8 KiB or less (NLMSG_GOODSIZE). */
+const SEVERAL = 24_000
+/** Entries that are added at most for that, and in one datagram. */
+const MOST_ENTRIES = 1500
+const AT_ONCE = 50
+/** The variant of the first of them. */
+export const MANY = 100
+
+/** How many entries, of the size of those that are there, take several datagrams. */
+export function severalDatagrams(replies: readonly Message[]): number {
+  const size = Math.max(32, ...replies.map(({ length }) => length))
+  return Math.min(MOST_ENTRIES, Math.ceil(SEVERAL / size))
+}
+
+/** Adds entries of variants from {@link MANY} on. @returns how many were added */
+export async function addMany(
+  subject: Subject,
+  requester: Requester,
+  { shape }: Writer,
+  count: number,
+): Promise<number> {
+  for (let next = 0; next < count; next += AT_ONCE) {
+    const variants = Array.from(
+      { length: Math.min(AT_ONCE, count - next) },
+      (_, index) => MANY + next + index,
+    )
+    const requests = variants.map(variant =>
+      subject.encode(shape.operation, shape.attributes(variant), { flags: 0 }),
+    )
+    requester.socket.send(Buffer.concat(requests))
+    // Refusals, where there is no room for more.
+    const refused = drain(requester.socket).length
+    if (refused > 0) return next + variants.length - refused
+  }
+  return count
+}
