@@ -16,7 +16,11 @@ import { aliasesOf, identitiesOf } from './module-identities.ts'
 import type { PreparedSide } from './prepared-side.ts'
 
 /** Sources that recordings are made by: of a checkout they may change. */
-const makers = ['normal-form', 'recorder', 'stable-text'].map(name => ownModule(`harness/compare/${name}`))
+const makers = [
+  ownModule('harness/compare/normal-form'),
+  ownModule('harness/compare/recorder'),
+  ownModule('harness/compare/stable-text'),
+]
 
 export class KnownRecordings implements Disposable {
   /** The cache entry; undefined if nothing is kept. */
