@@ -17,6 +17,15 @@ test('the kinds of reports are typed', () => {
   expect(() => checkSettings(wrong)).toThrow('did you mean WARN?')
 })
 
+test('a promise and a function of settings are typed, too', async () => {
+  const later = defineConfig(async () => ({ vm: { accelerator: 'tcg' } }))
+  expect(checkSettings(await later()).vm.accelerator).toBe('tcg')
+  expect(checkSettings(await defineConfig(() => ({ testTimeout: 5 }))()).testTimeout).toBe(5)
+  expect(checkSettings(await defineConfig(Promise.resolve({ testTimeout: 5 }))).testTimeout).toBe(5)
+  // @ts-expect-error: it is tcg
+  expect(defineConfig(() => ({ vm: { accelerator: 'tgc' } }))).toBeTypeOf('function')
+})
+
 test('every setting has a default', () => {
   const settings = checkSettings({})
   expect(settings.vm).toEqual({

@@ -256,8 +256,17 @@ export type UserSettings = v.InferInput<typeof settingsSchema>
 
 export const settingsFile = 'netlink-vmtest.config.ts'
 
-/** For `netlink-vmtest.config.ts`: returns the settings unchanged, and gives them their type. */
-export function defineConfig(settings: UserSettings): UserSettings {
+/** What makes settings, perhaps later. */
+export type SettingsFunction = () => UserSettings | Promise<UserSettings>
+
+/** For `netlink-vmtest.config.ts`: returns what makes settings, perhaps later, unchanged, and gives it its type. */
+export function defineConfig(settings: SettingsFunction): SettingsFunction
+/** The same for a promise of settings. */
+export function defineConfig(settings: Promise<UserSettings>): Promise<UserSettings>
+// The last one is the one that errors are about.
+/** The same for settings. */
+export function defineConfig(settings: UserSettings): UserSettings
+export function defineConfig<T>(settings: T): T {
   return settings
 }
 
