@@ -74,9 +74,15 @@ function requireParameters(name: string, log: readonly string[]): void {
   )
 }
 
-/** Loads what a module needs, and not itself. @throws ModuleError as {@link loadModule} */
-export function loadNeeded(name: string): void {
-  for (const needed of neededBy(fileOf(name))) loadIfMissing(needed)
+/**
+ * Loads what a module needs, and not itself.
+ * @returns the names of those modules, loaded before or not
+ * @throws ModuleError as {@link loadModule}
+ */
+export function loadNeeded(name: string): string[] {
+  const needed = neededBy(fileOf(name))
+  for (const file of needed) loadIfMissing(file)
+  return needed.map(file => canonical(path.basename(file).replace(/\.ko.*/, '')))
 }
 
 /** The file of a module: one under test before the kernel's own, a name before an alias. */

@@ -22,8 +22,7 @@ export interface Registration {
   readonly protocols: readonly RegisteredProtocol[]
   /** Devices, links included, as `class/name`: `misc/mine`, `net/mine0`. */
   readonly devices: readonly string[]
-  /** Kinds of links that can be made by name alone: `ip link add type KIND`. */
-  readonly linkKinds: readonly string[]
+  readonly linkKinds: readonly RegisteredLinkKind[]
   /** Names of its parameters that can be read. */
   readonly parameters: readonly string[]
   /** The errno with which it refuses to be unloaded. */
@@ -102,6 +101,15 @@ export interface RegisteredFamily {
 export interface RegisteredProtocol {
   readonly number: number
   readonly unknown: UnknownRequest
+}
+
+/** A kind of links: `ip link add [link OTHER] type KIND`. */
+export interface RegisteredLinkKind {
+  readonly kind: string
+  /** Whether a link is made over another one only, as macvlan: IFLA_LINK. */
+  readonly isUpper: boolean
+  /** The errno of a link that is given neither options nor anything else, where none can be made without. */
+  readonly refusal?: string
 }
 
 /** A command or message type that it does not know, and the errno of the refusal, if it just refuses it. */

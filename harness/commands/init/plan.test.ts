@@ -127,6 +127,19 @@ test('names of a module that are no words are quoted', () => {
   expect(suite).toContain(`header, Buffer.alloc(4))`)
 })
 
+test('what is gone is looked up without its name, by which the kernel would load the module again', () => {
+  const unknown = { number: 255 }
+  const suite = firstSuite({
+    ...nothing,
+    families: [{ name: 'mine', version: 1, headerSize: 0, operations: [], groups: [], unknown }],
+    protocols: [{ number: 30, unknown }],
+  })
+  const [, unloaded = ''] = suite.split("test('unloaded")
+  expect(unloaded).toContain('await families.list()')
+  expect(unloaded).toContain("readFileSync('/proc/net/netlink', 'utf8')")
+  expect(unloaded).not.toMatch(/resolveFamily|Socket\.open/)
+})
+
 test('a module that stays, one that leaves something, one that refuses', () => {
   const stays = firstSuite({ ...nothing, staysLoaded: 'EBUSY' })
   expect(stays).toContain('cannot be unloaded (EBUSY)')

@@ -160,7 +160,10 @@ function summaryOf({
     ),
     ...protocols.map(({ number }) => `netlink protocol ${number}`),
     ...devices.map(device => `device ${path.basename(device)}`),
-    ...linkKinds.map(kind => `links of the kind ${kind}`),
+    ...linkKinds.map(
+      ({ kind, isUpper, refusal }) =>
+        `links of the kind ${kind}${isUpper ? ', over another' : ''}${refusal ? ` (with no more than a name: ${refusal})` : ''}`,
+    ),
     ...parameters.map(name => `parameter ${name}`),
     ...needs.map(name => `needs ${name}`),
   ]
