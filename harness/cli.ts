@@ -119,7 +119,8 @@ ofRuns(
     .argument('[filters...]', 'run only the test files whose path contains one of these'),
 ).action(async (_filters: string[], options: RunOptions, command: Command) => {
   const { run } = await import('./commands/run.ts')
-  process.exitCode = await run(options, command.args, await settingsForReports(options), root)
+  const commands = program.commands.map(each => each.name())
+  process.exitCode = await run(options, command.args, await settingsForReports(options), root, commands)
 })
 
 ofRuns(
