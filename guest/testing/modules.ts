@@ -38,7 +38,7 @@ export class ModuleError extends Error {
  */
 export function loadModule(name: string, parameters = ''): void {
   const file = fileOf(name)
-  for (const needed of neededBy(file)) loadIfMissing(needed)
+  for (const needed of neededBy(file)) loadIfMissing(needed, name)
   const fd = openSync(file, 'r')
   try {
     const log = explained(name, loading, () => finitModule(fd, parameters))
@@ -81,7 +81,7 @@ function requireParameters(name: string, log: readonly string[]): void {
  */
 export function loadNeeded(name: string): string[] {
   const needed = neededBy(fileOf(name))
-  for (const file of needed) loadIfMissing(file)
+  for (const file of needed) loadIfMissing(file, name)
   return needed.map(file => canonical(path.basename(file).replace(/\.ko.*/, '')))
 }
 
@@ -158,12 +158,12 @@ function neededBy(file: string): string[] {
 }
 
 /** Loads a module that another one needs, if it is not loaded yet. */
-function loadIfMissing(file: string): void {
+function loadIfMissing(file: string, by: string): void {
   const name = canonical(path.basename(file, '.ko'))
   if (existsSync(`/sys/module/${name}/initstate`)) return
   const fd = openSync(file, 'r')
   try {
-    explained(name, loading, () => finitModule(fd, ''))
+    explained(`${name}, which ${by} needs`, loading, () => finitModule(fd, ''))
   } finally {
     closeSync(fd)
   }

@@ -118,7 +118,9 @@ async function registrationOf(
     return { ...found, leftovers: [...after, ...left], releases: unloadAll(needs), appearance: again }
   } catch (error) {
     if (!(error instanceof ModuleError)) throw error
-    return { ...nothing, refused: { code: error.code, message: error.message } }
+    const { code, message } = error
+    const [, by] = /^(\w+), which \S+ needs: /.exec(message) ?? []
+    return { ...nothing, refused: { code, message, ...(by !== undefined && { by }) } }
   }
 }
 

@@ -10,8 +10,11 @@ export interface Registration {
   readonly module: string
   /** Why nothing is known of it; undefined for a module that was loaded, or refused to be. */
   readonly unknown?: string
-  /** Why it could not be loaded: the errno, and in words with the kernel's log. */
-  readonly refused?: { readonly code: string; readonly message: string }
+  /**
+   * Why it could not be loaded: the errno, and in words with the kernel's log; `by` names a module that it needs,
+   * where that one refuses.
+   */
+  readonly refused?: { readonly code: string; readonly message: string; readonly by?: string }
   /** Modules under test that were loaded before it, because it needs them. */
   readonly needs: readonly string[]
   /** Those of them that can be unloaded after it, in this order. */

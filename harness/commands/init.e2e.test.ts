@@ -156,7 +156,14 @@ module_misc_device(device);`),
   permanent: module('static int __init start(void)\n{\n\treturn 0;\n}\nmodule_init(start);'),
   holds: simple('\t__module_get(THIS_MODULE);\n\treturn 0;'),
   upper: links('upper', 'return tb[IFLA_LINK] ? 0 : -EINVAL;'),
-  refuses: simple('\tpr_info("refuses: there is no device\\n");\n\treturn -ENODEV;'),
+  refuses: `${simple('\tpr_info("refuses: there is no device\\n");\n\treturn -ENODEV;')}
+int refuses_value(void)
+{
+\treturn 1;
+}
+EXPORT_SYMBOL_GPL(refuses_value);
+`,
+  wants: simple('\tint refuses_value(void);\n\n\treturn refuses_value() == 1 ? 0 : -EIO;'),
   warns: simple('\tWARN(1, "warns is here\\n");\n\treturn 0;'),
   zz_dies: simple('\tpanic("zz_dies is here");\n\treturn 0;'),
 }
@@ -201,6 +208,9 @@ test('modules that do not compile, refuse, warn, crash, stay, need another: the 
   expect(stdout).toContain('wrote suites/needy.test.ts: needs core\n')
   expect(stdout).toContain('wrote suites/refuses.test.ts: it refuses to be loaded: ENODEV')
   expect(stdout).toContain(
+    'wrote suites/wants.test.ts: refuses, which it needs, refuses to be loaded: ENODEV',
+  )
+  expect(stdout).toContain(
     'wrote suites/zz-dies.test.ts: nothing is known of it: its init or exit function did not return',
   )
   expect(stderr).toContain('refuses: there is no device')
@@ -219,7 +229,8 @@ test('modules that do not compile, refuse, warn, crash, stay, need another: the 
   expect(run.stdout).toMatch(/✓ .*suites\/needy\.test\.ts \(2 tests\)/)
   expect(run.stdout).toMatch(/✓ .*suites\/permanent\.test\.ts \(1 test\)/)
   expect(run.stdout).toMatch(/✓ .*suites\/refuses\.test\.ts \(1 test\)/)
-  expect(run.stdout).toContain('12 files (3 failed)')
+  expect(run.stdout).toMatch(/✓ .*suites\/wants\.test\.ts \(1 test\)/)
+  expect(run.stdout).toContain('13 files (3 failed)')
   expect(run.stdout).toContain('1 reference to the module holds')
   expect(run.stdout).toContain('KernelSplat: WARN: warns is here')
 })

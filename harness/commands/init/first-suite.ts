@@ -82,10 +82,12 @@ function isLoadedTest(module: string, references: number): string {
 
 /** A module that refuses to be loaded: with parameters or a device it may accept. */
 function refusedLoading({ module, refused }: Registration): Part {
+  const { code = '', by } = refused ?? {}
+  const who = by ?? 'it'
   return {
-    text: `// Give it what it needs: a parameter, loadModule(${quoted(module)}, 'name=value'), another module, a device.
-test('without more it refuses to be loaded', () => {
-  expect(() => loadModule(${quoted(module)})).toThrow(${quoted(refused?.code ?? '')})
+    text: `// Give ${who} what it needs: a parameter, loadModule(${quoted(by ?? module)}, 'name=value'), another module, a device.
+test('without more ${who} refuses to be loaded', () => {
+  expect(() => loadModule(${quoted(module)})).toThrow(${by === undefined ? quoted(code) : `/^${by}, .*${code}/`})
 })`,
     imports: { vitest: ['expect', 'test'], [testing]: ['loadModule'] },
   }

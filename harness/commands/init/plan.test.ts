@@ -52,11 +52,11 @@ test('an empty project gets all, and a second time nothing is missing', () => {
   const again = planned({ lock: '{}' })
   expect(again.files).toEqual({})
   expect(again.written).toEqual([])
-  expect(again.kept).toEqual([
-    'netlink-vmtest.config.ts',
-    'suites/my-module.test.ts',
-    'tsconfig.json: it should include the suites, with "strict"',
-  ])
+  expect(again.kept).toEqual(['netlink-vmtest.config.ts', 'suites/my-module.test.ts', 'tsconfig.json'])
+  write('tsconfig.json', '{ "include": ["src"], "compilerOptions": { "strict": false } }')
+  expect(planned({}).kept).toContain(
+    'tsconfig.json: it does not include suites/my-module.test.ts; it is not "strict"',
+  )
   expect(again.script).toBe('test')
 })
 
@@ -158,6 +158,11 @@ test('a module that stays, one that leaves something, one that refuses', () => {
   expect(needy).not.toContain(`unloadModule('c')`)
   const refuses = firstSuite({ ...nothing, refused: { code: 'EINVAL', message: 'my_module: EINVAL' } })
   expect(refuses).toContain(`expect(() => loadModule('my_module')).toThrow('EINVAL')`)
+  const refused = { code: 'EINVAL', message: 'core, which my_module needs: EINVAL', by: 'core' }
+  expect(planned({ registrations: [{ ...nothing, refused }] }).written).toContain(
+    'suites/my-module.test.ts: core, which it needs, refuses to be loaded: EINVAL',
+  )
+  expect(firstSuite({ ...nothing, refused })).toContain("loadModule('my_module')).toThrow(/^core, .*EINVAL/)")
   const unknown = { ...nothing, unknown: 'its init function did not return' }
   expect(planned({ registrations: [unknown] }).written).toContain(
     'suites/my-module.test.ts: nothing is known of it: its init function did not return',
