@@ -56,6 +56,7 @@ test('a signal with a handler ends it by process.exit(), whoever else handles it
     import { exitOnSignals } from ${JSON.stringify(processModule)}
     process.on('SIGTERM', () => console.log('swallowed'))
     exitOnSignals()
+    process.exit = () => console.log('swallowed')
     process.on('exit', code => console.log('exit', code, process.exitCode))
     process.on('SIGTERM', () => console.log('swallowed'))
     setInterval(() => {}, 1000)

@@ -123,7 +123,9 @@ let handlesSignals = false
 export function exitOnSignals(): void {
   if (handlesSignals) return
   handlesSignals = true
-  for (const signal of signals) process.prependListener(signal, () => process.exit(signalStatus(signal)))
+  // As it is now: while a configuration is loaded, process.exit() throws.
+  const exit = process.exit.bind(process)
+  for (const signal of signals) process.prependListener(signal, () => exit(signalStatus(signal)))
 }
 
 /** The exit status a shell gives a process ended by `signal`. */
