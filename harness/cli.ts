@@ -4,7 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { cacheRoot, onWait } from './base/cache.ts'
 import { ExitStatus } from './base/errors.ts'
 import { frontDoor } from './base/own-folder.ts'
-import { exitOnLostOutput, exitOnSignals, withoutSignalHandlers } from './base/process.ts'
+import { exitOnLostOutput, exitOnSignals } from './base/process.ts'
 import { understood } from './base/system-errors.ts'
 import { ownVersion } from './base/version.ts'
 import type { BuildOptions } from './commands/build.ts'
@@ -23,7 +23,6 @@ import type { Settings } from './prepare/settings.ts'
 import { compilerErrors, isOnGitHub, workflowCommands } from './report/annotations.ts'
 import type { SessionOptions } from './session/session.ts'
 
-exitOnSignals()
 exitOnLostOutput()
 
 // Node ends with status 1 on an uncaught exception, which here means that a kernel under test failed.
@@ -35,7 +34,11 @@ if (process.env.NODE_COMPILE_CACHE === path.join(cacheRoot(), 'compiled'))
 
 onWait(name => void process.stderr.write(`  waiting for another run that is busy with ${name}\n`))
 
-const projectSettings = () => withoutSignalHandlers(() => loadSettings(root))
+async function projectSettings(): Promise<Settings> {
+  const settings = await loadSettings(root)
+  exitOnSignals()
+  return settings
+}
 
 const several = (value: string, earlier: string[]) => [...earlier, value]
 
@@ -116,7 +119,8 @@ ofRuns(
     .argument('[filters...]', 'run only the test files whose path contains one of these'),
 ).action(async (_filters: string[], options: RunOptions, command: Command) => {
   const { run } = await import('./commands/run.ts')
-  process.exitCode = await run(options, command.args, await settingsForReports(options), root)
+  const commands = program.commands.map(each => each.name())
+  process.exitCode = await run(options, command.args, await settingsForReports(options), root, commands)
 })
 
 ofRuns(
@@ -184,7 +188,7 @@ ofReports(
     .option('--matrix', "the configuration's list of kernels must be there"),
 ).action(async (_folders: string[], options: MergeOptions, command: Command) => {
   const { merge } = await import('./commands/merge.ts')
-  process.exitCode = await merge(options, command.args, await loadSettings(root), root)
+  process.exitCode = await merge(options, command.args, await projectSettings(), root)
 })
 
 program
@@ -222,7 +226,7 @@ const kernels = program
     const { kernelsTable, listKernels } = await import('./commands/kernels.ts')
     if (matrix) {
       const { labelsOf } = await import('./prepare/matrix.ts')
-      const labels = labelsOf({ matrix }, await loadSettings(root))
+      const labels = labelsOf({ matrix }, await projectSettings())
       process.stdout.write(`${json ? JSON.stringify(labels) : labels.join('\n')}\n`)
       return
     }
@@ -265,7 +269,7 @@ program
   .option('-y, --yes', 'do not ask')
   .action(async (options: SetupOptions) => {
     const { setup } = await import('./commands/setup.ts')
-    process.exitCode = await setup(options, await loadSettings(root))
+    process.exitCode = await setup(options, await projectSettings())
   })
 
 program

@@ -5,6 +5,7 @@
  */
 import {
   cpSync,
+  existsSync,
   globSync,
   mkdirSync,
   mkdtempSync,
@@ -113,15 +114,17 @@ test('it is small, has what is needed and no more, and nothing in it knows this 
   const names = globSync('**', { cwd: installed, exclude: ['node_modules'] }).filter(name =>
     statSync(path.join(installed, name)).isFile(),
   )
-  const outside = names.filter(name => !name.startsWith('dist/')).sort()
+  const outside = names.filter(name => !/^(dist|docs)\//.test(name)).sort()
   expect(outside).toEqual([
     'LICENSES/GPL-2.0-only.txt',
     'LICENSES/MIT.txt',
     'README.md',
+    'action.yml',
     'bin/netlink-vmtest',
     'bin/system-packages.sh',
     'ci/github.yml',
     'ci/gitlab-ci.yml',
+    'guest/netlink/README.md',
     'package.json',
     'tsconfig.suites.json',
   ])
@@ -139,6 +142,22 @@ test('it is small, has what is needed and no more, and nothing in it knows this 
     expect(readFileSync(path.join(installed, name), 'latin1').includes(ownFolder), name).toBe(false)
   const { scripts } = JSON.parse(readFileSync(path.join(installed, 'package.json'), 'utf8'))
   expect(Object.keys(scripts).filter(name => /install/.test(name))).toEqual([])
+})
+
+test('it has the documents, and their links lead to what it has', () => {
+  const documents = globSync('**/*.md', { cwd: installed, exclude: ['node_modules'] })
+  expect(documents.filter(name => path.dirname(name) === 'docs').sort()).toEqual(
+    globSync('docs/*.md', { cwd: ownFolder }).sort(),
+  )
+  const dead = documents.flatMap(name => {
+    const text = readFileSync(path.join(installed, name), 'utf8').replace(/^```.*?^```$/gms, '')
+    const links = [...text.matchAll(/\]\(([^)\s#]+)[^)]*\)/g)].map(([, link = '']) => link)
+    const relative = links.filter(link => !/^[a-z]+:/.test(link))
+    return relative
+      .filter(link => !existsSync(path.join(installed, path.dirname(name), link)))
+      .map(link => `${name}: ${link}`)
+  })
+  expect(dead).toEqual([])
 })
 
 test.each([

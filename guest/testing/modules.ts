@@ -38,7 +38,7 @@ export class ModuleError extends Error {
  */
 export function loadModule(name: string, parameters = ''): void {
   const file = fileOf(name)
-  for (const needed of neededBy(file)) loadIfMissing(needed)
+  for (const needed of neededBy(file)) loadIfMissing(needed, name)
   const fd = openSync(file, 'r')
   try {
     const log = explained(name, loading, () => finitModule(fd, parameters))
@@ -74,9 +74,15 @@ function requireParameters(name: string, log: readonly string[]): void {
   )
 }
 
-/** Loads what a module needs, and not itself. @throws ModuleError as {@link loadModule} */
-export function loadNeeded(name: string): void {
-  for (const needed of neededBy(fileOf(name))) loadIfMissing(needed)
+/**
+ * Loads what a module needs, and not itself.
+ * @returns the names of those modules, loaded before or not
+ * @throws ModuleError as {@link loadModule}
+ */
+export function loadNeeded(name: string): string[] {
+  const needed = neededBy(fileOf(name))
+  for (const file of needed) loadIfMissing(file, name)
+  return needed.map(file => canonical(path.basename(file).replace(/\.ko.*/, '')))
 }
 
 /** The file of a module: one under test before the kernel's own, a name before an alias. */
@@ -152,12 +158,12 @@ function neededBy(file: string): string[] {
 }
 
 /** Loads a module that another one needs, if it is not loaded yet. */
-function loadIfMissing(file: string): void {
+function loadIfMissing(file: string, by: string): void {
   const name = canonical(path.basename(file, '.ko'))
   if (existsSync(`/sys/module/${name}/initstate`)) return
   const fd = openSync(file, 'r')
   try {
-    explained(name, loading, () => finitModule(fd, ''))
+    explained(`${name}, which ${by} needs`, loading, () => finitModule(fd, ''))
   } finally {
     closeSync(fd)
   }

@@ -13,9 +13,9 @@ import {
   errnoName,
   GenericFamilies,
   isAnswer,
+  KernelError,
   NETLINK_GENERIC,
   NETLINK_ROUTE,
-  NetlinkError,
   NLM_F_ACK,
   NLM_F_REQUEST,
   parseAnswer,
@@ -40,6 +40,7 @@ import {
   closely,
   nothingRegistered,
   type RegisteredFamily,
+  type RegisteredLinkKind,
   type Registration,
   type UnknownRequest,
   type VisibleFamily,
@@ -84,8 +85,8 @@ async function registrationOf(
 ): Promise<Registration> {
   const nothing = nothingRegistered(module)
   try {
-    loadNeeded(module)
-    const needs = underTest.filter(name => name !== module && moduleReferences(name) !== undefined)
+    const needed = loadNeeded(module)
+    const needs = underTest.filter(name => needed.includes(name))
     const before = await look()
     const seen = appears ? await appearanceOf(module) : undefined
     if (!seen) loadModule(module)
@@ -117,7 +118,9 @@ async function registrationOf(
     return { ...found, leftovers: [...after, ...left], releases: unloadAll(needs), appearance: again }
   } catch (error) {
     if (!(error instanceof ModuleError)) throw error
-    return { ...nothing, refused: { code: error.code, message: error.message } }
+    const { code, message } = error
+    const [, by] = /^(\w+), which \S+ needs: /.exec(message) ?? []
+    return { ...nothing, refused: { code, message, ...(by !== undefined && { by }) } }
   }
 }
 
@@ -220,26 +223,46 @@ function refused(protocol: number, type: number, payload: Uint8Array): { refusal
   }
 }
 
-/** The kinds that a module names by MODULE_ALIAS_RTNL_LINK, of which a link is made and deleted. */
-async function linkKinds(module: string): Promise<string[]> {
+/** The kinds that a module names by MODULE_ALIAS_RTNL_LINK, and that the kernel knows by it. */
+async function linkKinds(module: string): Promise<RegisteredLinkKind[]> {
   const aliases = readFileSync(`/lib/modules/${os.release()}/modules.alias`, 'utf8')
-  const kinds = [...aliases.matchAll(/^alias rtnl-link-(\S+) (\S+)$/gm)].filter(
-    ([, , name]) => name === module,
-  )
+  const kinds = [...aliases.matchAll(/^alias rtnl-link-(\S+) (\S+)$/gm)]
+    .filter(([, , name]) => name === module)
+    .map(([, kind = '']) => kind)
+  if (kinds.length === 0) return []
   using socket = Socket.open(NETLINK_ROUTE)
-  const made: string[] = []
-  for (const [, kind = ''] of kinds) {
-    const ifname = `init${made.length}`
-    try {
-      await rtnetlink.createLink(socket, { ifname, linkinfo: { kind } })
-      await rtnetlink.deleteLink(socket, ifname)
-      made.push(kind)
-    } catch (error) {
-      // It needs more than a name, or makes links elsewhere.
-      if (!(error instanceof NetlinkError)) throw error
-    }
+  const found: RegisteredLinkKind[] = []
+  for (const kind of kinds) {
+    const refusal = await refusedLink(socket, { linkinfo: { kind } })
+    // rtnl_newlink(): "Unknown device type", so that the alias is all there is.
+    if (refusal === 'EOPNOTSUPP') continue
+    const isUpper = refusal !== undefined && (await isMadeOverAnother(socket, kind))
+    found.push({ kind, isUpper, ...(refusal !== undefined && !isUpper && { refusal }) })
   }
-  return made
+  return found
+}
+
+/** Makes and deletes a link. @returns the errno of the refusal; undefined if there was none */
+async function refusedLink(socket: Socket, attributes: rtnetlink.NewLink): Promise<string | undefined> {
+  const ifname = 'init0'
+  try {
+    await rtnetlink.createLink(socket, { ...attributes, ifname })
+    await rtnetlink.deleteLink(socket, ifname)
+    return undefined
+  } catch (error) {
+    if (error instanceof KernelError) return error.code
+    throw error
+  }
+}
+
+async function isMadeOverAnother(socket: Socket, kind: string): Promise<boolean> {
+  const ifname = 'below0'
+  // Not a dummy: loading that module makes a link of its own, which stays.
+  await rtnetlink.createLink(socket, { ifname, linkinfo: { kind: 'veth' } })
+  const { header } = await rtnetlink.getLink(socket, ifname)
+  const refusal = await refusedLink(socket, { link: header.index, linkinfo: { kind } })
+  await rtnetlink.deleteLink(socket, ifname)
+  return refusal === undefined
 }
 
 function leftovers(before: Surroundings, after: Surroundings): string[] {

@@ -10,8 +10,11 @@ export interface Registration {
   readonly module: string
   /** Why nothing is known of it; undefined for a module that was loaded, or refused to be. */
   readonly unknown?: string
-  /** Why it could not be loaded: the errno, and in words with the kernel's log. */
-  readonly refused?: { readonly code: string; readonly message: string }
+  /**
+   * Why it could not be loaded: the errno, and in words with the kernel's log; `by` names a module that it needs,
+   * where that one refuses.
+   */
+  readonly refused?: { readonly code: string; readonly message: string; readonly by?: string }
   /** Modules under test that were loaded before it, because it needs them. */
   readonly needs: readonly string[]
   /** Those of them that can be unloaded after it, in this order. */
@@ -22,8 +25,7 @@ export interface Registration {
   readonly protocols: readonly RegisteredProtocol[]
   /** Devices, links included, as `class/name`: `misc/mine`, `net/mine0`. */
   readonly devices: readonly string[]
-  /** Kinds of links that can be made by name alone: `ip link add type KIND`. */
-  readonly linkKinds: readonly string[]
+  readonly linkKinds: readonly RegisteredLinkKind[]
   /** Names of its parameters that can be read. */
   readonly parameters: readonly string[]
   /** The errno with which it refuses to be unloaded. */
@@ -102,6 +104,15 @@ export interface RegisteredFamily {
 export interface RegisteredProtocol {
   readonly number: number
   readonly unknown: UnknownRequest
+}
+
+/** A kind of links: `ip link add [link OTHER] type KIND`. */
+export interface RegisteredLinkKind {
+  readonly kind: string
+  /** Whether a link is made over another one only, as macvlan: IFLA_LINK. */
+  readonly isUpper: boolean
+  /** The errno of a link that is given neither options nor anything else, where none can be made without. */
+  readonly refusal?: string
 }
 
 /** A command or message type that it does not know, and the errno of the refusal, if it just refuses it. */

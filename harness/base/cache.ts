@@ -4,7 +4,6 @@ import { existsSync, statSync } from 'node:fs'
 import { rename, rm, rmdir, utimes } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import path from 'node:path'
-import { lock } from 'proper-lockfile'
 import { isErrno, MachineryError, messageOf } from './errors.ts'
 import { makeFolder } from './folders.ts'
 import { isLeased, lease } from './leases.ts'
@@ -208,6 +207,8 @@ async function lockedAlone<T>(
   let release: () => Promise<void>
   try {
     makeFolder(locks)
+    // Loaded where it is used: it handles signals from then on (exitOnSignals() in process.ts).
+    const { lock } = await import('proper-lockfile')
     release = await lock(lockfilePath, {
       realpath: false,
       lockfilePath,

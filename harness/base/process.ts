@@ -109,26 +109,23 @@ export function lastLines(text: string, count: number): string {
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
 
-/**
- * A signal ends this process at once, as process.exit() does. Its children (QEMU, make, apt) end by their
- * parent-death signal.
- */
-export function exitOnSignals(): void {
-  for (const signal of signals) process.once(signal, () => process.exit(signalStatus(signal)))
-}
+/** Whether signals have their handlers. */
+let handlesSignals = false
 
 /**
- * Runs what may block the event loop, so that no handler would run: signals end this process by themselves
- * meanwhile. Handlers are ours, and those of libraries (signal-exit).
+ * From now on a signal ends this process as process.exit() does, before any other handler. Its children (QEMU,
+ * make, apt) end by their parent-death signal.
+ *
+ * Until then signals end it by themselves, also while it is busy: so this comes after the project's
+ * configuration, which may loop, and before anything is made that must be removed. Handlers are never taken
+ * off: Node loses a signal that has come and not been handled yet (libuv: uv_signal_stop).
  */
-export async function withoutSignalHandlers<T>(action: () => Promise<T>): Promise<T> {
-  const handlers = signals.flatMap(signal => process.rawListeners(signal).map(each => ({ signal, each })))
-  for (const { signal, each } of handlers) process.off(signal, each as () => void)
-  try {
-    return await action()
-  } finally {
-    for (const { signal, each } of handlers) process.on(signal, each as () => void)
-  }
+export function exitOnSignals(): void {
+  if (handlesSignals) return
+  handlesSignals = true
+  // As it is now: while a configuration is loaded, process.exit() throws.
+  const exit = process.exit.bind(process)
+  for (const signal of signals) process.prependListener(signal, () => exit(signalStatus(signal)))
 }
 
 /** The exit status a shell gives a process ended by `signal`. */

@@ -78,14 +78,9 @@ static void __exit stop(void)
 }
 module_exit(stop);`)
 
-const sources = {
-  core: module('int core_value(void)\n{\n\treturn 1;\n}\nEXPORT_SYMBOL_GPL(core_value);'),
-  device: module(`static int size = 16;
-module_param(size, int, 0444);
-static const struct file_operations ops = { .owner = THIS_MODULE };
-static struct miscdevice device = { .minor = MISC_DYNAMIC_MINOR, .name = "mine", .fops = &ops };
-module_misc_device(device);`),
-  link: module(`static netdev_tx_t up_xmit(struct sk_buff *skb, struct net_device *dev)
+/** A kind of links, made over another one only: it is refused without IFLA_LINK, or without more. */
+const links = (kind: string, newlink: string) =>
+  module(`static netdev_tx_t up_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 \tdev_kfree_skb(skb);
 \treturn NETDEV_TX_OK;
@@ -98,7 +93,11 @@ static void setup(struct net_device *dev)
 \tdev->needs_free_netdev = true;
 \teth_hw_addr_random(dev);
 }
-static struct rtnl_link_ops links = { .kind = "mine", .setup = setup };
+static int validate(struct nlattr *tb[], struct nlattr *data[], struct netlink_ext_ack *extack)
+{
+\t${newlink}
+}
+static struct rtnl_link_ops links = { .kind = "${kind}", .setup = setup, .validate = validate };
 static int __init start(void)
 {
 \treturn rtnl_link_register(&links);
@@ -109,11 +108,62 @@ static void __exit stop(void)
 \trtnl_link_unregister(&links);
 }
 module_exit(stop);
-MODULE_ALIAS_RTNL_LINK("mine");`),
+MODULE_ALIAS_RTNL_LINK("${kind}");`)
+
+const sources = {
+  aliased: module(`#include <net/genetlink.h>
+static int ping(struct sk_buff *skb, struct genl_info *info)
+{
+\treturn 0;
+}
+static const struct genl_ops operations[] = { { .cmd = 1, .doit = ping } };
+static struct genl_family family = {
+\t.name = "aliased",
+\t.version = 1,
+\t.module = THIS_MODULE,
+\t.ops = operations,
+\t.n_ops = ARRAY_SIZE(operations),
+};
+static struct sock *protocol;
+static void input(struct sk_buff *skb)
+{
+}
+static int __init start(void)
+{
+\tstruct netlink_kernel_cfg configuration = { .input = input };
+
+\tprotocol = netlink_kernel_create(&init_net, 30, &configuration);
+\treturn protocol ? genl_register_family(&family) : -ENOMEM;
+}
+module_init(start);
+static void __exit stop(void)
+{
+\tgenl_unregister_family(&family);
+\tnetlink_kernel_release(protocol);
+}
+module_exit(stop);
+MODULE_ALIAS_GENL_FAMILY("aliased");
+MODULE_ALIAS_NET_PF_PROTO(PF_NETLINK, 30);`),
+  core: module('int core_value(void)\n{\n\treturn 1;\n}\nEXPORT_SYMBOL_GPL(core_value);'),
+  device: module(`static int size = 16;
+module_param(size, int, 0444);
+static const struct file_operations ops = { .owner = THIS_MODULE };
+static struct miscdevice device = { .minor = MISC_DYNAMIC_MINOR, .name = "mine", .fops = &ops };
+module_misc_device(device);`),
+  fussy: links('fussy', 'return -ERANGE;'),
+  link: links('mine', 'return 0;'),
   needy: simple('\tint core_value(void);\n\n\treturn core_value() == 1 ? 0 : -EIO;'),
   permanent: module('static int __init start(void)\n{\n\treturn 0;\n}\nmodule_init(start);'),
   holds: simple('\t__module_get(THIS_MODULE);\n\treturn 0;'),
-  refuses: simple('\tpr_info("refuses: there is no device\\n");\n\treturn -ENODEV;'),
+  upper: links('upper', 'return tb[IFLA_LINK] ? 0 : -EINVAL;'),
+  refuses: `${simple('\tpr_info("refuses: there is no device\\n");\n\treturn -ENODEV;')}
+int refuses_value(void)
+{
+\treturn 1;
+}
+EXPORT_SYMBOL_GPL(refuses_value);
+`,
+  wants: simple('\tint refuses_value(void);\n\n\treturn refuses_value() == 1 ? 0 : -EIO;'),
   warns: simple('\tWARN(1, "warns is here\\n");\n\treturn 0;'),
   zz_dies: simple('\tpanic("zz_dies is here");\n\treturn 0;'),
 }
@@ -147,9 +197,19 @@ test('modules that do not compile, refuse, warn, crash, stay, need another: the 
   expect(stdout).toContain('kept netlink-vmtest.config.ts')
   expect(stdout).toContain('wrote suites/core.test.ts: it registers nothing that can be seen from outside')
   expect(stdout).toContain('wrote suites/device.test.ts: device mine, parameter size')
-  expect(stdout).toContain('wrote suites/link.test.ts: links of the kind mine')
-  expect(stdout).toContain('wrote suites/needy.test.ts: needs core')
+  expect(stdout).toContain(
+    'wrote suites/aliased.test.ts: generic netlink family aliased (operations 1, groups 0), netlink protocol 30',
+  )
+  expect(stdout).toContain(
+    'wrote suites/fussy.test.ts: links of the kind fussy (with no more than a name: ERANGE)',
+  )
+  expect(stdout).toContain('wrote suites/link.test.ts: links of the kind mine\n')
+  expect(stdout).toContain('wrote suites/upper.test.ts: links of the kind upper, over another')
+  expect(stdout).toContain('wrote suites/needy.test.ts: needs core\n')
   expect(stdout).toContain('wrote suites/refuses.test.ts: it refuses to be loaded: ENODEV')
+  expect(stdout).toContain(
+    'wrote suites/wants.test.ts: refuses, which it needs, refuses to be loaded: ENODEV',
+  )
   expect(stdout).toContain(
     'wrote suites/zz-dies.test.ts: nothing is known of it: its init or exit function did not return',
   )
@@ -162,11 +222,15 @@ test('modules that do not compile, refuse, warn, crash, stay, need another: the 
   const run = await runCli([], { cwd: project })
   expect(run.stdout).toMatch(/✓ .*suites\/core\.test\.ts \(2 tests\)/)
   expect(run.stdout).toMatch(/✓ .*suites\/device\.test\.ts \(4 tests\)/)
+  expect(run.stdout).toMatch(/✓ .*suites\/aliased\.test\.ts \(5 tests\)/)
+  expect(run.stdout).toMatch(/✓ .*suites\/fussy\.test\.ts \(3 tests\)/)
   expect(run.stdout).toMatch(/✓ .*suites\/link\.test\.ts \(3 tests\)/)
+  expect(run.stdout).toMatch(/✓ .*suites\/upper\.test\.ts \(3 tests\)/)
   expect(run.stdout).toMatch(/✓ .*suites\/needy\.test\.ts \(2 tests\)/)
   expect(run.stdout).toMatch(/✓ .*suites\/permanent\.test\.ts \(1 test\)/)
   expect(run.stdout).toMatch(/✓ .*suites\/refuses\.test\.ts \(1 test\)/)
-  expect(run.stdout).toContain('9 files (3 failed)')
+  expect(run.stdout).toMatch(/✓ .*suites\/wants\.test\.ts \(1 test\)/)
+  expect(run.stdout).toContain('13 files (3 failed)')
   expect(run.stdout).toContain('1 reference to the module holds')
   expect(run.stdout).toContain('KernelSplat: WARN: warns is here')
 })

@@ -6,6 +6,7 @@ import { shown } from '../../kernel/build/module-sources.ts'
 import { lockFileName } from '../../kernel/lock-file.ts'
 import { ExitStatus, ModuleError, UsageError } from '../base/errors.ts'
 import { commandName, frontDoor, isPackage } from '../base/own-folder.ts'
+import { exitOnSignals } from '../base/process.ts'
 import { consoleProgress } from '../base/progress.ts'
 import { loadSettings, projectRoot, refuseOtherNames } from '../prepare/load-settings.ts'
 import { checkSettings, type Settings, settingsFile } from '../prepare/settings.ts'
@@ -38,6 +39,7 @@ export async function init(folder: string, options: InitOptions): Promise<ExitSt
   const isNew = !existsSync(path.join(project, settingsFile))
   const folders = isNew ? await chooseModules(project, options, questions) : []
   const settings = isNew ? settingsFor(project, plainly(folders)) : await ownSettings(project, options)
+  exitOnSignals()
   const ci = options.ci ?? (await chooseEngine(project, questions))
   await questions?.ask(
     `Write what is missing for netlink-vmtest into ${shown(project)}? (yes, no) [yes]`,

@@ -58,7 +58,7 @@ test('what ends every kernel alike ends the run, with its own words', async () =
     '--modules',
     '/nowhere',
   ])
-  expect(stderr).toContain('error: there is no module directory /nowhere')
+  expect(stderr).toContain('error: --modules: there is no folder /nowhere')
   expect(stdout).toBe('')
   expect(status).toBe(2)
 })

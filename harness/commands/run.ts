@@ -6,6 +6,7 @@ import type { Reporter, Vitest } from 'vitest/node'
 import { lockFileName } from '../../kernel/lock-file.ts'
 import { ExitStatus, UsageError } from '../base/errors.ts'
 import { literally } from '../base/globs.ts'
+import { nearest } from '../base/nearest.ts'
 import { consoleProgress } from '../base/progress.ts'
 import { pruneWhenDue } from '../base/stock.ts'
 import { findTool, ToolMissing } from '../base/tools.ts'
@@ -67,16 +68,19 @@ export interface RunOptions extends ReportFiles {
 /**
  * Runs the test files in guests; each kernel is a Vitest project.
  * @param rest filters and Vitest's own options, as written
+ * @param commands the names of all commands, for which a mistyped one may be meant
  */
 export async function run(
   options: RunOptions,
   rest: readonly string[],
   settings: Settings,
   root: string,
+  commands: readonly string[] = [],
 ): Promise<ExitStatus> {
   const started = performance.now()
   const startedAt = Date.now()
   const { filters, run: given, project, execArgv, coverage: wanted } = parseVitestArguments(rest)
+  refuseMistyped(filters, commands, settings.suites, root)
   checkReports(given, options, root)
   const theirs = new VitestFiles()
   const captureFolder = options.capture === undefined ? undefined : path.resolve(options.capture)
@@ -312,6 +316,23 @@ async function whyNothingRan(
   }
   if (!vitest.config.testNamePattern || !allSkipped(vitest)) return undefined
   return { reason: 'names', message: `no test's name matches${asked}` }
+}
+
+/** The first filter may be a command that is mistyped, if it is in no path of a test file. */
+function refuseMistyped(
+  [first]: readonly string[],
+  commands: readonly string[],
+  globs: readonly string[],
+  root: string,
+): void {
+  if (first === undefined || commands.includes(first)) return
+  const likely = nearest(first, commands)
+  if (likely === undefined) return
+  const files = globSync([...globs], { cwd: root, exclude: ['**/node_modules/**'] })
+  if (files.some(file => path.join(root, file).toLowerCase().includes(first.toLowerCase()))) return
+  throw new UsageError(
+    `${first} is neither a command nor in the path of a test file: did you mean ${likely}?`,
+  )
 }
 
 /** Nothing is fetched, built or booted for a project without a test file. Vitest judges unusual globs. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { existsSync, globSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { type DeliveredFile, guestPaths } from '../../guest/agent/protocol.ts'
 import { bundleGuestPackage, type GuestPackage } from '../../images/guest-runtime.ts'
 import { type ModuleIndex, moduleIndex, treeModule } from '../../images/kernel-modules.ts'
@@ -16,7 +17,7 @@ import { isPackage, ownFolder } from '../base/own-folder.ts'
 import type { Progress } from '../base/progress.ts'
 import { type HostItem, itemsOf } from '../guest/host-files.ts'
 import type { SymbolFiles } from '../verdict/decode.ts'
-import type { Settings } from './settings.ts'
+import { type Settings, settingsFile } from './settings.ts'
 
 /** The folders of the modules under test; the example modules if there are none, which only a checkout has. */
 export function modulesUnderTest({ modules }: Settings, root: string): ModuleFolder[] {
@@ -67,13 +68,27 @@ function filesOf(glob: string, root: string): HostItem[] {
 
 /**
  * The settings with another folder of modules (--modules). If the project has a single folder, its build
- * options apply to the new one.
+ * options apply to the new one, unless that lacks what they name.
+ * @throws UsageError if it is no folder
  */
 export function withModules(settings: Settings, dir: string | undefined): Settings {
   if (dir === undefined) return settings
+  if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory())
+    throw new UsageError(`--modules: there is no folder ${dir}`)
   const [own, ...more] = listed(settings.modules ?? [])
-  const like = typeof own === 'object' && more.length === 0 ? own : {}
+  const like = typeof own === 'object' && more.length === 0 && isBuiltLike(own, dir) ? own : {}
   return { ...settings, modules: { ...like, dir: path.resolve(dir) } }
+}
+
+/** Whether a folder has the target in its makefile, and the script that prepares it. */
+function isBuiltLike({ target, prepare }: Pick<ModuleFolder, 'target' | 'prepare'>, dir: string): boolean {
+  const [, script] = /^(\.\/\S+)/.exec(prepare ?? '') ?? []
+  if (script !== undefined && !existsSync(path.join(dir, script))) return false
+  if (target === undefined) return true
+  const makefile = ['GNUmakefile', 'makefile', 'Makefile'].map(name => path.join(dir, name)).find(existsSync)
+  const rules =
+    makefile === undefined ? [] : readFileSync(makefile, 'utf8').matchAll(/^([^\s#:=][^#:=]*)::?(?!=)/gm)
+  return [...rules].some(([, targets = '']) => targets.split(/\s+/).includes(target))
 }
 
 /** The folders of the client library, the test helpers and the programs. */
@@ -167,8 +182,7 @@ export class Delivery {
    * @throws ModuleError with the compiler's lines; the earlier modules stay
    */
   async buildModules(): Promise<void> {
-    for (const { dir } of this.#folders)
-      if (!existsSync(dir)) throw new UsageError(`there is no module directory ${dir}`)
+    requireFolders(this.#folders)
     this.#built = await buildModules(this.#kernel, this.#folders, { progress: this.#progress })
     const modules = new Map(
       [...this.#built].map(([name, { file }]) => [
@@ -227,6 +241,20 @@ export class Delivery {
   /** @param bundle makes the package; given where kernels share one */
   async bundlePackage(bundle = bundleGuestPackage): Promise<void> {
     this.#package = await bundle()
+  }
+}
+
+/** @throws UsageError that names the setting of a folder that does not exist, or is there twice */
+function requireFolders(folders: readonly ModuleFolder[]): void {
+  const setting = (index: number) => `modules${folders.length > 1 ? `.${index}` : ''}`
+  for (const [index, folder] of folders.entries()) {
+    if (!existsSync(folder.dir))
+      throw new UsageError(`${settingsFile}: ${setting(index)}: there is no folder ${folder.dir}`)
+    const first = folders.findIndex(each => isDeepStrictEqual(each, folder))
+    if (first < index)
+      throw new UsageError(
+        `${settingsFile}: ${setting(first)} and ${setting(index)} are the same, ${folder.dir}: leave one out`,
+      )
   }
 }
 

@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads'
 import { ExitStatus, messageOf, UsageError } from '../base/errors.ts'
 import { isPackage, ownFolder, ownModule } from '../base/own-folder.ts'
 import type { LoadLimit } from './end-at-limit.ts'
-import { checkSettings, type Settings, settingsFile } from './settings.ts'
+import { checkSettings, type Settings, SettingsError, settingsFile } from './settings.ts'
 
 /** Milliseconds for a configuration to load: it may wait for something outside. */
 const LOAD_LIMIT = 30_000
@@ -47,7 +47,7 @@ export async function loadSettings(root: string, limit = LOAD_LIMIT): Promise<Se
   const watch = endIfBlocked(limit)
   let settings: Settings
   try {
-    settings = checked(await withoutExit(() => settled(exportOf(file), limit)))
+    settings = await checked(await withoutExit(() => settled(exportOf(file), limit)), file)
   } finally {
     void watch.terminate()
   }
@@ -82,12 +82,16 @@ function endIfBlocked(limit: number): Worker {
   return thread
 }
 
-/** As {@link checkSettings}; a getter of the configuration may throw, too. */
-function checked(exported: unknown): Settings {
+/** As {@link checkSettings}, with the place in the file; a getter of the configuration may throw, too. */
+async function checked(exported: unknown, file: string): Promise<Settings> {
   try {
     return checkSettings(exported)
   } catch (error) {
-    throw error instanceof UsageError ? error : notLoaded(error)
+    if (!(error instanceof SettingsError)) throw notLoaded(error)
+    // Vite's parser takes a while to load, which only errors cost.
+    const { placeOfSetting } = await import('./place-of-setting.ts')
+    const place = placeOfSetting(readFileSync(file, 'utf8'), error.path)
+    throw place ? error.at(place.line, place.column) : error
   }
 }
 

@@ -14,9 +14,11 @@ import { provideKernel } from '../../kernel/provide.ts'
 import { HarnessError, MachineryError } from '../base/errors.ts'
 import type { Progress } from '../base/progress.ts'
 import { slowed } from '../base/timers.ts'
+import { requireTool } from '../base/tools.ts'
 import type { GuestSpec, WorkerSettings } from '../guest/guest.ts'
 import type { Recorder } from '../pool/guest-source.ts'
 import { type AcceleratorVerdict, chooseAccelerator, deviceObstacle } from '../qemu/accelerator.ts'
+import { qemuBinary } from '../qemu/identity.ts'
 import { Restores } from '../template/restores.ts'
 import { Delivery, modulesUnderTest, whereMore } from './delivery.ts'
 import type { Settings } from './settings.ts'
@@ -100,6 +102,8 @@ export async function projectKernel(
  */
 export async function prepareKernel(label: string, options: PrepareOptions): Promise<PreparedKernel> {
   const { settings, root, progress } = options
+  // Before anything is fetched or built.
+  requireTool(qemuBinary)
   const kernel = await projectKernel(label, options)
   const folders = modulesUnderTest(settings, root)
   const delivery = new Delivery(kernel, options.coverage ? profiled(folders) : folders, progress)

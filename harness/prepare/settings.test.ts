@@ -17,6 +17,15 @@ test('the kinds of reports are typed', () => {
   expect(() => checkSettings(wrong)).toThrow('did you mean WARN?')
 })
 
+test('a promise and a function of settings are typed, too', async () => {
+  const later = defineConfig(async () => ({ vm: { accelerator: 'tcg' } }))
+  expect(checkSettings(await later()).vm.accelerator).toBe('tcg')
+  expect(checkSettings(await defineConfig(() => ({ testTimeout: 5 }))()).testTimeout).toBe(5)
+  expect(checkSettings(await defineConfig(Promise.resolve({ testTimeout: 5 }))).testTimeout).toBe(5)
+  // @ts-expect-error: it is tcg
+  expect(defineConfig(() => ({ vm: { accelerator: 'tgc' } }))).toBeTypeOf('function')
+})
+
 test('every setting has a default', () => {
   const settings = checkSettings({})
   expect(settings.vm).toEqual({
@@ -37,7 +46,15 @@ test.each([
   [{ vm: { accelerator: 'xen' } }, 'vm.accelerator', 'xen'],
   [{ vm: { parameters: ['quiet', 'a="b" c"'] } }, 'vm.parameters.1', '"a=\\"b\\" c\\"" cannot be passed'],
   [{ kernel: 'debian-6.1' }, 'kernel', ''],
-  ['debian-6.1', settingsFile, 'Object'],
+  ['debian-6.1', settingsFile, 'its default export must be an object, not a string'],
+  [
+    undefined,
+    settingsFile,
+    'its default export must be an object, not nothing: export default defineConfig(',
+  ],
+  [{ modules: [{ dir: 'a', order: 1 }] }, 'modules.0.order', 'not needed: folders are built in the order'],
+  [{ modules: { dir: 'a', needs: ['b'] } }, 'modules.needs', 'not needed: modpost finds'],
+  [{ modules: { dir: 'a', parameters: 'b=1' } }, 'modules.parameters', "loadModule('name', 'a=1')"],
   [[], settingsFile, 'not a list'],
   [{ testTimeout: 3e9 }, 'testTimeout', 'at most 2147483647: no timer goes further'],
   [{ fileTimeout: 2 ** 31 }, 'fileTimeout', 'at most 2147483647'],
@@ -78,6 +95,40 @@ test.each([
   expect((error as UsageError).message).toContain(name)
   expect((error as UsageError).message).toContain(why)
   expect((error as UsageError).status).toBe(ExitStatus.usage)
+})
+
+test.each([
+  [
+    "import { defineConfig } from 'netlink-vmtest/config'\n\nexport default defineConfig({\n  vm: { memroy: 512 },\n})",
+    '4:9: vm.memroy: ',
+  ],
+  [
+    "export default {\n  modules: ['a', { dir: 'b', make: { 'a-b': '1' } }],\n}",
+    '2:38: modules.1.make.a-b: ',
+  ],
+  ["export default {\n  kernels: ['debian-6.1', 5],\n}", '2:27: kernels.1: '],
+  ['export default async () => ({ pool: 1 })', '1:31: pool: '],
+  [
+    'const own: { [name: string]: number } = { pool: 1 }\nexport default function () {\n  return own\n}',
+    '1:43: pool: ',
+  ],
+  // What is missing is told at what lacks it.
+  ["export default {\n  knownReports: [{ kind: 'WARN' }],\n} as const", '2:18: knownReports.0.reason: '],
+  // Computed: the innermost that is there, or no place.
+  ['const vm = Object.assign({ memory: 1 })\nexport default {\n  vm: vm,\n}', '3:3: vm.memory: '],
+  ["export default Object.fromEntries([['pool', 1]])", ' pool: '],
+])('a wrong setting is told with its place: %j', async (source, said) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(path.join(folder, settingsFile), source)
+  await expect(loadSettings(folder)).rejects.toThrow(`${settingsFile}:${said}`)
+})
+
+test('a file without a default export is told how to have one', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'settings-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(path.join(folder, settingsFile), 'export const settings = {}\n')
+  await expect(loadSettings(folder)).rejects.toThrow('its default export must be an object, not nothing')
 })
 
 test('kernel parameters with spaces are quoted as the kernel wants it', () => {

@@ -256,23 +256,55 @@ export type UserSettings = v.InferInput<typeof settingsSchema>
 
 export const settingsFile = 'netlink-vmtest.config.ts'
 
-/** For `netlink-vmtest.config.ts`: returns the settings unchanged, and gives them their type. */
-export function defineConfig(settings: UserSettings): UserSettings {
+/** What makes settings, perhaps later. */
+export type SettingsFunction = () => UserSettings | Promise<UserSettings>
+
+/** For `netlink-vmtest.config.ts`: returns what makes settings, perhaps later, unchanged, and gives it its type. */
+export function defineConfig(settings: SettingsFunction): SettingsFunction
+/** The same for a promise of settings. */
+export function defineConfig(settings: Promise<UserSettings>): Promise<UserSettings>
+// The last one is the one that errors are about.
+/** The same for settings. */
+export function defineConfig(settings: UserSettings): UserSettings
+export function defineConfig<T>(settings: T): T {
   return settings
 }
 
-/** Fills in the defaults. @throws UsageError for unknown or wrong settings */
+/** A setting is unknown or wrong. */
+export class SettingsError extends UsageError {
+  /** The keys that lead to the setting; empty for the whole. */
+  readonly path: readonly string[]
+  /** What is wrong, with the setting's name. */
+  readonly fault: string
+
+  constructor(path: readonly string[], why: string) {
+    const fault = path.length > 0 ? `${path.join('.')}: ${why}` : why
+    super(`${settingsFile}: ${fault}`)
+    this.path = path
+    this.fault = fault
+  }
+
+  /** The same error with a place in the file. */
+  at(line: number, column: number): UsageError {
+    return new UsageError(`${settingsFile}:${line}:${column}: ${this.fault}`)
+  }
+}
+
+/** Fills in the defaults. @throws SettingsError for unknown or wrong settings */
 export function checkSettings(settings: unknown): Settings {
-  if (Array.isArray(settings))
-    throw new UsageError(`${settingsFile}: its default export must be an object, not a list`)
+  if (Array.isArray(settings) || typeof settings !== 'object' || settings === null) {
+    const given = Array.isArray(settings) ? 'a list' : settings == null ? 'nothing' : `a ${typeof settings}`
+    throw new SettingsError(
+      [],
+      `its default export must be an object, not ${given}: export default defineConfig({ ... })`,
+    )
+  }
   const result = v.safeParse(settingsSchema, settings)
   if (result.success) return result.output
   const [{ issue, path } = innermost(result.issues[0])] = result.issues
     .map(each => innermost(each))
     .sort(unknownKeysFirst)
-  throw new UsageError(
-    `${settingsFile}: ${path.length > 0 ? `${path.join('.')}: ` : ''}${reason(issue, path)}`,
-  )
+  throw new SettingsError(path, reason(issue, path))
 }
 
 type Issue = v.BaseIssue<unknown>
@@ -298,9 +330,18 @@ function isUnknownKey({ type, expected }: Issue): boolean {
 
 function reason(issue: Issue, path: readonly string[]): string {
   if (!isUnknownKey(issue)) return issue.message
+  const needless = path[0] === 'modules' ? needlessKeys[path.at(-1) ?? ''] : undefined
+  if (needless !== undefined) return needless
   const known = knownKeys(path.slice(0, -1))
   const likely = nearest(path.at(-1) ?? '', known)
   return `there is no such setting: ${likely ? `did you mean ${likely}?` : `choose one of ${known.join(', ')}`}`
+}
+
+/** Keys that folders of modules might have, and why they need none. */
+export const needlessKeys: Readonly<Record<string, string>> = {
+  order: 'not needed: folders are built in the order of the list, and modules loaded after those they need',
+  needs: 'not needed: modpost finds what a module needs, and it is loaded first',
+  parameters: "no part of a build: give them where the module is loaded, loadModule('name', 'a=1')",
 }
 
 /** The known keys of the object at this path. */

@@ -204,17 +204,17 @@ async function load(
   const own = order.at(-1)
   for (const file of order) {
     if (file !== own && loaded.has(file)) continue
-    await insert(place, file, file === own ? parameters : '', file !== own)
+    await insert(place, file, file === own ? parameters : '', file === own ? undefined : own)
     loaded.add(file)
   }
 }
 
-/** @param needed whether it is a dependency, which may be loaded already */
+/** @param by the file of the module that needs it: then it may be loaded already */
 async function insert(
   { guest, decoder }: LoadingPlace,
   file: string,
   parameters: string,
-  needed: boolean,
+  by: string | undefined,
 ): Promise<void> {
   const since = guest.log.next
   const name = path.basename(file, '.ko')
@@ -232,7 +232,7 @@ async function insert(
   })
   program.endInput()
   const { code } = await endOfLoading({ program, guest, decoder, underWay: () => name })
-  if ((code === 0 && parameters === '') || (needed && /File exists/.test(output))) return
+  if ((code === 0 && parameters === '') || (by !== undefined && /File exists/.test(output))) return
   // The kernel log has its own port and may be late: it has arrived when a ping is answered.
   await guest.ping(PING_LIMIT)
   const unknown = guest.log.since(since, 20).matchAll(/^.*: unknown parameter '(.*)' ignored$/gm)
@@ -242,7 +242,8 @@ async function insert(
   const reports = (await reportsSince(guest.log, since, decoder)).map(describeReport)
   const said = reports.length > 0 ? reports.join('\n\n') : guest.log.since(since, 20)
   const details = [output.trim(), said].filter(Boolean).join('\n')
-  throw new ModuleError(`${name} does not load`, { details })
+  const why = by === undefined ? '' : `, which ${path.basename(by, '.ko')} needs,`
+  throw new ModuleError(`${name}${why} does not load`, { details })
 }
 
 function environmentFor(libraryFolders: readonly string[]): Record<string, string> {

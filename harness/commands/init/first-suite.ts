@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type {
   RegisteredFamily,
+  RegisteredLinkKind,
   RegisteredProtocol,
   Registration,
 } from '../../../guest/testing/registration.ts'
@@ -81,10 +82,12 @@ function isLoadedTest(module: string, references: number): string {
 
 /** A module that refuses to be loaded: with parameters or a device it may accept. */
 function refusedLoading({ module, refused }: Registration): Part {
+  const { code = '', by } = refused ?? {}
+  const who = by ?? 'it'
   return {
-    text: `// Give it what it needs: a parameter, loadModule(${quoted(module)}, 'name=value'), another module, a device.
-test('without more it refuses to be loaded', () => {
-  expect(() => loadModule(${quoted(module)})).toThrow(${quoted(refused?.code ?? '')})
+    text: `// Give ${who} what it needs: a parameter, loadModule(${quoted(by ?? module)}, 'name=value'), another module, a device.
+test('without more ${who} refuses to be loaded', () => {
+  expect(() => loadModule(${quoted(module)})).toThrow(${by === undefined ? quoted(code) : `/^${by}, .*${code}/`})
 })`,
     imports: { vitest: ['expect', 'test'], [testing]: ['loadModule'] },
   }
@@ -157,16 +160,33 @@ function devicesPart(devices: readonly string[]): Part {
   }
 }
 
-function linkPart(kind: string): Part {
-  return {
-    text: `test(${quoted(`links of the kind ${kind} are made and deleted`)}, async () => {
+function linkPart({ kind, isUpper, refusal }: RegisteredLinkKind): Part {
+  const imports = { vitest: ['expect', 'test'], [netlink]: ['NETLINK_ROUTE', 'rtnetlink', 'Socket'] }
+  if (refusal !== undefined)
+    return {
+      text: `// Give it what it needs: linkinfo: { kind: ${quoted(kind)}, data: ... }, address ...
+test(${quoted(`a link of the kind ${kind} needs more than a name`)}, async () => {
   using socket = Socket.open(NETLINK_ROUTE)
-  await rtnetlink.createLink(socket, { ifname: 'mine0', linkinfo: { kind: ${quoted(kind)} } })
+  const made = rtnetlink.createLink(socket, { ifname: 'mine0', linkinfo: { kind: ${quoted(kind)} } })
+  await expect(made).rejects.toMatchObject({ code: ${quoted(refusal)} })
+})`,
+      imports,
+    }
+  const below = isUpper
+    ? `  await rtnetlink.createLink(socket, { ifname: 'below0', linkinfo: { kind: 'veth' } })
+  const { header: below } = await rtnetlink.getLink(socket, 'below0')
+`
+    : ''
+  const over = isUpper ? 'link: below.index, ' : ''
+  return {
+    text: `test(${quoted(`links of the kind ${kind} are made${isUpper ? ' over another' : ''} and deleted`)}, async () => {
+  using socket = Socket.open(NETLINK_ROUTE)
+${below}  await rtnetlink.createLink(socket, { ifname: 'mine0', ${over}linkinfo: { kind: ${quoted(kind)} } })
   const { attributes } = await rtnetlink.getLink(socket, 'mine0')
   expect(attributes.linkinfo?.kind).toBe(${quoted(kind)})
   await rtnetlink.deleteLink(socket, 'mine0')
-})`,
-    imports: { vitest: ['expect', 'test'], [netlink]: ['NETLINK_ROUTE', 'rtnetlink', 'Socket'] },
+${isUpper ? "  await rtnetlink.deleteLink(socket, 'below0')\n" : ''}})`,
+    imports,
   }
 }
 
@@ -180,26 +200,37 @@ test('it has its parameters', () => {
   }
 }
 
+/** What is gone is looked up in lists: asked for a name, the kernel loads the module again by its alias. */
 function unloading({ module, families, protocols, devices }: Registration): Part {
   const gone = [
-    ...(families.length > 0 ? ['  using socket = openGeneric()\n'] : []),
-    ...families.map(
-      ({ name }) => `  await expect(resolveFamily(socket, ${quoted(name)})).rejects.toThrow('ENOENT')\n`,
-    ),
-    ...protocols.map(({ number }) => `  expect(() => Socket.open(${number})).toThrow('EPROTONOSUPPORT')\n`),
+    ...(families.length > 0
+      ? [
+          '  using families = GenericFamilies.open()\n',
+          '  const names = (await families.list()).map(({ name }) => name)\n',
+        ]
+      : []),
+    ...families.map(({ name }) => `  expect(names).not.toContain(${quoted(name)})\n`),
+    ...(protocols.length > 0
+      ? ["  const sockets = readFileSync('/proc/net/netlink', 'utf8') // protocol, port: the kernel's is 0\n"]
+      : []),
+    ...protocols.map(({ number }) => `  expect(sockets).not.toMatch(/^\\S+ +${number} +0 /m)\n`),
     ...devices.map(device => `  expect(existsSync(${quoted(`/sys/class/${device}`)})).toBe(false)\n`),
   ]
+  const read = [
+    ...(devices.length > 0 ? ['existsSync'] : []),
+    ...(protocols.length > 0 ? ['readFileSync'] : []),
+  ]
+  const looks = families.length + protocols.length > 0
   return {
-    text: `test('unloaded, it leaves nothing behind; it can be loaded again', ${families.length > 0 ? 'async ' : ''}() => {
+    text: `${looks ? '// By name the kernel would load it again, if it has an alias.\n' : ''}test('unloaded, it leaves nothing behind; it can be loaded again', ${families.length > 0 ? 'async ' : ''}() => {
   unloadModule(${quoted(module)})
   expect(moduleReferences(${quoted(module)})).toBeUndefined()
 ${gone.join('')}  loadModule(${quoted(module)})
 })`,
     imports: {
       vitest: ['expect', 'test'],
-      [testing]: families.length > 0 ? ['openGeneric', 'resolveFamily'] : [],
-      ...(protocols.length > 0 ? { [netlink]: ['Socket'] } : {}),
-      ...(devices.length > 0 ? { [files]: ['existsSync'] } : {}),
+      ...(families.length > 0 ? { [netlink]: ['GenericFamilies'] } : {}),
+      ...(read.length > 0 ? { [files]: read } : {}),
     },
   }
 }

@@ -52,11 +52,11 @@ test('an empty project gets all, and a second time nothing is missing', () => {
   const again = planned({ lock: '{}' })
   expect(again.files).toEqual({})
   expect(again.written).toEqual([])
-  expect(again.kept).toEqual([
-    'netlink-vmtest.config.ts',
-    'suites/my-module.test.ts',
-    'tsconfig.json: it should include the suites, with "strict"',
-  ])
+  expect(again.kept).toEqual(['netlink-vmtest.config.ts', 'suites/my-module.test.ts', 'tsconfig.json'])
+  write('tsconfig.json', '{ "include": ["src"], "compilerOptions": { "strict": false } }')
+  expect(planned({}).kept).toContain(
+    'tsconfig.json: it does not include suites/my-module.test.ts; it is not "strict"',
+  )
   expect(again.script).toBe('test')
 })
 
@@ -127,6 +127,19 @@ test('names of a module that are no words are quoted', () => {
   expect(suite).toContain(`header, Buffer.alloc(4))`)
 })
 
+test('what is gone is looked up without its name, by which the kernel would load the module again', () => {
+  const unknown = { number: 255 }
+  const suite = firstSuite({
+    ...nothing,
+    families: [{ name: 'mine', version: 1, headerSize: 0, operations: [], groups: [], unknown }],
+    protocols: [{ number: 30, unknown }],
+  })
+  const [, unloaded = ''] = suite.split("test('unloaded")
+  expect(unloaded).toContain('await families.list()')
+  expect(unloaded).toContain("readFileSync('/proc/net/netlink', 'utf8')")
+  expect(unloaded).not.toMatch(/resolveFamily|Socket\.open/)
+})
+
 test('a module that stays, one that leaves something, one that refuses', () => {
   const stays = firstSuite({ ...nothing, staysLoaded: 'EBUSY' })
   expect(stays).toContain('cannot be unloaded (EBUSY)')
@@ -145,6 +158,11 @@ test('a module that stays, one that leaves something, one that refuses', () => {
   expect(needy).not.toContain(`unloadModule('c')`)
   const refuses = firstSuite({ ...nothing, refused: { code: 'EINVAL', message: 'my_module: EINVAL' } })
   expect(refuses).toContain(`expect(() => loadModule('my_module')).toThrow('EINVAL')`)
+  const refused = { code: 'EINVAL', message: 'core, which my_module needs: EINVAL', by: 'core' }
+  expect(planned({ registrations: [{ ...nothing, refused }] }).written).toContain(
+    'suites/my-module.test.ts: core, which it needs, refuses to be loaded: EINVAL',
+  )
+  expect(firstSuite({ ...nothing, refused })).toContain("loadModule('my_module')).toThrow(/^core, .*EINVAL/)")
   const unknown = { ...nothing, unknown: 'its init function did not return' }
   expect(planned({ registrations: [unknown] }).written).toContain(
     'suites/my-module.test.ts: nothing is known of it: its init function did not return',

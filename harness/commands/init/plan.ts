@@ -9,6 +9,7 @@ import { firstSuite, quoted, suiteName } from './first-suite.ts'
 import { withMember } from './json-text.ts'
 import { dependencyKinds, ownDependency } from './own-dependency.ts'
 import type { PlannedFile } from './project-files.ts'
+import { tsconfigGaps } from './tsconfig-gaps.ts'
 
 /** The engines that there are workflows for. */
 export const engines = ['github', 'gitlab'] as const
@@ -70,7 +71,8 @@ export function plan(wanted: Wanted): Plan {
   add(settingsFile, configurationOf(wanted))
   for (const each of wanted.registrations)
     add(suiteFile(each, wanted.suites), firstSuite(each), summaryOf(each))
-  add('tsconfig.json', tsconfigOf(wanted.project), '', 'it should include the suites, with "strict"')
+  const suites = wanted.registrations.map(each => suiteFile(each, wanted.suites))
+  add('tsconfig.json', tsconfigOf(wanted.project), '', tsconfigGaps(wanted.project, suites).join('; '))
   const script = addScript(wanted.project, textOf('package.json'), files, written, kept)
   const ignore = textOf('.gitignore')
   const ignored = ['node_modules/', '.netlink-vmtest/'].filter(line => !ignores(ignore ?? '', line))
@@ -152,7 +154,8 @@ function summaryOf({
   needs,
 }: Registration): string {
   if (unknown !== undefined) return `nothing is known of it: ${unknown}`
-  if (refused) return `it refuses to be loaded: ${refused.code}`
+  if (refused)
+    return `${refused.by === undefined ? 'it' : `${refused.by}, which it needs,`} refuses to be loaded: ${refused.code}`
   const found = [
     ...families.map(
       ({ name, operations, groups }) =>
@@ -160,7 +163,10 @@ function summaryOf({
     ),
     ...protocols.map(({ number }) => `netlink protocol ${number}`),
     ...devices.map(device => `device ${path.basename(device)}`),
-    ...linkKinds.map(kind => `links of the kind ${kind}`),
+    ...linkKinds.map(
+      ({ kind, isUpper, refusal }) =>
+        `links of the kind ${kind}${isUpper ? ', over another' : ''}${refusal ? ` (with no more than a name: ${refusal})` : ''}`,
+    ),
     ...parameters.map(name => `parameter ${name}`),
     ...needs.map(name => `needs ${name}`),
   ]

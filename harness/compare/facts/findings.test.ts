@@ -331,8 +331,11 @@ test.each<[Partial<Registration>, string[]]>([
     ['box: after it is unloaded there is still the file /proc/box: nothing became there'],
   ],
   [
-    { devices: [], linkKinds: ['box'] },
-    ['box: device misc/box: there became nothing', 'box: kind of link box: nothing became there'],
+    { devices: [], linkKinds: [{ kind: 'box', isUpper: true }] },
+    [
+      'box: device misc/box: there became nothing',
+      'box: kind of link box over another: nothing became there',
+    ],
   ],
   [
     { protocols: [{ number: 30, unknown: { number: 1 } }] },

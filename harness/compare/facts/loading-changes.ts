@@ -2,6 +2,7 @@
 /** What has changed in what a module does when it is loaded and unloaded. */
 import type {
   Appearance,
+  RegisteredLinkKind,
   Registration,
   UnknownRequest,
   VisibleFile,
@@ -28,7 +29,7 @@ export function loadingChanges(module: string, was: Registration, is: Registrati
     ...list('module', 'netlink protocol', numbers(was), numbers(is)),
     ...refusalChanges(was, is, about),
     ...list('file', 'device', was.devices, is.devices),
-    ...list('module', 'kind of link', was.linkKinds, is.linkKinds),
+    ...list('module', 'kind of link', was.linkKinds.map(kindOfLink), is.linkKinds.map(kindOfLink)),
     ...changed('module', about('unloading'), was.staysLoaded, is.staysLoaded, {
       text: about(
         is.staysLoaded === undefined
@@ -39,6 +40,11 @@ export function loadingChanges(module: string, was: Registration, is: Registrati
     ...list('leak', 'after it is unloaded there is still', was.leftovers, is.leftovers),
     ...appearanceChanges(module, was.appearance, is.appearance),
   ]
+}
+
+/** A kind of links, and what a link of it takes. */
+function kindOfLink({ kind, isUpper, refusal }: RegisteredLinkKind): string {
+  return `${kind}${isUpper ? ' over another' : ''}${refusal === undefined ? '' : ` (by name alone: ${refusal})`}`
 }
 
 /** Of requests that nobody can know. */
