@@ -214,6 +214,8 @@ export const guestPaths = {
   packages: '/guest/node_modules',
   /** The kernel modules under test, delivered at run time; tests see it as NETLINK_VMTEST_MODULES. */
   modules: '/run/netlink-vmtest/modules',
+  /** Parameters of modules, for modprobe: "options NAME PARAMETERS". */
+  parameters: '/etc/modprobe.d/netlink-vmtest.conf',
   /** The programs; it is on the PATH. */
   programs: '/usr/local/bin',
   /** The working directory of commands, and the place of copies without a destination. */

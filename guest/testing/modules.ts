@@ -2,7 +2,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { loadedHook } from '../agent/protocol.ts'
+import { guestPaths, loadedHook } from '../agent/protocol.ts'
 import { SystemCallError } from '../netlink/index.ts'
 import { KernelLog } from './kernel-log.ts'
 import { deleteModule, finitModule } from './system-call.ts'
@@ -32,7 +32,7 @@ export class ModuleError extends Error {
  * Loads a module by finit_module(2), and before it the modules that it needs, as modprobe does: one under
  * test, or one of the kernel's own.
  * @param name without .ko, with - or _, or an alias
- * @param parameters 'name=value name=value'
+ * @param parameters 'name=value name=value', after those that the configuration has for the module
  * @throws ModuleError EEXIST if it is loaded already, ENOENT if there is none of that name, EINVAL if it has
  * no such parameter, which the kernel would ignore, or the error of its init function
  */
@@ -41,12 +41,21 @@ export function loadModule(name: string, parameters = ''): void {
   for (const needed of neededBy(file)) loadIfMissing(needed, name)
   const fd = openSync(file, 'r')
   try {
-    const log = explained(name, loading, () => finitModule(fd, parameters))
+    const given = [configured(file), parameters].filter(Boolean).join(' ')
+    const log = explained(name, loading, () => finitModule(fd, given))
     requireParameters(canonical(path.basename(file, '.ko')), log)
   } finally {
     closeSync(fd)
   }
   loadedFor(globalThis as Record<symbol, unknown>)?.()
+}
+
+/** The configuration's parameters of a module, where modprobe finds them, too. */
+function configured(file: string): string {
+  if (!existsSync(guestPaths.parameters)) return ''
+  const beginning = `options ${canonical(path.basename(file, '.ko'))} `
+  const lines = readFileSync(guestPaths.parameters, 'utf8').split('\n')
+  return lines.find(line => line.startsWith(beginning))?.slice(beginning.length) ?? ''
 }
 
 /** The worker's function, which waits for a debugger if one is wanted. */
@@ -163,7 +172,7 @@ function loadIfMissing(file: string, by: string): void {
   if (existsSync(`/sys/module/${name}/initstate`)) return
   const fd = openSync(file, 'r')
   try {
-    explained(`${name}, which ${by} needs`, loading, () => finitModule(fd, ''))
+    explained(`${name}, which ${by} needs`, loading, () => finitModule(fd, configured(file)))
   } finally {
     closeSync(fd)
   }

@@ -13,10 +13,12 @@ import { runCli } from '../fixtures/cli.ts'
 let project: string
 const files = {
   'netlink-vmtest.config.ts': `import { defineConfig } from 'netlink-vmtest/config'
-export default defineConfig({ modules: ['base', 'upper'], suites: ['*.test.ts'] })
+export default defineConfig({ modules: [{ dir: 'base', parameters: { base: 'step=3' } }, 'upper'], suites: ['*.test.ts'] })
 `,
   'base/Kbuild': 'obj-m := base.o\n',
   'base/base.c': `#include <linux/module.h>
+static int step;
+module_param(step, int, 0444);
 int base_answer(void)
 {
 	return 42;
@@ -47,11 +49,24 @@ MODULE_DESCRIPTION("Upper");
 MODULE_LICENSE("GPL");
 `,
   'upper.test.ts': `import { loadModule, moduleReferences, unloadModule } from 'netlink-vmtest/testing'
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+
+const step = () => Number(readFileSync('/sys/module/base/parameters/step', 'utf8'))
+
+test("with the configuration's parameters, before those that are given", () => {
+  loadModule('base')
+  expect(step()).toBe(3)
+  unloadModule('base')
+  loadModule('base', 'step=4')
+  expect(step()).toBe(4)
+  unloadModule('base')
+})
 
 test('with what it needs', () => {
   loadModule('upper')
   expect(moduleReferences('base')).toBe(1)
+  expect(step()).toBe(3)
   expect(moduleReferences('udp_tunnel')).toBe(1)
   unloadModule('upper')
   expect(moduleReferences('base')).toBe(0)
@@ -102,10 +117,23 @@ const exec = (modules: string[], script: string) =>
   )
 
 test('--module loads what a module needs before it, one of the kernel’s own as well, with parameters', async () => {
-  const loaded = 'lsmod | cut -d" " -f1 | sort | tr "\\n" " "; cat /sys/module/upper/parameters/wanted'
+  const loaded =
+    'lsmod | cut -d" " -f1 | sort | tr "\\n" " "; cat /sys/module/upper/parameters/wanted; cat /sys/module/base/parameters/step'
   const { status, stdout } = await exec(['rtnl-link-upper wanted=42', 'x_tables'], loaded)
-  expect(stdout).toMatch(/\bbase .*\budp_tunnel upper .*\bx_tables .*42$/)
+  expect(stdout).toMatch(/\bbase .*\budp_tunnel upper .*\bx_tables .*42\n3$/)
   expect(status).toBe(0)
+})
+
+test("--module's own parameters come after the configuration's; those of no module are refused", async () => {
+  const { stdout } = await exec(['base step=5'], 'cat /sys/module/base/parameters/step')
+  expect(stdout).toBe('5')
+  const file = path.join(project, 'netlink-vmtest.config.ts')
+  const config = files['netlink-vmtest.config.ts']
+  writeFileSync(file, config.replace('{ base:', '{ bsae:'))
+  const { status, stderr } = await exec([], 'true')
+  writeFileSync(file, config)
+  expect(stderr).toMatch(/modules\.parameters: there is no module bsae: choose one of base, upper$/m)
+  expect(status).toBe(2)
 })
 
 test('a module that does not load by its parameters, and one that there is not, are named', async () => {
@@ -127,15 +155,16 @@ test('modprobe and the kernel itself find modules under test, by their names and
   const { stdout } = await exec(
     [],
     `modprobe upper && lsmod | grep -c -E '^(upper|base|udp_tunnel) '
+     cat /sys/module/base/parameters/step
      rmmod upper base
      ip link add x type upper 2>/dev/null; lsmod | grep -c -E '^(upper|base) '`,
   )
-  expect(stdout).toBe('3\n2')
+  expect(stdout).toBe('3\n3\n2')
 })
 
 test('loadModule does as modprobe does', async () => {
   const { status, stdout } = await runCli(['--kernel', hostLabel()], { cwd: project })
-  expect(stdout).toMatch(/tests 3 passed, 0 failed/)
+  expect(stdout).toMatch(/tests 4 passed, 0 failed/)
   expect(status).toBe(0)
 })
 

@@ -24,9 +24,21 @@ export function modulesUnderTest({ modules }: Settings, root: string): ModuleFol
   if (modules === undefined) return isPackage ? [] : [{ dir: path.join(ownFolder, 'kernel/modules') }]
   return listed(modules).map(each => {
     const folder = typeof each === 'string' ? { dir: each } : each
+    const { parameters: _, ...build } = folder
     const sources = folder.sources?.map(source => path.resolve(root, source))
-    return { ...folder, dir: path.resolve(root, folder.dir), sources }
+    return { ...build, dir: path.resolve(root, folder.dir), sources }
   })
+}
+
+/** The parameters that modules under test are loaded with, by their names in the kernel. */
+export function moduleParameters({ modules = [] }: Settings): ReadonlyMap<string, string> {
+  return new Map(
+    listed(modules).flatMap(each =>
+      Object.entries((typeof each === 'object' ? each.parameters : undefined) ?? {}).map(
+        ([name, parameters]) => [name.replaceAll('-', '_'), parameters],
+      ),
+    ),
+  )
 }
 
 /** What loading a module takes. */
@@ -104,6 +116,7 @@ export class Delivery {
   readonly #kernel: Kernel
   readonly #folders: readonly ModuleFolder[]
   readonly #progress: Progress
+  readonly #parameters: ReadonlyMap<string, string>
   #modules: readonly DeliveredFile[] = []
   #built: BuiltModules = new Map()
   /** By module, the paths of those that must be loaded before it. */
@@ -113,10 +126,17 @@ export class Delivery {
   #package: GuestPackage = { folder: '', files: [] }
   #copies: readonly HostItem[] = []
 
-  constructor(kernel: Kernel, folders: readonly ModuleFolder[], progress: Progress) {
+  /** @param parameters that modules are loaded with, by name */
+  constructor(
+    kernel: Kernel,
+    folders: readonly ModuleFolder[],
+    progress: Progress,
+    parameters: ReadonlyMap<string, string> = new Map(),
+  ) {
     this.#kernel = kernel
     this.#folders = folders
     this.#progress = progress
+    this.#parameters = parameters
   }
 
   /** The client library, the helpers and the programs, as last bundled. */
@@ -146,6 +166,11 @@ export class Delivery {
       return { files, order: files.map(({ path }) => path) }
     }
     throw new UsageError(`there is no module ${name}: ${this.#underTest}${whereMore(this.#kernel.label)}`)
+  }
+
+  /** The parameters that the configuration has for a module, by its file. */
+  parametersOf(file: string): string {
+    return this.#parameters.get(path.basename(file, '.ko')) ?? ''
   }
 
   get #underTest(): string {
@@ -195,6 +220,10 @@ export class Delivery {
       this.#progress.note(
         `${name} needs ${needed.join(', ')}, which ${this.#kernel.label} does not have: it will not load there${whereMore(this.#kernel.label)}`,
       )
+    for (const name of this.#parameters.keys())
+      if (!this.#built.has(name))
+        throw new UsageError(`modules.parameters: there is no module ${name}: ${this.#underTest}`)
+    const options = [...this.#parameters].map(([name, given]) => `options ${name} ${given}\n`).join('')
     const tree = this.#treeInGuest
     this.#needs = needs
     this.#aliases = aliasesIn(aliases)
@@ -202,6 +231,7 @@ export class Delivery {
       ...[...modules.values()].map(({ place, content }) => ({ path: place, content })),
       ...inTree.map(({ path: file, content }) => ({ path: `${tree}/${file}`, content })),
       { path: `${tree}/modules.dep`, content: Buffer.from(dependencies), prepend: true },
+      { path: guestPaths.parameters, content: Buffer.from(options) },
       { path: `${tree}/modules.alias`, content: Buffer.from(aliases), prepend: true },
     ].filter(({ content }) => content.length > 0)
   }

@@ -20,7 +20,7 @@ import type { Recorder } from '../pool/guest-source.ts'
 import { type AcceleratorVerdict, chooseAccelerator, deviceObstacle } from '../qemu/accelerator.ts'
 import { qemuBinary } from '../qemu/identity.ts'
 import { Restores } from '../template/restores.ts'
-import { Delivery, modulesUnderTest, whereMore } from './delivery.ts'
+import { Delivery, moduleParameters, modulesUnderTest, whereMore } from './delivery.ts'
 import type { Settings } from './settings.ts'
 import { onCommandLine } from './worker-arguments.ts'
 
@@ -106,7 +106,8 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
   requireTool(qemuBinary)
   const kernel = await projectKernel(label, options)
   const folders = modulesUnderTest(settings, root)
-  const delivery = new Delivery(kernel, options.coverage ? profiled(folders) : folders, progress)
+  const built = options.coverage ? profiled(folders) : folders
+  const delivery = new Delivery(kernel, built, progress, moduleParameters(settings))
   // At the same time: these are independent, and mostly wait for other programs.
   const [, , , initramfs, accelerator] = await allDone([
     delivery.buildModules().catch(error => {

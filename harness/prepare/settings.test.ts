@@ -54,7 +54,7 @@ test.each([
   ],
   [{ modules: [{ dir: 'a', order: 1 }] }, 'modules.0.order', 'not needed: folders are built in the order'],
   [{ modules: { dir: 'a', needs: ['b'] } }, 'modules.needs', 'not needed: modpost finds'],
-  [{ modules: { dir: 'a', parameters: 'b=1' } }, 'modules.parameters', "loadModule('name', 'a=1')"],
+  [{ modules: { dir: 'a', parameters: 'b=1' } }, 'modules.parameters', 'Object'],
   [[], settingsFile, 'not a list'],
   [{ testTimeout: 3e9 }, 'testTimeout', 'at most 2147483647: no timer goes further'],
   [{ fileTimeout: 2 ** 31 }, 'fileTimeout', 'at most 2147483647'],

@@ -63,6 +63,8 @@ const moduleFolder = v.union([
     make: v.optional(variables),
     /** Environment variables; of the caller's, a build gets only PATH and TMPDIR. */
     env: v.optional(variables),
+    /** Parameters of its modules, by name, whenever they are loaded: `{ nlexample: 'depth=4' }`. */
+    parameters: v.optional(v.record(v.string(), v.string())),
   }),
 ])
 
@@ -341,7 +343,6 @@ function reason(issue: Issue, path: readonly string[]): string {
 export const needlessKeys: Readonly<Record<string, string>> = {
   order: 'not needed: folders are built in the order of the list, and modules loaded after those they need',
   needs: 'not needed: modpost finds what a module needs, and it is loaded first',
-  parameters: "no part of a build: give them where the module is loaded, loadModule('name', 'a=1')",
 }
 
 /** The known keys of the object at this path. */

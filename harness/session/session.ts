@@ -95,7 +95,9 @@ export async function inSession<T>(
       prepared.spec.machine.memory,
     )
     const loaded = new Set<string>()
-    for (const each of modules) await load({ guest, decoder: prepared.guests.decoder }, each, loaded)
+    const configured = (file: string) => prepared.delivery.parametersOf(file)
+    const place = { guest, decoder: prepared.guests.decoder, configured }
+    for (const each of modules) await load(place, each, loaded)
     const environment = environmentFor(libraryFolders)
     const places = new Map(
       copies.flatMap(({ source, place }) => [
@@ -192,6 +194,8 @@ interface ModuleToLoad extends Loading {
 interface LoadingPlace {
   readonly guest: Guest
   readonly decoder: Decoder
+  /** The configuration's parameters of a module. */
+  configured(file: string): string
 }
 
 /** @param loaded the files of all modules loaded so far; these are added */
@@ -204,7 +208,9 @@ async function load(
   const own = order.at(-1)
   for (const file of order) {
     if (file !== own && loaded.has(file)) continue
-    await insert(place, file, file === own ? parameters : '', file === own ? undefined : own)
+    // The module's own last: of two the kernel takes the later one.
+    const given = [place.configured(file), file === own ? parameters : ''].filter(Boolean).join(' ')
+    await insert(place, file, given, file === own ? undefined : own)
     loaded.add(file)
   }
 }
