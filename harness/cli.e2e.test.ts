@@ -376,7 +376,7 @@ describe('what cannot be done is said in a line or two', () => {
     [
       'a configuration with a wrong value',
       'export default { vm: { memory: 64 } }',
-      /netlink-vmtest\.config\.ts: vm\.memory/,
+      /netlink-vmtest\.config\.ts:1:24: vm\.memory/,
       2,
     ],
     [
