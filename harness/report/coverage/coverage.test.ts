@@ -68,6 +68,20 @@ test('the lines that ran, of several runs together; what has no counters has not
   expect(new Set(Object.values(none.s))).toEqual(new Set([0]))
 })
 
+test('two functions of one line, as macros make them, stay two when kernels are merged', () => {
+  const of = (name: string, execution_count: number) => ({
+    name,
+    start_line: 7,
+    end_line: 7,
+    execution_count,
+  })
+  const map = () =>
+    coverageMap([{ file: 'sub/a.c', functions: [of('get', 2), of('set', 0)], lines: [] }], folder)
+  const all = map()
+  all.merge(map())
+  expect(all.getCoverageSummary().functions).toMatchObject({ total: 2, covered: 1 })
+})
+
 test('counters of another place, or of another compilation, are not these', async () => {
   const elsewhere = await counted([], 'build/other/a.gcda')
   const older = await counted([])

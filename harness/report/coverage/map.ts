@@ -43,8 +43,10 @@ function fileCoverage({ lines, functions }: GcovFile, place: string): FileCovera
     coverage.branchMap[line] = { loc, line, type: 'branch', locations: branches.map(() => wholeLine(line)) }
     coverage.b[line] = branches.map((_, index) => total(same.map(each => each.branches[index]?.count ?? 0)))
   }
+  const names = [...new Set(functions.map(({ name }) => name))].sort()
   for (const { name, start_line: line, end_line, execution_count } of functions) {
-    const loc = { start: { line, column: 0 }, end: { line: end_line, column: 0 } }
+    // Of two functions at one place, as macros make them, Istanbul (3.2.2) would merge one into the other.
+    const loc = { start: { line, column: names.indexOf(name) }, end: { line: end_line, column: 0 } }
     const key = `${name}:${line}`
     coverage.fnMap[key] = { name, line, decl: wholeLine(line), loc }
     coverage.f[key] = (coverage.f[key] ?? 0) + execution_count
