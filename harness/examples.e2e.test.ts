@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The examples, and a project that `init` makes, as their users have them: by the installed package alone. */
-import { cpSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
@@ -45,6 +45,8 @@ beforeAll(async () => {
     })
   // One installation for all: Node and npm look for packages in the folders above, too.
   const [tgz] = globSync('*.tgz', { cwd: top })
+  // Without it npm installs into a folder above that has a node_modules.
+  writeFileSync(path.join(top, 'package.json'), '{ "private": true }')
   expect(await run(`npm i --no-audit --no-fund ./${tgz}`, top)).toMatchObject({ status: 0 })
 })
 
