@@ -5,7 +5,7 @@ import path from 'node:path'
 import { type Reporter, ReportersMap, type Vitest, version as vitestVersion } from 'vitest/node'
 import { MachineryError, UsageError } from '../base/errors.ts'
 import { isOnGitHub } from '../report/annotations.ts'
-import { failuresOf } from '../report/failures.ts'
+import { failuresOf, failuresOutside } from '../report/failures.ts'
 import { completedJson, forgetReport, onStdout, requireWritable, writeReport } from '../report/files.ts'
 import { githubReport, testAnnotations } from '../report/github.ts'
 import { junit as junitOf } from '../report/junit.ts'
@@ -159,7 +159,7 @@ export function completeReports(
     if (file !== undefined) attempt(() => writeReport(file, text()))
   }
   write(junit, () => junitOf(vitest, kernels))
-  write(json, () => completedJson(theirs.jsonText, kernels))
+  write(json, () => completedJson(theirs.jsonText, kernels, failuresOutside(vitest)))
   write(markdown, () => markdownOf(kernels, failuresOf(vitest, kernels), outcome))
   write(ktap, () => ktapOf(vitest, kernels))
   if (html !== undefined) writePage(html, pageData(vitest, kernels, outcome))

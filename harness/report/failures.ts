@@ -39,7 +39,12 @@ export function failuresOf({ state }: Pick<Vitest, 'state'>, kernels: readonly K
     )
     .flatMap(module => [module, ...module.children.allSuites(), ...module.children.allTests()])
     .flatMap(entity => errorsOf(entity).map(error => failureOf(entity, error)))
-  return [...ofTests, ...state.getUnhandledErrors().map(outside)].toSorted((a, b) => a.rank - b.rank)
+  return [...ofTests, ...failuresOutside({ state })].toSorted((a, b) => a.rank - b.rank)
+}
+
+/** Errors outside of tests, which fail a run all the same. */
+export function failuresOutside({ state }: Pick<Vitest, 'state'>): Failure[] {
+  return state.getUnhandledErrors().map(outside)
 }
 
 function outside(thrown: unknown): Failure {

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: MIT
 import { execFileSync } from 'node:child_process'
 import {
+  closeSync,
   existsSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { MachineryError, UsageError } from '../base/errors.ts'
+import { failuresOutside } from './failures.ts'
 import { completedJson, forgetReport, requireWritable, requireWritten, writeReport } from './files.ts'
 
 function folder(): string {
@@ -41,6 +45,28 @@ test('what other steps of a GitHub job have in its summary stays', () => {
 test("the kernels are added to Vitest's report", () => {
   expect(JSON.parse(completedJson('{"success":true}', []))).toEqual({ success: true, kernels: [] })
   expect(JSON.parse(completedJson(undefined, []))).toEqual({ success: false, kernels: [] })
+})
+
+test("errors outside of tests, which Vitest's report does not have, are in it", () => {
+  const state = { getUnhandledErrors: () => [{ name: 'Error', message: 'nobody caught it', stack: 'at a' }] }
+  const outside = failuresOutside({ state } as unknown as Parameters<typeof failuresOutside>[0])
+  expect(JSON.parse(completedJson('{"success":true}', [], outside))).toEqual({
+    success: false,
+    unhandledErrors: [{ name: 'Error', message: 'nobody caught it', stack: 'at a' }],
+    kernels: [],
+  })
+})
+
+test('what is another program’s file as well is added to', () => {
+  const file = path.join(folder(), 'output')
+  const fd = openSync(file, 'a')
+  onTestFinished(() => closeSync(fd))
+  writeSync(fd, 'before\n')
+  const stream = `/proc/self/fd/${fd}`
+  forgetReport(stream)
+  writeReport(stream, 'report\n')
+  writeSync(fd, 'after\n')
+  expect(readFileSync(file, 'utf8')).toBe('before\nreport\nafter\n')
 })
 
 test('one of an earlier run is removed; what is no file of its own stays', () => {

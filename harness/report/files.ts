@@ -16,6 +16,7 @@ import path from 'node:path'
 import { MachineryError, messageOf, UsageError } from '../base/errors.ts'
 import { makeFolder } from '../base/folders.ts'
 import { addRecord, type RunRecord } from './blob.ts'
+import type { Failure } from './failures.ts'
 import type { KernelSummary } from './summary.ts'
 
 /**
@@ -60,14 +61,24 @@ export function requireWritten(file: string, since: number): void {
 
 /**
  * Adds `kernels` to Vitest's JSON report: a {@link KernelSummary} each, with the reason if one did not run at
- * all.
+ * all; and the errors outside of tests, of which Vitest's report knows nothing.
  * @param report undefined if Vitest has not come to its end
  */
-export function completedJson(report: string | undefined, kernels: readonly KernelSummary[]): string {
+export function completedJson(
+  report: string | undefined,
+  kernels: readonly KernelSummary[],
+  outside: readonly Failure[] = [],
+): string {
   // Vitest does not know of shards that are missing.
   const incomplete = kernels.some(kernel => kernel.error !== undefined || kernel.incomplete !== undefined)
   const vitests = report === undefined ? { success: false } : JSON.parse(report)
-  return JSON.stringify({ ...vitests, ...(incomplete ? { success: false } : {}), kernels })
+  const errors = outside.map(({ error: { name, message, stack } }) => ({ name, message, stack }))
+  return JSON.stringify({
+    ...vitests,
+    ...(incomplete || errors.length > 0 ? { success: false } : {}),
+    ...(errors.length > 0 ? { unhandledErrors: errors } : {}),
+    kernels,
+  })
 }
 
 /** Adds the run's record to the blob that Vitest has written. */
@@ -88,7 +99,7 @@ export function writeReport(file: string, text: string): void {
   if (file === onStdout) return void process.stdout.write(text)
   writing(file, () => {
     makeFolder(path.dirname(file))
-    if (isSummary(file)) writeFileSync(file, text, { flag: 'a' })
+    if (isSummary(file) || isStream(file)) writeFileSync(file, text, { flag: 'a' })
     else replace(file, text)
   })
 }
@@ -99,7 +110,8 @@ export function writeReport(file: string, text: string): void {
  */
 export function forgetReport(file: string): void {
   try {
-    if (file !== onStdout && !isSummary(file) && statSync(file).isFile()) rmSync(targetOf(file))
+    if (file !== onStdout && !isSummary(file) && !isStream(file) && statSync(file).isFile())
+      rmSync(targetOf(file))
   } catch {
     // there is none
   }
@@ -109,6 +121,11 @@ export function forgetReport(file: string): void {
 function isSummary(file: string): boolean {
   const { GITHUB_STEP_SUMMARY: summary } = process.env
   return summary !== undefined && path.resolve(summary) === path.resolve(file)
+}
+
+/** /dev/stdout and the like, which may be a file that somebody else writes, too. */
+function isStream(file: string): boolean {
+  return /^\/(?:dev\/(?!shm\/)|proc\/)/.test(path.resolve(file))
 }
 
 /** Where a link leads, also if nothing is there. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, test } from 'vitest'
 import { parseKtap } from '../fixtures/parse-ktap.ts'
+import { ktap } from './ktap.ts'
 
 describe('the parser that other tests read reports with', () => {
   test('the example of the kernel documentation', () => {
@@ -51,4 +52,20 @@ not ok 1 main_test
   ])('%j is against the rules', (text, problem) => {
     expect(parseKtap(text).problems).toContain(problem)
   })
+})
+
+test('errors outside of tests are a failed test of the report', () => {
+  const state = {
+    getTestModules: () => [],
+    getUnhandledErrors: () => [{ name: 'Error', message: 'nobody\ncaught it' }],
+  }
+  const { tests, problems } = parseKtap(ktap({ state } as unknown as Parameters<typeof ktap>[0], []))
+  expect(problems).toEqual([])
+  expect(tests).toMatchObject([
+    {
+      ok: false,
+      name: 'errors outside of tests',
+      diagnostics: [/nobody/, 'caught it'].map(text => expect.stringMatching(text)),
+    },
+  ])
 })

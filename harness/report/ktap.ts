@@ -5,7 +5,7 @@
  */
 import type { TestCase, TestModule, TestSuite, Vitest } from 'vitest/node'
 import { notRunNote } from '../../guest/agent/protocol.ts'
-import { copied } from './failures.ts'
+import { copied, failuresOutside } from './failures.ts'
 import { isNotRun, notRunText } from './not-run.ts'
 import type { KernelSummary } from './summary.ts'
 import { oneLine, plain, textOf } from './text.ts'
@@ -19,9 +19,11 @@ export function ktap({ state }: Pick<Vitest, 'state'>, kernels: readonly KernelS
     .getTestModules()
     .filter(({ project }) => !obstacles.some(({ label }) => label === project.name))
     .toSorted((a, b) => rank(a) - rank(b) || compare(a.relativeModuleId, b.relativeModuleId))
+  const outside = failuresOutside({ state })
+  const count = modules.length + obstacles.length + Math.min(outside.length, 1)
   const lines = [
     'KTAP version 2',
-    `1..${modules.length + obstacles.length}`,
+    `1..${count}`,
     ...modules.flatMap((module, index) =>
       subtest(module, index + 1, `${module.project.name} ${module.relativeModuleId}`),
     ),
@@ -30,6 +32,8 @@ export function ktap({ state }: Pick<Vitest, 'state'>, kernels: readonly KernelS
       ...reasons.flatMap(({ details }) => (details === undefined ? [] : diagnosis(details))),
       `not ok ${modules.length + index + 1} ${named(label)} # ERROR did not run`,
     ]),
+    ...outside.flatMap(({ error }) => diagnosis(textOf(error))),
+    ...(outside.length > 0 ? [`not ok ${count} errors outside of tests`] : []),
   ]
   return `${lines.join('\n')}\n`
 }
