@@ -2,6 +2,7 @@
 import { constants, fstatSync, openSync } from 'node:fs'
 import { constants as os } from 'node:os'
 import koffi from 'koffi'
+import { kmsgText } from '../agent/kmsg-text.ts'
 import { SystemCallError } from '../netlink/index.ts'
 import { requireBuiltIns } from './built-ins.ts'
 
@@ -103,7 +104,7 @@ export class KernelLog implements Disposable {
       // facility, 0 the kernel
       const [, priority, text] = /^(\d+),[^;]*;([^\n]*)/.exec(record) ?? []
       if (priority !== undefined && text !== undefined && Number(priority) < 8 && !chatter.test(text))
-        records.push({ level: Number(priority), text })
+        records.push({ level: Number(priority), text: kmsgText(text) })
     }
   }
 

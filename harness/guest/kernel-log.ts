@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { EventEmitter } from 'node:events'
+import { kmsgText } from '../../guest/agent/kmsg-text.ts'
 
 /** A record of the kernel log (Documentation/ABI/testing/dev-kmsg). */
 export interface KernelLogRecord {
@@ -124,12 +125,7 @@ export function parseRecord(line: string): KernelLogRecord | undefined {
     facility: Number(priority) >> 3,
     sequence: Number(sequence),
     time: Number(time),
-    text: unescapeText(text),
+    text: kmsgText(text),
     ...(caller === undefined ? {} : { caller }),
   }
-}
-
-/** The kernel writes unprintable bytes as \xNN, the line ends of a message with several lines among them. */
-function unescapeText(text: string): string {
-  return text.replace(/\\x([\da-f]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
 }
