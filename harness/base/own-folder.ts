@@ -23,5 +23,11 @@ export const frontDoor = isPackage
   ? path.join(scriptFolder, 'netlink-vmtest')
   : path.join(ownFolder, 'run-vm.sh')
 
+/** {@link frontDoor} as a command in the current folder: with a slash, or a shell would search its PATH. */
+export function frontDoorFromHere(): string {
+  const place = path.relative('', frontDoor)
+  return place.includes('/') ? place : `./${place}`
+}
+
 /** How users write {@link frontDoor}, in messages. */
 export const commandName = isPackage ? 'npx netlink-vmtest' : './run-vm.sh'

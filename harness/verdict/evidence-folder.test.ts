@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import path from 'node:path'
-import { expect, test } from 'vitest'
-import { evidenceFolder } from './evidence-folder.ts'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { ownFolder } from '../base/own-folder.ts'
+import { commandAgain, evidenceFolder } from './evidence-folder.ts'
 
 test.each([
   [
@@ -17,4 +18,14 @@ test.each([
 ])('evidence of %s, %s: below one folder', (label, file, only, folder) => {
   expect(path.posix.normalize(folder)).toBe(folder)
   expect(evidenceFolder(label, file, only)).toBe(folder)
+})
+
+test.each([
+  ['.', './run-vm.sh --kernel debian-6.1 a.test.ts'],
+  ['harness/base', '../../run-vm.sh --kernel debian-6.1 a.test.ts'],
+])('the command to run a file again is one for a shell in %s', (folder, command) => {
+  // path.relative('', ...) asks for it.
+  const cwd = vi.spyOn(process, 'cwd').mockReturnValue(path.join(ownFolder, folder))
+  onTestFinished(() => cwd.mockRestore())
+  expect(commandAgain('debian-6.1', 'a.test.ts')).toBe(command)
 })

@@ -2,7 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { makeFolder } from '../base/folders.ts'
-import { frontDoor } from '../base/own-folder.ts'
+import { frontDoorFromHere } from '../base/own-folder.ts'
 import { plainConsole } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 
@@ -111,7 +111,7 @@ export function commandAgain(label: string, file: string, wasForked = false): st
   const theirs =
     modules >= 0 ? given.slice(modules, modules + 2) : given.filter(each => each.startsWith('--modules='))
   const fork = wasForked ? ['--no-fork'] : []
-  return [path.relative('', frontDoor), '--kernel', label, ...fork, ...theirs, file].map(quoted).join(' ')
+  return [frontDoorFromHere(), '--kernel', label, ...fork, ...theirs, file].map(quoted).join(' ')
 }
 
 /** A word of a command line. */

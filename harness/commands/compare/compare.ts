@@ -2,7 +2,7 @@
 /** `compare`: the same work on two versions of modules, and what differs. */
 import path from 'node:path'
 import { ExitStatus, UsageError } from '../../base/errors.ts'
-import { frontDoor } from '../../base/own-folder.ts'
+import { frontDoorFromHere } from '../../base/own-folder.ts'
 import { consoleProgress } from '../../base/progress.ts'
 import { judge, readAcceptances } from '../../compare/accept.ts'
 import { type Baseline, readBaseline } from '../../compare/baseline.ts'
@@ -130,7 +130,7 @@ function withoutOneSided(findings: readonly Finding[], probed: ProbedSides): Fin
 
 /** This command, as far as it names what is compared. */
 function commandOf(sides: readonly string[]): string {
-  return [path.relative('', frontDoor), 'compare', ...sides].map(quoted).join(' ')
+  return [frontDoorFromHere(), 'compare', ...sides].map(quoted).join(' ')
 }
 
 function withCommand(finding: Finding, command: string): Finding {
