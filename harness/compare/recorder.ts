@@ -14,9 +14,16 @@ import { stableLine } from './stable-text.ts'
 export class FileRecorder implements Recorder {
   readonly #said = new Map<string, TestRecord[]>()
   readonly #modules = new Map<string, readonly string[]>()
+  readonly #uncaught = new Map<string, SerializedError[]>()
 
   said(file: string, record: TestRecord): void {
     this.#said.set(file, [...(this.#said.get(file) ?? []), record])
+  }
+
+  uncaught(file: string, thrown: unknown): void {
+    const { name = 'Error', message = String(thrown) } = (thrown ?? {}) as Partial<SerializedError>
+    const error = { name, message: `nobody caught: ${message}` }
+    this.#uncaught.set(file, [...(this.#uncaught.get(file) ?? []), error])
   }
 
   ended(file: string, modules: readonly string[]): void {
@@ -28,19 +35,23 @@ export class FileRecorder implements Recorder {
     const file = module.relativeModuleId
     const said = this.#said.get(file) ?? []
     const modules = this.#modules.get(file)
-    this.#said.delete(file)
-    this.#modules.delete(file)
-    return recordedFile(module, said, modules)
+    const uncaught = this.#uncaught.get(file) ?? []
+    for (const kept of [this.#said, this.#modules, this.#uncaught]) kept.delete(file)
+    return recordedFile(module, { said, modules, uncaught })
   }
 }
 
 function recordedFile(
   module: TestModule,
-  records: readonly TestRecord[],
-  modules: readonly string[] | undefined,
+  told: {
+    readonly said: readonly TestRecord[]
+    readonly modules: readonly string[] | undefined
+    readonly uncaught: readonly SerializedError[]
+  },
 ): RecordedFile {
+  const { modules, uncaught } = told
   const said = new Map<string, NormalConversation[]>()
-  for (const record of records) {
+  for (const record of told.said) {
     // Tests that ran at the same time have one conversation, which is told with the first.
     const name = [...record.tests].sort()[0] ?? ''
     said.set(name, [...(said.get(name) ?? []), normalForm(record)])
@@ -60,7 +71,7 @@ function recordedFile(
     }
   })
   const suites = [...module.children.allSuites()]
-  const outside = failures([module, ...suites].flatMap(errorsOf))
+  const outside = failures([...[module, ...suites].flatMap(errorsOf), ...uncaught])
   const rest: RecordedTest = {
     name: '',
     state: outside.length > 0 ? 'failed' : 'passed',

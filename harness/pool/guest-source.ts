@@ -19,6 +19,8 @@ export interface Deadline {
 export interface Recorder {
   /** What the tests of a file have said. @param file relative to the project's folder */
   said(file: string, record: TestRecord): void
+  /** Nobody has caught an error in the time of a file: it belongs to no test. */
+  uncaught(file: string, error: unknown): void
   /** A file has ended. @param modules those under test that it can have loaded */
   ended(file: string, modules: readonly string[]): void
 }

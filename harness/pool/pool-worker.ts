@@ -259,6 +259,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         const coming = this.#beside?.needed(String(message.a[0]))
         if (coming) return void this.#fetchAfter(coming, message)
       }
+      if (message.m === 'onUnhandledError')
+        this.#source.recorder?.uncaught(this.#record.name ?? '', message.a[0])
       explainMissingFiles(message, this.#options.project.config.root)
       makeVisible(message)
       this.#record.remember(message)
