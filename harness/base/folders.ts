@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { mkdirSync, statSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
 import path from 'node:path'
-import { isErrno } from './errors.ts'
+import { isErrno, messageOf, UsageError } from './errors.ts'
 
 /**
  * Makes a folder and those above it. Node's recursive mkdirSync (24.21) does not return where a file system
@@ -23,5 +23,25 @@ export function makeFolder(folder: string): void {
     if (!isErrno(error, 'ENOENT') || above === folder) throw error
     makeFolder(above)
     make()
+  }
+}
+
+/**
+ * Makes the folder that an option names, before a run.
+ * @throws UsageError if nothing can be written there
+ */
+export function requireFolder(option: string, folder: string): void {
+  const probe = path.join(folder, `.netlink-vmtest-${process.pid}`)
+  try {
+    makeFolder(folder)
+    const fd = openSync(probe, 'wx')
+    try {
+      writeSync(fd, 'x')
+    } finally {
+      closeSync(fd)
+      rmSync(probe)
+    }
+  } catch (error) {
+    throw new UsageError(`${option}: cannot write into ${folder}: ${messageOf(error)}`, { cause: error })
   }
 }

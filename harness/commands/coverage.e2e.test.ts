@@ -62,3 +62,9 @@ test('a threshold that is not reached is the failure of a run that passed otherw
   expect(failed.stdout).toMatch(/^coverage: \d+ lines are not covered, and 1 may be$/m)
   expect(failed.status).toBe(1)
 })
+
+test('where its reports cannot be written nothing is run', async () => {
+  const { status, stderr } = await runCli(['--coverage.reportsDirectory=/proc/nowhere'], { cwd })
+  expect(stderr).toMatch(/^error: coverage\.reportsDirectory: cannot write into \/proc\/nowhere: /)
+  expect(status).toBe(2)
+})

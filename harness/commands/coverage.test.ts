@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { expect, test } from 'vitest'
+import { tmpdir } from 'node:os'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { ExitStatus } from '../base/errors.ts'
+import { Coverage } from '../pool/coverage.ts'
+import type { PreparedKernel } from '../prepare/prepare.ts'
 import { checkSettings } from '../prepare/settings.ts'
-import { coverageOptions } from './coverage.ts'
+import { coverageOptions, endCoverage } from './coverage.ts'
 import { parseVitestArguments } from './vitest-command.ts'
 
 const optionsOf = (args: readonly string[], configured = {}) =>
@@ -46,4 +50,19 @@ test.each([
   [['--coverage.provider=v8'], /--coverage\.provider has no place here: the modules under test are counted/],
 ])('%j is refused', (args, message) => {
   expect(() => optionsOf(args)).toThrow(message)
+})
+
+test('a run of which the coverage is not known is no pass', async () => {
+  const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  onTestFinished(() => said.mockRestore())
+  const kernel = {
+    label: 'debian-6.1',
+    delivery: { notes: [{ folder: tmpdir(), root: tmpdir(), gcov: 'gcov-0' }] },
+    guests: { coverage: new Coverage() },
+  } as unknown as PreparedKernel
+  const options = { reporter: [], reportsDirectory: tmpdir(), thresholds: {} }
+  expect(await endCoverage(options, [kernel], '/')).toBe(ExitStatus.machinery)
+  expect(said.mock.calls).toEqual([
+    [expect.stringMatching(/^error: coverage is not known: gcov-0 is not on/)],
+  ])
 })

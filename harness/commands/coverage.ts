@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `run --coverage`: its options, and what comes of it. */
 import path from 'node:path'
-import { ExitStatus } from '../base/errors.ts'
+import { ExitStatus, messageOf } from '../base/errors.ts'
 import type { PreparedKernel } from '../prepare/prepare.ts'
 import { checkSettings, type Settings, type UserSettings } from '../prepare/settings.ts'
 import { type CoverageOptions, reportCoverage } from '../report/coverage/coverage.ts'
@@ -28,8 +28,8 @@ export function coverageOptions(
 }
 
 /**
- * Writes the reports of a run, and prints the table. @returns the run's exit status: 1 below a threshold
- * @throws MachineryError if there can be none
+ * Writes the reports of a run, and prints the table. @returns the run's exit status: 1 below a threshold, 3 if
+ * that is not known; the run's other reports come all the same
  */
 export async function endCoverage(
   options: CoverageOptions,
@@ -39,8 +39,12 @@ export async function endCoverage(
   const counted = kernels.flatMap(({ label, delivery, guests }) =>
     guests.coverage ? [{ label, notes: delivery.notes, coverage: guests.coverage }] : [],
   )
-  const { text, below } = await reportCoverage(counted, options, root)
-  process.stdout.write(`${text}\n`)
-  for (const line of below) process.stdout.write(`${line}\n`)
-  return below.length > 0 ? ExitStatus.failed : ExitStatus.passed
+  try {
+    const { text, below } = await reportCoverage(counted, options, root)
+    process.stdout.write([text, ...below, ''].join('\n'))
+    return below.length > 0 ? ExitStatus.failed : ExitStatus.passed
+  } catch (error) {
+    process.stderr.write(`error: coverage is not known: ${messageOf(error)}\n`)
+    return ExitStatus.machinery
+  }
 }

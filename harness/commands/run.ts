@@ -5,6 +5,7 @@ import { configDefaults } from 'vitest/config'
 import type { Reporter, Vitest } from 'vitest/node'
 import { lockFileName } from '../../kernel/lock-file.ts'
 import { ExitStatus, UsageError } from '../base/errors.ts'
+import { requireFolder } from '../base/folders.ts'
 import { literally } from '../base/globs.ts'
 import { nearest } from '../base/nearest.ts'
 import { consoleProgress } from '../base/progress.ts'
@@ -23,7 +24,6 @@ import { completeBlob, requireWritten } from '../report/files.ts'
 import { factsOf, type KernelFacts, ofPart } from '../report/kernel-facts.ts'
 import { sourceFinder } from '../report/source-files.ts'
 import { allSkipped, exitStatusOf, summarize } from '../report/summary.ts'
-import { requireCaptureFolder } from '../verdict/capture.ts'
 import { coverageOptions, endCoverage } from './coverage.ts'
 import { reportNone } from './report-none.ts'
 import {
@@ -84,7 +84,7 @@ export async function run(
   checkReports(given, options, root)
   const theirs = new VitestFiles()
   const captureFolder = options.capture === undefined ? undefined : path.resolve(options.capture)
-  if (captureFolder !== undefined) requireCaptureFolder(captureFolder)
+  if (captureFolder !== undefined) requireFolder('--capture', captureFolder)
   await checkWorkerArguments(execArgv)
   if (!isPart(filters, given, project) && !given.passWithNoTests && !given.watch)
     requireSuites(settings.suites, root)
@@ -94,6 +94,7 @@ export async function run(
   const worker = { execArgv, settings: { globals, disableConsoleIntercept, maxConcurrency } }
   const labels = labelsOf(options, settings)
   const coverage = coverageOptions(wanted, settings, root)
+  if (coverage) requireFolder('coverage.reportsDirectory', coverage.reportsDirectory)
   if (coverage && given.watch) throw new UsageError('--coverage is for whole runs: leave out --watch')
   const gdb = debugging(options, { labels, filters, watches: given.watch === true }, settings, root)
   if (gdb && findTool('gdb') === undefined) progress.note(new ToolMissing('gdb').message)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { closeSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import type { TestConversation } from '../../guest/agent/protocol.ts'
-import { messageOf, UsageError } from '../base/errors.ts'
+import { messageOf } from '../base/errors.ts'
 import { makeFolder } from '../base/folders.ts'
 import { ownVersion } from '../base/version.ts'
 import { Pcapng, type SectionFacts } from './pcapng.ts'
@@ -125,25 +125,5 @@ class CaptureFile {
       }
       this.close()
     }
-  }
-}
-
-/**
- * Makes the folder for captures, before the run.
- * @throws UsageError if nothing can be written there
- */
-export function requireCaptureFolder(folder: string): void {
-  const probe = path.join(folder, `.netlink-vmtest-${process.pid}`)
-  try {
-    makeFolder(folder)
-    const fd = openSync(probe, 'wx')
-    try {
-      writeSync(fd, 'x')
-    } finally {
-      closeSync(fd)
-      rmSync(probe)
-    }
-  } catch (error) {
-    throw new UsageError(`--capture: cannot write into ${folder}: ${messageOf(error)}`, { cause: error })
   }
 }

@@ -6,8 +6,9 @@ import path from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { CapturedPacket, TestConversation } from '../../guest/agent/protocol.ts'
 import { attr, encodeMessage } from '../../guest/netlink/index.ts'
+import { requireFolder } from '../base/folders.ts'
 import { Tshark } from '../fixtures/tshark.ts'
-import { Capture, requireCaptureFolder } from './capture.ts'
+import { Capture } from './capture.ts'
 import { Pcapng } from './pcapng.ts'
 
 let tshark: Tshark
@@ -183,11 +184,11 @@ test('a file that cannot be written is told once, and does no harm', () => {
 
 test('a folder for captures is made, or refused before the run', () => {
   const folder = emptyFolder()
-  requireCaptureFolder(path.join(folder, 'a/b'))
+  requireFolder('--capture', path.join(folder, 'a/b'))
   expect(statSync(path.join(folder, 'a/b')).isDirectory()).toBe(true)
   const file = path.join(folder, 'file')
   writeFileSync(file, 'kept')
-  expect(() => requireCaptureFolder(file)).toThrow(/^--capture: cannot write into .*file: /)
-  expect(() => requireCaptureFolder('/sys/captures')).toThrow(/^--capture: cannot write into /)
+  expect(() => requireFolder('--capture', file)).toThrow(/^--capture: cannot write into .*file: /)
+  expect(() => requireFolder('--capture', '/sys/captures')).toThrow(/^--capture: cannot write into /)
   expect(readFileSync(file, 'utf8')).toBe('kept')
 })

@@ -38,9 +38,13 @@
 /* Lengths are in words up to gcc 11, and in bytes since 12. */
 #if __GNUC__ >= 12
 #define UNIT 4
+#define HEADER_WORDS 4
 #else
 #define UNIT 1
+#define HEADER_WORDS 3
 #endif
+/* Of a function before its counters. */
+#define RECORD_WORDS (2 + FUNCTION_WORDS + 2)
 
 struct counters {
 	unsigned int num;
@@ -112,10 +116,16 @@ static u8 *put(u8 *to, u32 word)
 	return to ? to + sizeof(word) : NULL;
 }
 
+/* Another copy of the function, in another object, may have been linked. */
+static bool is_of(const struct function *function, const struct object *object)
+{
+	return function && function->key == object;
+}
+
 /* Writes a data file, or computes its size. */
 static size_t write_data(const struct object *object, u8 *to)
 {
-	size_t words = 3;
+	size_t words = HEADER_WORDS;
 	unsigned int i;
 
 	to = put(to, DATA_MAGIC);
@@ -123,14 +133,12 @@ static size_t write_data(const struct object *object, u8 *to)
 	to = put(to, object->stamp);
 #if __GNUC__ >= 12
 	to = put(to, object->checksum);
-	words++;
 #endif
 	for (i = 0; i < object->n_functions; i++) {
 		const struct function *function = object->functions[i];
 		unsigned int num;
 
-		/* Another copy of the function, in another object, was linked. */
-		if (!function || function->key != object)
+		if (!is_of(function, object))
 			continue;
 		num = function->arcs.num;
 		to = put(to, TAG_FUNCTION);
@@ -144,21 +152,72 @@ static size_t write_data(const struct object *object, u8 *to)
 			memcpy(to, function->arcs.values, num * sizeof(s64));
 			to += num * sizeof(s64);
 		}
-		words += 2 + FUNCTION_WORDS + 2 + num * 2;
+		words += RECORD_WORDS + num * 2;
 	}
 	return words * sizeof(u32);
+}
+
+/* Adds counters to those of a data file of the same object. */
+static void add_data(const struct object *object, u8 *to)
+{
+	unsigned int i, j;
+
+	to += HEADER_WORDS * sizeof(u32);
+	for (i = 0; i < object->n_functions; i++) {
+		const struct function *function = object->functions[i];
+
+		if (!is_of(function, object))
+			continue;
+		to += RECORD_WORDS * sizeof(u32);
+		for (j = 0; j < function->arcs.num; j++, to += sizeof(s64)) {
+			s64 sum;
+
+			memcpy(&sum, to, sizeof(sum));
+			sum += function->arcs.values[j];
+			memcpy(to, &sum, sizeof(sum));
+		}
+	}
+}
+
+/* What an earlier load of the same object has left: one that comes and goes does not take more and more. */
+static struct counted *earlier(const struct counted *counted, size_t size)
+{
+	struct counted *other;
+
+	list_for_each_entry(other, &all, list)
+		if (!other->object && other->size == size && !strcmp(other->name, counted->name) &&
+		    !memcmp(other->saved + 2 * sizeof(u32), &counted->object->stamp, sizeof(u32)))
+			return other;
+	return NULL;
+}
+
+static void forget(struct counted *counted)
+{
+	list_del(&counted->list);
+	kfree(counted->name);
+	kfree(counted);
 }
 
 static int save(struct counted *counted)
 {
 	size_t size = write_data(counted->object, NULL);
-	u8 *saved = vmalloc(size);
+	struct counted *other = earlier(counted, size);
+	u8 *saved;
+
+	if (other) {
+		add_data(counted->object, other->saved);
+		forget(counted);
+		return 0;
+	}
+	saved = vmalloc(size);
 
 	if (!saved)
 		return -ENOMEM;
 	write_data(counted->object, saved);
 	counted->saved = saved;
 	counted->size = size;
+	counted->module = NULL;
+	counted->object = NULL;
 	return 0;
 }
 
@@ -215,15 +274,13 @@ static void find_objects(struct module *module)
 
 static void save_objects(struct module *module)
 {
-	struct counted *counted;
+	struct counted *counted, *next;
 
-	list_for_each_entry(counted, &all, list) {
-		if (counted->module != module)
+	list_for_each_entry_safe(counted, next, &all, list) {
+		if (counted->module != module || !save(counted))
 			continue;
-		if (save(counted))
-			pr_err("%s: no memory to save the coverage\n", module->name);
-		counted->module = NULL;
-		counted->object = NULL;
+		pr_err("%s: no memory to save the coverage\n", module->name);
+		forget(counted);
 	}
 }
 
