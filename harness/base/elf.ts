@@ -45,13 +45,11 @@ export const SHT_SYMTAB = 2
 export const SHT_RELA = 4
 export const SHT_NOTE = 7
 export const SHT_NOBITS = 8
-export const SHF_WRITE = 1
 export const SHF_ALLOC = 2
 export const SHF_EXECINSTR = 4
 export const SHN_UNDEF = 0
 export const STB_LOCAL = 0
 export const STT_SECTION = 3
-export const STT_FILE = 4
 
 const ELFCLASS64 = 2
 const ELFDATA2LSB = 1

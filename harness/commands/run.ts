@@ -34,7 +34,6 @@ import {
   checkReports,
   completeReports,
   forgetOutputFiles,
-  forgetReports,
   hasReports,
   outputFiles,
   printTable,
@@ -99,7 +98,6 @@ export async function run(
   const gdb = debugging(options, { labels, filters, watches: given.watch === true }, settings, root)
   if (gdb && findTool('gdb') === undefined) progress.note(new ToolMissing('gdb').message)
   const blob = blobFile(given, labels, root)
-  forgetReports(options)
   forgetOutputFiles(given, blob)
   // A kernel that is not available is a row of the merged report, also if it is the only one here.
   const kernels = await prepareKernels(labels, {
