@@ -4,10 +4,13 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { type DebuggedGuest, Debugger, type Debugging } from './debugger.ts'
 
-const symbols = { module: (name: string) => `/build/of it/${name}.ko`, vmlinux: undefined }
+const built = mkdtempSync(path.join(tmpdir(), 'debugger-'))
+afterAll(() => rmSync(built, { recursive: true }))
+writeFileSync(path.join(built, 'nlexample.ko'), 'nlexample')
+const symbols = { module: (name: string) => path.join(built, `${name}.ko`), vmlinux: undefined }
 const stopped = {
   kernel: '0xffffffff81000000',
   modules: [
@@ -60,17 +63,19 @@ function debuggerOf(guest: DebuggedGuest, more: Partial<Debugging> = {}) {
 
 test('a script for gdb: where sources and symbols are, the stub, and where to stop', async () => {
   const guest = guestWith()
-  const { it, said, script } = debuggerOf(guest, { functions: ['nlex_notify', 'a.c:7'], folders: ['/src'] })
+  const { it, said, script } = debuggerOf(guest, { functions: ['nlex_notify', 'a.c:7'], folders: ['/src', '/of it'] })
   await it.stopped(stopped)
   expect(said).toEqual([expect.stringContaining('waits for gdb, with nlexample loaded')])
-  const stub = path.join(path.dirname(script()), 'stub')
+  const folder = path.dirname(script())
+  expect(readFileSync(path.join(folder, 'nlexample.ko'), 'utf8')).toBe('nlexample')
   expect(readFileSync(script(), 'utf8').split('\n')).toEqual([
     'set confirm off',
     'set architecture i386:x86-64',
     'directory /src',
+    'directory "/of it"',
     'symbol-file',
-    'add-symbol-file "/build/of it/nlexample.ko" -s .text 0xffffffffc0000000 -s .data 0xffffffffc0001000',
-    `target remote ${stub}`,
+    `add-symbol-file ${folder}/nlexample.ko -s .text 0xffffffffc0000000 -s .data 0xffffffffc0001000`,
+    `target remote ${folder}/stub`,
     'break nlex_notify',
     'break a.c:7',
     'continue',

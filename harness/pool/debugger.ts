@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** gdb for a guest: QEMU's own stub, and a script for gdb that knows what is loaded and where. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { guestPaths, type StoppedForDebugger } from '../../guest/agent/protocol.ts'
@@ -51,7 +51,7 @@ export class Debugger {
     this.#folder ??= mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-gdb-'))
     const socket = path.join(this.#folder, 'stub')
     const script = path.join(this.#folder, 'script')
-    const symbols = await symbolCommands(stopped, this.#debugging)
+    const symbols = await symbolCommands(stopped, this.#debugging, this.#folder)
     const attach = isFirst ? [`target remote ${socket}`] : []
     writeFileSync(script, lines([...symbols, ...attach, ...stops(this.#debugging.functions)]))
     if (isFirst) await this.#serve(socket)
@@ -85,6 +85,7 @@ const kept = /^\.(?:text|rodata|data|bss|exit)/
 async function symbolCommands(
   { modules, kernel }: StoppedForDebugger,
   { symbols, folders }: Debugging,
+  folder: string,
 ): Promise<string[]> {
   const { vmlinux } = symbols
   return [
@@ -99,7 +100,11 @@ async function symbolCommands(
       const file = symbols.module(name)
       const places = sections.filter(section => kept.test(section.name))
       const options = places.map(section => `-s ${section.name} ${section.address}`)
-      return file === undefined ? [] : [`add-symbol-file ${quoted(file)} ${options.join(' ')}`]
+      if (file === undefined) return []
+      // gdb warns of sources that are newer than what was built of them, as those of a fresh clone are.
+      const copy = path.join(folder, `${name}.ko`)
+      copyFileSync(file, copy)
+      return [`add-symbol-file ${quoted(copy)} ${options.join(' ')}`]
     }),
   ]
 }
