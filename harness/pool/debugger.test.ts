@@ -63,7 +63,10 @@ function debuggerOf(guest: DebuggedGuest, more: Partial<Debugging> = {}) {
 
 test('a script for gdb: where sources and symbols are, the stub, and where to stop', async () => {
   const guest = guestWith()
-  const { it, said, script } = debuggerOf(guest, { functions: ['nlex_notify', 'a.c:7'], folders: ['/src', '/of it'] })
+  const { it, said, script } = debuggerOf(guest, {
+    functions: ['nlex_notify', 'a.c:7'],
+    folders: ['/src', '/of it'],
+  })
   await it.stopped(stopped)
   expect(said).toEqual([expect.stringContaining('waits for gdb, with nlexample loaded')])
   const folder = path.dirname(script())
