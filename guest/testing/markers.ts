@@ -8,9 +8,14 @@ export const firstMarker = 0xfeed0000
 /** Whether these bytes are a marker, or the acknowledgement of one. */
 export function isMarker(bytes: Uint8Array): boolean {
   if (bytes.length < NLMSG_HDRLEN) return false
-  const view = new DataView(bytes.buffer, bytes.byteOffset)
-  const type = view.getUint16(4, true)
-  return (
-    (type === NLMSG_NOOP || type === NLMSG_ERROR) && view.getUint32(8, true) >>> 16 === firstMarker >>> 16
-  )
+  // Each message that is sent is looked at: byte by byte, without a view.
+  const sequenceHigh = half(bytes, 10)
+  if (sequenceHigh !== firstMarker >>> 16) return false
+  const type = half(bytes, 4)
+  return type === NLMSG_NOOP || type === NLMSG_ERROR
+}
+
+/** 16 bits in little-endian order, as guests have. */
+function half(bytes: Uint8Array, at: number): number {
+  return (bytes[at] as number) | ((bytes[at + 1] as number) << 8)
 }

@@ -74,6 +74,8 @@ export class Recording implements SocketObserver {
   #firstBytes = 0
   /** A ring: the oldest is at `#oldest`. */
   #last: RecordedEvent[] = []
+  /** Of each of these: an event that has waited long is far away in memory. */
+  #lastSizes: number[] = []
   #lastBytes = 0
   #oldest = 0
   #dropped = 0
@@ -82,6 +84,8 @@ export class Recording implements SocketObserver {
   readonly #teller: Teller | undefined
   /** Whether the message that is being sent was told of. */
   #isTold = false
+  /** When it was; undefined if nobody wanted to know. Each look at the clock costs a guest a microsecond. */
+  #sendingSince: number | undefined
   /** By thread; what they say comes late. */
   #threads = new Map<number, Listener>()
 
@@ -96,6 +100,7 @@ export class Recording implements SocketObserver {
     this.#first = []
     this.#firstBytes = 0
     this.#last = []
+    this.#lastSizes = []
     this.#lastBytes = 0
     this.#oldest = 0
     this.#dropped = 0
@@ -189,6 +194,7 @@ export class Recording implements SocketObserver {
     // Helpers' own messages are harmless.
     if (this.#teller === undefined || isMarker(bytes)) return
     const time = now()
+    this.#sendingSince = time
     if (!this.#teller.hasTurn(true, time)) return
     const copy = new Uint8Array(bytes)
     const known = this.#known(socket)
@@ -204,10 +210,9 @@ export class Recording implements SocketObserver {
     schema: RequestSchema | undefined,
   ): void {
     const copy = new Uint8Array(bytes)
-    this.#add(
-      { kind: 'sent', socket: this.#known(socket), time: now(), bytes: copy, to, schema },
-      copy.length,
-    )
+    const time = this.#sendingSince ?? now()
+    this.#sendingSince = undefined
+    this.#add({ kind: 'sent', socket: this.#known(socket), time, bytes: copy, to, schema }, copy.length)
   }
 
   received(socket: ObservedSocket, datagram: Datagram): void {
@@ -222,6 +227,7 @@ export class Recording implements SocketObserver {
   }
 
   failed(socket: ObservedSocket, call: string, code: string, bytes?: Uint8Array): void {
+    this.#sendingSince = undefined
     const failed = { kind: 'failed', socket: this.#known(socket), time: now(), call, code } as const
     if (bytes === undefined) this.#add(failed, 0)
     else this.#add({ ...failed, bytes: new Uint8Array(bytes) }, bytes.length)
@@ -263,15 +269,17 @@ export class Recording implements SocketObserver {
       }
     }
     this.#last[this.#last.length] = event
+    this.#lastSizes[this.#lastSizes.length] = size
     this.#lastBytes += size
     while (this.#last.length - this.#oldest > MOST_EVENTS || this.#lastBytes > MOST_BYTES) {
       if (this.#last.length - this.#oldest === 1) break
-      this.#lastBytes -= sizeOf(this.#last[this.#oldest] as RecordedEvent)
+      this.#lastBytes -= this.#lastSizes[this.#oldest] as number
       this.#oldest++
       this.#dropped++
     }
     if (this.#oldest > MOST_EVENTS) {
       this.#last = this.#last.slice(this.#oldest)
+      this.#lastSizes = this.#lastSizes.slice(this.#oldest)
       this.#oldest = 0
     }
   }
