@@ -42,6 +42,7 @@ import {
 import { SharedState } from './shared-state.ts'
 import { netlinkErrors } from './snapshots.ts'
 import { lastTimers, Uncaught } from './uncaught.ts'
+import { showCompared } from './visible-comparison.ts'
 
 type Listener = (message: unknown) => void
 type WorkerState = Parameters<typeof runBaseTests>[1]
@@ -349,6 +350,7 @@ function noteComparison(thrown: unknown, negated = false): void {
   } catch {
     // the test has replaced what this needs, which is told elsewhere
   }
+  showCompared(thrown)
 }
 
 /** Also sees what Vitest catches by itself: expect.soft(), and hooks. */

@@ -269,10 +269,60 @@ test('malformed bytes, and what a terminal would obey, are shown', () => {
   expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/)
 })
 
-test('more sockets than lanes', () => {
+test('more sockets than lanes: who speaks to whom, groups, and who joins are in the text', () => {
   const recording = new Recording()
+  recording.sent(socket(1, 101), request, undefined, undefined)
   for (let i = 1; i <= 12; i++) recording.received(socket(i, 100 + i), from(told, 1))
+  const last = socket(12, 112)
+  recording.joined(last, 2)
+  recording.sent(last, request, undefined, undefined)
+  recording.sent(last, request, { portId: 101 }, undefined)
+  recording.sent(last, request, { groups: 4 }, undefined)
+  recording.received(last, from(request, 0, 111))
+  recording.failed(last, 'sendto', 'EPERM', request)
   const text = drawn(recording)
-  expect(text).toContain('port 112: type 16')
   expect(text.split('\n')[0]?.match(/port/g)).toHaveLength(5)
+  const said = text.split('\n').flatMap(line => /│ +([^│]*port 112.*?)(?:: type.*)?$/.exec(line)?.[1] ?? [])
+  expect(said).toEqual([
+    'kernel to port 112, group 1',
+    'port 112: joined group 2',
+    'port 112 to kernel',
+    'port 112 to port 101',
+    'port 112 to group 3',
+    'port 111 to port 112',
+    'port 112: sendto: EPERM',
+  ])
+})
+
+test('silent listeners without a lane, and those that earlier tests have left, are counted and named', () => {
+  const recording = new Recording()
+  const a = socket(1, 101)
+  for (let i = 20; i < 32; i++) {
+    recording.opened(socket(i, 100 + i), undefined)
+    recording.joined(socket(i, 100 + i), 7)
+  }
+  recording.begin()
+  for (const each of [a, ...[2, 3, 4, 5, 6, 7].map(i => socket(i, 100 + i))]) {
+    recording.opened(each, undefined)
+    if (each !== a) recording.joined(each, 1)
+  }
+  recording.sent(a, request, undefined, undefined)
+  const text = drawn(recording)
+  expect(text.split('\n')[0]).toMatch(/^ +ms +port 101 +kernel +port 102 +port 103 +port 104 +port 105$/)
+  const silence =
+    /^ +14 more sockets heard nothing: port 106, group 1; port 107, group 1; port 120.*; 6 more$/m
+  expect(text).toMatch(silence)
+  expect(text).toContain('port 107: joined group 1')
+})
+
+test('a group whose name does not fit upon its arrow is in the text', () => {
+  const recording = new Recording()
+  const a = socket(1, 101)
+  const datagram = from(told, 0)
+  datagram.group = 4_000_000_001
+  recording.received(a, datagram)
+  recording.received(a, from(request, 1, 101))
+  const text = drawn(recording)
+  expect(text).toMatch(/▶│? +group 4000000001: type 16|│◀─+┤ +group 4000000001: type 16/)
+  expect(text).toMatch(/↺ .*group 1: type 16/)
 })

@@ -25,6 +25,8 @@ export function diagram({ lanes, rows }: SequenceDiagram): string {
     .join('\n')
 }
 
+type Arrow = NonNullable<SequenceRow['arrow']>
+
 class Drawing {
   /** Columns of each lane. */
   readonly #width: number
@@ -59,7 +61,11 @@ class Drawing {
       : mark
         ? this.#mark(mark.lane, mark.sign)
         : this.#blank
-    return [`${before}${lanes}  ${first}`, ...more.map(line => `${' '.repeat(TIME)}${this.#blank}  ${line}`)]
+    const label = arrow && arrow.label !== '' && !this.#hasRoom(arrow) ? `${arrow.label}: ` : ''
+    return [
+      `${before}${lanes}  ${label}${first}`,
+      ...more.map(line => `${' '.repeat(TIME)}${this.#blank}  ${line}`),
+    ]
   }
 
   #columnOf(lane: number): number {
@@ -71,12 +77,17 @@ class Drawing {
     return this.#blank.slice(0, at) + sign + this.#blank.slice(at + 1)
   }
 
-  #arrow({ from, to, label }: NonNullable<SequenceRow['arrow']>, line: string): string {
+  /** Whether its label fits upon it. */
+  #hasRoom({ from, to, label }: Arrow): boolean {
+    return label.length + 2 <= Math.abs(to - from) * this.#width - 2
+  }
+
+  #arrow(arrow: Arrow, line: string): string {
+    const { from, to, label } = arrow
     if (from === to) return this.#mark(from, '↺')
     const [a, b] = [this.#columnOf(from), this.#columnOf(to)]
     const room = Math.abs(b - a) - 2
-    const middle = label === '' ? '' : ` ${label} `
-    const text = middle.length <= room ? middle : ''
+    const text = label !== '' && this.#hasRoom(arrow) ? ` ${label} ` : ''
     const before = Math.floor((room - text.length) / 2)
     const stroke = line.repeat(before) + text + line.repeat(room - text.length - before)
     const blank = this.#blank

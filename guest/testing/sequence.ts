@@ -15,8 +15,10 @@ export interface Circumstances {
   readonly tests?: readonly string[]
 }
 
-/** Most sockets that have lanes of their own; all further ones are named in the text. */
+/** Most sockets that have lanes of their own; what all further ones say has their names. */
 const MOST_LANES = 5
+/** Most silent sockets without a lane that are named. */
+const MOST_SILENT = 8
 /** Most events that are drawn: the first and the last ones. */
 const FIRST_EVENTS = 20
 const LAST_EVENTS = 40
@@ -41,6 +43,9 @@ export function sequenceOf(
 
 class Sequence {
   readonly #lanes: Lane[]
+  /** Sockets without a lane that joined a group or say something, and those that do neither. */
+  readonly #others: ReadonlySet<RecordedSocket>
+  readonly #silent: readonly RecordedSocket[]
   readonly #sockets: readonly RecordedSocket[]
   readonly #text: MessageText
   readonly #expectations: readonly Expectation[]
@@ -56,12 +61,18 @@ class Sequence {
     const active = new Set(events.filter(isTalk).map(({ socket }) => socket))
     const requester = events.find(event => event.kind === 'sent' && isTalk(event))?.socket ?? [...active][0]
     const inVain = sockets.filter(({ identity }) => expectations.some(each => each.reader === identity))
-    // Those that say nothing, too: a silence may be what is wrong.
-    const others = new Set([...inVain, ...active, ...sockets.filter(isListener)])
+    // Those that say nothing, too: a silence may be what is wrong. Not those that earlier tests have left.
+    const used = new Set(events.map(({ socket }) => socket))
+    const listeners = sockets.filter(isListener)
+    const others = new Set([...inVain, ...active, ...listeners.filter(each => used.has(each))])
     if (requester) others.delete(requester)
-    const kept = new Set([...others].slice(0, MOST_LANES - 1))
+    const kept = new Set([...others].slice(0, MOST_LANES - (requester ? 1 : 0)))
     const inOrder = [...new Set([...active, ...others])].filter(each => kept.has(each))
     this.#lanes = [...(requester ? [requester] : []), 'kernel', ...inOrder]
+    this.#others = new Set([...others].filter(each => !kept.has(each)))
+    this.#silent = [...new Set([...this.#others, ...listeners])].filter(
+      each => !active.has(each) && !this.#lanes.includes(each),
+    )
     this.#sockets = sockets
     this.#text = new MessageText(events, families, sockets[0]?.protocol)
     this.#expectations = expectations
@@ -77,7 +88,7 @@ class Sequence {
     const together = tests.length > 1 ? [{ text: [togetherNote(tests)] }] : []
     return {
       lanes: this.#titles(),
-      rows: [...together, ...shown.flatMap(line => this.#row(line)), ...missing],
+      rows: [...together, ...this.#silence(), ...shown.flatMap(line => this.#row(line)), ...missing],
     }
   }
 
@@ -91,26 +102,43 @@ class Sequence {
     return [...drawn.slice(0, FIRST_EVENTS), { note, dropped }, ...drawn.slice(-LAST_EVENTS)]
   }
 
-  /** What happens to a socket without a lane is left out, unless it says something. */
+  /** The groups of a socket that never says anything, and has none in the end, do not matter. */
   #isDrawn(event: RecordedEvent): boolean {
     const { kind, socket } = event
-    return isTalk(event) || ((kind === 'joined' || kind === 'left') && this.#lanes.includes(socket))
+    if (isTalk(event)) return true
+    return (
+      (kind === 'joined' || kind === 'left') && (this.#lanes.includes(socket) || this.#others.has(socket))
+    )
+  }
+
+  /** In words, who has no lane and heard nothing. */
+  #silence(): SequenceRow[] {
+    const count = this.#silent.length
+    if (count === 0) return []
+    const named = this.#silent.slice(0, MOST_SILENT).map(each => this.#titleOf(each).join(', '))
+    const more = count > MOST_SILENT ? [`${count - MOST_SILENT} more`] : []
+    const who = count === 1 ? '1 more socket' : `${count} more sockets`
+    return [{ text: [`${who} heard nothing: ${[...named, ...more].join('; ')}`] }]
   }
 
   /** What stands above each lane. */
   #titles(): string[][] {
-    const protocols = new Set(this.#lanes.flatMap(lane => (lane === 'kernel' ? [] : lane.protocol)))
-    return this.#lanes.map(lane => {
-      if (lane === 'kernel') return ['kernel']
-      const groups = [...lane.groups].sort((a, b) => a - b)
-      return [
-        lane.portId === 0 ? 'not bound' : `port ${lane.portId}`,
-        ...(protocols.size > 1 ? [`protocol ${lane.protocol}`] : []),
-        ...(groups.length === 0 ? [] : [`group${groups.length > 1 ? 's' : ''} ${groups.join(',')}`]),
-        ...(lane.namespace === undefined ? [] : [namespaceName(lane.namespace)]),
-        ...(lane.thread === undefined ? [] : [`thread ${lane.thread}`]),
-      ]
-    })
+    return this.#lanes.map(lane => (lane === 'kernel' ? ['kernel'] : this.#titleOf(lane)))
+  }
+
+  #titleOf(
+    { portId, protocol, groups: joinedGroups, namespace, thread }: RecordedSocket,
+    groups: Iterable<number> = joinedGroups,
+  ): string[] {
+    const shown = [...this.#lanes.filter(lane => lane !== 'kernel'), ...this.#others, ...this.#silent]
+    const joined = [...groups].sort((a, b) => a - b)
+    return [
+      portId === 0 ? 'not bound' : `port ${portId}`,
+      ...(shown.some(other => other.protocol !== protocol) ? [`protocol ${protocol}`] : []),
+      ...(joined.length === 0 ? [] : [`group${joined.length > 1 ? 's' : ''} ${joined.join(',')}`]),
+      ...(namespace === undefined ? [] : [namespaceName(namespace)]),
+      ...(thread === undefined ? [] : [`thread ${thread}`]),
+    ]
   }
 
   #row(line: Line): SequenceRow[] {
@@ -118,7 +146,9 @@ class Sequence {
     const { event } = line
     const { socket } = event
     const time = event.time - this.#start
-    const named = this.#lanes.includes(socket) ? '' : `port ${socket.portId}: `
+    const hasLane = this.#lanes.includes(socket)
+    const name = this.#titleOf(socket, []).join(', ')
+    const named = hasLane ? '' : `${name}: `
     switch (event.kind) {
       case 'joined':
       case 'left':
@@ -132,9 +162,11 @@ class Sequence {
       case 'sent': {
         const { to, bytes } = event
         const other = to?.portId ? this.#laneOf(to.portId, socket) : 'kernel'
-        const whom =
-          to?.portId && other === undefined ? `to port ${to.portId}: ` : to?.groups ? maskOf(to.groups) : ''
-        const text = prefixed(named + whom, this.#text.lines(bytes, socket))
+        const group = to?.groups ? `group ${groupOf(to.groups)}` : ''
+        const port = to?.portId && !(hasLane && other) ? `port ${to.portId}` : ''
+        const whom = port || (to?.portId ? '' : group)
+        const way = hasLane ? whom && `to ${whom}: ` : `${name} to ${whom || 'kernel'}: `
+        const text = prefixed(way, this.#text.lines(bytes, socket))
         return [{ time, ...this.#arrow(socket, other ?? 'kernel'), text }]
       }
       case 'received': {
@@ -142,7 +174,9 @@ class Sequence {
         const from = datagram.portId === 0 ? 'kernel' : this.#laneOf(datagram.portId, socket)
         const group = datagram.group ?? groupOf(datagram.groups)
         const label = group === 0 ? '' : `group ${group}`
-        const whom = from === undefined ? `from port ${datagram.portId}: ` : ''
+        const sender = from === 'kernel' ? 'kernel' : `port ${datagram.portId}`
+        const source = from === undefined ? `from ${sender}: ` : ''
+        const whom = hasLane ? source : `${sender} to ${[name, label].filter(Boolean).join(', ')}: `
         const isUnexpected = this.#unexpected.has(event)
         const mark = isUnexpected ? '✗ not expected: ' : ''
         return [
@@ -150,7 +184,7 @@ class Sequence {
             time,
             ...this.#arrow(from ?? 'kernel', socket, label),
             ...(isUnexpected ? { verdict: 'unexpected' as const } : {}),
-            text: prefixed(mark + named + whom, this.#text.lines(datagram.bytes, socket)),
+            text: prefixed(mark + whom, this.#text.lines(datagram.bytes, socket)),
           },
         ]
       }
@@ -269,8 +303,4 @@ function sum(numbers: readonly number[]): number {
 
 function prefixed(prefix: string, [first = '', ...more]: readonly string[]): string[] {
   return [prefix + first, ...more]
-}
-
-function maskOf(mask: number): string {
-  return `to group ${groupOf(mask)}: `
 }

@@ -2,6 +2,7 @@
 import path from 'node:path'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
+import { seconds } from './progress.ts'
 
 test('at a terminal of no width a step ends', async () => {
   const module = path.join(import.meta.dirname, 'progress.ts')
@@ -17,4 +18,8 @@ test('at a terminal of no width a step ends', async () => {
   })
   expect(stdout).toContain('columns 0')
   expect(stdout).toContain('✔ work (0.')
+})
+
+test('no time is shown as none', () => {
+  expect([0, 12, 49, 50, 1234].map(seconds)).toEqual(['0 ms', '12 ms', '49 ms', '0.1 s', '1.2 s'])
 })

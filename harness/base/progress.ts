@@ -81,7 +81,8 @@ export function wantsColours(
   )
 }
 
-/** Milliseconds as `1.2 s`. */
+/** Milliseconds as `1.2 s`, and less than 50 as `12 ms`. */
 export function seconds(milliseconds: number): string {
+  if (milliseconds < 49.5) return `${Math.round(milliseconds)} ms`
   return `${(milliseconds / 1000).toFixed(1)} s`
 }

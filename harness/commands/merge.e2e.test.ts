@@ -93,7 +93,7 @@ function copyOfBlobs(name: string): string {
 
 const withoutTimes = (text: string) =>
   text
-    .replaceAll(/\d+\.\d+ s\b/g, 'T')
+    .replaceAll(/\b\d+(?:\.\d+ s| ms)\b/g, 'T')
     .replaceAll(/; \d+ guests forked(?:, \d+ (?:restored|booted))*/g, '')
     .replaceAll(/ (time|timestamp)="[^"]*"/g, '')
     .replaceAll(/ +/g, ' ')

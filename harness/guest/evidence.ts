@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { visible } from '../../guest/agent/visible.ts'
 import { lastLines } from '../base/process.ts'
 import type { KernelLog } from './kernel-log.ts'
 
@@ -24,8 +25,14 @@ export function evidenceOf(log: KernelLog, console: string, since: number): stri
   return [records && `kernel log:\n${records}`, shown && `console:\n${shown}`].filter(Boolean).join('\n\n')
 }
 
-/** Removes a serial console's carriage returns and terminal sequences (firmware writes them too). */
+/**
+ * A serial console without carriage returns, and without the firmware's terminal sequences, which are before the
+ * kernel's first line; what the kernel has written is made visible.
+ */
 export function plainConsole(text: string): string {
+  const begins = text.search(/^\[ *\d+\.\d{6}\]/m)
+  const kernel = begins === -1 ? text.length : begins
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is removed
-  return text.replace(/\x1b\[[0-9;?]*[a-zA-Z]|\x1bc|\r/g, '')
+  const firmware = text.slice(0, kernel).replace(/\x1b\[[0-9;?]*[a-zA-Z]|\x1bc/g, '')
+  return visible((firmware + text.slice(kernel)).replaceAll(/\r+(?=\n|$)/g, ''))
 }

@@ -52,3 +52,16 @@ test('errors with their causes, and notes; colours of differences stay', () => {
   })
   expect(own.message).toBe(shown)
 })
+
+test('only matchers colour what they say, and errors outside of tests are shown, too', () => {
+  const red = '\u001b[31mred\u001b[39m'
+  const own: Record<string, unknown> = { name: 'Error', message: red, stack: `Error: ${red}` }
+  const matcher: Record<string, unknown> = { message: red, actual: '1', expected: '2', diff: red }
+  const outside: Record<string, unknown> = { message: red, cause: { message: red } }
+  makeVisible(request('onTaskUpdate', [['1', { state: 'fail', errors: [own, matcher] }, {}]], []))
+  makeVisible(request('onUnhandledError', outside, 'Unhandled Error'))
+  const shown = '␛[31mred␛[39m'
+  expect(own).toEqual({ name: 'Error', message: shown, stack: `Error: ${shown}` })
+  expect(matcher).toMatchObject({ message: red, diff: red })
+  expect(outside).toEqual({ message: shown, cause: { message: shown } })
+})

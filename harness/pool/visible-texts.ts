@@ -7,6 +7,7 @@ import { filesOf, type RpcRequest, type TaskPack } from './messages.ts'
 /** Makes what a worker tells Vitest visible, in place. */
 export function makeVisible(request: RpcRequest): void {
   for (const file of filesOf(request)) for (const task of file.tasks) nameTask(task)
+  if (request.m === 'onUnhandledError' && isObject(request.a[0])) showError(request.a[0])
   if (request.m !== 'onTaskUpdate') return
   for (const [, result] of request.a[0] as readonly TaskPack[]) {
     for (const error of result?.errors ?? []) showError(error)
@@ -22,11 +23,18 @@ function nameTask(task: RunnerTask): void {
 /** Causes that are looked at: an error may be its own. */
 const DEEPEST = 10
 
-/** Vitest's copy of an error, which has texts in place of values. */
+/** Vitest's copy of an error, which has texts in place of values. Only matchers colour what they say. */
 function showError(error: object, depth = 0): void {
-  for (const key of ['name', 'message', 'stack', 'diff']) show(error, key, visibleInColour)
+  const said = 'actual' in error || 'showDiff' in error ? visibleInColour : visible
+  show(error, 'name', visible)
+  for (const key of ['message', 'stack']) show(error, key, said)
+  show(error, 'diff', visibleInColour)
   const { cause } = error as { readonly cause?: unknown }
-  if (typeof cause === 'object' && cause !== null && depth < DEEPEST) showError(cause, depth + 1)
+  if (isObject(cause) && depth < DEEPEST) showError(cause, depth + 1)
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }
 
 function show(holder: object, key: string, how: (text: string) => string): void {
