@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
-import { Comparison, varyingPoints } from './comparison.ts'
+import { Comparison, inOrder, varyingPoints } from './comparison.ts'
 import { type Finding, foldKernels, lineOf } from './finding.ts'
 import type { RecordedFailure, RecordedFile, RecordedTest } from './recorded.ts'
 
@@ -170,5 +170,25 @@ test('what all kernels have is told once', () => {
   expect(foldKernels(all, labels)).toMatchObject([
     { text: 'a', kernel: undefined },
     { text: 'b', kernel: 'debian-6.1, debian-7.3' },
+  ])
+})
+
+test('nothing is told of a file that one side has not got through, whatever comes later', () => {
+  const [one, two] = [file(answers('x', 'ENOENT')), file(answers('x', 'EINVAL'))]
+  const comparison = compared(thrice(one), thrice(two))
+  comparison.forget(a)
+  comparison.add(a, 'head', two)
+  expect(comparison.undecided()).toEqual([])
+  expect(comparison.result()).toEqual({ findings: [], varying: 0 })
+})
+
+test('what single requests show comes before what a datagram of many does', () => {
+  const finding = (where: string, matters = true): Finding => ({
+    ...{ kind: 'behaviour', kernel: undefined, where, was: 'a', is: 'b', matters },
+  })
+  const all = ['a', '2 requests: set', 'set', '3 requests: get'].map(where => finding(where, where !== 'a'))
+  const test: Finding = { ...finding('a.test.ts > x'), kind: 'test' }
+  expect(inOrder([test, ...all]).map(({ where }) => where)).toEqual([
+    ...['set', '2 requests: set', '3 requests: get', 'a.test.ts > x', 'a'],
   ])
 })

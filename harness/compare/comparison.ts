@@ -58,6 +58,7 @@ export interface Compared {
 export class Comparison {
   readonly #units = new Map<string, Recorded>()
   readonly #told = new Map<string, Told>()
+  readonly #forgotten = new Set<string>()
   readonly #kernels: readonly string[]
 
   /** @param kernels the labels of the run */
@@ -68,10 +69,18 @@ export class Comparison {
   /** Adds a recording. */
   add({ kernel, file }: Unit, side: Side, recording: RecordedFile): void {
     const key = keyOf({ kernel, file })
+    if (this.#forgotten.has(key)) return
     const unit = this.#units.get(key) ?? { kernel, file, base: [], head: [], varying: new Set<string>() }
     this.#units.set(key, unit)
     unit[side].push(recording)
     this.#told.delete(key)
+  }
+
+  /** Tells nothing of a unit, which one side could not run. */
+  forget(unit: Unit): void {
+    const key = keyOf(unit)
+    this.#forgotten.add(key)
+    this.#units.delete(key)
   }
 
   /** Places of a unit that are known to vary on BASE. */
@@ -160,7 +169,10 @@ export class Comparison {
 
 /** In the order of reports: what matters first. */
 export function inOrder(findings: readonly Finding[]): Finding[] {
-  const rank = ({ matters, kind }: Finding) => (matters ? 0 : 100) + findingKinds.indexOf(kind)
+  // What single requests show says more than what a datagram of many does.
+  const isOfMany = ({ where }: Finding) => /^\d+ requests: /.test(where)
+  const rank = (finding: Finding) =>
+    (finding.matters ? 0 : 100) + findingKinds.indexOf(finding.kind) + (isOfMany(finding) ? 0.5 : 0)
   return findings.toSorted((a, b) => rank(a) - rank(b) || compareText(a.where, b.where))
 }
 

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import type { TestModule } from 'vitest/node'
+import type { RecordedFile } from './recorded.ts'
 import { FileRecorder } from './recorder.ts'
 import { fileDifferences } from './tests.ts'
 
@@ -14,10 +15,10 @@ const module = {
 
 test('an error that nobody has caught is one of its file, once', () => {
   const recorder = new FileRecorder()
-  const before = recorder.take(module)
+  const before = recorder.take(module) as RecordedFile
   recorder.uncaught('suites/a.test.ts', { name: 'TypeError', message: 'of no test' })
   recorder.uncaught('suites/a.test.ts', undefined)
-  const after = recorder.take(module)
+  const after = recorder.take(module) as RecordedFile
   expect(after.tests).toMatchObject([
     {
       name: '',
@@ -29,4 +30,12 @@ test('an error that nobody has caught is one of its file, once', () => {
     { finding: { kind: 'test', where: 'suites/a.test.ts', was: 'passed', matters: true } },
   ])
   expect(recorder.take(module)).toEqual(before)
+})
+
+test('of a file whose guest the machinery has lost only that is known, and then forgotten', () => {
+  const recorder = new FileRecorder()
+  recorder.ended('suites/a.test.ts', ['nlexample'])
+  recorder.lost('suites/a.test.ts', 'QEMU was killed by SIGKILL')
+  expect(recorder.take(module)).toEqual({ lost: 'QEMU was killed by SIGKILL' })
+  expect(recorder.take(module)).toMatchObject({ file: 'suites/a.test.ts', modules: undefined })
 })

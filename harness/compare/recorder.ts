@@ -10,11 +10,18 @@ import { normalForm } from './normal-form.ts'
 import type { NormalConversation, RecordedFailure, RecordedFile, RecordedTest } from './recorded.ts'
 import { stableLine } from './stable-text.ts'
 
+/** A file whose guest QEMU or the host has lost. */
+export interface LostFile {
+  /** Why. */
+  readonly lost: string
+}
+
 /** Keeps what the files of one kernel have said until it is taken. */
 export class FileRecorder implements Recorder {
   readonly #said = new Map<string, TestRecord[]>()
   readonly #modules = new Map<string, readonly string[]>()
   readonly #uncaught = new Map<string, SerializedError[]>()
+  readonly #lost = new Map<string, string>()
 
   said(file: string, record: TestRecord): void {
     this.#said.set(file, [...(this.#said.get(file) ?? []), record])
@@ -26,18 +33,23 @@ export class FileRecorder implements Recorder {
     this.#uncaught.set(file, [...(this.#uncaught.get(file) ?? []), error])
   }
 
+  lost(file: string, reason: string): void {
+    this.#lost.set(file, reason)
+  }
+
   ended(file: string, modules: readonly string[]): void {
     this.#modules.set(file, [...new Set([...(this.#modules.get(file) ?? []), ...modules])])
   }
 
-  /** What a file did, which is forgotten. */
-  take(module: TestModule): RecordedFile {
+  /** What a file did, which is forgotten, or why the machinery did not let it. */
+  take(module: TestModule): RecordedFile | LostFile {
     const file = module.relativeModuleId
     const said = this.#said.get(file) ?? []
     const modules = this.#modules.get(file)
     const uncaught = this.#uncaught.get(file) ?? []
-    for (const kept of [this.#said, this.#modules, this.#uncaught]) kept.delete(file)
-    return recordedFile(module, { said, modules, uncaught })
+    const lost = this.#lost.get(file)
+    for (const kept of [this.#said, this.#modules, this.#uncaught, this.#lost]) kept.delete(file)
+    return lost !== undefined ? { lost } : recordedFile(module, { said, modules, uncaught })
   }
 }
 

@@ -25,7 +25,7 @@ const report = (more: Partial<ComparisonReport> = {}): ComparisonReport => ({
     missing: [],
   },
   ...{ kernels: [{ label: 'debian-6.1', release: '6.1.0' }], runs: { files: 9, both: 2, again: 4 } },
-  ...{ varying: 0, notes: [], total: 1234 },
+  ...{ varying: 0, lost: [], notes: [], total: 1234 },
   ...more,
 })
 
@@ -37,6 +37,10 @@ test('the answer in words', () => {
     /^no change that matters, 2 changes that do not, from /,
   )
   expect(answerOf(report({ findings: [] }))).toBe('no change, from main (0123456789ab) to the work tree')
+  const lost = ['BASE (main) did not get through a.test.ts on debian-6.1: QEMU was killed by SIGKILL']
+  expect(answerOf(report({ findings: [], lost }))).toMatch(/^no change in what both have run, from main /)
+  expect(textReport(report({ findings: [], lost }))).toContain(`${lost[0]}\n9 files on `)
+  expect(markdownReport(report({ findings: [], lost }))).toMatch(/^❌ /)
 })
 
 test('text for a terminal', () => {

@@ -18,6 +18,8 @@ export interface ComparisonReport {
   readonly runs: { readonly files: number; readonly both: number; readonly again: number }
   /** Tests in which something differs between runs of one side, too. */
   readonly varying: number
+  /** What a side did not get through, though nothing that is compared is the cause. */
+  readonly lost: readonly string[]
   /** Remarks on what could not be compared. */
   readonly notes: readonly string[]
   /** Milliseconds. */
@@ -28,7 +30,7 @@ export interface ComparisonReport {
 const jsonVersion = 1
 
 /** "2 changes that matter, and 1 that does not, from main (3e942a1) to the work tree" */
-export function answerOf({ findings, base, head }: ComparisonReport): string {
+export function answerOf({ findings, lost, base, head }: ComparisonReport): string {
   const matter = findings.filter(({ matters }) => matters).length
   const others = findings.length - matter
   const counted = (count: number, what: string) =>
@@ -42,13 +44,15 @@ export function answerOf({ findings, base, head }: ComparisonReport): string {
             : ['no change that matters']),
           ...(others > 0 ? [counted(others, others === 1 ? 'does not' : 'do not')] : []),
         ].join(', ')
-  return `${what}, from ${base} to ${head}`
+  const where = lost.length === 0 ? '' : ' in what both have run'
+  return `${what}${where}, from ${base} to ${head}`
 }
 
 function rest(report: ComparisonReport): string[] {
-  const { accepted, missing, runs, varying, kernels, notes } = report
+  const { accepted, missing, runs, varying, kernels, lost, notes } = report
   const { files, both, again } = runs
   return [
+    ...lost,
     ...missing.map(({ finding }) => `accepted, and did not come: ${finding}`),
     ...(accepted.length > 0
       ? [`${accepted.length} accepted: ${accepted.map(lineOf).map(oneLine).join('; ')}`]
@@ -85,7 +89,8 @@ export function textReport(report: ComparisonReport): string {
 /** For a pull request: the answer in the first line, and details folded. */
 export function markdownReport(report: ComparisonReport): string {
   const { findings } = report
-  const sign = findings.some(({ matters }) => matters) ? '❌' : '✅'
+  const isClean = findings.every(({ matters }) => !matters) && report.lost.length === 0
+  const sign = isClean ? '✅' : '❌'
   const blocks = findings.map(finding => {
     const { kernel, count, request, show, again, matters } = finding
     const where = [

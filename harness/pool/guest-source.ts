@@ -21,6 +21,8 @@ export interface Recorder {
   said(file: string, record: TestRecord): void
   /** Nobody has caught an error in the time of a file: it belongs to no test. */
   uncaught(file: string, error: unknown): void
+  /** QEMU or the host has lost a file's guest, or has given it none: what it did says nothing. */
+  lost(file: string, reason: string): void
   /** A file has ended. @param modules those under test that it can have loaded */
   ended(file: string, modules: readonly string[]): void
 }

@@ -13,7 +13,7 @@ import {
   type WorkerCall,
   type WorkerNote,
 } from '../../guest/agent/protocol.ts'
-import { HarnessError, messageOf } from '../base/errors.ts'
+import { ExitStatus, HarnessError, messageOf } from '../base/errors.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
@@ -117,7 +117,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       guest.sendToWorker(preparation(this.#options, this.#source, guest, this.#isShared))
     } catch (error) {
       const details = error instanceof HarnessError ? (error.details ?? '') : ''
-      this.#interrupt({ reason: messageOf(error), evidence: details })
+      const isMachinery = !(error instanceof HarnessError) || error.status === ExitStatus.machinery
+      this.#interrupt({ reason: messageOf(error), evidence: details, isMachinery })
     }
   }
 
@@ -372,6 +373,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#interrupt({
       reason,
       evidence: [places, said, evidence, this.#evidence?.place].filter(Boolean).join('\n\n'),
+      isMachinery: loss.cause === 'machinery',
     })
     void guest.end()
   }
@@ -414,6 +416,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #reportFiles(request: WorkerRequest): void {
     if (!this.#interruption) return
     this.#addUnheardFiles(request)
+    const { isMachinery, reason } = this.#interruption
+    if (isMachinery) this.#source.recorder?.lost(this.#record.name ?? '', reason)
     const [packs, events] = this.#record.unfinished(this.#interruption)
     // Of tests that had ended, too, of which Vitest hears only now.
     const logged = this.#guest ? this.#record.withKernelLogs(this.#guest.log) : []

@@ -9,6 +9,8 @@ export interface Interruption {
   readonly reason: string
   /** The end of its kernel log and console. */
   readonly evidence: string
+  /** Whether QEMU or the host is the cause, and not what is tested. */
+  readonly isMachinery?: boolean
 }
 
 /** What the pool knows about the files of a lost guest. */

@@ -104,11 +104,12 @@ export async function compare(
       .filter(isPrepared)
       .map(({ label, kernel }) => ({ label, release: kernel.release })),
     ...{ findings, accepted, missing, varying: outcome.varying, runs: work.counts },
-    notes: [...outcome.notes, ...facts.notes, ...sides.flatMap(({ notes }) => notes)],
+    lost: [...outcome.lost, ...sides.flatMap(({ notes }) => notes)],
+    notes: [...outcome.notes, ...facts.notes],
     total: performance.now() - started,
   }
   process.stdout.write(`${textReport(report)}\n`)
-  const status = statusOf(report, sides)
+  const status = statusOf(report)
   if (markdown !== undefined) writeReport(path.resolve(markdown), markdownReport(report))
   if (json !== undefined) writeReport(path.resolve(json), jsonReport(report, status))
   return status
@@ -137,10 +138,9 @@ function withCommand(finding: Finding, command: string): Finding {
   return finding.again === undefined ? finding : { ...finding, again: `${command} ${finding.again}` }
 }
 
-function statusOf({ findings }: ComparisonReport, sides: readonly PreparedSide[]): ExitStatus {
+function statusOf({ findings, lost }: ComparisonReport): ExitStatus {
   if (findings.some(({ matters }) => matters)) return ExitStatus.failed
-  const isWhole = sides.every(({ kernels }) => kernels.every(isPrepared))
-  return isWhole ? ExitStatus.passed : ExitStatus.machinery
+  return lost.length === 0 ? ExitStatus.passed : ExitStatus.machinery
 }
 
 /** The sides that the first words name; what names none is a filter. */

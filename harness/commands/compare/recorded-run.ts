@@ -29,12 +29,29 @@ export interface RunPlan {
   readonly vitest: VitestOptions
 }
 
-/** What a file did. */
-export interface Ran {
+/** A file of a side. */
+export interface Wanted {
   readonly unit: Unit
   readonly side: Side
+}
+
+/** What a file did. */
+export interface Ran extends Wanted {
   readonly recorded: RecordedFile
 }
+
+/** A file whose guest the machinery has lost each time. */
+export interface Lost extends Wanted {
+  readonly reason: string
+}
+
+export interface Outcomes {
+  readonly ran: readonly Ran[]
+  readonly lost: readonly Lost[]
+}
+
+/** Attempts of a file whose guest the machinery loses. */
+const ATTEMPTS = 3
 
 const nowhere = () => new Writable({ write: (_chunk, _encoding, done) => done() })
 
@@ -95,8 +112,12 @@ export class RecordedRuns implements AsyncDisposable {
     return this.#of(side).map(each => this.#unitOf(each))
   }
 
-  /** Runs these files of these sides, on all cores. */
-  async run(wanted: readonly { readonly side: Side; readonly unit: Unit }[]): Promise<Ran[]> {
+  /** Runs these files of these sides, on all cores; again, where the machinery loses a guest. */
+  run(wanted: readonly Wanted[]): Promise<Outcomes> {
+    return inAttempts(wanted, each => this.#runOnce(each))
+  }
+
+  async #runOnce(wanted: readonly Wanted[]): Promise<(Ran | Lost)[]> {
     const keys = new Set(wanted.map(({ side, unit }) => keyOf(side, unit)))
     const chosen = this.#specifications.filter(each => {
       const side = sideOf(each)
@@ -107,11 +128,13 @@ export class RecordedRuns implements AsyncDisposable {
     const names = new Set(chosen.map(({ project, moduleId }) => `${project.name} ${moduleId}`))
     return testModules
       .filter(({ project, moduleId }) => names.has(`${project.name} ${moduleId}`))
-      .flatMap(module => {
+      .flatMap((module): (Ran | Lost)[] => {
         const { side, kernel } = partsOf(module.project.name)
         const recorder = this.#sides.find(each => each.side === side)?.recorders.get(kernel)
         const unit = { kernel, file: module.relativeModuleId }
-        return recorder ? [{ unit, side, recorded: recorder.take(module) }] : []
+        const taken = recorder?.take(module)
+        if (!taken) return []
+        return 'lost' in taken ? [{ unit, side, reason: taken.lost }] : [{ unit, side, recorded: taken }]
       })
   }
 
@@ -131,6 +154,21 @@ export class RecordedRuns implements AsyncDisposable {
     const { config, name } = project
     return { kernel: partsOf(name).kernel, file: moduleId.slice(config.root.length + 1) }
   }
+}
+
+/** Repeats what the machinery loses. */
+export async function inAttempts(
+  wanted: readonly Wanted[],
+  run: (wanted: readonly Wanted[]) => Promise<readonly (Ran | Lost)[]>,
+): Promise<Outcomes> {
+  const ran: Ran[] = []
+  let lost: Lost[] = []
+  for (let attempt = 0; attempt === 0 || (attempt < ATTEMPTS && lost.length > 0); attempt++) {
+    const outcomes = await run(attempt === 0 ? wanted : lost)
+    ran.push(...outcomes.filter(each => 'recorded' in each))
+    lost = outcomes.filter((each): each is Lost => !('recorded' in each))
+  }
+  return { ran, lost }
 }
 
 function keyOf(side: Side, { kernel, file }: Unit): string {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What is run for a comparison: as little as makes it certain. */
 import path from 'node:path'
+import { MachineryError } from '../../base/errors.ts'
 import type { Progress } from '../../base/progress.ts'
 import { ownVersion } from '../../base/version.ts'
 import type { Baseline } from '../../compare/baseline.ts'
@@ -13,7 +14,7 @@ import type { PreparedKernel } from '../../prepare/prepare.ts'
 import type { KnownRecordings } from './known-recordings.ts'
 import { aliasesOf, identitiesOf } from './module-identities.ts'
 import type { PreparedSide } from './prepared-side.ts'
-import type { RecordedRuns } from './recorded-run.ts'
+import type { Lost, Ran, RecordedRuns, Wanted } from './recorded-run.ts'
 import { suiteHashes } from './suite-hashes.ts'
 
 /** Runs of each file for a baseline: what varies among them is not compared. */
@@ -24,6 +25,8 @@ export interface Outcome {
   readonly findings: readonly Finding[]
   readonly varying: number
   readonly notes: readonly string[]
+  /** Files that a side could not run, a line each. */
+  readonly lost: readonly string[]
 }
 
 /** Runs what has to be run, and no more. */
@@ -32,6 +35,7 @@ export class Work {
   readonly #sides: readonly PreparedSide[]
   readonly #progress: Progress
   readonly counts = { files: 0, both: 0, again: 0 }
+  readonly #lost: Lost[] = []
 
   constructor(runs: RecordedRuns, sides: readonly PreparedSide[], progress: Progress) {
     this.#runs = runs
@@ -90,7 +94,7 @@ export class Work {
         ? [`BASE did not run: ${skipped} of its files are known from earlier comparisons`]
         : []),
     ]
-    return { ...comparison.result(), notes }
+    return this.#outcome(comparison, notes)
   }
 
   /** HEAD beside what a baseline tells. */
@@ -146,10 +150,10 @@ export class Work {
     this.counts.files = all.length
     this.counts.both = changed.length
     await this.#decide(comparison)
-    return { ...comparison.result(), notes }
+    return this.#outcome(comparison, notes)
   }
 
-  /** All files of BASE, so often that it is known what varies. */
+  /** All files of BASE, so often that it is known what varies. @throws MachineryError if one cannot run */
   async forBaseline(): Promise<Map<string, { unit: Unit; recordings: RecordedFile[] }>> {
     const all = new Map<string, { unit: Unit; recordings: RecordedFile[] }>()
     const units = this.#runs.files('base')
@@ -162,15 +166,30 @@ export class Work {
         known.recordings.push(recorded)
         all.set(keyOf(unit), known)
       }
+    const [lost] = this.#lost.map(each => this.#lineOf(each))
+    if (lost !== undefined) throw new MachineryError(`there is no baseline: ${lost}`)
     return all
   }
 
-  run(title: string, wanted: readonly { readonly side: Side; readonly unit: Unit }[]) {
-    if (wanted.length === 0) return Promise.resolve([])
+  async run(title: string, wanted: readonly Wanted[]): Promise<readonly Ran[]> {
+    if (wanted.length === 0) return []
     const { length } = wanted
-    return this.#progress.step(`run ${title}: ${length} ${length === 1 ? 'file' : 'files'}`, () =>
-      this.#runs.run(wanted),
+    const { ran, lost } = await this.#progress.step(
+      `run ${title}: ${length} ${length === 1 ? 'file' : 'files'}`,
+      () => this.#runs.run(wanted),
     )
+    this.#lost.push(...lost)
+    return ran
+  }
+
+  #outcome(comparison: Comparison, notes: readonly string[]): Outcome {
+    for (const { unit } of this.#lost) comparison.forget(unit)
+    return { ...comparison.result(), notes, lost: this.#lost.map(each => this.#lineOf(each)) }
+  }
+
+  #lineOf({ side, unit, reason }: Lost): string {
+    const shown = this.#sides.find(each => each.side === side)?.opened.shown ?? ''
+    return `${side === 'base' ? 'BASE' : 'HEAD'} (${shown}) did not get through ${unit.file} on ${unit.kernel}: ${reason}`
   }
 
   /** Repeats what differs, until it is known whether it always does. */
@@ -178,6 +197,7 @@ export class Work {
     const silent = new Set<string>()
     const isRepeatable = (unit: Unit) => !silent.has(keyOf(unit))
     for (;;) {
+      for (const { unit } of this.#lost) comparison.forget(unit)
       const units = comparison.undecided(isRepeatable)
       if (units.length === 0) return
       const wanted = units.flatMap(({ unit, sides }) => sides.map(side => ({ side, unit })))
