@@ -23,14 +23,25 @@ export type ProgramFile = { readonly place: string } & (
   | { readonly target: string }
 )
 
+/** A program whose place in guests is not the usual one. */
+export interface PlacedProgram {
+  readonly place: string
+  readonly source: string
+}
+
 /**
  * This machine's programs for guests: in the first folder of the PATH, before busybox's applets, with their
  * shared libraries.
  * @param wanted beside the usual ones, by their names on the PATH, or as paths relative to `folder`
+ * @param others programs with places of their own
  * @throws UsageError that names a missing program, or two of one name; ToolMissing for a usual one;
  *   MachineryError for libraries
  */
-async function programFiles(wanted: readonly string[], folder: string): Promise<ProgramFile[]> {
+async function programFiles(
+  wanted: readonly string[],
+  folder: string,
+  others: readonly PlacedProgram[] = [],
+): Promise<ProgramFile[]> {
   // By their names in the guest: a project's own `ip` replaces the usual one.
   const files = new Map<string, string>()
   for (const name of usual) {
@@ -51,8 +62,10 @@ async function programFiles(wanted: readonly string[], folder: string): Promise<
     own.set(path.basename(file), name)
     files.set(path.basename(file), file)
   }
-  const libraries = await Promise.all([...files.values()].filter(isElf).map(librariesOf))
+  const sources = [...files.values(), ...others.map(({ source }) => source)]
+  const libraries = await Promise.all(sources.filter(isElf).map(librariesOf))
   return [
+    ...others,
     ...[...files].map(([name, source]) => ({ place: `${guestPaths.programs}/${name}`, source })),
     ...[...new Set(libraries.flat())].sort().flatMap(library => [
       { place: library, source: library },
@@ -75,10 +88,14 @@ export async function hostPrograms(wanted: readonly string[], folder: string): P
 }
 
 /** A project's programs and their libraries, without what is in each image. */
-export async function projectPrograms(wanted: readonly string[], folder: string): Promise<ProgramFile[]> {
-  if (wanted.length === 0) return []
+export async function projectPrograms(
+  wanted: readonly string[],
+  folder: string,
+  others: readonly PlacedProgram[] = [],
+): Promise<ProgramFile[]> {
+  if (wanted.length === 0 && others.length === 0) return []
   const [all, ofImage, ofNode] = await Promise.all([
-    programFiles(wanted, folder),
+    programFiles(wanted, folder, others),
     programFiles([], folder),
     librariesOf(nodeBinary()),
   ])

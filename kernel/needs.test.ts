@@ -13,5 +13,10 @@ test('a kernel that watches itself is given room, time and parameters; another o
     memory: 1024,
     parameters: ['kasan_multi_shot'],
   })
+  expect(needsOf('CONFIG_KASAN=y\nCONFIG_KUNIT=y\n').parameters).toEqual([
+    'kasan_multi_shot',
+    'kunit.enable=1',
+  ])
+  expect(needsOf('CONFIG_KUNIT=y\nCONFIG_KUNIT_DEFAULT_ENABLED=y\n').parameters).toEqual([])
   expect(needsOf('CONFIG_PROVE_LOCKING=y\n').slowness).toBeGreaterThan(1)
 })

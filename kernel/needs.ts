@@ -18,10 +18,12 @@ export interface Needs {
  */
 export function needsOf(config: string): Needs {
   const has = (option: string) => new RegExp(`^CONFIG_${option}=y$`, 'm').test(config)
+  // Tests of modules would be passed over. The parameter is there from 6.1 on.
+  const kunit = has('KUNIT') && !has('KUNIT_DEFAULT_ENABLED') ? ['kunit.enable=1'] : []
   if (has('KASAN'))
     // By default KASAN reports once per boot, and a file has many tests.
-    return { memory: 1024, bootLimit: 180, slowness: 5, parameters: ['kasan_multi_shot'] }
+    return { memory: 1024, bootLimit: 180, slowness: 5, parameters: ['kasan_multi_shot', ...kunit] }
   if (has('PROVE_LOCKING') || has('KCSAN') || has('DEBUG_KMEMLEAK'))
-    return { memory: 0, bootLimit: 120, slowness: 3, parameters: [] }
-  return { memory: 0, bootLimit: 0, slowness: 1, parameters: [] }
+    return { memory: 0, bootLimit: 120, slowness: 3, parameters: kunit }
+  return { memory: 0, bootLimit: 0, slowness: 1, parameters: kunit }
 }

@@ -218,6 +218,8 @@ export const guestPaths = {
   parameters: '/etc/modprobe.d/netlink-vmtest.conf',
   /** The programs; it is on the PATH. */
   programs: '/usr/local/bin',
+  /** Programs of the kernel's own tests: COLLECTION/PROGRAM. */
+  kselftests: '/run/netlink-vmtest/kselftests',
   /** The working directory of commands, and the place of copies without a destination. */
   home: '/root',
   /** A file that is there when a debugger has let the machine go on. */

@@ -15,9 +15,9 @@ export const kernel = {
 
   /**
    * Whether it can do that. 'failslab': allocations can be made to fail, by `failAllocations()`, as on
-   * debug kernels.
+   * debug kernels. 'kunit': modules with KUnit tests can be loaded, by `kunit()`, as on debug kernels.
    */
-  has(feature: 'failslab'): boolean {
+  has(feature: 'failslab' | 'kunit'): boolean {
     return features[feature].every(file => existsSync(file))
   },
 
@@ -35,6 +35,8 @@ export const kernel = {
 /** The files that show what it can do. */
 const features = {
   failslab: ['/proc/thread-self/fail-nth', '/sys/kernel/debug/failslab/require-start'],
+  // Its parameters: it may be without debugfs.
+  kunit: ['/sys/module/kunit'],
 } as const
 
 /**

@@ -96,6 +96,16 @@ export class RunningProgram implements Disposable {
     }
   }
 
+  /** What it has written to stdout so far. */
+  get stdout(): string {
+    return this.#stdout
+  }
+
+  /** What it has written to stderr so far. */
+  get stderr(): string {
+    return this.#stderr
+  }
+
   [Symbol.dispose](): void {
     this.#kill()
   }

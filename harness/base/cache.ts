@@ -22,6 +22,7 @@ export type CacheKind =
   | 'compiled'
   | 'forks'
   | 'recordings'
+  | 'kselftests'
 
 /** `$XDG_CACHE_HOME/netlink-vmtest`, or the same below `~/.cache`: everything that is kept is below it. */
 export function cacheRoot(): string {

@@ -26,6 +26,7 @@ export const growing: readonly CacheKind[] = [
   'compiled',
   'forks',
   'recordings',
+  'kselftests',
   'drafts',
 ]
 /** Kinds that can be made again: templates and images are the largest. */

@@ -12,6 +12,7 @@ import type { ModuleFolder } from '../../kernel/build/module-sources.ts'
 import { countingModule, type Notes } from '../../kernel/build/profiled.ts'
 import { fullLabelOf } from '../../kernel/debian/series.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import { kselftests } from '../../kernel/kselftest/kselftests.ts'
 import { UsageError } from '../base/errors.ts'
 import { isPackage, ownFolder } from '../base/own-folder.ts'
 import type { Progress } from '../base/progress.ts'
@@ -249,18 +250,23 @@ export class Delivery {
     })
   }
 
-  /** The user's programs of this machine, with their libraries, and files. */
+  /** The user's programs of this machine, those of the kernel's own tests, with their libraries, and files. */
   get copies(): readonly HostItem[] {
     return this.#copies
   }
 
   /**
-   * Finds the user's programs with their libraries, and the files.
+   * Finds the user's programs with their libraries, and the files; builds those of the kernel's own tests.
    * @param root paths and globs in the settings are relative to it
    * @throws UsageError that names what does not exist
    */
-  async findCopies({ image, files }: Pick<Settings, 'image' | 'files'>, root: string): Promise<void> {
-    const programs = (await projectPrograms(image.programs, root)).flatMap((file): HostItem[] => {
+  async findCopies(
+    { image, files, kselftests: names, mirror }: Pick<Settings, 'image' | 'files' | 'kselftests' | 'mirror'>,
+    root: string,
+  ): Promise<void> {
+    const built = await kselftests(this.#kernel, names, { progress: this.#progress, mirror })
+    const tests = built.map(({ name, file }) => ({ place: `${guestPaths.kselftests}/${name}`, source: file }))
+    const programs = (await projectPrograms(image.programs, root, tests)).flatMap((file): HostItem[] => {
       const place = Buffer.from(file.place)
       if ('source' in file) return itemsOf(Buffer.from(file.source), place)
       return [{ type: 'link', place, source: place, target: Buffer.from(file.target) }]

@@ -128,6 +128,11 @@ export const settingsSchema = v.strictObject({
    * building. Default: none, or in a checkout of netlink-vmtest its example modules.
    */
   modules: v.optional(v.union([moduleFolder, v.array(moduleFolder)])),
+  /**
+   * Programs of the kernel's own tests (tools/testing/selftests), built from each kernel's source for
+   * `kselftest()` of suites: `['net/netlink-dumps']`.
+   */
+  kselftests: v.optional(v.array(v.string()), []),
   /** The address of a mirror of Debian's archive. Default: the one that this machine's apt uses. */
   mirror: v.optional(v.string()),
   vm: v.optional(

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { type KtapTest, parseKtap } from '../../guest/testing/ktap/parse-ktap.ts'
 import { runCli } from '../fixtures/cli.ts'
-import { type KtapTest, parseKtap } from '../fixtures/parse-ktap.ts'
 
 const files = {
   'a.fixture.ts': `

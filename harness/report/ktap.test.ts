@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, test } from 'vitest'
-import { parseKtap } from '../fixtures/parse-ktap.ts'
+import { parseKtap } from '../../guest/testing/ktap/parse-ktap.ts'
 import { ktap } from './ktap.ts'
 
 describe('the parser that other tests read reports with', () => {

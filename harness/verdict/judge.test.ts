@@ -110,6 +110,14 @@ test('a gap in the log is a failure that tells how many records are missing', as
   expect(await judge.attemptEnded('a', said('z'), [{ kind: 'lost log' }])).toEqual([])
 })
 
+test("KUnit's report explains the flag of in-kernel tests, in its own file alone", async () => {
+  const { judge, said } = court()
+  const end = said('KTAP version 1', '1..0')
+  expect(await judge.fileEnded(end, left(262144))).toEqual([])
+  judge.fileStarted(end, 0)
+  expect(await judge.fileEnded(said('KTAP'), left(262144))).toMatchObject([{ name: 'KernelTaint' }])
+})
+
 test('a taint that nothing explains fails the file', async () => {
   const { judge, said } = court()
   expect(await judge.fileEnded(said(), left(12288 + 64))).toEqual([

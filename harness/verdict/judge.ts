@@ -7,7 +7,7 @@ import { lostLog } from './kinds.ts'
 import { KnownReports } from './known-reports.ts'
 import { linesOf, linesOfRecord } from './log-text.ts'
 import { type Counted, countSplats, findSplats, type Splat, SplatScanner } from './splats.ts'
-import { explainTaint } from './taint.ts'
+import { explainTaint, testTaint } from './taint.ts'
 
 /** A report that a test expects (expectSplat): a kind by its name, or a report whose text matches. */
 export interface Expectation {
@@ -65,6 +65,7 @@ export class Judge {
   #hasKnown = false
   #taint = 0
   readonly #onRecord = (record: KernelLogRecord) => {
+    if (record.sequence >= this.#fileStart && reportsOfKunit(record)) this.#explained.add(testTaint)
     for (const line of linesOfRecord(record)) this.#scanner.push(line)
   }
   readonly #onGap = (first: number, last: number) => {
@@ -241,4 +242,9 @@ function matches(splat: Splat, { kind, pattern }: Expectation): boolean {
 
 function shown({ kind, pattern }: Expectation): string {
   return kind ?? `/${pattern?.source}/${pattern?.flags}`
+}
+
+/** The head of KUnit's reports. */
+function reportsOfKunit({ facility, text }: KernelLogRecord): boolean {
+  return facility === 0 && /^K?TAP version /.test(text)
 }

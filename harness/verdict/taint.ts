@@ -23,6 +23,9 @@ const flags = [
   ['J', 'a firmware control call was made'],
 ] as const
 
+/** The flag that KUnit leaves, from 6.0 on (TAINT_TEST). */
+export const testTaint = 18
+
 /** The flags of a loaded module under test: out of tree, and unsigned with CONFIG_MODULE_SIG. */
 const baseline = new Set([12, 13])
 

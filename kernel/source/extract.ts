@@ -32,6 +32,28 @@ const wantedIn: Readonly<Record<string, readonly string[]>> = {
 /** Large and unneeded, in a wanted folder. */
 const unwanted = words('drivers/tty/serial/jsm/*.[ch] arch/x86/kvm/*.[ch]')
 
+/** What is unpacked of a source: patterns below its top. */
+export interface SourcePart {
+  /** Folders with all of their contents, and files. */
+  readonly wanted: readonly string[]
+  readonly anywhere: readonly string[]
+  readonly unwanted: readonly string[]
+}
+
+function kernelPart(series: string): SourcePart {
+  return { wanted: [...wanted, ...(wantedIn[series] ?? [])], anywhere: wantedAnywhere, unwanted }
+}
+
+/** The kernel's own tests, and what makes the headers that they include. */
+export const kselftestPart: SourcePart = {
+  wanted: words(`
+    Makefile Kbuild include scripts arch/x86 tools/testing/selftests tools/include tools/lib tools/scripts
+    tools/build tools/arch/x86/include
+  `),
+  anywhere: [],
+  unwanted: words('arch/x86/kvm/*.[ch]'),
+}
+
 /** Identifies the choice of files, for the key of a build. */
 export function extraction(series: string): string {
   const single = wantedIn[series]
@@ -43,7 +65,12 @@ export function extraction(series: string): string {
  * @param deb the package's path
  * @param tree the folder to make
  */
-export async function extractSource(deb: string, series: string, tree: string): Promise<void> {
+export async function extractSource(
+  deb: string,
+  series: string,
+  tree: string,
+  part: SourcePart = kernelPart(series),
+): Promise<void> {
   const partial = `${tree}.partial`
   await rm(partial, { recursive: true, force: true })
   await mkdir(partial, { recursive: true })
@@ -59,12 +86,12 @@ export async function extractSource(deb: string, series: string, tree: string): 
         'set -o pipefail; deb=$1 inner=$2; shift 2; dpkg-deb --fsys-tarfile "$deb" | tar -xO "$inner" | xz -dc -T0 | tar -x "$@"',
       ],
       ...['bash', deb, inner, '-C', partial, '--strip-components=1', '--wildcards', '--no-same-owner'],
-      ...unwanted.map(pattern => `--exclude=${top}/${pattern}`),
+      ...part.unwanted.map(pattern => `--exclude=${top}/${pattern}`),
       // Whether a pattern's * matches slashes depends on the last such option before it.
       '--wildcards-match-slash',
-      ...wantedAnywhere.map(pattern => `${top}/${pattern}`),
+      ...part.anywhere.map(pattern => `${top}/${pattern}`),
       '--no-wildcards-match-slash',
-      ...[...wanted, ...(wantedIn[series] ?? [])].map(pattern => `${top}/${pattern}`),
+      ...part.wanted.map(pattern => `${top}/${pattern}`),
     ],
     { timeout: 600_000 },
   )
