@@ -22,7 +22,7 @@ test('each source has an SPDX line, and there is the text of each licence', asyn
     }),
   )
   const isKernels = (file: string) =>
-    /^(kernel\/(?:modules|coverage)|harness\/fixtures\/(?:faults-module|coverage)|examples\/(?!client\/client\/).*)\/.*\.[ch]$/.test(
+    /^(kernel\/(?:modules|coverage)|harness\/fixtures\/(?:faults-module|coverage|ktap)|examples\/(?!client\/client\/).*)\/.*\.[ch]$/.test(
       file,
     )
   const wrong = [...licences].filter(
