@@ -326,3 +326,16 @@ test('a group whose name does not fit upon its arrow is in the text', () => {
   expect(text).toMatch(/▶│? +group 4000000001: type 16|│◀─+┤ +group 4000000001: type 16/)
   expect(text).toMatch(/↺ .*group 1: type 16/)
 })
+
+test('what helpers send is not shown as a message of the test', () => {
+  const recording = update()
+  const a = socket(1, 101)
+  const marker = encodeMessage({ type: 1, flags: 5, sequence: firstMarker })
+  recording.failed(a, 'sendto', 'ECONNREFUSED', marker)
+  recording.received(a, from(encodeMessage({ type: 16, sequence: firstMarker })))
+  const text = drawn(recording)
+  const helper = 'the message with which a helper finds out that all has come'
+  expect(text).toMatch(new RegExp(`sendto: ECONNREFUSED, of ${helper}$`, 'm'))
+  expect(text).toContain(`answer to ${helper}: type 16`)
+  expect(text).not.toContain('NLMSG_NOOP')
+})

@@ -7,10 +7,13 @@ export const firstMarker = 0xfeed0000
 
 /** Whether these bytes are a marker, or the acknowledgement of one. */
 export function isMarker(bytes: Uint8Array): boolean {
+  if (!isOfMarker(bytes)) return false
+  const type = new DataView(bytes.buffer, bytes.byteOffset).getUint16(4, true)
+  return type === NLMSG_NOOP || type === NLMSG_ERROR
+}
+
+/** Whether these bytes are a marker, or what a module of its own says to one. */
+export function isOfMarker(bytes: Uint8Array): boolean {
   if (bytes.length < NLMSG_HDRLEN) return false
-  const view = new DataView(bytes.buffer, bytes.byteOffset)
-  const type = view.getUint16(4, true)
-  return (
-    (type === NLMSG_NOOP || type === NLMSG_ERROR) && view.getUint32(8, true) >>> 16 === firstMarker >>> 16
-  )
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true) >>> 16 === firstMarker >>> 16
 }
