@@ -339,3 +339,17 @@ test('what helpers send is not shown as a message of the test', () => {
   expect(text).toContain(`answer to ${helper}: type 16`)
   expect(text).not.toContain('NLMSG_NOOP')
 })
+
+test('open sockets of other network namespaces are named for whoever looks for what is left', () => {
+  const recording = new Recording()
+  recording.opened(socket(1, 101), undefined)
+  recording.opened(socket(2, 102), '/run/netns/blue')
+  recording.opened(socket(3, 103), '/run/netns/red')
+  recording.closed(socket(3, 103))
+  recording.opened(socket(4, 104), 7)
+  recording.begin()
+  expect(recording.elsewhere).toEqual([
+    'protocol 21, port id 102, in the network namespace blue',
+    'protocol 21, port id 104, in the network namespace fd 7',
+  ])
+})
