@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 /** Names and errors of tests, before anybody shows them: all reporters print them as they are. */
 import type { RunnerTask } from 'vitest'
+import { guestPaths } from '../../guest/agent/protocol.ts'
 import { visible, visibleInColour } from '../../guest/agent/visible.ts'
 import { filesOf, type RpcRequest, type TaskPack } from './messages.ts'
 
 /** Makes what a worker tells Vitest visible, in place. */
 export function makeVisible(request: RpcRequest): void {
   for (const file of filesOf(request)) for (const task of file.tasks) nameTask(task)
-  if (request.m === 'onUnhandledError' && isObject(request.a[0])) showError(request.a[0])
+  if (request.m === 'onUnhandledError' && isObject(request.a[0])) {
+    showError(request.a[0])
+    hideOwnFrames(request.a[0])
+  }
   if (request.m !== 'onTaskUpdate') return
   for (const [, result] of request.a[0] as readonly TaskPack[]) {
     for (const error of result?.errors ?? []) showError(error)
@@ -31,6 +35,15 @@ function showError(error: object, depth = 0): void {
   show(error, 'diff', visibleInColour)
   const { cause } = error as { readonly cause?: unknown }
   if (isObject(cause) && depth < DEEPEST) showError(cause, depth + 1)
+}
+
+const ownFrame = new RegExp(`^ {4}at (?:.* \\()?(?:file://)?${guestPaths.root}/.*\\n?`, 'gm')
+
+/** Vitest shows all frames of an error outside of tests, and takes the first one for the user's. */
+function hideOwnFrames(error: object, depth = 0): void {
+  show(error, 'stack', stack => stack.replaceAll(ownFrame, '').trimEnd())
+  const { cause } = error as { readonly cause?: unknown }
+  if (isObject(cause) && depth < DEEPEST) hideOwnFrames(cause, depth + 1)
 }
 
 function isObject(value: unknown): value is object {
