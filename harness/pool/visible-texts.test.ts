@@ -53,6 +53,14 @@ test('errors with their causes, and notes; colours of differences stay', () => {
   expect(own.message).toBe(shown)
 })
 
+test('texts of errors that nobody reads to their end are cut', () => {
+  const [error, outside] = ['a', 'b'].map(each => ({ message: each.repeat(200_000), stack: '' }))
+  makeVisible(request('onTaskUpdate', [['1', { state: 'fail', errors: [error] }, {}]], []))
+  makeVisible(request('onUnhandledError', outside, 'Unhandled Error'))
+  expect(error?.message).toMatch(/^a+ \.\.\. \(134464 characters more\)$/)
+  expect(outside?.message).toMatch(/^b+ \.\.\. \(134464 characters more\)$/)
+})
+
 test('frames of what runs the tests are no part of errors outside of tests', () => {
   const frames = [
     'at /guest/node_modules/vitest/dist/chunks/chunk-A.mjs:1952:37',

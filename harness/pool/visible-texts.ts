@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Names and errors of tests, before anybody shows them: all reporters print them as they are. */
 import type { RunnerTask } from 'vitest'
+import { boundError } from '../../guest/agent/bounded-error.ts'
 import { guestPaths } from '../../guest/agent/protocol.ts'
 import { visible, visibleInColour } from '../../guest/agent/visible.ts'
 import { filesOf, type RpcRequest, type TaskPack } from './messages.ts'
@@ -29,6 +30,8 @@ const DEEPEST = 10
 
 /** Vitest's copy of an error, which has texts in place of values. Only matchers colour what they say. */
 function showError(error: object, depth = 0): void {
+  // The worker has cut what tests have thrown, but not what hooks have, and expect.soft().
+  boundError(error)
   const said = 'actual' in error || 'showDiff' in error ? visibleInColour : visible
   show(error, 'name', visible)
   for (const key of ['message', 'stack']) show(error, key, said)
