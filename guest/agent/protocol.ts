@@ -42,6 +42,8 @@ export interface ConversationHook {
   tell(): ToldConversation
   /** Adds to the conversation what the sockets of another thread have said. */
   hear(told: ToldConversation): void
+  /** Open sockets of other network namespaces, as "protocol 21, port id 114, in the network namespace blue". */
+  elsewhere(): readonly string[]
 }
 
 /** What the sockets of a thread have said. */
@@ -531,8 +533,12 @@ export type WorkerCall =
       readonly expected: readonly ExpectedSplat[]
     }
   | TestEnded
-  /** The host asks the agent about the kernel's log and leaks. */
-  | { readonly method: 'file-ended'; readonly replaced: readonly string[] }
+  /** The host asks the agent about the kernel's log and leaks, but not of sockets in other network namespaces. */
+  | {
+      readonly method: 'file-ended'
+      readonly replaced: readonly string[]
+      readonly elsewhere: readonly string[]
+    }
   | { readonly method: 'snapshot-raw-path'; readonly test: string; readonly raw: string }
   | { readonly method: 'snapshot-read'; readonly path: string }
   | { readonly method: 'snapshot-write'; readonly path: string; readonly content: string }

@@ -220,7 +220,7 @@ function announceTests(
     const replaced = 'filepath' in suite ? [...restoreWorker(), ...(shared?.changed() ?? [])] : []
     await onAfterRunSuite?.call(this, suite)
     if ('filepath' in suite && suite.mode !== 'skip') {
-      const failures = await call({ method: 'file-ended', replaced })
+      const failures = await call({ method: 'file-ended', replaced, elsewhere: socketsElsewhere() })
       if ((failures as FoundFailure[]).length > 0 && suite.result)
         fail(suite.result, failures as FoundFailure[])
     }
@@ -351,6 +351,15 @@ function noteComparison(thrown: unknown, negated = false): void {
     // the test has replaced what this needs, which is told elsewhere
   }
   showCompared(thrown)
+}
+
+/** Sockets that tests have left in other network namespaces. */
+function socketsElsewhere(): readonly string[] {
+  try {
+    return conversation()?.elsewhere() ?? []
+  } catch {
+    return [] // a test has replaced what this needs, which is told elsewhere
+  }
 }
 
 /** Also sees what Vitest catches by itself: expect.soft(), and hooks. */

@@ -26,6 +26,7 @@ const hook: ConversationHook = {
   record: () => recorded(recording),
   tell: () => recording.told,
   hear: told => recording.hear(told),
+  elsewhere: () => recording.elsewhere,
   describe: (errors, tests) => {
     const { conversation, families } = recording
     const sequence = sequenceOf(conversation, families, { expectations: expectations.of(errors), tests })

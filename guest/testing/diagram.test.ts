@@ -326,3 +326,30 @@ test('a group whose name does not fit upon its arrow is in the text', () => {
   expect(text).toMatch(/▶│? +group 4000000001: type 16|│◀─+┤ +group 4000000001: type 16/)
   expect(text).toMatch(/↺ .*group 1: type 16/)
 })
+
+test('what helpers send is not shown as a message of the test', () => {
+  const recording = update()
+  const a = socket(1, 101)
+  const marker = encodeMessage({ type: 1, flags: 5, sequence: firstMarker })
+  recording.failed(a, 'sendto', 'ECONNREFUSED', marker)
+  recording.received(a, from(encodeMessage({ type: 16, sequence: firstMarker })))
+  const text = drawn(recording)
+  const helper = 'the message with which a helper finds out that all has come'
+  expect(text).toMatch(new RegExp(`sendto: ECONNREFUSED, of ${helper}$`, 'm'))
+  expect(text).toContain(`answer to ${helper}: type 16`)
+  expect(text).not.toContain('NLMSG_NOOP')
+})
+
+test('open sockets of other network namespaces are named for whoever looks for what is left', () => {
+  const recording = new Recording()
+  recording.opened(socket(1, 101), undefined)
+  recording.opened(socket(2, 102), '/run/netns/blue')
+  recording.opened(socket(3, 103), '/run/netns/red')
+  recording.closed(socket(3, 103))
+  recording.opened(socket(4, 104), 7)
+  recording.begin()
+  expect(recording.elsewhere).toEqual([
+    'protocol 21, port id 102, in the network namespace blue',
+    'protocol 21, port id 104, in the network namespace fd 7',
+  ])
+})

@@ -7,15 +7,17 @@ export const firstMarker = 0xfeed0000
 
 /** Whether these bytes are a marker, or the acknowledgement of one. */
 export function isMarker(bytes: Uint8Array): boolean {
-  if (bytes.length < NLMSG_HDRLEN) return false
-  // Each message that is sent is looked at: byte by byte, without a view.
-  const sequenceHigh = half(bytes, 10)
-  if (sequenceHigh !== firstMarker >>> 16) return false
+  if (!isOfMarker(bytes)) return false
   const type = half(bytes, 4)
   return type === NLMSG_NOOP || type === NLMSG_ERROR
 }
 
-/** 16 bits in little-endian order, as guests have. */
+/** Whether these bytes are a marker, or what a module of its own says to one. */
+export function isOfMarker(bytes: Uint8Array): boolean {
+  return bytes.length >= NLMSG_HDRLEN && half(bytes, 10) === firstMarker >>> 16
+}
+
+/** 16 bits in little-endian order, as guests have. Each sent message is looked at, so without a view. */
 function half(bytes: Uint8Array, at: number): number {
   return (bytes[at] as number) | ((bytes[at + 1] as number) << 8)
 }

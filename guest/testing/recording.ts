@@ -41,7 +41,11 @@ const MOST_CONTROL = 31
 
 /** The short name of a namespace that a socket was opened in. */
 export function namespaceName(namespace: string | number): string {
-  return typeof namespace === 'number' ? `ns fd ${namespace}` : `ns ${namespace.split('/').at(-1)}`
+  return `ns ${nameOfNamespace(namespace)}`
+}
+
+function nameOfNamespace(namespace: string | number): string {
+  return typeof namespace === 'number' ? `fd ${namespace}` : (namespace.split('/').at(-1) ?? '')
 }
 
 class Socket implements RecordedSocket {
@@ -125,6 +129,15 @@ export class Recording implements SocketObserver {
     const dropped = this.#dropped
     if (this.#threads.size === 0) return { first, dropped, last, sockets }
     return { first: first.toSorted(byTime), dropped, last: last.toSorted(byTime), sockets }
+  }
+
+  /** Open sockets of other network namespaces, which the agent does not see. */
+  get elsewhere(): string[] {
+    return [...this.#open.values()].flatMap(({ protocol, portId, namespace }) =>
+      namespace === undefined
+        ? []
+        : [`protocol ${protocol}, port id ${portId}, in the network namespace ${nameOfNamespace(namespace)}`],
+    )
   }
 
   /** What was said, for another thread. */

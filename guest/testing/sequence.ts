@@ -3,7 +3,7 @@
 import type { SequenceDiagram, SequenceRow } from '../agent/protocol.ts'
 import { NLMSG_HDRLEN } from '../netlink/index.ts'
 import type { Compared, Expectation } from './expectation.ts'
-import { isMarker } from './markers.ts'
+import { isMarker, isOfMarker } from './markers.ts'
 import { groupOf, MessageText } from './message-text.ts'
 import { type Conversation, namespaceName, type RecordedEvent, type RecordedSocket } from './recording.ts'
 
@@ -24,6 +24,9 @@ const FIRST_EVENTS = 20
 const LAST_EVENTS = 40
 /** Most names of tests that ran at the same time. */
 const MOST_NAMES = 5
+
+/** What helpers send is not the test's own. */
+const markerName = 'the message with which a helper finds out that all has come'
 
 type Lane = RecordedSocket | 'kernel'
 type Line =
@@ -156,6 +159,8 @@ class Sequence {
       case 'failed': {
         const lost = event.code === 'ENOBUFS' ? ', messages were lost' : ''
         const text = `${named}${event.call}: ${event.code}${lost}`
+        if (event.bytes && isMarker(event.bytes))
+          return [{ time, ...this.#mark(socket, '✗'), text: [`${text}, of ${markerName}`] }]
         const bytes = event.bytes && prefixed(`${text}: `, this.#text.lines(event.bytes, socket))
         return [{ time, ...this.#mark(socket, '✗'), text: bytes ?? [text] }]
       }
@@ -178,7 +183,8 @@ class Sequence {
         const source = from === undefined ? `from ${sender}: ` : ''
         const whom = hasLane ? source : `${sender} to ${[name, label].filter(Boolean).join(', ')}: `
         const isUnexpected = this.#unexpected.has(event)
-        const mark = isUnexpected ? '✗ not expected: ' : ''
+        const toMarker = isOfMarker(datagram.bytes) ? `answer to ${markerName}: ` : ''
+        const mark = (isUnexpected ? '✗ not expected: ' : '') + toMarker
         return [
           {
             time,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import path from 'node:path'
 import { expect, test } from 'vitest'
 import { inThread } from './threads.ts'
 
@@ -22,4 +23,20 @@ test('what it throws comes back, and so does its not ending', async () => {
 
 test('a limit longer than any timer is none', async () => {
   expect(await inThread(2, (_, input) => input, { limit: 3e9 })).toBe(2)
+})
+
+test('all that fails has the place where the thread was asked for', async () => {
+  const [name] = path.basename(import.meta.filename).split('?')
+  const failures = await Promise.allSettled([
+    inThread(0, () => {
+      throw new RangeError('thrown')
+    }),
+    inThread(0, () => new Promise(() => setTimeout(() => {}, 60_000)), { limit: 50 }),
+    inThread(0, () => process.exit()),
+    inThread(0, () => () => 'no thread can give back a function'),
+  ])
+  for (const failure of failures) {
+    const { stack = '' } = (failure as PromiseRejectedResult).reason as Error
+    expect(stack.split(/\n {4}at /)[1]).toContain(`${name}:`)
+  }
 })

@@ -62,6 +62,9 @@ export async function inThread<Input, Output>(
   work: (netlink: Netlink, input: Input) => Output | Promise<Output>,
   { limit = LIMIT }: { limit?: number } = {},
 ): Promise<Output> {
+  // V8 knows of a waiting caller only after the wait, and a thread's error has the thread's lines only.
+  const caller: { stack?: string } = {}
+  Error.captureStackTrace(caller, inThread)
   const thread = idle.pop() ?? new Worker(code, { eval: true, workerData: library })
   thread.ref()
   let timer: NodeJS.Timeout | undefined
@@ -88,10 +91,22 @@ export async function inThread<Input, Output>(
     return answer.value
   } catch (error) {
     if (!idle.includes(thread)) await thread.terminate()
-    throw error
+    throw withLinesOf(caller.stack, error)
   } finally {
     clearTimeout(timer)
   }
+}
+
+const firstLine = /\n {4}at /
+
+/** Puts a caller's lines before the error's own. @returns the error */
+function withLinesOf(caller = '', error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const { stack = '' } = error
+  const [at, own] = [caller.search(firstLine), stack.search(firstLine)]
+  const head = own === -1 ? stack : stack.slice(0, own)
+  if (at !== -1) error.stack = head + caller.slice(at) + stack.slice(head.length)
+  return error
 }
 
 /** Adds what a thread's sockets have said to this one's record, which only guests have. */

@@ -16,6 +16,7 @@ import { pageData } from '../report/page/collect.ts'
 import { writePage } from '../report/page/write-page.ts'
 import type { FindSource } from '../report/source-files.ts'
 import { type KernelSummary, knownReportLines, summaryLines } from '../report/summary.ts'
+import { CompleteFlatTap, CompleteTap } from '../report/tap.ts'
 import { TerminalReporter } from '../report/terminal.ts'
 import type { Reporters, VitestOptions } from './vitest-command.ts'
 import { fileReporters, isWriting, type VitestFiles } from './vitest-files.ts'
@@ -33,6 +34,13 @@ export interface ReportFiles {
 
 /** Vitest's reporter for GitHub, in place of which there is ours. */
 const annotating = 'github-actions'
+
+/** Vitest's reporters, in which tests that did not run are told. */
+const completing: ReadonlyMap<unknown, () => Reporter> = new Map<string, () => Reporter>([
+  ['default', () => new TerminalReporter()],
+  ['tap', () => new CompleteTap()],
+  ['tap-flat', () => new CompleteFlatTap()],
+])
 
 /** Whether failures are shown beside the lines of a pull request. */
 export function annotates(given: VitestOptions): boolean {
@@ -68,7 +76,7 @@ export function reporters(given: VitestOptions, files: ReportFiles, theirs: Vite
       : // Vitest's would say the same again.
         asked(given)
           .filter(name => name !== annotating)
-          .map(name => (name === 'default' ? new TerminalReporter() : name))
+          .map(name => completing.get(name)?.() ?? name)
           .map(name => (typeof name === 'string' && isWriting(name) ? theirs.reporter(name) : name))
   return [
     ...shown,

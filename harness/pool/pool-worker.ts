@@ -209,13 +209,18 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     }
   }
 
-  async #fileEnded(replaced: readonly string[]): Promise<Failure[]> {
+  async #fileEnded({
+    replaced,
+    elsewhere,
+  }: Extract<WorkerCall, { method: 'file-ended' }>): Promise<Failure[]> {
     const ended = await this.#guest?.fileEnds()
     if (!ended) return []
     if (ended.coverage) this.#source.coverage?.add(this.#record.name ?? '', ended.coverage)
     this.#source.recorder?.ended(this.#record.name ?? '', ended.read)
     this.#disturbed ||= ended.loaded.length > 0 || ended.changed || replaced.length > 0
-    return this.#named((await this.#judge?.fileEnded(ended.sequence, ended)) ?? [])
+    const sockets = elsewhere.map(socket => `a netlink socket: ${socket}`)
+    const left = { ...ended, leaks: [...ended.leaks, ...sockets] }
+    return this.#named((await this.#judge?.fileEnded(ended.sequence, left)) ?? [])
   }
 
   #noted(note: WorkerNote): void {
@@ -244,7 +249,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         return failures
       }
       case 'file-ended':
-        return await this.#fileEnded(call.replaced)
+        return await this.#fileEnded(call)
       default:
         return await answerSnapshotCall(call)
     }

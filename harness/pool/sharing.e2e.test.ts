@@ -74,14 +74,21 @@ test('a guest whose kernel has reported something, was left with a module, or in
       unloadModule('faults')
     })`,
     "import { loadModule } from 'netlink-vmtest/testing'\ntest('loads', () => loadModule('faults'))",
-    "test('leaves a file', () => writeFileSync('/tmp/left', ''))",
+    `import { Socket } from 'netlink-vmtest/netlink'
+    import { NetworkNamespace } from 'netlink-vmtest/testing'
+    test('leaves a file and a socket', () => {
+      writeFileSync('/tmp/left', '')
+      Socket.open(0, { namespace: new NetworkNamespace().fd })
+    })`,
     "test('removes a program', async () => (await import('node:fs')).rmSync('/usr/local/bin/custom'))",
     "test('is good at last', { retry: 1 }, ({ task }) => expect(task.result.retryCount).toBe(1))",
     '',
   ])
   expect([...guests.keys()]).toEqual([1, 2, 3, 4, 5, 6])
   expect(new Set(guests.values()).size).toBe(6)
-  expect(stdout).toContain('Leak: the file leaves behind:\n  a file: /tmp/left')
+  expect(stdout).toMatch(
+    /Leak: the file leaves behind:\n {2}a file: \/tmp\/left\n {2}a netlink socket: protocol 0, port id \d+, in the network namespace fd \d+\n/,
+  )
   expect(stdout).toContain('6 files (1 failed), tests 11 passed, 0 failed')
   expect(status).toBe(1)
 })

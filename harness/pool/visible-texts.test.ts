@@ -53,6 +53,27 @@ test('errors with their causes, and notes; colours of differences stay', () => {
   expect(own.message).toBe(shown)
 })
 
+test('texts of errors that nobody reads to their end are cut', () => {
+  const [error, outside] = ['a', 'b'].map(each => ({ message: each.repeat(200_000), stack: '' }))
+  makeVisible(request('onTaskUpdate', [['1', { state: 'fail', errors: [error] }, {}]], []))
+  makeVisible(request('onUnhandledError', outside, 'Unhandled Error'))
+  expect(error?.message).toMatch(/^a+ \.\.\. \(134464 characters more\)$/)
+  expect(outside?.message).toMatch(/^b+ \.\.\. \(134464 characters more\)$/)
+})
+
+test('frames of what runs the tests are no part of errors outside of tests', () => {
+  const frames = [
+    'at /guest/node_modules/vitest/dist/chunks/chunk-A.mjs:1952:37',
+    'at file:///guest/node_modules/vitest/dist/worker.mjs:1:2',
+    'at runWithCancel (/guest/node_modules/vitest/dist/chunks/chunk-A.mjs:3247:12)',
+    'at async inTest (/project/guest/a.test.ts:4:46)',
+    'at TestRunner.runTask (file:///guest/node_modules/vitest/dist/worker.mjs:1775:41)',
+  ]
+  const error = { message: 'no', stack: ['Error: no', ...frames].join('\n    ') }
+  makeVisible(request('onUnhandledError', error, 'Unhandled Rejection'))
+  expect(error.stack).toBe('Error: no\n    at async inTest (/project/guest/a.test.ts:4:46)')
+})
+
 test('only matchers colour what they say, and errors outside of tests are shown, too', () => {
   const red = '\u001b[31mred\u001b[39m'
   const own: Record<string, unknown> = { name: 'Error', message: red, stack: `Error: ${red}` }

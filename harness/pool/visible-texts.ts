@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
 /** Names and errors of tests, before anybody shows them: all reporters print them as they are. */
 import type { RunnerTask } from 'vitest'
+import { boundError } from '../../guest/agent/bounded-error.ts'
+import { guestPaths } from '../../guest/agent/protocol.ts'
 import { visible, visibleInColour } from '../../guest/agent/visible.ts'
 import { filesOf, type RpcRequest, type TaskPack } from './messages.ts'
 
 /** Makes what a worker tells Vitest visible, in place. */
 export function makeVisible(request: RpcRequest): void {
   for (const file of filesOf(request)) for (const task of file.tasks) nameTask(task)
-  if (request.m === 'onUnhandledError' && isObject(request.a[0])) showError(request.a[0])
+  if (request.m === 'onUnhandledError' && isObject(request.a[0])) {
+    showError(request.a[0])
+    hideOwnFrames(request.a[0])
+  }
   if (request.m !== 'onTaskUpdate') return
   for (const [, result] of request.a[0] as readonly TaskPack[]) {
     for (const error of result?.errors ?? []) showError(error)
@@ -25,12 +30,23 @@ const DEEPEST = 10
 
 /** Vitest's copy of an error, which has texts in place of values. Only matchers colour what they say. */
 function showError(error: object, depth = 0): void {
+  // The worker has cut what tests have thrown, but not what hooks have, and expect.soft().
+  boundError(error)
   const said = 'actual' in error || 'showDiff' in error ? visibleInColour : visible
   show(error, 'name', visible)
   for (const key of ['message', 'stack']) show(error, key, said)
   show(error, 'diff', visibleInColour)
   const { cause } = error as { readonly cause?: unknown }
   if (isObject(cause) && depth < DEEPEST) showError(cause, depth + 1)
+}
+
+const ownFrame = new RegExp(`^ {4}at (?:.* \\()?(?:file://)?${guestPaths.root}/.*\\n?`, 'gm')
+
+/** Vitest shows all frames of an error outside of tests, and takes the first one for the user's. */
+function hideOwnFrames(error: object, depth = 0): void {
+  show(error, 'stack', stack => stack.replaceAll(ownFrame, '').trimEnd())
+  const { cause } = error as { readonly cause?: unknown }
+  if (isObject(cause) && depth < DEEPEST) hideOwnFrames(cause, depth + 1)
 }
 
 function isObject(value: unknown): value is object {

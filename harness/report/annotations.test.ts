@@ -41,6 +41,29 @@ test('texts are escaped, and a path is relative to the repository', () => {
     expect(workflowCommands([at(elsewhere, 1)])).toMatch(/^::error title=/)
 })
 
+test('without GitHub, too, a path is relative to the repository, wherever the run was started', () => {
+  const folder = repository()
+  vi.stubEnv('GITHUB_WORKSPACE', undefined)
+  mkdirSync(path.join(folder, '.git'))
+  const command = workflowCommands([at(path.join(folder, 'module/a.c'), 3)])
+  expect(command).toMatch(/^::error file=module\/a\.c,line=3,/)
+})
+
+test('an error outside of tests is at its line, or in the file that ran', () => {
+  const file = path.join(repository(), 'module/a.c')
+  const placed = { message: 'boom', stack: 'x', VITEST_TEST_PATH: file }
+  const state = { getTestModules: () => [], getUnhandledErrors: () => [placed, { ...placed, stack: '' }] }
+  const projects = [{ name: 'debian-5.10' }, { name: 'debian-6.1' }]
+  const formatError = ({ stack }: { stack: string }, { project }: { project: { name: string } }) => ({
+    nearest: stack && project.name === 'debian-6.1' ? { file, line: 7, column: 2 } : undefined,
+  })
+  const vitest = { state, projects, logger: { formatError } } as unknown as Vitest
+  expect(githubReport(vitest, [], () => undefined)).toBe(
+    '::error file=module/a.c,line=7,col=2,title=an error outside of tests::Error: boom\n' +
+      '::error file=module/a.c,line=1,title=an error outside of tests::Error: boom\n',
+  )
+})
+
 test('ten, the first ones, and how many more there are; one for what kernels have in common', () => {
   const file = path.join(repository(), 'module/a.c')
   const on = (kernel: string) => Array.from({ length: 12 }, (_, index) => ({ ...at(file, index), kernel }))

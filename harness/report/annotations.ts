@@ -94,9 +94,17 @@ function errorCommand(annotations: readonly Annotation[]): string {
 /** A path relative to the repository; undefined for a file elsewhere. */
 function inRepository(file: string): string | undefined {
   if (!existsSync(file)) return undefined
-  const top = process.env.GITHUB_WORKSPACE ?? process.cwd()
-  const relative = path.relative(existsSync(top) ? realpathSync(top) : top, realpathSync(file))
+  const real = realpathSync(file)
+  const top = process.env.GITHUB_WORKSPACE || (topOf(path.dirname(real)) ?? process.cwd())
+  const relative = path.relative(existsSync(top) ? realpathSync(top) : top, real)
   return relative.startsWith('..') || path.isAbsolute(relative) ? undefined : relative
+}
+
+/** The folder of the git repository, or of its worktree, that a folder is in. */
+function topOf(folder: string): string | undefined {
+  if (existsSync(path.join(folder, '.git'))) return folder
+  const above = path.dirname(folder)
+  return above === folder ? undefined : topOf(above)
 }
 
 /** As github.com/actions/toolkit escapes them (packages/core/src/command.ts). */

@@ -36,14 +36,23 @@ function annotationOf(vitest: Vitest, failure: Failure, find: FindSource): Annot
   return {
     title: test === undefined ? name : `${name} > ${test}`,
     message: textOf(error),
-    place: where ?? (file === undefined ? undefined : { file, line: 1 }),
+    place: where ?? beginningOfFile(file ?? error.VITEST_TEST_PATH),
     ...(kernel === undefined ? {} : { kernel }),
   }
 }
 
+/** @param file of an error outside of tests the one that ran then, as Vitest says it */
+function beginningOfFile(file: unknown): Place | undefined {
+  return typeof file === 'string' ? { file, line: 1 } : undefined
+}
+
 /** The line of the tests' code that an error comes from, as Vitest's own reports have it. */
 function nearest(vitest: Vitest, kernel: string | undefined, error: unknown): Place | undefined {
-  const project = vitest.projects.find(({ name }) => name === kernel) ?? vitest.getRootProject()
-  const stack = vitest.logger.formatError(copied(error), { project, showCodeFrame: false }).nearest
-  return stack && { file: stack.file, line: stack.line, column: stack.column }
+  // Nobody knows the kernel of an error outside of tests.
+  const projects = vitest.projects.filter(({ name }) => kernel === undefined || name === kernel)
+  for (const project of projects.length > 0 ? projects : [vitest.getRootProject()]) {
+    const stack = vitest.logger.formatError(copied(error), { project, showCodeFrame: false }).nearest
+    if (stack) return { file: stack.file, line: stack.line, column: stack.column }
+  }
+  return undefined
 }

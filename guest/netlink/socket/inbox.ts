@@ -179,7 +179,7 @@ export class Inbox {
     checkTimeout(options.timeout)
     options.signal?.throwIfAborted()
     if (this.#receivers.size === 0) {
-      const datagram = this.receiveNow()
+      const datagram = this.#receiveNowFor()
       if (datagram !== undefined) {
         if (isTurnDue()) await turn()
         return datagram
@@ -190,6 +190,15 @@ export class Inbox {
     this.arm(wait, (limit, besides) => new TimeoutError('datagram', limit, besides), options, timeout)
     try {
       return await wait.outcome()
+    } catch (error) {
+      throw withCaller(error)
+    }
+  }
+
+  /** A loss that was kept for a receiver has the lines of what read it. */
+  #receiveNowFor(): Datagram | undefined {
+    try {
+      return this.receiveNow()
     } catch (error) {
       throw withCaller(error)
     }

@@ -267,6 +267,17 @@ describe('user to user', () => {
     expect((await waiting).bytes.toString()).toBe('after')
   })
 
+  it.runIf(isRoot)('an overflow has the place where it was read, below helpers too', async () => {
+    using a = Socket.open(NETLINK_USERSOCK)
+    using b = Socket.open(NETLINK_USERSOCK, { memberships: [1], receiveBuffer: 4096 })
+    for (let i = 0; i < 100; i++) a.send(Buffer.alloc(512, i), { groups: 1, portId: a.portId })
+    const below = async (depth: number): Promise<unknown> =>
+      depth === 0 ? await b.receive() : await below(depth - 1)
+    const inTest = async () => await below(4)
+    const { stack = '' } = (await inTest().catch((error: unknown) => error)) as Error
+    expect(stack).toMatch(/^OverflowError: .*\n(.*\n)*? +at (async )?inTest /)
+  })
+
   it.runIf(isRoot)('an overflow reaches who waits already', async () => {
     using a = Socket.open(NETLINK_USERSOCK)
     using b = Socket.open(NETLINK_USERSOCK, { memberships: [1], receiveBuffer: 4096 })
