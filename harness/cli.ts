@@ -168,6 +168,7 @@ program
   .option('--baseline <file>', 'compare HEAD with such a file, in place of BASE', once)
   .option('--json <file>', 'write what differs as JSON', once)
   .option('--markdown <file>', 'write what differs as Markdown, for a pull request', once)
+  .option('--html <file>', 'write what differs as one HTML page, with both conversations side by side', once)
   .allowUnknownOption()
   .allowExcessArguments()
   .action(

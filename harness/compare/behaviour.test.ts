@@ -97,8 +97,10 @@ test.each([
 })
 
 test('the finding has both answers and the request', () => {
-  const [difference] = differences([answered('ENOENT')], [answered('EINVAL')])
+  const [base, head] = [answered('ENOENT'), answered('EINVAL')]
+  const [difference] = differences([base], [head])
   expect(difference?.finding).toEqual({
+    sides: { test: 'a.test.ts > x', base: [base], head: [head] },
     ...{ kind: 'behaviour', where: 'nlex get', was: 'ENOENT', is: 'EINVAL', matters: true },
     text: 'nlex get: ENOENT became EINVAL',
     request: 'nlex get: key 7',

@@ -2,7 +2,11 @@
 /** How two conversations differ, told as behaviour: what is answered, and who is told of what. */
 import { align, type Pair } from './align.ts'
 import type { Difference } from './difference.ts'
+import type { Sides } from './finding.ts'
 import type { Exchange, NormalConversation, NormalMessage } from './recorded.ts'
+
+/** Exchanges of a socket that a page shows. */
+const SHOWN = 6
 
 type Said = NormalConversation['exchanges'][number]
 
@@ -35,11 +39,28 @@ export function conversationDifferences(
   const sockets = [...new Set(base.exchanges.map(({ socket }) => socket))]
   return sockets.flatMap(socket => {
     const of = ({ exchanges }: NormalConversation) => exchanges.filter(each => each.socket === socket)
-    return align(of(base), of(head), ({ key }) => key).flatMap(pair => pairDifferences(pair, place))
+    const [all, others] = [of(base), of(head)]
+    return align(all, others, ({ key }) => key).flatMap(pair =>
+      pairDifferences(pair, place, {
+        test: place,
+        base: upTo(all, pair.base),
+        head: upTo(others, pair.head),
+      }),
+    )
   })
 }
 
-function pairDifferences({ base, head, index, isAfterSame }: Pair<Said>, place: string): SaidDifference[] {
+/** What was said before, and this. */
+function upTo(all: readonly Said[], last: Said): Said[] {
+  const end = all.indexOf(last) + 1
+  return all.slice(Math.max(0, end - SHOWN), end)
+}
+
+function pairDifferences(
+  { base, head, index, isAfterSame }: Pair<Said>,
+  place: string,
+  sides: Sides,
+): SaidDifference[] {
   return changesOf(base, head)
     .filter(({ isState }) => isAfterSame || !isState)
     .map(({ aspect, was, is, text, byValue, isState, less }) => ({
@@ -49,6 +70,7 @@ function pairDifferences({ base, head, index, isAfterSame }: Pair<Said>, place: 
       finding: {
         ...{ kind: 'behaviour', where: base.operation, was, is, text, matters: true },
         ...(base.request === '' ? {} : { request: base.request }),
+        sides,
         show: `in ${place}\nBASE: ${linesOf(base)}\nHEAD: ${linesOf(head)}`,
       },
     }))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What has changed between two versions of modules. */
+import type { Exchange } from './recorded.ts'
 
 /** What a finding is about; the order in which reports have them. */
 export const findingKinds = [
@@ -22,6 +23,13 @@ export const findingKinds = [
 ] as const
 export type FindingKind = (typeof findingKinds)[number]
 
+/** What one socket has said and heard on both sides, up to what differs. */
+export interface Sides {
+  readonly test: string
+  readonly base: readonly Exchange[]
+  readonly head: readonly Exchange[]
+}
+
 /** One change. */
 export interface Finding {
   readonly kind: FindingKind
@@ -43,6 +51,8 @@ export interface Finding {
   readonly request?: string
   /** Further lines that show it: answers in full, a log, a stack. */
   readonly show?: string
+  /** For a page: it is in no other report. */
+  readonly sides?: Sides
   /** A command that shows it again. */
   readonly again?: string
 }

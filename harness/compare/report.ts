@@ -48,7 +48,8 @@ export function answerOf({ findings, lost, base, head }: ComparisonReport): stri
   return `${what}${where}, from ${base} to ${head}`
 }
 
-function rest(report: ComparisonReport): string[] {
+/** Lines after the findings. */
+export function remarksOf(report: ComparisonReport): string[] {
   const { accepted, missing, runs, varying, kernels, lost, notes } = report
   const { files, both, again } = runs
   return [
@@ -65,16 +66,20 @@ function rest(report: ComparisonReport): string[] {
   ]
 }
 
+/** Where, and how often: "only on debian-6.1, 3 times"; '' for once, on all kernels. */
+export function seenOf({ kernel, count }: Finding): string {
+  return [...(kernel === undefined ? [] : [`only on ${kernel}`]), ...(count ? [`${count} times`] : [])].join(
+    ', ',
+  )
+}
+
 export function textReport(report: ComparisonReport): string {
   const blocks = report.findings.map((finding, at) => {
-    const { kernel, count, request, show, again, matters } = finding
+    const { request, show, again, matters } = finding
     // One command often shows several findings again.
     const isLast = again !== undefined && again !== report.findings[at + 1]?.again
-    const where = [
-      ...(kernel === undefined ? [] : [`only on ${kernel}`]),
-      ...(count ? [`${count} times`] : []),
-    ]
-    const head = `${matters ? '✗' : '·'} ${oneLine(lineOf(finding))}${where.length > 0 ? ` (${where.join(', ')})` : ''}`
+    const seen = seenOf(finding)
+    const head = `${matters ? '✗' : '·'} ${oneLine(lineOf(finding))}${seen === '' ? '' : ` (${seen})`}`
     return [
       head,
       ...(request === undefined ? [] : ['    request:', indented(beginningOf(request, 12, 2000), 6)]),
@@ -83,7 +88,7 @@ export function textReport(report: ComparisonReport): string {
     ].join('\n')
   })
   const seconds = (report.total / 1000).toFixed(1)
-  return plain([...blocks, ...rest(report), `${answerOf(report)} (${seconds} s)`].join('\n'))
+  return plain([...blocks, ...remarksOf(report), `${answerOf(report)} (${seconds} s)`].join('\n'))
 }
 
 /** For a pull request: the answer in the first line, and details folded. */
@@ -92,22 +97,22 @@ export function markdownReport(report: ComparisonReport): string {
   const isClean = findings.every(({ matters }) => !matters) && report.lost.length === 0
   const sign = isClean ? '✅' : '❌'
   const blocks = findings.map(finding => {
-    const { kernel, count, request, show, again, matters } = finding
-    const where = [
-      ...(kernel === undefined ? [] : [`only on ${kernel}`]),
-      ...(count ? [`${count} times`] : []),
-    ]
+    const { request, show, again, matters } = finding
+    const seen = seenOf(finding)
     const line = `${matters ? '**' : ''}${code(oneLine(lineOf(finding)))}${matters ? '**' : ''}`
     const details = [request, show, again].filter(each => each !== undefined).join('\n\n')
-    const more = where.length > 0 ? ` (${where.join(', ')})` : ''
+    const more = seen === '' ? '' : ` (${seen})`
     if (details === '') return `- ${line}${more}`
     return `<details><summary>${html(oneLine(lineOf(finding)))}${more}</summary>\n\n${fenced(beginningOf(details, 60, 8000))}\n</details>`
   })
-  return `${sign} **${inText(answerOf(report))}**\n\n${[...blocks, ...rest(report).map(line => `- ${inText(line)}`)].join('\n')}\n`
+  return `${sign} **${inText(answerOf(report))}**\n\n${[...blocks, ...remarksOf(report).map(line => `- ${inText(line)}`)].join('\n')}\n`
 }
 
 export function jsonReport(report: ComparisonReport, status: number): string {
-  return `${JSON.stringify({ format: 'netlink-vmtest comparison', version: jsonVersion, status, answer: answerOf(report), ...report }, null, 2)}\n`
+  const [findings, accepted] = [report.findings, report.accepted].map(all =>
+    all.map(({ sides: _, ...each }) => each),
+  )
+  return `${JSON.stringify({ format: 'netlink-vmtest comparison', version: jsonVersion, status, answer: answerOf(report), ...report, findings, accepted }, null, 2)}\n`
 }
 
 function indented(text: string, by: number): string {

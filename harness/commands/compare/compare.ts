@@ -7,6 +7,7 @@ import { consoleProgress } from '../../base/progress.ts'
 import { judge, readAcceptances } from '../../compare/accept.ts'
 import { type Baseline, readBaseline } from '../../compare/baseline.ts'
 import { inOrder, type Side } from '../../compare/comparison.ts'
+import { comparisonPageData } from '../../compare/comparison-page.ts'
 import type { Finding } from '../../compare/finding.ts'
 import { type ComparisonReport, jsonReport, markdownReport, textReport } from '../../compare/report.ts'
 import { findName, type Named, nameOf, type OpenedSide, openSide } from '../../compare/sides.ts'
@@ -14,6 +15,7 @@ import { isPrepared, labelsOf } from '../../prepare/matrix.ts'
 import type { Settings } from '../../prepare/settings.ts'
 import { checkWorkerArguments } from '../../prepare/worker-arguments.ts'
 import { requireWritable, writeReport } from '../../report/files.ts'
+import { writeComparisonPage } from '../../report/page/write-page.ts'
 import { quoted } from '../../verdict/evidence-folder.ts'
 import { parseVitestArguments } from '../vitest-command.ts'
 import { type Facts, FactsOfSides } from './facts-of-sides.ts'
@@ -31,6 +33,7 @@ export interface CompareOptions {
   /** Files of reports. */
   readonly json?: string
   readonly markdown?: string
+  readonly html?: string
   /** Changes that are wanted. */
   readonly accept?: string
   /** False: families are not probed. */
@@ -60,8 +63,8 @@ export async function compare(
   if (options.baseline !== undefined && options.saveBaseline !== undefined)
     throw new UsageError('--baseline and --save-baseline: one reads a baseline, the other one writes it')
   await checkWorkerArguments(execArgv)
-  const { json, markdown, saveBaseline } = options
-  for (const file of [json, markdown, saveBaseline]) if (file !== undefined) requireWritable(file)
+  const { json, markdown, html, saveBaseline } = options
+  for (const file of [json, markdown, html, saveBaseline]) if (file !== undefined) requireWritable(file)
   const acceptances = options.accept === undefined ? [] : readAcceptances(options.accept)
   const baseline = options.baseline === undefined ? undefined : readBaseline(options.baseline)
   const progress = consoleProgress()
@@ -111,6 +114,7 @@ export async function compare(
   process.stdout.write(`${textReport(report)}\n`)
   const status = statusOf(report)
   if (markdown !== undefined) writeReport(path.resolve(markdown), markdownReport(report))
+  if (html !== undefined) writeComparisonPage(path.resolve(html), comparisonPageData(report, Date.now()))
   if (json !== undefined) writeReport(path.resolve(json), jsonReport(report, status))
   return status
 }

@@ -4,7 +4,11 @@ import path from 'node:path'
 import { buildSync } from 'esbuild'
 import { isPackage, ownFolder } from '../../base/own-folder.ts'
 
-/** The script and the style sheet of all pages. */
+/** The pages: of a run, and of a comparison. */
+export type PageName = 'main' | 'comparison'
+export const pageNames: readonly PageName[] = ['main', 'comparison']
+
+/** The script of a page, and the style sheet of all. */
 export interface PageAssets {
   readonly script: string
   readonly style: string
@@ -13,20 +17,20 @@ export interface PageAssets {
 const folder = path.join(import.meta.dirname, 'client')
 
 /** A checkout bundles them when they are needed, which takes milliseconds; the package has them. */
-export function pageAssets(): PageAssets {
-  if (!isPackage) return bundlePage()
-  const read = (name: string) => readFileSync(path.join(folder, name), 'utf8')
-  return { script: read('main.js'), style: read('style.css') }
+export function pageAssets(name: PageName): PageAssets {
+  if (!isPackage) return bundlePage(name)
+  const read = (file: string) => readFileSync(path.join(folder, file), 'utf8')
+  return { script: read(`${name}.js`), style: read('style.css') }
 }
 
 function licence(): string {
   return readFileSync(path.join(ownFolder, 'node_modules/lit-html/LICENSE'), 'utf8')
 }
 
-/** Bundles the sources of the page's script and style sheet. */
-export function bundlePage(): PageAssets {
+/** Bundles the sources of a page's script and style sheet. */
+export function bundlePage(name: PageName): PageAssets {
   const { outputFiles } = buildSync({
-    entryPoints: [path.join(folder, 'main.ts'), path.join(folder, 'style.css')],
+    entryPoints: [path.join(folder, `${name}.ts`), path.join(folder, 'style.css')],
     outdir: folder,
     bundle: true,
     minify: true,

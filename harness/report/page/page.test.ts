@@ -4,10 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { pageAssets } from './assets.ts'
-import { page } from './page.ts'
+import { type PageAssets, pageAssets } from './assets.ts'
+import type { ComparisonPageData } from './comparison-data.ts'
+import { comparisonPage, page } from './page.ts'
 import type { PageData } from './page-data.ts'
-import { writePage } from './write-page.ts'
+import { writeComparisonPage, writePage } from './write-page.ts'
 
 const hostile = '</script><script>alert(1)</script><!-- \u2028 "quoted" & ]]>'
 const data: PageData = {
@@ -31,9 +32,24 @@ test('data cannot leave its element, and comes out as it went in', () => {
   expect(JSON.parse(json)).toEqual(JSON.parse(JSON.stringify(data)))
 })
 
-test('its own script runs, and nothing is loaded', () => {
-  const { script, style } = pageAssets()
-  const html = page(data, { script, style })
+const comparison: ComparisonPageData = {
+  ...{ version: '1.0.0', time: 0, total: 1, ok: true, title: hostile, answer: hostile, base: hostile },
+  ...{ head: hostile, kernels: [], findings: [], remarks: [hostile] },
+}
+
+test('a title obeys nothing', () => {
+  const html = comparisonPage(comparison, { script: 'run()', style: 'p{}' })
+  expect(html.match(/<\/script>/g)).toHaveLength(2)
+  expect(html).not.toContain('<!--')
+  expect(html).toContain('<title>&lt;/script&gt;&lt;script&gt;')
+})
+
+test.each([
+  ['main', (assets: PageAssets) => page(data, assets)],
+  ['comparison', (assets: PageAssets) => comparisonPage(comparison, assets)],
+] as const)('its own script runs, and nothing is loaded: %s', (name, make) => {
+  const { script, style } = pageAssets(name)
+  const html = make({ script, style })
   const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(html)?.[1] ?? ''
   expect(policy).toMatch(/^default-src 'none'; /)
   expect(policy).toContain(`'sha256-${createHash('sha256').update(script).digest('base64')}'`)
@@ -55,6 +71,8 @@ test('one that cannot be written is told, and changes no result', () => {
   const file = path.join(folder, 'new/page.html')
   writePage(file, data)
   expect(readFileSync(file, 'utf8')).toMatch(/^<!doctype html>/)
+  writeComparisonPage(file, comparison)
+  expect(readFileSync(file, 'utf8')).toContain('<title>&lt;/script')
   expect(stderr).not.toHaveBeenCalled()
   writeFileSync(path.join(folder, 'file'), '')
   const below = path.join(folder, 'file/page.html')

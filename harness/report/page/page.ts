@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from 'node:crypto'
 import type { PageAssets } from './assets.ts'
+import type { ComparisonPageData } from './comparison-data.ts'
 import type { PageData } from './page-data.ts'
 
 /** A report as one HTML file that loads nothing: the script makes the page of the data in it. */
-export function page(data: PageData, { script, style }: PageAssets): string {
-  const hash = createHash('sha256').update(script).digest('base64')
-  const policy = `default-src 'none'; script-src 'sha256-${hash}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'`
+export function page(data: PageData, assets: PageAssets): string {
   const failed = data.files.flatMap(({ tests }) => tests.filter(({ status }) => status === 'failed')).length
   const title = data.ok ? 'passed' : failed === 0 ? 'failed' : `${failed} failed`
+  return document(data, title, assets)
+}
+
+/** A comparison as such a file. */
+export function comparisonPage(data: ComparisonPageData, assets: PageAssets): string {
+  return document(data, data.title, assets)
+}
+
+function document(data: PageData | ComparisonPageData, title: string, { script, style }: PageAssets): string {
+  const hash = createHash('sha256').update(script).digest('base64')
+  const policy = `default-src 'none'; script-src 'sha256-${hash}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'`
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -17,7 +27,7 @@ export function page(data: PageData, { script, style }: PageAssets): string {
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="generator" content="netlink-vmtest ${data.version}">
-<title>${title} · netlink-vmtest</title>
+<title>${title.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')} · netlink-vmtest</title>
 <link rel="icon" href="data:image/svg+xml,${encodeURIComponent(icon(data.ok))}">
 <style>${style}</style>
 </head>
@@ -32,7 +42,7 @@ export function page(data: PageData, { script, style }: PageAssets): string {
 }
 
 /** JSON in a script element, which "</script" and "<!--" would end or change. */
-function inScript(data: PageData): string {
+function inScript(data: PageData | ComparisonPageData): string {
   return JSON.stringify(data).replaceAll('<', '\\u003c')
 }
 

@@ -31,7 +31,7 @@ export function failure({
     ${part(
       'Run it again',
       html`
-      <div class="command"><code>${visible(again)}</code>${copyButton(again)}</div>
+      ${command(again)}
       ${evidence ? html`<p class="evidence">Evidence: <code>${visible(evidence)}</code></p>` : nothing}`,
     )}`
 }
@@ -87,12 +87,13 @@ function source({ name, first, line, lines }: PageExcerpt): TemplateResult {
     </figure>`
 }
 
-function part(title: string, content: TemplateResult): TemplateResult {
+/** A part of what is told, with its heading. */
+export function part(title: string, content: TemplateResult): TemplateResult {
   return html`<section class="part"><h4>${title}</h4>${content}</section>`
 }
 
 /** A long text, which is scrolled by the keyboard as well. */
-function text(content: string): TemplateResult {
+export function text(content: string): TemplateResult {
   return html`<pre class="text" tabindex="0">${visible(content)}</pre>`
 }
 
@@ -105,11 +106,16 @@ function diffLine(line: string): TemplateResult {
   return html`<span class=${kind}>${line}${'\n'}</span>`
 }
 
-function copyButton(command: string): TemplateResult | typeof nothing {
+/** A command to copy. */
+export function command(line: string): TemplateResult {
+  return html`<div class="command"><code>${visible(line)}</code>${copyButton(line)}</div>`
+}
+
+function copyButton(line: string): TemplateResult | typeof nothing {
   if (!navigator.clipboard) return nothing
   const copy = async ({ currentTarget }: Event) => {
     const button = currentTarget as HTMLButtonElement
-    await navigator.clipboard.writeText(command)
+    await navigator.clipboard.writeText(line)
     button.textContent = 'Copied'
   }
   return html`<button type="button" @click=${copy}>Copy</button>`

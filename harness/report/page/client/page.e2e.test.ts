@@ -10,6 +10,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ownFolder } from '../../../base/own-folder.ts'
 import { Chromium } from '../../../fixtures/chromium.ts'
 import { runCli } from '../../../fixtures/cli.ts'
+import { writeComparisonPage } from '../write-page.ts'
 
 const files = {
   'talk.fixture.ts': `
@@ -44,6 +45,7 @@ const files = {
 
 const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
 const file = path.join(folder, 'out/page.html')
+const comparison = path.join(folder, 'comparison.html')
 let chromium: Chromium
 let page: Page
 /** What must not be: errors, and anything that is loaded. */
@@ -74,7 +76,8 @@ beforeEach(async () => {
   page.on('console', message => complaints.push(message.text()))
   page.on('pageerror', error => complaints.push(String(error)))
   page.on('request', request => {
-    if (!request.url().startsWith(pathToFileURL(file).href)) complaints.push(request.url())
+    if (![file, comparison].some(each => request.url().startsWith(pathToFileURL(each).href)))
+      complaints.push(request.url())
   })
   return async () => {
     await page.close()
@@ -83,6 +86,13 @@ beforeEach(async () => {
 })
 
 const visit = (hash = '') => page.goto(pathToFileURL(file).href + hash)
+const violations = async () => {
+  await page.evaluate(axe.source)
+  return await page.evaluate(async () => {
+    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run()
+    return violations.flatMap(({ help, nodes }) => nodes.map(node => `${help}: ${node.html}`))
+  })
+}
 const rows = () => page.locator('.result .title').allTextContents()
 const row = (name: string) => page.locator('.result', { hasText: name })
 const hash = () => new URLSearchParams(new URL(page.url()).hash.slice(1))
@@ -214,14 +224,81 @@ test.each(['light', 'dark'] as const)(
     await visit('#status=all')
     for (const summary of await page.locator('.result > summary').all()) await summary.click()
     await page.locator('.sequence').waitFor()
-    await page.evaluate(axe.source)
-    const violations = await page.evaluate(async () => {
-      const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run()
-      return violations.flatMap(({ help, nodes }) => nodes.map(node => `${help}: ${node.html}`))
-    })
-    expect(violations).toEqual([])
+    expect(await violations()).toEqual([])
   },
 )
+
+test('a comparison: the findings first, both sides beside each other, what differs marked', async () => {
+  const line = (way: string, text: string, differs: boolean, value = '') => ({
+    ...{ way, text, differs },
+    parts: value === '' ? [] : [{ name: 'message', value, differs }],
+  })
+  const change = (id: string, matters: boolean) => ({
+    ...{ id, matters, kind: matters ? 'behaviour' : 'size', text: '<i>get</i>: ENOENT became EINVAL' },
+    ...{
+      seen: '3 times',
+      request: 'get: 20 bytes',
+      show: '',
+      again: 'run-vm.sh compare main',
+      conversation: undefined,
+    },
+  })
+  const rows = [
+    { base: line('request', 'get', false), head: line('request', 'get', false) },
+    { base: line('answer', 'ENOENT', true, 'no such key'), head: line('answer', 'EINVAL', true, 'bad key') },
+    { base: undefined, head: line('to socket 2 in group nlex/example', 'nlex command 1', true) },
+  ]
+  writeComparisonPage(comparison, {
+    ...{
+      version: '1.0.0',
+      time: 0,
+      total: 1234,
+      ok: false,
+      title: '2 changes',
+      answer: '1 change that matters',
+    },
+    ...{
+      base: 'main',
+      head: 'the work tree',
+      kernels: [{ label: 'debian-6.1', release: '6.1.0' }],
+      remarks: ['a note'],
+    },
+    findings: [
+      { ...change('change-a', true), conversation: { test: 'a.test.ts > x', rows } },
+      change('change-b', false),
+    ],
+  })
+  const address = pathToFileURL(comparison).href
+  await page.goto(address)
+  expect(await page.getByRole('heading', { level: 2 }).allTextContents()).toEqual([
+    ...['Changes that matter', 'Other changes', 'Remarks'],
+  ])
+  expect(await page.locator('details[open]').count()).toBe(1)
+  const table = page.getByRole('table')
+  expect(await table.getByRole('columnheader').allTextContents()).toEqual([
+    'BASE: main',
+    'HEAD: the work tree',
+  ])
+  expect(await table.locator('mark').allTextContents()).toEqual([
+    ...['ENOENT', 'no such key', 'EINVAL', 'bad key', 'nlex command 1'],
+  ])
+  const places = await table
+    .locator('tbody tr')
+    .nth(1)
+    .locator('td')
+    .evaluateAll(all => all.map(each => each.getBoundingClientRect()))
+  expect(places[0]?.right).toBeCloseTo(places[1]?.left ?? 0, 0)
+  await page.goto(`${address}#change-b`)
+  await page.reload()
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toContain('<i>get</i>: ENOENT')
+  expect(await page.locator('#change-b').getAttribute('open')).toBe('')
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    expect(await violations()).toEqual([])
+  }
+  await page.setViewportSize({ width: 360, height: 700 })
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360)
+})
 
 test('merge makes the same page of a blob', async () => {
   const { status } = await runCli(['merge', 'blobs', '--html', 'merged.html'], { cwd: folder })
