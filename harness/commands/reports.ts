@@ -60,15 +60,21 @@ function streamOf(files: ReportFiles): NodeJS.WriteStream {
 /**
  * Vitest's reporters: the requested ones, and that of --json.
  * @param theirs those that write files
+ * @param summary whether a terminal shows what is running, redrawn all the time
  */
-export function reporters(given: VitestOptions, files: ReportFiles, theirs: VitestFiles): Reporters {
+export function reporters(
+  given: VitestOptions,
+  files: ReportFiles,
+  theirs: VitestFiles,
+  { summary = true }: { readonly summary?: boolean } = {},
+): Reporters {
   const shown: Reporters =
     onlyReport(files) !== undefined && given.reporter === undefined
       ? [consoleOnStderr]
       : // Vitest's would say the same again.
         asked(given)
           .filter(name => name !== annotating)
-          .map(name => (name === 'default' ? new TerminalReporter() : name))
+          .map(name => (name === 'default' ? new TerminalReporter({ summary }) : name))
           .map(name => (typeof name === 'string' && isWriting(name) ? theirs.reporter(name) : name))
   return [
     ...shown,

@@ -105,6 +105,11 @@ export class FileEvidence {
   /** Keeps the evidence of a guest in which a file failed, and says where. */
   keep(): void {
     this.capture?.close()
+    this.keepSoFar()
+  }
+
+  /** The same while the file goes on. */
+  keepSoFar(): void {
     const { identity } = this.#source
     const { name } = this.#record
     if (!identity || name === undefined) return

@@ -8,6 +8,7 @@ import {
   conversationHeading,
   type FromWorker,
   type StoppedForDebugger,
+  type TestEnded,
   type TestOutcome,
   type TestStarted,
   type WorkerCall,
@@ -241,6 +242,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         const judged = (await this.#judge?.testEnded(call.test, call.sequence)) ?? []
         const failures = this.#named(judged, call.test)
         this.#testEnded(call.test, call.outcome, failures)
+        if (call.outcome?.state === 'fail' || failures.length > 0) await this.#attended(call, failures)
         return failures
       }
       case 'file-ended':
@@ -248,6 +250,21 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       default:
         return await answerSnapshotCall(call)
     }
+  }
+
+  /** Lets the user look around in the guest of a failed test. */
+  async #attended({ test, outcome }: TestEnded, failures: readonly Failure[]): Promise<void> {
+    const { attend } = this.#source
+    if (!attend || !this.#guest) return
+    clearTimeout(this.#deadline)
+    this.#watchdog?.stop()
+    const own = (outcome?.errors ?? []).map(({ name, message, diff }) =>
+      [`${name}: ${message}`, diff].filter(Boolean).join('\n\n'),
+    )
+    const errors = [...own, ...failures.map(({ name, message }) => `${name}: ${message}`)]
+    this.#evidence?.keepSoFar()
+    await attend(this.#guest, { name: this.#record.nameOf(test), errors })
+    this.#watchdog?.start()
   }
 
   #fromVitestWorker(message: unknown): void {

@@ -16,7 +16,7 @@ import type { Progress } from '../base/progress.ts'
 import { slowed } from '../base/timers.ts'
 import { requireTool } from '../base/tools.ts'
 import type { GuestSpec, WorkerSettings } from '../guest/guest.ts'
-import type { Recorder } from '../pool/guest-source.ts'
+import type { Attend, Recorder } from '../pool/guest-source.ts'
 import { type AcceleratorVerdict, chooseAccelerator, deviceObstacle } from '../qemu/accelerator.ts'
 import { qemuBinary } from '../qemu/identity.ts'
 import { Restores } from '../template/restores.ts'
@@ -83,6 +83,8 @@ export interface PrepareOptions {
   readonly coverage?: boolean | undefined
   /** Whether guests wait for gdb, and at which functions that stops. */
   readonly gdb?: { readonly functions: readonly string[] } | undefined
+  /** Looks around in the guests of failed tests. */
+  readonly attend?: Attend | undefined
   /** Makes the package that tests import in guests; kernels of a run share it. */
   readonly bundle?: (() => Promise<GuestPackage>) | undefined
 }
@@ -160,7 +162,9 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     progress.note(
       `${label}: no fork under KVM, a virtual machine belongs to one process; its guests are restored`,
     )
-  const guests = new Restores(spec, delivery, progress, settings.knownReports, options.recorder?.(label))
+  const { attend } = options
+  const recorder = options.recorder?.(label)
+  const guests = new Restores(spec, delivery, progress, settings.knownReports, recorder, attend)
   await guests.prepare()
   return { label, kernel, accelerator, spec, delivery, guests }
 }

@@ -8,7 +8,7 @@ import type { Loss } from '../guest/loss.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
 import { Coverage } from '../pool/coverage.ts'
 import type { Debugging } from '../pool/debugger.ts'
-import type { Deadline, GuestSource, Recorder } from '../pool/guest-source.ts'
+import type { Attend, Deadline, GuestSource, Recorder } from '../pool/guest-source.ts'
 import { BrokenKernel, bootSplats } from '../verdict/boot.ts'
 import { Decoder } from '../verdict/decode.ts'
 import { type KnownReport, KnownReports } from '../verdict/known-reports.ts'
@@ -27,6 +27,7 @@ export class Restores implements GuestSource {
   readonly decoder: Decoder
   readonly knownReports: KnownReports
   readonly recorder: Recorder | undefined
+  readonly attend: Attend | undefined
   readonly #spec: GuestSpec
   readonly #delivery: Delivered
   readonly #progress: Progress
@@ -52,6 +53,7 @@ export class Restores implements GuestSource {
     progress: Progress,
     knownReports: readonly KnownReport[] = [],
     recorder?: Recorder,
+    attend?: Attend,
   ) {
     this.#spec = spec
     this.#delivery = delivery
@@ -61,6 +63,7 @@ export class Restores implements GuestSource {
     this.decoder = new Decoder(delivery.symbols)
     this.knownReports = new KnownReports(knownReports)
     this.recorder = recorder
+    this.attend = attend
   }
 
   /**
@@ -101,7 +104,7 @@ export class Restores implements GuestSource {
   /** The earlier of two limits: that of a file that gets its guest now, and that of all files. */
   get deadline(): Deadline | undefined {
     const { limits, debug } = this.#spec
-    if (!limits || debug) return undefined
+    if (!limits || debug || this.attend) return undefined
     const seconds = (limit: number) => `${limit / 1000} s`
     const file = {
       at: performance.now() + limits.file,
