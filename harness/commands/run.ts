@@ -63,6 +63,8 @@ export interface RunOptions extends ReportFiles {
   readonly gdb?: boolean
   /** Whether a shell is opened in the guest of the first failed test, of those with such a name if it is a text. */
   readonly debug?: boolean | string
+  /** Keeps the memory of guests whose kernels die, as the configuration's vm.dump. */
+  readonly dump?: boolean
   /** Functions at which gdb stops; any implies `gdb`. */
   readonly break?: readonly string[]
 }
@@ -92,7 +94,8 @@ export async function run(
   if (!isPart(filters, given, project) && !given.passWithNoTests && !given.watch)
     requireSuites(settings.suites, root)
   const progress = consoleProgress()
-  const tested = withModules(settings, options.modules)
+  const own = options.dump ? { ...settings, vm: { ...settings.vm, dump: true } } : settings
+  const tested = withModules(own, options.modules)
   const { globals, disableConsoleIntercept, maxConcurrency } = project
   const worker = { execArgv, settings: { globals, disableConsoleIntercept, maxConcurrency } }
   const labels = labelsOf(options, settings)

@@ -65,6 +65,8 @@ export interface GuestSource {
   readonly coverage?: Coverage | undefined
   /** Its guests wait for a debugger; undefined: they do not. */
   readonly debugging?: Debugging | undefined
+  /** Whether the memory of a guest whose kernel dies is kept. */
+  readonly dumps?: boolean
   /** Called with its guest for each test that has failed, which goes on when that resolves; nothing has a limit. */
   readonly attend?: Attend | undefined
   /** Whether files beside the tests are put into its guests; not into what becomes a template. */

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { MachineryError, messageOf } from '../base/errors.ts'
 import { type Progress, wantsColours } from '../base/progress.ts'
 import { Guest, type GuestSpec } from '../guest/guest.ts'
+import { runInGuest } from '../guest/guest-program.ts'
 import { deliverCopies } from '../guest/host-files.ts'
 import type { Loss } from '../guest/loss.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
@@ -14,6 +15,9 @@ import { Decoder } from '../verdict/decode.ts'
 import { type KnownReport, KnownReports } from '../verdict/known-reports.ts'
 import { Forks } from './fork/forks.ts'
 import { type Delivered, discardTemplate, type Template, template } from './template.ts'
+
+/** The driver that hands QEMU what images of the memory need, where it is a module. */
+export const vmcoreinfoModule = 'qemu_fw_cfg'
 
 /**
  * Guests restored from their kernel's template, each a private copy, or forked from such a one. If a template
@@ -130,6 +134,9 @@ export class Restores implements GuestSource {
     if (spare && !(await this.#isFresh(guest))) return await this.acquire()
     this.#expected--
     if (this.#expected > 0) this.#prepareSpare()
+    // Where it is not there, images are without: crash finds its way all the same.
+    if (this.dumps)
+      await runInGuest(guest, { command: ['modprobe', vmcoreinfoModule], folder: '/', environment: {} })
     this.statistics.release = guest.release
     this.statistics.startTimes.push(guest.startTime)
     this.statistics.origins[guest.origin]++
@@ -172,6 +179,10 @@ export class Restores implements GuestSource {
     const { debug } = this.#spec
     const say = (line: string) => this.#progress.note(line)
     return debug && { ...debug, symbols: this.#delivery.symbols, say }
+  }
+
+  get dumps(): boolean {
+    return this.#spec.machine.vmcoreinfo === true
   }
 
   get slowness(): number {
