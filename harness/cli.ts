@@ -80,6 +80,11 @@ function ofRuns(command: Command): Command {
       )
       .option('--gdb', 'let the guest of one test file wait for gdb, with the symbols of what is loaded')
       .option('--break <function>', 'with gdb, stop at a function of a module, or at FILE:LINE', several, [])
+      .option(
+        '--debug [test]',
+        'open a shell in the guest of the first failed test of one file, or of the first whose name matches',
+      )
+      .option('--dump', 'keep the memory of a guest whose kernel panics or freezes, for crash and drgn')
       .option('--fork', 'fork guests from a warm one, under software emulation, even for few files')
       .option('--no-fork', 'restore each guest instead of forking it from a warm one')
       .option(

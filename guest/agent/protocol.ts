@@ -404,7 +404,7 @@ export type ToWorker =
    * guest. `capture`: whether the host wants all conversations, not only those of failed tests. `record`:
    * whether it wants all of them to compare. `details`: whether failed tests get their conversations as
    * artifacts, too. `debug`: whether it waits for a debugger when a module has been loaded, and at the first
-   * test.
+   * test. `stays`: whether the host wants to be asked after each test, to look around where one has failed.
    */
   | {
       readonly type: 'prepare'
@@ -419,6 +419,7 @@ export type ToWorker =
       readonly record: boolean
       readonly details: boolean
       readonly debug: boolean
+      readonly stays: boolean
     }
   /** Answered by a `pong`, unless a test blocks the event loop. */
   | { readonly type: 'ping' }

@@ -206,7 +206,7 @@ function announceTests(
     limits.explain(test.result?.errors)
     const sequence = logPosition()
     const ended = { method: 'test-ended', test: test.id, outcome: outcomeOf(test), sequence } as const
-    if (state && !log.mayHoldReport(state.from)) await tell(ended)
+    if (state && !stays && !log.mayHoldReport(state.from)) await tell(ended)
     else failTest(test, (await call(ended)) as FoundFailure[])
     handover.testEnds(test.id, test.result?.state === 'fail')
     await onAfterRunTask?.call(this, test)
@@ -414,6 +414,8 @@ let details = false
 /** Whether it waits for a debugger, and has done so. */
 let debug = false
 let hasStopped = false
+/** Whether the host is asked after each test, and answers when nobody looks around any more. */
+let stays = false
 /** Snapshots show the bytes of errors: serializers stay for all files. */
 let knowsErrors = false
 /** Whether another file may run in this process. */
@@ -563,6 +565,7 @@ port.listen(received => {
       handover.records = message.record
       details = message.details
       debug = message.debug
+      stays = message.stays
       return
     case 'ping':
       send({ type: 'pong' })

@@ -36,8 +36,11 @@ export interface ReportFiles {
 const annotating = 'github-actions'
 
 /** Vitest's reporters, in which tests that did not run are told. */
-const completing: ReadonlyMap<unknown, () => Reporter> = new Map<string, () => Reporter>([
-  ['default', () => new TerminalReporter()],
+const completing: ReadonlyMap<unknown, (summary: boolean) => Reporter> = new Map<
+  string,
+  (summary: boolean) => Reporter
+>([
+  ['default', summary => new TerminalReporter({ summary })],
   ['tap', () => new CompleteTap()],
   ['tap-flat', () => new CompleteFlatTap()],
 ])
@@ -68,15 +71,21 @@ function streamOf(files: ReportFiles): NodeJS.WriteStream {
 /**
  * Vitest's reporters: the requested ones, and that of --json.
  * @param theirs those that write files
+ * @param summary whether a terminal shows what is running, redrawn all the time
  */
-export function reporters(given: VitestOptions, files: ReportFiles, theirs: VitestFiles): Reporters {
+export function reporters(
+  given: VitestOptions,
+  files: ReportFiles,
+  theirs: VitestFiles,
+  { summary = true }: { readonly summary?: boolean } = {},
+): Reporters {
   const shown: Reporters =
     onlyReport(files) !== undefined && given.reporter === undefined
       ? [consoleOnStderr]
       : // Vitest's would say the same again.
         asked(given)
           .filter(name => name !== annotating)
-          .map(name => completing.get(name)?.() ?? name)
+          .map(name => completing.get(name)?.(summary) ?? name)
           .map(name => (typeof name === 'string' && isWriting(name) ? theirs.reporter(name) : name))
   return [
     ...shown,

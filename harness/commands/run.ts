@@ -41,6 +41,7 @@ import {
   reporters,
   writingReports,
 } from './reports.ts'
+import { lookAround } from './shell.ts'
 import { parseVitestArguments, startReport, type VitestOptions } from './vitest-command.ts'
 import { VitestFiles } from './vitest-files.ts'
 import { watchDelivery } from './watch.ts'
@@ -60,6 +61,10 @@ export interface RunOptions extends ReportFiles {
   readonly isolate?: boolean
   /** Whether the guest waits for gdb. */
   readonly gdb?: boolean
+  /** Whether a shell is opened in the guest of the first failed test, of those with such a name if it is a text. */
+  readonly debug?: boolean | string
+  /** Keeps the memory of guests whose kernels die, as the configuration's vm.dump. */
+  readonly dump?: boolean
   /** Functions at which gdb stops; any implies `gdb`. */
   readonly break?: readonly string[]
 }
@@ -78,7 +83,8 @@ export async function run(
 ): Promise<ExitStatus> {
   const started = performance.now()
   const startedAt = Date.now()
-  const { filters, run: given, project, execArgv, coverage: wanted } = parseVitestArguments(rest)
+  const { filters, run: asked, project, execArgv, coverage: wanted } = parseVitestArguments(rest)
+  const given = typeof options.debug === 'string' ? { ...asked, testNamePattern: options.debug } : asked
   refuseMistyped(filters, commands, settings.suites, root)
   checkReports(given, options, root)
   const theirs = new VitestFiles()
@@ -88,14 +94,17 @@ export async function run(
   if (!isPart(filters, given, project) && !given.passWithNoTests && !given.watch)
     requireSuites(settings.suites, root)
   const progress = consoleProgress()
-  const tested = withModules(settings, options.modules)
+  const own = options.dump ? { ...settings, vm: { ...settings.vm, dump: true } } : settings
+  const tested = withModules(own, options.modules)
   const { globals, disableConsoleIntercept, maxConcurrency } = project
   const worker = { execArgv, settings: { globals, disableConsoleIntercept, maxConcurrency } }
   const labels = labelsOf(options, settings)
   const coverage = coverageOptions(wanted, settings, root)
   if (coverage) requireFolder('coverage.reportsDirectory', coverage.reportsDirectory)
   if (coverage && given.watch) throw new UsageError('--coverage is for whole runs: leave out --watch')
-  const gdb = debugging(options, { labels, filters, watches: given.watch === true }, settings, root)
+  const one = { labels, filters, watches: given.watch === true }
+  const gdb = debugging(options, one, settings, root)
+  const isAttended = looksAround(options, one, settings, root)
   if (gdb && findTool('gdb') === undefined) progress.note(new ToolMissing('gdb').message)
   const blob = blobFile(given, labels, root)
   forgetOutputFiles(given, blob)
@@ -112,6 +121,7 @@ export async function run(
     fork: options.fork,
     coverage: coverage !== undefined,
     gdb,
+    attend: isAttended ? lookAround : undefined,
     orNone: blob !== undefined || hasReports(options),
   })
   const find = sourceFinder(modulesUnderTest(tested, root))
@@ -152,11 +162,13 @@ export async function run(
     ...(vitestOptions.changed === undefined ? {} : { forceRerunTriggers: beyondImports(tested, root) }),
     projects: kernels.map(kernel => kernelProject(kernel, plan)),
     reporters: [
-      ...reporters(given, options, theirs),
+      ...reporters(given, options, theirs, { summary: !isAttended }),
       ...(watch && hasReports(options) ? [writingReports(options, theirs, soFar)] : []),
       foresight(kernels, shared ? 'files' : settings.vm.isolate),
     ],
     ...outputFiles(given, blob),
+    // stdin is the first shell's.
+    ...(isAttended ? { bail: 1, retry: 0 } : {}),
     // The lines of tests, for failures without a stack.
     ...(annotates(given) ? { includeTaskLocation: true } : {}),
     // Vitest would refuse more shards than files; whether there is any file is seen below.
@@ -222,7 +234,7 @@ export async function run(
  */
 function debugging(
   { gdb, break: functions = [], isolate = true }: RunOptions,
-  { labels, filters, watches }: { labels: readonly string[]; filters: readonly string[]; watches: boolean },
+  { labels, filters, watches }: Omit<OneGuest, 'isolate'>,
   { suites, vm }: Settings,
   root: string,
 ): { readonly functions: readonly string[] } | undefined {
@@ -230,14 +242,56 @@ function debugging(
   const wrong = functions.find(each => !/^[\w.:*]+$/.test(each))
   if (wrong !== undefined)
     throw new UsageError(`--break: ${wrong} is neither a function nor FILE:LINE: correct it`)
-  if (labels.length !== 1) throw new UsageError(`--gdb is for one kernel: choose one of ${labels.join(', ')}`)
+  requireOneGuest('--gdb', { labels, filters, watches, isolate }, { suites, vm }, root)
+  return { functions }
+}
+
+/**
+ * Whether the user looks around in the guest of a failed test.
+ * @throws UsageError if that is more than one guest, or without a terminal
+ */
+function looksAround(
+  { debug, gdb, break: functions = [], isolate = true }: RunOptions,
+  one: Omit<OneGuest, 'isolate'>,
+  settings: Settings,
+  root: string,
+): boolean {
+  if (debug === undefined || debug === false) return false
+  if (gdb || functions.length > 0)
+    throw new UsageError('--debug and --gdb want the guest for themselves: leave one of them out')
+  if (!process.stdin.isTTY || !process.stdout.isTTY)
+    throw new UsageError(
+      '--debug opens a shell and needs a terminal: elsewhere there is the evidence of a failure',
+    )
+  requireOneGuest('--debug', { ...one, isolate }, settings, root)
+  return true
+}
+
+/** What makes a run one of more than one guest. */
+interface OneGuest {
+  readonly labels: readonly string[]
+  readonly filters: readonly string[]
+  readonly watches: boolean
+  readonly isolate: boolean
+}
+
+/** @throws UsageError if the option is for more than one guest */
+function requireOneGuest(
+  option: '--gdb' | '--debug',
+  { labels, filters, watches, isolate }: OneGuest,
+  { suites, vm }: Pick<Settings, 'suites' | 'vm'>,
+  root: string,
+): void {
+  if (labels.length !== 1)
+    throw new UsageError(`${option} is for one kernel: choose one of ${labels.join(', ')}`)
   if (watches || !isolate || vm.isolate === 'test')
-    throw new UsageError('--gdb is for one guest: leave out --watch, --no-isolate and vm.isolate')
+    throw new UsageError(`${option} is for one guest: leave out --watch, --no-isolate and vm.isolate`)
   const all = globSync([...suites], { cwd: root, exclude: configDefaults.exclude })
   const files = all.filter(file => filters.length === 0 || filters.some(filter => file.includes(filter)))
   if (files.length > 1)
-    throw new UsageError(`--gdb is for one test file, and ${files.length} are asked for: name one of them`)
-  return { functions }
+    throw new UsageError(
+      `${option} is for one test file, and ${files.length} are asked for: name one of them`,
+    )
 }
 
 /** Whether the command line leaves out tests that the configuration has, shards aside. */

@@ -2,9 +2,19 @@
 import path from 'node:path'
 import type { ReadStream, WriteStream } from 'node:tty'
 import { guestPaths } from '../../guest/agent/protocol.ts'
+import { messageOf } from '../base/errors.ts'
+import type { Guest } from '../guest/guest.ts'
 import { GuestProgram } from '../guest/guest-program.ts'
+import type { FailedTest } from '../pool/guest-source.ts'
 import type { Settings } from '../prepare/settings.ts'
-import { parseModule, type Session, type SessionOptions, statusOf, withSession } from '../session/session.ts'
+import {
+  environmentFor,
+  parseModule,
+  type Session,
+  type SessionOptions,
+  statusOf,
+  withSession,
+} from '../session/session.ts'
 import { exec, forwardInput, forwardOutput } from './exec.ts'
 
 /**
@@ -22,23 +32,41 @@ export function shell(options: SessionOptions, settings: Settings, root: string)
         options.module.map(text => parseModule(text).name),
       ),
     )
-    const program = await GuestProgram.start(
-      session.guest,
-      {
-        // busybox's shell has line editing, unlike /bin/sh.
-        command: ['busybox', 'sh', '-i'],
-        folder: guestPaths.home,
-        environment: {
-          ENV: '/etc/ashrc',
-          ...session.environment,
-          PS1: `${session.prepared.spec.label}:\\w\\$ `,
-        },
-        terminal: sizeOf(stdout),
-      },
-      forwardOutput,
-    )
-    return await attended(program, stdin, stdout)
+    return await shellIn(session.guest, session.environment, stdin, stdout)
   })
+}
+
+/** The shell of `--debug`, in the guest of a failed test: tells what has failed, and ends as the shell does. */
+export async function lookAround(guest: Guest, { name, errors }: FailedTest): Promise<void> {
+  const { stdin, stdout, stderr } = process
+  const told = [`${guest.label}: ${name} has failed`, ...errors].join('\n\n')
+  stderr.write(`\n${told}\n\nA shell in its guest; exit or Ctrl-D ends it, and the run goes on.\n`)
+  try {
+    await shellIn(guest, environmentFor([]), stdin, stdout)
+  } catch (error) {
+    // What the user does may end the guest, which the run then tells.
+    stderr.write(`  the shell has ended: ${messageOf(error)}\n`)
+  }
+}
+
+async function shellIn(
+  guest: Guest,
+  environment: Readonly<Record<string, string>>,
+  stdin: ReadStream,
+  stdout: WriteStream,
+): Promise<number> {
+  const program = await GuestProgram.start(
+    guest,
+    {
+      // busybox's shell has line editing, unlike /bin/sh.
+      command: ['busybox', 'sh', '-i'],
+      folder: guestPaths.home,
+      environment: { ENV: '/etc/ashrc', ...environment, PS1: `${guest.label}:\\w\\$ ` },
+      terminal: sizeOf(stdout),
+    },
+    forwardOutput,
+  )
+  return await attended(program, stdin, stdout)
 }
 
 /**

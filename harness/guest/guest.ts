@@ -38,7 +38,7 @@ export interface GuestSpec {
   readonly label: string
   readonly machine: Pick<
     MachineConfig,
-    'accelerator' | 'kernel' | 'initramfs' | 'parameters' | 'memory' | 'cpus'
+    'accelerator' | 'kernel' | 'initramfs' | 'parameters' | 'memory' | 'cpus' | 'vmcoreinfo'
   >
   /** A key of the contents of kernel and initramfs, independent of their paths. */
   readonly identity: string
@@ -333,6 +333,7 @@ export class Guest extends EventEmitter<GuestEvents> {
       if (!this.#loss)
         this.#frozen = { cause: 'machinery', message: 'QEMU answers neither for the guest nor for itself' }
     }
+    if (!this.#loss && this.#frozen.cause === 'frozen') await this.qemu.dump()
     this.giveUp(this.#frozen)
   }
 

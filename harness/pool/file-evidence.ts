@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: MIT
+import { renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { messageOf } from '../base/errors.ts'
+import { makeFolder } from '../base/folders.ts'
 import { lastLines } from '../base/process.ts'
 import { understood } from '../base/system-errors.ts'
 import { plainConsole } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import { Capture } from '../verdict/capture.ts'
 import type { KernelReport } from '../verdict/describe-splat.ts'
-import { commandAgain, evidenceFolder, keepEvidence, placeOf } from '../verdict/evidence-folder.ts'
+import {
+  commandAgain,
+  evidenceFolder,
+  keepEvidence,
+  placeOf,
+  topOfEvidence,
+} from '../verdict/evidence-folder.ts'
 import type { Failure } from '../verdict/judge.ts'
 import type { FailureDetails, LossDetails } from './failure-details.ts'
 import type { FileRecord } from './file-record.ts'
@@ -18,6 +26,16 @@ import type { TestOutput } from './output.ts'
 /** Lines of the kernel log, and of the console, that a failure carries as data. */
 const LOG_LINES = 200
 const CONSOLE_LINES = 200
+
+/** An image of a guest's memory, among the evidence. */
+const dumpName = 'memory.elf'
+
+/** A file for the image of a guest's memory: on the disk of the evidence, which is made after it. */
+export function newDumpFile(root: string, guest: string): string {
+  const folder = path.join(root, topOfEvidence)
+  makeFolder(folder)
+  return path.join(folder, `${guest}.${dumpName}`)
+}
 
 /** What is kept of a file in its guest: the evidence of a failure, and what its sockets have said. */
 export class FileEvidence {
@@ -105,6 +123,11 @@ export class FileEvidence {
   /** Keeps the evidence of a guest in which a file failed, and says where. */
   keep(): void {
     this.capture?.close()
+    this.keepSoFar()
+  }
+
+  /** The same while the file goes on. */
+  keepSoFar(): void {
     const { identity } = this.#source
     const { name } = this.#record
     if (!identity || name === undefined) return
@@ -123,6 +146,24 @@ export class FileEvidence {
       process.stderr.write(`  evidence of ${name} (${this.#guest.label}): ${folder}\n`)
     } catch (error) {
       process.stderr.write(`  no evidence could be kept: ${understood(error)?.message ?? messageOf(error)}\n`)
+    }
+  }
+
+  /** Puts the image of a lost guest's memory beside the rest, and says how large it is. */
+  async keepDump(): Promise<void> {
+    const { dumpFile, dumped } = this.#guest.qemu
+    const dump = await dumped
+    if (dump === undefined || dumpFile === undefined) return
+    const of = `of ${this.#record.name} (${this.#guest.label})`
+    const say = (text: string) => process.stderr.write(`  ${text}\n`)
+    if ('reason' in dump) return void say(`no image of the memory ${of} could be kept: ${dump.reason}`)
+    try {
+      const place = path.join(this.#folder, dumpName)
+      renameSync(dumpFile, path.join(this.#root, place))
+      say(`memory ${of}, ${Math.round(dump.size / 1e6)} MB: ${place}`)
+    } catch (error) {
+      rmSync(dumpFile, { force: true })
+      say(`no image of the memory ${of} could be kept: ${understood(error)?.message ?? messageOf(error)}`)
     }
   }
 

@@ -184,12 +184,21 @@ export class FileRecord {
     return begins === undefined || ends === undefined ? '' : log.since(begins, LOG_RECORDS, ends)
   }
 
+  /** The ids of failed tests, suites and files: Vitest is told of tests some time after their ends. */
+  #failed(): Set<string> {
+    const stateOf = (id: string) => {
+      const told = this.#results.get(id)?.[1]?.state
+      return told === undefined || told === 'run' ? this.#outcomes.get(id)?.state : told
+    }
+    const all = [...this.#results.keys(), ...this.#outcomes.keys()]
+    return new Set(all.filter(id => stateOf(id) === 'fail'))
+  }
+
   /** The failed tests: their ids, and names. */
   get failedTests(): ReadonlyMap<string, string> {
     const names = this.#names()
-    const failed = [...this.#results.values()].filter(([, result]) => result?.state === 'fail')
     return new Map(
-      failed.flatMap(([id]) => {
+      [...this.#failed()].flatMap(id => {
         const name = names.get(id)
         return name === undefined ? [] : [[id, name]]
       }),
@@ -210,7 +219,7 @@ export class FileRecord {
 
   /** Whether the file or a test of it has failed. */
   get hasFailed(): boolean {
-    return [...this.#results.values()].some(([, result]) => result?.state === 'fail')
+    return this.#failed().size > 0
   }
 
   /** The beginnings and ends of tests, to be marked in the kept kernel log. */

@@ -27,6 +27,16 @@ export interface Recorder {
   ended(file: string, modules: readonly string[]): void
 }
 
+/** A test has failed, and its guest is as it was then. */
+export interface FailedTest {
+  readonly name: string
+  /** Its errors, a text each. */
+  readonly errors: readonly string[]
+}
+
+/** Looks around in the guest of a failed test. */
+export type Attend = (guest: Guest, failed: FailedTest) => Promise<void>
+
 /** Where the pool gets its guests from: all that it knows of a kernel. */
 export interface GuestSource {
   /** A guest with modules, client library and programs, for the caller alone until it is released. */
@@ -55,6 +65,10 @@ export interface GuestSource {
   readonly coverage?: Coverage | undefined
   /** Its guests wait for a debugger; undefined: they do not. */
   readonly debugging?: Debugging | undefined
+  /** Whether the memory of a guest whose kernel dies is kept. */
+  readonly dumps?: boolean
+  /** Called with its guest for each test that has failed, which goes on when that resolves; nothing has a limit. */
+  readonly attend?: Attend | undefined
   /** Whether files beside the tests are put into its guests; not into what becomes a template. */
   readonly bringsFiles?: boolean
   /** Finds source lines for the kernel's reports, if there are symbols. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { randomUUID } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PoolOptions, PoolWorker } from 'vitest/node'
@@ -8,6 +9,7 @@ import {
   conversationHeading,
   type FromWorker,
   type StoppedForDebugger,
+  type TestEnded,
   type TestOutcome,
   type TestStarted,
   type WorkerCall,
@@ -22,7 +24,7 @@ import { type Failure, Judge } from '../verdict/judge.ts'
 import { Debugger } from './debugger.ts'
 import { inGuest } from './externals.ts'
 import { detailsKey } from './failure-details.ts'
-import { FileEvidence } from './file-evidence.ts'
+import { FileEvidence, newDumpFile } from './file-evidence.ts'
 import { FileRecord } from './file-record.ts'
 import { explainMissingFiles, FilesBeside } from './files-beside.ts'
 import type { GuestSource } from './guest-source.ts'
@@ -106,6 +108,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       const guest = await this.#source.acquire()
       if (this.#stopped) return await this.#source.release(guest)
       this.#guest = guest
+      if (this.#source.dumps) guest.qemu.dumpFile = newDumpFile(this.#options.project.config.root, guest.id)
       const { debugging } = this.#source
       if (debugging) this.#debugger = new Debugger(guest, debugging)
       else this.#watchdog = new Watchdog(guest)
@@ -124,7 +127,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   send(message: unknown): void {
     if (isWorkerRequest(message)) this.#requested(message)
-    else if ((message as RpcResponse | undefined)?.i === LAST_WORDS) this.#finish()
+    else if ((message as RpcResponse | undefined)?.i === LAST_WORDS) void this.#finish()
     if (this.#interruption) return this.#answerForTheDead(message)
     if (isWorkerRequest(message) && message.type === 'run') return void this.#run(message)
     this.#guest?.sendToWorker({ type: 'vitest', message: coloured(message, this.#source.colours) })
@@ -141,6 +144,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const guest = this.#guest
     if (!guest) return
     await this.#source.release(guest, this.#reusable && !this.#request && !this.#interruption && !guest.loss)
+    if (guest.qemu.dumpFile !== undefined) rmSync(guest.qemu.dumpFile, { force: true })
   }
 
   /** The time limit of the file, or of the run, is reached. */
@@ -246,6 +250,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         const judged = (await this.#judge?.testEnded(call.test, call.sequence)) ?? []
         const failures = this.#named(judged, call.test)
         this.#testEnded(call.test, call.outcome, failures)
+        if (call.outcome?.state === 'fail' || failures.length > 0) await this.#attended(call, failures)
         return failures
       }
       case 'file-ended':
@@ -253,6 +258,21 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       default:
         return await answerSnapshotCall(call)
     }
+  }
+
+  /** Lets the user look around in the guest of a failed test. */
+  async #attended({ test, outcome }: TestEnded, failures: readonly Failure[]): Promise<void> {
+    const { attend } = this.#source
+    if (!attend || !this.#guest) return
+    clearTimeout(this.#deadline)
+    this.#watchdog?.stop()
+    const own = (outcome?.errors ?? []).map(({ name, message, diff }) =>
+      [`${name}: ${message}`, diff].filter(Boolean).join('\n\n'),
+    )
+    const errors = [...own, ...failures.map(({ name, message }) => `${name}: ${message}`)]
+    this.#evidence?.keepSoFar()
+    await attend(this.#guest, { name: this.#record.nameOf(test), errors })
+    this.#watchdog?.start()
   }
 
   #fromVitestWorker(message: unknown): void {
@@ -362,6 +382,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#source.onLoss(loss)
     if (this.#record.name !== undefined) this.#source.coverage?.lost.add(this.#record.name)
     // With a limit: a decoder that hangs must not delay the report.
+    await guest.qemu.dumped
     const decoded = Promise.all([
       this.#judge?.lastWords(guest.qemu.console) ?? [],
       describeStack(loss.stack ?? '', this.#source.decoder),
@@ -436,8 +457,9 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     }
   }
 
-  #finish(): void {
+  async #finish(): Promise<void> {
     this.#keepEvidence()
+    await this.#evidence?.keepDump()
     this.#request = undefined
     this.emit(workerResponse('testfileFinished'))
   }

@@ -30,6 +30,7 @@ export function preparation(
     record: source.recorder !== undefined,
     details: source.details === true,
     debug: source.debugging !== undefined,
+    stays: source.attend !== undefined,
   }
 }
 

@@ -16,10 +16,10 @@ import type { Progress } from '../base/progress.ts'
 import { slowed } from '../base/timers.ts'
 import { requireTool } from '../base/tools.ts'
 import type { GuestSpec, WorkerSettings } from '../guest/guest.ts'
-import type { Recorder } from '../pool/guest-source.ts'
+import type { Attend, Recorder } from '../pool/guest-source.ts'
 import { type AcceleratorVerdict, chooseAccelerator, deviceObstacle } from '../qemu/accelerator.ts'
 import { qemuBinary } from '../qemu/identity.ts'
-import { Restores } from '../template/restores.ts'
+import { Restores, vmcoreinfoModule } from '../template/restores.ts'
 import { Delivery, moduleParameters, modulesUnderTest, whereMore } from './delivery.ts'
 import type { Settings } from './settings.ts'
 import { onCommandLine } from './worker-arguments.ts'
@@ -83,6 +83,8 @@ export interface PrepareOptions {
   readonly coverage?: boolean | undefined
   /** Whether guests wait for gdb, and at which functions that stops. */
   readonly gdb?: { readonly functions: readonly string[] } | undefined
+  /** Looks around in the guests of failed tests. */
+  readonly attend?: Attend | undefined
   /** Makes the package that tests import in guests; kernels of a run share it. */
   readonly bundle?: (() => Promise<GuestPackage>) | undefined
 }
@@ -140,6 +142,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
       ],
       memory,
       cpus: settings.vm.cpus,
+      vmcoreinfo: settings.vm.dump,
     },
     worker: workerSettings,
     bootLimit: Math.max(settings.vm.bootLimit, needs.bootLimit) * 1000,
@@ -160,7 +163,9 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     progress.note(
       `${label}: no fork under KVM, a virtual machine belongs to one process; its guests are restored`,
     )
-  const guests = new Restores(spec, delivery, progress, settings.knownReports, options.recorder?.(label))
+  const { attend } = options
+  const recorder = options.recorder?.(label)
+  const guests = new Restores(spec, delivery, progress, settings.knownReports, recorder, attend)
   await guests.prepare()
   return { label, kernel, accelerator, spec, delivery, guests }
 }
@@ -169,8 +174,11 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
  * The kernel's image, with those of the wanted modules of its own that it has.
  * @throws ModulesMissing that names those that it does not have, and that are not optional
  */
-async function imageOf(kernel: Kernel, { image }: Settings, progress: Progress): Promise<string> {
-  const named = image.modules.map(each => (typeof each === 'string' ? { name: each, optional: false } : each))
+async function imageOf(kernel: Kernel, { image, vm }: Settings, progress: Progress): Promise<string> {
+  const ofDumps = vm.dump && lackingModules(kernel, [vmcoreinfoModule]).length === 0 ? [vmcoreinfoModule] : []
+  const named = [...image.modules, ...ofDumps].map(each =>
+    typeof each === 'string' ? { name: each, optional: false } : each,
+  )
   const names = named.map(({ name }) => name)
   const lacking = lackingModules(kernel, names)
   const needed = lacking.filter(name => named.some(each => each.name === name && !each.optional))

@@ -35,6 +35,7 @@ test('every setting has a default', () => {
     isolate: 'file',
     fork: false,
     bootLimit: 60,
+    dump: false,
     parameters: [],
     bootSplats: 'fail',
   })

@@ -163,6 +163,8 @@ export const settingsSchema = v.strictObject({
       bootLimit: v.optional(timeLimit('vm.bootLimit', 1000), 60),
       /** Kernel parameters beside those that guests need: `slub_debug=FZP`, `dyndbg=file nlexample.c +p`. */
       parameters: v.optional(v.array(parameter), []),
+      /** Whether the memory of a guest whose kernel panics or freezes is kept in the evidence, for crash and drgn. */
+      dump: v.optional(v.boolean(), false),
       /**
        * Whether a kernel that reports something (WARN, KASAN ...) during boot is refused, or used all the
        * same.

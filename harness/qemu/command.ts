@@ -24,6 +24,8 @@ export interface MachineConfig {
   readonly memory: Mebibytes
   readonly cpus: number
   readonly ram?: Ram
+  /** Lets the kernel tell in images of its memory where things are in it (Documentation/admin-guide/kdump/vmcoreinfo.rst). */
+  readonly vmcoreinfo?: boolean
   /** Wait for a saved state, which a monitor command names, instead of starting the kernel. */
   readonly incoming?: boolean
   /** The virtio-serial ports by name, each with its file descriptor in QEMU. */
@@ -60,6 +62,7 @@ export function qemuArguments(config: MachineConfig): string[] {
       ...socket(name, fd),
       ...['-device', `virtserialport,chardev=${name},name=${name},id=${name}`],
     ]),
+    ...(config.vmcoreinfo ? ['-device', 'vmcoreinfo'] : []),
     ...(config.incoming ? ['-incoming', 'defer'] : []),
   ]
 }

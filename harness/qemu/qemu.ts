@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
 import { setImmediate as immediate } from 'node:timers/promises'
@@ -29,6 +29,12 @@ const UNLIMITED = 10 * 1024 ** 3
 export type QemuConfig = Omit<MachineConfig, 'ports' | 'monitor' | 'console' | 'incoming'>
 
 const migrationCapabilities = ['x-ignore-shared', 'events'].map(capability => ({ capability, state: true }))
+
+/** Milliseconds to write an image of the guest's memory. */
+const DUMP_LIMIT = 120_000
+
+/** What became of an image of the guest's memory: its size in bytes, or why there is none. */
+export type Dump = { readonly size: number } | { readonly reason: string }
 
 /** How a virtual machine ended. */
 export interface QemuExit {
@@ -67,6 +73,9 @@ export class Qemu {
   /** Bytes received from the guest. */
   #received = 0
   readonly #hostKills = hostKills()
+  /** Where an image of its memory is written if its kernel dies; undefined for nowhere. */
+  dumpFile: string | undefined
+  #dump: Promise<Dump> | undefined
 
   private constructor(
     process: ConnectedProcess,
@@ -197,9 +206,33 @@ export class Qemu {
     return await withLimit(this.#process.closed, limit, `QEMU did not quit within ${limit / 1000} s`)
   }
 
+  /** Writes the image of its memory, if one is wanted; once, however often it is called. */
+  async dump(): Promise<Dump | undefined> {
+    if (this.dumpFile !== undefined) this.#dump ??= this.#writeDump(this.dumpFile)
+    return await this.#dump
+  }
+
+  /** What became of the image; undefined if none was to be written. */
+  get dumped(): Promise<Dump> | undefined {
+    return this.#dump
+  }
+
+  /** ELF: crash and drgn read it as it is. The machine stands meanwhile. */
+  async #writeDump(file: string): Promise<Dump> {
+    try {
+      const how = { paging: false, protocol: `file:${file}`, format: 'elf' }
+      await this.monitor.execute('dump-guest-memory', how, DUMP_LIMIT)
+      return { size: statSync(file).size }
+    } catch (error) {
+      rmSync(file, { force: true })
+      return { reason: messageOf(error) }
+    }
+  }
+
   /** Kills QEMU and resolves when it has exited. */
   async kill(): Promise<QemuExit> {
     this.#killed = true
+    await this.#dump
     this.#process.kill()
     return await this.exited
   }
@@ -250,6 +283,7 @@ export class Qemu {
     } catch {
       // QEMU does not answer, or is gone.
     }
+    if (this.#guestEnd === 'guest-reset') await this.dump()
     this.#process.kill()
   }
 

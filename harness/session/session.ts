@@ -252,7 +252,8 @@ async function insert(
   throw new ModuleError(`${name}${why} does not load`, { details })
 }
 
-function environmentFor(libraryFolders: readonly string[]): Record<string, string> {
+/** The variables of commands. */
+export function environmentFor(libraryFolders: readonly string[]): Record<string, string> {
   return {
     HOME: guestPaths.home,
     USER: 'root',

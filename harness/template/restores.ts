@@ -3,17 +3,21 @@ import { createHash } from 'node:crypto'
 import { MachineryError, messageOf } from '../base/errors.ts'
 import { type Progress, wantsColours } from '../base/progress.ts'
 import { Guest, type GuestSpec } from '../guest/guest.ts'
+import { runInGuest } from '../guest/guest-program.ts'
 import { deliverCopies } from '../guest/host-files.ts'
 import type { Loss } from '../guest/loss.ts'
 import { GuestStatistics } from '../guest/statistics.ts'
 import { Coverage } from '../pool/coverage.ts'
 import type { Debugging } from '../pool/debugger.ts'
-import type { Deadline, GuestSource, Recorder } from '../pool/guest-source.ts'
+import type { Attend, Deadline, GuestSource, Recorder } from '../pool/guest-source.ts'
 import { BrokenKernel, bootSplats } from '../verdict/boot.ts'
 import { Decoder } from '../verdict/decode.ts'
 import { type KnownReport, KnownReports } from '../verdict/known-reports.ts'
 import { Forks } from './fork/forks.ts'
 import { type Delivered, discardTemplate, type Template, template } from './template.ts'
+
+/** The driver that hands QEMU what images of the memory need, where it is a module. */
+export const vmcoreinfoModule = 'qemu_fw_cfg'
 
 /**
  * Guests restored from their kernel's template, each a private copy, or forked from such a one. If a template
@@ -27,6 +31,7 @@ export class Restores implements GuestSource {
   readonly decoder: Decoder
   readonly knownReports: KnownReports
   readonly recorder: Recorder | undefined
+  readonly attend: Attend | undefined
   readonly #spec: GuestSpec
   readonly #delivery: Delivered
   readonly #progress: Progress
@@ -52,6 +57,7 @@ export class Restores implements GuestSource {
     progress: Progress,
     knownReports: readonly KnownReport[] = [],
     recorder?: Recorder,
+    attend?: Attend,
   ) {
     this.#spec = spec
     this.#delivery = delivery
@@ -61,6 +67,7 @@ export class Restores implements GuestSource {
     this.decoder = new Decoder(delivery.symbols)
     this.knownReports = new KnownReports(knownReports)
     this.recorder = recorder
+    this.attend = attend
   }
 
   /**
@@ -101,7 +108,7 @@ export class Restores implements GuestSource {
   /** The earlier of two limits: that of a file that gets its guest now, and that of all files. */
   get deadline(): Deadline | undefined {
     const { limits, debug } = this.#spec
-    if (!limits || debug) return undefined
+    if (!limits || debug || this.attend) return undefined
     const seconds = (limit: number) => `${limit / 1000} s`
     const file = {
       at: performance.now() + limits.file,
@@ -127,6 +134,9 @@ export class Restores implements GuestSource {
     if (spare && !(await this.#isFresh(guest))) return await this.acquire()
     this.#expected--
     if (this.#expected > 0) this.#prepareSpare()
+    // Where it is not there, images are without: crash finds its way all the same.
+    if (this.dumps)
+      await runInGuest(guest, { command: ['modprobe', vmcoreinfoModule], folder: '/', environment: {} })
     this.statistics.release = guest.release
     this.statistics.startTimes.push(guest.startTime)
     this.statistics.origins[guest.origin]++
@@ -169,6 +179,10 @@ export class Restores implements GuestSource {
     const { debug } = this.#spec
     const say = (line: string) => this.#progress.note(line)
     return debug && { ...debug, symbols: this.#delivery.symbols, say }
+  }
+
+  get dumps(): boolean {
+    return this.#spec.machine.vmcoreinfo === true
   }
 
   get slowness(): number {

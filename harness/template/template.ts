@@ -92,8 +92,15 @@ export async function templateKey(
   { machine, identity, worker = {} }: GuestSpec,
   delivery: Delivered,
 ): Promise<string> {
-  const { accelerator, memory, cpus, parameters = [] } = machine
-  const shape = JSON.stringify([accelerator, memory, cpus, parameters, worker])
+  const { accelerator, memory, cpus, parameters = [], vmcoreinfo = false } = machine
+  const shape = JSON.stringify([
+    accelerator,
+    memory,
+    cpus,
+    parameters,
+    worker,
+    ...(vmcoreinfo ? ['vmcoreinfo'] : []),
+  ])
   return contentKey([...recipe(), identity, qemuIdentity(), shape, delivery.package.folder])
 }
 

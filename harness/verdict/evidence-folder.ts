@@ -7,7 +7,7 @@ import { plainConsole } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 
 /** The folder of evidence, below the project's. */
-const top = '.netlink-vmtest'
+export const topOfEvidence = '.netlink-vmtest'
 
 /** A line that is added to the kept kernel log. */
 export interface Mark {
@@ -18,11 +18,11 @@ export interface Mark {
 
 /**
  * The folder for a file's evidence, or for one test's where each has a guest of its own, relative to the
- * project's folder. Always below {@link top}, because it is emptied before use: a label can be a path
+ * project's folder. Always below {@link topOfEvidence}, because it is emptied before use: a label can be a path
  * (`tree:../linux`), and a file can be outside the project.
  */
 export function evidenceFolder(label: string, file: string, only: string | undefined): string {
-  return path.join(top, placeOf(label, file, only))
+  return path.join(topOfEvidence, placeOf(label, file, only))
 }
 
 /** The place of what belongs to a file, or to one test of it, among other kernels' and files'. */
@@ -63,7 +63,7 @@ export function keepEvidence(root: string, file: string, evidence: Evidence): st
   const folder = path.join(root, relative)
   rmSync(folder, { recursive: true, force: true })
   makeFolder(folder)
-  writeFileSync(path.join(root, top, '.gitignore'), '*\n')
+  writeFileSync(path.join(root, topOfEvidence, '.gitignore'), '*\n')
   const write = (name: string, content: string | Uint8Array, mode = 0o666) =>
     writeFileSync(path.join(folder, name), content, { mode })
   write('console.log', plainConsole(guest.qemu.console))
