@@ -37,6 +37,7 @@ const sections: Readonly<Record<string, () => Promise<void>>> = {
   forks,
   watch,
   wholeRun,
+  probe,
   matrix,
   provisioning,
   fromSource,
@@ -360,6 +361,21 @@ async function wholeRun(): Promise<void> {
     timed(() => execa(path.join(ownFolder, 'run-vm.sh'), suites, { cwd: ownFolder, stdin: 'ignore' }))
   await once()
   add(...(await inTurn(runs, { './run-vm.sh, everything cached, five suites': once })))
+}
+
+/** A family of four operations beside three suites, each a run with everything cached. */
+async function probe(): Promise<void> {
+  const once = (...args: string[]) =>
+    timed(() => execa(path.join(ownFolder, 'run-vm.sh'), args, { cwd: ownFolder, stdin: 'ignore' }))
+  const suites = () => once('suites/request-ack/', 'suites/multicast/', 'suites/errors/')
+  const probed = () => once('probe', '--modules', 'kernel/modules/probed', '--module', 'probed_locks')
+  await suites()
+  await probed()
+  const [own, family] = await inTurn(Math.min(runs, 5), {
+    'three suites': suites,
+    'probe of a family of four operations': probed,
+  })
+  if (own && family) add(own, family, ratio('probe of four operations / three suites', family, own))
 }
 
 /**

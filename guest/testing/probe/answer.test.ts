@@ -13,7 +13,7 @@ import {
   NLMSG_DONE,
   NLMSG_ERROR,
 } from '../../netlink/index.ts'
-import { readAnswer } from './answer.ts'
+import { isPassing, readAnswer, Unasked } from './answer.ts'
 
 const [family, portId, sequence] = [30, 77, 5]
 const encode = (flags: number) =>
@@ -98,4 +98,44 @@ test('a nest whose end was never set', () => {
   expect(faults(plain, shape(empty, inside))).toEqual([
     'the nest 3 is empty, and what seems to be in it follows it: is nla_nest_end() missing? (the type 1 is a nest there, and none before)',
   ])
+})
+
+test('events with the sequence number 0 are no answers, unless one comes with each acknowledgement', () => {
+  const event = reply({ sequence: 0 })
+  const told = (unasked: Unasked, ...datagrams: readonly Buffer[]) => {
+    const came = datagrams.map(bytes => new Datagram(bytes, 0, 0, bytes.length))
+    const who = { family, headerSize: 0, portId, earlier: new Set([4]) }
+    return readAnswer(came, { request: asked, unasked, ...who }).faults
+  }
+  const isAnswer = 'a reply has the sequence number 0, not 5'
+  const late = new Unasked()
+  for (let time = 0; time < 6; time++) {
+    // They come before an answer, before a refusal, and after the acknowledgement.
+    expect(told(late, event, reply(), error(0))).toEqual([])
+    expect(told(late, event, error(-2))).toEqual([])
+    expect(told(late, error(0), event)).toEqual([])
+  }
+  const first = new Unasked()
+  expect(told(first, error(0))).toEqual([])
+  for (let time = 0; time < 6; time++) expect(told(first, event, error(0))).toEqual([])
+  const always = new Unasked()
+  for (let time = 0; time < 3; time++) expect(told(always, event, error(0))).toEqual([])
+  expect(told(always, event, error(0))).toEqual([isAnswer])
+  // Other numbers that nobody has asked with are never right.
+  expect(told(new Unasked(), reply({ sequence: 9 }), error(0))).toEqual([
+    'a reply has the sequence number 9, not 5',
+  ])
+})
+
+test('errnos that say that it may be otherwise the next time', () => {
+  expect(['EBUSY', 'EAGAIN', 'ENOENT', undefined].map(isPassing)).toEqual([true, true, false, false])
+})
+
+test('poison of debug kernels in a reply is memory that nobody has written', () => {
+  const told = (fill: number, length: number) =>
+    faults(asked, reply({}, attr.binary(1, Buffer.alloc(length, fill))), error(0))
+  expect(told(0x5a, 8)).toEqual(['a reply tells memory that was never written (5a5a5a5a5a5a5a5a)'])
+  expect(told(0x6b, 12)).toEqual(['a reply tells memory that was freed (6b6b6b6b6b6b6b6b)'])
+  expect(told(0x6b, 4)).toEqual([])
+  expect(told(0xa5, 8)).toEqual([])
 })

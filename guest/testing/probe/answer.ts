@@ -36,6 +36,26 @@ export interface Answer {
 const HIGHEST_ERRNO = 133
 const ENOTSUPP = 524
 
+/** Messages with the sequence number 0: events, which may come at any time, or answers that lost theirs. */
+export class Unasked {
+  readonly #counts = new Map<number, { all: number; withEvent: number }>()
+
+  /**
+   * Notes a request that succeeded and has no other answer.
+   * @param hasEvent whether one such message came, right before the acknowledgement
+   * @returns whether that is so each time: then it is the answer
+   */
+  note(command: number, hasEvent: boolean): boolean {
+    const { all, withEvent } = this.#counts.get(command) ?? { all: 0, withEvent: 0 }
+    const now = { all: all + 1, withEvent: withEvent + (hasEvent ? 1 : 0) }
+    this.#counts.set(command, now)
+    return hasEvent && now.all >= SURE && now.withEvent === now.all
+  }
+}
+
+/** Times after which it is no coincidence. */
+const SURE = 4
+
 /** What the requester knows of its request. */
 export interface Asked {
   readonly request: Buffer
@@ -46,6 +66,8 @@ export interface Asked {
   readonly portId: number
   /** Sequence numbers of requests of the same socket, whose answers may come late. */
   readonly earlier: ReadonlySet<number>
+  /** Commands that were acknowledged, and what came with that. */
+  readonly unasked?: Unasked
 }
 
 /** Reads and checks all that came to the requester's socket, in order. */
@@ -54,13 +76,17 @@ export function readAnswer(datagrams: readonly Datagram[], asked: Asked): Answer
   const replies: Message[] = []
   const ends: { code?: string; extendedAck: ExtendedAck }[] = []
   let isDone = false
+  let events = 0
   const flags = asked.request.readUInt16LE(6)
   const sequence = asked.request.readUInt32LE(8)
   for (const datagram of datagrams) {
     if (datagram.portId !== 0) faults.push(`a datagram of the port ${datagram.portId}, not of the kernel`)
     for (const message of messagesOf(datagram, faults)) {
       if (message.sequence !== sequence) {
-        if (!asked.earlier.has(message.sequence))
+        if (message.sequence === 0 && message.type === asked.family && asked.unasked !== undefined) {
+          // What follows the acknowledgement is no answer.
+          if (ends.length === 0) events++
+        } else if (!asked.earlier.has(message.sequence))
           faults.push(`${nameOf(message)} has the sequence number ${message.sequence}, not ${sequence}`)
         continue
       }
@@ -74,8 +100,13 @@ export function readAnswer(datagrams: readonly Datagram[], asked: Asked): Answer
       else faults.push(`a message of the type ${message.type}, not ${asked.family}, the family's`)
     }
   }
-  for (const reply of replies) faults.push(...faultsOfReply(reply, asked))
+  for (const reply of replies) faults.push(...faultsOfReply(reply, asked), ...poisonIn(reply, asked))
   const isDump = (flags & NLM_F_DUMP) === NLM_F_DUMP
+  const isAcknowledged = ends.length > 0 && ends.every(({ code }) => code === undefined)
+  if (isAcknowledged && replies.length === 0) {
+    const isAnswer = asked.unasked?.note(asked.request[NLMSG_HDRLEN] ?? 0, events === 1)
+    if (isAnswer) faults.push(`a reply has the sequence number 0, not ${sequence}`)
+  }
   const isMulti = replies.some(reply => (reply.flags & NLM_F_MULTI) !== 0)
   const [end, ...more] = ends
   if (more.length > (isMulti && !isDump ? 1 : 0)) faults.push(`${ends.length} errors or ends for one request`)
@@ -133,6 +164,19 @@ function faultsOfReply(reply: Message, { headerSize }: Asked): string[] {
   }
 }
 
+/** What SLUB fills objects with on debug kernels (include/linux/poison.h): before they are used, and after. */
+const poisons = [
+  { bytes: Buffer.alloc(8, 0x5a), what: 'memory that was never written' },
+  { bytes: Buffer.alloc(8, 0x6b), what: 'memory that was freed' },
+]
+
+/** Memory that a module tells, and should not: nobody sends so many of these bytes. */
+function poisonIn(reply: Message, { request }: Asked): string[] {
+  return poisons
+    .filter(({ bytes }) => reply.payload.includes(bytes) && !request.includes(bytes))
+    .map(({ bytes, what }) => `a reply tells ${what} (${bytes.toString('hex')})`)
+}
+
 /**
  * Nests whose length was never set: they are empty, and what is in them follows, among attributes of the same
  * types that are none. @throws MalformedError for what is no attribute in any nest
@@ -165,4 +209,20 @@ export function wordsOf({ code, extendedAck, replies }: Answer): string {
     ...(offset === undefined ? [] : [`offset ${offset}`]),
     ...(replies.length > 0 ? [`${replies.length} ${replies.length === 1 ? 'reply' : 'replies'}`] : []),
   ].join(', ')
+}
+
+/** Refusals that say that it may be otherwise the next time. */
+const passing: readonly string[] = [
+  'EAGAIN',
+  'EBUSY',
+  'EALREADY',
+  'EINPROGRESS',
+  'ENOMEM',
+  'ENOBUFS',
+  'EINTR',
+]
+
+/** Whether the errno says that it may be otherwise the next time. */
+export function isPassing(code: string | undefined): boolean {
+  return code !== undefined && passing.includes(code)
 }

@@ -3,6 +3,7 @@
  * Finds out what operations do: which requests succeed, which of them change what dumps and other answers
  * tell, and by which attributes. Only what is seen with several values counts: state may change by itself.
  */
+import { isTimeShort } from './allowance.ts'
 import type { Answer } from './answer.ts'
 import type { Operation } from './family.ts'
 import { Faults } from './faults.ts'
@@ -118,6 +119,7 @@ export class Explorer {
   async #findWorking(operation: Operation): Promise<void> {
     const { command } = operation
     const known = this.#working.get(command)
+    if (isTimeShort()) return
     // Those with more attributes show more; one that only fails again is of no use.
     for (const shape of known ? [known] : Shape.all(this.#subject, operation)) {
       const { code, replies } = await this.#try(shape, FIRST)
@@ -140,6 +142,7 @@ export class Explorer {
     const isReader = this.#readers.has(operation.command)
     if (isReader && this.#dumps.length === 0) return
     for (const key of isReader ? [undefined] : [undefined, ...shape.types]) {
+      if (isTimeShort()) return
       const writer = await this.#writes(shape, key)
       if (writer === undefined) continue
       this.#writers.set(operation.command, writer)
@@ -191,6 +194,7 @@ export class Explorer {
     for (const adder of this.#writers.values()) {
       if (!adder.adds) continue
       for (const shape of [working, ...Shape.all(this.#subject, operation)]) {
+        if (isTimeShort()) return
         if (shape.types.length === 0 || !shape.types.every(type => adder.stored.includes(type))) continue
         const [gone, kept] = [this.#next++, this.#next++]
         for (const variant of [gone, kept]) await this.#try(adder.shape, variant)

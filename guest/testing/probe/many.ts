@@ -2,6 +2,7 @@
 /** Many entries, for dumps over several datagrams. */
 import type { Message } from '../../netlink/index.ts'
 import { drain } from '../exchange.ts'
+import { isTimeShort } from './allowance.ts'
 import type { Writer } from './explore.ts'
 import type { Requester, Subject } from './subject.ts'
 
@@ -37,7 +38,7 @@ export async function addMany(
     requester.socket.send(Buffer.concat(requests))
     // Refusals, where there is no room for more.
     const refused = drain(requester.socket).length
-    if (refused > 0) return next + variants.length - refused
+    if (refused > 0 || isTimeShort()) return next + variants.length - refused
   }
   return count
 }

@@ -17,7 +17,8 @@ import {
 } from '../../netlink/index.ts'
 import { answers } from '../exchange.ts'
 import { loadModule, ModuleError, moduleReferences, unloadModule } from '../modules.ts'
-import { type Answer, readAnswer } from './answer.ts'
+import { requireTime } from './allowance.ts'
+import { type Answer, readAnswer, Unasked } from './answer.ts'
 import { askFamily, type Family, type Operation, type Policy } from './family.ts'
 import type { Told } from './faults.ts'
 import type { Meaning } from './meaning.ts'
@@ -62,6 +63,8 @@ export class Subject {
   readonly told: Told = new Map()
   /** Commands whose dump has no end: nobody tries it again. */
   readonly endless = new Set<number>()
+  /** What came unasked, by command. */
+  readonly unasked = new Unasked()
   readonly #untold = new Map<string, Policy>()
   readonly #options: SubjectOptions
   readonly #given: ReadonlyMap<number, GivenValue>
@@ -282,8 +285,11 @@ export class Requester implements Disposable {
   /** Sends a request as it is, in a way of the caller's if it has one, and reads its answer. */
   async send(request: Buffer, how?: (bytes: Buffer) => void): Promise<Answer> {
     const { id: family, headerSize } = this.#subject.family
-    const asked = { request, family, headerSize, portId: this.socket.portId, earlier: this.#sequences }
+    const { unasked } = this.#subject
+    const { portId } = this.socket
+    const asked = { request, family, headerSize, portId, earlier: this.#sequences, unasked }
     const isDump = (request.readUInt16LE(6) & NLM_F_DUMP) === NLM_F_DUMP
+    requireTime(() => `${this.#subject.commandWords(request[NLMSG_HDRLEN] ?? 0)}${isDump ? ' (dump)' : ''}`)
     const answer = isDump
       ? await this.#dump(request)
       : { datagrams: await this.#answers(request, how), faults: [] }

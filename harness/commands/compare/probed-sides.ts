@@ -3,24 +3,22 @@
 
 import { literally } from '../../base/globs.ts'
 import type { Side } from '../../compare/comparison.ts'
-import { type ProbeFile, probeFiles, WrittenProbe } from '../probe/probe-files.ts'
+import { type ProbeFile, ProbeFolder, probeFiles } from '../probe/probe-files.ts'
 import { familiesOf } from '../probe/probed-families.ts'
 import type { Facts, FactsOfSides } from './facts-of-sides.ts'
 import type { PreparedSide } from './prepared-side.ts'
 
 export class ProbedSides implements Disposable {
   readonly #files: ReadonlyMap<Side, readonly ProbeFile[]>
-  readonly #written: readonly WrittenProbe[]
+  readonly #folder: ProbeFolder
 
   /** Writes files for the families that each side's modules register. */
   constructor(sides: readonly PreparedSide[], facts: FactsOfSides) {
-    const files = new Map(sides.map(({ side }) => [side, filesFor(facts.of(side))]))
-    this.#files = files
     const roots = [...new Set(sides.map(({ root }) => root))]
-    this.#written = roots.map(root => {
-      const own = sides.filter(each => each.root === root).flatMap(({ side }) => files.get(side) ?? [])
-      return new WrittenProbe(root, own)
-    })
+    const folder = ProbeFolder.claim(...roots)
+    this.#folder = folder
+    this.#files = new Map(sides.map(({ side }) => [side, filesFor(facts.of(side), folder.path)]))
+    for (const { root, side } of sides) folder.write(root, this.#files.get(side) ?? [])
   }
 
   /** A side that runs these files, too. */
@@ -39,13 +37,13 @@ export class ProbedSides implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const each of this.#written) each[Symbol.dispose]()
+    this.#folder[Symbol.dispose]()
   }
 }
 
 /** Of the first kernel: as probe does. */
-function filesFor(facts: Facts): ProbeFile[] {
+function filesFor(facts: Facts, folder: string): ProbeFile[] {
   const [first] = facts.values()
   const registrations = Object.values(first?.modules ?? {}).flatMap(({ registration }) => registration ?? [])
-  return registrations.flatMap(familiesOf).flatMap(family => probeFiles(family))
+  return registrations.flatMap(familiesOf).flatMap(family => probeFiles(family, folder))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { cacheRoot } from '../../base/cache.ts'
 import { isLeased, lease } from '../../base/leases.ts'
@@ -12,14 +12,14 @@ export interface ProbeFile {
   readonly content: string
 }
 
-const folder = '.netlink-vmtest/probe'
-
 /**
  * The test files of a family. Each command has one, and thereby a guest of its own: where one breaks the
  * kernel, the others still have their verdicts.
+ * @param folder relative to the project
  */
 export function probeFiles(
   { name, modules, commands, specification }: ProbedFamily,
+  folder: string,
   { faults = false }: { faults?: boolean } = {},
 ): ProbeFile[] {
   const parts = commands === undefined ? [undefined] : [...commands, 'family' as const]
@@ -27,33 +27,29 @@ export function probeFiles(
   const files = parts.map(part => {
     const title = part === undefined || part === 'family' ? 'family' : `command-${part}`
     const options = { ...module, ...(part !== undefined && { parts: [part] }) }
-    return probeFile(name, title, options, specification)
+    return { title, options }
   })
-  const more = faults ? [probeFile(name, 'allocations', { ...module, faults }, specification)] : []
-  return [...files, ...more]
+  const more = faults ? [{ title: 'allocations', options: { ...module, faults } }] : []
+  return [...files, ...more].map(({ title, options }) => ({
+    path: path.join(folder, fileName(name), `${title}.test.ts`),
+    content: contentOf(name, options, specification),
+  }))
 }
 
-function probeFile(
-  name: string,
-  title: string,
-  options: object,
-  specification: string | undefined,
-): ProbeFile {
+function contentOf(name: string, options: object, specification: string | undefined): string {
   const given = JSON.stringify(options)
-  const content =
-    specification === undefined
-      ? `import { describeFamily } from 'netlink-vmtest/testing'
+  return specification === undefined
+    ? `import { describeFamily } from 'netlink-vmtest/testing'
 
 describeFamily(${JSON.stringify(name)}, ${given})
 `
-      : `import { describeFamily } from 'netlink-vmtest/testing'
+    : `import { describeFamily } from 'netlink-vmtest/testing'
 import { parseSpecification } from 'netlink-vmtest/ynl'
 
 const spec = parseSpecification(${JSON.stringify(specification)})
 
 describeFamily(${JSON.stringify(name)}, { ...${given}, spec })
 `
-  return { path: path.join(folder, fileName(name), `${title}.test.ts`), content }
 }
 
 /** A family's name may have any bytes. */
@@ -61,18 +57,33 @@ function fileName(name: string): string {
   return encodeURIComponent(name).replaceAll('.', '%2E')
 }
 
-/** Test files of this process, which are removed with it unless another one uses them. */
-export class WrittenProbe implements Disposable {
-  readonly #folder: string
-  readonly #endLease: () => void
+/** A folder for test files, of this process alone, which is removed with it. */
+export class ProbeFolder implements Disposable {
+  /** Relative to a project: `.netlink-vmtest/probe`, or `probe-2` while another run has that. */
+  readonly path: string
+  readonly #roots: readonly string[]
+  readonly #endLeases: readonly (() => void)[]
   readonly #remove = () => this[Symbol.dispose]()
 
-  /** @param root the project's folder, in which Vitest finds them */
-  constructor(root: string, files: readonly ProbeFile[]) {
-    this.#folder = path.join(root, folder)
-    this.#endLease = lease(cacheRoot(), this.#folder)
+  private constructor(name: string, roots: readonly string[], endLeases: readonly (() => void)[]) {
+    this.path = name
+    this.#roots = roots
+    this.#endLeases = endLeases
     // A signal ends this process by process.exit().
     process.once('exit', this.#remove)
+  }
+
+  /** The first folder that no other run has in any of these projects. */
+  static claim(...roots: readonly string[]): ProbeFolder {
+    for (let number = 1; ; number++) {
+      const name = path.join('.netlink-vmtest', number === 1 ? 'probe' : `probe-${number}`)
+      const endLeases = claimAll(roots.map(root => path.join(root, name)))
+      if (endLeases !== undefined) return new ProbeFolder(name, roots, endLeases)
+    }
+  }
+
+  /** @param root one of its projects, in which Vitest finds them */
+  write(root: string, files: readonly ProbeFile[]): void {
     for (const { path: name, content } of files) {
       const file = path.join(root, name)
       mkdirSync(path.dirname(file), { recursive: true })
@@ -82,7 +93,40 @@ export class WrittenProbe implements Disposable {
 
   [Symbol.dispose](): void {
     process.off('exit', this.#remove)
-    this.#endLease()
-    if (!isLeased(cacheRoot(), this.#folder)) rmSync(this.#folder, { recursive: true, force: true })
+    for (const root of this.#roots) rmSync(path.join(root, this.path), { recursive: true, force: true })
+    for (const end of this.#endLeases) end()
+  }
+}
+
+/** Makes all these folders, or none. @returns what ends their leases */
+function claimAll(folders: readonly string[]): (() => void)[] | undefined {
+  const ends: (() => void)[] = []
+  for (const folder of folders) {
+    const end = claimOne(folder)
+    if (end !== undefined) {
+      ends.push(end)
+      continue
+    }
+    for (const mine of folders.slice(0, ends.length)) rmSync(mine, { recursive: true, force: true })
+    for (const each of ends) each()
+    return undefined
+  }
+  return ends
+}
+
+function claimOne(folder: string): (() => void) | undefined {
+  if (isLeased(cacheRoot(), folder)) return undefined
+  // A run that was killed has left it.
+  if (existsSync(folder)) rmSync(folder, { recursive: true, force: true })
+  const end = lease(cacheRoot(), folder)
+  try {
+    mkdirSync(path.dirname(folder), { recursive: true })
+    mkdirSync(folder)
+    return end
+  } catch (error) {
+    end()
+    // Another run has made it just now.
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
+    throw error
   }
 }

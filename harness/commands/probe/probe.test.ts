@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** Which families are probed, and the test files that are written for them. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { nothingRegistered, type Registration } from '../../../guest/testing/registration.ts'
 import { runCli } from '../../fixtures/cli.ts'
 import type { Findings } from '../../session/registrations.ts'
-import { probeFiles, WrittenProbe } from './probe-files.ts'
+import { ProbeFolder, probeFiles } from './probe-files.ts'
 import { probedFamilies } from './probed-families.ts'
 import { randomOptions } from './random-options.ts'
 import { readSpecifications, withSpecifications } from './specifications.ts'
@@ -30,6 +30,7 @@ const findings = (...registrations: Registration[]): Findings => ({
   details: '',
 })
 const all = { module: [], family: [] }
+const place = '.netlink-vmtest/probe'
 
 test('the families of all modules under test', () => {
   expect(probedFamilies(findings(store, quiet), all)).toEqual([
@@ -65,14 +66,14 @@ test.each([
 })
 
 test('each command has a file, and so has what belongs to none', () => {
-  const files = probeFiles({ name: '../a b.', modules: ['m'], commands: [0, 7] })
-  expect(files.map(file => path.relative('.netlink-vmtest/probe', file.path))).toEqual([
+  const files = probeFiles({ name: '../a b.', modules: ['m'], commands: [0, 7] }, place)
+  expect(files.map(file => path.relative(place, file.path))).toEqual([
     '%2E%2E%2Fa%20b%2E/command-0.test.ts',
     '%2E%2E%2Fa%20b%2E/command-7.test.ts',
     '%2E%2E%2Fa%20b%2E/family.test.ts',
   ])
   expect(files[1]?.content).toContain(`describeFamily("../a b.", {"module":["m"],"parts":[7]})`)
-  expect(probeFiles({ name: 'ethtool', modules: [] })).toHaveLength(1)
+  expect(probeFiles({ name: 'ethtool', modules: [] }, place)).toHaveLength(1)
 })
 
 test('a specification is of a family that is probed, and goes with its test files', () => {
@@ -93,7 +94,7 @@ test('a specification is of a family that is probed, and goes with its test file
   const family = { name: 'store', modules: ['m'], commands: [1] }
   const [given] = withSpecifications([family], read(one, one))
   expect(given?.specification).toBe(text('store'))
-  const [file] = given ? probeFiles(given) : []
+  const [file] = given ? probeFiles(given, place) : []
   expect(file?.content).toContain(`parseSpecification(${JSON.stringify(text('store'))})`)
   expect(file?.content).toContain('describeFamily("store", { ...{"module":["m"],"parts":[1]}, spec })')
   expect(() => read(one, same)).toThrow(`--spec: ${one} and ${same} are both of the family store`)
@@ -105,19 +106,39 @@ test('a specification is of a family that is probed, and goes with its test file
   )
 })
 
-test('files are there until their owner ends', () => {
+test('runs at once have folders of their own, each until its run ends', () => {
   const root = mkdtempSync(path.join(tmpdir(), 'probe-'))
   onTestFinished(() => rmSync(root, { recursive: true }))
-  const [file] = probeFiles({ name: 'store', modules: [] })
-  const place = path.join(root, file?.path ?? '')
-  {
-    using _first = new WrittenProbe(root, file ? [file] : [])
-    {
-      using _second = new WrittenProbe(root, file ? [file] : [])
-    }
-    expect(readFileSync(place, 'utf8')).toBe(file?.content)
+  const inRoot = (name: string) => path.join(root, name)
+  // As a run leaves it that was killed.
+  mkdirSync(inRoot(place), { recursive: true })
+  writeFileSync(inRoot(`${place}/old.test.ts`), '')
+  const write = (folder: ProbeFolder, module: string) => {
+    const files = probeFiles({ name: 'store', modules: [module] }, folder.path)
+    folder.write(root, files)
+    return { place: inRoot(files[0]?.path ?? ''), content: files[0]?.content }
   }
-  expect(existsSync(path.dirname(path.dirname(place)))).toBe(false)
+  using first = ProbeFolder.claim(root)
+  expect(first.path).toBe(place)
+  expect(existsSync(inRoot(`${place}/old.test.ts`))).toBe(false)
+  const one = write(first, 'one')
+  {
+    using second = ProbeFolder.claim(root)
+    expect(second.path).toBe(`${place}-2`)
+    const other = write(second, 'other')
+    expect(readFileSync(one.place, 'utf8')).toBe(one.content)
+    expect(readFileSync(other.place, 'utf8')).toBe(other.content)
+    // It has one name in all projects.
+    const elsewhere = mkdtempSync(path.join(tmpdir(), 'probe-'))
+    onTestFinished(() => rmSync(elsewhere, { recursive: true }))
+    using third = ProbeFolder.claim(elsewhere, root)
+    expect(third.path).toBe(`${place}-3`)
+    expect(existsSync(path.join(elsewhere, place))).toBe(false)
+  }
+  expect(existsSync(inRoot(`${place}-2`))).toBe(false)
+  expect(existsSync(one.place)).toBe(true)
+  first[Symbol.dispose]()
+  expect(existsSync(inRoot(place))).toBe(false)
 })
 
 test.each([
@@ -139,7 +160,7 @@ test('seed and time', () => {
 })
 
 test('--faults has a file of its own', () => {
-  const files = probeFiles({ name: 'store', modules: ['m'], commands: [1] }, { faults: true })
+  const files = probeFiles({ name: 'store', modules: ['m'], commands: [1] }, place, { faults: true })
   expect(files.map(file => path.basename(file.path))).toEqual([
     'command-1.test.ts',
     'family.test.ts',

@@ -10,7 +10,7 @@ import { findRegistrations } from '../../session/registrations.ts'
 import { type RunOptions, run } from '../run.ts'
 import { Arena } from './arena.ts'
 import { writeFound } from './found-files.ts'
-import { probeFiles, WrittenProbe } from './probe-files.ts'
+import { ProbeFolder, probeFiles } from './probe-files.ts'
 import { type ProbedFamily, probedFamilies } from './probed-families.ts'
 import { type Found, findSequences } from './random.ts'
 import { type RandomOptions, randomOptions } from './random-options.ts'
@@ -45,8 +45,9 @@ export async function probe(
   const specifications = readSpecifications(spec, text => consoleProgress().note(text))
   const families = withSpecifications(await familiesToProbe(options, settings, root), specifications)
   const found = random === undefined ? [] : await findRandomly(families, random, options, settings, root)
-  const files = families.flatMap(family => probeFiles(family, { faults }))
-  using _written = new WrittenProbe(root, files)
+  using folder = ProbeFolder.claim(root)
+  const files = families.flatMap(family => probeFiles(family, folder.path, { faults }))
+  folder.write(root, files)
   const testTimeout = Math.min(settings.testTimeout, TEST_LIMIT)
   const suites = [...files.map(({ path }) => path), ...found.map(({ path }) => path)].map(literally)
   const status = await run(options, rest, { ...settings, suites, testTimeout }, root)

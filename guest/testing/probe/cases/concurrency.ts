@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 /** Several at once: dumps that take turns, entries that go while they are dumped, threads. */
 import { inThread } from '../../threads.ts'
+import { isTimeShort } from '../allowance.ts'
 import { wordsOf } from '../answer.ts'
 import { FIRST, type Life } from '../life.ts'
 import { addMany, MANY, severalDatagrams } from '../many.ts'
 import { Shape } from '../shape.ts'
 
 const THREADS = 3
-/** Rounds of all requests in a thread, and milliseconds for them. */
+/** Rounds of all requests in a thread, milliseconds after which there is none more, and for all of it. */
 const ROUNDS = 40
-const LIMIT = 8000
+const ENOUGH = 3000
+const LIMIT = 15_000
 /** Entries that go while they are dumped. */
 const GOING = 40
 
@@ -60,7 +62,7 @@ export async function removeWhileDumped({ subject, explored, requester, faults }
     for (let isMore = true, next = 0; isMore; next += GOING) {
       isMore = await dump.step()
       // Where it goes on is most likely among the last that were told, or the first that were not.
-      for (let at = next; at < Math.min(next + GOING, count); at++) {
+      for (let at = next; at < Math.min(next + GOING, count) && !isTimeShort(); at++) {
         if (remover) await requester.ask(remover.shape.operation, remover.shape.attributes(MANY + at))
         if (at % 8 === 0)
           await requester.ask(adder.shape.operation, adder.shape.attributes(MANY + count + at))
@@ -68,6 +70,14 @@ export async function removeWhileDumped({ subject, explored, requester, faults }
     }
     faults.add(`${subject.commandWords(operation.command)} (dump) while entries go`, dump.answer().faults)
   }
+}
+
+interface ThreadInput {
+  readonly requests: readonly string[]
+  readonly rounds: number
+  readonly from: number
+  /** Milliseconds after which it sends no more. */
+  readonly enough: number
 }
 
 /** All requests from several threads, each with its own socket; then each is still answered. */
@@ -80,7 +90,7 @@ export async function askInThreads({ subject, requester, faults }: Life): Promis
   )
   const work = (
     { NETLINK_GENERIC, Socket, OverflowError }: typeof import('../../../netlink/index.ts'),
-    { requests, rounds, from }: { requests: readonly string[]; rounds: number; from: number },
+    { requests, rounds, from, enough }: ThreadInput,
   ) => {
     const socket = Socket.open(NETLINK_GENERIC)
     const drain = () => {
@@ -92,8 +102,9 @@ export async function askInThreads({ subject, requester, faults }: Life): Promis
     }
     try {
       let refused = 0
+      const end = performance.now() + enough
       for (let round = 0; round < rounds; round++)
-        for (let at = 0; at < requests.length; at++) {
+        for (let at = 0; at < requests.length && performance.now() < end; at++) {
           try {
             socket.send(Buffer.from(requests[(at * (from + 1) + round) % requests.length] ?? '', 'hex'))
           } catch {
@@ -110,7 +121,7 @@ export async function askInThreads({ subject, requester, faults }: Life): Promis
   }
   await Promise.all(
     Array.from({ length: THREADS }, (_, from) =>
-      inThread({ requests, rounds: ROUNDS, from }, work, { limit: LIMIT }),
+      inThread({ requests, rounds: ROUNDS, from, enough: ENOUGH }, work, { limit: LIMIT }),
     ),
   )
   for (const operation of operations) {

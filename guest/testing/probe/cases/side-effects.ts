@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What is refused, and what only asks, leaves nothing behind that others stumble over. */
-import { type Answer, wordsOf } from '../answer.ts'
+import { isTimeShort } from '../allowance.ts'
+import { type Answer, isPassing, wordsOf } from '../answer.ts'
 import { type Operation, unknownCommand } from '../family.ts'
 import { FIRST, type Life } from '../life.ts'
 import { Shape } from '../shape.ts'
@@ -14,17 +15,6 @@ const OF_A_COMMAND = 4
 const TIMES = 2
 /** Comparisons that must all have the same result: what changes by itself is not judged. */
 const COMPARISONS = 3
-/** Refusals that say that it may be otherwise the next time. */
-const passing: readonly string[] = [
-  'EAGAIN',
-  'EBUSY',
-  'EALREADY',
-  'EINPROGRESS',
-  'ENOMEM',
-  'ENOBUFS',
-  'EINTR',
-]
-
 /** A request that must change nothing. */
 interface Harmless {
   readonly shape: Shape
@@ -50,6 +40,7 @@ export async function leaveNothing({ subject, explored, requester, faults }: Lif
   const all = [...wholes.values()]
   let usual: readonly string[] | undefined
   for (const each of harmless.slice(0, MOST)) {
+    if (isTimeShort()) break
     // A getter may be what makes another command fail from the first time on.
     const isOwn = ({ operation }: Shape) =>
       each.why === getting && operation.command === each.shape.operation.command
@@ -94,7 +85,7 @@ async function refused(
 }
 
 function isRefused({ code }: Answer): boolean {
-  return code !== undefined && !passing.includes(code)
+  return code !== undefined && !isPassing(code)
 }
 
 /** What the kernel refuses the module does not hear of. */

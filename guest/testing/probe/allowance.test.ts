@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+import { expect, test, vi } from 'vitest'
+import { isTimeShort, requireTime } from './allowance.ts'
+
+test('of its time a test uses half for what it may leave out, and tells at the end what it is at', {
+  timeout: 1000_000,
+}, () => {
+  const begin = Date.now()
+  const after = (milliseconds: number) => {
+    vi.setSystemTime(begin + milliseconds)
+    try {
+      requireTime(() => 'command 3 (dump)')
+      return isTimeShort()
+    } finally {
+      vi.useRealTimers()
+    }
+  }
+  expect(after(0)).toBe(false)
+  expect(after(400_000)).toBe(false)
+  expect(after(600_000)).toBe(true)
+  expect(() => after(950_000)).toThrow("the test's time is nearly over: it was asking command 3 (dump)")
+})

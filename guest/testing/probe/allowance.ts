@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+/** The time of the running test: modules may take their time for each request. */
+import { TestRunner } from 'vitest'
+
+/** Of the test's limit: what may be tried, and when it is told what a test was at. */
+const SOME = 0.5
+const NEARLY_ALL = 0.9
+
+/** Whether so much of the test's time is gone that the rest of what could be tried is left out. */
+export function isTimeShort(): boolean {
+  return usedShare() > SOME
+}
+
+/** Ends a test that is nearly out of time. @throws Error with what it is doing */
+export function requireTime(doing: () => string): void {
+  if (usedShare() > NEARLY_ALL) throw new Error(`the test's time is nearly over: it was asking ${doing()}`)
+}
+
+function usedShare(): number {
+  const test = TestRunner.getCurrentTest()
+  const { startTime } = test?.result ?? {}
+  return test === undefined || startTime === undefined ? 0 : (Date.now() - startTime) / test.timeout
+}
