@@ -25,12 +25,13 @@ export function captured(
 ): CapturedConversation {
   const { first, dropped, last } = conversation
   const text = new MessageText([...first, ...last], families)
-  const packets = (events: readonly RecordedEvent[]) => events.flatMap(event => packetOf(event, text, epoch))
-  const next = last[0]
-  const gap: CapturedPacket[] =
-    dropped === 0 || next === undefined
+  const gapBefore = (event: RecordedEvent | undefined, missed = 0): CapturedPacket[] =>
+    missed === 0 || event === undefined
       ? []
-      : [note(next, epoch, `${dropped} events before this one were not kept: the recording is full`)]
+      : [note(event, epoch, `${missed} events before this one were not kept: the recording is full`)]
+  const packets = (events: readonly RecordedEvent[]) =>
+    events.flatMap(event => [...gapBefore(event, event.missed), ...packetOf(event, text, epoch)])
+  const gap = gapBefore(last[0], dropped)
   const all = [...packets(first), ...gap, ...packets(last)]
   const used = new Set(all.map(({ socket }) => socket))
   return {

@@ -11,7 +11,7 @@ export function recorded({ conversation, families, groups }: Recording): Recorde
   return {
     sockets: sockets.map(toldSocket),
     first: news(first),
-    missed: dropped,
+    missed: [...first, ...last].reduce((sum, { missed = 0 }) => sum + missed, dropped),
     last: news(last),
     families,
     groups,

@@ -16,6 +16,8 @@ export type RecordedEvent = {
   readonly socket: RecordedSocket
   /** Milliseconds, as performance.now(). */
   readonly time: number
+  /** Events before it that were not told; undefined: none. */
+  readonly missed?: number
 } & (
   | {
       readonly kind: 'sent'

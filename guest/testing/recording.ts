@@ -161,14 +161,15 @@ export class Recording implements SocketObserver {
       this.#threads.set(thread, listener)
     }
     const before = listener.sockets.length
-    for (const event of [...first, ...last]) {
+    for (const [index, event] of [...first, ...last].entries()) {
       // Identities are unique in a thread.
       const identity = thread * 2 ** 32 + event.socket.identity
       const socket = { ...event.socket, identity, thread }
-      const heard = listener.event({ ...event, socket, time: event.time + later })
+      const told = listener.event({ ...event, socket, time: event.time + later })
+      const heard = index === first.length && missed > 0 ? { ...told, missed } : told
       this.#add(heard, sizeOf(heard))
     }
-    this.#dropped += missed
+    if (last.length === 0) this.#dropped += missed
     this.#sockets = [...this.#sockets, ...listener.sockets.slice(before)]
   }
 
@@ -287,8 +288,9 @@ export class Recording implements SocketObserver {
     while (this.#last.length - this.#oldest > MOST_EVENTS || this.#lastBytes > MOST_BYTES) {
       if (this.#last.length - this.#oldest === 1) break
       this.#lastBytes -= this.#lastSizes[this.#oldest] as number
+      const { missed = 0 } = this.#last[this.#oldest] as RecordedEvent
       this.#oldest++
-      this.#dropped++
+      this.#dropped += 1 + missed
     }
     if (this.#oldest > MOST_EVENTS) {
       this.#last = this.#last.slice(this.#oldest)

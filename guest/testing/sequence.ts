@@ -84,7 +84,7 @@ class Sequence {
   }
 
   of({ first, dropped, last }: Conversation, tests: readonly string[]): SequenceDiagram {
-    const shown = this.#folded([...first.map(asLine), ...droppedLine(dropped), ...last.map(asLine)])
+    const shown = this.#folded([...first.flatMap(linesOf), ...droppedLine(dropped), ...last.flatMap(linesOf)])
     const missing = this.#expectations.flatMap(({ missing, reader }) =>
       missing.map(each => this.#missing(each, reader)),
     )
@@ -295,8 +295,8 @@ function isTalk(event: RecordedEvent): boolean {
   return event.kind === 'failed' || (event.kind === 'sent' && !isMarker(event.bytes))
 }
 
-function asLine(event: RecordedEvent): Line {
-  return { event }
+function linesOf(event: RecordedEvent): Line[] {
+  return [...droppedLine(event.missed ?? 0), { event }]
 }
 
 function droppedLine(dropped: number): Line[] {

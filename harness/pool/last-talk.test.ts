@@ -47,6 +47,36 @@ test('what the guest has not told is counted where it is missing', async () => {
   expect(text).toContain('40')
 })
 
+test('each gap is where it was, also when those before it are no longer kept', async () => {
+  const talk = new LastTalk()
+  const add = (missed: number, from: number, count = 4) =>
+    talk.add({
+      ...{ begins: from === 0, epoch: 0, missed },
+      events: Array.from({ length: count }, (_, index) => sent(from + index)),
+    })
+  add(0, 0)
+  add(10, 14)
+  add(0, 18)
+  add(20, 42)
+  const { text, captured } = await talk.conversation()
+  const order = /seq \d+|\d+ more, which were not kept/g
+  expect(text.match(order)).toEqual([
+    ...['seq 0', 'seq 1', 'seq 2', 'seq 3', '10 more, which were not kept'],
+    ...[14, 15, 16, 17, 18, 19, 20, 21].map(each => `seq ${each}`),
+    ...['20 more, which were not kept', 'seq 42', 'seq 43', 'seq 44', 'seq 45'],
+  ])
+  expect(captured.packets.map(({ comment }) => /^\d+(?= events)/.exec(comment)?.[0] ?? '').join()).toBe(
+    ',,,,10,,,,,,,,,20,,,,',
+  )
+  // A flood: what was missed before events that have been driven out is counted with them.
+  add(0, 46, 84)
+  for (let round = 0; round < 60; round++) add(6, 1000 + 10 * round)
+  const flood = await talk.conversation()
+  const gaps = flood.captured.packets.map(({ comment }) => Number(/^\d+(?= events)/.exec(comment)?.[0] ?? 0))
+  expect(gaps.reduce((sum, each) => sum + each)).toBe(30 + 40 + 360)
+  expect(flood.text).toMatch(/6 more, which were not kept \.\.\.\n.*seq 1590/)
+})
+
 test('nothing said is nothing told', async () => {
   expect(await new LastTalk().conversation()).toEqual({
     text: '',

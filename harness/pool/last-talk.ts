@@ -13,10 +13,16 @@ export interface ToldConversation {
   readonly captured: CapturedConversation
 }
 
+/** An event with the number of those before it that the guest has not told. */
+interface Heard {
+  readonly event: ToldEvent
+  readonly missed: number
+}
+
 /** What the sockets of the running test have said, for the report of a guest that is lost. */
 export class LastTalk {
-  #first: ToldEvent[] = []
-  #last: ToldEvent[] = []
+  #first: Heard[] = []
+  #last: Heard[] = []
   #dropped = 0
   #epoch = 0
 
@@ -27,8 +33,8 @@ export class LastTalk {
       this.#dropped = 0
     }
     this.#epoch = epoch
-    this.#dropped += missed
-    for (const event of events) this.#addEvent(event)
+    if (events.length === 0) this.#dropped += missed
+    for (const [index, event] of events.entries()) this.#add(event, index === 0 ? missed : 0)
   }
 
   async conversation(): Promise<ToldConversation> {
@@ -41,8 +47,9 @@ export class LastTalk {
       import('../../guest/testing/families.ts'),
     ])
     const listener = new Listener()
-    const first = this.#first.map(event => listener.event(event))
-    const last = this.#last.map(event => listener.event(event))
+    const heard = ({ event, missed }: Heard) => ({ ...listener.event(event), missed })
+    const first = this.#first.map(heard)
+    const last = this.#last.map(heard)
     const conversation = { first, dropped: this.#dropped, last, sockets: listener.sockets }
     const families = familiesIn(
       [...first, ...last].flatMap(event => (event.kind === 'received' ? [event.datagram.bytes] : [])),
@@ -55,21 +62,20 @@ export class LastTalk {
     }
   }
 
-  #addEvent(event: ToldEvent): void {
+  #add(event: ToldEvent, missed: number): void {
     const all = this.#last.length > 0 ? this.#last : this.#first
     const before = all.at(-1)
     // A message was told of before it was sent.
     const isOutcome =
+      missed === 0 &&
       event.kind === 'failed' &&
       event.bytes !== undefined &&
-      before?.kind === 'sent' &&
-      before.socket.identity === event.socket.identity
+      before?.event.kind === 'sent' &&
+      before.event.socket.identity === event.socket.identity
     if (isOutcome) all.pop()
-    if (this.#first.length < FIRST && this.#dropped === 0 && this.#last.length === 0) this.#first.push(event)
-    else this.#last.push(event)
-    if (this.#last.length > LAST) {
-      this.#last.shift()
-      this.#dropped++
-    }
+    const heard = { event, missed: isOutcome ? before.missed : missed }
+    if (this.#first.length < FIRST && this.#dropped === 0 && this.#last.length === 0) this.#first.push(heard)
+    else this.#last.push(heard)
+    if (this.#last.length > LAST) this.#dropped += 1 + (this.#last.shift()?.missed ?? 0)
   }
 }
