@@ -83,6 +83,22 @@ describe('against what a test expected', () => {
     expect(text).toMatch(/missing {7}│◀┄+┤ .*\n.* EPERM$/)
   })
 
+  test('in another order', () => {
+    const recording = update()
+    recording.received(a, from(told))
+    const [ack, one, other] = [wire(acknowledged()), wire(told, { groups: 1 }), wire(told)]
+    const text = drawn(recording, failure([ack, one, other], [other, one, ack]))
+    expect(text.match(/✗ .*?: /g)).toEqual([
+      '✗ expected as number 3, came as number 1: ',
+      '✗ expected as number 1, came as number 3: ',
+    ])
+    const twice = failure([ack, one, ack], [one, ack, ack])
+    expect(expectationOf(twice)?.misplaced.map(({ cameAs, expectedAs }) => [cameAs, expectedAs])).toEqual([
+      [1, 2],
+      [2, 1],
+    ])
+  })
+
   test('twice what was expected once', () => {
     const recording = update()
     recording.received(a, from(acknowledged()))

@@ -10,12 +10,20 @@ export interface Compared {
   readonly groups: number
 }
 
+/** Turns count from 1. */
+export interface Misplaced extends Compared {
+  readonly expectedAs: number
+  readonly cameAs: number
+}
+
 /** What a comparison of the datagrams that came has found. */
 export interface Expectation {
   /** What came and was not expected. */
   readonly unexpected: readonly Compared[]
   /** What was expected and did not come. */
   readonly missing: readonly Compared[]
+  /** What came as expected, but not in its turn: of a list that has all that was expected, and nothing else. */
+  readonly misplaced: readonly Misplaced[]
   /** The identity of the socket that the compared datagrams were taken from; undefined if that is unknown. */
   readonly reader: number | undefined
 }
@@ -79,12 +87,12 @@ export function expectationOf(thrown: unknown, negated = false): Expectation | u
   const refused = negated ? !wanted.isRefused : wanted.isRefused
   const reader = typeof actual === 'object' && actual !== null ? get.call(readers, actual) : undefined
   const isAmong = wanted.isAmong || (Array.isArray(actual) && !Array.isArray(expected))
-  if (refused) return { reader, missing: [], unexpected: isAmong ? common(came, wanted.list) : [] }
-  return {
-    reader,
-    missing: without(wanted.list, came).map(compared),
-    unexpected: isAmong ? [] : without(came, wanted.list).map(compared),
-  }
+  if (refused)
+    return { reader, missing: [], misplaced: [], unexpected: isAmong ? common(came, wanted.list) : [] }
+  const missing = without(wanted.list, came).map(compared)
+  const unexpected = isAmong ? [] : without(came, wanted.list).map(compared)
+  const isPermuted = !isAmong && missing.length === 0 && unexpected.length === 0
+  return { reader, missing, unexpected, misplaced: isPermuted ? outOfTurn(came, wanted.list) : [] }
 }
 
 /** What was expected: `isAmong` others that may have come, too, or `isRefused`: not to come. */
@@ -125,6 +133,19 @@ function keyOf(datagram: WireDatagram): string {
 function common(all: readonly WireDatagram[], others: readonly WireDatagram[]): Compared[] {
   const keys = others.map(keyOf)
   return all.filter(each => keys.includes(keyOf(each))).map(compared)
+}
+
+/** Those that came at other places than they were expected; of equal ones the first is the first. */
+function outOfTurn(came: readonly WireDatagram[], wanted: readonly WireDatagram[]): Misplaced[] {
+  const keys = came.map(keyOf)
+  const open = wanted.map((each, index) => (keyOf(each) === keys[index] ? undefined : keyOf(each)))
+  const inTurn = open.map(each => each === undefined)
+  return came.flatMap((each, index) => {
+    if (inTurn[index]) return []
+    const at = open.indexOf(keys[index])
+    open[at] = undefined
+    return [{ ...compared(each), expectedAs: at + 1, cameAs: index + 1 }]
+  })
 }
 
 /** Those of `all` that are not in `others`, each of which counts once. */

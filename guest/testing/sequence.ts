@@ -53,6 +53,8 @@ class Sequence {
   readonly #text: MessageText
   readonly #expectations: readonly Expectation[]
   readonly #unexpected: ReadonlySet<RecordedEvent>
+  /** What is said of those that did not come in their turn. */
+  readonly #misplaced: ReadonlyMap<RecordedEvent, string>
   readonly #start: number
 
   constructor(
@@ -79,7 +81,14 @@ class Sequence {
     this.#sockets = sockets
     this.#text = new MessageText(events, families, sockets[0]?.protocol)
     this.#expectations = expectations
-    this.#unexpected = unexpectedAmong(events, expectations)
+    this.#unexpected = new Set(eventsOf(events, expectations, ({ unexpected }) => unexpected).keys())
+    const misplaced = eventsOf(events, expectations, each => each.misplaced.toReversed())
+    this.#misplaced = new Map(
+      [...misplaced].map(([event, { cameAs, expectedAs }]) => [
+        event,
+        `✗ expected as number ${expectedAs}, came as number ${cameAs}: `,
+      ]),
+    )
     this.#start = events[0]?.time ?? 0
   }
 
@@ -184,7 +193,7 @@ class Sequence {
         const whom = hasLane ? source : `${sender} to ${[name, label].filter(Boolean).join(', ')}: `
         const isUnexpected = this.#unexpected.has(event)
         const toMarker = isOfMarker(datagram.bytes) ? `answer to ${markerName}: ` : ''
-        const mark = (isUnexpected ? '✗ not expected: ' : '') + toMarker
+        const mark = (isUnexpected ? '✗ not expected: ' : (this.#misplaced.get(event) ?? '')) + toMarker
         return [
           {
             time,
@@ -251,24 +260,27 @@ class Sequence {
   }
 }
 
-/** The events that brought what was not expected: the last ones, if as much came more often. */
-function unexpectedAmong(
+/** The events that brought some of what was compared: the last ones, if as much came more often. */
+function eventsOf<T extends Compared>(
   events: readonly RecordedEvent[],
   expectations: readonly Expectation[],
-): ReadonlySet<RecordedEvent> {
-  const found = new Set<RecordedEvent>()
-  for (const { unexpected, reader } of expectations)
-    for (const { bytes, from, groups } of unexpected) {
+  choose: (expectation: Expectation) => readonly T[],
+): ReadonlyMap<RecordedEvent, T> {
+  const found = new Map<RecordedEvent, T>()
+  for (const expectation of expectations)
+    for (const each of choose(expectation)) {
+      const { reader } = expectation
+      const { bytes, from, groups } = each
       const event = events.findLast(
-        each =>
-          each.kind === 'received' &&
-          !found.has(each) &&
-          (reader === undefined || each.socket.identity === reader) &&
-          each.datagram.portId === from &&
-          each.datagram.groups === groups &&
-          each.datagram.bytes.equals(bytes),
+        event =>
+          event.kind === 'received' &&
+          !found.has(event) &&
+          (reader === undefined || event.socket.identity === reader) &&
+          event.datagram.portId === from &&
+          event.datagram.groups === groups &&
+          event.datagram.bytes.equals(bytes),
       )
-      if (event) found.add(event)
+      if (event) found.set(event, each)
     }
   return found
 }
