@@ -105,7 +105,8 @@ test('events with the sequence number 0 are no answers, unless one comes with ea
   const told = (unasked: Unasked, ...datagrams: readonly Buffer[]) => {
     const came = datagrams.map(bytes => new Datagram(bytes, 0, 0, bytes.length))
     const who = { family, headerSize: 0, portId, earlier: new Set([4]) }
-    return readAnswer(came, { request: asked, unasked, ...who }).faults
+    const request = datagrams.includes(done) ? dump : asked
+    return readAnswer(came, { request, unasked, ...who }).faults
   }
   const isAnswer = 'a reply has the sequence number 0, not 5'
   const late = new Unasked()
@@ -120,6 +121,8 @@ test('events with the sequence number 0 are no answers, unless one comes with ea
   for (let time = 0; time < 6; time++) expect(told(first, event, error(0))).toEqual([])
   const always = new Unasked()
   for (let time = 0; time < 3; time++) expect(told(always, event, error(0))).toEqual([])
+  // An empty dump of the same command says nothing of it.
+  told(always, done)
   expect(told(always, event, error(0))).toEqual([isAnswer])
   // Other numbers that nobody has asked with are never right.
   expect(told(new Unasked(), reply({ sequence: 9 }), error(0))).toEqual([

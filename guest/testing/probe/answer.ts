@@ -103,7 +103,7 @@ export function readAnswer(datagrams: readonly Datagram[], asked: Asked): Answer
   for (const reply of replies) faults.push(...faultsOfReply(reply, asked), ...poisonIn(reply, asked))
   const isDump = (flags & NLM_F_DUMP) === NLM_F_DUMP
   const isAcknowledged = ends.length > 0 && ends.every(({ code }) => code === undefined)
-  if (isAcknowledged && replies.length === 0) {
+  if (isAcknowledged && replies.length === 0 && !isDump) {
     const isAnswer = asked.unasked?.note(asked.request[NLMSG_HDRLEN] ?? 0, events === 1)
     if (isAnswer) faults.push(`a reply has the sequence number 0, not ${sequence}`)
   }
