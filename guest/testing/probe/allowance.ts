@@ -6,9 +6,20 @@ import { TestRunner } from 'vitest'
 const SOME = 0.5
 const NEARLY_ALL = 0.9
 
-/** Whether so much of the test's time is gone that the rest of what could be tried is left out. */
+const told = new WeakSet<object>()
+
+/**
+ * Whether so much of the test's time is gone that the rest of what could be tried is left out. The test's output
+ * says so, once.
+ */
 export function isTimeShort(): boolean {
-  return usedShare() > SOME
+  const isShort = usedShare() > SOME
+  const test = TestRunner.getCurrentTest()
+  if (isShort && test !== undefined && !told.has(test)) {
+    told.add(test)
+    console.warn('the commands are slow: this test leaves out what it has not tried in half of its time')
+  }
+  return isShort
 }
 
 /** Ends a test that is nearly out of time. @throws Error with what it is doing */
