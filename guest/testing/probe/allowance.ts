@@ -17,6 +17,7 @@ export function isTimeShort(): boolean {
   const test = TestRunner.getCurrentTest()
   if (isShort && test !== undefined && !told.has(test)) {
     told.add(test)
+    // biome-ignore lint/suspicious/noConsole: the output of a test
     console.warn('the commands are slow: this test leaves out what it has not tried in half of its time')
   }
   return isShort
