@@ -4,7 +4,7 @@
  * file, each beside a bare QEMU that does the same. Medians of 20 unless --runs says otherwise; NAME is a key
  * of `sections` below.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { execa } from 'execa'
 import { startVitest, type Vitest } from 'vitest/node'
@@ -39,6 +39,7 @@ const sections: Readonly<Record<string, () => Promise<void>>> = {
   wholeRun,
   probe,
   matrix,
+  compare,
   provisioning,
   fromSource,
   netlink,
@@ -376,6 +377,56 @@ async function probe(): Promise<void> {
     'probe of a family of four operations': probed,
   })
   if (own && family) add(own, family, ratio('probe of four operations / three suites', family, own))
+}
+
+/**
+ * A line of a module changes: `compare` beside a plain run of the same suites on the same two kernels, with all
+ * but that module cached. Each module is a new one, whether it behaves as before, or answers by another errno.
+ */
+async function compare(): Promise<void> {
+  const names = ['request-ack', 'unicast', 'multicast', 'echo', 'errors']
+  const rest = ['--kernel', 'debian-6.1,debian-5.10', ...names.map(name => `suites/${name}/`)]
+  const before = path.join(folder, 'before')
+  cpSync(path.join(ownFolder, 'kernel/modules/nlexample'), before, { recursive: true })
+  let modules = 0
+  const changed = (hasOtherErrno: boolean) => {
+    const after = path.join(folder, `after-${++modules}`)
+    cpSync(before, after, { recursive: true })
+    const file = path.join(after, 'nlexample.c')
+    const line = `int nlexample_${process.pid}_${modules}(void);\nint nlexample_${process.pid}_${modules}(void) { return ${modules}; }\n`
+    const text = readFileSync(file, 'utf8')
+    writeFileSync(
+      file,
+      `${hasOtherErrno ? text.replace('return -EINVAL;', 'return -ENODATA;') : text}${line}`,
+    )
+    return after
+  }
+  const ours = async (...args: string[]) => {
+    const options = { cwd: ownFolder, stdin: 'ignore', reject: false } as const
+    const { exitCode, stderr } = await execa(path.join(ownFolder, 'run-vm.sh'), args, options)
+    if (exitCode !== 0 && exitCode !== 1) throw new Error(`run-vm.sh ${args.join(' ')}: ${stderr}`)
+  }
+  const baseline = path.join(folder, 'before.baseline')
+  await ours('compare', '--save-baseline', baseline, before, ...rest)
+  await ours('compare', before, changed(true), ...rest)
+  const [plain, same, other, known, otherKnown] = await inTurn(Math.min(runs, 5), {
+    'a plain run of five suites on two kernels, one module new': () =>
+      timed(() => ours('--modules', changed(false), ...rest)),
+    'compare, it behaves as before': () => timed(() => ours('compare', before, changed(false), ...rest)),
+    'compare, one answer differs': () => timed(() => ours('compare', before, changed(true), ...rest)),
+    'compare --baseline, it behaves as before': () =>
+      timed(() => ours('compare', '--baseline', baseline, changed(false), ...rest)),
+    'compare --baseline, one answer differs': () =>
+      timed(() => ours('compare', '--baseline', baseline, changed(true), ...rest)),
+  })
+  if (!plain || !same || !other || !known || !otherKnown) return
+  add(plain, same, other, known, otherKnown)
+  add(
+    ratio('compare / plain run, it behaves as before', same, plain),
+    ratio('compare / plain run, one answer differs', other, plain),
+    ratio('compare --baseline / plain run, it behaves as before', known, plain),
+    ratio('compare --baseline / plain run, one answer differs', otherKnown, plain),
+  )
 }
 
 /**
