@@ -30,11 +30,19 @@ const CONSOLE_LINES = 200
 /** An image of a guest's memory, among the evidence. */
 const dumpName = 'memory.elf'
 
+/** Images that may be half written when this process ends. */
+const dumpFiles = new Set<string>()
+process.once('exit', () => {
+  for (const file of dumpFiles) rmSync(file, { force: true })
+})
+
 /** A file for the image of a guest's memory: on the disk of the evidence, which is made after it. */
 export function newDumpFile(root: string, guest: string): string {
   const folder = path.join(root, topOfEvidence)
   makeFolder(folder)
-  return path.join(folder, `${guest}.${dumpName}`)
+  const file = path.join(folder, `${guest}.${dumpName}`)
+  dumpFiles.add(file)
+  return file
 }
 
 /** What is kept of a file in its guest: the evidence of a failure, and what its sockets have said. */
