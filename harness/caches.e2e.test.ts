@@ -8,7 +8,7 @@ import path from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { hostLabel } from '../kernel/provide.ts'
-import { cacheRoot } from './base/cache.ts'
+import { cacheRoot } from './base/cache-root.ts'
 import { ownFolder } from './base/own-folder.ts'
 import { runCli } from './fixtures/cli.ts'
 

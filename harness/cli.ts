@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import path from 'node:path'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { cacheRoot, onWait } from './base/cache.ts'
+import { onWait } from './base/cache.ts'
+import { cacheRoot } from './base/cache-root.ts'
 import { ExitStatus } from './base/errors.ts'
 import { frontDoor } from './base/own-folder.ts'
 import { exitOnLostOutput, exitOnSignals } from './base/process.ts'

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import * as v from 'valibot'
-import { cacheRoot } from '../harness/base/cache.ts'
+import { cacheRoot } from '../harness/base/cache-root.ts'
 import { knownLabels } from './provide.ts'
 import { releaseOf, sourceName } from './source/from-source.ts'
 import { sourceLabel } from './source/labels.ts'

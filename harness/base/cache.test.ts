@@ -15,7 +15,8 @@ import path from 'node:path'
 import { execa } from 'execa'
 import fc from 'fast-check'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { cached, cacheRoot, contentKey, discard, discardIdle, locked, onWait } from './cache.ts'
+import { cached, contentKey, discard, discardIdle, locked, onWait } from './cache.ts'
+import { cacheRoot } from './cache-root.ts'
 import { ExitStatus, HarnessError } from './errors.ts'
 
 beforeEach(() => {

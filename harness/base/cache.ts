@@ -2,10 +2,11 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, statSync } from 'node:fs'
 import { rename, rm, rmdir, utimes } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import path from 'node:path'
+import { cacheRoot } from './cache-root.ts'
 import { isErrno, MachineryError, messageOf } from './errors.ts'
 import { makeFolder } from './folders.ts'
+import { diskFull } from './full-disk.ts'
 import { isLeased, lease } from './leases.ts'
 
 /** What the cache holds; each kind has a folder of that name. */
@@ -23,20 +24,6 @@ export type CacheKind =
   | 'forks'
   | 'recordings'
   | 'kselftests'
-
-/** `$XDG_CACHE_HOME/netlink-vmtest`, or the same below `~/.cache`: everything that is kept is below it. */
-export function cacheRoot(): string {
-  return path.resolve(process.env.XDG_CACHE_HOME || path.join(home(), '.cache'), 'netlink-vmtest')
-}
-
-function home(): string {
-  try {
-    return homedir()
-  } catch (error) {
-    // In a container: $HOME is not set, and /etc/passwd has no such user.
-    throw new MachineryError('this user has no home folder: set HOME or XDG_CACHE_HOME', { cause: error })
-  }
-}
 
 /**
  * A key of an entry's inputs: the first 20 hex digits of a SHA-256. Parts are length-prefixed, so that ['ab',
@@ -276,10 +263,7 @@ async function touch(entry: string): Promise<void> {
 }
 
 function explained(error: unknown): unknown {
-  if (isErrno(error, 'ENOSPC'))
-    return new MachineryError(
-      `no space left below ${cacheRoot()}: free some, or set XDG_CACHE_HOME to a larger disk`,
-    )
+  if (isErrno(error, 'ENOSPC')) return diskFull()
   if (
     isErrno(error, 'EACCES') ||
     isErrno(error, 'EROFS') ||

@@ -5,7 +5,8 @@ import { cp, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:f
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from 'valibot'
-import { type CacheKind, cached, cacheRoot, contentKey, discard } from './cache.ts'
+import { type CacheKind, cached, contentKey, discard } from './cache.ts'
+import { cacheRoot } from './cache-root.ts'
 import { isErrno, MachineryError } from './errors.ts'
 import { makeFolder } from './folders.ts'
 

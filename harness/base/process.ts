@@ -2,6 +2,7 @@
 import { constants } from 'node:os'
 import { execa } from 'execa'
 import { ExitStatus, isErrno, MachineryError, messageOf } from './errors.ts'
+import { throwIfFull } from './full-disk.ts'
 import { remedyFor } from './system-errors.ts'
 import { requireTool } from './tools.ts'
 
@@ -40,7 +41,7 @@ export interface ToolOptions {
 /**
  * Runs a tool and returns how it ended; a non-zero exit is a result, not an error.
  * @throws ToolMissing when the tool is not installed; MachineryError when it cannot be started, was ended by
- *   a signal, or exceeded its limit
+ *   a signal, exceeded its limit, or failed for want of space
  */
 export async function runTool(
   command: string,
@@ -71,6 +72,7 @@ export async function runTool(
   if (result.signal !== undefined)
     throw new MachineryError(`${command} was ended by ${result.signal}`, { details: result.all })
   if (result.exitCode === undefined) throw startFailure(command, result.cause)
+  if (result.exitCode !== 0) throwIfFull(result)
   return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr, all: result.all }
 }
 

@@ -6,13 +6,17 @@ import ora, { type Ora } from 'ora'
  */
 export interface Progress {
   /**
-   * Runs `work` as a named step. `update` shows how far it is ("12 of 40 MB"), at a terminal only: a log has
-   * one line for each step. A failed step is marked, and its error passed on.
+   * Runs `work` as a named step. `update` shows how far it is ("12 of 40 MB"): a terminal always has it, a log
+   * gets a line for each step, and one each minute that it is still running. A failed step is marked, and its
+   * error passed on.
    */
   step<T>(title: string, work: (update: (detail: string) => void) => Promise<T>): Promise<T>
   /** A line that is not a step: a decision and its reason. */
   note(line: string): void
 }
+
+/** How often a log hears of a step that is still running, in milliseconds. */
+const SAY_EVERY = 60_000
 
 /** Steps on `stream` (stderr): one spinner for all running steps at a terminal, plain lines elsewhere. */
 export function consoleProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
@@ -43,6 +47,12 @@ export function consoleProgress(stream: NodeJS.WriteStream = process.stderr): Pr
       }
       underWay.set(id, title)
       show()
+      const still = spinner?.isSpinning
+        ? undefined
+        : setInterval(() => {
+            const line = `${underWay.get(id)}: still running after ${seconds(performance.now() - started)}`
+            stream.write(`  ${line}\n`)
+          }, SAY_EVERY)
       try {
         const result = await work(detail => {
           underWay.set(id, `${title}: ${detail}`)
@@ -53,6 +63,8 @@ export function consoleProgress(stream: NodeJS.WriteStream = process.stderr): Pr
       } catch (error) {
         ended('fail', 'failed after ')
         throw error
+      } finally {
+        clearInterval(still)
       }
     },
     note(line) {

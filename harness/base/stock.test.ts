@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { cached, cacheRoot, locked } from './cache.ts'
+import { cached, locked } from './cache.ts'
+import { cacheRoot } from './cache-root.ts'
 import { diskUsage, growing, overdue, prune, pruneWhenDue, type StockedEntry, stock } from './stock.ts'
 
 const entry = (

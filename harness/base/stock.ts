@@ -9,7 +9,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import path from 'node:path'
-import { type CacheKind, cacheRoot, discardIdle } from './cache.ts'
+import { type CacheKind, discardIdle } from './cache.ts'
+import { cacheRoot } from './cache-root.ts'
 import { isErrno } from './errors.ts'
 
 /**

@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { cacheRoot } from './cache.ts'
+import { cacheRoot } from './cache-root.ts'
 import { HarnessError, MachineryError } from './errors.ts'
 import { packageMissing } from './package-missing.ts'
 

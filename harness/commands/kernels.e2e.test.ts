@@ -6,7 +6,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { knownKernels } from '../../kernel/cached.ts'
 import { hostLabel } from '../../kernel/provide.ts'
-import { cacheRoot } from '../base/cache.ts'
+import { cacheRoot } from '../base/cache-root.ts'
 import { runCli, startCli } from '../fixtures/cli.ts'
 
 let folder: string

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
-import { cacheRoot } from '../base/cache.ts'
+import { cacheRoot } from '../base/cache-root.ts'
 import { ownFolder } from '../base/own-folder.ts'
 import { findTool } from '../base/tools.ts'
 

@@ -15,7 +15,8 @@ import {
   symlinkSync,
 } from 'node:fs'
 import path from 'node:path'
-import { cacheRoot, contentKey, locked } from '../base/cache.ts'
+import { contentKey, locked } from '../base/cache.ts'
+import { cacheRoot } from '../base/cache-root.ts'
 import { UsageError } from '../base/errors.ts'
 import { makeFolder } from '../base/folders.ts'
 import { isLeased, lease } from '../base/leases.ts'

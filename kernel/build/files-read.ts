@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { cacheRoot } from '../../harness/base/cache.ts'
+import { cacheRoot } from '../../harness/base/cache-root.ts'
 
 /** The folders of a build. */
 interface BuildFolders {

@@ -2,7 +2,7 @@
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
-import { cacheRoot } from '../../harness/base/cache.ts'
+import { cacheRoot } from '../../harness/base/cache-root.ts'
 import { MachineryError, ModuleError, UsageError } from '../../harness/base/errors.ts'
 import { lastLines, runTool, runToolOrFail, type ToolResult } from '../../harness/base/process.ts'
 import type { Kernel } from '../kernel.ts'

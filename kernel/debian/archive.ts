@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { statfsSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { cacheRoot, locked } from '../../harness/base/cache.ts'
+import { locked } from '../../harness/base/cache.ts'
+import { cacheRoot } from '../../harness/base/cache-root.ts'
 import { MachineryError } from '../../harness/base/errors.ts'
+import { bytesLeft, diskFull, throwIfFull } from '../../harness/base/full-disk.ts'
 import { lastLines, runTool, runToolOrFail, type ToolResult } from '../../harness/base/process.ts'
 import type { Progress } from '../../harness/base/progress.ts'
 import { type IndexedPackage, indexFilter, type Package, parseIndex } from './packages.ts'
@@ -108,14 +109,15 @@ export async function openArchive(options: {
           `${wanted.name} is in Debian's ${wanted.archive} archive, which this machine's apt configuration does not name: add it, or set a mirror`,
         )
       const file = path.join(folder, path.basename(wanted.file))
-      const fetched = await runTool(
-        helper,
-        ['download-file', `${source.uri}/${wanted.file}`, file, `SHA256:${wanted.sha256}`],
-        { env: environment, timeout: 1_800_000 },
+      const fetched = await whileRoom(folder, signal =>
+        runTool(helper, ['download-file', `${source.uri}/${wanted.file}`, file, `SHA256:${wanted.sha256}`], {
+          env: environment,
+          timeout: 1_800_000,
+          signal,
+        }),
       )
       if (fetched.exitCode === 0) return file
       await Promise.all([file, `${file}.FAILED`].map(it => rm(it, { force: true })))
-      throwIfFull(fetched)
       if (/ 404 |File not found/.test(fetched.all)) throw new LostPackage(wanted)
       if (fetched.all.includes('Hash Sum mismatch'))
         throw new CorruptPackage(wanted, lastLines(fetched.all, 12))
@@ -212,27 +214,11 @@ async function write(file: string, content: string): Promise<void> {
   await rename(`${file}.new`, file)
 }
 
-/** @throws MachineryError if a tool's output says that the disk is full */
-export function throwIfFull({ all }: Pick<ToolResult, 'all'>): void {
-  if (all.includes('No space left on device')) throw full()
-}
-
-function full(): MachineryError {
-  return new MachineryError(
-    `no space left below ${cacheRoot()}: free some, or set XDG_CACHE_HOME to a larger disk`,
-  )
-}
-
 /** Ends work that finds no room any more: apt's methods (2.6) may wait for each other for ever then. */
 async function whileRoom<T>(folder: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const ending = new AbortController()
   const looking = setInterval(() => {
-    try {
-      const { bavail, bsize } = statfsSync(folder)
-      if (bavail * bsize < LEAST_ROOM) ending.abort(full())
-    } catch {
-      // The cache was deleted, which it may be: apt says so itself.
-    }
+    if (bytesLeft(folder) < LEAST_ROOM) ending.abort(diskFull())
   }, LOOK_EVERY)
   try {
     return await work(ending.signal)

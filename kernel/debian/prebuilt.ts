@@ -9,7 +9,7 @@ import type { Progress } from '../../harness/base/progress.ts'
 import { buildVariables } from '../build/build-variables.ts'
 import { cachedKernel, type KernelDescription, writeDescription } from '../entry.ts'
 import type { Kernel } from '../kernel.ts'
-import { type Archive, CorruptPackage, openArchive, throwIfFull } from './archive.ts'
+import { type Archive, CorruptPackage, openArchive } from './archive.ts'
 import {
   candidates,
   type IndexedPackage,
@@ -163,11 +163,7 @@ async function unpack(
   debs: string,
   progress: Progress,
 ): Promise<void> {
-  const run = async (deb: string) => {
-    const result = await runTool('dpkg-deb', ['-x', deb, target], { timeout: 300_000 })
-    throwIfFull(result)
-    return result
-  }
+  const run = (deb: string) => runTool('dpkg-deb', ['-x', deb, target], { timeout: 300_000 })
   if ((await run(file)).exitCode === 0) return
   progress.note(`${path.basename(file)} does not unpack: fetching it once more`)
   await rm(file, { force: true })

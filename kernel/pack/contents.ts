@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import path from 'node:path'
-import { cacheRoot } from '../../harness/base/cache.ts'
+import { cacheRoot } from '../../harness/base/cache-root.ts'
 import type { KernelDescription } from '../entry.ts'
 import { type Files, filesBelow } from '../files.ts'
 import { filesForModules } from '../for-modules.ts'

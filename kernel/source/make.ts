@@ -2,7 +2,6 @@
 import { availableParallelism } from 'node:os'
 import { MachineryError } from '../../harness/base/errors.ts'
 import { runTool, type ToolResult } from '../../harness/base/process.ts'
-import { throwIfFull } from '../debian/archive.ts'
 
 /** Milliseconds: longer than a debug kernel's build on one busy core. */
 const limit = 7_200_000
@@ -13,7 +12,7 @@ export async function make(
   args: readonly string[],
   onLine?: (line: string) => void,
 ): Promise<ToolResult> {
-  const result = await runTool(
+  return await runTool(
     'make',
     // Keeps each target's messages together in a parallel build.
     ['--no-print-directory', '--output-sync=target', `-j${availableParallelism()}`, '-C', tree, ...args],
@@ -29,8 +28,6 @@ export async function make(
       ...(onLine && { onLine }),
     },
   )
-  throwIfFull(result)
-  return result
 }
 
 /** As {@link make}, and fails if make does. @param what the name of the result, for messages */

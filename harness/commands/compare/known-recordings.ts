@@ -2,7 +2,8 @@
 /** What BASE does, from earlier comparisons: it is compared with again and again, while HEAD changes. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { cacheRoot, contentKey } from '../../base/cache.ts'
+import { contentKey } from '../../base/cache.ts'
+import { cacheRoot } from '../../base/cache-root.ts'
 import { makeFolder } from '../../base/folders.ts'
 import { lease } from '../../base/leases.ts'
 import { ownModule } from '../../base/own-folder.ts'

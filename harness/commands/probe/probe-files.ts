@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { cacheRoot } from '../../base/cache.ts'
+import { cacheRoot } from '../../base/cache-root.ts'
 import { isLeased, lease } from '../../base/leases.ts'
 import type { ProbedFamily } from './probed-families.ts'
 
