@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { defineConfig } from 'vitest/config'
 
+const inMachines = ['{harness,guest,kernel,images}/**/*.{vm,e2e}.test.ts']
+const alone = [
+  'harness/{bench,guest,pool,qemu,session,template,verdict}/**/*.{vm,e2e}.test.ts',
+  'harness/{caches,cli}.e2e.test.ts',
+  'harness/commands/{kernels,watch}.e2e.test.ts',
+]
+const limits = { testTimeout: 180_000, hookTimeout: 300_000 }
+
 /**
  * The harness's own tests, on the host. The suites in guests have projects of their own
  * (harness/prepare/project.ts).
@@ -18,14 +26,24 @@ export default defineConfig({
         },
       },
       {
-        // Real virtual machines and downloads: one file at a time, because each uses all cores.
+        // Real virtual machines and downloads.
         test: {
           name: 'vm',
-          include: ['{harness,guest,kernel,images}/**/*.{vm,e2e}.test.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 300_000,
-          fileParallelism: false,
+          include: inMachines,
+          exclude: alone,
+          ...limits,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // One file at a time: they judge by time, end processes, or remove what others use.
+        test: {
+          name: 'vm-alone',
+          include: alone,
+          ...limits,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -86,7 +86,7 @@ function ofRuns(command: Command): Command {
         'open a shell in the guest of the first failed test of one file, or of the first whose name matches',
       )
       .option('--dump', 'keep the memory of a guest whose kernel panics or freezes, for crash and drgn')
-      .option('--fork', 'fork guests from a warm one, under software emulation, even for few files')
+      .option('--fork', 'fork guests from a warm one, under software emulation, for few files too')
       .option('--no-fork', 'restore each guest instead of forking it from a warm one')
       .option(
         '--no-isolate',

@@ -33,7 +33,7 @@ test('every setting has a default', () => {
     cpus: 1,
     accelerator: 'auto',
     isolate: 'file',
-    fork: false,
+    fork: 'auto',
     bootLimit: 60,
     dump: false,
     parameters: [],

@@ -158,7 +158,7 @@ export const settingsSchema = v.strictObject({
        * Whether guests are forked from one that was restored and warmed, which software emulation allows: 'auto'
        * where a run takes enough guests for that to pay, true always.
        */
-      fork: v.optional(v.union([v.literal('auto'), v.boolean()]), false),
+      fork: v.optional(v.union([v.literal('auto'), v.boolean()]), 'auto'),
       /** Seconds for a guest to boot. */
       bootLimit: v.optional(timeLimit('vm.bootLimit', 1000), 60),
       /** Kernel parameters beside those that guests need: `slub_debug=FZP`, `dyndbg=file nlexample.c +p`. */
