@@ -169,6 +169,12 @@ program
   .option('--kernel <labels>', 'kernels to run on, separated by commas', once)
   .option('--matrix', "run on the configuration's list of kernels")
   .option('--no-probe', 'run the suites alone, and do not probe families of generic netlink')
+  .option(
+    '--spec <file>',
+    'a YNL specification of a family, for probe and for names in what is told',
+    several,
+    [],
+  )
   .option('--accept <file>', 'a file that names changes that are wanted', once)
   .option('--save-baseline <file>', 'write what BASE does into a file, in place of a comparison', once)
   .option('--baseline <file>', 'compare HEAD with such a file, in place of BASE', once)

@@ -21,6 +21,7 @@ import {
   parseAnswer,
   rtnetlink,
   Socket,
+  SystemCallError,
 } from '../netlink/index.ts'
 import { factsIn } from '../ynl/facts.ts'
 import {
@@ -206,20 +207,30 @@ function unknownType(protocol: number): UnknownRequest {
   return { number: UNKNOWN_TYPE, ...refused(protocol, UNKNOWN_TYPE, Buffer.alloc(0)) }
 }
 
-/** The errno of the refusal of a request, if that is all that comes. */
-function refused(protocol: number, type: number, payload: Uint8Array): { refusal?: string } {
+/** What comes of a request: the errno of its refusal, if that is all. */
+function refused(protocol: number, type: number, payload: Uint8Array): Omit<UnknownRequest, 'number'> {
   using socket = Socket.open(protocol, { extendedAck: false })
   const request = encodeMessage({ type, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 1 }, payload)
   try {
     socket.send(request)
     const [answer, ...more] = socket.receiveReady()
-    const [message] = answer?.messages() ?? []
-    if (!answer || !message || more.length > 0 || !isAnswer(message)) return {}
-    const code = errnoName(parseAnswer(message).errno)
+    if (!answer) return { otherwise: 'not answered' }
+    if (more.length > 0) return { otherwise: `answered by ${more.length + 1} datagrams` }
+    const [message] = answer.messages()
+    if (!message || !isAnswer(message)) return { otherwise: 'answered by no error' }
+    const { errno } = parseAnswer(message)
+    if (errno === 0) return { otherwise: 'acknowledged' }
+    const code = errnoName(errno)
     const expected = refusal(request, socket, code)
-    return JSON.stringify(wire(answer)) === JSON.stringify(expected) ? { refusal: code } : {}
-  } catch {
-    return {} // It refuses messages by other means, or answers with what is none.
+    return JSON.stringify(wire(answer)) === JSON.stringify(expected)
+      ? { refusal: code }
+      : { otherwise: `refused by another ${code} than the kernel's` }
+  } catch (error) {
+    // It refuses messages by other means, or answers with what is none.
+    return {
+      otherwise:
+        error instanceof SystemCallError ? `refused by send: ${error.code}` : 'answered by no message',
+    }
   }
 }
 

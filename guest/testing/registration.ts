@@ -115,10 +115,13 @@ export interface RegisteredLinkKind {
   readonly refusal?: string
 }
 
-/** A command or message type that it does not know, and the errno of the refusal, if it just refuses it. */
+/** A command or message type that it does not know, and what comes of it. */
 export interface UnknownRequest {
   readonly number: number
+  /** The errno of the refusal, if it just refuses it. */
   readonly refusal?: string
+  /** If not: 'acknowledged', 'not answered', 'answered by 2 datagrams'. */
+  readonly otherwise?: string
 }
 
 /** A module of which nothing has been found yet. */

@@ -32,6 +32,7 @@ const file = v.object({
         }),
       ),
       said: v.array(v.object({ exchanges: v.array(exchange), missed: v.number() })),
+      log: v.optional(v.array(v.string())),
     }),
   ),
 })

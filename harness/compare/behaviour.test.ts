@@ -132,3 +132,15 @@ test('sockets are compared each by itself, however their requests are interleave
   const base = [of('socket 1', 'a'), of('socket 2', 'b')]
   expect(differences(base, base.toReversed())).toEqual([])
 })
+
+test('sockets of threads that end in another order are the same ones', () => {
+  const socket = (name: string, key: string, answer: string) =>
+    exchange([message(answer)], { socket: `socket ${name}`, key })
+  const base = [socket('1', 'GET 7', 'ENOENT'), socket('2', 'SET 7', 'EPERM')]
+  expect(differences(base, [socket('1', 'SET 7', 'EPERM'), socket('2', 'GET 7', 'ENOENT')])).toEqual([])
+  expect(
+    differences(base, [socket('1', 'SET 7', 'EINVAL'), socket('2', 'GET 7', 'ENOENT')]).map(
+      ({ finding }) => finding.text,
+    ),
+  ).toEqual(['nlex get: EPERM became EINVAL'])
+})

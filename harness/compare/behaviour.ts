@@ -3,6 +3,7 @@
 import { align, type Pair } from './align.ts'
 import type { Difference } from './difference.ts'
 import type { Sides } from './finding.ts'
+import { pairedSockets } from './paired-sockets.ts'
 import type { Exchange, NormalConversation, NormalMessage } from './recorded.ts'
 
 /** Exchanges of a socket that a page shows. */
@@ -36,18 +37,19 @@ export function conversationDifferences(
   head: NormalConversation,
   place: string,
 ): SaidDifference[] {
-  const sockets = [...new Set(base.exchanges.map(({ socket }) => socket))]
-  return sockets.flatMap(socket => {
-    const of = ({ exchanges }: NormalConversation) => exchanges.filter(each => each.socket === socket)
-    const [all, others] = [of(base), of(head)]
-    return align(all, others, ({ key }) => key).flatMap(pair =>
+  return pairedSockets(bySocket(base), bySocket(head)).flatMap(([all, others]) =>
+    align(all, others, ({ key }) => key).flatMap(pair =>
       pairDifferences(pair, place, {
         test: place,
         base: upTo(all, pair.base),
         head: upTo(others, pair.head),
       }),
-    )
-  })
+    ),
+  )
+}
+
+function bySocket({ exchanges }: NormalConversation): Map<string, Said[]> {
+  return Map.groupBy(exchanges, ({ socket }) => socket)
 }
 
 /** What was said before, and this. */

@@ -48,6 +48,12 @@ export interface Undecided {
   readonly sides: readonly Side[]
 }
 
+/** A file that neither side loads, and why. */
+export interface Unloaded {
+  readonly unit: Unit
+  readonly reason: string
+}
+
 /** The outcome of a comparison. */
 export interface Compared {
   readonly findings: readonly Finding[]
@@ -149,6 +155,11 @@ export class Comparison {
     return { findings: inOrder(findings), varying: told.reduce((sum, { varying }) => sum + varying.size, 0) }
   }
 
+  /** Files that have no test on either side, because they fail before: nothing of them is compared. */
+  unloaded(): Unloaded[] {
+    return [...this.#units.values()].flatMap(unloadedIn)
+  }
+
   #all(): Told[] {
     return [...this.#units].map(([key, unit]) => {
       const known = this.#told.get(key) ?? tell(unit)
@@ -225,6 +236,15 @@ function tell(unit: Recorded): Told {
     enough,
     isDecided: left.length === 0 || (base.length >= enough && head.length >= enough),
   }
+}
+
+/** Why neither side has a test of this file, if it fails before on both. */
+function unloadedIn({ kernel, file, base, head }: Recorded): Unloaded[] {
+  const [before, after] = [base[0]?.tests, head[0]?.tests]
+  const [only] = after ?? []
+  if (before?.length !== 1 || after?.length !== 1 || only?.name !== '') return []
+  const [failure] = before[0]?.state === 'failed' ? only.failures : []
+  return failure ? [{ unit: { kernel, file }, reason: failure.text }] : []
 }
 
 /** The test of a place. */

@@ -213,3 +213,27 @@ test('bytes beyond what is shown count, and attributes of one type are told apar
     ]),
   )
 })
+
+test('of a datagram that is cut the whole messages at its beginning are told, and no numbers', () => {
+  const dump = ({ port, sequence }: Numbers) =>
+    normal(recording => {
+      const asking = socket(1, port)
+      recording.opened(asking, undefined)
+      recording.sent(asking, encodeMessage({ type: 17, flags: 0x301, sequence }), undefined, undefined)
+      const entry = encodeMessage(
+        { type: 17, flags: 2, sequence, portId: port },
+        attr.binary(1, Buffer.alloc(1000)),
+      )
+      const all = Buffer.concat(Array.from({ length: 40 }, () => entry))
+      recording.received(asking, fromKernel(all))
+      const read = Buffer.concat([entry, entry]).subarray(0, 1500)
+      recording.received(asking, new Datagram(read, 0, 0, 2 * entry.length))
+    })
+  const said = dump(numbers)
+  expect(dump(others)).toEqual(said)
+  const [exchange] = said.exchanges
+  expect(said.exchanges).toHaveLength(1)
+  // Of the first one what is told of it, 16 KiB; of the second one what was read.
+  expect(exchange?.answers.map(({ what }) => what)).toEqual(Array(17).fill('type 17'))
+  expect(exchange?.datagrams).toBe(2)
+})

@@ -109,7 +109,7 @@ class Normaliser {
   #received({ socket, datagram }: Extract<RecordedEvent, { kind: 'received' }>): void {
     const { bytes, portId, groups, group = groupOf(groups), length } = datagram
     const sender = portId === 0 ? [] : [['sender', this.#portName(portId, socket)] as const]
-    const messages = messagesOf(bytes)
+    const messages = messagesOf(bytes.length < length ? wholeMessages(bytes) : bytes)
     if (messages === undefined || messages.length === 0) {
       const parts = [...sender, ['bytes', digestOf(bytes)] as const]
       this.#unaskedOf(socket).answers.push({ what: `${length} bytes that are no messages`, parts })
@@ -272,6 +272,19 @@ function messagesOf(bytes: Uint8Array): Message[] | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The messages that are whole at the beginning of a datagram that is cut: by its reader, or as too long to tell. */
+function wholeMessages(bytes: Uint8Array): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  let end = 0
+  for (let next = 0; next + NLMSG_HDRLEN <= bytes.length; ) {
+    const length = view.getUint32(next, true)
+    if (length < NLMSG_HDRLEN || next + length > bytes.length) break
+    end = next + length
+    next += Math.ceil(length / 4) * 4 // NLMSG_ALIGNTO
+  }
+  return bytes.subarray(0, end)
 }
 
 /** What kind of request it is: its type and, of flags, whether it is a dump. */

@@ -39,3 +39,33 @@ test('of a file whose guest the machinery has lost only that is known, and then 
   expect(recorder.take(module)).toEqual({ lost: 'QEMU was killed by SIGKILL' })
   expect(recorder.take(module)).toMatchObject({ file: 'suites/a.test.ts', modules: undefined })
 })
+
+test('a test has what the kernel logged in its time, once, without what differs from run to run', () => {
+  const logOf = (kernelLog: string | undefined) => {
+    const x = {
+      fullName: 'x',
+      result: () => ({ state: 'passed' }),
+      errors: () => [],
+      diagnostic: () => undefined,
+      meta: () => (kernelLog === undefined ? {} : { kernelLog }),
+    }
+    const withTest = {
+      ...module,
+      children: { allTests: () => [x], allSuites: () => [] },
+    } as unknown as TestModule
+    return (new FileRecorder().take(withTest) as RecordedFile).tests[0]?.log
+  }
+  const line = (second: number, text: string) => `[${second}.123456] ${text}`
+  expect(logOf(undefined)).toEqual([])
+  expect(
+    logOf(
+      [
+        line(1, 'netlink-vmtest: the log up to here'),
+        line(2, 'box: at ffff888003a4c000'),
+        line(3, 'box: at ffff888003a4c008'),
+        line(4, 'box_get: 12 callbacks suppressed'),
+      ].join('\n'),
+    ),
+  ).toEqual(['box: at ADDRESS'])
+  expect(logOf(line(1, 'WARNING: CPU: 0 PID: 1 at box.c:3 box_get+0x1/0x2 [box]'))).toBeUndefined()
+})

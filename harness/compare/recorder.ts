@@ -6,6 +6,8 @@ import type { Recorder } from '../pool/guest-source.ts'
 import { guestLostError } from '../pool/unfinished.ts'
 import { errorsOf } from '../report/failures.ts'
 import { isNotRun } from '../report/not-run.ts'
+import { linesOf } from '../verdict/log-text.ts'
+import { findSplats } from '../verdict/splats.ts'
 import { normalForm } from './normal-form.ts'
 import type { NormalConversation, RecordedFailure, RecordedFile, RecordedTest } from './recorded.ts'
 import { stableLine } from './stable-text.ts'
@@ -80,6 +82,7 @@ function recordedFile(
       state: stateOf(test),
       failures: failures(errorsOf(test)),
       said: own,
+      log: logOf(test.meta().kernelLog ?? ''),
     }
   })
   const suites = [...module.children.allSuites()]
@@ -91,6 +94,19 @@ function recordedFile(
     said: [...said.values()].flat(),
   }
   return { file: module.relativeModuleId, tests: [...tests, rest], modules }
+}
+
+/** Lines of a kernel log without what differs from run to run; reports of the kernel are told as failures. */
+function logOf(text: string): string[] | undefined {
+  const lines = linesOf(text)
+  if (findSplats(lines).length > 0) return undefined
+  const own = lines.filter(line => !isMark(line.text)).map(line => stableLine(line.text))
+  return [...new Set(own)]
+}
+
+/** What this package writes into the log, and what the kernel says of how fast lines have come. */
+function isMark(line: string): boolean {
+  return line.startsWith('netlink-vmtest: ') || line.endsWith(' callbacks suppressed')
 }
 
 function stateOf(test: TestCase): RecordedTest['state'] {

@@ -16,6 +16,7 @@ const size: Finding = {
   is: '5 KiB',
   matters: false,
 }
+const words: Finding = { ...size, kind: 'module', where: 'box: description', was: 'a', is: 'b' }
 const report = (more: Partial<ComparisonReport> = {}): ComparisonReport => ({
   ...{
     base: 'main (0123456789ab)',
@@ -33,9 +34,12 @@ test('the answer in words', () => {
   expect(answerOf(report())).toBe(
     '1 change that matters, 1 change that does not, from main (0123456789ab) to the work tree',
   )
-  expect(answerOf(report({ findings: [size, size] }))).toMatch(
+  expect(answerOf(report({ findings: [words, words] }))).toMatch(
     /^no change that matters, 2 changes that do not, from /,
   )
+  // Any refactoring has these.
+  const imports: Finding = { ...size, kind: 'symbol', where: 'box: imported symbols' }
+  expect(answerOf(report({ findings: [imports, size] }))).toMatch(/^no change, from /)
   expect(answerOf(report({ findings: [] }))).toBe('no change, from main (0123456789ab) to the work tree')
   const lost = ['BASE (main) did not get through a.test.ts on debian-6.1: QEMU was killed by SIGKILL']
   expect(answerOf(report({ findings: [], lost }))).toMatch(/^no change in what both have run, from main /)

@@ -32,11 +32,12 @@ const jsonVersion = 1
 /** "2 changes that matter, and 1 that does not, from main (3e942a1) to the work tree" */
 export function answerOf({ findings, lost, base, head }: ComparisonReport): string {
   const matter = findings.filter(({ matters }) => matters).length
-  const others = findings.length - matter
+  const isOther = (each: Finding) => !each.matters && (matter > 0 || !isOfCode(each))
+  const others = findings.filter(isOther).length
   const counted = (count: number, what: string) =>
     `${count} ${count === 1 ? 'change' : 'changes'} that ${what}`
   const what =
-    findings.length === 0
+    matter + others === 0
       ? 'no change'
       : [
           ...(matter > 0
@@ -46,6 +47,11 @@ export function answerOf({ findings, lost, base, head }: ComparisonReport): stri
         ].join(', ')
   const where = lost.length === 0 ? '' : ' in what both have run'
   return `${what}${where}, from ${base} to ${head}`
+}
+
+/** Small sizes and imported symbols, which are others after any refactoring: told, and no change. */
+function isOfCode({ kind, matters }: Finding): boolean {
+  return !matters && (kind === 'size' || kind === 'symbol')
 }
 
 /** Lines after the findings. */

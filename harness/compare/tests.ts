@@ -3,6 +3,7 @@
 import { conversationDifferences } from './behaviour.ts'
 import type { Difference } from './difference.ts'
 import type { FindingKind } from './finding.ts'
+import { logDifferences } from './log-differences.ts'
 import type { NormalConversation, RecordedFailure, RecordedFile, RecordedTest } from './recorded.ts'
 
 export function fileDifferences(base: RecordedFile, head: RecordedFile): Difference[] {
@@ -15,6 +16,7 @@ export function fileDifferences(base: RecordedFile, head: RecordedFile): Differe
       return other ? testDifferences(file, test, other) : gone(file, test)
     }),
     ...head.tests.filter(({ name }) => !names.has(name)).flatMap(test => come(file, test)),
+    ...logDifferences(base, head),
   ]
 }
 

@@ -11,12 +11,14 @@ import { comparisonPageData } from '../../compare/comparison-page.ts'
 import type { Finding } from '../../compare/finding.ts'
 import { type ComparisonReport, jsonReport, markdownReport, textReport } from '../../compare/report.ts'
 import { findName, type Named, nameOf, type OpenedSide, openSide } from '../../compare/sides.ts'
+import { SpecifiedNames } from '../../compare/specified-names.ts'
 import { isPrepared, labelsOf } from '../../prepare/matrix.ts'
 import type { Settings } from '../../prepare/settings.ts'
 import { checkWorkerArguments } from '../../prepare/worker-arguments.ts'
 import { requireWritable, writeReport } from '../../report/files.ts'
 import { writeComparisonPage } from '../../report/page/write-page.ts'
 import { quoted } from '../../verdict/evidence-folder.ts'
+import { readSpecifications } from '../probe/specifications.ts'
 import { parseVitestArguments } from '../vitest-command.ts'
 import { type Facts, FactsOfSides } from './facts-of-sides.ts'
 import { KnownRecordings } from './known-recordings.ts'
@@ -36,6 +38,8 @@ export interface CompareOptions {
   readonly html?: string
   /** Changes that are wanted. */
   readonly accept?: string
+  /** Files of YNL specifications. */
+  readonly spec?: readonly string[]
   /** False: families are not probed. */
   readonly probe?: boolean
   /** A file that stands in for BASE, to write or to read. */
@@ -68,6 +72,7 @@ export async function compare(
   const acceptances = options.accept === undefined ? [] : readAcceptances(options.accept)
   const baseline = options.baseline === undefined ? undefined : readBaseline(options.baseline)
   const progress = consoleProgress()
+  const specifications = readSpecifications(options.spec ?? [], progress.note)
   const { named, rest: wanted } = await sidesOf(words, options, root)
   // Of a revision the files have other folders.
   const filters = wanted.map(each => (path.isAbsolute(each) ? path.relative(root, each) : each))
@@ -83,18 +88,27 @@ export async function compare(
   for (const each of opened)
     sides.push(await prepareSide(each.side, each.opened, { labels, progress, worker }))
   const facts = await FactsOfSides.open(sides, progress, baseline && factsIn(baseline))
-  using probed = new ProbedSides(options.probe === false ? [] : sides, facts)
+  using probed = new ProbedSides(options.probe === false ? [] : sides, facts, specifications)
   const ready = sides.map(side => probed.withFiles(side))
   await using runs = await RecordedRuns.open(ready, { filters, project, vitest: given })
   const files = sides.reduce((sum, { side }) => sum + runs.files(side).length, 0)
   if (files === 0) throw new UsageError(nothingRuns(words, filters))
   const work = new Work(runs, sides, progress)
   if (saveBaseline !== undefined) return await save(saveBaseline, work, sides, facts)
-  using known = await KnownRecordings.open(baseline ? undefined : ready[0], { filters, given, project })
+  using known = await KnownRecordings.open(baseline ? undefined : ready[0], {
+    filters,
+    given,
+    project,
+    specifications: specifications.map(({ text }) => text),
+  })
   const outcome = baseline ? await work.withBaseline(baseline) : await work.compare(known)
 
-  const ofModules = facts.findings(baseline && factsIn(baseline))
-  const all = [...withoutOneSided(outcome.findings, probed), ...ofModules]
+  const names = new SpecifiedNames(specifications.map(({ specification }) => specification))
+  const ofModules = facts.findings(names, baseline && factsIn(baseline))
+  const all = [
+    ...withoutOneSided(outcome.findings, probed).map(finding => names.finding(finding)),
+    ...ofModules,
+  ]
   const { findings, accepted, missing } = judge(
     inOrder(all).map(finding => withCommand(finding, again)),
     acceptances,

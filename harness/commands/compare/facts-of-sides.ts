@@ -6,6 +6,7 @@ import type { Side } from '../../compare/comparison.ts'
 import { type KernelFacts, moduleFacts } from '../../compare/facts/facts.ts'
 import { factFindings } from '../../compare/facts/findings.ts'
 import { type Finding, foldKernels } from '../../compare/finding.ts'
+import type { SpecifiedNames } from '../../compare/specified-names.ts'
 import { isPrepared } from '../../prepare/matrix.ts'
 import type { PreparedKernel } from '../../prepare/prepare.ts'
 import { aliasesOf, identitiesOf } from './module-identities.ts'
@@ -54,12 +55,12 @@ export class FactsOfSides {
   }
 
   /** What differs. @param base in place of that side's own */
-  findings(base = this.of('base')): Finding[] {
+  findings(names: SpecifiedNames, base = this.of('base')): Finding[] {
     const head = this.of('head')
     const both = [...head.keys()].filter(label => base.has(label))
     const all = both.flatMap(label => {
       const [was, is] = [base.get(label), head.get(label)]
-      return was && is ? factFindings(was, is) : []
+      return was && is ? factFindings(was, is, family => names.family(family)) : []
     })
     return foldKernels(all, both)
   }

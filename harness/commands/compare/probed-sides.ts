@@ -4,7 +4,8 @@
 import { literally } from '../../base/globs.ts'
 import type { Side } from '../../compare/comparison.ts'
 import { type ProbeFile, ProbeFolder, probeFiles } from '../probe/probe-files.ts'
-import { familiesOf } from '../probe/probed-families.ts'
+import { familiesOf, type ProbedFamily } from '../probe/probed-families.ts'
+import { type GivenSpecification, withSpecifications } from '../probe/specifications.ts'
 import type { Facts, FactsOfSides } from './facts-of-sides.ts'
 import type { PreparedSide } from './prepared-side.ts'
 
@@ -12,12 +13,34 @@ export class ProbedSides implements Disposable {
   readonly #files: ReadonlyMap<Side, readonly ProbeFile[]>
   readonly #folder: ProbeFolder
 
-  /** Writes files for the families that each side's modules register. */
-  constructor(sides: readonly PreparedSide[], facts: FactsOfSides) {
+  /**
+   * Writes files for the families that each side's modules register.
+   * @throws UsageError for a specification of a family that neither side has
+   */
+  constructor(
+    sides: readonly PreparedSide[],
+    facts: FactsOfSides,
+    specifications: readonly GivenSpecification[] = [],
+  ) {
+    const families = new Map(sides.map(({ side }) => [side, familiesIn(facts.of(side))]))
+    const all = [...families.values()].flat()
+    if (sides.length > 0) withSpecifications(all, specifications)
     const roots = [...new Set(sides.map(({ root }) => root))]
     const folder = ProbeFolder.claim(...roots)
     this.#folder = folder
-    this.#files = new Map(sides.map(({ side }) => [side, filesFor(facts.of(side), folder.path)]))
+    const specified = (own: readonly ProbedFamily[]) => {
+      const names = own.map(({ name }) => name)
+      return withSpecifications(
+        own,
+        specifications.filter(({ name }) => names.includes(name)),
+      )
+    }
+    this.#files = new Map(
+      [...families].map(([side, own]) => [
+        side,
+        specified(own).flatMap(family => probeFiles(family, folder.path)),
+      ]),
+    )
     for (const { root, side } of sides) folder.write(root, this.#files.get(side) ?? [])
   }
 
@@ -42,8 +65,8 @@ export class ProbedSides implements Disposable {
 }
 
 /** Of the first kernel: as probe does. */
-function filesFor(facts: Facts, folder: string): ProbeFile[] {
+function familiesIn(facts: Facts): ProbedFamily[] {
   const [first] = facts.values()
   const registrations = Object.values(first?.modules ?? {}).flatMap(({ registration }) => registration ?? [])
-  return registrations.flatMap(familiesOf).flatMap(family => probeFiles(family, folder))
+  return registrations.flatMap(familiesOf)
 }

@@ -18,12 +18,18 @@ const recording = ({ file }: Unit, state: 'passed' | 'failed'): RecordedFile => 
 const reason = 'QEMU was killed by SIGKILL'
 
 /** Sides on which a file's guest may be lost, and all tests of HEAD fail. */
-function work(isLost: (each: Wanted) => boolean) {
+function work(
+  isLost: (each: Wanted) => boolean,
+  own: (each: Wanted) => RecordedFile | undefined = () => undefined,
+) {
   const runOnce = async (wanted: readonly Wanted[]) =>
     wanted.map((each): Ran | Lost =>
       isLost(each)
         ? { ...each, reason }
-        : { ...each, recorded: recording(each.unit, each.side === 'base' ? 'passed' : 'failed') },
+        : {
+            ...each,
+            recorded: own(each) ?? recording(each.unit, each.side === 'base' ? 'passed' : 'failed'),
+          },
     )
   const runs = {
     files: () => units,
@@ -54,6 +60,20 @@ test.each(['base', 'head'] as const)('a file that %s cannot run is named, and no
   expect(findings.map(({ where }) => where)).toEqual(['a.test.ts > x'])
   const name = side.toUpperCase()
   expect(lost).toEqual([`${name} (the ${side}) did not get through b.test.ts on debian-6.1: ${reason}`])
+})
+
+test('a file that neither side can load is named: nothing of it is compared', async () => {
+  const broken = (unit: Unit): RecordedFile => {
+    const failure = { kind: 'test' as const, text: 'Cannot find ./x.ts', message: 'Cannot find ./x.ts' }
+    const outside = { name: '', state: 'failed' as const, failures: [failure], said: [] }
+    return { file: unit.file, modules: [], tests: [outside] }
+  }
+  const { findings, lost } = await work(
+    () => false,
+    ({ unit }) => (unit === a ? broken(a) : undefined),
+  ).compare(known)
+  expect(lost).toEqual(['neither side loads a.test.ts on debian-6.1: Cannot find ./x.ts'])
+  expect(findings.map(({ where }) => where)).toEqual(['b.test.ts > x'])
 })
 
 test('a baseline has all files, or is none', async () => {

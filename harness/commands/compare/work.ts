@@ -184,7 +184,14 @@ export class Work {
 
   #outcome(comparison: Comparison, notes: readonly string[]): Outcome {
     for (const { unit } of this.#lost) comparison.forget(unit)
-    return { ...comparison.result(), notes, lost: this.#lost.map(each => this.#lineOf(each)) }
+    const { findings, varying } = comparison.result()
+    const lost = [
+      ...this.#lost.map(each => this.#lineOf(each)),
+      ...comparison
+        .unloaded()
+        .map(({ unit, reason }) => `neither side loads ${unit.file} on ${unit.kernel}: ${reason}`),
+    ]
+    return { findings, varying, notes, lost }
   }
 
   #lineOf({ side, unit, reason }: Lost): string {

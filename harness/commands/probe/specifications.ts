@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { readFileSync } from 'node:fs'
+import type { Specification } from '../../../guest/ynl/specification.ts'
 import { UsageError } from '../../base/errors.ts'
 import { readSpecification } from '../read-specification.ts'
 import type { ProbedFamily } from './probed-families.ts'
@@ -11,6 +12,7 @@ export interface GivenSpecification {
   /** The family that it is of. */
   readonly name: string
   readonly text: string
+  readonly specification: Specification
 }
 
 /**
@@ -24,12 +26,13 @@ export function readSpecifications(
 ): GivenSpecification[] {
   const given: GivenSpecification[] = []
   for (const file of new Set(files)) {
-    const { name, protocol } = readSpecification(file, onRemark).specification
+    const { specification } = readSpecification(file, onRemark)
+    const { name, protocol } = specification
     if (protocol === 'netlink-raw')
       throw new UsageError(`--spec: ${file} is no family of generic netlink: its protocol is ${protocol}`)
     const other = given.find(each => each.name === name)
     if (other) throw new UsageError(`--spec: ${other.file} and ${file} are both of the family ${name}`)
-    given.push({ file, name, text: readFileSync(file, 'utf8') })
+    given.push({ file, name, text: readFileSync(file, 'utf8'), specification })
   }
   return given
 }

@@ -301,8 +301,8 @@ test.each<[Partial<Appearance>, string[]]>([
 })
 
 test('refusals of unknown requests', () => {
-  const refusing = (refusal: string | undefined): Partial<Registration> => {
-    const unknown = { number: 9, ...(refusal !== undefined && { refusal }) }
+  const refusing = (refusal: string | undefined, otherwise?: string): Partial<Registration> => {
+    const unknown = { number: 9, ...(refusal !== undefined && { refusal }), ...(otherwise && { otherwise }) }
     const { name, version, headerSize } = family
     return {
       families: [{ name, version, headerSize, operations: [1], groups: [], unknown }],
@@ -314,8 +314,14 @@ test('refusals of unknown requests', () => {
     'box: an unknown operation: refused by EOPNOTSUPP became refused by EINVAL',
   ])
   expect(told(withRegistration(refusing(undefined)), withRegistration(refusing('EINVAL')))).toEqual([
-    'box: netlink protocol 30, a request of an unknown type: refused by EINVAL became not just refused',
-    'box: an unknown operation: refused by EINVAL became not just refused',
+    'box: netlink protocol 30, a request of an unknown type: refused by EINVAL became answered in another way',
+    'box: an unknown operation: refused by EINVAL became answered in another way',
+  ])
+  expect(
+    told(withRegistration(refusing(undefined, 'acknowledged')), withRegistration(refusing('EINVAL'))),
+  ).toEqual([
+    'box: netlink protocol 30, a request of an unknown type: refused by EINVAL became acknowledged',
+    'box: an unknown operation: refused by EINVAL became acknowledged',
   ])
 })
 

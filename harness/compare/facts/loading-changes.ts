@@ -49,8 +49,8 @@ function kindOfLink({ kind, isUpper, refusal }: RegisteredLinkKind): string {
 
 /** Of requests that nobody can know. */
 function refusalChanges(was: Registration, is: Registration, about: (what: string) => string): Change[] {
-  const text = ({ refusal }: UnknownRequest) =>
-    refusal === undefined ? 'not just refused' : `refused by ${refusal}`
+  const text = ({ refusal, otherwise = 'answered in another way' }: UnknownRequest) =>
+    refusal === undefined ? otherwise : `refused by ${refusal}`
   const protocols = paired(was.protocols, is.protocols, ({ number }) => `${number}`).both
   const families = paired(was.families, is.families, ({ name }) => name).both
   return [

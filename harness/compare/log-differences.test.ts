@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+import { expect, test } from 'vitest'
+import { Comparison } from './comparison.ts'
+import { lineOf } from './finding.ts'
+import { logDifferences } from './log-differences.ts'
+import type { RecordedFile, RecordedTest } from './recorded.ts'
+
+/** A test that asks this, in whose time these lines come. */
+const logging = (name: string, log: readonly string[] | undefined, key = 'k'): RecordedTest => {
+  const exchange = {
+    socket: 'socket 1',
+    key,
+    operation: 'get',
+    request: 'get',
+    answers: [],
+    datagrams: 0,
+    told: [],
+  }
+  return { name, state: 'passed', failures: [], said: [{ missed: 0, exchanges: [exchange] }], log }
+}
+const file = (...tests: RecordedTest[]): RecordedFile => ({ file: 'a.test.ts', tests, modules: [] })
+const told = (base: RecordedFile, head: RecordedFile) =>
+  logDifferences(base, head).map(
+    ({ finding }) => `${lineOf({ ...finding, kernel: undefined })}; ${finding.show}`,
+  )
+
+test('a line that one side logs, and the other one does not', () => {
+  const [one, two] = [file(logging('x', ['a', 'size 4'])), file(logging('x', ['size 8', 'b', 'c']))]
+  expect(told(one, one)).toEqual([])
+  expect(told(one, two)).toEqual([
+    "log: the kernel no longer logs 'a'; in a.test.ts > x",
+    "log: the kernel logs 'size 8', was 'size 4'; in a.test.ts > x",
+    "log: the kernel now logs 'b'; in a.test.ts > x",
+    "log: the kernel now logs 'c'; in a.test.ts > x",
+  ])
+})
+
+test('a line that another test logs first is the same; a new one is told with the first test', () => {
+  const [quiet, loud] = [logging('y', []), logging('y', ['a'])]
+  expect(told(file(logging('x', ['a']), quiet), file(logging('x', []), loud))).toEqual([])
+  expect(told(file(logging('x', []), quiet), file(logging('x', ['a']), loud))).toEqual([
+    "log: the kernel now logs 'a'; in a.test.ts > x",
+  ])
+})
+
+test('what tests log that ask otherwise, or in whose time there was a report, says nothing', () => {
+  const quiet = file(logging('x', []))
+  expect(told(quiet, file(logging('x', ['a'], 'another')))).toEqual([])
+  expect(told(quiet, file(logging('x', undefined)))).toEqual([])
+  expect(told(quiet, file(logging('another', ['a'])))).toEqual([])
+})
+
+test('lines that come by chance are not told', () => {
+  const unit = { kernel: 'debian-6.1', file: 'a.test.ts' }
+  const [quiet, loud] = [file(logging('x', [])), file(logging('x', ['took 3 ms']))]
+  const later = file(logging('x', []), logging('y', ['took 3 ms']))
+  const both = file(logging('x', ['took 3 ms']), logging('y', []))
+  const lines = (base: readonly RecordedFile[], head: readonly RecordedFile[]) => {
+    const comparison = new Comparison(['debian-6.1'])
+    for (const each of base) comparison.add(unit, 'base', each)
+    for (const each of head) comparison.add(unit, 'head', each)
+    return comparison.result().findings.map(lineOf)
+  }
+  expect(lines([quiet, quiet, quiet], [loud, loud, loud])).toHaveLength(1)
+  expect(lines([quiet, quiet, quiet], [loud, quiet, loud])).toEqual([])
+  expect(lines([file(logging('x', []), logging('y', [])), later, later], [both, both, both])).toEqual([])
+})
