@@ -80,7 +80,7 @@ function attributesNamed(specification: Specification, first: Set, text: string)
       return names.join('.')
     })
     .replaceAll(
-      /(missing attribute(?: of \S+(?: is new| is gone, was)?)?:?) (\d+)\b/g,
+      /(missing attribute(?: in the extended ack of \S+(?: is new| is gone, was)?)?:?) (\d+)\b/g,
       (all, before, number) => {
         const attribute = first?.attributes.find(({ value }) => value === Number(number))
         return attribute ? `${before} ${attribute.name}` : all
