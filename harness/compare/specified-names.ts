@@ -24,7 +24,7 @@ export class SpecifiedNames {
   finding(finding: Finding): Finding {
     const { where, text, request, show } = finding
     const own = this.#specifications.find(({ name }) => where.includes(`${name} command `))
-    if (finding.kind !== 'behaviour' || !own) return finding
+    if (!['behaviour', 'time'].includes(finding.kind) || !own) return finding
     const set = setOf(own, where)
     const named = (line: string) => commandsNamed(own, attributesNamed(own, set, line))
     const optional = (key: 'text' | 'show', value: string | undefined) =>
