@@ -4,12 +4,17 @@ import type { ToldEvent, ToldSocket } from '../agent/protocol.ts'
 import { Datagram } from '../netlink/index.ts'
 import type { RecordedEvent, RecordedSocket } from './recorded.ts'
 
-/** Bytes of a message that are told. */
+/** Bytes of a message that are told while a test runs. */
 const MOST_BYTES = 16 * 1024
 
-/** @returns undefined for what is not worth telling: that a socket was opened or closed */
-export function told(event: RecordedEvent): ToldEvent | undefined {
+/**
+ * @param most bytes of a message that are told
+ * @returns undefined for what is not worth telling: that a socket was opened or closed
+ */
+export function told(event: RecordedEvent, most = MOST_BYTES): ToldEvent | undefined {
   const { time } = event
+  const inBase64 = (bytes: Uint8Array) =>
+    Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, most)).toString('base64')
   const socket = toldSocket(event.socket)
   switch (event.kind) {
     case 'sent': {
@@ -118,9 +123,4 @@ export function toldSocket({
     ...(namespace === undefined ? {} : { namespace }),
     groups: [...groups],
   }
-}
-
-function inBase64(bytes: Uint8Array): string {
-  const shown = Math.min(bytes.length, MOST_BYTES)
-  return Buffer.from(bytes.buffer, bytes.byteOffset, shown).toString('base64')
 }

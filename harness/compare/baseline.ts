@@ -21,6 +21,7 @@ const exchange = v.object({
 const file = v.object({
   file: v.string(),
   modules: v.optional(v.array(v.string())),
+  times: v.optional(v.record(v.string(), v.number())),
   tests: v.array(
     v.object({
       name: v.string(),

@@ -68,6 +68,12 @@ test.each([
     'nlex get: the text of the extended ack of EINVAL: "no key" became "no such key"',
   ],
   [
+    'the policy that an extended ack tells',
+    exchange([message('EINVAL', { policy: 'maximum 10' })]),
+    exchange([message('EINVAL', { policy: 'maximum 100' })]),
+    'nlex get: the policy in the extended ack of EINVAL: maximum 10 became maximum 100',
+  ],
+  [
     'a sequence number',
     exchange([message('nlex get', { 'sequence number': 'of the request' })]),
     exchange([message('nlex get', { 'sequence number': '0' })]),

@@ -209,8 +209,16 @@ const framing = new Set([
   ...['message', 'attribute at offset', 'missing attribute', 'missing in the nest at offset', 'policy'],
 ])
 
+/** Names of parts that stand in extended acks, as words. */
+const ofExtendedAck: Readonly<Record<string, string>> = {
+  message: 'the text of the extended ack',
+  policy: 'the policy in the extended ack',
+  'attribute at offset': 'the place of the attribute in the extended ack',
+  'missing attribute': 'the missing attribute in the extended ack',
+}
+
 function wordsFor(name: string): string {
-  return name === 'message' ? 'the text of the extended ack' : name
+  return ofExtendedAck[name] ?? name
 }
 
 function datagrams(count: number): string {

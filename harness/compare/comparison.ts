@@ -7,6 +7,7 @@ import type { Difference } from './difference.ts'
 import { type Finding, findingKinds } from './finding.ts'
 import type { RecordedFile } from './recorded.ts'
 import { fileCome, fileDifferences, fileGone } from './tests.ts'
+import { TIMED_RUNS, type TimeChange, type Times, timeChanges } from './times.ts'
 
 /**
  * Recordings of each side that must differ, and where a test does not do the same each time: of what comes by chance
@@ -29,6 +30,8 @@ interface Recorded extends Unit {
   readonly head: RecordedFile[]
   /** Places that vary on BASE by themselves, as a baseline tells. */
   readonly varying: Set<string>
+  /** How long requests took in the runs of this comparison. */
+  readonly times: { readonly base: Times[]; readonly head: Times[] }
 }
 
 /** What all recordings of a unit tell. */
@@ -72,13 +75,17 @@ export class Comparison {
     this.#kernels = kernels
   }
 
-  /** Adds a recording. */
-  add({ kernel, file }: Unit, side: Side, recording: RecordedFile): void {
+  /** Adds a recording. @param isKnown whether it is of an earlier comparison: its times are of another hour */
+  add({ kernel, file }: Unit, side: Side, recording: RecordedFile, { isKnown = false } = {}): void {
     const key = keyOf({ kernel, file })
     if (this.#forgotten.has(key)) return
-    const unit = this.#units.get(key) ?? { kernel, file, base: [], head: [], varying: new Set<string>() }
+    const unit = this.#units.get(key) ?? {
+      ...{ kernel, file, base: [], head: [] },
+      ...{ varying: new Set<string>(), times: { base: [], head: [] } },
+    }
     this.#units.set(key, unit)
     unit[side].push(recording)
+    if (!isKnown && recording.times) unit.times[side].push(recording.times)
     this.#told.delete(key)
   }
 
@@ -100,6 +107,27 @@ export class Comparison {
    * @param isRepeatable whether a unit can be run again
    */
   undecided(isRepeatable: (unit: Unit) => boolean = () => true): Undecided[] {
+    const chosen = this.#undecidedBehaviour(isRepeatable)
+    const isChosen = ({ kernel, file }: Unit) =>
+      chosen.some(({ unit }) => unit.kernel === kernel && unit.file === file)
+    // What runs again for its behaviour tells more of its times, too.
+    return [...chosen, ...this.#undecidedTimes(isRepeatable).filter(({ unit }) => !isChosen(unit))]
+  }
+
+  /** Where times are not certain: a file for each operation. */
+  #undecidedTimes(isRepeatable: (unit: Unit) => boolean): Undecided[] {
+    const covered = new Set<string>()
+    return [...this.#units.values()].flatMap((unit): Undecided[] => {
+      const { kernel, file, times } = unit
+      const fresh = suspicions(unit).filter(({ operation }) => !covered.has(`${kernel} ${operation}`))
+      if (fresh.length === 0 || !isRepeatable(unit)) return []
+      for (const { operation } of fresh) covered.add(`${kernel} ${operation}`)
+      const sides = (['base', 'head'] as const).filter(side => times[side].length < TIMED_RUNS)
+      return sides.length === 0 ? [] : [{ unit: { kernel, file }, sides }]
+    })
+  }
+
+  #undecidedBehaviour(isRepeatable: (unit: Unit) => boolean): Undecided[] {
     const told = this.#all()
     const confirmed = this.#confirmed(told)
     const open = new Map<Told, Set<string>>()
@@ -128,9 +156,9 @@ export class Comparison {
     const told = this.#all()
     const confirmed = this.#confirmed(told)
     const folded = new Map<string, { first: Difference; unit: Unit; kernels: Set<string>; count: number }>()
-    for (const each of told)
-      for (const difference of each.differences) {
-        if (!isSettled(difference, each, confirmed)) continue
+    for (const each of told) {
+      const settled = each.differences.filter(difference => isSettled(difference, each, confirmed))
+      for (const difference of [...settled, ...certainTimes(each.unit)]) {
         const known = folded.get(difference.fold)
         if (known) {
           known.count++
@@ -143,6 +171,7 @@ export class Comparison {
             count: 1,
           })
       }
+    }
     const findings = [...folded.values()].map(({ first, unit, kernels, count }): Finding => {
       const isAll = this.#kernels.every(label => kernels.has(label))
       return {
@@ -245,6 +274,35 @@ function unloadedIn({ kernel, file, base, head }: Recorded): Unloaded[] {
   if (before?.length !== 1 || after?.length !== 1 || only?.name !== '') return []
   const [failure] = before[0]?.state === 'failed' ? only.failures : []
   return failure ? [{ unit: { kernel, file }, reason: failure.text }] : []
+}
+
+/** What may take longer or less time: as the first runs tell, and all that are comparable. */
+function suspicions({ base, times }: Recorded): TimeChange[] {
+  const [kept] = base
+  return timeChanges(times.base.length > 0 ? times.base : [kept?.times ?? {}], times.head)
+}
+
+function certainTimes({ file, times: { base, head } }: Recorded): Difference[] {
+  if (base.length < TIMED_RUNS || head.length < TIMED_RUNS) return []
+  return timeChanges(base, head).map(({ operation, isSlower, base: was, head: is }) => ({
+    ...{ test: file, point: JSON.stringify([file, 'time', operation]), isValue: false },
+    fold: JSON.stringify(['time', operation, isSlower]),
+    finding: {
+      ...{ kind: 'time', where: operation, was: milliseconds(was[0]), is: milliseconds(is[0]) },
+      // Without numbers: the same in each run.
+      text: `${operation}: a request takes ${isSlower ? 'longer' : 'less time'}`,
+      matters: isSlower,
+      show: `the shortest of each run, ${base.length} of each side: ${range(was)}, now ${range(is)}`,
+    },
+  }))
+}
+
+function range([shortest, longest]: readonly [number, number]): string {
+  return `${shortest.toFixed(1)} to ${milliseconds(longest)}`
+}
+
+function milliseconds(value: number): string {
+  return `${value.toFixed(1)} ms`
 }
 
 /** The test of a place. */

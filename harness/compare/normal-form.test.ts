@@ -5,7 +5,7 @@ import { firstMarker } from '../../guest/testing/markers.ts'
 import { recorded } from '../../guest/testing/record.ts'
 import { Recording } from '../../guest/testing/recording.ts'
 import { acknowledgementBytes, refusal, wireBytes } from '../../guest/testing/wire.ts'
-import { normalForm } from './normal-form.ts'
+import { normalForm, timedForm } from './normal-form.ts'
 
 /** Numbers that differ from run to run. */
 interface Numbers {
@@ -233,7 +233,32 @@ test('of a datagram that is cut the whole messages at its beginning are told, an
   expect(dump(others)).toEqual(said)
   const [exchange] = said.exchanges
   expect(said.exchanges).toHaveLength(1)
-  // Of the first one what is told of it, 16 KiB; of the second one what was read.
-  expect(exchange?.answers.map(({ what }) => what)).toEqual(Array(17).fill('type 17'))
+  // Of the first one what is told of it, 32 KiB; of the second one what was read.
+  expect(exchange?.answers.map(({ what }) => what)).toEqual(Array(33).fill('type 17'))
   expect(exchange?.datagrams).toBe(2)
+})
+
+test('times are those of single requests, to their first answer', () => {
+  const recording = new Recording()
+  recording.begin()
+  const asking = socket(1, 101)
+  const request = encodeMessage({ type: 17, flags: 5, sequence: 1 })
+  const ack = acknowledgementBytes(request, asking)
+  recording.opened(asking, undefined)
+  recording.sent(asking, request, undefined, undefined)
+  recording.received(asking, fromKernel(ack))
+  recording.received(asking, fromKernel(ack))
+  const two = [2, 3].map(sequence => encodeMessage({ type: 18, flags: 5, sequence }))
+  recording.sent(asking, Buffer.concat(two), undefined, undefined)
+  recording.received(asking, fromKernel(acknowledgementBytes(two[0] ?? request, asking)))
+  recording.sent(asking, encodeMessage({ type: 19, flags: 1, sequence: 4 }), undefined, undefined)
+  const told = recorded(recording)
+  const at = [10, 12.5, 99, 100, 200, 300]
+  let index = 0
+  const first = told.first.map(event =>
+    event.kind === 'joined' ? event : { ...event, time: at[index++] ?? 0 },
+  )
+  const { times, conversation } = timedForm({ tests: ['x'], ...told, first })
+  expect(times).toEqual([['protocol 21 type 17', 2.5]])
+  expect(conversation).toEqual(normalForm({ tests: ['x'], ...told }))
 })

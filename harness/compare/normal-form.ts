@@ -33,6 +33,8 @@ interface OpenExchange {
   readonly sequences: ReadonlySet<number>
   readonly answers: NormalMessage[]
   datagrams: number
+  /** When the first answer came. */
+  answered?: number
   /** Messages of the request that have no final answer yet: an acknowledgement, an error, the end of a dump. */
   open: number
   /** By whom. */
@@ -41,7 +43,16 @@ interface OpenExchange {
 
 /** The normal form of what was said in a test. */
 export function normalForm(record: TestRecord): NormalConversation {
-  return new Normaliser(record).conversation()
+  return timedForm(record).conversation
+}
+
+/** The normal form, and milliseconds from requests to their first answers, by operation. */
+export function timedForm(record: TestRecord): {
+  readonly conversation: NormalConversation
+  readonly times: readonly (readonly [operation: string, took: number])[]
+} {
+  const normaliser = new Normaliser(record)
+  return { conversation: normaliser.conversation(), times: normaliser.times() }
 }
 
 class Normaliser {
@@ -50,6 +61,7 @@ class Normaliser {
   readonly #sockets: readonly RecordedSocket[]
   readonly #names = new Map<RecordedSocket, string>()
   readonly #exchanges: OpenExchange[] = []
+  readonly #requests = new Map<Sent, Pick<Exchange, 'key' | 'operation' | 'request'>>()
   /** What came without a request, by socket. */
   readonly #unasked = new Map<RecordedSocket, OpenExchange>()
 
@@ -73,6 +85,15 @@ class Normaliser {
     for (const event of this.#events) this.#add(event)
     const all = [...this.#exchanges, ...this.#unasked.values()]
     return { exchanges: all.map(each => this.#closed(each)), missed: this.#record.missed }
+  }
+
+  /** Of datagrams with one request. */
+  times(): (readonly [operation: string, took: number])[] {
+    return this.#exchanges.flatMap(({ event, socket, sequences, answered }) =>
+      event?.kind === 'sent' && sequences.size === 1 && answered !== undefined
+        ? [[this.#asked(event, socket).operation, answered - event.time] as const]
+        : [],
+    )
   }
 
   #add(event: RecordedEvent): void {
@@ -106,7 +127,7 @@ class Normaliser {
     return opened
   }
 
-  #received({ socket, datagram }: Extract<RecordedEvent, { kind: 'received' }>): void {
+  #received({ socket, datagram, time }: Extract<RecordedEvent, { kind: 'received' }>): void {
     const { bytes, portId, groups, group = groupOf(groups), length } = datagram
     const sender = portId === 0 ? [] : [['sender', this.#portName(portId, socket)] as const]
     const messages = messagesOf(bytes.length < length ? wholeMessages(bytes) : bytes)
@@ -124,6 +145,7 @@ class Normaliser {
         asked.answers.push(normal)
         if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) asked.open--
         if (!counted.has(asked)) asked.datagrams++
+        asked.answered ??= time
         counted.add(asked)
         continue
       }
@@ -223,7 +245,13 @@ class Normaliser {
     const told_: Told[] = [...told].map(([whom, messages]) => ({ whom, messages }))
     const rest = { socket: name, answers, datagrams, told: told_ }
     if (event === undefined) return { key: '', operation: protocolName(socket), request: '', ...rest }
-    return { ...this.#request(event, socket), ...rest }
+    return { ...this.#asked(event, socket), ...rest }
+  }
+
+  #asked(event: Sent, socket: RecordedSocket): Pick<Exchange, 'key' | 'operation' | 'request'> {
+    const asked = this.#requests.get(event) ?? this.#request(event, socket)
+    this.#requests.set(event, asked)
+    return asked
   }
 
   #request(event: Sent, socket: RecordedSocket): Pick<Exchange, 'key' | 'operation' | 'request'> {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** What is kept of a run, in a form that is the same whenever modules do the same. Plain data, for JSON. */
 
+import type { Times } from './times.ts'
+
 /** A message, without what differs from run to run. */
 export interface NormalMessage {
   /** 'ENOENT', 'acknowledgement', 'end of dump', 'nlex command 1', 'type 16', 'recvmsg: ENOBUFS'. */
@@ -65,4 +67,5 @@ export interface RecordedFile {
   readonly tests: readonly RecordedTest[]
   /** Modules under test that it can have loaded; undefined if its guest was lost before it told. */
   readonly modules: readonly string[] | undefined
+  readonly times?: Times | undefined
 }

@@ -8,9 +8,10 @@ import { errorsOf } from '../report/failures.ts'
 import { isNotRun } from '../report/not-run.ts'
 import { linesOf } from '../verdict/log-text.ts'
 import { findSplats } from '../verdict/splats.ts'
-import { normalForm } from './normal-form.ts'
+import { timedForm } from './normal-form.ts'
 import type { NormalConversation, RecordedFailure, RecordedFile, RecordedTest } from './recorded.ts'
 import { stableLine } from './stable-text.ts'
+import { leastTimes } from './times.ts'
 
 /** A file whose guest QEMU or the host has lost. */
 export interface LostFile {
@@ -65,10 +66,13 @@ function recordedFile(
 ): RecordedFile {
   const { modules, uncaught } = told
   const said = new Map<string, NormalConversation[]>()
+  const samples: (readonly [operation: string, took: number])[] = []
   for (const record of told.said) {
     // Tests that ran at the same time have one conversation, which is told with the first.
     const name = [...record.tests].sort()[0] ?? ''
-    said.set(name, [...(said.get(name) ?? []), normalForm(record)])
+    const { conversation, times } = timedForm(record)
+    said.set(name, [...(said.get(name) ?? []), conversation])
+    samples.push(...times)
   }
   const names = new Map<string, number>()
   const tests = [...module.children.allTests()].map((test): RecordedTest => {
@@ -93,7 +97,7 @@ function recordedFile(
     failures: outside,
     said: [...said.values()].flat(),
   }
-  return { file: module.relativeModuleId, tests: [...tests, rest], modules }
+  return { file: module.relativeModuleId, tests: [...tests, rest], modules, times: leastTimes(samples) }
 }
 
 /** Lines of a kernel log without what differs from run to run; reports of the kernel are told as failures. */

@@ -57,8 +57,10 @@ test('commands and attributes have the names of the specification', () => {
 })
 
 test('a missing attribute that is new is named', () => {
-  const text = 'shop command 1: missing attribute of EINVAL is new: 1'
-  expect(names.finding(finding({ text })).text).toBe('shop get: missing attribute of EINVAL is new: id')
+  const text = 'shop command 1: the missing attribute in the extended ack of EINVAL is new: 1'
+  expect(names.finding(finding({ text })).text).toBe(
+    'shop get: the missing attribute in the extended ack of EINVAL is new: id',
+  )
 })
 
 test('what no specification has keeps its numbers', () => {

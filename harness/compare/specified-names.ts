@@ -24,7 +24,7 @@ export class SpecifiedNames {
   finding(finding: Finding): Finding {
     const { where, text, request, show } = finding
     const own = this.#specifications.find(({ name }) => where.includes(`${name} command `))
-    if (finding.kind !== 'behaviour' || !own) return finding
+    if (!['behaviour', 'time'].includes(finding.kind) || !own) return finding
     const set = setOf(own, where)
     const named = (line: string) => commandsNamed(own, attributesNamed(own, set, line))
     const optional = (key: 'text' | 'show', value: string | undefined) =>
@@ -80,7 +80,7 @@ function attributesNamed(specification: Specification, first: Set, text: string)
       return names.join('.')
     })
     .replaceAll(
-      /(missing attribute(?: of \S+(?: is new| is gone, was)?)?:?) (\d+)\b/g,
+      /(missing attribute(?: in the extended ack of \S+(?: is new| is gone, was)?)?:?) (\d+)\b/g,
       (all, before, number) => {
         const attribute = first?.attributes.find(({ value }) => value === Number(number))
         return attribute ? `${before} ${attribute.name}` : all

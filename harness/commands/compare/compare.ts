@@ -106,7 +106,9 @@ export async function compare(
   const names = new SpecifiedNames(specifications.map(({ specification }) => specification))
   const ofModules = facts.findings(names, baseline && factsIn(baseline))
   const all = [
-    ...withoutOneSided(outcome.findings, probed).map(finding => names.finding(finding)),
+    ...withoutNlctrl(withoutOneSided(outcome.findings, probed), ofModules).map(finding =>
+      names.finding(finding),
+    ),
     ...ofModules,
   ]
   const { findings, accepted, missing } = judge(
@@ -136,6 +138,14 @@ export async function compare(
 /** The facts that a baseline has. */
 function factsIn({ kernels }: Baseline): Facts {
   return new Map(kernels.flatMap(({ label, facts }) => (facts ? [[label, facts] as const] : [])))
+}
+
+/** What nlctrl answers is told as what families are, where that has changed. */
+function withoutNlctrl(findings: readonly Finding[], ofModules: readonly Finding[]): Finding[] {
+  const isTold = ofModules.some(({ kind }) => kind === 'family')
+  return findings.filter(
+    ({ kind, where }) => !(isTold && kind === 'behaviour' && where.startsWith('CTRL_CMD_')),
+  )
 }
 
 /** Tests of families that only one side has say nothing: that it comes or goes is a finding of its own. */

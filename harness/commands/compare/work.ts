@@ -56,7 +56,8 @@ export class Work {
       const [first, ...others] = known.of(unit)
       if (first) recordings.set(keyOf(unit), first)
       else unknown.push(unit)
-      for (const recorded of first ? [first, ...others] : []) comparison.add(unit, 'base', recorded)
+      for (const recorded of first ? [first, ...others] : [])
+        comparison.add(unit, 'base', recorded, { isKnown: true })
     }
     const ran = await this.run(
       'BASE',
@@ -133,7 +134,9 @@ export class Work {
           notes.push(`${unit.file} is not in the baseline of ${label}`)
           continue
         }
-        for (let times = 0; times < mostRecordings; times++) comparison.add(unit, 'base', file.recorded)
+        // Times say nothing on another machine, and BASE does not run.
+        const timeless = { ...file.recorded, times: undefined }
+        for (let times = 0; times < mostRecordings; times++) comparison.add(unit, 'base', timeless)
         comparison.addVarying(unit, file.varying)
         if (hashes[unit.file] !== baseline.suites[unit.file]) differing.add(unit.file)
         if (isSame(file.recorded)) comparison.add(unit, 'head', file.recorded)
