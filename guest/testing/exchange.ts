@@ -36,12 +36,6 @@ async function heardUntilAcknowledged(socket: Socket): Promise<WireDatagram[]> {
   return readBy(socket, (await cameFor(socket)).map(received))
 }
 
-/** As {@link exchange}, the datagrams as they came. */
-export async function answers(socket: Socket, ...datagrams: readonly Uint8Array[]): Promise<Datagram[]> {
-  for (const datagram of datagrams) socket.send(datagram)
-  return await cameFor(socket)
-}
-
 async function cameFor(socket: Socket): Promise<Datagram[]> {
   const request = encodeMessage({
     type: NLMSG_NOOP,

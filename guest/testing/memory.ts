@@ -35,10 +35,11 @@ export async function slabGrowth(work: () => void | Promise<void>, rounds = 5): 
   slabs.forgetClosed()
   /** The caches without a quiet round, each with its least growth in a round in which it grew. */
   let suspects: ReadonlyMap<string, number> | undefined
+  let before: ReadonlyMap<string, number> = slabs.objectsInUse()
   for (let round = 0; round < rounds && suspects?.size !== 0; round++) {
-    const before = slabs.objectsInUse()
     await work()
-    const changes = await slabs.changesSince(before)
+    const { changes, now } = await slabs.changesSince(before)
+    before = now
     const earlier = suspects
     suspects = new Map(
       [...changes]
@@ -49,9 +50,7 @@ export async function slabGrowth(work: () => void | Promise<void>, rounds = 5): 
         ]),
     )
   }
-  return Object.fromEntries(
-    [...(suspects ?? [])].filter(([cache, grown]) => grown < Infinity && !slabs.isReclaimable(cache)),
-  )
+  return Object.fromEntries([...(suspects ?? [])].filter(([, grown]) => grown < Infinity))
 }
 
 /**
@@ -149,22 +148,30 @@ class SlabCaches {
    * checked again for a while: much memory (credentials, open files) is freed after an RCU grace period,
    * whose end cannot be awaited.
    */
-  async changesSince(before: ReadonlyMap<string, number>): Promise<Map<string, number>> {
+  async changesSince(
+    before: ReadonlyMap<string, number>,
+  ): Promise<{ changes: ReadonlyMap<string, number>; now: ReadonlyMap<string, number> }> {
     for (let look = 1; ; look++) {
+      const now = this.objectsInUse()
       const changes = new Map(
-        [...this.objectsInUse()]
+        [...now]
           .map(([cache, objects]): [string, number] => [cache, objects - (before.get(cache) ?? 0)])
-          .filter(([, change]) => Math.abs(change) > NOISE),
+          .filter(([cache, change]) => Math.abs(change) > NOISE && !this.#isReclaimable(cache)),
       )
-      if (look === LOOKS || ![...changes.values()].some(change => change > 0)) return changes
+      if (look === LOOKS || ![...changes.values()].some(change => change > 0)) return { changes, now }
       await setTimeout(UNTIL_NEXT_LOOK)
     }
   }
 
-  isReclaimable(cache: string): boolean {
-    return (
-      cache !== PAGES && readFileSync(`/sys/kernel/slab/${cache}/reclaim_account`, 'utf8').startsWith('1')
-    )
+  /** A cache that has gone with its module is not. */
+  #isReclaimable(cache: string): boolean {
+    if (cache === PAGES) return false
+    try {
+      return readFileSync(`/sys/kernel/slab/${cache}/reclaim_account`, 'utf8').startsWith('1')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      return false
+    }
   }
 }
 

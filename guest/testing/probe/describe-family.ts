@@ -13,6 +13,9 @@ import type { Operation } from './family.ts'
 import { Meaning } from './meaning.ts'
 import { type GivenValue, Subject } from './subject.ts'
 
+/** A part of the tests: of a command, of what commands do to each other, or of what modules leave behind. */
+export type Part = number | 'family' | 'lifetime'
+
 /** How {@link describeFamily} gets at a family, and what it needs to know of it. */
 export interface FamilyOptions {
   /**
@@ -45,8 +48,8 @@ export interface FamilyOptions {
    * which each is left out in turn. Any other one fails the test: `{ get: ['ENOENT', 'EINVAL'] }`.
    */
   readonly expect?: Readonly<Record<string | number, readonly string[]>>
-  /** Only these parts: numbers of commands, or 'family' for what belongs to no single command. */
-  readonly parts?: readonly (number | 'family')[]
+  /** Only these parts: numbers of commands, or what belongs to no single command, and of that the lifetime. */
+  readonly parts?: readonly Part[]
   /** Lets each allocation of each operation fail in turn, instead of all other tests: on debug kernels. */
   readonly faults?: boolean
 }
@@ -70,7 +73,7 @@ export function describeFamily(name: string, options: FamilyOptions = {}): void 
       group(subject, 'failing allocations', () => failingAllocations(subject))
       return
     }
-    const isWanted = (part: number | 'family') => parts === undefined || parts.includes(part)
+    const isWanted = (part: Part) => parts === undefined || parts.includes(part)
     for (const operation of subject.family.all)
       if (isWanted(operation.command))
         group(subject, titleOf(subject, operation), () => operationTests(subject, operation))
@@ -80,8 +83,8 @@ export function describeFamily(name: string, options: FamilyOptions = {}): void 
         surroundings(subject)
         behaviour(subject)
         if (meaning !== undefined) specified(subject, meaning)
-        lifetime(subject)
       })
+    if (isWanted('lifetime')) group(subject, 'its lifetime', () => lifetime(subject))
   })
 }
 

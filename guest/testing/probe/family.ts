@@ -33,10 +33,18 @@ export interface Family extends GenericFamily {
   readonly policies: FamilyPolicies['policies']
 }
 
-/** Asks nlctrl. @throws KernelError ENOENT if there is no such family */
-export async function askFamily(name: string, options: SocketOptions = {}): Promise<Family> {
+/**
+ * Asks nlctrl.
+ * @param known the same family before its module was loaded again, which has the same policies
+ * @throws KernelError ENOENT if there is no such family
+ */
+export async function askFamily(
+  name: string,
+  { known, ...options }: SocketOptions & { readonly known?: Family | undefined } = {},
+): Promise<Family> {
   using families = GenericFamilies.open(options)
   const family = await families.resolve(name)
+  if (known !== undefined) return { ...family, all: known.all, policies: known.policies }
   const told = await policiesOf(families, family)
   const { policies } = told
   const all = operationFacts(family, told).flatMap(operation =>

@@ -15,7 +15,6 @@ import {
   type SocketOptions,
   TimeoutError,
 } from '../../netlink/index.ts'
-import { answers } from '../exchange.ts'
 import { loadModule, ModuleError, moduleReferences, unloadModule } from '../modules.ts'
 import { requireTime } from './allowance.ts'
 import { type Answer, readAnswer, Unasked } from './answer.ts'
@@ -166,7 +165,7 @@ export class Subject {
     if (!this.#isLoaded) for (const module of this.modules) this.#load(module)
     this.#isLoaded = true
     await this.#options.before?.()
-    this.#family = await askFamily(this.name)
+    this.#family = await askFamily(this.name, { known: this.#family })
     return this.#family
   }
 
@@ -283,16 +282,17 @@ export class Requester implements Disposable {
   }
 
   /** Sends a request as it is, in a way of the caller's if it has one, and reads its answer. */
-  async send(request: Buffer, how?: (bytes: Buffer) => void): Promise<Answer> {
+  async send(
+    request: Buffer,
+    how: (bytes: Buffer) => void = bytes => this.socket.send(bytes),
+  ): Promise<Answer> {
     const { id: family, headerSize } = this.#subject.family
     const { unasked } = this.#subject
     const { portId } = this.socket
     const asked = { request, family, headerSize, portId, earlier: this.#sequences, unasked }
     const isDump = (request.readUInt16LE(6) & NLM_F_DUMP) === NLM_F_DUMP
     requireTime(() => `${this.#subject.commandWords(request[NLMSG_HDRLEN] ?? 0)}${isDump ? ' (dump)' : ''}`)
-    const answer = isDump
-      ? await this.#dump(request)
-      : { datagrams: await this.#answers(request, how), faults: [] }
+    const answer = isDump ? await this.#dump(request) : { datagrams: this.#answers(request, how), faults: [] }
     const { faults, ...read } = readAnswer(answer.datagrams, asked)
     this.#sequences.add(request.readUInt32LE(8))
     const { meaning } = this.#subject
@@ -302,10 +302,13 @@ export class Requester implements Disposable {
     return { ...read, faults: [...answer.faults, ...faults, ...new Set(meant)] }
   }
 
-  async #answers(request: Buffer, how: ((bytes: Buffer) => void) | undefined): Promise<Datagram[]> {
-    if (how === undefined) return await answers(this.socket, request)
+  /** What the kernel answers is there when the send has returned. */
+  #answers(request: Buffer, how: (bytes: Buffer) => void): Datagram[] {
     how(request)
-    return await answers(this.socket)
+    const came: Datagram[] = []
+    for (let more = this.socket.receiveReady(); more.length > 0; more = this.socket.receiveReady())
+      came.push(...more)
+    return came
   }
 
   /** Begins a dump, of which nothing is read yet. */

@@ -22,10 +22,10 @@ export function probeFiles(
   folder: string,
   { faults = false }: { faults?: boolean } = {},
 ): ProbeFile[] {
-  const parts = commands === undefined ? [undefined] : [...commands, 'family' as const]
+  const parts = commands === undefined ? [undefined] : [...commands, 'family' as const, 'lifetime' as const]
   const module = modules.length > 0 && { module: modules }
   const files = parts.map(part => {
-    const title = part === undefined || part === 'family' ? 'family' : `command-${part}`
+    const title = typeof part === 'number' ? `command-${part}` : (part ?? 'family')
     const options = { ...module, ...(part !== undefined && { parts: [part] }) }
     return { title, options }
   })

@@ -71,6 +71,7 @@ test('each command has a file, and so has what belongs to none', () => {
     '%2E%2E%2Fa%20b%2E/command-0.test.ts',
     '%2E%2E%2Fa%20b%2E/command-7.test.ts',
     '%2E%2E%2Fa%20b%2E/family.test.ts',
+    '%2E%2E%2Fa%20b%2E/lifetime.test.ts',
   ])
   expect(files[1]?.content).toContain(`describeFamily("../a b.", {"module":["m"],"parts":[7]})`)
   expect(probeFiles({ name: 'ethtool', modules: [] }, place)).toHaveLength(1)
@@ -164,7 +165,8 @@ test('--faults has a file of its own', () => {
   expect(files.map(file => path.basename(file.path))).toEqual([
     'command-1.test.ts',
     'family.test.ts',
+    'lifetime.test.ts',
     'allocations.test.ts',
   ])
-  expect(files[2]?.content).toContain('describeFamily("store", {"module":["m"],"faults":true})')
+  expect(files.at(-1)?.content).toContain('describeFamily("store", {"module":["m"],"faults":true})')
 })
