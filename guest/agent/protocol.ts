@@ -209,6 +209,9 @@ export const timerCounter = 'netlink-vmtest.count-timers'
 /** The mark in stdout and stderr at the end of a program or the test worker. */
 export const endOfOutput = '\0netlink-vmtest: end of output 9f3b6d2e58c14a07\x01'
 
+/** The module that knows where the modules under test count what runs (kernel/coverage). */
+export const countingModule = 'netlink_vmtest_coverage'
+
 /** Paths in the guest. */
 export const guestPaths = {
   /** Agent, worker, vitest and koffi, which are in the image. */

@@ -3,14 +3,25 @@
  * What the agent finds at the beginning and the end of a file, outside of the test worker, which tests can
  * change.
  */
-import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, utimesSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { KernelLogPosition } from './kernel-log.ts'
 import { type Holdings, leftBehind, lostMemory, takeStock, withFolder } from './leaks.ts'
-import { type FileBegun, type FileEnded, guestPaths } from './protocol.ts'
+import { countingModule, type FileBegun, type FileEnded, guestPaths } from './protocol.ts'
 
 /** The fields of a process's status that the next file in it would inherit. */
 const ofStatus = /^(Uid|Gid|Groups|Umask|SigBlk|CapInh|CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):.*$/gm
+/** Of {@link countingModule}. */
+const counts = `/proc/${countingModule}`
 const places = ['root', ...['mnt', 'net', 'user', 'uts', 'ipc', 'pid', 'cgroup'].map(name => `ns/${name}`)]
 
 /** Folders of programs, libraries, settings and devices. */
@@ -43,6 +54,7 @@ export function fileBegins(
   { isSame, isLast, watchesModules }: { isSame: boolean; isLast: boolean; watchesModules: boolean },
 ): FileBegun {
   folder = folderOf(worker)
+  startCounting()
   stock = isSame && left ? withFolder(left, folder) : takeStock(folder)
   condition = isLast ? '' : conditionOf(worker)
   isWatching = watchesModules
@@ -65,10 +77,19 @@ export async function fileEnds(worker: number): Promise<FileEnded> {
   }
 }
 
-/** What modules have counted, if the one that knows of it is loaded: kernel/coverage. */
+/**
+ * Loads the module that knows where others count, if they do (kernel/coverage): also for those that tests load by
+ * insmod, and on kernels with gcov, where no symbol makes them depend on it.
+ */
+function startCounting(): void {
+  const file = path.join(guestPaths.modules, `${countingModule}.ko`)
+  if (existsSync(counts)) writeFileSync(counts, 'begin')
+  else if (existsSync(file)) spawnSync('insmod', [file])
+}
+
+/** What modules have counted. */
 function counted(): Pick<FileEnded, 'coverage'> {
-  const file = '/proc/netlink_vmtest_coverage'
-  return existsSync(file) ? { coverage: readFileSync(file) } : {}
+  return existsSync(counts) ? { coverage: readFileSync(counts) } : {}
 }
 
 /** Gives the files of modules under test a time of reading that none has; tmpfs keeps it (init). */

@@ -56,8 +56,27 @@ test('each line that ran, and no other: unloaded, refused and loaded modules, fa
 
 test('a threshold that is not reached is the failure of a run that passed otherwise', async () => {
   const args = ['--coverage.reporter=text-summary', 'refused.fixture.ts']
-  const passed = await runCli(['--coverage.thresholds.lines=5', ...args], { cwd })
-  expect(passed.status).toBe(0)
+  const blob = ['--shard=1/1', '--reporter=blob', `--outputFile.blob=${folder}/blobs/1.json`]
+  const shard = await runCli(['--coverage.thresholds.lines=-1', ...blob, ...args], { cwd })
+  expect(shard).toMatchObject({ status: 0, stdout: expect.stringMatching(/^coverage: it is in the blob/m) })
+  const merge = (lines: number) =>
+    runCli(
+      [
+        'merge',
+        `${folder}/blobs`,
+        `--coverage.thresholds.lines=${lines}`,
+        '--coverage.reporter=text-summary',
+      ],
+      { cwd },
+    )
+  expect(await merge(5)).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/refused\.fixture\.ts +\d/),
+  })
+  expect(await merge(-1)).toMatchObject({
+    status: 1,
+    stdout: expect.stringMatching(/^coverage: \d+ lines are not covered, and 1 may be$/m),
+  })
   const failed = await runCli(['--coverage.thresholds.lines=-1', ...args], { cwd })
   expect(failed.stdout).toMatch(/^coverage: \d+ lines are not covered, and 1 may be$/m)
   expect(failed.status).toBe(1)

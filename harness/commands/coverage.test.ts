@@ -5,7 +5,9 @@ import { ExitStatus } from '../base/errors.ts'
 import { Coverage } from '../pool/coverage.ts'
 import type { PreparedKernel } from '../prepare/prepare.ts'
 import { checkSettings } from '../prepare/settings.ts'
-import { coverageOptions, endCoverage } from './coverage.ts'
+import type { Blob } from '../report/blob.ts'
+import type { Reached } from '../report/coverage/reached.ts'
+import { coverageOptions, endCoverage, mergedCoverage, type Part, reachedBy } from './coverage.ts'
 import { parseVitestArguments } from './vitest-command.ts'
 
 const optionsOf = (args: readonly string[], configured = {}) =>
@@ -52,17 +54,98 @@ test.each([
   expect(() => optionsOf(args)).toThrow(message)
 })
 
+/** What is written meanwhile. */
+function listen() {
+  const streams = [process.stdout, process.stderr].map(stream =>
+    vi.spyOn(stream, 'write').mockReturnValue(true),
+  )
+  onTestFinished(() => {
+    for (const stream of streams) stream.mockRestore()
+  })
+  return () => streams.map(({ mock }) => mock.calls.map(([text]) => text).join('')) as [string, string]
+}
+
 test('a run of which the coverage is not known is no pass', async () => {
-  const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
-  onTestFinished(() => said.mockRestore())
+  const said = listen()
   const kernel = {
     label: 'debian-6.1',
     delivery: { notes: [{ folder: tmpdir(), root: tmpdir(), gcov: 'gcov-0' }] },
     guests: { coverage: new Coverage() },
   } as unknown as PreparedKernel
+  const reached = await reachedBy([kernel], '/', Date.now())
+  expect(said()).toEqual(['', expect.stringMatching(/^error: coverage is not known: gcov-0 is not on/)])
   const options = { reporter: [], reportsDirectory: tmpdir(), thresholds: {} }
-  expect(await endCoverage(options, [kernel], '/')).toBe(ExitStatus.machinery)
-  expect(said.mock.calls).toEqual([
-    [expect.stringMatching(/^error: coverage is not known: gcov-0 is not on/)],
-  ])
+  expect(endCoverage(options, reached, '/')).toBe(ExitStatus.machinery)
+  expect(endCoverage(options, reached, '/', { isShard: true, isInBlob: true })).toBe(ExitStatus.machinery)
+})
+
+/** A source of two lines, of which these ran. */
+function reachedLines(...ran: number[]): Reached {
+  const range = (line: number) => ({ start: { line, column: 0 }, end: { line, column: 9 } })
+  const source = {
+    path: 'src/a.c',
+    statementMap: { 1: range(1), 2: range(2) },
+    s: { 1: ran.includes(1) ? 3 : 0, 2: ran.includes(2) ? 3 : 0 },
+    ...{ branchMap: {}, b: {}, fnMap: {}, f: {} },
+  }
+  return {
+    sources: { 'src/a.c': source },
+    byFile: { 'a.test.ts': { 'src/a.c': ran } },
+    lost: ran.length === 0 ? ['a.test.ts (debian-6.1)'] : [],
+  }
+}
+
+const unreached = { reporter: [], reportsDirectory: tmpdir(), thresholds: { lines: 100 } }
+
+test('thresholds are those of all shards: not of one, which says so', () => {
+  const said = listen()
+  const end = (part?: Part) => endCoverage(unreached, reachedLines(1), '/', part)
+  expect(end()).toBe(ExitStatus.failed)
+  expect(end({ isShard: true, isInBlob: true })).toBe(ExitStatus.passed)
+  expect(end({ isShard: true, isInBlob: false })).toBe(ExitStatus.passed)
+  expect(said()[0]).toBe(
+    [
+      'lines by test file:\n  a.test.ts  50 % (1 of 2)',
+      'coverage: 50 % of lines are below the threshold of 100 %',
+      'coverage: it is in the blob, and merge reports it and judges its thresholds',
+      'lines by test file:\n  a.test.ts  50 % (1 of 2)',
+      'coverage: a shard is not judged by thresholds: run all with --reporter=blob, and merge\n',
+    ].join('\n'),
+  )
+})
+
+test('a report that cannot be written changes no result', () => {
+  const said = listen()
+  const full = { reporter: ['lcovonly'], reportsDirectory: import.meta.filename, thresholds: {} } as const
+  expect(endCoverage(full, reachedLines(1, 2), '/')).toBe(ExitStatus.passed)
+  expect(said()[1]).toMatch(/^error: coverage report lcovonly: .*coverage\.test\.ts.*\n$/)
+})
+
+const blob = (file: string, coverage?: Reached) => ({ file, record: { coverage } }) as unknown as Blob
+
+test('merge has what all blobs have reached', () => {
+  const said = listen()
+  const blobs = [
+    blob('1.json', reachedLines(1)),
+    blob('2.json', reachedLines(2)),
+    blob('3.json', reachedLines()),
+  ]
+  const merged = mergedCoverage(undefined, blobs, checkSettings({}), '/project')
+  expect(merged).toMatchObject({ without: [], options: { reportsDirectory: '/project/coverage' } })
+  expect(endCoverage(unreached, merged?.reached, '/project')).toBe(ExitStatus.passed)
+  expect(said()[0]).toBe(
+    'lines by test file:\n  a.test.ts  100 % (2 of 2)\nnot in it: what ran in the lost guests of a.test.ts (debian-6.1)\n',
+  )
+})
+
+test('merge of blobs without coverage', () => {
+  const blobs = [blob('1.json', reachedLines(1)), blob('2.json')]
+  const settings = checkSettings({})
+  expect(mergedCoverage(undefined, blobs, settings, '/')).toMatchObject({ without: ['2.json'] })
+  expect(mergedCoverage(undefined, blobs.slice(1), settings, '/')).toBeUndefined()
+  expect(mergedCoverage(false, blobs, settings, '/')).toBeUndefined()
+  const refusal = '2.json: there is no coverage in it: run it with --coverage, or merge with --coverage=false'
+  expect(() => mergedCoverage(true, blobs, settings, '/')).toThrow(refusal)
+  const configured = checkSettings({ coverage: { enabled: true } })
+  expect(() => mergedCoverage(undefined, blobs, configured, '/')).toThrow(refusal)
 })

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
-/** `run --coverage`: its options, and what comes of it. */
+/** `--coverage` of run and merge: its options, and what comes of it. */
 import path from 'node:path'
-import { ExitStatus, messageOf } from '../base/errors.ts'
+import { ExitStatus, messageOf, UsageError } from '../base/errors.ts'
+import { requireFolder } from '../base/folders.ts'
 import type { PreparedKernel } from '../prepare/prepare.ts'
 import { checkSettings, type Settings, type UserSettings } from '../prepare/settings.ts'
+import type { Blob } from '../report/blob.ts'
 import { type CoverageOptions, reportCoverage } from '../report/coverage/coverage.ts'
+import { type Reached, reachedOn, together } from '../report/coverage/reached.ts'
 
 type Given = NonNullable<UserSettings['coverage']>
 
@@ -27,24 +30,76 @@ export function coverageOptions(
   return { ...coverage, reportsDirectory: path.resolve(root, coverage.reportsDirectory) }
 }
 
+/** Whether shards have to be merged before thresholds mean anything, and where the run's part goes. */
+export interface Part {
+  readonly isShard: boolean
+  readonly isInBlob: boolean
+}
+
 /**
- * Writes the reports of a run, and prints the table. @returns the run's exit status: 1 below a threshold, 3 if
- * that is not known; the run's other reports come all the same
+ * What a run has reached, to be reported now or by `merge`. @returns undefined if that is not known, which has been
+ * told; the run's other reports come all the same
  */
-export async function endCoverage(
-  options: CoverageOptions,
+export async function reachedBy(
   kernels: readonly PreparedKernel[],
   root: string,
-): Promise<ExitStatus> {
+  since: number,
+): Promise<Reached | undefined> {
   const counted = kernels.flatMap(({ label, delivery, guests }) =>
     guests.coverage ? [{ label, notes: delivery.notes, coverage: guests.coverage }] : [],
   )
   try {
-    const { text, below } = await reportCoverage(counted, options, root)
-    process.stdout.write([text, ...below, ''].join('\n'))
-    return below.length > 0 ? ExitStatus.failed : ExitStatus.passed
+    return await reachedOn(counted, root, since)
   } catch (error) {
     process.stderr.write(`error: coverage is not known: ${messageOf(error)}\n`)
-    return ExitStatus.machinery
+    return undefined
   }
+}
+
+/**
+ * Writes the reports, and prints the table; of what is in a blob merge does. @returns the exit status: 1 below a
+ * threshold, 3 if what was reached is not known
+ */
+export function endCoverage(
+  options: CoverageOptions,
+  reached: Reached | undefined,
+  root: string,
+  { isShard, isInBlob }: Part = { isShard: false, isInBlob: false },
+): ExitStatus {
+  if (!reached) return ExitStatus.machinery
+  if (isInBlob) {
+    process.stdout.write('coverage: it is in the blob, and merge reports it and judges its thresholds\n')
+    return ExitStatus.passed
+  }
+  const judged = isShard ? { ...options, thresholds: {} } : options
+  const { text, below, unwritten } = reportCoverage(reached, judged, root)
+  const isUnjudged = isShard && Object.values(options.thresholds).some(each => each !== undefined)
+  const unjudged = 'coverage: a shard is not judged by thresholds: run all with --reporter=blob, and merge'
+  process.stdout.write([text, ...below, ...(isUnjudged ? [unjudged] : []), ''].join('\n'))
+  for (const message of unwritten) process.stderr.write(`error: ${message}\n`)
+  return below.length > 0 ? ExitStatus.failed : ExitStatus.passed
+}
+
+/**
+ * What blobs have of coverage, and how it is reported; undefined if they have none, or it is not wanted.
+ * @param given --coverage, some settings, or nothing: then what is there is reported
+ * @throws UsageError for wrong settings, or if it is wanted and a blob has none
+ */
+export function mergedCoverage(
+  given: boolean | Given | undefined,
+  blobs: readonly Blob[],
+  settings: Settings,
+  root: string,
+): { readonly options: CoverageOptions; readonly reached: Reached; readonly without: string[] } | undefined {
+  const own = blobs.flatMap(({ record: { coverage } }) => (coverage ? [coverage] : []))
+  const isWanted = coverageOptions(given, settings, root) !== undefined
+  const options = coverageOptions(given ?? (own.length > 0 || undefined), settings, root)
+  if (!options) return undefined
+  const without = blobs.filter(({ record }) => !record.coverage).map(({ file }) => file)
+  if (isWanted && without.length > 0)
+    throw new UsageError(
+      `${without.join(', ')}: there is no coverage in it: run it with --coverage, or merge with --coverage=false`,
+    )
+  requireFolder('coverage.reportsDirectory', options.reportsDirectory)
+  return { options, reached: together(own), without }
 }

@@ -13,6 +13,7 @@ import { absent, type KernelFacts } from '../report/kernel-facts.ts'
 import { inOrder, mending, mergeKernels, rowOrder } from '../report/merged.ts'
 import { sourceFinder } from '../report/source-files.ts'
 import { allSkipped, exitStatusOf, type KernelSummary, summarize, worstOf } from '../report/summary.ts'
+import { endCoverage, mergedCoverage } from './coverage.ts'
 import {
   annotate,
   checkReports,
@@ -24,7 +25,7 @@ import {
   type ReportFiles,
   reporters,
 } from './reports.ts'
-import { parseVitestArguments, startReport, type VitestOptions } from './vitest-command.ts'
+import { parseVitestArguments, startReport, type VitestCall, type VitestOptions } from './vitest-command.ts'
 import { VitestFiles } from './vitest-files.ts'
 
 /** The options of `merge` beside Vitest's. */
@@ -51,7 +52,7 @@ export async function merge(
   settings: Settings,
   root: string,
 ): Promise<ExitStatus> {
-  const { folder, given } = parse(rest)
+  const { folder, given, coverage: wanted } = parse(rest)
   checkReports(given, options, root)
   forgetReports(options)
   forgetOutputFiles(given)
@@ -60,6 +61,7 @@ export async function merge(
   const records = blobs.map(({ record }) => record)
   const { kernels: found, problems } = mergeKernels(blobs)
   refuse(problems, folder)
+  const coverage = mergedCoverage(wanted, blobs, settings, root)
   const labels = expected(options, settings)
   const order = rowOrder(labels, records, [...(settings.kernels ?? []), ...settings.matrix])
   const kernels = inOrder(withAbsent(found, labels, folder), order)
@@ -107,15 +109,22 @@ export async function merge(
     ...(unhandled ? [ExitStatus.failed] : []),
     ...nothing.map(() => ExitStatus.usage),
   ])
+  const ofCoverage = coverage ? endCoverage(coverage.options, coverage.reached, root) : ExitStatus.passed
+  if (coverage && coverage.without.length > 0)
+    process.stdout.write(`not in it: ${coverage.without.join(', ')}, which ran without --coverage\n`)
   const failed = failedByVitest || records.some(record => record.failed)
-  const all = status === ExitStatus.passed && failed ? ExitStatus.failed : status
+  const all = status === ExitStatus.passed ? (failed ? ExitStatus.failed : ofCoverage) : status
   completeReports(options, { vitest, theirs }, summaries, { total, passed: all === ExitStatus.passed, find })
   return all
 }
 
 /** The one folder, and the options for the report. @throws UsageError for options that are about running */
-function parse(rest: readonly string[]): { folder: string; given: VitestOptions } {
-  const { filters, run, project, execArgv } = parseVitestArguments(rest)
+function parse(rest: readonly string[]): {
+  folder: string
+  given: VitestOptions
+  coverage: VitestCall['coverage']
+} {
+  const { filters, run, project, execArgv, coverage } = parseVitestArguments(rest)
   const [folder, ...more] = filters
   if (folder === undefined) throw new UsageError('merge needs the folder with the blobs')
   if (more.length > 0) throw new UsageError(`merge takes one folder, not also ${more.join(' ')}`)
@@ -124,7 +133,7 @@ function parse(rest: readonly string[]): { folder: string; given: VitestOptions 
   if (other !== undefined) throw new UsageError(`--${other} has no place here: merge runs no tests`)
   if ([run.reporter].flat().includes('blob'))
     throw new UsageError('--reporter=blob has no place here: merge reads blobs, and writes other reports')
-  return { folder, given: run }
+  return { folder, given: run, coverage }
 }
 
 /** The kernels that the command line asks for; none if it asks for none. */

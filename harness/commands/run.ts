@@ -24,7 +24,7 @@ import { completeBlob, requireWritten } from '../report/files.ts'
 import { factsOf, type KernelFacts, ofPart } from '../report/kernel-facts.ts'
 import { sourceFinder } from '../report/source-files.ts'
 import { allSkipped, exitStatusOf, summarize } from '../report/summary.ts'
-import { coverageOptions, endCoverage } from './coverage.ts'
+import { coverageOptions, endCoverage, reachedBy } from './coverage.ts'
 import { reportNone } from './report-none.ts'
 import {
   annotate,
@@ -195,6 +195,7 @@ export async function run(
   const summaries = summariesOf(vitest, facts)
   const total = performance.now() - started
   const passWithNoTests = given.passWithNoTests ?? given.changed !== undefined
+  const reached = coverage ? await reachedBy(prepared, root, startedAt) : undefined
   const recordInBlob = () => {
     if (blob === undefined || theirs.isUnwritten('blob')) return
     requireWritten(blob, startedAt)
@@ -204,6 +205,7 @@ export async function run(
       total,
       failed: failedByVitest,
       passWithNoTests,
+      coverage: reached,
     })
   }
   // Another shard may have what this one has not; merge sees them all.
@@ -219,7 +221,8 @@ export async function run(
   // With --passWithNoTests or --changed the run passes, and says that no test did.
   if (nothing !== undefined) progress.note(`nothing ran: ${nothing.message}`)
   const ofTests = exitStatusOf(vitest, summaries)
-  const ofCoverage = coverage ? await endCoverage(coverage, prepared, root) : ExitStatus.passed
+  const part = { isShard: given.shard !== undefined, isInBlob: blob !== undefined }
+  const ofCoverage = coverage ? endCoverage(coverage, reached, root, part) : ExitStatus.passed
   const status = ofTests === ExitStatus.passed ? ofCoverage : ofTests
   const all = status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
   // Without its blob a shard is missing when all are merged.

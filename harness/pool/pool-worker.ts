@@ -219,7 +219,9 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   }: Extract<WorkerCall, { method: 'file-ended' }>): Promise<Failure[]> {
     const ended = await this.#guest?.fileEnds()
     if (!ended) return []
-    if (ended.coverage) this.#source.coverage?.add(this.#record.name ?? '', ended.coverage)
+    const { name = '' } = this.#record
+    if (ended.coverage) this.#source.coverage?.add(name, ended.coverage)
+    else this.#source.coverage?.lost.add(name)
     this.#source.recorder?.ended(this.#record.name ?? '', ended.read)
     this.#disturbed ||= ended.loaded.length > 0 || ended.changed || replaced.length > 0
     const sockets = elsewhere.map(socket => `a netlink socket: ${socket}`)

@@ -5,6 +5,7 @@ import * as v from 'valibot'
 import { type Vitest, version as vitestVersion } from 'vitest/node'
 import { messageOf, UsageError } from '../base/errors.ts'
 import { ownVersion } from '../base/version.ts'
+import { reachedSchema } from './coverage/reached.ts'
 import { kernelFacts } from './kernel-facts.ts'
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(1))
@@ -29,6 +30,8 @@ const recordSchema = v.object({
   snapshots: v.record(v.string(), v.union([v.number(), v.boolean(), v.array(v.unknown())])),
   /** -t, as Vitest understood it. */
   testNamePattern: v.optional(v.string()),
+  /** With --coverage. */
+  coverage: v.optional(reachedSchema),
 })
 export type RunRecord = v.InferOutput<typeof recordSchema>
 

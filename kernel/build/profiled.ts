@@ -5,8 +5,7 @@ import path from 'node:path'
 import { ownFolder } from '../../harness/base/own-folder.ts'
 import type { ModuleFolder } from './module-sources.ts'
 
-/** The module that knows where the others count (its header says how), and the folder it is built from. */
-export const countingModule = 'netlink_vmtest_coverage'
+/** What the module that knows where the others count is built from (its header says how). */
 const countingFolder = path.join(ownFolder, 'kernel/coverage')
 
 /**

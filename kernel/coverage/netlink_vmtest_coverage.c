@@ -89,7 +89,8 @@ struct counted {
 static LIST_HEAD(all);
 static DEFINE_MUTEX(lock);
 
-/* Called by constructors, where the kernel runs them. */
+/* Called by constructors, where the kernel runs them; a kernel with gcov has its own. */
+#ifndef CONFIG_GCOV_KERNEL
 void __gcov_init(struct object *object);
 void __gcov_exit(void);
 void __gcov_merge_add(s64 *values, unsigned int num);
@@ -108,6 +109,7 @@ void __gcov_merge_add(s64 *values, unsigned int num)
 {
 }
 EXPORT_SYMBOL(__gcov_merge_add);
+#endif
 
 static u8 *put(u8 *to, u32 word)
 {
@@ -353,6 +355,22 @@ static ssize_t coverage_read(struct file *file, char __user *to, size_t count, l
 	return simple_read_from_buffer(to, count, position, snapshot->data, snapshot->size);
 }
 
+/* Any write: another test file begins, and what gone modules have counted belongs to the one before. */
+static ssize_t coverage_write(struct file *file, const char __user *from, size_t count, loff_t *position)
+{
+	struct counted *counted, *next;
+
+	mutex_lock(&lock);
+	list_for_each_entry_safe(counted, next, &all, list) {
+		if (counted->object)
+			continue;
+		vfree(counted->saved);
+		forget(counted);
+	}
+	mutex_unlock(&lock);
+	return count;
+}
+
 static int coverage_release(struct inode *inode, struct file *file)
 {
 	vfree(file->private_data);
@@ -362,13 +380,14 @@ static int coverage_release(struct inode *inode, struct file *file)
 static const struct proc_ops operations = {
 	.proc_open = coverage_open,
 	.proc_read = coverage_read,
+	.proc_write = coverage_write,
 	.proc_lseek = default_llseek,
 	.proc_release = coverage_release,
 };
 
 static int __init coverage_init(void)
 {
-	if (!proc_create("netlink_vmtest_coverage", 0400, NULL, &operations))
+	if (!proc_create("netlink_vmtest_coverage", 0600, NULL, &operations))
 		return -ENOMEM;
 	return register_module_notifier(&notifier);
 }

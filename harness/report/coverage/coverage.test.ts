@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
 import libCoverage from 'istanbul-lib-coverage'
+import * as v from 'valibot'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { gcovOf, type Notes, profiled } from '../../../kernel/build/profiled.ts'
 import { Coverage, type DataFile, dataFiles } from '../../pool/coverage.ts'
 import { belowThresholds, reportCoverage } from './coverage.ts'
 import { gcov } from './gcov.ts'
 import { coverageMap } from './map.ts'
+import { reachedOn, reachedSchema } from './reached.ts'
 
 /** gcc's own runtime writes what the module for guests writes (harness/commands/coverage.e2e.test.ts). */
 const source = `int odd(int n)
@@ -120,7 +122,9 @@ test('reports by test file and in all; lost guests; thresholds', async () => {
     thresholds: { lines: 80, functions: -1, branches: 50 },
   } as const
   onTestFinished(() => print.mockRestore())
-  const result = await reportCoverage([{ label: 'debian-6.1', notes: [notes], coverage }], options, folder)
+  const reached = await reachedOn([{ label: 'debian-6.1', notes: [notes], coverage }], folder, Date.now())
+  // A blob has it as JSON.
+  const result = reportCoverage(v.parse(reachedSchema, JSON.parse(JSON.stringify(reached))), options, folder)
   expect(result.text).toBe(
     [
       'lines by test file:',
@@ -137,6 +141,14 @@ test('reports by test file and in all; lost guests; thresholds', async () => {
   )
   expect(readFileSync(path.join(folder, 'reports/cobertura-coverage.xml'), 'utf8')).toContain(
     'line-rate="0.75"',
+  )
+})
+
+test('a source that has changed since is not counted by its new lines', async () => {
+  const since = statSync(path.join(folder, 'sub/a.c')).mtimeMs - 1
+  const kernel = { label: 'debian-6.1', notes: [notes], coverage: new Coverage() }
+  await expect(reachedOn([kernel], folder, since)).rejects.toThrow(
+    'sub/a.c changed after the run began: run it again',
   )
 })
 

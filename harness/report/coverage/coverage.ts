@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** What the tests reach of the modules: by test file and in all, as a table, in files, and against thresholds. */
 import path from 'node:path'
-import libCoverage, { type CoverageMap, type CoverageSummary } from 'istanbul-lib-coverage'
+import type { CoverageSummary } from 'istanbul-lib-coverage'
 import libReport from 'istanbul-lib-report'
 import reports, { type ReportOptions } from 'istanbul-reports'
-import type { Notes } from '../../../kernel/build/profiled.ts'
 import { inColumns } from '../../base/columns.ts'
-import type { Coverage } from '../../pool/coverage.ts'
-import { gcov } from './gcov.ts'
-import { coverageMap } from './map.ts'
-
-/** A kernel's part. */
-export interface CountedKernel {
-  readonly label: string
-  readonly notes: readonly Notes[]
-  readonly coverage: Coverage
-}
+import { messageOf } from '../../base/errors.ts'
+import { istanbulMap, type Reached } from './reached.ts'
 
 export interface CoverageOptions {
   /** Istanbul's reports by their names. */
@@ -30,65 +21,59 @@ export type Thresholds = {
   readonly [measure in 'lines' | 'branches' | 'functions' | 'statements']?: number | undefined
 }
 
-/** What is printed, and which thresholds are not reached. */
+/** What is printed, which thresholds are not reached, and which reports could not be written. */
 export interface CoverageResult {
   readonly text: string
   readonly below: readonly string[]
+  readonly unwritten: readonly string[]
 }
 
-/**
- * Writes the reports. The table of Istanbul's `text` goes to stdout.
- * @throws MachineryError if gcov fails; what the file system throws
- */
-export async function reportCoverage(
-  kernels: readonly CountedKernel[],
+/** Writes the reports. The table of Istanbul's `text` goes to stdout. */
+export function reportCoverage(
+  reached: Reached,
   { reporter, reportsDirectory, thresholds }: CoverageOptions,
   root: string,
-): Promise<CoverageResult> {
-  const all = libCoverage.createCoverageMap({})
-  const byFile = new Map<string, CoverageMap>()
-  for (const { notes, coverage } of kernels) {
-    for (const folder of notes) {
-      // What no test file has loaded has not run.
-      all.merge(coverageMap(await gcov(folder, []), folder.root))
-      for (const [file, counted] of Map.groupBy(coverage.counted, ({ file }) => file)) {
-        const map = coverageMap(
-          await gcov(
-            folder,
-            counted.flatMap(({ data }) => data),
-          ),
-          folder.root,
-        )
-        all.merge(map)
-        const own = byFile.get(file) ?? libCoverage.createCoverageMap({})
-        own.merge(map)
-        byFile.set(file, own)
-      }
-    }
-  }
+): CoverageResult {
+  const map = istanbulMap(reached, root)
   const context = libReport.createContext({
     dir: reportsDirectory,
-    coverageMap: all,
+    coverageMap: map,
     defaultSummarizer: 'nested',
   })
-  for (const name of reporter) reports.create(name, { projectRoot: root }).execute(context)
-  const lost = kernels.flatMap(({ label, coverage }) => [...coverage.lost].map(file => `${file} (${label})`))
-  const summary = all.getCoverageSummary()
+  const unwritten = reporter.flatMap(name => {
+    try {
+      reports.create(name, { projectRoot: root }).execute(context)
+      return []
+    } catch (error) {
+      return [`coverage report ${name}: ${messageOf(error)}`]
+    }
+  })
+  const summary = map.getCoverageSummary()
   return {
     text: [
       'lines by test file:',
-      inColumns([...byFile].sort().map(([file, map]) => [`  ${file}`, shareOf(map.getCoverageSummary())])),
-      ...(lost.length > 0 ? [`not in it: what ran in the lost guests of ${lost.join(', ')}`] : []),
+      inColumns(
+        Object.entries(reached.byFile)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([file, lines]) => [`  ${file}`, shareOf(lines, summary)]),
+      ),
+      ...(reached.lost.length > 0
+        ? [`not in it: what ran in the lost guests of ${reached.lost.join(', ')}`]
+        : []),
       ...(reporter.some(name => name !== 'text' && name !== 'text-summary')
         ? [`coverage reports: ${path.relative(root, reportsDirectory) || '.'}`]
         : []),
     ].join('\n'),
     below: belowThresholds(summary, thresholds),
+    unwritten,
   }
 }
 
-function shareOf({ lines }: CoverageSummary): string {
-  return `${lines.pct} % (${lines.covered} of ${lines.total})`
+function shareOf(ran: Reached['byFile'][string], { lines: { total } }: CoverageSummary): string {
+  const covered = Object.values(ran).reduce((sum, lines) => sum + lines.length, 0)
+  // Cut as Istanbul's are: 100 % is all.
+  const share = total === 0 ? 100 : Math.floor((10_000 * covered) / total) / 100
+  return `${share} % (${covered} of ${total})`
 }
 
 /** As with Vitest, a negative threshold is how many may be uncovered. */
