@@ -41,7 +41,7 @@ import {
   reporters,
   writingReports,
 } from './reports.ts'
-import { lookAround } from './shell.ts'
+import { lookAround, whyNoShell } from './shell.ts'
 import { parseVitestArguments, startReport, type VitestOptions } from './vitest-command.ts'
 import { VitestFiles } from './vitest-files.ts'
 import { watchDelivery } from './watch.ts'
@@ -106,6 +106,11 @@ export async function run(
   const gdb = debugging(options, one, settings, root)
   const isAttended = looksAround(options, one, settings, root)
   if (gdb && findTool('gdb') === undefined) progress.note(new ToolMissing('gdb').message)
+  let shells = 0
+  const attend: typeof lookAround = async (...guest) => {
+    shells++
+    await lookAround(...guest)
+  }
   const blob = blobFile(given, labels, root)
   forgetOutputFiles(given, blob)
   // A kernel that is not available is a row of the merged report, also if it is the only one here.
@@ -121,7 +126,7 @@ export async function run(
     fork: options.fork,
     coverage: coverage !== undefined,
     gdb,
-    attend: isAttended ? lookAround : undefined,
+    attend: isAttended ? attend : undefined,
     orNone: blob !== undefined || hasReports(options),
   })
   const find = sourceFinder(modulesUnderTest(tested, root))
@@ -225,6 +230,13 @@ export async function run(
   const ofCoverage = coverage ? endCoverage(coverage, reached, root, part) : ExitStatus.passed
   const status = ofTests === ExitStatus.passed ? ofCoverage : ofTests
   const all = status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
+  if (isAttended && shells === 0)
+    progress.note(
+      whyNoShell(
+        facts.some(({ losses }) => losses.length > 0),
+        all !== ExitStatus.passed,
+      ),
+    )
   // Without its blob a shard is missing when all are merged.
   attempt(recordInBlob)
   completeReports(options, { vitest, theirs }, summaries, { total, passed: all === ExitStatus.passed, find })

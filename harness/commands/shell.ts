@@ -49,6 +49,19 @@ export async function lookAround(guest: Guest, { name, errors }: FailedTest): Pr
   }
 }
 
+/**
+ * Why `--debug` has opened no shell, and what to do.
+ * @param lost whether a guest was lost
+ * @param failed whether anything has failed
+ */
+export function whyNoShell(lost: boolean, failed: boolean): string {
+  if (lost)
+    return '--debug: no shell, for the guest was lost: --gdb stops before that, and --dump keeps its memory'
+  if (failed)
+    return '--debug: no shell, for no test has failed but a hook or the file itself: call what fails there in a test'
+  return '--debug: no shell, for nothing has failed'
+}
+
 async function shellIn(
   guest: Guest,
   environment: Readonly<Record<string, string>>,

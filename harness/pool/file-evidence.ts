@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { renameSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { messageOf } from '../base/errors.ts'
 import { makeFolder } from '../base/folders.ts'
@@ -36,11 +36,18 @@ process.once('exit', () => {
   for (const file of dumpFiles) rmSync(file, { force: true })
 })
 
-/** A file for the image of a guest's memory: on the disk of the evidence, which is made after it. */
+/**
+ * A file for the image of a guest's memory: on the disk of the evidence, which is made after it. What processes have
+ * left that were killed goes.
+ */
 export function newDumpFile(root: string, guest: string): string {
   const folder = path.join(root, topOfEvidence)
   makeFolder(folder)
-  const file = path.join(folder, `${guest}.${dumpName}`)
+  for (const name of readdirSync(folder)) {
+    const [, owner] = /^(\d+)-.*\.memory\.elf$/.exec(name) ?? []
+    if (owner !== undefined && !existsSync(`/proc/${owner}`)) rmSync(path.join(folder, name), { force: true })
+  }
+  const file = path.join(folder, `${process.pid}-${guest}.${dumpName}`)
   dumpFiles.add(file)
   return file
 }

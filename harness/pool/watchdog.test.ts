@@ -15,6 +15,7 @@ class FakeGuest extends EventEmitter {
   isBlocked = true
   isIdle = true
   readonly giveUp = vi.fn()
+  readonly giveUpFrozen = vi.fn()
   #idle = 0
 
   ping(): Promise<number> {
@@ -55,6 +56,17 @@ test('a test that blocks the event loop is given up 10 s after its limit', async
     message: 'the test did not give control back within 30 s (its own limit is 20 s)',
     stack: 'waits',
   })
+})
+
+test('where the agent does not answer either the guest is frozen, whatever its pings still wait for', async () => {
+  const guest = watched(20_000)
+  guest.ping = () => new Promise(() => {})
+  guest.workerState = () => Promise.reject(new Error('no answer'))
+  await guest.pass(33)
+  expect(guest.giveUp).not.toHaveBeenCalled()
+  expect(guest.giveUpFrozen).toHaveBeenCalledExactlyOnceWith(
+    'the test did not give control back within 30 s (its own limit is 20 s), and nothing in the guest answers',
+  )
 })
 
 test('a worker that answers is in a hook with a limit of its own', async () => {

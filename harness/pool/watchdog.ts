@@ -30,9 +30,15 @@ interface WaitingTest {
   idleBefore?: number
 }
 
-/** Gives up a guest whose file takes too long, with where in the kernel its worker waits. */
+/**
+ * Gives up a guest whose file takes too long, with where in the kernel its worker waits; as a frozen one if it does
+ * not answer: on a busy host this can come before a ping's own limit.
+ */
 export async function giveUpWaiting(guest: Guest, loss: Loss): Promise<void> {
-  const stack = (await guest.workerState().catch(() => undefined))?.stack ?? ''
+  const state = await guest.workerState().catch(() => undefined)
+  if (state === undefined)
+    return await guest.giveUpFrozen(`${loss.message}, and nothing in the guest answers`)
+  const { stack } = state
   guest.giveUp({ ...loss, ...(stack ? { stack } : {}) })
 }
 
