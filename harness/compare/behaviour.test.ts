@@ -150,3 +150,14 @@ test('sockets of threads that end in another order are the same ones', () => {
     ),
   ).toEqual(['nlex get: EPERM became EINVAL'])
 })
+
+test('a dump in more datagrams is one finding, however many they are', () => {
+  const folds = [
+    [5, 61],
+    [6, 70],
+  ].map(([base, head]) => {
+    const cut = (datagrams = 0) => exchange(Array(80).fill(message('nlex get')), { datagrams })
+    return differences([cut(base)], [cut(head)])[0]?.fold
+  })
+  expect(folds[0]).toBe(folds[1])
+})

@@ -93,9 +93,11 @@ function changesOf(base: Exchange, head: Exchange): Change[] {
     base.datagrams !== head.datagrams && answers.length === 0 && length === head.answers.length
       ? [
           {
-            ...{ aspect: 'datagrams', was: datagrams(base.datagrams), is: datagrams(head.datagrams) },
+            aspect: head.datagrams > base.datagrams ? 'more datagrams' : 'fewer datagrams',
+            ...{ was: datagrams(base.datagrams), is: datagrams(head.datagrams) },
             text: `${whole}${length} messages came in ${datagrams(base.datagrams)}, now in ${datagrams(head.datagrams)}`,
-            ...{ byValue: true, isState: false },
+            // How many depends on how much there is, and on the reader.
+            ...{ byValue: false, isState: false },
           },
         ]
       : []

@@ -64,6 +64,7 @@ test('a test has what the kernel logged in its time, once, without what differs 
         line(2, 'box: at ffff888003a4c000'),
         line(3, 'box: at ffff888003a4c008'),
         line(4, 'box_get: 12 callbacks suppressed'),
+        line(5, "netlink: 'MainThread': attribute type 3 has an invalid length."),
       ].join('\n'),
     ),
   ).toEqual(['box: at ADDRESS'])
