@@ -259,7 +259,7 @@ test('times are those of single requests, to their first answer', () => {
     event.kind === 'joined' ? event : { ...event, time: at[index++] ?? 0 },
   )
   const { times, conversation } = timedForm({ tests: ['x'], ...told, first })
-  expect(times).toEqual([['protocol 21 type 17', 2.5]])
+  expect(times).toEqual([['protocol 21 type 17: acknowledgement', 2.5]])
   expect(conversation).toEqual(normalForm({ tests: ['x'], ...told }))
 })
 

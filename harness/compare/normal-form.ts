@@ -49,7 +49,7 @@ export function normalForm(record: TestRecord): NormalConversation {
   return timedForm(record).conversation
 }
 
-/** The normal form, and milliseconds from requests to their first answers, by operation. */
+/** The normal form, and milliseconds from requests to their first answers, by operation and answer. */
 export function timedForm(record: TestRecord): {
   readonly conversation: NormalConversation
   readonly times: readonly (readonly [operation: string, took: number])[]
@@ -90,11 +90,11 @@ class Normaliser {
     return { exchanges: all.map(each => this.#closed(each)), missed: this.#record.missed }
   }
 
-  /** Of datagrams with one request. */
+  /** Of datagrams with one request: what is refused takes less time. */
   times(): (readonly [operation: string, took: number])[] {
-    return this.#exchanges.flatMap(({ event, socket, sequences, answered }) =>
+    return this.#exchanges.flatMap(({ event, socket, sequences, answers, answered }) =>
       event?.kind === 'sent' && sequences.size === 1 && answered !== undefined
-        ? [[this.#asked(event, socket).operation, answered - event.time] as const]
+        ? [[`${this.#asked(event, socket).operation}: ${answers[0]?.what}`, answered - event.time] as const]
         : [],
     )
   }
