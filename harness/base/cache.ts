@@ -23,6 +23,7 @@ export type CacheKind =
   | 'compiled'
   | 'forks'
   | 'recordings'
+  | 'sides'
   | 'kselftests'
 
 /**

@@ -7,6 +7,7 @@ import { execa } from 'execa'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { cached, locked } from './cache.ts'
 import { cacheRoot } from './cache-root.ts'
+import { lease } from './leases.ts'
 import { diskUsage, growing, overdue, prune, pruneWhenDue, type StockedEntry, stock } from './stock.ts'
 
 const entry = (
@@ -82,16 +83,22 @@ test('what ended builds have left goes as well, and never what a build is at wor
   onTestFinished(() => rmSync(folder, { recursive: true }))
   vi.stubEnv('XDG_CACHE_HOME', folder)
   const old = new Date(Date.now() - 86_400_000)
-  for (const left of ['builds/ended', 'builds/busy', 'drafts/kernels-ended', 'drafts/kernels-busy']) {
-    const made = path.join(cacheRoot(), left)
+  const left = ['builds/ended', 'builds/busy', 'drafts/kernels-ended', 'drafts/kernels-busy', 'sides/killed']
+  for (const each of [...left, 'sides/compared']) {
+    const made = path.join(cacheRoot(), each)
     mkdirSync(made, { recursive: true })
     utimesSync(made, old, old)
   }
+  onTestFinished(lease(cacheRoot(), 'sides-compared'))
   const { removed } = await locked('builds-busy', () =>
     locked('kernels-busy', () => prune({ age: 0, size: 0 }, growing)),
   )
-  expect(keys(removed).toSorted()).toEqual(['ended', 'kernels-ended'])
-  expect(keys(stock()).toSorted()).toEqual(['busy', 'kernels-busy'])
+  expect(keys(removed).toSorted()).toEqual(['ended', 'kernels-ended', 'killed'])
+  expect(keys(stock()).toSorted()).toEqual(['busy', 'compared', 'kernels-busy'])
+  // A revision's folder, however new it is, and whatever the limits.
+  mkdirSync(path.join(cacheRoot(), 'sides/killed again'))
+  const later = await prune({ age: 86_400_000, size: 1e9 }, ['sides'])
+  expect(keys(later.removed)).toEqual(['killed again'])
 })
 
 test('pruning is done after something was added, after other limits, and once a day; else nobody looks at the entries', async () => {

@@ -15,7 +15,7 @@ import { isErrno } from './errors.ts'
 
 /**
  * Kinds that grow with each change of kernel, QEMU, Node or this project, with each build of a tree, and with
- * each interrupted build: pruned automatically.
+ * each interrupted build or killed comparison: pruned automatically.
  */
 export const growing: readonly CacheKind[] = [
   'templates',
@@ -29,7 +29,10 @@ export const growing: readonly CacheKind[] = [
   'recordings',
   'kselftests',
   'drafts',
+  'sides',
 ]
+/** Kinds of which an entry that nobody uses is what a killed process has left. */
+const remains: readonly CacheKind[] = ['drafts', 'sides']
 /** Kinds that can be made again: templates and images are the largest. */
 export const prunable: readonly CacheKind[] = [...growing, 'verdicts']
 
@@ -108,20 +111,20 @@ export interface Pruned {
 }
 
 /**
- * Removes overdue entries that nobody uses, and what interrupted builds have left, which no later build can
- * use.
+ * Removes overdue entries that nobody uses, and what interrupted builds and killed comparisons have left, which
+ * nobody can use later.
  */
 export async function prune(
   limits: PruneLimits,
   kinds: readonly CacheKind[] = prunable,
   since?: number,
 ): Promise<Pruned> {
-  const [drafts = [], others = []] = [true, false].map(isDraft =>
-    stock(kinds).filter(({ kind }) => (kind === 'drafts') === isDraft),
+  const [left = [], others = []] = [true, false].map(isLeft =>
+    stock(kinds).filter(({ kind }) => remains.includes(kind) === isLeft),
   )
   const removed: StockedEntry[] = []
   const spared: StockedEntry[] = []
-  for (const entry of [...drafts, ...overdue(others, limits, Date.now(), since)]) {
+  for (const entry of [...left, ...overdue(others, limits, Date.now(), since)]) {
     if (await discardIdle(entry.kind, entry.key)) removed.push(entry)
     else if (existsSync(entry.folder)) spared.push(entry)
   }

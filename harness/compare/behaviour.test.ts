@@ -150,3 +150,37 @@ test('sockets of threads that end in another order are the same ones', () => {
     ),
   ).toEqual(['nlex get: EPERM became EINVAL'])
 })
+
+test('a dump in more datagrams is one finding, however many they are', () => {
+  const folds = [
+    [5, 61],
+    [6, 70],
+  ].map(([base, head]) => {
+    const cut = (datagrams = 0) => exchange(Array(80).fill(message('nlex get')), { datagrams })
+    return differences([cut(base)], [cut(head)])[0]?.fold
+  })
+  expect(folds[0]).toBe(folds[1])
+})
+
+test('notifications that name no request come and go', () => {
+  const telling = (...whats: string[]) =>
+    exchange([], {
+      ...{ socket: 'socket 2', key: '', operation: 'protocol 16', request: '' },
+      told: [{ whom: 'socket 2 in group shop/stock', messages: whats.map(what => message(what)) }],
+    })
+  const asking = answered('acknowledgement')
+  const told = (base: readonly Said[], head: readonly Said[]) =>
+    differences(base, head).map(({ finding }) => finding.text)
+  const all = [asking, telling('shop set')]
+  expect(told(all, all)).toEqual([])
+  expect(told(all, [asking])).toEqual(['group shop/stock is no longer told shop set'])
+  expect(told([asking], all)).toEqual(['group shop/stock is now told shop set'])
+  expect(told(all, [asking, telling('shop set', 'shop set')])).toEqual([
+    'group shop/stock is told 2 x shop set, was shop set',
+  ])
+  // Where less is asked, less may be told.
+  expect(told([...all, exchange([], { key: 'SET 8' })], [asking])).toEqual([])
+  // Where not all is kept, it may be an answer.
+  const missed = (exchanges: readonly Said[]) => ({ exchanges, missed: 1 })
+  expect(conversationDifferences(missed([asking]), missed(all), 'x')).toEqual([])
+})

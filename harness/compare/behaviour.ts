@@ -37,19 +37,63 @@ export function conversationDifferences(
   head: NormalConversation,
   place: string,
 ): SaidDifference[] {
-  return pairedSockets(bySocket(base), bySocket(head)).flatMap(([all, others]) =>
-    align(all, others, ({ key }) => key).flatMap(pair =>
+  const [asked, others] = [base, head].map(askedBySocket) as [BySocket, BySocket]
+  const sockets = pairedSockets(asked, others)
+  const differences = sockets.flatMap(([socket, other]) => {
+    const [all, its] = [asked.get(socket) ?? [], others.get(other) ?? []]
+    return align(all, its, ({ key }) => key).flatMap(pair =>
       pairDifferences(pair, place, {
         test: place,
         base: upTo(all, pair.base),
-        head: upTo(others, pair.head),
+        head: upTo(its, pair.head),
       }),
-    ),
+    )
+  })
+  return [...differences, ...unaskedDifferences(base, head, place, new Map(sockets))]
+}
+
+type BySocket = Map<string, Said[]>
+
+function askedBySocket({ exchanges }: NormalConversation): BySocket {
+  return Map.groupBy(
+    exchanges.filter(({ key }) => key !== ''),
+    ({ socket }) => socket,
   )
 }
 
-function bySocket({ exchanges }: NormalConversation): Map<string, Said[]> {
-  return Map.groupBy(exchanges, ({ socket }) => socket)
+/**
+ * What comes without a request, notifications that name none among it. That nothing comes is a difference where
+ * all is asked alike; of answers whose requests were not kept nobody knows what they answer.
+ */
+function unaskedDifferences(
+  base: NormalConversation,
+  head: NormalConversation,
+  place: string,
+  sockets: ReadonlyMap<string, string>,
+): SaidDifference[] {
+  if (base.missed + head.missed > 0) return []
+  const [asked, others] = [askedBySocket(base), askedBySocket(head)]
+  const keysOf = (all: readonly Said[] = []) => JSON.stringify(all.map(({ key }) => key))
+  const isAlike =
+    asked.size === others.size &&
+    [...asked].every(([name, all]) => keysOf(all) === keysOf(others.get(sockets.get(name) ?? name)))
+  const unasked = ({ exchanges }: NormalConversation) =>
+    new Map(exchanges.filter(({ key }) => key === '').map(each => [each.socket, each]))
+  const [before, after] = [unasked(base), unasked(head)]
+  const left = new Set(after.keys())
+  const pairs = [...before].map(([name, was]): [Said | undefined, Said | undefined] => {
+    const other = sockets.get(name) ?? name
+    left.delete(other)
+    return [was, after.get(other)]
+  })
+  for (const name of left) pairs.push([undefined, after.get(name)])
+  return pairs.flatMap(([was, is]) => {
+    const some = was ?? is
+    if (!some || (!isAlike && !(was && is))) return []
+    const nothing = { ...some, answers: [], datagrams: 0, told: [] }
+    const pair = { base: was ?? nothing, head: is ?? nothing, index: -1, isAfterSame: isAlike }
+    return pairDifferences(pair, place, { test: place, base: [pair.base], head: [pair.head] })
+  })
 }
 
 /** What was said before, and this. */
@@ -93,9 +137,11 @@ function changesOf(base: Exchange, head: Exchange): Change[] {
     base.datagrams !== head.datagrams && answers.length === 0 && length === head.answers.length
       ? [
           {
-            ...{ aspect: 'datagrams', was: datagrams(base.datagrams), is: datagrams(head.datagrams) },
+            aspect: head.datagrams > base.datagrams ? 'more datagrams' : 'fewer datagrams',
+            ...{ was: datagrams(base.datagrams), is: datagrams(head.datagrams) },
             text: `${whole}${length} messages came in ${datagrams(base.datagrams)}, now in ${datagrams(head.datagrams)}`,
-            ...{ byValue: true, isState: false },
+            // How many depends on how much there is, and on the reader.
+            ...{ byValue: false, isState: false },
           },
         ]
       : []
@@ -109,6 +155,7 @@ function changesOf(base: Exchange, head: Exchange): Change[] {
       : group === undefined
         ? 'another socket'
         : `group ${group}`
+    if (!isAsked) return listChanges(of(base), of(head), notifications(to))
     return listChanges(of(base), of(head), {
       aspect: `told to ${to}`,
       gone: was => `${whole}is no longer told to ${to} (${was})`,
@@ -118,6 +165,17 @@ function changesOf(base: Exchange, head: Exchange): Change[] {
     })
   })
   return [...answers, ...cut, ...told]
+}
+
+/** Of those that name no request. */
+function notifications(to: string): Words {
+  return {
+    aspect: `told to ${to}`,
+    gone: was => `${to} is no longer told ${was}`,
+    come: is => `${to} is now told ${is}`,
+    became: (was, is) => `${to} is told ${is}, was ${was}`,
+    part: (what, name) => `${name} of ${what}, as told to ${to}`,
+  }
 }
 
 /** How changes of a list of messages are told. */

@@ -48,6 +48,7 @@ test('what tests log that ask otherwise, or in whose time there was a report, sa
   expect(told(quiet, file(logging('x', ['a'], 'another')))).toEqual([])
   expect(told(quiet, file(logging('x', undefined)))).toEqual([])
   expect(told(quiet, file(logging('another', ['a'])))).toEqual([])
+  expect(told(quiet, file({ ...logging('x', ['a']), state: 'failed' }))).toEqual([])
 })
 
 test('lines that come by chance are not told', () => {

@@ -259,6 +259,25 @@ test('times are those of single requests, to their first answer', () => {
     event.kind === 'joined' ? event : { ...event, time: at[index++] ?? 0 },
   )
   const { times, conversation } = timedForm({ tests: ['x'], ...told, first })
-  expect(times).toEqual([['protocol 21 type 17', 2.5]])
+  expect(times).toEqual([['protocol 21 type 17: acknowledgement', 2.5]])
   expect(conversation).toEqual(normalForm({ tests: ['x'], ...told }))
+})
+
+test('requests with one sequence number are answered in their order', () => {
+  const { exchanges } = normal(recording => {
+    const asking = socket(1, 101)
+    recording.opened(asking, undefined)
+    const [refused, taken] = [17, 18].map(type => encodeMessage({ type, flags: 5, sequence: 1 })) as [
+      Buffer,
+      Buffer,
+    ]
+    recording.sent(asking, refused, undefined, undefined)
+    recording.sent(asking, taken, undefined, undefined)
+    recording.received(asking, fromKernel(wireBytes(refusal(refused, asking, 'EINVAL'))))
+    recording.received(asking, fromKernel(acknowledgementBytes(taken, asking)))
+  })
+  expect(exchanges.map(({ operation, answers }) => [operation, ...answers.map(({ what }) => what)])).toEqual([
+    ['protocol 21 type 17', 'EINVAL'],
+    ['protocol 21 type 18', 'acknowledgement'],
+  ])
 })

@@ -10,6 +10,7 @@ import {
   knownMessage,
   type Message,
   NETLINK_GENERIC,
+  NLM_F_ACK,
   NLM_F_DUMP,
   NLMSG_DONE,
   NLMSG_ERROR,
@@ -35,6 +36,8 @@ interface OpenExchange {
   datagrams: number
   /** When the first answer came. */
   answered?: number
+  /** Whether it is a request that is answered in any case: NLM_F_ACK, or a dump. */
+  readonly isAnswered: boolean
   /** Messages of the request that have no final answer yet: an acknowledgement, an error, the end of a dump. */
   open: number
   /** By whom. */
@@ -46,7 +49,7 @@ export function normalForm(record: TestRecord): NormalConversation {
   return timedForm(record).conversation
 }
 
-/** The normal form, and milliseconds from requests to their first answers, by operation. */
+/** The normal form, and milliseconds from requests to their first answers, by operation and answer. */
 export function timedForm(record: TestRecord): {
   readonly conversation: NormalConversation
   readonly times: readonly (readonly [operation: string, took: number])[]
@@ -87,11 +90,11 @@ class Normaliser {
     return { exchanges: all.map(each => this.#closed(each)), missed: this.#record.missed }
   }
 
-  /** Of datagrams with one request. */
+  /** Of datagrams with one request: what is refused takes less time. */
   times(): (readonly [operation: string, took: number])[] {
-    return this.#exchanges.flatMap(({ event, socket, sequences, answered }) =>
+    return this.#exchanges.flatMap(({ event, socket, sequences, answers, answered }) =>
       event?.kind === 'sent' && sequences.size === 1 && answered !== undefined
-        ? [[this.#asked(event, socket).operation, answered - event.time] as const]
+        ? [[`${this.#asked(event, socket).operation}: ${answers[0]?.what}`, answered - event.time] as const]
         : [],
     )
   }
@@ -101,14 +104,18 @@ class Normaliser {
       if (!isMarker(event.bytes)) this.#open(event.socket, event)
     } else if (event.kind === 'failed') {
       const what = { what: `${event.call}: ${event.code}`, parts: [] }
-      if (event.bytes !== undefined) this.#open(event.socket, event).answers.push(what)
-      else this.#unaskedOf(event.socket).answers.push(what)
+      if (event.bytes !== undefined) {
+        const opened = this.#open(event.socket, event)
+        opened.answers.push(what)
+        opened.open = 0 // The kernel has not got it.
+      } else this.#unaskedOf(event.socket).answers.push(what)
     } else if (event.kind === 'received' && !isMarker(event.datagram.bytes)) this.#received(event)
   }
 
   #open(socket: RecordedSocket, event: Sent): OpenExchange {
     const messages = messagesOf(event.bytes ?? new Uint8Array())
     const opened = {
+      isAnswered: messages?.every(({ flags }) => (flags & (NLM_F_ACK | NLM_F_DUMP)) !== 0) ?? false,
       ...{ socket, event, sequences: new Set(messages?.map(({ sequence }) => sequence)) },
       ...{ answers: [], datagrams: 0, open: messages?.length ?? 0, told: new Map() },
     }
@@ -120,6 +127,7 @@ class Normaliser {
     const known = this.#unasked.get(socket)
     if (known) return known
     const opened = {
+      isAnswered: false,
       ...{ socket, event: undefined, sequences: new Set<number>() },
       ...{ answers: [], datagrams: 0, open: 0, told: new Map() },
     }
@@ -158,12 +166,20 @@ class Normaliser {
     }
   }
 
-  /** The last request of a socket with this sequence number, or else its last one: an answer may have a wrong one. */
+  /**
+   * The request of a socket with this sequence number, or else its last one: an answer may have a wrong one. Of
+   * several the first that must be answered, for the kernel takes one after the other; or else the last one.
+   */
   #askedBy(socket: RecordedSocket, sequence: number): OpenExchange | undefined {
     const own = this.#exchanges.filter(each => each.socket === socket)
     const asking = own.filter(({ sequences }) => sequences.has(sequence))
     const last = own.at(-1)
-    return asking.findLast(({ open }) => open > 0) ?? (last && last.open > 0 ? last : (asking.at(-1) ?? last))
+    const first = asking.find(({ open, isAnswered }) => open > 0 && isAnswered)
+    return (
+      first ??
+      asking.findLast(({ open }) => open > 0) ??
+      (last && last.open > 0 ? last : (asking.at(-1) ?? last))
+    )
   }
 
   /** The request that a notification names as its cause, or else the last one of the socket that it names. */

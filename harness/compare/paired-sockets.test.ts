@@ -6,9 +6,7 @@ import { pairedSockets } from './paired-sockets.ts'
 const sockets = (all: Record<string, string>) =>
   new Map(Object.entries(all).map(([name, keys]) => [name, [...keys].map(key => ({ key }))]))
 const paired = (base: Record<string, string>, head: Record<string, string>) =>
-  pairedSockets(sockets(base), sockets(head)).map(pair =>
-    pair.map(said => said.map(({ key }) => key).join('')).join('-'),
-  )
+  pairedSockets(sockets(base), sockets(head)).map(([name, other]) => `${base[name]}-${head[other]}`)
 
 test('sockets are paired by name, where they ask the same, or one has asked less', () => {
   expect(paired({ a: 'xyz', b: 'xyz' }, { a: 'xyz', b: 'xyz' })).toEqual(['xyz-xyz', 'xyz-xyz'])

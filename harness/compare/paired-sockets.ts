@@ -4,19 +4,17 @@ import type { Exchange } from './recorded.ts'
 type Asked = readonly Pick<Exchange, 'key'>[]
 
 /**
- * Pairs what sockets have said on two sides. Names are in the order in which sockets are heard of, and of those
+ * Pairs sockets of two sides by what they ask. Names are in the order in which sockets are heard of, and of those
  * in threads that is the order in which these end: such sockets are paired by what they ask first.
  */
-export function pairedSockets<T extends Asked>(
-  base: ReadonlyMap<string, T>,
-  head: ReadonlyMap<string, T>,
-): [base: T, head: T][] {
+export function pairedSockets(
+  base: ReadonlyMap<string, Asked>,
+  head: ReadonlyMap<string, Asked>,
+): [base: string, head: string][] {
   const left = new Map(head)
-  const found = new Map<string, T>()
+  const found = new Map<string, string>()
   const pair = (name: string, other: string) => {
-    const said = left.get(other)
-    if (said) found.set(name, said)
-    left.delete(other)
+    if (left.delete(other)) found.set(name, other)
   }
   for (const [name, said] of base) {
     const other = left.get(name)
@@ -31,9 +29,9 @@ export function pairedSockets<T extends Asked>(
     }
     pair(name, best)
   }
-  return [...base].flatMap(([name, said]) => {
+  return [...base.keys()].flatMap(name => {
     const other = found.get(name)
-    return other ? [[said, other]] : []
+    return other === undefined ? [] : [[name, other]]
   })
 }
 

@@ -108,9 +108,12 @@ function logOf(text: string): string[] | undefined {
   return [...new Set(own)]
 }
 
-/** What this package writes into the log, and what the kernel says of how fast lines have come. */
+/**
+ * What this package writes into the log, what netlink itself says of requests (lib/nlattr.c: pr_warn_ratelimited(),
+ * so that it depends on the time which come), and how many lines were too many.
+ */
 function isMark(line: string): boolean {
-  return line.startsWith('netlink-vmtest: ') || line.endsWith(' callbacks suppressed')
+  return /^netlink(-vmtest)?: /.test(line) || line.endsWith(' callbacks suppressed')
 }
 
 function stateOf(test: TestCase): RecordedTest['state'] {

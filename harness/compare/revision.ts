@@ -167,12 +167,12 @@ async function ownFolder(key: string): Promise<string> {
   return await locked('sides', async () => {
     makeFolder(all)
     for (const other of readdirSync(all))
-      if (!isLeased(cacheRoot(), path.join(all, other)))
+      if (!isLeased(cacheRoot(), `sides-${other}`))
         rmSync(path.join(all, other), { recursive: true, force: true })
     // The same name at each comparison, for builds that go on where the last one ended.
     let folder = path.join(all, key)
     for (let more = 2; existsSync(folder); more++) folder = path.join(all, `${key}-${more}`)
-    const endLease = lease(cacheRoot(), folder)
+    const endLease = lease(cacheRoot(), `sides-${path.basename(folder)}`)
     if (owned.length === 0)
       process.once('exit', () => {
         for (const remove of owned) remove()

@@ -14,6 +14,7 @@ export function stableLine(text: string): string {
     .replace(/\+0x[0-9a-f]+\/0x[0-9a-f]+/g, '')
     .replace(/\bport (id )?\d+/g, 'port $1N')
     .replace(/\b(PID|pid):? \d+/g, '$1 N')
+    .replace(/^(\S+) \(\d+\): /, '$1 (N): ') // task_pid_nr() of kernel lines: "node (124): drop_caches: 2"
     .replace(/(\.[ch]):\d+/g, '$1')
     .replace(/\b\d+(\.\d+)? ?(ms|s)\b/g, 'N $2')
     .trim()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** How long requests take, and whether two versions differ in it for certain. */
 
-/** Milliseconds from a request to its first answer, by operation: the least of many, which load does not lengthen. */
+/** Milliseconds from a request to its first answer, by operation and answer: the least of many, which load does not lengthen. */
 export type Times = Readonly<Record<string, number>>
 
 /** Requests of an operation in a file, below which their least time says nothing. */

@@ -4,7 +4,7 @@
 import type { Progress } from '../../base/progress.ts'
 import type { Side } from '../../compare/comparison.ts'
 import { type KernelFacts, moduleFacts } from '../../compare/facts/facts.ts'
-import { factFindings } from '../../compare/facts/findings.ts'
+import { differInFaults, factFindings, withFewerFaults } from '../../compare/facts/findings.ts'
 import { type Finding, foldKernels } from '../../compare/finding.ts'
 import type { SpecifiedNames } from '../../compare/specified-names.ts'
 import { isPrepared } from '../../prepare/matrix.ts'
@@ -14,6 +14,9 @@ import type { PreparedSide } from './prepared-side.ts'
 
 /** By kernel. */
 export type Facts = ReadonlyMap<string, KernelFacts>
+
+/** Further looks at modules of which one side only does something wrong. */
+const MORE_LOOKS = 2
 
 export class FactsOfSides {
   readonly #facts: ReadonlyMap<Side, Facts>
@@ -41,11 +44,27 @@ export class FactsOfSides {
       facts.get(side.side)?.set(label, found)
       return found
     }
+    /** What a side does not always do says nothing of its modules. */
+    const lookAgain = async (label: string) => {
+      for (let more = 0; more < MORE_LOOKS; more++) {
+        const all = sides.map(({ side }) => facts.get(side)?.get(label))
+        const [was, is] = sides.length === 1 ? [known.get(label), ...all] : all
+        if (!was || !is || !differInFaults(was, is)) return
+        const looks = sides.map(async (side, at) => {
+          const before = all[at]
+          const again = await look(side, label)
+          if (before && again) facts.get(side.side)?.set(label, withFewerFaults(before, again))
+        })
+        await Promise.all(looks)
+      }
+    }
     for (const label of labels)
       await progress.step(`look at the modules on ${label}`, async () => {
         const looking = look(first, label, known.get(label))
-        if (first && second && haveSameModules(first, second, label)) await look(second, label, await looking)
-        else await Promise.all([looking, look(second, label)])
+        if (first && second && haveSameModules(first, second, label))
+          return void (await look(second, label, await looking))
+        await Promise.all([looking, look(second, label)])
+        await lookAgain(label)
       })
     return new FactsOfSides(facts)
   }

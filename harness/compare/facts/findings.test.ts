@@ -7,7 +7,7 @@ import {
   type VisibleFamily,
 } from '../../../guest/testing/registration.ts'
 import type { KernelFacts, ModuleFacts } from './facts.ts'
-import { factFindings } from './findings.ts'
+import { differInFaults, factFindings, withFewerFaults } from './findings.ts'
 
 const family: VisibleFamily = {
   name: 'box',
@@ -409,4 +409,20 @@ test('warnings, of a compiler and of a tool that both sides have asked', () => {
   expect(factFindings(facts, { ...facts, faults: [] })).toMatchObject([
     { kind: 'splat', is: undefined, matters: true },
   ])
+})
+
+test('what goes wrong by chance is looked at again, and numbers in it are no difference', () => {
+  const stall = (jiffies: number) => `the kernel reports RCU stall: starved for ${jiffies} jiffies`
+  const clean = { ...facts, faults: [] }
+  const stalled = { ...clean, faults: [stall(6753)] }
+  const lost = withRegistration({ unknown: 'its init or exit function did not return' })
+  expect(differInFaults(clean, clean)).toBe(false)
+  expect(differInFaults(clean, stalled)).toBe(true)
+  expect(differInFaults(stalled, { ...clean, faults: [stall(71)] })).toBe(false)
+  expect(told({ ...clean, faults: [stall(71)] }, stalled)).toEqual([])
+  expect(differInFaults(facts, lost)).toBe(true)
+  expect(differInFaults(lost, lost)).toBe(false)
+  expect(withFewerFaults(stalled, clean)).toBe(clean)
+  expect(withFewerFaults(facts, lost)).toBe(facts)
+  expect(withFewerFaults(stalled, { ...clean, faults: [stall(71)] })).toBe(stalled)
 })

@@ -50,8 +50,29 @@ export function factFindings(
   return changes.map(change => ({ ...change, kernel: head.kernel }))
 }
 
+/** Times and lines of sources may be others in each guest, or version. */
+const wordsOf = (fault: string) => withoutAddresses(fault).replace(/\d+/g, '…')
+
+/**
+ * Whether what went wrong may be the machine's doing: a guest that stands still reports a stall. Then both sides
+ * are looked at again.
+ */
+export function differInFaults(base: KernelFacts, head: KernelFacts): boolean {
+  const { gone, fresh } = unequal(base.faults, head.faults, wordsOf)
+  const lost = ({ modules }: KernelFacts) =>
+    JSON.stringify(Object.keys(modules).filter(name => modules[name]?.registration?.unknown !== undefined))
+  return gone.length + fresh.length > 0 || lost(base) !== lost(head)
+}
+
+/** Of two looks at the same modules the one in which less went wrong: what always does, does in both. */
+export function withFewerFaults(one: KernelFacts, other: KernelFacts): KernelFacts {
+  const lost = ({ modules, faults }: KernelFacts) =>
+    faults.length + Object.values(modules).filter(each => each.registration?.unknown !== undefined).length
+  return lost(other) < lost(one) ? other : one
+}
+
 function faultChanges(base: KernelFacts, head: KernelFacts): Change[] {
-  const { gone, fresh } = unequal(base.faults, head.faults, withoutAddresses)
+  const { gone, fresh } = unequal(base.faults, head.faults, wordsOf)
   const where = 'loading and unloading the modules'
   return [
     ...gone.flatMap(fault => changed('splat', where, fault, undefined, { show: base.details })),
