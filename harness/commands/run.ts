@@ -223,7 +223,7 @@ export async function run(
   const status = ofTests === ExitStatus.passed ? ofCoverage : ofTests
   const all = status === ExitStatus.passed && failedByVitest ? ExitStatus.failed : status
   // Without its blob a shard is missing when all are merged.
-  attempt(recordInBlob)
+  attempt('the blob', recordInBlob)
   completeReports(options, { vitest, theirs }, summaries, { total, passed: all === ExitStatus.passed, find })
   return all
 }

@@ -17,6 +17,7 @@ import { checkWorkerArguments } from '../../prepare/worker-arguments.ts'
 import { requireWritable, writeReport } from '../../report/files.ts'
 import { writeComparisonPage } from '../../report/page/write-page.ts'
 import { quoted } from '../../verdict/evidence-folder.ts'
+import { attempt } from '../reports.ts'
 import { parseVitestArguments } from '../vitest-command.ts'
 import { type Facts, FactsOfSides } from './facts-of-sides.ts'
 import { KnownRecordings } from './known-recordings.ts'
@@ -113,9 +114,15 @@ export async function compare(
   }
   process.stdout.write(`${textReport(report)}\n`)
   const status = statusOf(report)
-  if (markdown !== undefined) writeReport(path.resolve(markdown), markdownReport(report))
-  if (html !== undefined) writeComparisonPage(path.resolve(html), comparisonPageData(report, Date.now()))
-  if (json !== undefined) writeReport(path.resolve(json), jsonReport(report, status))
+  const write = (file: string | undefined, text: () => string) => {
+    if (file !== undefined) attempt(`the report ${file}`, () => writeReport(path.resolve(file), text()))
+  }
+  write(markdown, () => markdownReport(report))
+  if (html !== undefined)
+    attempt(`the report ${html}`, () =>
+      writeComparisonPage(path.resolve(html), comparisonPageData(report, Date.now())),
+    )
+  write(json, () => jsonReport(report, status))
   return status
 }
 
