@@ -209,12 +209,132 @@ test('messages between processes, and to groups', () => {
     .filter(line => /[▶◀]/.test(line))
     .slice(3)
   expect(lines).toEqual([
-    expect.stringMatching(/├─{26}▶│ +type 16/),
+    // Sent and received are one datagram.
     expect.stringMatching(/├─{26}▶│ +type 16/),
     expect.stringMatching(/▶│ .* to port 999: type 16/),
     expect.stringMatching(/▶│ +from port 999: type 16/),
     expect.stringMatching(/▶│ .* to group 3: type 16/),
   ])
+})
+
+describe('a datagram from one socket of the test to another', () => {
+  const [a, b] = [socket(1, 101, 2), socket(2, 102, 2)]
+  const opened = () => {
+    const recording = new Recording()
+    recording.opened(a, undefined)
+    recording.opened(b, undefined)
+    return recording
+  }
+  const arrows = (recording: Recording, thrown?: unknown) => drawn(recording, thrown).match(/.*[├◀].*/g)
+
+  test('equal ones are as many as were sent, and a late one says when it was taken', () => {
+    const recording = opened()
+    for (let i = 0; i < 3; i++) recording.sent(a, request, { portId: 102 }, undefined)
+    for (let i = 0; i < 2; i++) recording.received(b, from(request, 0, 101))
+    expect(arrows(recording)).toHaveLength(3)
+    expect(drawn(recording).match(/taken at \d+\.\d ms/g)).toHaveLength(2)
+  })
+
+  test('it is marked where it was not expected', () => {
+    const recording = opened()
+    recording.sent(a, request, { portId: 102 }, undefined)
+    const came = from(request, 0, 101)
+    recording.received(b, came)
+    const thrown = Object.assign(new Error('differs'), { actual: readBy(b, [wire(came)]), expected: [] })
+    expect(arrows(recording, thrown)).toEqual([expect.stringMatching(/├─+▶│ +✗ not expected: type 16/)])
+  })
+
+  test('what is not certainly the same is drawn twice', () => {
+    const toGroup = opened()
+    toGroup.sent(a, request, { portId: 102, groups: 1 }, undefined)
+    toGroup.received(b, from(request, 0, 101))
+    expect(arrows(toGroup)).toHaveLength(2)
+    const incomplete = opened()
+    for (let i = 0; i < 5000; i++) incomplete.sent(a, told, undefined, undefined)
+    incomplete.sent(a, request, { portId: 102 }, undefined)
+    incomplete.received(b, from(request, 0, 101))
+    expect(arrows(incomplete)?.slice(-2)).toEqual([
+      expect.stringMatching(/▶│ +type 16/),
+      expect.stringMatching(/▶│ +type 16/),
+    ])
+  })
+
+  test('sockets that have had the same port id one after the other are told apart', () => {
+    const recording = opened()
+    recording.sent(a, request, { portId: 102 }, undefined)
+    recording.closed(b)
+    const next = socket(3, 102, 2)
+    recording.opened(next, undefined)
+    recording.sent(a, request, { portId: 102 }, undefined)
+    recording.received(next, from(request, 0, 101))
+    recording.sent(next, told, { portId: 101 }, undefined)
+    recording.received(a, from(told, 0, 102))
+    recording.failed(b, 'recvmsg', 'EBADF')
+    const text = drawn(recording)
+    expect(text).toMatch(/ms +port 101 +kernel +port 102 \(2\) +port 102 \(1\)\n/)
+    expect(arrows(recording)).toEqual([
+      expect.stringMatching(/├─+▶│ +to port 102|├─+▶│ +type 16/),
+      expect.stringMatching(/├─+▶│ .*type 16/),
+      expect.stringMatching(/│◀─+┤ .*type 16/),
+    ])
+  })
+})
+
+describe('what a comparison marks is never folded', () => {
+  const a = socket(1, 101)
+  const numbered = (i: number) => encodeMessage({ type: 16, sequence: i, portId: 101 })
+  const hundred = (count = 100) => {
+    const recording = new Recording()
+    recording.opened(a, undefined)
+    for (let i = 1; i <= count; i++) recording.received(a, from(numbered(i)))
+    return recording
+  }
+  const differs = (actual: readonly Buffer[], expected: readonly Buffer[]) =>
+    Object.assign(new Error('differs'), {
+      actual: actual.map(each => wire(from(each))),
+      expected: expected.map(each => wire(from(each))),
+    })
+  const all = Array.from({ length: 100 }, (_, index) => numbered(index + 1))
+
+  test('one wrong value in the middle', () => {
+    const wrong = all.map((each, index) => (index === 49 ? encodeMessage({ type: 99, sequence: 50 }) : each))
+    const lines = drawn(hundred(), differs(all, wrong)).split('\n')
+    expect(lines.filter(line => line.includes('✗'))).toEqual([
+      expect.stringMatching(/✗ not expected: type 16: 16 bytes, flags 0, seq 50,/),
+      expect.stringMatching(/✗ expected, and did not come: type 99/),
+    ])
+    expect(lines.flatMap(line => /\.\.\. .*/.exec(line)?.[0] ?? [])).toEqual([
+      '... 27 more ...',
+      '... 8 more ...',
+    ])
+    for (const neighbour of [48, 49, 51, 52]) expect(lines.join()).toContain(`seq ${neighbour},`)
+  })
+
+  test('another order, and a call that failed', () => {
+    const swapped = [...all.slice(0, 49), ...all.slice(49, 51).toReversed(), ...all.slice(51)]
+    const text = drawn(hundred(), differs(all, swapped))
+    expect(text.match(/✗ expected as number/g)).toHaveLength(2)
+    const recording = hundred(50)
+    recording.failed(a, 'recvmsg', 'ENOBUFS')
+    for (const each of all) recording.received(a, from(each))
+    expect(drawn(recording)).toContain('ENOBUFS, messages were lost')
+  })
+
+  test('of very many the first, and how many more there are', () => {
+    const other = all.map((_, index) => encodeMessage({ type: 99, sequence: index }))
+    const text = drawn(hundred(), differs(all, other))
+    expect(text.match(/✗ not expected/g)?.length).toBeGreaterThanOrEqual(60)
+    expect(text.match(/✗ expected, and did not come/g)).toHaveLength(40)
+    expect(text).toContain('... 60 more were expected, and did not come ...')
+    const many = drawn(
+      hundred(1000),
+      differs(
+        Array.from({ length: 1000 }, (_, i) => numbered(i + 1)),
+        [],
+      ),
+    )
+    expect(many).toMatch(/\.\.\. 898 more, of which 898 are as wrong as these \.\.\./)
+  })
 })
 
 test('many messages are folded, a long dump too', () => {

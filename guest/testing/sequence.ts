@@ -2,6 +2,7 @@
 /** A conversation as a sequence diagram: a lane for the kernel and for each socket, and what happened. */
 import type { SequenceDiagram, SequenceRow } from '../agent/protocol.ts'
 import { NLMSG_HDRLEN } from '../netlink/index.ts'
+import { openings, pairsOf, type ReceivedEvent } from './between-sockets.ts'
 import type { Compared, Expectation } from './expectation.ts'
 import { isMarker, isOfMarker } from './markers.ts'
 import { groupOf, MessageText } from './message-text.ts'
@@ -22,6 +23,11 @@ const MOST_SILENT = 8
 /** Most events that are drawn: the first and the last ones. */
 const FIRST_EVENTS = 20
 const LAST_EVENTS = 40
+/** Marked events between them that are drawn, each with so many neighbours on either side. */
+const MOST_MARKED = 40
+const NEIGHBOURS = 2
+/** Most datagrams that are drawn as missing. */
+const MOST_MISSING = 40
 /** Most names of tests that ran at the same time. */
 const MOST_NAMES = 5
 
@@ -41,7 +47,8 @@ export function sequenceOf(
 ): SequenceDiagram | undefined {
   const all = [...conversation.first, ...conversation.last]
   if (!all.some(isTalk) && expectations.every(({ missing }) => missing.length === 0)) return undefined
-  return new Sequence(all, conversation.sockets, families, expectations).of(conversation, tests)
+  const isWhole = conversation.dropped === 0 && all.every(({ missed = 0 }) => missed === 0)
+  return new Sequence(all, conversation.sockets, families, expectations, isWhole).of(conversation, tests)
 }
 
 class Sequence {
@@ -49,12 +56,20 @@ class Sequence {
   /** Sockets without a lane that joined a group or say something, and those that do neither. */
   readonly #others: ReadonlySet<RecordedSocket>
   readonly #silent: readonly RecordedSocket[]
+  readonly #events: readonly RecordedEvent[]
   readonly #sockets: readonly RecordedSocket[]
   readonly #text: MessageText
   readonly #expectations: readonly Expectation[]
   readonly #unexpected: ReadonlySet<RecordedEvent>
   /** What is said of those that did not come in their turn. */
   readonly #misplaced: ReadonlyMap<RecordedEvent, string>
+  /** What a socket of the test has sent to another one of it, and what that has received as it. */
+  readonly #pairs: ReadonlyMap<RecordedEvent, ReceivedEvent>
+  readonly #isTaken: ReadonlySet<RecordedEvent>
+  /** Sockets that had the port id of others, by their number among these. */
+  readonly #namesakes: ReadonlyMap<RecordedSocket, number>
+  /** When sockets were opened, as far as that is recorded. */
+  readonly #openedAt: ReadonlyMap<RecordedSocket, number>
   readonly #start: number
 
   constructor(
@@ -62,6 +77,7 @@ class Sequence {
     sockets: readonly RecordedSocket[],
     families: ReadonlyMap<number, string>,
     expectations: readonly Expectation[],
+    isWhole: boolean,
   ) {
     const active = new Set(events.filter(isTalk).map(({ socket }) => socket))
     const requester = events.find(event => event.kind === 'sent' && isTalk(event))?.socket ?? [...active][0]
@@ -78,6 +94,7 @@ class Sequence {
     this.#silent = [...new Set([...this.#others, ...listeners])].filter(
       each => !active.has(each) && !this.#lanes.includes(each),
     )
+    this.#events = events
     this.#sockets = sockets
     this.#text = new MessageText(events, families, sockets[0]?.protocol)
     this.#expectations = expectations
@@ -89,14 +106,21 @@ class Sequence {
         `✗ expected as number ${expectedAs}, came as number ${cameAs}: `,
       ]),
     )
+    this.#openedAt = openings(events)
+    this.#pairs = isWhole ? pairsOf(events) : new Map()
+    this.#isTaken = new Set(this.#pairs.values())
+    this.#namesakes = namesakesOf([...new Set([...this.#lanes, ...this.#others, ...this.#silent])])
     this.#start = events[0]?.time ?? 0
   }
 
   of({ first, dropped, last }: Conversation, tests: readonly string[]): SequenceDiagram {
     const shown = this.#folded([...first.flatMap(linesOf), ...droppedLine(dropped), ...last.flatMap(linesOf)])
-    const missing = this.#expectations.flatMap(({ missing, reader }) =>
-      missing.map(each => this.#missing(each, reader)),
+    const absent = this.#expectations.flatMap(({ missing, reader }) =>
+      missing.map(each => ({ each, reader })),
     )
+    const missing = absent.slice(0, MOST_MISSING).map(({ each, reader }) => this.#missing(each, reader))
+    const more = absent.length - missing.length
+    if (more > 0) missing.push({ text: [`... ${more} more were expected, and did not come ...`] })
     const together = tests.length > 1 ? [{ text: [togetherNote(tests)] }] : []
     return {
       lanes: this.#titles(),
@@ -107,16 +131,53 @@ class Sequence {
   #folded(lines: readonly Line[]): readonly Line[] {
     const drawn = lines.filter(line => 'note' in line || this.#isDrawn(line.event))
     if (drawn.length <= FIRST_EVENTS + LAST_EVENTS + 1) return drawn
-    const folded = drawn.slice(FIRST_EVENTS, -LAST_EVENTS)
-    const dropped = sum(folded.map(line => ('note' in line ? line.dropped : 0)))
-    const count = dropped + folded.filter(line => 'event' in line).length
-    const note = `... ${count} more${dropped > 0 ? `, of which ${dropped} were not kept` : ''} ...`
-    return [...drawn.slice(0, FIRST_EVENTS), { note, dropped }, ...drawn.slice(-LAST_EVENTS)]
+    const end = drawn.length - LAST_EVENTS
+    const inside = drawn.flatMap((line, at) =>
+      at >= FIRST_EVENTS && at < end && this.#isMarked(line) ? at : [],
+    )
+    const kept = new Set(inside.slice(0, MOST_MARKED).flatMap(at => range(at - NEIGHBOURS, at + NEIGHBOURS)))
+    const shown: Line[] = []
+    let folded: Line[] = []
+    for (const [at, line] of drawn.entries()) {
+      const isShown = at < FIRST_EVENTS || at >= end || kept.has(at)
+      if (!isShown) folded.push(line)
+      if (isShown || at === drawn.length - 1) {
+        shown.push(...this.#fold(folded), ...(isShown ? [line] : []))
+        folded = []
+      }
+    }
+    return shown
+  }
+
+  /** A line in place of several. */
+  #fold(lines: readonly Line[]): readonly Line[] {
+    if (lines.length < 2) return lines
+    const dropped = sum(lines.map(line => ('note' in line ? line.dropped : 0)))
+    const count = dropped + lines.filter(line => 'event' in line).length
+    const marked = lines.filter(line => this.#isMarked(line)).length
+    const words = [
+      ...(dropped > 0 ? [`${dropped} were not kept`] : []),
+      ...(marked > 0 ? [`${marked} are as wrong as these`] : []),
+    ]
+    return [
+      { note: `... ${count} more${words.length > 0 ? `, of which ${words.join(', ')}` : ''} ...`, dropped },
+    ]
+  }
+
+  /** Whether it is why a reader looks at the diagram. */
+  #isMarked(line: Line): boolean {
+    if ('note' in line) return false
+    const { event } = line
+    return [event, this.#pairs.get(event)].some(
+      each => each && (each.kind === 'failed' || this.#unexpected.has(each) || this.#misplaced.has(each)),
+    )
   }
 
   /** The groups of a socket that never says anything, and has none in the end, do not matter. */
   #isDrawn(event: RecordedEvent): boolean {
     const { kind, socket } = event
+    // It is drawn where it was sent.
+    if (this.#isTaken.has(event)) return false
     if (isTalk(event)) return true
     return (
       (kind === 'joined' || kind === 'left') && (this.#lanes.includes(socket) || this.#others.has(socket))
@@ -138,14 +199,13 @@ class Sequence {
     return this.#lanes.map(lane => (lane === 'kernel' ? ['kernel'] : this.#titleOf(lane)))
   }
 
-  #titleOf(
-    { portId, protocol, groups: joinedGroups, namespace, thread }: RecordedSocket,
-    groups: Iterable<number> = joinedGroups,
-  ): string[] {
+  #titleOf(socket: RecordedSocket, groups: Iterable<number> = socket.groups): string[] {
+    const { portId, protocol, namespace, thread } = socket
+    const number = this.#namesakes.get(socket)
     const shown = [...this.#lanes.filter(lane => lane !== 'kernel'), ...this.#others, ...this.#silent]
     const joined = [...groups].sort((a, b) => a - b)
     return [
-      portId === 0 ? 'not bound' : `port ${portId}`,
+      (portId === 0 ? 'not bound' : `port ${portId}`) + (number === undefined ? '' : ` (${number})`),
       ...(shown.some(other => other.protocol !== protocol) ? [`protocol ${protocol}`] : []),
       ...(joined.length === 0 ? [] : [`group${joined.length > 1 ? 's' : ''} ${joined.join(',')}`]),
       ...(namespace === undefined ? [] : [namespaceName(namespace)]),
@@ -175,30 +235,45 @@ class Sequence {
       }
       case 'sent': {
         const { to, bytes } = event
-        const other = to?.portId ? this.#laneOf(to.portId, socket) : 'kernel'
+        const taken = this.#pairs.get(event)
+        const other = taken
+          ? this.#laneIf(taken.socket)
+          : to?.portId
+            ? this.#laneOf(to.portId, event)
+            : 'kernel'
         const group = to?.groups ? `group ${groupOf(to.groups)}` : ''
         const port = to?.portId && !(hasLane && other) ? `port ${to.portId}` : ''
         const whom = port || (to?.portId ? '' : group)
         const way = hasLane ? whom && `to ${whom}: ` : `${name} to ${whom || 'kernel'}: `
-        const text = prefixed(way, this.#text.lines(bytes, socket))
-        return [{ time, ...this.#arrow(socket, other ?? 'kernel'), text }]
+        const text = prefixed(this.#verdictOf(taken) + way, this.#text.lines(bytes, socket))
+        const late =
+          taken && this.#isLate(event, taken)
+            ? [`  taken at ${(taken.time - this.#start).toFixed(1)} ms`]
+            : []
+        return [
+          {
+            time,
+            ...this.#arrow(socket, other ?? 'kernel'),
+            ...(taken && this.#unexpected.has(taken) ? { verdict: 'unexpected' as const } : {}),
+            text: [...text, ...late],
+          },
+        ]
       }
       case 'received': {
         const { datagram } = event
-        const from = datagram.portId === 0 ? 'kernel' : this.#laneOf(datagram.portId, socket)
+        const from = datagram.portId === 0 ? 'kernel' : this.#laneOf(datagram.portId, event)
         const group = datagram.group ?? groupOf(datagram.groups)
         const label = group === 0 ? '' : `group ${group}`
         const sender = from === 'kernel' ? 'kernel' : `port ${datagram.portId}`
         const source = from === undefined ? `from ${sender}: ` : ''
         const whom = hasLane ? source : `${sender} to ${[name, label].filter(Boolean).join(', ')}: `
-        const isUnexpected = this.#unexpected.has(event)
         const toMarker = isOfMarker(datagram.bytes) ? `answer to ${markerName}: ` : ''
-        const mark = (isUnexpected ? '✗ not expected: ' : (this.#misplaced.get(event) ?? '')) + toMarker
+        const mark = this.#verdictOf(event) + toMarker
         return [
           {
             time,
             ...this.#arrow(from ?? 'kernel', socket, label),
-            ...(isUnexpected ? { verdict: 'unexpected' as const } : {}),
+            ...(this.#unexpected.has(event) ? { verdict: 'unexpected' as const } : {}),
             text: prefixed(mark + whom, this.#text.lines(datagram.bytes, socket)),
           },
         ]
@@ -206,6 +281,18 @@ class Sequence {
       default:
         return []
     }
+  }
+
+  /** What a comparison says of what was received. */
+  #verdictOf(received: RecordedEvent | undefined): string {
+    if (received === undefined) return ''
+    return this.#unexpected.has(received) ? '✗ not expected: ' : (this.#misplaced.get(received) ?? '')
+  }
+
+  /** Whether anything that is drawn happened between both. */
+  #isLate(sent: RecordedEvent, taken: RecordedEvent): boolean {
+    const between = this.#events.slice(this.#events.indexOf(sent) + 1, this.#events.indexOf(taken))
+    return between.some(each => this.#isDrawn(each))
   }
 
   /**
@@ -217,7 +304,7 @@ class Sequence {
     const label = group === 0 ? '' : `group ${group}`
     const targets = this.#targetsOf(bytes, group, reader)
     const [target, ...more] = targets
-    const source = from === 0 ? 'kernel' : this.#laneOf(from, target)
+    const source = from === 0 ? 'kernel' : this.#laneOf(from, target && { socket: target })
     const arrow = target && more.length === 0 && source ? this.#arrow(source, target, label) : {}
     const whom = 'arrow' in arrow ? '' : [label, listOf(targets, group)].filter(Boolean).join(', ')
     return {
@@ -237,15 +324,26 @@ class Sequence {
     return lane === undefined || lane === 'kernel' ? [] : [lane]
   }
 
-  /** The lane of a port id in the namespace and protocol of another socket. */
-  #laneOf(portId: number, like: RecordedSocket | undefined): Lane | undefined {
-    return this.#lanes.find(
+  /**
+   * The lane of a port id in the namespace and protocol of an event's socket; of several sockets that had it one after
+   * the other, the one that had it then.
+   */
+  #laneOf(portId: number, at: { socket: RecordedSocket; time?: number } | undefined): Lane | undefined {
+    const { socket: like, time = Infinity } = at ?? {}
+    const lanes = this.#lanes.filter(
       lane =>
         lane !== 'kernel' &&
         lane.portId === portId &&
         portId !== 0 &&
         (like === undefined || (lane.protocol === like.protocol && lane.namespace === like.namespace)),
-    )
+    ) as RecordedSocket[]
+    const openedAt = (lane: RecordedSocket) => this.#openedAt.get(lane) ?? 0
+    const inOrder = lanes.toSorted((a, b) => openedAt(a) - openedAt(b))
+    return inOrder.findLast(lane => openedAt(lane) <= time) ?? inOrder[0]
+  }
+
+  #laneIf(socket: RecordedSocket): Lane | undefined {
+    return this.#lanes.includes(socket) ? socket : undefined
   }
 
   #mark(lane: Lane, sign: '●' | '✗'): Pick<SequenceRow, 'mark'> {
@@ -285,6 +383,20 @@ function eventsOf<T extends Compared>(
   return found
 }
 
+/** Of sockets with the same address each one's number, from 1 on. */
+function namesakesOf(lanes: readonly Lane[]): ReadonlyMap<RecordedSocket, number> {
+  const sockets = lanes.filter(lane => lane !== 'kernel')
+  const groups = Map.groupBy(sockets, ({ portId, protocol, namespace, thread }) =>
+    JSON.stringify([portId, protocol, namespace, thread]),
+  )
+  const several = [...groups.values()].filter(({ length }) => length > 1)
+  return new Map(
+    several.flatMap(group =>
+      group.toSorted((a, b) => a.identity - b.identity).map((socket, index) => [socket, index + 1] as const),
+    ),
+  )
+}
+
 function isListener({ groups }: RecordedSocket): boolean {
   return groups.size > 0
 }
@@ -313,6 +425,10 @@ function linesOf(event: RecordedEvent): Line[] {
 
 function droppedLine(dropped: number): Line[] {
   return dropped === 0 ? [] : [{ note: `... ${dropped} more, which were not kept ...`, dropped }]
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index)
 }
 
 function sum(numbers: readonly number[]): number {

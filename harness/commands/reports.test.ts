@@ -5,6 +5,7 @@ import path from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { JsonReporter, JUnitReporter, type Reporter, type Vitest, version } from 'vitest/node'
 import {
+  annotate,
   blobFile,
   checkReports as check,
   completeReports,
@@ -107,6 +108,40 @@ test('a report that cannot be written is told of, and does not keep others from 
     ),
   )
   expect(readFileSync(path.join(place, 'd.md'), 'utf8')).toContain('✓ passed')
+})
+
+test('a report that cannot be made, by a fault of ours, keeps no other from being written', () => {
+  const place = folder()
+  const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  onTestFinished(() => told.mockRestore())
+  const file = (name: string) => path.join(place, name)
+  // Not what Vitest has.
+  const vitest = {
+    config: { root: place },
+    state: { getTestModules: () => [undefined], getUnhandledErrors: () => [] },
+  } as unknown as Vitest
+  completeReports(
+    { junit: file('a.xml'), html: file('b.html'), ktap: file('c.ktap'), json: file('d.json') },
+    { vitest, theirs: new VitestFiles() },
+    [],
+    { total: 1, passed: true, find: () => undefined },
+  )
+  vi.stubEnv('GITHUB_ACTIONS', 'true')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  annotate({}, vitest, [], { find: () => undefined })
+  const faults = told.mock.calls.map(([text]) => String(text))
+  const what = [...['a.xml', 'c.ktap'].map(name => `the report ${file(name)}`), 'the annotations for GitHub']
+  expect(faults).toEqual(
+    what.map(it =>
+      expect.stringMatching(
+        new RegExp(
+          `^error: cannot make ${it}, which is a fault of netlink-vmtest's: [^\\n]*, at [^\\n]*\\n$`,
+        ),
+      ),
+    ),
+  )
+  expect(readFileSync(file('b.html'), 'utf8')).toContain('<!doctype html>')
+  expect(JSON.parse(readFileSync(file('d.json'), 'utf8'))).toMatchObject({ kernels: [] })
 })
 
 test('a report of Vitest that cannot be written is told of in a line, and changes no result', async () => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { type Reporter, ReportersMap, type Vitest, version as vitestVersion } from 'vitest/node'
-import { MachineryError, UsageError } from '../base/errors.ts'
+import { HarnessError, messageOf, UsageError } from '../base/errors.ts'
 import { isOnGitHub } from '../report/annotations.ts'
 import { failuresOf, failuresOutside } from '../report/failures.ts'
 import { completedJson, forgetReport, onStdout, requireWritable, writeReport } from '../report/files.ts'
@@ -18,6 +18,7 @@ import type { FindSource } from '../report/source-files.ts'
 import { type KernelSummary, knownReportLines, summaryLines } from '../report/summary.ts'
 import { CompleteFlatTap, CompleteTap } from '../report/tap.ts'
 import { TerminalReporter } from '../report/terminal.ts'
+import { oneLine } from '../report/text.ts'
 import type { Reporters, VitestOptions } from './vitest-command.ts'
 import { fileReporters, isWriting, type VitestFiles } from './vitest-files.ts'
 
@@ -138,7 +139,8 @@ export function annotate(
   kernels: readonly KernelSummary[],
   { find, ...files }: { readonly find: FindSource } & ReportFiles,
 ): void {
-  if (annotates(given)) streamOf(files).write(githubReport(vitest, kernels, find))
+  if (annotates(given))
+    attempt('the annotations for GitHub', () => streamOf(files).write(githubReport(vitest, kernels, find)))
 }
 
 /**
@@ -173,13 +175,14 @@ export function completeReports(
   outcome: Outcome & { readonly find: FindSource },
 ): void {
   const write = (file: string | undefined, text: () => string) => {
-    if (file !== undefined) attempt(() => writeReport(file, text()))
+    if (file !== undefined) attempt(`the report ${file}`, () => writeReport(file, text()))
   }
   write(junit, () => junitOf(vitest, kernels))
   write(json, () => completedJson(theirs.jsonText, kernels, failuresOutside(vitest)))
   write(markdown, () => markdownOf(kernels, failuresOf(vitest, kernels), outcome))
   write(ktap, () => ktapOf(vitest, kernels))
-  if (html !== undefined) writePage(html, pageData(vitest, kernels, outcome))
+  if (html !== undefined)
+    attempt(`the report ${html}`, () => writePage(html, pageData(vitest, kernels, outcome)))
 }
 
 /**
@@ -198,14 +201,26 @@ export function forgetOutputFiles(given: VitestOptions, blob?: string): void {
   if (blob !== undefined) forgetReport(blob)
 }
 
-/** Writes a report; one that cannot be written is told of, and does not change what the run has found. */
-export function attempt(write: () => void): void {
+/**
+ * Writes a report; one that cannot be written or made is told of in a line, and does not change what the run has found.
+ * @param what is written
+ */
+export function attempt(what: string, write: () => void): void {
   try {
     write()
   } catch (error) {
-    if (!(error instanceof MachineryError)) throw error
-    process.stderr.write(`error: ${error.message}\n`)
+    const why =
+      error instanceof HarnessError
+        ? error.message
+        : `cannot make ${what}, which is a fault of netlink-vmtest's: ${placed(error)}`
+    process.stderr.write(`error: ${why}\n`)
   }
+}
+
+/** An error of ours on one line, with the place that it comes from. */
+function placed(error: unknown): string {
+  const [, at] = /^ {4}at (.*)$/m.exec((error instanceof Error && error.stack) || '') ?? []
+  return oneLine([messageOf(error), at].filter(Boolean).join(', at '))
 }
 
 /**

@@ -238,7 +238,7 @@ export async function run(
       ),
     )
   // Without its blob a shard is missing when all are merged.
-  attempt(recordInBlob)
+  attempt('the blob', recordInBlob)
   completeReports(options, { vitest, theirs }, summaries, { total, passed: all === ExitStatus.passed, find })
   return all
 }

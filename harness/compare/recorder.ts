@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** What test files do, as the pool and Vitest tell it, in the form that is compared. */
-import type { SerializedError, TestCase, TestModule } from 'vitest/node'
+import type { TestCase, TestModule } from 'vitest/node'
 import type { TestRecord } from '../../guest/agent/protocol.ts'
+import { type ThrownError, thrownError } from '../base/thrown-error.ts'
 import type { Recorder } from '../pool/guest-source.ts'
 import { guestLostError } from '../pool/unfinished.ts'
 import { errorsOf } from '../report/failures.ts'
@@ -23,7 +24,7 @@ export interface LostFile {
 export class FileRecorder implements Recorder {
   readonly #said = new Map<string, TestRecord[]>()
   readonly #modules = new Map<string, readonly string[]>()
-  readonly #uncaught = new Map<string, SerializedError[]>()
+  readonly #uncaught = new Map<string, ThrownError[]>()
   readonly #lost = new Map<string, string>()
 
   said(file: string, record: TestRecord): void {
@@ -31,7 +32,7 @@ export class FileRecorder implements Recorder {
   }
 
   uncaught(file: string, thrown: unknown): void {
-    const { name = 'Error', message = String(thrown) } = (thrown ?? {}) as Partial<SerializedError>
+    const { name, message } = thrownError(thrown)
     const error = { name, message: `nobody caught: ${message}` }
     this.#uncaught.set(file, [...(this.#uncaught.get(file) ?? []), error])
   }
@@ -61,7 +62,7 @@ function recordedFile(
   told: {
     readonly said: readonly TestRecord[]
     readonly modules: readonly string[] | undefined
-    readonly uncaught: readonly SerializedError[]
+    readonly uncaught: readonly ThrownError[]
   },
 ): RecordedFile {
   const { modules, uncaught } = told
@@ -129,8 +130,8 @@ const kinds: Readonly<Record<string, RecordedFailure['kind']>> = {
   [guestLostError]: 'loss',
 }
 
-function failures(errors: readonly SerializedError[]): RecordedFailure[] {
-  return errors.map(({ name = 'Error', message }) => {
+function failures(errors: readonly ThrownError[]): RecordedFailure[] {
+  return errors.map(({ name, message }) => {
     const kind = kinds[name] ?? 'test'
     return { kind, text: kind === 'leak' ? leakOf(message) : stableLine(message), message }
   })

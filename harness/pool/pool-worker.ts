@@ -16,6 +16,7 @@ import {
   type WorkerNote,
 } from '../../guest/agent/protocol.ts'
 import { ExitStatus, HarnessError, messageOf } from '../base/errors.ts'
+import { thrownError } from '../base/thrown-error.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
@@ -268,9 +269,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     if (!attend || !this.#guest) return
     clearTimeout(this.#deadline)
     this.#watchdog?.stop()
-    const own = (outcome?.errors ?? []).map(({ name, message, diff }) =>
-      [`${name}: ${message}`, diff].filter(Boolean).join('\n\n'),
-    )
+    const own = (outcome?.errors ?? []).map(thrown => {
+      const { name, message, diff } = thrownError(thrown)
+      return [`${name}: ${message}`, diff].filter(Boolean).join('\n\n')
+    })
     const errors = [...own, ...failures.map(({ name, message }) => `${name}: ${message}`)]
     this.#evidence?.keepSoFar()
     await attend(this.#guest, { name: this.#record.nameOf(test), errors })

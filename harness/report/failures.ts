@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import type { SerializedError, TestCase, TestModule, TestSuite, Vitest } from 'vitest/node'
+import type { TestCase, TestModule, TestSuite, Vitest } from 'vitest/node'
+import { type ThrownError, thrownError } from '../base/thrown-error.ts'
 import { guestLostError } from '../pool/unfinished.ts'
 import type { Place } from './place.ts'
 import type { KernelSummary } from './summary.ts'
@@ -13,7 +14,7 @@ export interface Failure {
   readonly name: string
   /** The full name of the test or suite; undefined for the file's own. */
   readonly test: string | undefined
-  readonly error: SerializedError
+  readonly error: ThrownError
   /** How bad it is; 0 is worst: a lost guest, then a report of the kernel, then the rest. */
   readonly rank: number
   /** Where the test is, if Vitest has been asked (includeTaskLocation). */
@@ -48,46 +49,32 @@ export function failuresOutside({ state }: Pick<Vitest, 'state'>): Failure[] {
 }
 
 function outside(thrown: unknown): Failure {
-  const { name = 'Error', message = String(thrown) } = (thrown ?? {}) as Partial<SerializedError>
-  const error = { ...(thrown as Partial<SerializedError>), name, message }
   const nowhere = { kernel: undefined, file: undefined, test: undefined, location: undefined }
-  return { ...nowhere, name: 'an error outside of tests', error, rank: ranks.length }
+  return { ...nowhere, name: 'an error outside of tests', error: thrownError(thrown), rank: ranks.length }
 }
 
-/** The errors of a file, a suite or a test; none of one that was expected to fail. */
-export function errorsOf(entity: TestModule | TestSuite | TestCase): readonly SerializedError[] {
-  if (entity.type !== 'test') return entity.errors()
-  const result = entity.result()
-  return result.state === 'failed' ? result.errors : []
+/** The errors of a file, a suite or a test, each a copy of its own; none of a test that was expected to fail. */
+export function errorsOf(entity: TestModule | TestSuite | TestCase): ThrownError[] {
+  if (entity.type !== 'test') return entity.errors().map(error => thrownError(error))
+  return entity.result().state === 'failed' ? errorsOfAttempts(entity) : []
 }
 
-function failureOf(entity: TestModule | TestSuite | TestCase, error: SerializedError): Failure {
+/** The errors of all attempts of a test, also of one that has passed in the end. */
+export function errorsOfAttempts(test: TestCase): ThrownError[] {
+  return (test.result().errors ?? []).map(error => thrownError(error))
+}
+
+function failureOf(entity: TestModule | TestSuite | TestCase, error: ThrownError): Failure {
   const module = entity.type === 'module' ? entity : entity.module
   const file = module.moduleId
-  const rank = ranks.findIndex(names => names.includes(error.name ?? ''))
+  const rank = ranks.findIndex(names => names.includes(error.name))
   return {
     kernel: module.project.name,
     file,
     name: module.relativeModuleId,
     test: entity.type === 'module' ? undefined : entity.fullName,
-    error: copied(error),
+    error,
     rank: rank < 0 ? ranks.length : rank,
     location: entity.type === 'module' || !entity.location ? undefined : { file, ...entity.location },
   }
-}
-
-/** Causes that reports have: an error may be its own. */
-const DEEPEST_CAUSE = 10
-
-/**
- * An error as it was thrown, with its causes: Vitest (5.1.1) puts "Caused by: " before a cause's name each time that
- * it prints it, and keeps that.
- */
-export function copied<T>(error: T, depth = 0): T {
-  if (typeof error !== 'object' || error === null) return error
-  const { cause, ...rest } = error as { readonly name?: unknown; readonly cause?: unknown }
-  const { name } = rest
-  const own = typeof name === 'string' ? { name: name.replace(/^(Caused by: )+/, '') } : {}
-  const below = cause === undefined || depth === DEEPEST_CAUSE ? {} : { cause: copied(cause, depth + 1) }
-  return { ...rest, ...own, ...below } as T
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { GithubActionsReporter, type Reporter, type Vitest } from 'vitest/node'
+import { thrownError } from '../base/thrown-error.ts'
 import { type Annotation, compilerErrors, workflowCommands } from './annotations.ts'
-import { copied, type Failure, failuresOf } from './failures.ts'
+import { type Failure, failuresOf } from './failures.ts'
 import type { Place } from './place.ts'
 import { type FindSource, sourcePlace } from './source-files.ts'
 import type { KernelSummary } from './summary.ts'
@@ -51,7 +52,7 @@ function nearest(vitest: Vitest, kernel: string | undefined, error: unknown): Pl
   // Nobody knows the kernel of an error outside of tests.
   const projects = vitest.projects.filter(({ name }) => kernel === undefined || name === kernel)
   for (const project of projects.length > 0 ? projects : [vitest.getRootProject()]) {
-    const stack = vitest.logger.formatError(copied(error), { project, showCodeFrame: false }).nearest
+    const stack = vitest.logger.formatError(thrownError(error), { project, showCodeFrame: false }).nearest
     if (stack) return { file: stack.file, line: stack.line, column: stack.column }
   }
   return undefined

@@ -4,9 +4,9 @@
  * the same name it takes the first, and of a test's failures, too.
  */
 import path from 'node:path'
-import type { SerializedError, TestCase, TestModule, TestSuite, Vitest } from 'vitest/node'
+import type { TestCase, TestModule, TestSuite, Vitest } from 'vitest/node'
 import { notRunNote } from '../../guest/agent/protocol.ts'
-import { copied, errorsOf } from './failures.ts'
+import { errorsOf, type Failure, failuresOutside } from './failures.ts'
 import { isNotRun, notRunText } from './not-run.ts'
 import type { KernelSummary } from './summary.ts'
 import { directions, numbered, oneLine } from './text.ts'
@@ -24,7 +24,7 @@ export function junit(vitest: Vitest, kernels: readonly KernelSummary[]): string
     ({ label, error }) => error !== undefined && !modules.some(({ project }) => project.name === label),
   )
   const suites = [...modules.map(module => suiteOf(vitest, module)), ...obstacles.map(suiteOfObstacle)]
-  const outside = vitest.state.getUnhandledErrors()
+  const outside = failuresOutside(vitest)
   if (outside.length > 0) suites.push(suiteOfErrors(vitest, outside))
   const total = (count: (suite: Suite) => number) => suites.reduce((sum, suite) => sum + count(suite), 0)
   const attributes = {
@@ -92,14 +92,14 @@ function suiteOfObstacle({ label, error = '', obstacles }: KernelSummary): Suite
   }
 }
 
-function suiteOfErrors(vitest: Vitest, errors: readonly unknown[]): Suite {
+function suiteOfErrors(vitest: Vitest, errors: readonly Failure[]): Suite {
   const name = 'errors outside of tests'
   const unique = numbering()
-  const cases = errors.map(error => {
-    const { name: type = 'Error', message = String(error) } = (error ?? {}) as Partial<SerializedError>
-    const title = unique(`${type}: ${message.split('\n')[0]}`)
+  const cases = errors.map(({ error }) => {
+    const { name: type, message } = error
+    const title = unique(`${type}: ${firstLine(message)}`)
     const project = vitest.getRootProject()
-    const text = vitest.logger.formatError(copied(error), { project }).output
+    const text = vitest.logger.formatError(error, { project }).output
     const xml = element('error', { message: firstLine(message), type }, [escaped(text.trim())])
     return element('testcase', { classname: name, name: title, time: seconds(0) }, [xml])
   })
@@ -147,12 +147,8 @@ function failureOf(vitest: Vitest, entity: Entity): string[] {
   const [first] = errors
   if (first === undefined) return []
   const { project } = entity
-  const text = errors
-    .map(error => vitest.logger.formatError(copied(error), { project }).output.trim())
-    .join('\n\n')
-  return [
-    element('failure', { message: firstLine(first.message), type: first.name ?? 'Error' }, [escaped(text)]),
-  ]
+  const text = errors.map(error => vitest.logger.formatError(error, { project }).output.trim()).join('\n\n')
+  return [element('failure', { message: firstLine(first.message), type: first.name }, [escaped(text)])]
 }
 
 /** Why a test did not run, as far as anybody has said; undefined if it ran. */

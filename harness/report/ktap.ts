@@ -5,7 +5,7 @@
  */
 import type { TestCase, TestModule, TestSuite, Vitest } from 'vitest/node'
 import { notRunNote } from '../../guest/agent/protocol.ts'
-import { copied, failuresOutside } from './failures.ts'
+import { errorsOf, errorsOfAttempts, failuresOutside } from './failures.ts'
 import { isNotRun, notRunText } from './not-run.ts'
 import type { KernelSummary } from './summary.ts'
 import { oneLine, plain, textOf } from './text.ts'
@@ -51,7 +51,7 @@ function subtest(entity: TestModule | TestSuite, number: number, name: string): 
   const missed = entity.type === 'module' ? notRunText(entity) : undefined
   return [
     ...inner.map(line => `  ${line}`),
-    ...entity.errors().flatMap(error => diagnosis(textOf(copied(error)))),
+    ...errorsOf(entity).flatMap(error => diagnosis(textOf(error))),
     ...(missed ? diagnosis(missed) : []),
     `${entity.ok() ? 'ok' : 'not ok'} ${number} ${named(name)}${entity.state() === 'skipped' ? ' # SKIP' : ''}`,
   ]
@@ -66,7 +66,7 @@ function test(entity: TestCase, number: number): string[] {
     return [`ok ${name} # ${todo ? 'TODO' : 'SKIP'}${result.note ? ` ${oneLine(result.note)}` : ''}`]
   }
   if (result.state === 'pending') return [`not ok ${name} # ERROR ${notRunNote}`]
-  const errors = (result.errors ?? []).flatMap(error => diagnosis(textOf(copied(error))))
+  const errors = errorsOfAttempts(entity).flatMap(error => diagnosis(textOf(error)))
   return [...errors, `${result.state === 'passed' ? 'ok' : 'not ok'} ${name}`]
 }
 

@@ -69,10 +69,10 @@ function answer(kernels: readonly KernelSummary[], ok: boolean): string {
 }
 
 function blockOf({ kernel, name, test, error }: Failure): string {
-  const { name: type = 'Error', message, diff, cause } = error
+  const { name: type, message, diff, cause } = error
   const where = kernel === undefined ? name : `${kernel}: ${name}`
   const title = test === undefined ? where : `${where} > ${test}`
-  const texts = [`${type}: ${message}`, ...(typeof diff === 'string' ? [diff] : []), ...causesOf(cause)]
+  const texts = [`${type}: ${message}`, ...(diff === undefined ? [] : [diff]), ...causesOf(cause)]
   return folded(`${title}: ${type}`, texts)
 }
 

@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: MIT
 /** Texts of tests and kernels in reports: shown, and never obeyed. */
-
-/** The parts of an error that reports show. */
-interface Shown {
-  readonly name?: string
-  readonly message: string
-  readonly diff?: string
-  readonly cause?: unknown
-}
+import type { ThrownError } from '../base/thrown-error.ts'
 
 /** An error as people read it: with what Vitest prints below it. */
-export function textOf({ name, message, diff, cause }: Shown): string {
-  return [`${name ?? 'Error'}: ${message}`, diff, ...causesOf(cause)].filter(Boolean).join('\n')
+export function textOf({ name, message, diff, cause }: ThrownError): string {
+  return [`${name}: ${message}`, diff, ...causesOf(cause)].filter(Boolean).join('\n')
 }
 
 /** `Caused by: Error: why`, for each error below another. */
-export function causesOf(cause: unknown): string[] {
-  if (typeof cause !== 'object' || cause === null) return []
-  const { name = 'Error', message = '', cause: below } = cause as Partial<Shown>
+export function causesOf(cause: ThrownError | undefined): string[] {
+  if (cause === undefined) return []
+  const { name, message, cause: below } = cause
   return [`Caused by: ${name}: ${message}`, ...causesOf(below)]
 }
 

@@ -19,6 +19,7 @@ import { requireWritable, writeReport } from '../../report/files.ts'
 import { writeComparisonPage } from '../../report/page/write-page.ts'
 import { quoted } from '../../verdict/evidence-folder.ts'
 import { readSpecifications } from '../probe/specifications.ts'
+import { attempt } from '../reports.ts'
 import { parseVitestArguments } from '../vitest-command.ts'
 import { type Facts, FactsOfSides } from './facts-of-sides.ts'
 import { KnownRecordings } from './known-recordings.ts'
@@ -129,9 +130,15 @@ export async function compare(
   }
   process.stdout.write(`${textReport(report)}\n`)
   const status = statusOf(report)
-  if (markdown !== undefined) writeReport(path.resolve(markdown), markdownReport(report))
-  if (html !== undefined) writeComparisonPage(path.resolve(html), comparisonPageData(report, Date.now()))
-  if (json !== undefined) writeReport(path.resolve(json), jsonReport(report, status))
+  const write = (file: string | undefined, text: () => string) => {
+    if (file !== undefined) attempt(`the report ${file}`, () => writeReport(path.resolve(file), text()))
+  }
+  write(markdown, () => markdownReport(report))
+  if (html !== undefined)
+    attempt(`the report ${html}`, () =>
+      writeComparisonPage(path.resolve(html), comparisonPageData(report, Date.now())),
+    )
+  write(json, () => jsonReport(report, status))
   return status
 }
 

@@ -8,20 +8,19 @@ import {
   type SequenceDiagram,
 } from '../../../guest/agent/protocol.ts'
 import { diagram } from '../../../guest/testing/diagram.ts'
+import type { ThrownError } from '../../base/thrown-error.ts'
 import { ownVersion } from '../../base/version.ts'
 import { detailsKey, type FailureDetails } from '../../pool/failure-details.ts'
 import { guestLostError } from '../../pool/unfinished.ts'
 import { describeReport, type KernelReport } from '../../verdict/describe-splat.ts'
 import { commandAgain, quoted } from '../../verdict/evidence-folder.ts'
-import { copied } from '../failures.ts'
+import { errorsOf, failuresOutside } from '../failures.ts'
 import { isNotRun, notRunText } from '../not-run.ts'
 import type { FindSource } from '../source-files.ts'
 import { type KernelSummary, knownReportLines } from '../summary.ts'
 import { causesOf } from '../text.ts'
 import { Excerpts } from './excerpts.ts'
 import type { PageData, PageError, PageExcerpt, PageFailure, PageFile, PageTest } from './page-data.ts'
-
-type TestError = ReturnType<TestModule['errors']>[number]
 
 /** Characters of a test's output. */
 const MOST_OUTPUT = 32 * 1024
@@ -52,7 +51,6 @@ export function pageData(
           return module ? [fileOf(module, ok, vitest.state, { excerpts, idOf })] : []
         }),
   )
-  const unhandled = vitest.state.getUnhandledErrors() as TestError[]
   return {
     version: ownVersion(),
     time: Date.now(),
@@ -68,7 +66,7 @@ export function pageData(
     })),
     files,
     remarks: knownReportLines(kernels),
-    unhandled: unhandled.map(error => errorOf(error, vitest.config.root)),
+    unhandled: failuresOutside(vitest).map(({ error }) => errorOf(error, vitest.config.root)),
   }
 }
 
@@ -82,7 +80,7 @@ function fileOf(
   const { root } = module.project.config
   const name = module.relativeModuleId
   const times = module.diagnostic()
-  const errors = [module, ...module.children.allSuites()].flatMap(each => each.errors())
+  const errors = [module, ...module.children.allSuites()].flatMap(errorsOf)
   // Not in the type of meta, which is the users'.
   const details = (module.meta() as { readonly [detailsKey]?: FailureDetails })[detailsKey]
   const again = details?.again ?? commandAgain(kernel, name)
@@ -153,7 +151,7 @@ function identifying(): (...names: readonly string[]) => string {
 
 /** What is known of a failure, from which a page is made. */
 interface FailureFacts {
-  readonly errors: readonly TestError[]
+  readonly errors: readonly ThrownError[]
   readonly conversations: readonly SequenceDiagram[]
   readonly details: FailureDetails | undefined
   readonly kernelLog: string
@@ -167,7 +165,7 @@ function failureFacts(test: TestCase, fileAgain: string): Omit<FailureFacts, 'ou
   const details = artifacts.find(isDetails)
   const again = `${details?.again ?? fileAgain} -t ${quoted(`^${patternOf(test.fullName)}$`)}`
   const kernelLog = test.meta().kernelLog ?? details?.kernelLog ?? ''
-  return { errors: test.result().errors ?? [], conversations, details, kernelLog, again }
+  return { errors: errorsOf(test), conversations, details, kernelLog, again }
 }
 
 function failureOf(
@@ -208,7 +206,7 @@ function failureOf(
 
 /** The sources where a report of the kernel came from, else where a suite failed. */
 function excerptOf(
-  { stacks = [] }: Pick<TestError, 'stacks'>,
+  { stacks = [] }: Pick<ThrownError, 'stacks'>,
   report: KernelReport | undefined,
   excerpts: Excerpts,
 ): PageExcerpt | undefined {
@@ -223,14 +221,14 @@ function excerptOf(
   return undefined
 }
 
-function errorOf({ name = 'Error', message, diff, stacks = [], cause }: TestError, root: string): PageError {
-  const because = causesOf(copied(cause))
+function errorOf({ name, message, diff = '', stacks = [], cause }: ThrownError, root: string): PageError {
+  const because = causesOf(cause)
     .map(each => `\n${each}`)
     .join('')
   return {
     name,
     message: `${message}${because}`,
-    diff: String(diff ?? ''),
+    diff,
     places: stacks.map(({ file, line, column }) => `${path.relative(root, file)}:${line}:${column}`),
   }
 }
