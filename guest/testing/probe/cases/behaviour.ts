@@ -3,11 +3,13 @@
 import { it } from 'vitest'
 import {
   type AttributePolicy,
+  type Datagram,
   findAttribute,
   GENL_HDRLEN,
   type Message,
   NLM_F_ACK,
   parseAttributes,
+  TimeoutError,
 } from '../../../netlink/index.ts'
 import { drain } from '../../exchange.ts'
 import { NetworkNamespace } from '../../namespaces.ts'
@@ -28,6 +30,8 @@ import { askUntold } from '../untold.ts'
 import { askInThreads, interleave, removeWhileDumped } from './concurrency.ts'
 import { leaveNothing } from './side-effects.ts'
 
+/** Milliseconds in which a work queue has told what it tells. */
+const SOON = 200
 /** Variants of values; those of explore.ts are others. */
 const [ONE, OTHER] = [80, 81]
 /** Milliseconds for hundreds of requests, on kernels with checks that slow them down. */
@@ -400,19 +404,33 @@ async function listen(
   }
 }
 
+/** What comes by itself, as from a work queue, too. */
+async function toldSoon(subject: Subject, listener: Requester, faults: Faults): Promise<Told[]> {
+  const all = told(subject, listener, faults)
+  if (all.length > 0 || subject.family.groups.size === 0) return all
+  try {
+    const first = await listener.socket.receive({ timeout: SOON })
+    return [...toldIn(subject, first, faults), ...told(subject, listener, faults)]
+  } catch (error) {
+    if (error instanceof TimeoutError) return []
+    throw error
+  }
+}
+
 function told(subject: Subject, { socket }: Requester, faults: Faults): Told[] {
+  return drain(socket).flatMap(event => ('messages' in event ? toldIn(subject, event, faults) : []))
+}
+
+function toldIn(subject: Subject, datagram: Datagram, faults: Faults): Told[] {
   const { id, headerSize } = subject.family
-  return drain(socket).flatMap(event => {
-    if (!('messages' in event)) return []
-    try {
-      const own = event.messages().filter(({ type }) => type === id)
-      for (const message of own)
-        faults.add('a notification', subject.meaning?.faultsOf(message, undefined) ?? [])
-      return own.map(message => toldBy(message, headerSize))
-    } catch {
-      return []
-    }
-  })
+  try {
+    const own = datagram.messages().filter(({ type }) => type === id)
+    for (const message of own)
+      faults.add('a notification', subject.meaning?.faultsOf(message, undefined) ?? [])
+    return own.map(message => toldBy(message, headerSize))
+  } catch {
+    return []
+  }
 }
 
 /** Some of a family's changes need privileges, and one does not: it was forgotten. */
@@ -483,6 +501,14 @@ async function changeElsewhere(
     faults.add(shape.words, [
       'all network namespaces share what it changes, and yet by GENL_UNS_ADMIN_PERM it is open to the users of any',
     ])
-  if (!isShared && tells(heard))
-    faults.add(shape.words, ['what it changes in one network namespace is told in another one'])
+  if (isShared) return
+  const misled = 'what it changes in one network namespace is told in another one'
+  if (tells(heard)) faults.add(shape.words, [misled])
+  // Others may tell of it, and later.
+  for (const other of explored.working.values()) {
+    await requester.ask(shape.operation, shape.attributes(variant))
+    await requester.ask(other.operation, other.attributes(variant))
+  }
+  if (tells(await toldSoon(subject, listener, faults)))
+    faults.add('a notification', [`after ${shape.words}: ${misled}`])
 }
