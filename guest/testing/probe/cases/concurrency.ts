@@ -11,7 +11,7 @@ const THREADS = 3
 /** Rounds of all requests in a thread, milliseconds after which there is none more, and for all of it. */
 const ROUNDS = 40
 const ENOUGH = 3000
-const LIMIT = 15_000
+const LIMIT = 25_000
 /** Entries that go while they are dumped. */
 const GOING = 40
 
