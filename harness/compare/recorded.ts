@@ -43,7 +43,7 @@ export interface NormalConversation {
 
 /** A failure of a test or file. */
 export interface RecordedFailure {
-  readonly kind: 'test' | 'splat' | 'taint' | 'loss' | 'leak'
+  readonly kind: 'test' | 'splat' | 'taint' | 'loss' | 'leak' | 'memory'
   /** One line that is the same in each run. */
   readonly text: string
   /** All of it. */

@@ -71,3 +71,20 @@ test('a test has what the kernel logged in its time, once, without what differs 
   ).toEqual(['box: at ADDRESS', 'MainThread (N): drop_caches: 2'])
   expect(logOf(line(1, 'WARNING: CPU: 0 PID: 1 at box.c:3 box_get+0x1/0x2 [box]'))).toBeUndefined()
 })
+
+test('what probe says of growing slab caches is a finding of memory', () => {
+  const failing = (message: string) => {
+    const errors = () => [{ name: 'AssertionError', message }]
+    return (new FileRecorder().take({ ...module, errors } as unknown as TestModule) as RecordedFile).tests[0]
+  }
+  const grown = failing(
+    "objects of slab caches that are left in each round: expected { 'kmalloc-512': 40, skbuff_head_cache: 9 } to deeply equal {}",
+  )
+  expect(grown?.failures).toMatchObject([
+    { kind: 'memory', text: 'objects of kmalloc-512, skbuff_head_cache are left in each round' },
+  ])
+  const clean = new FileRecorder().take(module) as RecordedFile
+  const found = fileDifferences(clean, { ...clean, tests: grown ? [grown] : [] })
+  expect(found.map(({ finding }) => finding.kind)).toEqual(['test', 'memory'])
+  expect(failing('expected { a: 1 } to deeply equal {}')?.failures).toMatchObject([{ kind: 'test' }])
+})

@@ -132,9 +132,20 @@ const kinds: Readonly<Record<string, RecordedFailure['kind']>> = {
 
 function failures(errors: readonly ThrownError[]): RecordedFailure[] {
   return errors.map(({ name, message }) => {
+    const growth = growthIn(message)
+    if (growth !== undefined) return { kind: 'memory', text: growth, message }
     const kind = kinds[name] ?? 'test'
     return { kind, text: kind === 'leak' ? leakOf(message) : stableLine(message), message }
   })
+}
+
+/** The slab caches that grow, as probe's tests of memory say; without numbers, which may be others in each run. */
+function growthIn(message: string): string | undefined {
+  const [, when, caches = ''] =
+    /^objects of slab caches that are (left [^:]+): expected \{(.*)\} to deeply equal/s.exec(message) ?? []
+  if (when === undefined) return undefined
+  const names = [...caches.matchAll(/'?([\w-]+)'?: \d+/g)].map(([, name]) => name)
+  return `objects of ${names.join(', ')} are ${when}`
 }
 
 /** What was left behind, on one line; kmemleak's report is of memory only. */
