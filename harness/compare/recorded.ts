@@ -56,7 +56,7 @@ export interface RecordedTest {
   readonly state: 'passed' | 'failed' | 'skipped' | 'not run'
   readonly failures: readonly RecordedFailure[]
   readonly said: readonly NormalConversation[]
-  /** Lines that the kernel has logged in its time, each once; undefined if they are reports, or not known. */
+  /** Lines that the kernel has logged in its time; undefined if they are reports, or not known. */
   readonly log?: readonly string[] | undefined
 }
 

@@ -106,15 +106,15 @@ function logOf(text: string): string[] | undefined {
   const lines = linesOf(text)
   if (findSplats(lines).length > 0) return undefined
   const own = lines.filter(line => !isMark(line.text)).map(line => stableLine(line.text))
-  return [...new Set(own)]
+  return own
 }
 
 /**
  * What this package writes into the log, what netlink itself says of requests (lib/nlattr.c: pr_warn_ratelimited(),
- * so that it depends on the time which come), and how many lines were too many.
+ * so that it depends on the time which come), how many lines were too many, and that memory was measured.
  */
 function isMark(line: string): boolean {
-  return /^netlink(-vmtest)?: /.test(line) || line.endsWith(' callbacks suppressed')
+  return /^netlink(-vmtest)?: |: drop_caches: \d$| callbacks suppressed$/.test(line)
 }
 
 function stateOf(test: TestCase): RecordedTest['state'] {
