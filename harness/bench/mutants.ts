@@ -124,7 +124,10 @@ async function compared(folder: string, { module }: Mutant): Promise<Verdict> {
   if (!existsSync(json)) return { missed: `exit status ${exitCode}: ${stderr.trim().slice(-500)}` }
   const { findings } = JSON.parse(readFileSync(json, 'utf8')) as { readonly findings: readonly Finding[] }
   const mattering = findings.filter(({ matters }) => matters)
-  const first = mattering.find(({ kind }) => kind === 'behaviour') ?? mattering[0]
+  const first =
+    mattering.find(({ kind }) => kind === 'behaviour') ??
+    mattering.find(({ kind }) => kind !== 'test') ??
+    mattering[0]
   const others = findings.length > 1 ? ` (and ${findings.length - 1} more)` : ''
   if (first && first.kind !== 'test') return { foundBy: `${lineOf(first)}${others}` }
   return { missed: first ? `only ${lineOf(first)}${others}` : 'no change' }

@@ -28,7 +28,7 @@ const file = v.object({
       state: v.picklist(['passed', 'failed', 'skipped', 'not run']),
       failures: v.array(
         v.object({
-          kind: v.picklist(['test', 'splat', 'taint', 'loss', 'leak']),
+          kind: v.picklist(['test', 'splat', 'taint', 'loss', 'leak', 'memory']),
           ...{ text: v.string(), message: v.string() },
         }),
       ),

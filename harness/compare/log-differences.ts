@@ -1,79 +1,76 @@
 // SPDX-License-Identifier: MIT
-/** What the kernel logs while tests run, on one side only. */
+/** What the kernel logs while tests run, on one side only, or more often. */
 import type { Difference } from './difference.ts'
 import type { RecordedFile, RecordedTest } from './recorded.ts'
 
-/** A line, and the first test that has it. */
-type Lines = ReadonlyMap<string, string>
+/** A line, and how often it comes. */
+type Counted = ReadonlyMap<string, number>
 
-/**
- * Lines that tests of one side log and none of the other one: which of several tests logs a line first may
- * depend on the time (printk_ratelimit). Tests count that ask the same on both sides.
- */
+/** Of tests that ask the same on both sides. */
 export function logDifferences(base: RecordedFile, head: RecordedFile): Difference[] {
   const others = new Map(head.tests.map(test => [test.name, test]))
-  const both = base.tests.flatMap(test => {
+  return base.tests.flatMap(test => {
     const other = others.get(test.name)
-    return test.log && other?.log && isAlike(test, other) ? [[test, other] as const] : []
+    if (!test.log || !other?.log || !isAlike(test, other)) return []
+    const place = `${base.file} > ${test.name}`
+    return changesOf(counted(test.log), counted(other.log)).map(change =>
+      difference(base.file, place, change),
+    )
   })
-  const without = (tests: readonly RecordedTest[], all: readonly RecordedTest[]): Lines => {
-    const known = new Set(all.flatMap(({ log = [] }) => log))
-    const found = new Map<string, string>()
-    for (const { name, log = [] } of tests)
-      for (const line of log)
-        if (!known.has(line) && !found.has(line)) found.set(line, `${base.file} > ${name}`)
-    return found
-  }
-  const gone = without(
-    both.map(([test]) => test),
-    head.tests,
-  )
-  const come = without(
-    both.map(([, test]) => test),
-    base.tests,
-  )
-  return [...pairs(gone, come)].map(([was, is]) => difference(base.file, [was, is], gone, come))
 }
 
-/** Whether they ask the same, and end alike: a test that fails does less, or looks closer. */
+/** Whether they ask the same: a test that fails may end before it has. */
 function isAlike(base: RecordedTest, head: RecordedTest): boolean {
-  if (base.state !== head.state) return false
   const asked = ({ said }: RecordedTest) =>
     JSON.stringify(said.map(({ exchanges }) => exchanges.map(({ key }) => key).sort()))
   return asked(base) === asked(head)
 }
 
-/** The same words with other numbers are one line that has changed. */
-function* pairs(gone: Lines, come: Lines): Generator<[was: string | undefined, is: string | undefined]> {
-  const words = (line: string) => line.replace(/\d+/g, '…')
-  const left = new Set(come.keys())
-  for (const was of gone.keys()) {
-    const is = [...left].find(line => words(line) === words(was))
-    if (is !== undefined) left.delete(is)
-    yield [was, is]
-  }
-  for (const is of left) yield [undefined, is]
+function counted(lines: readonly string[]): Counted {
+  const groups = Map.groupBy(lines, line => line)
+  return new Map([...groups].map(([line, { length }]) => [line, length]))
 }
 
-function difference(
-  file: string,
-  [was, is]: readonly [string | undefined, string | undefined],
-  gone: Lines,
-  come: Lines,
-): Difference {
-  const test = (is === undefined ? undefined : come.get(is)) ?? gone.get(was ?? '') ?? ''
-  const [before, after] = [was, is].map(line => line && `'${line}'`)
-  const text =
-    before === undefined
-      ? `the kernel now logs ${after}`
-      : after === undefined
-        ? `the kernel no longer logs ${before}`
-        : `the kernel logs ${after}, was ${before}`
+interface LogChange {
+  readonly line: string
+  readonly was: string | undefined
+  readonly is: string | undefined
+  readonly text: string
+}
+
+function changesOf(base: Counted, head: Counted): LogChange[] {
+  const gone = [...base.keys()].filter(line => !head.has(line))
+  const left = new Set([...head.keys()].filter(line => !base.has(line)))
+  const words = (line: string) => line.replace(/\d+/g, '…')
+  const changes = gone.map((was): LogChange => {
+    // The same words with other numbers are one line that has changed.
+    const is = [...left].find(line => words(line) === words(was))
+    if (is === undefined) return { line: was, was, is, text: `the kernel no longer logs '${was}'` }
+    left.delete(is)
+    return { line: was, was, is, text: `the kernel logs '${is}', was '${was}'` }
+  })
+  const fresh = [...left].map(
+    (is): LogChange => ({ line: is, was: undefined, is, text: `the kernel now logs '${is}'` }),
+  )
+  const repeated = [...base].flatMap(([line, before]): LogChange[] => {
+    const after = head.get(line) ?? before
+    if (after === before) return []
+    const [was, is] = [times(before), times(after)]
+    return [{ line, was, is, text: `the kernel logs '${line}' ${is}, was ${was}` }]
+  })
+  return [...changes, ...fresh, ...repeated]
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`
+}
+
+function difference(file: string, test: string, { line, was, is, text }: LogChange): Difference {
   return {
     ...{ test, isValue: false },
-    // Of two runs of one side, too, another test may be the first to log a line.
-    point: JSON.stringify([file, 'log', was ?? null, is ?? null]),
-    fold: JSON.stringify(['log', was ?? null, is ?? null]),
+    // What comes by chance (printk_ratelimit) may come in another test.
+    point: JSON.stringify([file, 'log', line]),
+    fold: JSON.stringify(['log', text]),
     finding: {
       ...{ kind: 'log', where: 'while tests run', was, is, text, matters: true },
       show: `in ${test}`,

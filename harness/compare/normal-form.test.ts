@@ -281,3 +281,23 @@ test('requests with one sequence number are answered in their order', () => {
     ['protocol 21 type 18', 'acknowledgement'],
   ])
 })
+
+test('a conversation that is not kept in full counts up to its gap', () => {
+  const request = (sequence: number) => encodeMessage({ type: 17, flags: 5, sequence })
+  const { exchanges, missed } = normal(recording => {
+    const asking = socket(1, 101)
+    recording.opened(asking, undefined)
+    // More than a recording keeps; each is asked in the same words.
+    for (let round = 0; round < 5000; round++) {
+      recording.sent(asking, request(round % 4), undefined, undefined)
+      if (round % 4 === 3)
+        for (let sequence = 0; sequence < 4; sequence++)
+          recording.received(asking, fromKernel(wireBytes(refusal(request(sequence), asking, 'EINVAL'))))
+    }
+  })
+  expect(missed).toBeGreaterThan(0)
+  expect(exchanges.length).toBeGreaterThan(10)
+  const outcomes = exchanges.slice(0, -3).map(({ answers }) => answers.map(({ what }) => what).join())
+  expect(new Set(outcomes)).toEqual(new Set(['EINVAL']))
+  expect(exchanges.every(({ key }) => key !== '')).toBe(true)
+})

@@ -86,7 +86,7 @@ class Normaliser {
 
   conversation(): NormalConversation {
     for (const event of this.#events) this.#add(event)
-    const all = [...this.#exchanges, ...this.#unasked.values()]
+    const all = [...this.#exchanges.filter(each => this.#isWhole(each)), ...this.#unasked.values()]
     return { exchanges: all.map(each => this.#closed(each)), missed: this.#record.missed }
   }
 
@@ -110,6 +110,12 @@ class Normaliser {
         opened.open = 0 // The kernel has not got it.
       } else this.#unaskedOf(event.socket).answers.push(what)
     } else if (event.kind === 'received' && !isMarker(event.datagram.bytes)) this.#received(event)
+  }
+
+  /** Where not all is kept, each socket's last answers may be missing. */
+  #isWhole(exchange: OpenExchange): boolean {
+    if (this.#record.missed === 0) return true
+    return this.#exchanges.findLast(({ socket }) => socket === exchange.socket) !== exchange
   }
 
   #open(socket: RecordedSocket, event: Sent): OpenExchange {

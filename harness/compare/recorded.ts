@@ -43,7 +43,7 @@ export interface NormalConversation {
 
 /** A failure of a test or file. */
 export interface RecordedFailure {
-  readonly kind: 'test' | 'splat' | 'taint' | 'loss' | 'leak'
+  readonly kind: 'test' | 'splat' | 'taint' | 'loss' | 'leak' | 'memory'
   /** One line that is the same in each run. */
   readonly text: string
   /** All of it. */
@@ -56,7 +56,7 @@ export interface RecordedTest {
   readonly state: 'passed' | 'failed' | 'skipped' | 'not run'
   readonly failures: readonly RecordedFailure[]
   readonly said: readonly NormalConversation[]
-  /** Lines that the kernel has logged in its time, each once; undefined if they are reports, or not known. */
+  /** Lines that the kernel has logged in its time; undefined if they are reports, or not known. */
   readonly log?: readonly string[] | undefined
 }
 

@@ -40,7 +40,7 @@ test('of a file whose guest the machinery has lost only that is known, and then 
   expect(recorder.take(module)).toMatchObject({ file: 'suites/a.test.ts', modules: undefined })
 })
 
-test('a test has what the kernel logged in its time, once, without what differs from run to run', () => {
+test('a test has what the kernel logged in its time, without what differs from run to run', () => {
   const logOf = (kernelLog: string | undefined) => {
     const x = {
       fullName: 'x',
@@ -63,11 +63,29 @@ test('a test has what the kernel logged in its time, once, without what differs 
         line(1, 'netlink-vmtest: the log up to here'),
         line(2, 'box: at ffff888003a4c000'),
         line(3, 'box: at ffff888003a4c008'),
+        line(3, 'MainThread (124): busy'),
         line(3, 'MainThread (124): drop_caches: 2'),
         line(4, 'box_get: 12 callbacks suppressed'),
         line(5, "netlink: 'MainThread': attribute type 3 has an invalid length."),
       ].join('\n'),
     ),
-  ).toEqual(['box: at ADDRESS', 'MainThread (N): drop_caches: 2'])
+  ).toEqual(['box: at ADDRESS', 'box: at ADDRESS', 'MainThread (N): busy'])
   expect(logOf(line(1, 'WARNING: CPU: 0 PID: 1 at box.c:3 box_get+0x1/0x2 [box]'))).toBeUndefined()
+})
+
+test('what probe says of growing slab caches is a finding of memory', () => {
+  const failing = (message: string) => {
+    const errors = () => [{ name: 'AssertionError', message }]
+    return (new FileRecorder().take({ ...module, errors } as unknown as TestModule) as RecordedFile).tests[0]
+  }
+  const grown = failing(
+    "objects of slab caches that are left in each round: expected { 'kmalloc-512': 40, skbuff_head_cache: 9 } to deeply equal {}",
+  )
+  expect(grown?.failures).toMatchObject([
+    { kind: 'memory', text: 'objects of kmalloc-512, skbuff_head_cache are left in each round' },
+  ])
+  const clean = new FileRecorder().take(module) as RecordedFile
+  const found = fileDifferences(clean, { ...clean, tests: grown ? [grown] : [] })
+  expect(found.map(({ finding }) => finding.kind)).toEqual(['test', 'memory'])
+  expect(failing('expected { a: 1 } to deeply equal {}')?.failures).toMatchObject([{ kind: 'test' }])
 })

@@ -106,15 +106,15 @@ function logOf(text: string): string[] | undefined {
   const lines = linesOf(text)
   if (findSplats(lines).length > 0) return undefined
   const own = lines.filter(line => !isMark(line.text)).map(line => stableLine(line.text))
-  return [...new Set(own)]
+  return own
 }
 
 /**
  * What this package writes into the log, what netlink itself says of requests (lib/nlattr.c: pr_warn_ratelimited(),
- * so that it depends on the time which come), and how many lines were too many.
+ * so that it depends on the time which come), how many lines were too many, and that memory was measured.
  */
 function isMark(line: string): boolean {
-  return /^netlink(-vmtest)?: /.test(line) || line.endsWith(' callbacks suppressed')
+  return /^netlink(-vmtest)?: |: drop_caches: \d$| callbacks suppressed$/.test(line)
 }
 
 function stateOf(test: TestCase): RecordedTest['state'] {
@@ -132,9 +132,20 @@ const kinds: Readonly<Record<string, RecordedFailure['kind']>> = {
 
 function failures(errors: readonly ThrownError[]): RecordedFailure[] {
   return errors.map(({ name, message }) => {
+    const growth = growthIn(message)
+    if (growth !== undefined) return { kind: 'memory', text: growth, message }
     const kind = kinds[name] ?? 'test'
     return { kind, text: kind === 'leak' ? leakOf(message) : stableLine(message), message }
   })
+}
+
+/** The slab caches that grow, as probe's tests of memory say; without numbers, which may be others in each run. */
+function growthIn(message: string): string | undefined {
+  const [, when, caches = ''] =
+    /^objects of slab caches that are (left [^:]+): expected \{(.*)\} to deeply equal/s.exec(message) ?? []
+  if (when === undefined) return undefined
+  const names = [...caches.matchAll(/'?([\w-]+)'?: \d+/g)].map(([, name]) => name)
+  return `objects of ${names.join(', ')} are ${when}`
 }
 
 /** What was left behind, on one line; kmemleak's report is of memory only. */
