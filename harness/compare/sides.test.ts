@@ -20,7 +20,7 @@ import path from 'node:path'
 import { execa } from 'execa'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { checkSettings } from '../prepare/settings.ts'
-import { haveSameSuites, nameOf, openSide, suitesKey } from './sides.ts'
+import { findName, haveSameSuites, nameOf, openSide, suitesKey } from './sides.ts'
 
 let top: string
 const settings = checkSettings({ modules: 'module', suites: ['*.test.ts'] })
@@ -187,6 +187,11 @@ test('what is neither a folder of modules nor a revision', async () => {
   await expect(nameOf(path.join(top, 'empty'), top)).rejects.toThrow(
     'empty has neither a Kbuild nor a Makefile, and is no revision: name a folder of modules',
   )
+  // HEAD may be left out, and then comes what chooses test files: a folder without any is a mistake
+  await expect(findName(path.join(top, 'empty'), top)).rejects.toThrow('empty has neither a Kbuild')
+  mkdirSync(path.join(top, 'tests'))
+  writeFileSync(path.join(top, 'tests/a.test.ts'), '')
+  expect(await findName(path.join(top, 'tests'), top)).toBeUndefined()
   const bare = path.join(path.dirname(top), 'bare.git')
   git(top, 'clone', '--quiet', '--bare', top, bare)
   await expect(nameOf('main', bare)).rejects.toThrow(/^git cannot tell the work tree of .*bare\.git: /)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The two sides of a comparison: a project, at a revision or as it is, with modules of its own or of a folder. */
-import { copyFileSync, existsSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, globSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { lockFileName } from '../../kernel/lock-file.ts'
 import { contentKey } from '../base/cache.ts'
@@ -49,18 +49,33 @@ const ofModules = ['Kbuild', 'Makefile']
 export async function nameOf(name: string, root: string): Promise<Named> {
   const found = await findName(name, root)
   if (found) return found
-  if (statSync(name, { throwIfNoEntry: false })?.isDirectory())
-    throw new UsageError(
-      `${name} has neither a Kbuild nor a Makefile, and is no revision: name a folder of modules`,
-    )
-  throw await noRevision(root, name)
+  throw isFolder(name) ? noModules(name) : await noRevision(root, name)
 }
 
-/** As {@link nameOf}; undefined for what is neither. */
+/**
+ * As {@link nameOf}; undefined for what is neither, and may choose test files.
+ * @throws UsageError for a folder that has none of all that
+ */
 export async function findName(name: string, root: string): Promise<Named | undefined> {
   if (ofModules.some(file => existsSync(path.join(name, file)))) return { folder: name }
   const revision = await findRevision(root, name)
-  return revision && { revision }
+  if (revision) return { revision }
+  if (
+    isFolder(name) &&
+    globSync('**/*.{ts,mts,js,mjs}', { cwd: name, exclude: ['**/node_modules/**'] }).length === 0
+  )
+    throw noModules(name)
+  return undefined
+}
+
+function isFolder(name: string): boolean {
+  return statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false
+}
+
+function noModules(name: string): UsageError {
+  return new UsageError(
+    `${name} has neither a Kbuild nor a Makefile, and is no revision: name a folder of modules`,
+  )
 }
 
 /**
