@@ -206,6 +206,9 @@ export interface TestRecord extends RecordedConversation {
 /** The name of the symbol of the function that counts Vitest's own timers (counted-timers.ts). */
 export const timerCounter = 'netlink-vmtest.count-timers'
 
+/** The records by which the harness and its agent find their places in the kernel log. */
+export const ownMark = /^netlink-vmtest: (?:the log up to here|(?:end of|ready,|time,) [\da-f-]{36})$/
+
 /** The mark in stdout and stderr at the end of a program or the test worker. */
 export const endOfOutput = '\0netlink-vmtest: end of output 9f3b6d2e58c14a07\x01'
 

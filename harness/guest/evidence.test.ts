@@ -25,3 +25,58 @@ test('log records from before the test are left out', () => {
 test('nothing said, nothing shown', () => {
   expect(evidenceOf(new KernelLog(), '', 0)).toBe('')
 })
+
+/** A log whose record 1 is of before the test, and a console that has more than has come of the log. */
+const since = (...records: readonly string[]) => {
+  const log = new KernelLog()
+  log.push(Buffer.from(['6,1,1000000,-;before the test', ...records, ''].join('\n')))
+  return log
+}
+const panic = '[    3.000000] Kernel panic - not syncing: sysrq triggered crash'
+
+test('the console is shown from where the test began, also what only it has', () => {
+  const console = `[    0.500000] boot\r\n[    1.000000] before the test\r\n[    2.000000] the last words\r\n${panic}\r\n`
+  expect(evidenceOf(since(), console, 2)).toBe(`console:\n[    2.000000] the last words\n${panic}`)
+  // Without a complaint, too.
+  expect(evidenceOf(since(), console.slice(0, -panic.length - 2), 2)).toBe(
+    'console:\n[    2.000000] the last words',
+  )
+})
+
+test('what both have is shown once, whoever has printed it', () => {
+  const log = since(
+    '4,2,2000000,-;BUG: unable to handle',
+    '4,3,2000001,-;two\\x0alines',
+    '6,4,2000002,-;odd \u001b',
+  )
+  const console = `[    1.000000] before the test\n[    2.000000][  T12] BUG: unable to handle\n[    2.000001][  T12] two\n[    2.000001][  T12] lines\n[    2.000002] odd \u001b\n${panic}\n`
+  const shown = evidenceOf(log, console, 2)
+  expect(shown.match(/BUG: unable/g)).toHaveLength(1)
+  expect(shown.match(/odd/g)).toHaveLength(1)
+  expect(shown.slice(shown.indexOf('console:'))).toBe(`console:\n[    2.000001][  T12] lines\n${panic}`)
+})
+
+test('a cut is told', () => {
+  const many = (count: number, what: string) =>
+    Array.from({ length: count }, (_, i) => `[    2.${String(i).padStart(6, '0')}] ${what} ${i}`).join('\n')
+  const shown = evidenceOf(since(), `${many(50, 'early')}\n${panic}\n${many(80, 'trace')}\n`, 2)
+  expect(shown).toContain('console:\n... 30 lines before\n[    2.000030] early 30')
+  expect(shown).toMatch(/trace 58\n\.\.\. and 21 more lines$/)
+  const log = since(...Array.from({ length: 50 }, (_, i) => `6,${i + 2},${2_000_000 + i},-;record ${i}`))
+  expect(evidenceOf(log, '', 2)).toMatch(
+    /^kernel log:\n\.\.\. 10 records before\n\[ {4}2\.000010\] record 10\n/,
+  )
+})
+
+test("marks of the harness are no part of anybody's log", () => {
+  const id = '0f8fad5b-d9cb-469f-a165-70867728950e'
+  const marks = ['the log up to here', `end of ${id}`, `ready, ${id}`, `time, ${id}`]
+  const log = since(
+    ...marks.map((mark, at) => `12,${at + 2},2000000,-;netlink-vmtest: ${mark}`),
+    '12,6,2000001,-;netlink-vmtest: of a user',
+  )
+  const console = marks.map(mark => `[    2.000000] netlink-vmtest: ${mark}\n`).join('')
+  expect(evidenceOf(log, console + panic, 2)).toBe(
+    `kernel log:\n[    2.000001] netlink-vmtest: of a user\n\nconsole:\n${panic}`,
+  )
+})

@@ -1,28 +1,75 @@
 // SPDX-License-Identifier: MIT
+import { ownMark } from '../../guest/agent/protocol.ts'
 import { visible } from '../../guest/agent/visible.ts'
 import { lastLines } from '../base/process.ts'
 import type { KernelLog } from './kernel-log.ts'
 
 const LOG_LINES = 40
+/** Lines of the console before the kernel's first complaint, and from it on. */
+const LINES_BEFORE = 20
 const CONSOLE_LINES = 60
 
-/** The line at which a kernel begins to say why it dies; what comes before it on a console is boot output. */
+/** The line at which a kernel begins to say why it dies. */
 const beginning =
-  /^.*(BUG: |Oops: |Kernel panic - not syncing|general protection fault|double fault|Out of memory|watchdog: ).*$/m
+  /(BUG: |Oops: |Kernel panic - not syncing|general protection fault|double fault|Out of memory|watchdog: )/
 
 /**
- * What a guest said last, to be attached to a failure: the kernel log since the test began, and the console
- * from the kernel's first complaint on.
+ * What a guest said last, to be attached to a failure: the kernel log since the test began, and what else the
+ * console has of its time. Where nobody knows the time, it is shown from the kernel's first complaint on.
  * @param since the sequence number of the first log record to show
  */
 export function evidenceOf(log: KernelLog, console: string, since: number): string {
   const records = log.since(since, LOG_LINES)
-  const plain = plainConsole(console)
-  const complaint = beginning.exec(plain)
-  const shown = complaint
-    ? plain.slice(complaint.index).split('\n').slice(0, CONSOLE_LINES).join('\n').trimEnd()
-    : lastLines(plain, 10)
-  return [records && `kernel log:\n${records}`, shown && `console:\n${shown}`].filter(Boolean).join('\n\n')
+  const missed = log.count(since) - LOG_LINES
+  const logged = [
+    ...(missed > 0 ? [`... ${missed} records before`] : []),
+    ...(records ? [records] : []),
+  ].join('\n')
+  const shown = lastOfConsole(plainConsole(console), log.timeBefore(since), visible(records))
+  return [logged && `kernel log:\n${logged}`, shown && `console:\n${shown}`].filter(Boolean).join('\n\n')
+}
+
+/**
+ * @param since microseconds after which the lines are shown; undefined if that is not known
+ * @param known the lines that are shown already
+ */
+function lastOfConsole(console: string, since: number | undefined, known: string): string {
+  const lines = console.trimEnd().split('\n')
+  const first = since === undefined ? -1 : lines.findIndex(line => timeOf(line) > since)
+  const complaint = lines.findIndex((line, at) => at >= first && beginning.test(line))
+  const start = first === -1 ? complaint : first
+  // What has not come to its console nobody knows: the end of it says most.
+  if (start === -1) return lastLines(console, 10)
+  const isKnown = new Set(known.split('\n').map(wordsOf))
+  const isNew = (line: string) => !isKnown.has(wordsOf(line)) && !isOwnMark(line)
+  const before = lines.slice(start, Math.max(start, complaint)).filter(isNew)
+  const after = lines.slice(Math.max(start, complaint)).filter(isNew)
+  const cut = Math.max(0, before.length - LINES_BEFORE)
+  const more = Math.max(0, after.length - CONSOLE_LINES)
+  return [
+    ...(cut > 0 ? [`... ${cut} lines before`] : []),
+    ...before.slice(cut),
+    ...after.slice(0, CONSOLE_LINES),
+    ...(more > 0 ? [`... and ${more} more lines`] : []),
+  ].join('\n')
+}
+
+/** The time and the caller of a line: "[    1.234567][  T123] text". */
+const prefix = /^\[ *(\d+\.\d+)\](?:\[ *[TC]\d+\])? ?/
+
+/** Microseconds since boot; NaN for a line without. */
+function timeOf(line: string): number {
+  return Math.round(Number(prefix.exec(line)?.[1]) * 1e6)
+}
+
+/** A line of the log or the console as both have it: without its caller. */
+function wordsOf(line: string): string {
+  return line.replace(prefix, '[$1] ').trimEnd()
+}
+
+/** Whether it is a mark by which the harness finds its place in the log. */
+function isOwnMark(line: string): boolean {
+  return ownMark.test(line.replace(prefix, '').trimEnd())
 }
 
 /**

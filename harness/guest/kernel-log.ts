@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { EventEmitter } from 'node:events'
 import { kmsgText } from '../../guest/agent/kmsg-text.ts'
+import { ownMark } from '../../guest/agent/protocol.ts'
 
 /** A record of the kernel log (Documentation/ABI/testing/dev-kmsg). */
 export interface KernelLogRecord {
@@ -74,10 +75,20 @@ export class KernelLog extends EventEmitter<KernelLogEvents> {
     return found
   }
 
-  /** The last `count` records from this sequence number on, up to another one, as dmesg shows them. */
+  /** How many records there are from this sequence number on, without own marks. */
+  count(sequence: number): number {
+    return this.records.filter(record => record.sequence >= sequence && !isOwnMark(record)).length
+  }
+
+  /** When the last record before this sequence number was logged, in microseconds since boot, if that is known. */
+  timeBefore(sequence: number): number | undefined {
+    return this.records.findLast(record => record.sequence < sequence)?.time
+  }
+
+  /** The last `count` records from this sequence number on, up to another one, as dmesg shows them, without own marks. */
   since(sequence: number, count: number, before = Number.POSITIVE_INFINITY): string {
     return this.records
-      .filter(record => record.sequence >= sequence && record.sequence < before)
+      .filter(record => record.sequence >= sequence && record.sequence < before && !isOwnMark(record))
       .slice(-count)
       .map(record => `[${(record.time / 1e6).toFixed(6).padStart(12)}] ${record.text}`)
       .join('\n')
@@ -109,6 +120,11 @@ export class KernelLog extends EventEmitter<KernelLogEvents> {
       this.on('record', look)
     })
   }
+}
+
+/** Whether the harness or its agent has written it, to find its place in the log. */
+function isOwnMark({ facility, text }: KernelLogRecord): boolean {
+  return facility !== 0 && ownMark.test(text)
 }
 
 /**

@@ -60,9 +60,19 @@ const files: Readonly<Record<string, { readonly body: string; readonly told: str
         console.log('said by the console')
         process.stdout.write('written to stdout\\n')
         fs.writeSync(2, 'written to stderr\\n')
+        fs.writeFileSync('/dev/kmsg', 'the last words\\n')
         fs.writeFileSync('/proc/sysrq-trigger', 'c')
       })`,
     told: 'kernel panic: sysrq triggered crash',
+  },
+  throws: {
+    body: `
+      test('an object', () => Promise.reject({ code: 'EIO' }))
+      test('null', () => Promise.reject(null))
+      test('a list', () => Promise.reject(['a', 1]))
+      test('no text', () => { throw Object.assign(new Error('a'), { message: { a: 1 } }) })
+      test('a getter', () => { throw { get message() { throw new Error('never') } } })`,
+    told: "{ code: 'EIO' }",
   },
   kill: {
     body: `
@@ -87,7 +97,9 @@ test('an end of the worker or of the guest is told at once and by its name, behi
       ${body}`,
     )
   const report = path.join(folder, 'report.json')
-  const { stdout, stderr, status } = await runCli(['--json', report], { cwd: folder })
+  const junit = path.join(folder, 'junit.xml')
+  const options = ['--json', report, '--junit', junit, '--html', path.join(folder, 'page.html')]
+  const { stdout, stderr, status } = await runCli(options, { cwd: folder })
   const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as {
     testResults: { name: string; message: string; assertionResults: { failureMessages?: string[] }[] }[]
   }
@@ -108,6 +120,15 @@ test('an end of the worker or of the guest is told at once and by its name, behi
   expect(stdout + stderr).toContain('nobody catches this')
   expect(stdout).not.toContain('Unhandled')
   expect(status).toBe(1)
+  // What has no message has words in all reports.
+  for (const text of [stdout, told.throws, readFileSync(junit, 'utf8')]) {
+    expect(text).toContain("{ code: 'EIO' }")
+    expect(text).toContain('{ a: 1 }')
+  }
+  expect(stderr).not.toContain('cannot make')
+  // From the test's beginning, and each line once.
+  expect(told.panic).toMatch(/the last words\n(.*\n)*?.*Kernel panic - not syncing/)
+  expect(told.panic?.match(/\] the last words/g)).toHaveLength(1)
   // The recording has ended with the guest.
   expect(told.panic).toMatch(
     /the conversation:\n\n(.*\n){2}.*type 16: 16 bytes, .*seq 77(.*\n)+.*✗.*sendto: ECONNREFUSED: type 17(.*\n)+.*type 18: .*seq 79/,

@@ -86,3 +86,19 @@ test('only matchers colour what they say, and errors outside of tests are shown,
   expect(matcher).toMatchObject({ message: red, diff: red })
   expect(outside).toEqual({ message: shown, cause: { message: shown } })
 })
+
+test('what has no message has its value as one', () => {
+  const result = {
+    state: 'fail',
+    errors: [{ code: 'EIO' }, ['a'], { message: 'as it is', extra: 1 }] as unknown[],
+  }
+  makeVisible(request('onTaskUpdate', [['1', result, {}]], []))
+  expect(result.errors).toEqual([
+    { name: 'Error', message: "{ code: 'EIO' }", code: 'EIO' },
+    expect.objectContaining({ message: "[ 'a' ]" }),
+    { message: 'as it is', extra: 1 },
+  ])
+  const outside = request('onUnhandledError', { code: 'EIO' }, 'Unhandled Error')
+  makeVisible(outside)
+  expect(outside.a[0]).toMatchObject({ message: "{ code: 'EIO' }" })
+})
