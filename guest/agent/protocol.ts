@@ -128,7 +128,8 @@ export type ToldEvent = {
       readonly groups: number
       readonly group?: number
     }
-  | { readonly kind: 'failed'; readonly call: string; readonly code: string }
+  | { readonly kind: 'failed'; readonly call: string; readonly code: string; readonly about: string }
+  | { readonly kind: 'waited'; readonly limit: number }
   | { readonly kind: 'joined' | 'left'; readonly group: number }
 )
 
@@ -207,7 +208,8 @@ export interface TestRecord extends RecordedConversation {
 export const timerCounter = 'netlink-vmtest.count-timers'
 
 /** The records by which the harness and its agent find their places in the kernel log. */
-export const ownMark = /^netlink-vmtest: (?:the log up to here|(?:end of|ready,|time,) [\da-f-]{36})$/
+export const ownMark =
+  /^netlink-vmtest: (?:the log up to here|the test worker ended: \S+|(?:end of|ready,|time,) [\da-f-]{36})$/
 
 /** The mark in stdout and stderr at the end of a program or the test worker. */
 export const endOfOutput = '\0netlink-vmtest: end of output 9f3b6d2e58c14a07\x01'

@@ -41,6 +41,7 @@ import {
 } from './protocol.ts'
 import { SharedState } from './shared-state.ts'
 import { netlinkErrors } from './snapshots.ts'
+import { thrownError } from './thrown-error.ts'
 import { lastTimers, Uncaught } from './uncaught.ts'
 import { showCompared } from './visible-comparison.ts'
 
@@ -495,12 +496,10 @@ function outcomeOf(test: Test): TestOutcome | undefined {
     ...(result.errors === undefined
       ? {}
       : {
-          errors: result.errors.map(error => ({
-            name: String(error.name),
-            message: String(error.message),
-            stack: String(error.stack),
-            ...(error.diff === undefined ? {} : { diff: String(error.diff) }),
-          })),
+          errors: result.errors.map(thrown => {
+            const { name, message, stack = '', diff } = thrownError(thrown)
+            return { name, message, stack, ...(diff === undefined ? {} : { diff }) }
+          }),
         }),
   }
 }

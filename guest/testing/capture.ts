@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { CapturedConversation, CapturedPacket } from '../agent/protocol.ts'
 import { isMarker } from './markers.ts'
-import { groupOf, MessageText } from './message-text.ts'
+import { failureOf, groupOf, MessageText, waitOf } from './message-text.ts'
 import { type Conversation, namespaceName, type RecordedEvent, type RecordedSocket } from './recording.ts'
 
 // Kept from before any test.
@@ -79,11 +79,12 @@ function packetOf(event: RecordedEvent, text: MessageText, epoch: number): Captu
       return packet('in', bytes, length, `${[from, groupName(group)].filter(Boolean).join(', ')}: `)
     }
     case 'failed': {
-      const { call, code, bytes } = event
-      if (bytes !== undefined) return packet('out', bytes, bytes.length, `not sent, ${call}: ${code}: `)
-      const lost = code === 'ENOBUFS' ? ', messages were lost' : ''
-      return [note(event, epoch, `${call}: ${code}${lost}`)]
+      const { bytes } = event
+      if (bytes !== undefined) return packet('out', bytes, bytes.length, `not sent, ${failureOf(event)}: `)
+      return [note(event, epoch, failureOf(event))]
     }
+    case 'waited':
+      return [note(event, epoch, waitOf(event))]
     default:
       return []
   }

@@ -169,11 +169,31 @@ test('errors of calls, lost messages, groups that are joined and left', () => {
   const b = socket(2, 102)
   recording.failed(b, 'recvmsg', 'ENOBUFS')
   recording.failed(b, 'sendto', 'ECONNREFUSED', request)
+  recording.failed(b, 'sendto', 'ECONNREFUSED', request, 'to port 4242')
+  recording.failed(b, 'bind', 'EADDRINUSE', undefined, 'port 7')
   recording.left(b, 1)
   const text = drawn(recording)
   expect(text).toMatch(/✗ +recvmsg: ENOBUFS, messages were lost\n/)
   expect(text).toMatch(/✗ +sendto: ECONNREFUSED: type 16: 24 bytes.*\n/)
+  expect(text).toMatch(/✗ +sendto: ECONNREFUSED \(to port 4242\): type 16: 24 bytes.*\n/)
+  expect(text).toMatch(/✗ +bind: EADDRINUSE \(port 7\)\n/)
   expect(text).toMatch(/● +left group 1$/)
+})
+
+test('a wait in vain is something that happens, also where nothing else does', () => {
+  const recording = new Recording()
+  const [a, b] = [socket(1, 101), socket(2, 102)]
+  recording.opened(a, undefined)
+  recording.waited(a, 300)
+  expect(drawn(recording)).toMatch(/^ +0\.0 +● +│ +waited 300 ms in vain$/m)
+  // A thread's, too.
+  const thread = new Recording()
+  thread.opened(b, undefined)
+  thread.waited(b, 20)
+  thread.failed(b, 'bind', 'EADDRINUSE', undefined, 'port 7')
+  recording.hear(thread.told)
+  expect(drawn(recording)).toContain('waited 20 ms in vain')
+  expect(drawn(recording)).toContain('bind: EADDRINUSE (port 7)')
 })
 
 test('groups of a mask are joined and left, and silent listeners have lanes', () => {

@@ -86,3 +86,13 @@ export function groupOf(mask: number): number {
 function sequenceOf(bytes: Uint8Array): number {
   return bytes.length < NLMSG_HDRLEN ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true)
 }
+
+/** A system call that failed: "sendto: ECONNREFUSED (to port 4242)". */
+export function failureOf({ call, code, about }: { call: string; code: string; about: string }): string {
+  const lost = code === 'ENOBUFS' ? ', messages were lost' : ''
+  return `${call}: ${code}${about === '' ? '' : ` (${about})`}${lost}`
+}
+
+export function waitOf({ limit }: { limit: number }): string {
+  return `waited ${limit} ms in vain`
+}

@@ -26,7 +26,16 @@ export type RecordedEvent = {
       readonly schema: RequestSchema | undefined
     }
   | { readonly kind: 'received'; readonly datagram: Datagram }
-  | { readonly kind: 'failed'; readonly call: string; readonly code: string; readonly bytes?: Uint8Array }
+  | {
+      readonly kind: 'failed'
+      readonly call: string
+      readonly code: string
+      readonly bytes?: Uint8Array
+      /** What the call was about: SystemCallError's. */
+      readonly about: string
+    }
+  /** In vain, so many milliseconds. */
+  | { readonly kind: 'waited'; readonly limit: number }
   | { readonly kind: 'joined' | 'left'; readonly group: number }
   | { readonly kind: 'opened' | 'closed' }
 )

@@ -240,11 +240,15 @@ export class Recording implements SocketObserver {
     this.#add({ kind: 'received', socket: this.#known(socket), time: now(), datagram }, datagram.bytes.length)
   }
 
-  failed(socket: ObservedSocket, call: string, code: string, bytes?: Uint8Array): void {
+  failed(socket: ObservedSocket, call: string, code: string, bytes?: Uint8Array, about = ''): void {
     this.#sendingSince = undefined
-    const failed = { kind: 'failed', socket: this.#known(socket), time: now(), call, code } as const
+    const failed = { kind: 'failed', socket: this.#known(socket), time: now(), call, code, about } as const
     if (bytes === undefined) this.#add(failed, 0)
     else this.#add({ ...failed, bytes: new Uint8Array(bytes) }, bytes.length)
+  }
+
+  waited(socket: ObservedSocket, limit: number): void {
+    this.#add({ kind: 'waited', socket: this.#known(socket), time: now(), limit }, 0)
   }
 
   closed(socket: ObservedSocket): void {

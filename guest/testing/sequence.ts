@@ -5,7 +5,7 @@ import { NLMSG_HDRLEN } from '../netlink/index.ts'
 import { openings, pairsOf, type ReceivedEvent } from './between-sockets.ts'
 import type { Compared, Expectation } from './expectation.ts'
 import { isMarker, isOfMarker } from './markers.ts'
-import { groupOf, MessageText } from './message-text.ts'
+import { failureOf, groupOf, MessageText, waitOf } from './message-text.ts'
 import { type Conversation, namespaceName, type RecordedEvent, type RecordedSocket } from './recording.ts'
 
 /** What a diagram has beside what was said. */
@@ -226,13 +226,14 @@ class Sequence {
       case 'left':
         return [{ time, ...this.#mark(socket, '●'), text: [`${named}${event.kind} group ${event.group}`] }]
       case 'failed': {
-        const lost = event.code === 'ENOBUFS' ? ', messages were lost' : ''
-        const text = `${named}${event.call}: ${event.code}${lost}`
+        const text = `${named}${failureOf(event)}`
         if (event.bytes && isMarker(event.bytes))
           return [{ time, ...this.#mark(socket, '✗'), text: [`${text}, of ${markerName}`] }]
         const bytes = event.bytes && prefixed(`${text}: `, this.#text.lines(event.bytes, socket))
         return [{ time, ...this.#mark(socket, '✗'), text: bytes ?? [text] }]
       }
+      case 'waited':
+        return [{ time, ...this.#mark(socket, '●'), text: [`${named}${waitOf(event)}`] }]
       case 'sent': {
         const { to, bytes } = event
         const taken = this.#pairs.get(event)
@@ -416,7 +417,9 @@ function togetherNote(tests: readonly string[]): string {
 /** Something that is said, and no marker of the helpers. */
 function isTalk(event: RecordedEvent): boolean {
   if (event.kind === 'received') return !isMarker(event.datagram.bytes)
-  return event.kind === 'failed' || (event.kind === 'sent' && !isMarker(event.bytes))
+  return (
+    event.kind === 'failed' || event.kind === 'waited' || (event.kind === 'sent' && !isMarker(event.bytes))
+  )
 }
 
 function linesOf(event: RecordedEvent): Line[] {

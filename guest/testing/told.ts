@@ -27,9 +27,11 @@ export function told(event: RecordedEvent, most = MOST_BYTES): ToldEvent | undef
       return { kind: 'received', socket, time, bytes: inBase64(bytes), length, from, groups, ...rest }
     }
     case 'failed': {
-      const { call, code, bytes } = event
-      return { kind: 'failed', socket, time, call, code, ...(bytes ? { bytes: inBase64(bytes) } : {}) }
+      const { call, code, about, bytes } = event
+      return { kind: 'failed', socket, time, call, code, about, ...(bytes ? { bytes: inBase64(bytes) } : {}) }
     }
+    case 'waited':
+      return { kind: 'waited', socket, time, limit: event.limit }
     case 'joined':
     case 'left':
       return { kind: event.kind, socket, time, group: event.group }
@@ -60,9 +62,19 @@ export class Listener {
         return { kind: 'received', socket, time, datagram }
       }
       case 'failed': {
-        const { call, code } = told
-        return { kind: 'failed', socket, time, call, code, ...(told.bytes === undefined ? {} : { bytes }) }
+        const { call, code, about } = told
+        return {
+          kind: 'failed',
+          socket,
+          time,
+          call,
+          code,
+          about,
+          ...(told.bytes === undefined ? {} : { bytes }),
+        }
       }
+      case 'waited':
+        return { kind: 'waited', socket, time, limit: told.limit }
       default:
         return { kind: told.kind, socket, time, group: told.group }
     }

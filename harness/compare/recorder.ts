@@ -2,7 +2,7 @@
 /** What test files do, as the pool and Vitest tell it, in the form that is compared. */
 import type { TestCase, TestModule } from 'vitest/node'
 import type { TestRecord } from '../../guest/agent/protocol.ts'
-import { type ThrownError, thrownError } from '../base/thrown-error.ts'
+import { type ThrownError, thrownError } from '../../guest/agent/thrown-error.ts'
 import type { Recorder } from '../pool/guest-source.ts'
 import { guestLostError } from '../pool/unfinished.ts'
 import { errorsOf } from '../report/failures.ts'

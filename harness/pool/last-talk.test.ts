@@ -8,7 +8,7 @@ const socket = { identity: 1, protocol: 21, portId: 1001, groups: [] }
 const bytes = (sequence: number) => encodeMessage({ type: 16, sequence }).toString('base64')
 const sent = (sequence: number): ToldEvent => ({ kind: 'sent', socket, time: 0, bytes: bytes(sequence) })
 const failed = (sequence: number): ToldEvent => ({
-  ...{ kind: 'failed', socket, time: 1, call: 'sendto', code: 'EPERM', bytes: bytes(sequence) },
+  ...{ kind: 'failed', socket, time: 1, call: 'sendto', code: 'EPERM', about: '', bytes: bytes(sequence) },
 })
 
 test('the running test only; a message that could not be sent is there once', async () => {

@@ -15,8 +15,8 @@ import {
   type WorkerCall,
   type WorkerNote,
 } from '../../guest/agent/protocol.ts'
+import { thrownError } from '../../guest/agent/thrown-error.ts'
 import { ExitStatus, HarnessError, messageOf } from '../base/errors.ts'
-import { thrownError } from '../base/thrown-error.ts'
 import { evidenceOf } from '../guest/evidence.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'

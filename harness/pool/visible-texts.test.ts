@@ -87,12 +87,11 @@ test('only matchers colour what they say, and errors outside of tests are shown,
   expect(outside).toEqual({ message: shown, cause: { message: shown } })
 })
 
-test('what has no message has its value as one', () => {
-  const result = {
-    state: 'fail',
-    errors: [{ code: 'EIO' }, ['a'], { message: 'as it is', extra: 1 }] as unknown[],
-  }
+test('what has no message has its value as one, in results of attempts too', () => {
+  const errors: object[] = [{ code: 'EIO' }, ['a'], { message: 'as it is', extra: 1 }]
+  const result = { state: 'fail', errors, attempts: [{ errors: [...errors] }] }
   makeVisible(request('onTaskUpdate', [['1', result, {}]], []))
+  expect(result.attempts[0]?.errors[0]).toBe(result.errors[0])
   expect(result.errors).toEqual([
     { name: 'Error', message: "{ code: 'EIO' }", code: 'EIO' },
     expect.objectContaining({ message: "[ 'a' ]" }),

@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: MIT
 /** Names and errors of tests, before anybody shows them: all reporters print them as they are. */
-import type { RunnerTask, TestError } from 'vitest'
+import type { RunnerTask } from 'vitest'
 import { boundError } from '../../guest/agent/bounded-error.ts'
 import { guestPaths } from '../../guest/agent/protocol.ts'
+import { thrownError } from '../../guest/agent/thrown-error.ts'
 import { visible, visibleInColour } from '../../guest/agent/visible.ts'
-import { thrownError } from '../base/thrown-error.ts'
 import { filesOf, type RpcRequest, type TaskPack } from './messages.ts'
 
 /** Makes what a worker tells Vitest visible, in place. */
 export function makeVisible(request: RpcRequest): void {
   for (const file of filesOf(request)) for (const task of file.tasks) nameTask(task)
   if (request.m === 'onUnhandledError' && isObject(request.a[0])) {
-    const error = withMessage(request.a[0] as TestError)
-    ;(request.a as unknown[])[0] = error
-    showError(error)
-    hideOwnFrames(error)
+    giveMessage(request.a[0])
+    showError(request.a[0])
+    hideOwnFrames(request.a[0])
   }
   if (request.m !== 'onTaskUpdate') return
   for (const [, result] of request.a[0] as readonly TaskPack[]) {
-    if (result?.errors) result.errors = result.errors.map(withMessage)
-    for (const error of result?.errors ?? []) showError(error)
+    for (const error of result?.errors ?? []) {
+      giveMessage(error)
+      showError(error)
+    }
     if (result && 'note' in result && typeof result.note === 'string') result.note = visible(result.note)
   }
 }
@@ -29,9 +30,9 @@ function nameTask(task: RunnerTask): void {
   if (task.type === 'suite') for (const child of task.tasks) nameTask(child)
 }
 
-/** Vitest's reporters show nothing of an error without a message. */
-function withMessage(error: TestError): TestError {
-  return typeof error.message === 'string' ? error : (thrownError(error) as TestError)
+/** Vitest's reporters show little of an error without a message. In place: it is in the result of an attempt, too. */
+function giveMessage(error: { message?: unknown }): void {
+  if (typeof error.message !== 'string') Object.assign(error, thrownError(error))
 }
 
 /** Causes that are looked at: an error may be its own. */

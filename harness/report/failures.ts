@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { TestCase, TestModule, TestSuite, Vitest } from 'vitest/node'
-import { type ThrownError, thrownError } from '../base/thrown-error.ts'
+import { type ThrownError, thrownError } from '../../guest/agent/thrown-error.ts'
 import { guestLostError } from '../pool/unfinished.ts'
 import type { Place } from './place.ts'
 import type { KernelSummary } from './summary.ts'

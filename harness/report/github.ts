@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { GithubActionsReporter, type Reporter, type Vitest } from 'vitest/node'
-import { thrownError } from '../base/thrown-error.ts'
+import { thrownError } from '../../guest/agent/thrown-error.ts'
 import { type Annotation, compilerErrors, workflowCommands } from './annotations.ts'
 import { type Failure, failuresOf } from './failures.ts'
 import type { Place } from './place.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Texts of tests and kernels in reports: shown, and never obeyed. */
-import type { ThrownError } from '../base/thrown-error.ts'
+import type { ThrownError } from '../../guest/agent/thrown-error.ts'
 
 /** An error as people read it: with what Vitest prints below it. */
 export function textOf({ name, message, diff, cause }: ThrownError): string {

@@ -12,9 +12,12 @@ export class SystemCallError extends NetlinkError {
   readonly errno: number
   /** The call: 'bind', 'sendto' ... */
   readonly syscall: string
+  /** What it was called with: 'port 123', 'protocol 21', 'to group 3' ...; '' where that does not matter. */
+  readonly about: string
 
-  constructor(syscall: string, errno: number) {
-    super(`${syscall}: ${errnoName(errno)}`)
+  constructor(syscall: string, errno: number, about = '') {
+    super(`${syscall}: ${errnoName(errno)}${about === '' ? '' : ` (${about})`}`)
+    this.about = about
     this.code = errnoName(errno)
     this.errno = errno
     this.syscall = syscall

@@ -251,7 +251,12 @@ export class Inbox {
     }
     const limit = options.timeout ?? timeout
     checkTimeout(limit)
-    wait.arm(() => expired(limit, besides()), limit, options.signal)
+    const late = () => {
+      const error = expired(limit, besides())
+      if (error.timeout > 0) observer?.waited?.(this.#socket, error.timeout)
+      return error
+    }
+    wait.arm(late, limit, options.signal)
   }
 
   /**

@@ -38,8 +38,14 @@ export interface SocketObserver {
   ): void
   /** It has taken a datagram from its receive buffer. */
   received(socket: ObservedSocket, datagram: Datagram): void
-  /** A system call failed; ENOBUFS of recvmsg: messages were lost. */
-  failed(socket: ObservedSocket, call: string, code: string, bytes?: Uint8Array): void
+  /**
+   * A system call failed; ENOBUFS of recvmsg: messages were lost.
+   * @param bytes what was to be sent
+   * @param about {@link SystemCallError.about}
+   */
+  failed(socket: ObservedSocket, call: string, code: string, bytes?: Uint8Array, about?: string): void
+  /** Nothing came for a call within its limit, in milliseconds. */
+  waited?(socket: ObservedSocket, limit: number): void
   /** It is closed. */
   closed(socket: ObservedSocket): void
 }

@@ -6,7 +6,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   attr,
   ClosedError,
@@ -22,6 +22,7 @@ import {
   NLM_F_REQUEST,
   NLMSG_NOOP,
   OverflowError,
+  observeSockets,
   parseAnswer,
   Socket,
   SystemCallError,
@@ -38,14 +39,19 @@ describe('opening', () => {
     expect(automatic.portId).toBeGreaterThan(0)
     using chosen = Socket.open(NETLINK_ROUTE, { portId: 0xfedcba98 })
     expect(chosen.portId).toBe(0xfedcba98)
-    expect(() => Socket.open(NETLINK_ROUTE, { portId: 0xfedcba98 })).toThrow('bind: EADDRINUSE')
+    expect(() => Socket.open(NETLINK_ROUTE, { portId: 0xfedcba98 })).toThrow(
+      'bind: EADDRINUSE (port 4275878552)',
+    )
   })
 
   it('says what is wrong', () => {
     expect(() => Socket.open(31)).toThrow(
       expect.objectContaining({ code: 'EPROTONOSUPPORT', syscall: 'socket' }),
     )
-    expect(() => Socket.open(NETLINK_ROUTE, { memberships: [999] })).toThrow(SystemCallError)
+    expect(() => Socket.open(NETLINK_ROUTE, { memberships: [999] })).toThrow(
+      new SystemCallError('setsockopt', 22, 'NETLINK_ADD_MEMBERSHIP, group 999'),
+    )
+    expect(() => Socket.open(31)).toThrow('socket: EPROTONOSUPPORT (protocol 31)')
   })
 
   it('sets and tells buffer sizes', () => {
@@ -225,9 +231,34 @@ describe('user to user', () => {
     expect([datagram.portId, datagram.groups, datagram.bytes.toString()]).toEqual([a.portId, 0, 'hello'])
   })
 
+  it('an observer is told of a wait in vain, and what failed calls were about', async () => {
+    const told: unknown[] = []
+    const nothing = () => {}
+    observeSockets({
+      ...{ opened: nothing, bound: nothing, joined: nothing, left: nothing, sent: nothing },
+      ...{ received: nothing, closed: nothing },
+      waited: ({ portId }, limit) => void told.push([portId, limit]),
+      failed: (_socket, call, code, _bytes, about) => void told.push([call, code, about]),
+    })
+    onTestFinished(() => observeSockets(undefined))
+    using a = Socket.open(NETLINK_USERSOCK)
+    await expect(a.receive({ timeout: 20 })).rejects.toThrow(TimeoutError)
+    // It does not wait.
+    await expect(a.receive({ timeout: 0 })).rejects.toThrow(TimeoutError)
+    expect(() => a.send(Buffer.alloc(16), { groups: 0b100, portId: 0x7fffffff })).toThrow('ECONNREFUSED')
+    expect(() => a.join(999)).toThrow('EINVAL')
+    expect(told).toEqual([
+      [a.portId, 20],
+      ['sendto', 'ECONNREFUSED', 'to port 2147483647, group 3'],
+      ['setsockopt', 'EINVAL', 'NETLINK_ADD_MEMBERSHIP, group 999'],
+    ])
+  })
+
   it('ECONNREFUSED where nobody is', () => {
     using a = Socket.open(NETLINK_USERSOCK)
-    expect(() => a.send(Buffer.alloc(16), { portId: 0x7fffffff })).toThrow('sendto: ECONNREFUSED')
+    expect(() => a.send(Buffer.alloc(16), { portId: 0x7fffffff })).toThrow(
+      'sendto: ECONNREFUSED (to port 2147483647)',
+    )
   })
 
   it('never blocks: EAGAIN when the receiver’s buffer is full', () => {

@@ -405,7 +405,8 @@ export class Socket implements Disposable, AsyncDisposable {
 
 /** Tells the observer of an error of a system call. @param bytes what was to be sent */
 function tellOf(error: unknown, socket: ObservedSocket, bytes?: Uint8Array): void {
-  if (error instanceof SystemCallError) observer?.failed(socket, error.syscall, error.code, bytes)
+  if (error instanceof SystemCallError)
+    observer?.failed(socket, error.syscall, error.code, bytes, error.about)
 }
 
 /** @param socket that it is to be for, which is not there yet */

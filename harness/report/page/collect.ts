@@ -7,8 +7,8 @@ import {
   conversationHeading,
   type SequenceDiagram,
 } from '../../../guest/agent/protocol.ts'
+import type { ThrownError } from '../../../guest/agent/thrown-error.ts'
 import { diagram } from '../../../guest/testing/diagram.ts'
-import type { ThrownError } from '../../base/thrown-error.ts'
 import { ownVersion } from '../../base/version.ts'
 import { detailsKey, type FailureDetails } from '../../pool/failure-details.ts'
 import { guestLostError } from '../../pool/unfinished.ts'

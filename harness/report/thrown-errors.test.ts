@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import type { TestModule, Vitest } from 'vitest/node'
-import { failuresOf } from '../report/failures.ts'
-import { githubReport } from '../report/github.ts'
-import { junit } from '../report/junit.ts'
-import { ktap } from '../report/ktap.ts'
-import { markdown } from '../report/markdown.ts'
-import { pageData } from '../report/page/collect.ts'
-import type { KernelSummary } from '../report/summary.ts'
-import { type ThrownError, thrownError } from './thrown-error.ts'
+import { type ThrownError, thrownError } from '../../guest/agent/thrown-error.ts'
+import { failuresOf } from './failures.ts'
+import { githubReport } from './github.ts'
+import { junit } from './junit.ts'
+import { ktap } from './ktap.ts'
+import { markdown } from './markdown.ts'
+import { pageData } from './page/collect.ts'
+import type { KernelSummary } from './summary.ts'
 
 /** What Vitest may keep of what a test has thrown, and the message that reports have of it. */
 const thrown: readonly (readonly [what: string, value: unknown, message: string])[] = [
