@@ -51,18 +51,19 @@ interface SystemError extends Error {
 /**
  * A system call's error that the machine or its user caused, or an incomplete installation's, as one line that
  * names the thing and what to do.
+ * @param isFixed whether the place is the project's, which no variable moves
  * @returns undefined for everything else: a bug of this project
  */
-export function understood(error: unknown): HarnessError | undefined {
+export function understood(error: unknown, isFixed = false): HarnessError | undefined {
   if (error instanceof HarnessError) return error
   if (!isSystemError(error)) {
     if (!(error instanceof Error)) return undefined
-    return packageMissing(error) ?? (error.cause ? understood(error.cause) : undefined)
+    return packageMissing(error) ?? (error.cause ? understood(error.cause, isFixed) : undefined)
   }
   // On a read-only file system recursive mkdir says ENOENT, and rmSync has no code (24.21).
   const isVague = error.code === '' || (error.code === 'ENOENT' && error.syscall === 'mkdir')
   const reason = isVague ? unwritable(error.path) : undefined
-  if (reason) return understood(reason)
+  if (reason) return understood(reason, isFixed)
   if (error.syscall === 'uv_cwd')
     return new MachineryError('the current folder is gone: cd to one that is there', { cause: error })
   const remedy = remedies[error.code]
@@ -71,7 +72,7 @@ export function understood(error: unknown): HarnessError | undefined {
   // Read-only file system '/a'"
   const [, words = error.code] = /^(?:[A-Z]+|, Unknown error): ([^,']*[^,' ])/.exec(error.message) ?? []
   const things = [error.syscall, error.path, error.dest].filter(Boolean).map(oneLine)
-  const elsewhere = variableFor(error)
+  const elsewhere = isFixed ? undefined : variableFor(error)
   return new MachineryError(
     `${words} (${things.join(' ') || error.code}): ${remedy}${elsewhere ? `, or set ${elsewhere}` : ''}`,
     { cause: error },

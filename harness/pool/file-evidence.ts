@@ -160,7 +160,9 @@ export class FileEvidence {
       })
       process.stderr.write(`  evidence of ${name} (${this.#guest.label}): ${folder}\n`)
     } catch (error) {
-      process.stderr.write(`  no evidence could be kept: ${understood(error)?.message ?? messageOf(error)}\n`)
+      process.stderr.write(
+        `  no evidence could be kept: ${understood(error, true)?.message ?? messageOf(error)}\n`,
+      )
     }
   }
 
@@ -178,7 +180,9 @@ export class FileEvidence {
       say(`memory ${of}, ${Math.round(dump.size / 1e6)} MB: ${place}`)
     } catch (error) {
       rmSync(dumpFile, { force: true })
-      say(`no image of the memory ${of} could be kept: ${understood(error)?.message ?? messageOf(error)}`)
+      say(
+        `no image of the memory ${of} could be kept: ${understood(error, true)?.message ?? messageOf(error)}`,
+      )
     }
   }
 

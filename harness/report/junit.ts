@@ -8,7 +8,7 @@ import type { TestCase, TestModule, TestSuite, Vitest } from 'vitest/node'
 import { notRunNote } from '../../guest/agent/protocol.ts'
 import { errorsOf, type Failure, failuresOutside } from './failures.ts'
 import { isNotRun, notRunText } from './not-run.ts'
-import type { KernelSummary } from './summary.ts'
+import { durationOf, type KernelSummary } from './summary.ts'
 import { directions, numbered, oneLine } from './text.ts'
 
 type Entity = TestModule | TestSuite | TestCase
@@ -68,11 +68,7 @@ function suiteOf(vitest: Vitest, module: TestModule): Suite {
     name,
     file: module.relativeModuleId,
     start: starts.length > 0 ? Math.min(...starts) : undefined,
-    // A lost guest's file has none of its own.
-    duration: Math.max(
-      module.diagnostic().duration,
-      tests.reduce((sum, test) => sum + (test.diagnostic()?.duration ?? 0), 0),
-    ),
+    duration: durationOf(module),
     cases,
     failures: broken.length + tests.filter(test => test.result().state === 'failed').length,
     errors: 0,

@@ -88,6 +88,10 @@ test('many and long failures fit into a comment; the others are counted', () => 
   expect(text.length).toBeLessThan(60_000)
   expect(text.length).toBeGreaterThan(50_000)
   const shown = text.match(/<\/details>\n/g)?.length ?? 0
-  expect(text).toMatch(new RegExp(`\\n\\.\\.\\. and ${401 - shown} more failures\\n$`))
+  expect(text).toMatch(new RegExp(`\\n\\.\\.\\. and ${401 - shown} more failures:\\n`))
+  const [, unnamed] = /\n\.\.\. and (\d+) whose names do not fit\n$/.exec(text) ?? []
+  const named = text.match(/^- .*Error$/gm)?.length ?? 0
+  expect(named).toBeGreaterThan(50)
+  expect(shown + named + Number(unnamed)).toBe(401)
   expect(text).toContain('... and 4880 more lines')
 })

@@ -11,6 +11,10 @@ const MOST = 60_000
 const LINES = 120
 const CHARACTERS = 12_000
 
+/** Characters of a failure's title where there is no room for more, and of the words around these. */
+const TITLE = 200
+const WORDS = 150
+
 /** What a run has come to. */
 export interface Outcome {
   /** Milliseconds. */
@@ -42,7 +46,7 @@ export function markdown(
   const blocks = [
     ...kernels.flatMap(({ label, obstacles }) =>
       obstacles.flatMap(({ message, details }) =>
-        details === undefined ? [] : [folded(`${label}: ${message}`, [details])],
+        details === undefined ? [] : [block(`${label}: ${message}`, [details])],
       ),
     ),
     ...failures.map(blockOf),
@@ -68,12 +72,22 @@ function answer(kernels: readonly KernelSummary[], ok: boolean): string {
   return `${ok ? '✓ passed' : '✗ failed'}: tests ${counts.join(', ') || '0'}${failedFiles} on ${where}${absent}`
 }
 
-function blockOf({ kernel, name, test, error }: Failure): string {
+/** What failed, and its text that is shown by a click. */
+interface Block {
+  readonly title: string
+  readonly text: string
+}
+
+function block(title: string, texts: readonly string[]): Block {
+  return { title, text: folded(title, texts) }
+}
+
+function blockOf({ kernel, name, test, error }: Failure): Block {
   const { name: type, message, diff, cause } = error
   const where = kernel === undefined ? name : `${kernel}: ${name}`
   const title = test === undefined ? where : `${where} > ${test}`
   const texts = [`${type}: ${message}`, ...(diff === undefined ? [] : [diff]), ...causesOf(cause)]
-  return folded(`${title}: ${type}`, texts)
+  return block(`${title}: ${type}`, texts)
 }
 
 /** Texts that are shown by a click; as code, in which nothing is read as Markdown or HTML. */
@@ -84,15 +98,36 @@ function folded(summary: string, texts: readonly string[]): string {
   return `\n<details><summary>${html(oneLine(summary))}</summary>\n\n${fence}text\n${text}\n${fence}\n\n</details>\n`
 }
 
-function fitting(blocks: readonly string[], room: number): string {
+/** As many as fit; of the others the titles, as far as these fit. */
+function fitting(blocks: readonly Block[], room: number): string {
+  // Texts do not take all.
+  const reserve = Math.min(room / 4, blocks.length * TITLE)
   let text = ''
-  for (const [index, block] of blocks.entries()) {
-    // Room for the words below.
-    if (text.length + block.length > room - 100)
-      return `${text}\n... and ${blocks.length - index} more failures\n`
-    text += block
+  let shown = 0
+  const total = blocks.reduce((sum, each) => sum + each.text.length, 0)
+  const most = total <= room ? room : room - reserve - WORDS
+  for (; shown < blocks.length; shown++) {
+    const next = blocks[shown]?.text ?? ''
+    if (text.length + next.length > most) break
+    text += next
   }
-  return text
+  let names = ''
+  let named = shown
+  for (; named < blocks.length; named++) {
+    const line = `- ${inline(blocks[named]?.title.slice(0, TITLE) ?? '')}\n`
+    if (text.length + names.length + line.length > room - WORDS) break
+    names += line
+  }
+  const rest = blocks.length - shown
+  const more = blocks.length - named
+  return [
+    text,
+    ...(rest > 0
+      ? [`\n... and ${rest} more ${rest === 1 ? 'failure' : 'failures'}${named > shown ? ':\n' : ''}\n`]
+      : []),
+    names,
+    ...(named > shown && more > 0 ? [`\n... and ${more} whose names do not fit\n`] : []),
+  ].join('')
 }
 
 /** A text in which Markdown and HTML find nothing. */

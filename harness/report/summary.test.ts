@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { TestModule, Vitest } from 'vitest/node'
 import { ExitStatus } from '../base/errors.ts'
 import type { KernelFacts } from './kernel-facts.ts'
-import { knownReportLines, summarize } from './summary.ts'
+import { knownReportLines, summarize, summaryLines } from './summary.ts'
 
 const kernel: KernelFacts = {
   label: 'debian-6.1',
@@ -24,6 +24,7 @@ function unfinished(...states: readonly ('passed' | 'failed')[]): TestModule {
     type: 'test',
     ok: () => state !== 'failed',
     result: () => ({ state, errors: state === 'failed' ? [{ name: 'AssertionError' }] : undefined }),
+    diagnostic: () => ({ duration: 40 }),
   }))
   return {
     type: 'module',
@@ -43,6 +44,18 @@ test('a file with a failed test has failed, whether or not it came to its end', 
   const { status, suites, failed } = summaryOf(unfinished('passed', 'failed'))
   expect({ status, failed, ok: suites[0]?.ok }).toEqual({ status: ExitStatus.failed, failed: 1, ok: false })
   expect(summaryOf(unfinished('passed')).status).toBe(ExitStatus.passed)
+})
+
+test('the time of a file whose guest was lost is that of its tests', () => {
+  const module = unfinished('passed', 'failed')
+  expect(summaryOf(module).suites[0]?.duration).toBe(1)
+  const lost = { ...module, diagnostic: () => ({ duration: 0 }) } as unknown as TestModule
+  expect(summaryOf(lost).suites[0]?.duration).toBe(80)
+})
+
+test('one file is no files', () => {
+  const [line] = summaryLines([summaryOf(unfinished('passed'))], 1)
+  expect(line).toMatch(/: 1 file, tests 1 passed/)
 })
 
 test('known reports are told where they came, and where no kernel needed them', () => {

@@ -82,9 +82,16 @@ function summarizeSuite(module: TestModule): SuiteSummary {
     suite: module.relativeModuleId,
     ...count([module]),
     ok: isOk(module),
-    duration: module.diagnostic().duration,
+    duration: durationOf(module),
     ...(note === undefined ? {} : { note }),
   }
+}
+
+/** Milliseconds of a file's tests and hooks. The guest of a lost one has told only those of its tests. */
+export function durationOf(module: TestModule): number {
+  const { duration } = module.diagnostic()
+  if (duration > 0) return duration
+  return [...module.children.allTests()].reduce((sum, test) => sum + (test.diagnostic()?.duration ?? 0), 0)
 }
 
 function count(modules: readonly TestModule[]): Counts {
@@ -137,7 +144,7 @@ export function summaryLines(summaries: readonly KernelSummary[], total: number)
     ].join(', ')
     // A file can fail without a failed test: by a hook, or a kernel report between tests.
     const failed = summary.suites.filter(({ ok }) => !ok).length
-    const files = `${summary.suites.length} files${failed > 0 ? ` (${failed} failed)` : ''}`
+    const files = `${summary.suites.length} ${summary.suites.length === 1 ? 'file' : 'files'}${failed > 0 ? ` (${failed} failed)` : ''}`
     const boot = summary.bootTime === undefined ? 'never booted' : `boot ${seconds(summary.bootTime)}`
     const { forked, restored, booted } = summary.guests
     const others = [

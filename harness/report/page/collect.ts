@@ -17,7 +17,7 @@ import { commandAgain, quoted } from '../../verdict/evidence-folder.ts'
 import { errorsOf, failuresOutside } from '../failures.ts'
 import { isNotRun, notRunText } from '../not-run.ts'
 import type { FindSource } from '../source-files.ts'
-import { type KernelSummary, knownReportLines } from '../summary.ts'
+import { durationOf, type KernelSummary, knownReportLines } from '../summary.ts'
 import { causesOf } from '../text.ts'
 import { Excerpts } from './excerpts.ts'
 import type { PageData, PageError, PageExcerpt, PageFailure, PageFile, PageTest } from './page-data.ts'
@@ -99,7 +99,7 @@ function fileOf(
     phases: {
       start: times.environmentSetupDuration + times.prepareDuration,
       load: times.setupDuration + times.collectDuration,
-      run: times.duration,
+      run: durationOf(module),
     },
     outside: errors.length === 0 ? undefined : failureOf(outside, root, excerpts),
     missed: notRunText(module),
