@@ -16,6 +16,8 @@ const library = new URL(
 ).href
 
 const LIMIT = 60_000
+/** Milliseconds in which a thread that is late has to say what its sockets have said: one that waits can. */
+const LAST_WORDS = 1000
 
 /**
  * The code of every thread: runs pieces of work, given as source, one after the other. Each gets random
@@ -26,6 +28,7 @@ const code = `
   const { parentPort, workerData } = require('node:worker_threads')
   const generator = ${xoroshiro128plus}
   parentPort.on('message', async ({ work, input, seed }) => {
+    if (work === undefined) return parentPort.postMessage({ said: said() })
     try {
       Math.random = generator(seed)
       const netlink = await import(workerData)
@@ -44,10 +47,11 @@ const code = `
     }
   }`
 
-/** The result, and what its sockets have said. */
-type Answer<Output> = ({ readonly value: Output } | { readonly error: unknown }) & {
+/** What its sockets have said, so far or with the result. */
+interface Said {
   readonly said?: ToldConversation
 }
+type Answer<Output> = ({ readonly value: Output } | { readonly error: unknown }) & Said
 
 /** Threads without work, kept because starting one and loading the library is slow in an emulated guest. */
 const idle: Worker[] = []
@@ -70,7 +74,17 @@ export async function inThread<Input, Output>(
   let timer: NodeJS.Timeout | undefined
   try {
     const answer = await new Promise<Answer<Output>>((resolve, reject) => {
-      const late = () => reject(new Error(`the thread did not end within ${limit / 1000} s`))
+      const late = () => {
+        const reason = `the thread did not end within ${limit / 1000} s`
+        thread.removeAllListeners('message')
+        thread.once('message', ({ said }: Said) => {
+          hear(said)
+          reject(new Error(reason))
+        })
+        const busy = () => reject(new Error(`${reason}, and is too busy to tell what its sockets have said`))
+        timer = setTimeout(busy, LAST_WORDS)
+        thread.postMessage({})
+      }
       timer = setTimeout(late, Math.min(limit, longestTimer))
       thread.once('message', resolve)
       thread.once('error', reject)

@@ -171,6 +171,28 @@ test('one report can be on stdout, in place of the usual one, and what tests pri
   expect(told).toHaveBeenCalledExactlyOnceWith('a trace\n')
 })
 
+test('what tests print names them, where stdout is for a report', () => {
+  const [reporter] = reporters({}, { json: '-' }, new VitestFiles()) as [Reporter]
+  const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  onTestFinished(() => told.mockRestore())
+  const module = { type: 'module', relativeModuleId: 'a.test.ts', project: { name: 'debian-6.1' } }
+  const entities = new Map<unknown, object>([
+    ['1', { type: 'test', fullName: 'suite > one', module }],
+    ['2', { type: 'test', fullName: 'two', module }],
+    ['3', module],
+  ])
+  const state = { idMap: { get: (id: string) => id }, getReportedEntity: (id: unknown) => entities.get(id) }
+  reporter.onInit?.({ state } as unknown as Vitest)
+  for (const taskId of ['1', '1', '2', '3'])
+    reporter.onUserConsoleLog?.({ content: 'said\n', type: 'stdout', time: 0, size: 1, taskId })
+  expect(told.mock.calls.map(([text]) => text)).toEqual([
+    'stdout | |debian-6.1| a.test.ts > suite > one\nsaid\n',
+    'said\n',
+    'stdout | |debian-6.1| a.test.ts > two\nsaid\n',
+    'stdout | |debian-6.1| a.test.ts\nsaid\n',
+  ])
+})
+
 test("Vitest's html reporter needs its package, of the same version, and writes to a place of its own", () => {
   const root = folder()
   const html = { reporter: ['html'] }

@@ -2,7 +2,15 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { type Reporter, ReportersMap, type Vitest, version as vitestVersion } from 'vitest/node'
+import {
+  type Reporter,
+  ReportersMap,
+  type TestCase,
+  type TestModule,
+  type TestSuite,
+  type Vitest,
+  version as vitestVersion,
+} from 'vitest/node'
 import { HarnessError, messageOf, UsageError } from '../base/errors.ts'
 import { isOnGitHub } from '../report/annotations.ts'
 import { failuresOf, failuresOutside } from '../report/failures.ts'
@@ -82,7 +90,7 @@ export function reporters(
 ): Reporters {
   const shown: Reporters =
     onlyReport(files) !== undefined && given.reporter === undefined
-      ? [consoleOnStderr]
+      ? [consoleOnStderr()]
       : // Vitest's would say the same again.
         asked(given)
           .filter(name => name !== annotating)
@@ -96,8 +104,28 @@ export function reporters(
 }
 
 /** What tests print, where stdout is for a report that has no place for it. */
-const consoleOnStderr: Reporter = {
-  onUserConsoleLog: ({ content }) => void process.stderr.write(content),
+function consoleOnStderr(): Reporter {
+  let vitest: Vitest | undefined
+  let before = ''
+  return {
+    onInit(context) {
+      vitest = context
+    },
+    onUserConsoleLog({ content, taskId, type }) {
+      const task = taskId === undefined ? undefined : vitest?.state.idMap.get(taskId)
+      const entity = task && vitest?.state.getReportedEntity(task)
+      const heading = entity ? `${type} | ${headingOf(entity)}\n` : ''
+      process.stderr.write(heading === before ? content : heading + content)
+      before = heading
+    },
+  }
+}
+
+/** As the usual report names what has printed something. */
+function headingOf(entity: TestModule | TestSuite | TestCase): string {
+  const module = entity.type === 'module' ? entity : entity.module
+  const file = `|${module.project.name}| ${module.relativeModuleId}`
+  return entity.type === 'module' ? file : `${file} > ${entity.fullName}`
 }
 
 /** The files of Vitest's reporters, relative to the current folder. */
