@@ -16,6 +16,12 @@ export function visible(text: string): string {
   )
 }
 
+/** The same of a text that a compiler has coloured, letter by letter: the colours go. */
+export function visibleUncoloured(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is how they begin
+  return visible(text.replaceAll(/\u001b\[[\d;]*m/g, ''))
+}
+
 /** A colour or weight of text, which hides nothing and moves nothing: what Vitest puts into differences. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is how they begin
 const colour = /(\u001b\[(?:[0-37]|2[2-57]|[349][0-79]|10[0-7])?m)/

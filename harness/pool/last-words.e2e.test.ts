@@ -131,7 +131,7 @@ test('an end of the worker or of the guest is told at once and by its name, behi
   expect(told.panic?.match(/\] the last words/g)).toHaveLength(1)
   // The recording has ended with the guest.
   expect(told.panic).toMatch(
-    /the conversation:\n\n(.*\n){2}.*type 16: 16 bytes, .*seq 77(.*\n)+.*✗.*sendto: ECONNREFUSED \(to port 4242\): type 17(.*\n)+.*type 18: .*seq 79/,
+    /the conversation:\n\n.*\n.*↺.*type 16: 16 bytes, .*seq 77(.*\n)+.*✗.*sendto: ECONNREFUSED \(to port 4242\): type 17(.*\n)+.*type 18: .*seq 79/,
   )
   expect(told.panic?.match(/type 17/g)).toHaveLength(1)
   const evidence = path.join(folder, '.netlink-vmtest', hostLabel(), 'panic.fixture.ts')

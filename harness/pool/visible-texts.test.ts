@@ -101,3 +101,21 @@ test('what has no message has its value as one, in results of attempts too', () 
   makeVisible(outside)
   expect(outside.a[0]).toMatchObject({ message: "{ code: 'EIO' }" })
 })
+
+test('the frame of code in an error of a compiler is read without its colours, and nothing in it is obeyed', () => {
+  const frame = `\u001b[31m[PARSE_ERROR] \u001b[0m\u001b[38;5;249mc\u001b[0m\u001b[38;5;249mo\u001b[0m ${hostile}`
+  const read = `[PARSE_ERROR] co ${shown}`
+  const error = {
+    ...{ message: frame, stack: frame, frame, codeFrame: frame },
+    __vitest_rollup_error__: { plugin: hostile, id: hostile, frame, loc: { line: 1 } },
+  }
+  makeVisible(request('onTaskUpdate', [['1', { state: 'fail', errors: [error] }, {}]], []))
+  expect(error).toEqual({
+    ...{ message: read, stack: read, frame: read, codeFrame: read },
+    __vitest_rollup_error__: { plugin: shown, id: shown, frame: read, loc: { line: 1 } },
+  })
+  // Of a test's own error it is shown.
+  const own = { message: frame }
+  makeVisible(request('onTaskUpdate', [['1', { state: 'fail', errors: [own] }, {}]], []))
+  expect(own.message).toContain('\u241b[38;5;249m')
+})

@@ -4,7 +4,7 @@ import type { RunnerTask } from 'vitest'
 import { boundError } from '../../guest/agent/bounded-error.ts'
 import { guestPaths } from '../../guest/agent/protocol.ts'
 import { thrownError } from '../../guest/agent/thrown-error.ts'
-import { visible, visibleInColour } from '../../guest/agent/visible.ts'
+import { visible, visibleInColour, visibleUncoloured } from '../../guest/agent/visible.ts'
 import { filesOf, type RpcRequest, type TaskPack } from './messages.ts'
 
 /** Makes what a worker tells Vitest visible, in place. */
@@ -42,12 +42,25 @@ const DEEPEST = 10
 function showError(error: object, depth = 0): void {
   // The worker has cut what tests have thrown, but not what hooks have, and expect.soft().
   boundError(error)
-  const said = 'actual' in error || 'showDiff' in error ? visibleInColour : visible
+  const said = wayOf(error)
   show(error, 'name', visible)
   for (const key of ['message', 'stack']) show(error, key, said)
   show(error, 'diff', visibleInColour)
+  // What Vitest prints of errors that compilers have made (printErrorInner(), 5.1.1).
+  for (const key of ['codeFrame', 'frame']) show(error, key, visibleUncoloured)
+  const { [ofCompiler]: compiled } = error as { readonly [ofCompiler]?: unknown }
+  if (isObject(compiled)) for (const key of ['plugin', 'id', 'frame']) show(compiled, key, visibleUncoloured)
   const { cause } = error as { readonly cause?: unknown }
   if (isObject(cause) && depth < DEEPEST) showError(cause, depth + 1)
+}
+
+/** What Vitest keeps of an error of Vite's plugins. */
+const ofCompiler = '__vitest_rollup_error__'
+
+/** How the message of an error is shown: those of compilers have a coloured frame of the code. */
+function wayOf(error: object): (text: string) => string {
+  if (ofCompiler in error) return visibleUncoloured
+  return 'actual' in error || 'showDiff' in error ? visibleInColour : visible
 }
 
 const ownFrame = new RegExp(`^ {4}at (?:.* \\()?(?:file://)?${guestPaths.root}/.*\\n?`, 'gm')
