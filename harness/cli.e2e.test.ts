@@ -56,7 +56,7 @@ beforeAll(async () => {
 describe('a run', () => {
   test('that passes: the report on stdout, one line a kernel at its end, exit status 0', async () => {
     const { status, stdout, stderr } = await runCli(['passes'])
-    expect(stdout).toMatch(summary('1 files, tests 4 passed, 0 failed'))
+    expect(stdout).toMatch(summary('1 file, tests 4 passed, 0 failed'))
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(summary('.*'))
     expect(stdout).toMatch(/said in \d+\.\d+/)
     expect(stdout).toContain('said by a child')
@@ -69,7 +69,7 @@ describe('a run', () => {
     const files = ['--junit', path.join(folder, 'junit.xml'), '--json', path.join(folder, 'report.json')]
     const { status, stdout } = await runCli(['fails.fixture', ...files])
     expect(stdout).toContain('-   "sequence": 2,')
-    expect(stdout).toMatch(summary('1 files \\(1 failed\\), tests 1 passed, 1 failed'))
+    expect(stdout).toMatch(summary('1 file \\(1 failed\\), tests 1 passed, 1 failed'))
     expect(status).toBe(1)
     expect(readFileSync(path.join(folder, 'junit.xml'), 'utf8')).toMatch(
       /<testsuites .*tests="2" failures="1"/,
@@ -81,7 +81,7 @@ describe('a run', () => {
   test("Vitest's own options reach it: -t, --reporter, --bail", async () => {
     const named = await runCli(['passes', '-t', 'in its kernel', '--reporter=verbose'])
     expect(named.stdout).toContain(`✓ |${label}| passes.fixture.ts > it runs in the guest, in its kernel`)
-    expect(named.stdout).toMatch(summary('1 files, tests 1 passed, 0 failed, 3 skipped'))
+    expect(named.stdout).toMatch(summary('1 file, tests 1 passed, 0 failed, 3 skipped'))
     expect(named.status).toBe(0)
     const bailed = await runCli(['fails.fixture', '--bail', '1', '--reporter', 'tap-flat'])
     expect(bailed.stdout).toContain('not ok')
@@ -92,7 +92,7 @@ describe('a run', () => {
     const { status, stdout } = await runCli(['--kernel', label, 'passes'], {
       cwd: path.join(import.meta.dirname, 'fixtures/project/__snapshots__'),
     })
-    expect(stdout).toMatch(summary('1 files, tests 4 passed, 0 failed'))
+    expect(stdout).toMatch(summary('1 file, tests 4 passed, 0 failed'))
     expect(status).toBe(0)
   })
 })
@@ -109,7 +109,7 @@ describe('the README', () => {
       'suites/own.test.ts': suite,
     })
     const { status, stdout } = await runCli(['--kernel', label], { cwd: folder })
-    expect(stdout).toMatch(summary('1 files, tests 1 passed, 0 failed'))
+    expect(stdout).toMatch(summary('1 file, tests 1 passed, 0 failed'))
     expect(status).toBe(0)
   })
 
@@ -123,7 +123,7 @@ describe('the README', () => {
     ])
     for (const series of ['6.1', '5.10'])
       expect(stdout).toMatch(
-        new RegExp(`^debian-${series} \\(${series}\\.\\d+\\S*\\): 1 files, tests 1 passed`, 'm'),
+        new RegExp(`^debian-${series} \\(${series}\\.\\d+\\S*\\): 1 file, tests 1 passed`, 'm'),
       )
     expect(status).toBe(0)
   })
@@ -184,7 +184,7 @@ describe('a guest that is lost', () => {
     const { status, stdout } = await runCli(['panics-outside'])
     expect(stdout).toMatch(/FAIL .*panics-outside.fixture.ts/)
     expect(stdout).toContain('GuestLost: kernel panic')
-    expect(stdout).toMatch(summary('1 files \\(1 failed\\), tests 1 passed, 0 failed'))
+    expect(stdout).toMatch(summary('1 file \\(1 failed\\), tests 1 passed, 0 failed'))
     expect(status).toBe(1)
   })
 
@@ -507,7 +507,7 @@ test("vm.isolate 'test': each test has a guest of its own, and what kills one is
   expect(stdout.match(/✓ .* > one/g)).toHaveLength(1)
   expect(stdout).toContain('GuestLost: kernel panic')
   expect(stdout).not.toContain('\u001b')
-  expect(stdout).toMatch(summary('1 files \\(1 failed\\), tests 3 passed, 2 failed, 1 skipped'))
+  expect(stdout).toMatch(summary('1 file \\(1 failed\\), tests 3 passed, 2 failed, 1 skipped'))
   expect(status).toBe(1)
 })
 

@@ -65,7 +65,7 @@ test.each(names)('%s: its types are right, and its suites pass', async name => {
   expect(types).toEqual({ stdout: '', stderr: '', status: 0 })
   const result = await run('npm test', project)
   expect(result).toMatchObject({
-    stdout: expect.stringMatching(/: 1 files, tests [1-9]\d* passed, 0 failed;/),
+    stdout: expect.stringMatching(/: 1 file, tests [1-9]\d* passed, 0 failed;/),
     stderr: expect.not.stringContaining('warning:'),
     status: 0,
   })
@@ -101,7 +101,7 @@ test('init makes such a project of a module', async () => {
   const types = await run(`${path.join(ownFolder, 'node_modules/.bin/tsc')} -p .`, project)
   expect(types).toEqual({ stdout: '', stderr: '', status: 0 })
   expect(await run('npm run test', project)).toMatchObject({
-    stdout: expect.stringMatching(/: 1 files, tests 4 passed, 0 failed;/),
+    stdout: expect.stringMatching(/: 1 file, tests 4 passed, 0 failed;/),
     status: 0,
   })
 })

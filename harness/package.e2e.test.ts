@@ -209,7 +209,7 @@ test('set up, it runs in guests; a failure has its place, and its evidence says 
   expect(given.stdout).toContain('✓ answers')
   expect(given.stdout).toMatch(/^ ❯ suites\/own\.test\.ts:16:21$/m)
   expect(given.stdout).toMatch(/^ +16\| +expect\('another'\)\.toBe\(expected\)$/m)
-  expect(given.stdout).toContain('1 files (1 failed), tests 1 passed, 1 failed')
+  expect(given.stdout).toContain('1 file (1 failed), tests 1 passed, 1 failed')
   expect(given.status).toBe(1)
   // Its script is made when the package is.
   expect(readFileSync(path.join(project, 'page.html'), 'utf8')).toMatch(
@@ -225,7 +225,7 @@ test('a project that cannot be written to is run all the same', async () => {
   const readOnly = `mount --bind ${project} ${project} && mount -o remount,bind,ro ${project}`
   const runs = `cd ${project} && npx netlink-vmtest`
   const { stdout, stderr, status } = await run(`unshare -m sh -c '${readOnly} && ${runs}'`, top)
-  expect(stdout).toContain('1 files (1 failed), tests 1 passed, 1 failed')
+  expect(stdout).toContain('1 file (1 failed), tests 1 passed, 1 failed')
   expect(stderr).toMatch(
     /^ {2}no evidence could be kept: read-only file system \((access|rm) \S+\): use another place/m,
   )
@@ -254,6 +254,6 @@ test('commands besides: a module and a program in a guest; help by its own name'
   expect(nothing.status).toBe(2)
   // Of two installations guests have the one that is started: here this checkout.
   const checkout = await run(`${process.execPath} ${path.join(ownFolder, 'harness/cli.ts')} -t answers`)
-  expect(checkout.stdout).toContain('1 files, tests 1 passed, 0 failed, 1 skipped')
+  expect(checkout.stdout).toContain('1 file, tests 1 passed, 0 failed, 1 skipped')
   expect(checkout.status).toBe(0)
 })

@@ -27,7 +27,7 @@ test('a kernel that cannot be had is a failed row, said once, and not the end of
     'passes',
     ...reports,
   ])
-  expect(stdout).toMatch(new RegExp(`^${hostLabel()} \\(.*\\): 1 files, tests 4 passed, 0 failed;`, 'm'))
+  expect(stdout).toMatch(new RegExp(`^${hostLabel()} \\(.*\\): 1 file, tests 4 passed, 0 failed;`, 'm'))
   expect(stdout).toMatch(new RegExp(`^${nobodys}: did not run: no ${nobodys} in Debian's archive`, 'm'))
   expect(stdout).toMatch(/^passes\.fixture\.ts +not run +✓ 4 \(/m)
   expect(stdout.match(/^GuestLost: no debian-99\.9/gm)).toHaveLength(1)
@@ -83,7 +83,7 @@ test("--matrix runs the configuration's list", async () => {
   )
   const { status, stdout } = await runCli(['--matrix'], { cwd: folder })
   expect(stdout).toMatch(new RegExp(`^suite +${hostLabel()} +debian-5\\.10$`, 'm'))
-  expect(stdout).toMatch(/^debian-5\.10 \(5\.10\..*\): 1 files, tests 1 passed/m)
+  expect(stdout).toMatch(/^debian-5\.10 \(5\.10\..*\): 1 file, tests 1 passed/m)
   expect(status).toBe(0)
 })
 

@@ -157,7 +157,7 @@ test('a shard that is missing is named, and is no pass', async () => {
     if (file !== passing) rmSync(path.join(blobs, file))
   const { status, stdout } = await merge(blobs, '--json', at('missing.json'))
   expect(stdout).toMatch(
-    /^debian-5\.10 \(.*1 files, tests 4 passed, .*; shard \d\/3 is missing, shard \d\/3 is missing$/m,
+    /^debian-5\.10 \(.*1 file, tests 4 passed, .*; shard \d\/3 is missing, shard \d\/3 is missing$/m,
   )
   expect(status).toBe(3)
   expect(JSON.parse(readFileSync(at('missing.json'), 'utf8'))).toMatchObject({

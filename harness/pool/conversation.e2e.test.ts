@@ -166,7 +166,9 @@ test('diagrams of failed tests, in all reports', async () => {
   )
   expect(of('no such protocol')).toMatch(/not bound .*\n.*✗ +│ +socket: EPROTONOSUPPORT/)
   // The first place is the test's own.
-  expect(of('no answer')).toMatch(/no datagram within 10 ms\n ❯ talk.fixture.ts:/)
+  expect(of('no answer')).toMatch(
+    /no datagram within 10 ms\n\nthe conversation:\n[^❯]* waited 10 ms in vain\n\n ❯ talk.fixture.ts:/,
+  )
   expect(of('no such protocol')).toMatch(/\n\n ❯ talk.fixture.ts:/)
   const apart = of('in a thread, and in a namespace')
   expect(apart).toMatch(/^ +ns fd \d+ +thread \d+$/m)

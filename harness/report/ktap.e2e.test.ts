@@ -68,5 +68,5 @@ test('files, suites and tests of each kernel; what did not run is told once', as
   expect(piped.status).toBe(0)
   expect(piped.stdout).toMatch(/^KTAP version 2\n1\.\.1\n {2}KTAP version 2\n/)
   expect(parseKtap(piped.stdout).problems).toEqual([])
-  expect(piped.stderr).toMatch(/debian-6\.1 .*: 1 files, tests 1 passed/)
+  expect(piped.stderr).toMatch(/debian-6\.1 .*: 1 file, tests 1 passed/)
 })

@@ -192,7 +192,7 @@ test("Vitest's own reporters show tests in guests, all at once", async () => {
   expect(JSON.parse(read('json'))).toMatchObject({ numFailedTests: 1, numPassedTests: 2, success: false })
   expect(read('junit')).toMatch(/<testsuites name="vitest tests" tests="7" failures="1"/)
   const merged = await runCli(['merge', 'theirs/blob'], { cwd: project })
-  expect(merged.stdout).toMatch(/× fails: 100 %.*(.*\n)*.*1 files \(1 failed\), tests 2 passed, 1 failed/)
+  expect(merged.stdout).toMatch(/× fails: 100 %.*(.*\n)*.*1 file \(1 failed\), tests 2 passed, 1 failed/)
 })
 
 test('a run that comes to nothing leaves no report of an earlier one', async () => {

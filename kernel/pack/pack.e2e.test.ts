@@ -25,7 +25,7 @@ test(`${label}, packed, runs on a machine with an empty cache that reaches no ar
   const run = await runCli(['--kernel', `pack:${pack}`, 'passes'], { env: elsewhere })
   // Its row is that of the kernel in it.
   expect(run.stdout).toContain(`|${label}|`)
-  expect(run.stdout).toMatch(/^debian-7\.3 \(7\.3\.\S+\): 1 files, tests \d+ passed, 0 failed/m)
+  expect(run.stdout).toMatch(/^debian-7\.3 \(7\.3\.\S+\): 1 file, tests \d+ passed, 0 failed/m)
   expect(run.status).toBe(0)
 
   const other = await runCli(['--kernel', label, 'passes'], { env: elsewhere })
