@@ -65,6 +65,8 @@ class Sequence {
   readonly #misplaced: ReadonlyMap<RecordedEvent, string>
   /** What a socket of the test has sent to another one of it, and what that has received as it. */
   readonly #pairs: ReadonlyMap<RecordedEvent, ReceivedEvent>
+  /** Whether what has no pair was not taken. */
+  readonly #isWhole: boolean
   readonly #isTaken: ReadonlySet<RecordedEvent>
   /** Sockets that had the port id of others, by their number among these. */
   readonly #namesakes: ReadonlyMap<RecordedSocket, number>
@@ -107,6 +109,7 @@ class Sequence {
       ]),
     )
     this.#openedAt = openings(events)
+    this.#isWhole = isWhole
     this.#pairs = isWhole ? pairsOf(events) : new Map()
     this.#isTaken = new Set(this.#pairs.values())
     this.#namesakes = namesakesOf([...new Set([...this.#lanes, ...this.#others, ...this.#silent])])
@@ -247,8 +250,12 @@ class Sequence {
         const whom = port || (to?.portId ? '' : group)
         const way = hasLane ? whom && `to ${whom}: ` : `${name} to ${whom || 'kernel'}: `
         const text = prefixed(this.#verdictOf(taken) + way, this.#text.lines(bytes, socket))
-        const late =
-          taken && this.#isLate(event, taken)
+        const isToTest = to?.portId && !to.groups && other !== 'kernel'
+        const late = !taken
+          ? isToTest && this.#isWhole
+            ? ['  not taken']
+            : []
+          : this.#isLate(event, taken)
             ? [`  taken at ${(taken.time - this.#start).toFixed(1)} ms`]
             : []
         return [
