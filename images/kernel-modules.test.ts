@@ -33,6 +33,22 @@ function pathWithOnly(...programs: readonly string[]): string {
   return folder
 }
 
+test('what a module wishes to be loaded before it: if it is there, and not in a circle', async () => {
+  const tree = kernel({
+    'extra/a.ko': ['softdep=post: late pre: b-c none', 'softdep=pre: d', 'depends=e'],
+    'extra/b-c.ko': ['softdep=pre: a', 'depends=f'],
+    'extra/d.ko': ['depends='],
+    'extra/e.ko': ['depends='],
+    'extra/f.ko': ['depends='],
+    'extra/late.ko': ['depends='],
+  })
+  const { files } = await kernelModules(tree, ['a'])
+  const lines = String(files.find(({ path }) => path === 'modules.dep')?.content).split('\n')
+  expect(lines).toContain('extra/a.ko: extra/e.ko extra/d.ko extra/b-c.ko extra/f.ko')
+  expect(lines).toContain('extra/b-c.ko: extra/f.ko')
+  expect(files.map(it => it.path)).not.toContain('extra/late.ko')
+})
+
 test('modules, with what they need and which names they answer to', async () => {
   const tree = kernel({
     'kernel/drivers/virtio_pci.ko': ['depends=virtio,virtio-ring', 'alias=pci:v00001AF4d*'],

@@ -177,6 +177,7 @@ function collector(
 ) {
   const modules = new Map<string, Module>()
   const missing = new Map<string, string[]>()
+  const underWay = new Set<string>()
   const read = async (name: string): Promise<ForeignModule | undefined> => {
     // A module under test replaces an in-tree one of the same name.
     const own = foreign.get(name)
@@ -193,6 +194,15 @@ function collector(
     if (!found) return undefined
     const info = infoOf(found.place, found.content)
     const needs = new Set<string>()
+    underWay.add(name)
+    // busybox's modprobe and depmod (1.35) know nothing of these. One that is not there is done without.
+    for (const wish of (info.get('softdep') ?? []).flatMap(before).map(canonical)) {
+      // two that wish for each other
+      if (underWay.has(wish)) continue
+      const module = await add(wish)
+      for (const further of module?.needs ?? []) if (further !== name) needs.add(further)
+      if (module) needs.add(wish)
+    }
     for (const need of (info.get('depends') ?? []).flatMap(list => list.split(',')).filter(Boolean)) {
       const module = await add(canonical(need))
       for (const further of module?.needs ?? []) needs.add(further)
@@ -200,10 +210,17 @@ function collector(
       else missing.set(name, [...(missing.get(name) ?? []), need])
     }
     const module = { ...found, aliases: info.get('alias') ?? [], needs: [...needs] }
+    underWay.delete(name)
     modules.set(name, module)
     return module
   }
   return { modules, add, missing }
+}
+
+/** What is to be loaded before a module: `a` and `b` of MODULE_SOFTDEP("pre: a b post: c"). */
+function before(softDependency: string): string[] {
+  const [, names = ''] = /\bpre:(.*?)(?:\bpost:|$)/.exec(softDependency) ?? []
+  return names.split(/\s+/).filter(Boolean)
 }
 
 /** A module's name in the kernel: `-` of file names is `_` there. */
