@@ -46,7 +46,12 @@ export class MessageText {
     try {
       messages = parseMessages(Buffer.from(bytes))
     } catch {
-      return formatDatagram(bytes, options).split('\n')
+      // What is malformed comes last.
+      const lines = formatDatagram(bytes, options).split('\n')
+      const left = lines.length - MOST_LINES
+      return left > 1
+        ? [...lines.slice(0, MOST_LINES - 1), `... ${left} more lines ...`, ...lines.slice(-1)]
+        : lines
     }
     const left = messages.length - MOST_MESSAGES
     const shown = left > 1 ? [...messages.slice(0, 2), undefined, ...messages.slice(-1)] : messages

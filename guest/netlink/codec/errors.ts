@@ -27,6 +27,11 @@ export class MalformedError extends NetlinkError {
     const dot = this.path === '' || this.path.startsWith('[') ? '' : '.'
     return new MalformedError(this.#reason, this.offset, `${name}${dot}${this.path}`)
   }
+
+  /** The same error, for message `number` (from 1 on) of a datagram, which begins at `offset`. */
+  inMessage(number: number, offset: number): MalformedError {
+    return new MalformedError(`message ${number} of the datagram: ${this.#reason}`, offset + this.offset)
+  }
 }
 
 /** RangeErrors and TypeErrors whose text names a value. */

@@ -166,19 +166,29 @@ export class Message {
  * @throws MalformedError when nlmsg_len is under 16 or past the end, or stray bytes are left over
  */
 export function parseMessages(bytes: Uint8Array, start = 0, end = bytes.length): Message[] {
+  const { messages, malformed } = parseLeading(bytes, start, end)
+  if (malformed) throw malformed
+  return messages
+}
+
+/** The messages of a datagram up to the first malformed one, and what is wrong with that. */
+export function parseLeading(
+  bytes: Uint8Array,
+  start = 0,
+  end = bytes.length,
+): { readonly messages: Message[]; readonly malformed: MalformedError | undefined } {
   const buffer = asBuffer(bytes)
   const messages: Message[] = []
   for (let offset = start; offset < end; ) {
-    let message: Message
     try {
-      message = new Message(buffer, offset, end)
+      const message = new Message(buffer, offset, end)
+      messages.push(message)
+      offset += align(message.length)
     } catch (error) {
-      throw error instanceof MalformedError && offset > start
-        ? new MalformedError(`message ${messages.length} of the datagram: ${error.message}`, offset - start)
-        : error
+      if (!(error instanceof MalformedError)) throw error
+      const isFirst = offset === start
+      return { messages, malformed: isFirst ? error : error.inMessage(messages.length + 1, offset - start) }
     }
-    messages.push(message)
-    offset += align(message.length)
   }
-  return messages
+  return { messages, malformed: undefined }
 }

@@ -115,6 +115,10 @@ type 40: 44 bytes, flags MULTI|DUMP_INTR, seq 0, pid 0
 
   it('malformed ones', () => {
     expect(formatDatagram(hex('0102'))).toContain('malformed, 2 bytes are less')
+    const stray = Buffer.concat([encodeMessage({ type: 77, sequence: 5 }), hex('010203')])
+    expect(formatDatagram(stray)).toMatch(
+      /^.*16 bytes, flags 0, seq 5, pid 0\nmalformed, message 2 of the datagram: 3 bytes .* \(at byte 16\): 01 02 03$/,
+    )
     expect(formatDatagram(encodeMessage({ type: 16 }, hex('01')), route)).toContain(
       'malformed, a payload shorter',
     )

@@ -30,7 +30,7 @@ import { type ExtendedAck, parseAnswer, parseDone } from '../codec/error-message
 import { MalformedError } from '../codec/errors.ts'
 import { align, asBuffer, isLittleEndian } from '../codec/integers.ts'
 import type { KernelError } from '../codec/kernel-error.ts'
-import { Message, parseMessages } from '../codec/message.ts'
+import { Message, parseLeading } from '../codec/message.ts'
 import { ArrayView, type Nest } from '../codec/value.ts'
 import type { TraceEvent } from '../socket/options.ts'
 import { type KnownMessage, knownMessage } from './known-messages.ts'
@@ -106,14 +106,16 @@ export function formatDatagram(
   options: FormatOptions = {},
 ): string {
   const bytes = asBuffer('bytes' in datagram ? datagram.bytes : datagram)
-  try {
-    return parseMessages(bytes)
-      .map(message => formatMessage(message, options))
-      .join('\n')
-  } catch (error) {
-    if (!(error instanceof MalformedError)) throw error
-    return `malformed, ${error.message}: ${hex(bytes)}`
-  }
+  const { messages, malformed } = parseLeading(bytes)
+  const lines = messages.map(message => formatMessage(message, options))
+  if (malformed) lines.push(formatMalformed(malformed, messages, bytes))
+  return lines.join('\n')
+}
+
+/** What follows the readable messages of a datagram, with the reason why it is none. */
+function formatMalformed(malformed: MalformedError, before: readonly Message[], bytes: Uint8Array): string {
+  const read = before.reduce((sum, { length }) => sum + align(length), 0)
+  return `malformed, ${malformed.message}: ${hex(asBuffer(bytes).subarray(read))}`
 }
 
 /** An error with the kernel's answer, and below it the request as far as the kernel echoed it. */
