@@ -43,6 +43,11 @@ test('the console is shown from where the test began, also what only it has', ()
   )
 })
 
+test('a restored guest of which no record has come: all that its console has', () => {
+  const console = `[    2.000000] the last words\r\n${panic}\r\n`
+  expect(evidenceOf(new KernelLog(), console, 0)).toBe(`console:\n[    2.000000] the last words\n${panic}`)
+})
+
 test('what both have is shown once, whoever has printed it', () => {
   const log = since(
     '4,2,2000000,-;BUG: unable to handle',

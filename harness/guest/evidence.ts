@@ -15,7 +15,8 @@ const beginning =
 
 /**
  * What a guest said last, to be attached to a failure: the kernel log since the test began, and what else the
- * console has of its time. Where nobody knows the time, it is shown from the kernel's first complaint on.
+ * console has of its time. Where nobody knows the time, all that a restored guest has said is of it; what a
+ * booted one has said is shown from the kernel's first complaint on.
  * @param since the sequence number of the first log record to show
  */
 export function evidenceOf(log: KernelLog, console: string, since: number): string {
@@ -35,7 +36,9 @@ export function evidenceOf(log: KernelLog, console: string, since: number): stri
  */
 function lastOfConsole(console: string, since: number | undefined, known: string): string {
   const lines = console.trimEnd().split('\n')
-  const first = since === undefined ? -1 : lines.findIndex(line => timeOf(line) > since)
+  // The console of a restored guest begins with the restore.
+  const isRestored = timeOf(lines[0] ?? '') > 0
+  const first = since === undefined ? (isRestored ? 0 : -1) : lines.findIndex(line => timeOf(line) > since)
   const complaint = lines.findIndex((line, at) => at >= first && beginning.test(line))
   const start = first === -1 ? complaint : first
   // What has not come to its console nobody knows: the end of it says most.

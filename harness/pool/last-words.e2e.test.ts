@@ -60,7 +60,7 @@ const files: Readonly<Record<string, { readonly body: string; readonly told: str
         console.log('said by the console')
         process.stdout.write('written to stdout\\n')
         fs.writeSync(2, 'written to stderr\\n')
-        fs.writeFileSync('/dev/kmsg', 'the last words\\n')
+        fs.writeFileSync('/dev/kmsg', '<3>the last words\\n')
         fs.writeFileSync('/proc/sysrq-trigger', 'c')
       })`,
     told: 'kernel panic: sysrq triggered crash',
