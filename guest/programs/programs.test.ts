@@ -47,7 +47,7 @@ test.each([[['change', '1']], [['event']], [['custom']]])(
   'without its module: %j: status 1, EPROTONOSUPPORT',
   async ([name = '', ...args]) => {
     const { status, stdout, stderr } = await call(name, ...args)
-    expect(stderr).toContain('EPROTONOSUPPORT: the module is not loaded')
+    expect(stderr).toMatch(/EPROTONOSUPPORT \(protocol \d+\): the module is not loaded/)
     expect([status, stdout]).toEqual([1, ''])
   },
 )
