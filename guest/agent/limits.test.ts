@@ -13,9 +13,13 @@ afterEach(() => void vi.useRealTimers())
 /** Limits that keep the faked timers, and what a limit of 500 ms has done since. */
 async function limited(slowness: number, delay = 500) {
   const { Limits } = await import('./limits.ts')
-  const limits = new Limits(() => idle)
+  const longest: number[] = []
+  const limits = new Limits(
+    limit => void longest.push(limit),
+    () => idle,
+  )
   limits.begin([500], slowness)
-  const timers = { setTimeout: globalThis.setTimeout }
+  const timers = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout }
   limits.bound(timers)
   const ended = vi.fn()
   const timer = timers.setTimeout(ended, delay)
@@ -31,7 +35,7 @@ async function limited(slowness: number, delay = 500) {
     limits.explain([error])
     return error
   }
-  return { limits, timer, ended, pass, explained }
+  return { limits, timers, timer, ended, pass, explained, longest }
 }
 
 test('a slow kernel: who waits in an idle guest is given the time of other kernels, and told so', async () => {
@@ -77,6 +81,18 @@ test('a limit that is met is cleared as any timer; one of a test itself, or of a
     pass(10, true)
     expect(ended).toHaveBeenCalledOnce()
   }
+})
+
+test('the longest limit that runs is told, when one begins, is met, or ends', async () => {
+  const { timers, timer, pass, longest } = await limited(1)
+  const inner = timers.setTimeout(() => {}, 50)
+  timers.clearTimeout(inner)
+  timers.setTimeout(() => {}, 900)
+  timers.clearTimeout(timer)
+  expect(longest).toEqual([500, 500, 500, 900, 900])
+  pass(900, false)
+  timers.clearTimeout(undefined)
+  expect(longest.slice(5)).toEqual([0])
 })
 
 test('without /proc nothing is known to be idle', async () => {

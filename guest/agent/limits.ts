@@ -2,9 +2,10 @@
 import { idleTime } from './idleness.ts'
 import { longestTimer } from './timers.ts'
 
-/** The timer with which Vitest (5.1.1: getSafeTimers) limits tests and hooks. */
+/** The timers with which Vitest (5.1.1: getSafeTimers) limits tests and hooks. */
 export interface LimitTimers {
   setTimeout: typeof setTimeout
+  clearTimeout: typeof clearTimeout
 }
 
 /** How often it looks whether the guest was idle, in the time for which it may be. */
@@ -23,9 +24,16 @@ export class Limits {
   /** The limits that idleness has ended in this file. */
   readonly #early = new Set<number>()
   #bounded: typeof setTimeout | undefined
+  /** The limits that run, in milliseconds. */
+  readonly #running = new Map<unknown, number>()
+  readonly #changed: (longest: number) => void
 
-  /** @param idle milliseconds in which the guest was idle */
-  constructor(idle: () => number = idleTime) {
+  /**
+   * @param changed hears the longest limit that runs, in milliseconds, when one begins or ends; 0 if none
+   * @param idle milliseconds in which the guest was idle
+   */
+  constructor(changed: (longest: number) => void, idle: () => number = idleTime) {
+    this.#changed = changed
     this.#idle = idle
   }
 
@@ -39,6 +47,7 @@ export class Limits {
       slowness > 1 ? limits.filter(limit => limit > 0).map(limit => [limit, limit / slowness]) : [],
     )
     this.#early.clear()
+    this.#running.clear()
   }
 
   /** Milliseconds of idleness after which a limit ends; 0 if idleness does not end it. */
@@ -49,14 +58,32 @@ export class Limits {
   /** Makes Vitest's timers heed idleness, and no longer than a timer can be. */
   bound(timers: LimitTimers): void {
     if (timers.setTimeout === this.#bounded) return
-    const { setTimeout: kept } = timers
+    const { setTimeout: kept, clearTimeout: keptClear } = timers
     this.#bounded = ((callback: () => void, delay = 0) => {
       const patience = this.patienceOf(delay)
-      return patience > 0
-        ? this.#untilIdle(callback, delay, patience)
-        : kept(callback, Math.min(delay, longestTimer))
+      const ended = () => {
+        this.#ended(timer)
+        callback()
+      }
+      const timer =
+        patience > 0 ? this.#untilIdle(ended, delay, patience) : kept(ended, Math.min(delay, longestTimer))
+      this.#running.set(timer, delay)
+      this.#tell()
+      return timer
     }) as typeof setTimeout
     timers.setTimeout = this.#bounded
+    timers.clearTimeout = (timer => {
+      keptClear(timer)
+      this.#ended(timer)
+    }) as typeof clearTimeout
+  }
+
+  #ended(timer: unknown): void {
+    if (this.#running.delete(timer)) this.#tell()
+  }
+
+  #tell(): void {
+    this.#changed(Math.max(0, ...this.#running.values()))
   }
 
   /** Says in the errors of limits that idleness ended why they ended. */

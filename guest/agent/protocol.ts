@@ -509,11 +509,20 @@ export interface TestEnded {
   readonly sequence: number
 }
 
+/** The limit of what runs now: of a hook, or of the running test again after one of its own. */
+export interface LimitChanged {
+  readonly method: 'limit-changed'
+  /** Milliseconds; 0 for no limit. */
+  readonly timeout: number
+  /** Milliseconds of an idle guest after which it ends, too; 0 if it does not. */
+  readonly patience: number
+}
+
 /**
- * News that the worker needs no answer to: the start of a test, and its end if the kernel logged nothing like
- * a report.
+ * News that the worker needs no answer to: the start of a test, its end if the kernel logged nothing like
+ * a report, and the limits of hooks.
  */
-export type WorkerNote = TestStarted | TestEnded
+export type WorkerNote = TestStarted | TestEnded | LimitChanged
 
 /** A report that a test expects of the kernel: by the name of its kind, or by its text. */
 export interface ExpectedSplat {

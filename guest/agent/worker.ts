@@ -33,11 +33,12 @@ import {
   loadedHook,
   ports,
   type Talk,
+  type TestEnded,
   type TestOutcome,
+  type TestStarted,
   type ToWorker,
   talkHook,
   type WorkerCall,
-  type WorkerNote,
 } from './protocol.ts'
 import { SharedState } from './shared-state.ts'
 import { netlinkErrors } from './snapshots.ts'
@@ -89,7 +90,7 @@ const UNDER_WAY = 32 * 1024
 let taken = 0
 
 /** Sends a note that the host gets even if the guest dies at the next instruction. */
-async function tell(note: WorkerNote): Promise<void> {
+async function tell(note: TestStarted | TestEnded): Promise<void> {
   if (port.sent - taken > UNDER_WAY) return void (await call(note))
   sendPlain({ type: 'note', ...note })
 }
@@ -179,6 +180,7 @@ function announceTests(
     hindered.began(test.id)
     const errors = test.result?.errors?.length ?? 0
     running.set(test.id, { from: sequence, expected: [], errors, isShown: false })
+    knownLimit = testLimit = limitOf(test)
     await tell({
       method: 'test-started',
       test: test.id,
@@ -204,6 +206,7 @@ function announceTests(
   prototype.onAfterRunTask = async function (this: TestRunner, test) {
     const state = running.get(test.id)
     running.delete(test.id)
+    knownLimit = testLimit = 0
     limits.explain(test.result?.errors)
     const sequence = logPosition()
     const ended = { method: 'test-ended', test: test.id, outcome: outcomeOf(test), sequence } as const
@@ -239,6 +242,15 @@ function limitFile(): void {
   )
   const timers = key && (globalThis as unknown as Record<symbol, LimitTimers>)[key]
   if (timers) limits.bound(timers)
+}
+
+/** Tells the host the limits of hooks, which may block this process as tests may. */
+function limitChanged(longest: number): void {
+  const timeout = Math.max(longest, testLimit)
+  if (timeout === knownLimit) return
+  knownLimit = timeout
+  const patience = limits.patienceOf(timeout)
+  sendPlain({ type: 'note', method: 'limit-changed', timeout, patience })
 }
 
 /**
@@ -406,7 +418,10 @@ interface RunningTest {
   conversation?: DescribedConversation | undefined
 }
 let log = new KernelLogPosition()
-const limits = new Limits()
+const limits = new Limits(limitChanged)
+/** The running test's limit in milliseconds, and the one that the host knows; 0 for none. */
+let testLimit = 0
+let knownLimit = 0
 const uncaught = new Uncaught()
 const hindered = new HinderedTests()
 /** The factor by which this kernel's default limits are longer. */

@@ -69,12 +69,36 @@ test('where the agent does not answer either the guest is frozen, whatever its p
   )
 })
 
-test('a worker that answers is in a hook with a limit of its own', async () => {
+test('who does not block the worker is ended by Vitest', async () => {
   const guest = watched(20_000, 10_000)
   guest.isBlocked = false
   await guest.pass(60)
   expect(guest.giveUp).not.toHaveBeenCalled()
   expect(guest.listenerCount('worker')).toBe(0)
+})
+
+test('a hook that blocks the event loop is given up 10 s after its own limit, in a test and between tests', async () => {
+  const guest = new FakeGuest()
+  const watchdog = new Watchdog(guest as unknown as Guest)
+  watchdog.start()
+  watchdog.testStarted(5_000, 0)
+  watchdog.limitChanged(40_000, 0)
+  await guest.pass(30)
+  watchdog.limitChanged(5_000, 0)
+  await guest.pass(14)
+  watchdog.testEnded()
+  await guest.pass(60)
+  watchdog.limitChanged(5_000, 0)
+  watchdog.limitChanged(0, 0)
+  await guest.pass(60)
+  expect(guest.giveUp).not.toHaveBeenCalled()
+  watchdog.limitChanged(5_000, 0)
+  await guest.pass(18)
+  expect(guest.giveUp).toHaveBeenCalledExactlyOnceWith(
+    expect.objectContaining({
+      message: 'a hook did not give control back within 15 s (its own limit is 5 s)',
+    }),
+  )
 })
 
 test('on a slow kernel a test that waits in an idle guest is given up as on others', async () => {

@@ -19,12 +19,13 @@ const OOPS_LIMIT = 5_000
 const oops = /^(?:BUG: unable to handle|BUG: kernel NULL pointer|Oops: |general protection fault)/
 const ofWorkqueue = /^Workqueue: /
 const endOfReport = /^---\[ end trace /
-/** Milliseconds after its own time limit that a test may block the event loop. */
+/** Milliseconds after its own time limit that a test or hook may block the event loop. */
 const STUCK_AFTER = 10_000
 /** Milliseconds for the worker's answer, if no test blocks its event loop. */
 const PONG_LIMIT = 2_000
 
-interface WaitingTest {
+interface Waiting {
+  readonly what: string
   readonly timeout: number
   readonly patience: number
   idleBefore?: number
@@ -42,13 +43,15 @@ export async function giveUpWaiting(guest: Guest, loss: Loss): Promise<void> {
   guest.giveUp({ ...loss, ...(stack ? { stack } : {}) })
 }
 
-/** Gives up a guest that does not answer, or whose test does not return. */
+/** Gives up a guest that does not answer, or whose test or hook does not return. */
 export class Watchdog {
   readonly #guest: Guest
   #pings: NodeJS.Timeout | undefined
   #stuck: NodeJS.Timeout | undefined
-  /** The running test with a limit of idleness, and the guest's idle time when it was first looked at. */
-  #waiting: WaitingTest | undefined
+  /** What has a limit of idleness, and the guest's idle time when it was first looked at. */
+  #waiting: Waiting | undefined
+  /** The running test's limit. */
+  #testLimit: number | undefined
   #oops: string | undefined
   #oopsed: NodeJS.Timeout | undefined
   readonly #onRecord = ({ facility, text }: KernelLogRecord) => {
@@ -68,9 +71,9 @@ export class Watchdog {
   start(): void {
     if (!this.#pings) this.#guest.log.on('record', this.#onRecord)
     this.#pings ??= setInterval(() => {
-      const test = this.#waiting
+      const waiting = this.#waiting
       this.#guest.ping(PING_LIMIT).then(
-        idle => this.#idled(idle, test),
+        idle => this.#idled(idle, waiting),
         () =>
           this.#guest.giveUpFrozen(`the guest froze: nothing in it has answered for ${PING_LIMIT / 1000} s`),
       )
@@ -82,30 +85,45 @@ export class Watchdog {
    * @param patience milliseconds of an idle guest that end it too; 0 for none
    */
   testStarted(timeout: number, patience: number): void {
-    this.testEnded()
-    // The test has no limit: 0, or more than a timer can have.
+    this.#testLimit = timeout
+    this.#watch('the test', timeout, patience)
+  }
+
+  testEnded(): void {
+    this.#testLimit = undefined
+    this.#unwatch()
+  }
+
+  /** Another limit counts: a hook's, or the test's again. The parameters are testStarted()'s. */
+  limitChanged(timeout: number, patience: number): void {
+    this.#watch(timeout === this.#testLimit ? 'the test' : 'a hook', timeout, patience)
+  }
+
+  #watch(what: string, timeout: number, patience: number): void {
+    this.#unwatch()
+    // It has no limit: 0, or more than a timer can have.
     if (timeout <= 0 || timeout > longestTimer - STUCK_AFTER) return
-    if (patience > 0) this.#waiting = { timeout, patience }
+    if (patience > 0) this.#waiting = { what, timeout, patience }
     this.#stuck = setTimeout(() => {
-      const message = `the test did not give control back within ${(timeout + STUCK_AFTER) / 1000} s (its own limit is ${timeout / 1000} s)`
+      const message = `${what} did not give control back within ${(timeout + STUCK_AFTER) / 1000} s (its own limit is ${timeout / 1000} s)`
       void this.#giveUpStuck(message)
     }, timeout + STUCK_AFTER)
   }
 
-  testEnded(): void {
+  #unwatch(): void {
     clearTimeout(this.#stuck)
     this.#stuck = undefined
     this.#waiting = undefined
   }
 
-  /** @param test the running test when the ping was sent */
-  #idled(idle: number, test: WaitingTest | undefined): void {
-    if (test === undefined || test !== this.#waiting) return
-    test.idleBefore ??= idle
-    if (!(idle - test.idleBefore >= test.patience + STUCK_AFTER)) return
+  /** @param waiting what ran when the ping was sent */
+  #idled(idle: number, waiting: Waiting | undefined): void {
+    if (waiting === undefined || waiting !== this.#waiting) return
+    waiting.idleBefore ??= idle
+    if (!(idle - waiting.idleBefore >= waiting.patience + STUCK_AFTER)) return
     this.#waiting = undefined
     clearTimeout(this.#stuck)
-    const message = `the test did not give control back while its guest was idle for ${(test.patience + STUCK_AFTER) / 1000} s (its own limit of ${test.timeout / 1000} s is for work)`
+    const message = `${waiting.what} did not give control back while its guest was idle for ${(waiting.patience + STUCK_AFTER) / 1000} s (its own limit of ${waiting.timeout / 1000} s is for work)`
     void this.#giveUpStuck(message)
   }
 
@@ -119,7 +137,7 @@ export class Watchdog {
   /** Gives up a guest whose worker's event loop is blocked. */
   async #giveUpStuck(message: string): Promise<void> {
     const stuck = this.#stuck
-    // A worker that answers is in a hook with a limit of its own, which Vitest ends.
+    // One whose worker answers is ended by Vitest.
     if (!(await this.#workerAnswers())) return giveUpWaiting(this.#guest, { cause: 'worker', message })
     if (stuck !== undefined && stuck === this.#stuck)
       this.#stuck = setTimeout(() => void this.#giveUpStuck(message), STUCK_AFTER)

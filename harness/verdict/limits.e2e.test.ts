@@ -8,26 +8,27 @@ import { type CliResult, runCli } from '../fixtures/cli.ts'
 const suite =
   "import { test } from 'vitest'\ntest('quick', () => {})\ntest('slow', () => new Promise(() => {}))\ntest('after', () => {})\n"
 
-async function runWith(settings: string, files: readonly string[], content = suite): Promise<CliResult> {
+/** @param files contents by name */
+async function runWith(settings: string, files: Readonly<Record<string, string>>): Promise<CliResult> {
   const folder = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   writeFileSync(
     path.join(folder, 'netlink-vmtest.config.ts'),
     `export default { suites: ['*.test.ts'], ${settings} }`,
   )
-  for (const file of files) writeFileSync(path.join(folder, file), content)
+  for (const [file, content] of Object.entries(files)) writeFileSync(path.join(folder, file), content)
   return await runCli(['--max-workers=1', '--reporter=verbose'], { cwd: folder })
 }
 
 test("a test's limit: it fails, and the next one runs", async () => {
-  const { status, stdout } = await runWith('testTimeout: 500', ['a.test.ts'])
+  const { status, stdout } = await runWith('testTimeout: 500', { 'a.test.ts': suite })
   expect(stdout).toContain('Test timed out in 500ms')
   expect(stdout).toMatch(/✓ .* > after/)
   expect(status).toBe(1)
 })
 
 test("a file's limit: the running test fails, the rest is not run", async () => {
-  const { status, stdout } = await runWith('fileTimeout: 4000, testTimeout: 60000', ['a.test.ts'])
+  const { status, stdout } = await runWith('fileTimeout: 4000, testTimeout: 60000', { 'a.test.ts': suite })
   expect(stdout).toMatch(/✓ .* > quick/)
   expect(stdout).toContain('GuestLost: the file took longer than 4 s (fileTimeout)')
   expect(stdout).toMatch(/↓ .* > after \[not run: the file took longer/)
@@ -35,7 +36,10 @@ test("a file's limit: the running test fails, the rest is not run", async () => 
 })
 
 test("a run's limit: the files after it fail without being run", async () => {
-  const { status, stdout } = await runWith('runTimeout: 5000, testTimeout: 60000', ['a.test.ts', 'b.test.ts'])
+  const { status, stdout } = await runWith('runTimeout: 5000, testTimeout: 60000', {
+    'a.test.ts': suite,
+    'b.test.ts': suite,
+  })
   expect(stdout.match(/GuestLost: the run took longer than 5 s \(runTimeout\)/g)).toHaveLength(2)
   expect(stdout).toMatch(/FAIL .* b\.test\.ts/)
   expect(status).toBe(1)
@@ -54,26 +58,35 @@ const faulty = (fault: string) => `
     await new Promise(() => {})
   })`
 
-test('a worker that waits in the kernel: the verdict says where, with lines', async () => {
-  const { status, stdout } = await runWith(
-    `testTimeout: 500, modules: '${faults}'`,
-    ['a.test.ts'],
-    faulty('waits'),
-  )
-  expect(stdout).toContain(
-    'GuestLost: the test did not give control back within 10.5 s (its own limit is 0.5 s)',
-  )
-  expect(stdout).toMatch(
-    /the test worker waits in the kernel:\n(?: +at .*\n)* +at fault_waits \[faults\] faults\.c:\d+/,
-  )
+/** A test file whose hook waits in the kernel. */
+const inHook = `
+  import { writeFileSync } from 'node:fs'
+  import { loadModule } from 'netlink-vmtest/testing'
+  import { beforeAll, test } from 'vitest'
+  beforeAll(() => {
+    loadModule('faults')
+    writeFileSync('/proc/faults', 'waits')
+  }, 700)
+  test('never', () => {})`
+
+test('a test or hook that waits in the kernel: the verdict says where, with lines', async () => {
+  const { status, stdout } = await runWith(`testTimeout: 500, modules: '${faults}'`, {
+    'test.test.ts': faulty('waits'),
+    'hook.test.ts': inHook,
+  })
+  const place =
+    /\n+the test worker waits in the kernel:\n(?: +at .*\n)* +at fault_waits \[faults\] faults\.c:\d+/
+  for (const said of [
+    /the test did not give control back within 10\.5 s \(its own limit is 0\.5 s\)/,
+    /a hook did not give control back within 10\.7 s \(its own limit is 0\.7 s\)/,
+  ])
+    expect(stdout).toMatch(new RegExp(`GuestLost: ${said.source}${place.source}`))
   expect(status).toBe(1)
 })
 
 test('a file that ends at its limit while threads wait in the kernel: the verdict says where, with lines', async () => {
-  const { status, stdout } = await runWith(
-    `fileTimeout: 6000, testTimeout: 60000, modules: '${faults}'`,
-    ['a.test.ts'],
-    `
+  const { status, stdout } = await runWith(`fileTimeout: 6000, testTimeout: 60000, modules: '${faults}'`, {
+    'a.test.ts': `
   import { writeFileSync } from 'node:fs'
   import { Worker } from 'node:worker_threads'
   import { loadModule } from 'netlink-vmtest/testing'
@@ -84,7 +97,7 @@ test('a file that ends at its limit while threads wait in the kernel: the verdic
     writeFileSync('/proc/faults', 'waits')
   })
   test('never', () => {})`,
-  )
+  })
   expect(stdout).toContain('GuestLost: the file took longer than 6 s (fileTimeout)')
   const place = / waits in the kernel:\n(?: +at .*\n)* +at fault_waits \[faults\] faults\.c:\d+/
   expect(stdout).toMatch(new RegExp(`\nthe test worker${place.source}`))
@@ -93,11 +106,9 @@ test('a file that ends at its limit while threads wait in the kernel: the verdic
 })
 
 test('an oops in a thread of the kernel ends the file: who waits for it would for ever', async () => {
-  const { status, stdout } = await runWith(
-    `testTimeout: 100000, modules: '${faults}'`,
-    ['a.test.ts'],
-    faulty('work_null'),
-  )
+  const { status, stdout } = await runWith(`testTimeout: 100000, modules: '${faults}'`, {
+    'a.test.ts': faulty('work_null'),
+  })
   expect(stdout).toMatch(
     /GuestLost: the kernel has lost a worker thread, and the file did not end within 5 s: BUG: /,
   )
