@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** One test of a file by its name: its id is its place, which another test has if the file defines others. */
 
-import { visible } from './visible.ts'
+import { visibleName } from './visible.ts'
 
 /** The parts of Vitest's tasks that name them. */
 export interface NamedTask {
@@ -34,7 +34,7 @@ export function wantedTests(file: NamedTask): Map<string, WantedTest> {
   const seen = new Map<string, number>()
   return new Map(
     testPaths(file).map(path => {
-      const names = path.map(({ name }) => visible(name))
+      const names = path.map(({ name }) => visibleName(name))
       const key = JSON.stringify(names)
       const nth = seen.get(key) ?? 0
       seen.set(key, nth + 1)
@@ -46,7 +46,8 @@ export function wantedTests(file: NamedTask): Map<string, WantedTest> {
 /** The test of these names, as the host shows them; undefined if the file has none. */
 export function findTest(file: NamedTask, { names, nth }: WantedTest): TaskPath | undefined {
   return testPaths(file).filter(
-    path => path.length === names.length && path.every(({ name }, index) => visible(name) === names[index]),
+    path =>
+      path.length === names.length && path.every(({ name }, index) => visibleName(name) === names[index]),
   )[nth]
 }
 

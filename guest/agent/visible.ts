@@ -16,6 +16,11 @@ export function visible(text: string): string {
   )
 }
 
+/** The name of a test or suite, on one line: in some reports a line is a result. */
+export function visibleName(name: string): string {
+  return visible(name).replaceAll('\n', '\u240a')
+}
+
 /** The same of a text that a compiler has coloured, letter by letter: the colours go. */
 export function visibleUncoloured(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is how they begin

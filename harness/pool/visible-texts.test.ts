@@ -7,15 +7,15 @@ const hostile = '\u001b[2J\u202e'
 const shown = '␛[2J\\u202e'
 const request = (m: string, ...a: unknown[]): RpcRequest => ({ t: 'q', m, a })
 
-test('names of tests and suites', () => {
+test('names of tests and suites, on one line', () => {
   const named = (name: string, parts: object = {}) => ({ name, fullName: name, fullTestName: name, ...parts })
   const file = (name: string) => ({
     name: 'a.test.ts',
     tasks: [named(name, { type: 'suite', tasks: [named(name, { type: 'test' })] })],
   })
-  const collected = file(hostile)
+  const collected = file(`${hostile}\nok 2`)
   makeVisible(request('onCollected', [collected]))
-  expect(collected).toEqual(file(shown))
+  expect(collected).toEqual(file(`${shown}\u240aok 2`))
 })
 
 test('errors with their causes, and notes; colours of differences stay', () => {

@@ -4,7 +4,7 @@ import type { RunnerTask } from 'vitest'
 import { boundError } from '../../guest/agent/bounded-error.ts'
 import { guestPaths } from '../../guest/agent/protocol.ts'
 import { thrownError } from '../../guest/agent/thrown-error.ts'
-import { visible, visibleInColour, visibleUncoloured } from '../../guest/agent/visible.ts'
+import { visible, visibleInColour, visibleName, visibleUncoloured } from '../../guest/agent/visible.ts'
 import { filesOf, type RpcRequest, type TaskPack } from './messages.ts'
 
 /** Makes what a worker tells Vitest visible, in place. */
@@ -26,7 +26,7 @@ export function makeVisible(request: RpcRequest): void {
 }
 
 function nameTask(task: RunnerTask): void {
-  for (const key of ['name', 'fullName', 'fullTestName'] as const) show(task, key, visible)
+  for (const key of ['name', 'fullName', 'fullTestName'] as const) show(task, key, visibleName)
   if (task.type === 'suite') for (const child of task.tasks) nameTask(child)
 }
 
