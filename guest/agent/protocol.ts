@@ -509,6 +509,9 @@ export interface TestEnded {
   readonly sequence: number
 }
 
+/** Milliseconds after its own limit for which a test or hook may block the worker. */
+export const mayBlockFor = 10_000
+
 /** The limit of what runs now: of a hook, or of the running test again after one of its own. */
 export interface LimitChanged {
   readonly method: 'limit-changed'

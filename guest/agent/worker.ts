@@ -31,6 +31,7 @@ import {
   type FoundFailure,
   type FromWorker,
   loadedHook,
+  mayBlockFor,
   ports,
   type Talk,
   type TestEnded,
@@ -244,9 +245,12 @@ function limitFile(): void {
   if (timers) limits.bound(timers)
 }
 
-/** Tells the host the limits of hooks, which may block this process as tests may. */
+/**
+ * Tells the host the limits of hooks, which may block this process as tests may. In a test only of those for which
+ * its own limit and what it may block leave no room: each note costs time.
+ */
 function limitChanged(longest: number): void {
-  const timeout = Math.max(longest, testLimit)
+  const timeout = running.size > 0 && longest <= testLimit + mayBlockFor ? testLimit : longest
   if (timeout === knownLimit) return
   knownLimit = timeout
   const patience = limits.patienceOf(timeout)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-import type { FromWorker } from '../../guest/agent/protocol.ts'
+import { type FromWorker, mayBlockFor } from '../../guest/agent/protocol.ts'
 import { longestTimer } from '../base/timers.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { KernelLogRecord } from '../guest/kernel-log.ts'
@@ -19,8 +19,6 @@ const OOPS_LIMIT = 5_000
 const oops = /^(?:BUG: unable to handle|BUG: kernel NULL pointer|Oops: |general protection fault)/
 const ofWorkqueue = /^Workqueue: /
 const endOfReport = /^---\[ end trace /
-/** Milliseconds after its own time limit that a test or hook may block the event loop. */
-const STUCK_AFTER = 10_000
 /** Milliseconds for the worker's answer, if no test blocks its event loop. */
 const PONG_LIMIT = 2_000
 
@@ -102,12 +100,12 @@ export class Watchdog {
   #watch(what: string, timeout: number, patience: number): void {
     this.#unwatch()
     // It has no limit: 0, or more than a timer can have.
-    if (timeout <= 0 || timeout > longestTimer - STUCK_AFTER) return
+    if (timeout <= 0 || timeout > longestTimer - mayBlockFor) return
     if (patience > 0) this.#waiting = { what, timeout, patience }
     this.#stuck = setTimeout(() => {
-      const message = `${what} did not give control back within ${(timeout + STUCK_AFTER) / 1000} s (its own limit is ${timeout / 1000} s)`
+      const message = `${what} did not give control back within ${(timeout + mayBlockFor) / 1000} s (its own limit is ${timeout / 1000} s)`
       void this.#giveUpStuck(message)
-    }, timeout + STUCK_AFTER)
+    }, timeout + mayBlockFor)
   }
 
   #unwatch(): void {
@@ -120,10 +118,10 @@ export class Watchdog {
   #idled(idle: number, waiting: Waiting | undefined): void {
     if (waiting === undefined || waiting !== this.#waiting) return
     waiting.idleBefore ??= idle
-    if (!(idle - waiting.idleBefore >= waiting.patience + STUCK_AFTER)) return
+    if (!(idle - waiting.idleBefore >= waiting.patience + mayBlockFor)) return
     this.#waiting = undefined
     clearTimeout(this.#stuck)
-    const message = `${waiting.what} did not give control back while its guest was idle for ${(waiting.patience + STUCK_AFTER) / 1000} s (its own limit of ${waiting.timeout / 1000} s is for work)`
+    const message = `${waiting.what} did not give control back while its guest was idle for ${(waiting.patience + mayBlockFor) / 1000} s (its own limit of ${waiting.timeout / 1000} s is for work)`
     void this.#giveUpStuck(message)
   }
 
@@ -140,7 +138,7 @@ export class Watchdog {
     // One whose worker answers is ended by Vitest.
     if (!(await this.#workerAnswers())) return giveUpWaiting(this.#guest, { cause: 'worker', message })
     if (stuck !== undefined && stuck === this.#stuck)
-      this.#stuck = setTimeout(() => void this.#giveUpStuck(message), STUCK_AFTER)
+      this.#stuck = setTimeout(() => void this.#giveUpStuck(message), mayBlockFor)
   }
 
   async #workerAnswers(): Promise<boolean> {
