@@ -4,6 +4,8 @@
  * runs; they are restored after it.
  */
 
+import { unchanged } from './unchanged.ts'
+
 /** An object, and the properties to watch. */
 interface Watched {
   readonly name: string
@@ -86,12 +88,12 @@ const environment: readonly Watched[] = [
 
 const kept = { language: keep(language), environment: keep(environment) }
 
-/** What a read compares, in arrays side by side. Accessors of prototypes throw or compute when read. */
-const read = kept.language.filter(({ descriptor, object }) => !descriptor?.get || object === globalThis)
-const holders = read.map(({ object }) => object as Record<PropertyKey, unknown>)
-const keys = read.map(({ key }) => key)
-const values = read.map(({ value }) => value)
-const { length } = values
+/** Accessors of prototypes throw or compute when read. */
+const isUnchanged = unchanged(
+  kept.language
+    .filter(({ descriptor, object }) => !descriptor?.get || object === globalThis)
+    .map(({ object, key, value }) => ({ holder: object, key, value })),
+)
 
 function keep(watched: readonly Watched[]): readonly Kept[] {
   return watched.flatMap(({ name, object, keys }) =>
@@ -122,10 +124,7 @@ export function restoreLanguage(): string[] {
  * are compared when a file ends, by `restoreLanguage`.
  */
 export function isLanguageReplaced(): boolean {
-  for (let i = 0; i < length; i++) {
-    if ((holders[i] as Record<PropertyKey, unknown>)[keys[i] as PropertyKey] !== values[i]) return true
-  }
-  return false
+  return !isUnchanged()
 }
 
 /** Restores timers, clock, process and the like at a file's end. @returns the names of what was replaced */

@@ -4,6 +4,8 @@
  * answers wrong: with an Array.prototype.push that does nothing every exchange would be a silence.
  */
 
+import { type KeptProperty, unchanged } from '../agent/unchanged.ts'
+
 const iteratorOf = (iterable: Iterable<unknown>): object => Object.getPrototypeOf(iterable[Symbol.iterator]())
 
 /** Their holders, as tests name them, and the properties that are used. */
@@ -43,31 +45,31 @@ const used: readonly (readonly [string, object, readonly PropertyKey[]])[] = [
   ['String.prototype', String.prototype, ['matchAll', 'replace', 'search', 'startsWith']],
 ]
 
-interface BuiltIn {
+interface BuiltIn extends KeptProperty {
   readonly place: string
-  readonly holder: Readonly<Record<PropertyKey, unknown>>
-  readonly key: PropertyKey
-  readonly value: unknown
 }
 
 /** Their values when this is loaded: before any test. */
 const builtIns = used.flatMap(([place, holder, keys]) =>
-  keys.map((key): BuiltIn => {
-    const properties = holder as Readonly<Record<PropertyKey, unknown>>
-    return { place, holder: properties, key, value: properties[key] }
-  }),
+  keys.map((key): BuiltIn => ({ place, holder, key, value: held(holder, key) })),
 )
+const areThere = unchanged(builtIns)
 const { length } = builtIns
+
+function held(holder: object, key: PropertyKey): unknown {
+  return (holder as Readonly<Record<PropertyKey, unknown>>)[key]
+}
 
 /**
  * To be called before a helper uses them.
  * @throws Error that names what a test has replaced
  */
 export function requireBuiltIns(): void {
+  if (areThere()) return
   // without iterators and methods, which may be replaced
   for (let i = 0; i < length; i++) {
     const { place, holder, key, value } = builtIns[i] as BuiltIn
-    if (holder[key] !== value)
+    if (held(holder, key) !== value)
       throw new Error(
         `${place} has another ${typeof key === 'symbol' ? key.description : key} than before the tests, and nothing can be found out without: put it back first`,
       )

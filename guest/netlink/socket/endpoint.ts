@@ -51,7 +51,7 @@ export class Endpoint {
     checkU32('protocol', protocol)
     const open = () => {
       const fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)
-      check('socket', fd, `protocol ${protocol}`)
+      check('socket', fd, () => `protocol ${protocol}`)
       return fd
     }
     this.#fd = namespace === undefined ? open() : inNamespace(namespace, open)
@@ -77,7 +77,7 @@ export class Endpoint {
     checkU32('groups', groups)
     writeU32(address, portId, 4)
     writeU32(address, groups, 8)
-    check('bind', libc.bind(fd, address, address.length), addressName(portId, groups))
+    check('bind', libc.bind(fd, address, address.length), () => addressName(portId, groups))
     writeU32(length, address.length, 0)
     check('getsockname', libc.getsockname(fd, address, length))
     this.#portId = readU32(address, 4)
@@ -86,20 +86,30 @@ export class Endpoint {
   join(group: number): void {
     checkU32('group', group)
     // nothing else tells that a datagram was sent to such a group
-    if (group > MASKED_GROUPS) this.#setOption(SOL_NETLINK, switches.packetInfo, 1, 'packetInfo, on')
-    this.#setOption(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group, `NETLINK_ADD_MEMBERSHIP, group ${group}`)
+    if (group > MASKED_GROUPS) this.#setOption(SOL_NETLINK, switches.packetInfo, 1, () => 'packetInfo, on')
+    this.#setOption(
+      SOL_NETLINK,
+      NETLINK_ADD_MEMBERSHIP,
+      group,
+      () => `NETLINK_ADD_MEMBERSHIP, group ${group}`,
+    )
   }
 
   leave(group: number): void {
     checkU32('group', group)
-    this.#setOption(SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group, `NETLINK_DROP_MEMBERSHIP, group ${group}`)
+    this.#setOption(
+      SOL_NETLINK,
+      NETLINK_DROP_MEMBERSHIP,
+      group,
+      () => `NETLINK_DROP_MEMBERSHIP, group ${group}`,
+    )
   }
 
   memberships(): number[] {
     const { fd } = this
     // the kernel says how much there is, and writes only what fits
     writeU32(length, 0, 0)
-    const about = 'NETLINK_LIST_MEMBERSHIPS'
+    const about = () => 'NETLINK_LIST_MEMBERSHIPS'
     check('getsockopt', libc.getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, value, length), about)
     const mask = Buffer.alloc(Math.ceil(readU32(length, 0) / 4) * 4)
     writeU32(length, mask.length, 0)
@@ -118,20 +128,24 @@ export class Endpoint {
       throw new NetlinkError(
         `NETLINK_PKTINFO stays on: without it nothing tells that a datagram was sent to group ${group}; leave that first`,
       )
-    this.#setOption(SOL_NETLINK, switches[name], on ? 1 : 0, `${name}, ${on ? 'on' : 'off'}`)
+    this.#setOption(SOL_NETLINK, switches[name], on ? 1 : 0, () => `${name}, ${on ? 'on' : 'off'}`)
   }
 
   /** An option of SOL_SOCKET. */
   getBuffer(option: number): number {
     const { fd } = this
     writeU32(length, value.length, 0)
-    check('getsockopt', libc.getsockopt(fd, SOL_SOCKET, option, value, length), bufferNames[option])
+    check(
+      'getsockopt',
+      libc.getsockopt(fd, SOL_SOCKET, option, value, length),
+      () => bufferNames[option] ?? '',
+    )
     return readU32(value, 0)
   }
 
   setBuffer(option: number, bytes: number): void {
     checkU32(option === SO_SNDBUF || option === SO_SNDBUFFORCE ? 'sendBuffer' : 'receiveBuffer', bytes)
-    this.#setOption(SOL_SOCKET, option, bytes, `${bufferNames[option]}, ${bytes}`)
+    this.#setOption(SOL_SOCKET, option, bytes, () => `${bufferNames[option]}, ${bytes}`)
   }
 
   send(bytes: Uint8Array, to: Destination | null | undefined): void {
@@ -158,7 +172,7 @@ export class Endpoint {
     this.#fd = -1
   }
 
-  #setOption(level: number, option: number, setting: number, about: string): void {
+  #setOption(level: number, option: number, setting: number, about: () => string): void {
     const { fd } = this
     writeU32(value, setting, 0)
     check('setsockopt', libc.setsockopt(fd, level, option, value, value.length), about)
@@ -172,9 +186,9 @@ function sockaddr(): Buffer {
   return bytes
 }
 
-/** @param about what the call was called with */
-function check(syscall: string, result: number, about = ''): void {
-  if (result === -1) throw new SystemCallError(syscall, libc.errno(), about)
+/** @param about what the call was called with: words that only errors need */
+function check(syscall: string, result: number, about = () => ''): void {
+  if (result === -1) throw new SystemCallError(syscall, libc.errno(), about())
 }
 
 /** An address in words; '' for any port id and no group. */
