@@ -81,6 +81,7 @@ export const decisions: Readonly<Record<string, Decision>> = {
   'coverage.enabled': coverage(flag),
   'coverage.reporter': coverage(texts),
   'coverage.reportsDirectory': coverage(text),
+  'coverage.thresholds': group('--coverage.thresholds.lines=80'),
   'coverage.thresholds.branches': coverage(v.number('it takes a number')),
   'coverage.thresholds.functions': coverage(v.number('it takes a number')),
   'coverage.thresholds.lines': coverage(v.number('it takes a number')),
