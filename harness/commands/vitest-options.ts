@@ -81,7 +81,6 @@ export const decisions: Readonly<Record<string, Decision>> = {
   'coverage.enabled': coverage(flag),
   'coverage.reporter': coverage(texts),
   'coverage.reportsDirectory': coverage(text),
-  'coverage.thresholds': group('--coverage.thresholds.lines=80'),
   'coverage.thresholds.branches': coverage(v.number('it takes a number')),
   'coverage.thresholds.functions': coverage(v.number('it takes a number')),
   'coverage.thresholds.lines': coverage(v.number('it takes a number')),
@@ -205,7 +204,9 @@ export const additions: Readonly<Record<string, Decision>> = {
 
 /** What is said of the undecided ones below an option that is taken. */
 const others: Readonly<Record<string, Decision>> = {
-  coverage: refused('the modules under test are counted, by gcc, all of them, and no TypeScript is'),
+  coverage: refused(
+    'the modules under test are counted, by gcc, all of them, and no TypeScript is (thresholds are --coverage.thresholds.lines=80, or of branches, functions, statements)',
+  ),
 }
 
 /** Options with user-chosen names below them: `--outputFile.junit`. */

@@ -43,7 +43,7 @@ function lastOfConsole(console: string, since: number | undefined, known: string
   const start = first === -1 ? complaint : first
   // What has not come to its console nobody knows: the end of it says most.
   if (start === -1) return lastLines(console, 10)
-  const isKnown = new Set(known.split('\n').map(wordsOf))
+  const isKnown = new Set(linesOfConsole(known).map(wordsOf))
   const isNew = (line: string) => !isKnown.has(wordsOf(line)) && !isOwnMark(line)
   const before = lines.slice(start, Math.max(start, complaint)).filter(isNew)
   const after = lines.slice(Math.max(start, complaint)).filter(isNew)
@@ -63,6 +63,16 @@ const prefix = /^\[ *(\d+\.\d+)\](?:\[ *[TC]\d+\])? ?/
 /** Microseconds since boot; NaN for a line without. */
 function timeOf(line: string): number {
   return Math.round(Number(prefix.exec(line)?.[1]) * 1e6)
+}
+
+/** The log's records as the console prints them: each line of a record with its time. */
+function linesOfConsole(records: string): string[] {
+  let time = ''
+  return records.split('\n').map(line => {
+    const own = prefix.exec(line)?.[0]
+    time = own ?? time
+    return own === undefined ? time + line.trimStart() : line
+  })
 }
 
 /** A line of the log or the console as both have it: without its caller. */
