@@ -3,7 +3,7 @@
 # istanbul-reports 3.2.0 (npm): its `cobertura` report names http://cobertura.sourceforge.net/xml/coverage-04.dtd as
 # its document type, and is not valid by it: `package` and `class` lack `complexity`, `method` lacks `line-rate`,
 # `branch-rate` and `complexity`, which are all #REQUIRED there. coverage 7.16.2 (PyPI), which names the same, has
-# `complexity` in both..
+# `complexity` in both.
 # Exit status 0: it behaves as said here; 1: that has changed.
 set -eu
 folder=$(mktemp -d)
