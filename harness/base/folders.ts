@@ -6,14 +6,15 @@ import { isErrno, messageOf, UsageError } from './errors.ts'
 /**
  * Makes a folder and those above it. Node's recursive mkdirSync (24.21) does not return where a file system
  * answers ENOENT in a folder that is there, as /proc does.
- * @throws the error of mkdir(2)
+ * @throws the error of mkdir(2), or UsageError if something else has its name
  */
 export function makeFolder(folder: string): void {
   const make = () => {
     try {
       mkdirSync(folder)
     } catch (error) {
-      if (!isErrno(error, 'EEXIST') || !statSync(folder).isDirectory()) throw error
+      if (!isErrno(error, 'EEXIST')) throw error
+      if (!statSync(folder).isDirectory()) throw new UsageError(`${folder} is no folder`, { cause: error })
     }
   }
   try {

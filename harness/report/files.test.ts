@@ -120,7 +120,7 @@ test('whether one can be written is seen before, and leaves nothing', () => {
   writeFileSync(path.join(place, 'file'), '')
   for (const [file, why] of [
     [place, 'it is a folder'],
-    [path.join(place, 'file/report'), 'ENOTDIR|EEXIST'],
+    [path.join(place, 'file/report'), 'ENOTDIR|file is no folder'],
     ['/dev/full', 'ENOSPC'],
     ['/proc/report', 'ENOENT'],
   ] as const) {
@@ -129,6 +129,10 @@ test('whether one can be written is seen before, and leaves nothing', () => {
       new RegExp(`^cannot write the report ${file}: .*(${why})`),
     )
   }
+})
+
+test('one without a name is refused', () => {
+  expect(() => requireWritable('')).toThrow('cannot write a report without a name: give the option a file')
 })
 
 test('a pipe that nobody reads yet keeps nobody waiting', () => {

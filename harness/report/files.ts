@@ -25,6 +25,7 @@ import type { KernelSummary } from './summary.ts'
  * @throws UsageError that names the report and what is in its way
  */
 export function requireWritable(file: string, again = false): void {
+  if (file === '') throw new UsageError('cannot write a report without a name: give the option a file')
   try {
     makeFolder(path.dirname(file))
     const before = statSync(file, { throwIfNoEntry: false })

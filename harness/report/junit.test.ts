@@ -38,6 +38,8 @@ test('what XML forbids is shown, in names, texts and attributes', () => {
   expect(xml).toContain(
     "<system-out>\u2400\u2421\ufffd\ufffd\ufffd &lt;&quot;&amp;'&gt;\n\t]]&gt;</system-out>",
   )
+  const logged = reportOf([testCase('a', { meta: () => ({ kernelLog: '\u001b[31mred' }) })])
+  expect(logged).toContain('<system-out>kernel log:\n\u241b[31mred</system-out>')
   expect(xml).toContain('classname="debian-6.1 a &amp; b.test.ts"')
   expect(xml.isWellFormed()).toBe(true)
 })

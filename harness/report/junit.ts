@@ -6,6 +6,7 @@
 import path from 'node:path'
 import type { TestCase, TestModule, TestSuite, Vitest } from 'vitest/node'
 import { notRunNote } from '../../guest/agent/protocol.ts'
+import { visible as visibleLog } from '../../guest/agent/visible.ts'
 import { errorsOf, type Failure, failuresOutside } from './failures.ts'
 import { isNotRun, notRunText } from './not-run.ts'
 import { durationOf, type KernelSummary } from './summary.ts'
@@ -166,7 +167,8 @@ function annotationsOf(test: TestCase): string[] {
 
 function kernelLogOf(entity: Entity): string {
   const { kernelLog } = entity.meta()
-  return kernelLog === undefined ? '' : `kernel log:\n${kernelLog}`
+  // Nobody has coloured it: what looks so is shown.
+  return kernelLog === undefined ? '' : `kernel log:\n${visibleLog(kernelLog)}`
 }
 
 /** The text of a failure has all of it. */

@@ -2,6 +2,7 @@
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import type { TestConversation } from '../../guest/agent/protocol.ts'
+import { visibleName } from '../../guest/agent/visible.ts'
 import { messageOf } from '../base/errors.ts'
 import { makeFolder } from '../base/folders.ts'
 import { ownVersion } from '../base/version.ts'
@@ -48,7 +49,8 @@ export class Capture {
     if (place !== undefined) this.#file = new CaptureFile(place, this.#facts, complain)
   }
 
-  add(conversation: TestConversation): void {
+  add({ tests, ...said }: TestConversation): void {
+    const conversation = { ...said, tests: tests.map(visibleName) }
     this.#file?.add(conversation)
     if (!conversation.failed) return
     if (this.#bytes < MOST_EVIDENCE) {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { TestModule, Vitest } from 'vitest/node'
 import { conversationArtifact, type SequenceDiagram } from '../../../guest/agent/protocol.ts'
-import { visible } from '../../../guest/agent/visible.ts'
+import { visible, visibleName } from '../../../guest/agent/visible.ts'
 import { diagram } from '../../../guest/testing/diagram.ts'
 import { ExitStatus } from '../../base/errors.ts'
 import { detailsKey, type FailureDetails } from '../../pool/failure-details.ts'
@@ -140,8 +140,10 @@ test('the command for a test finds it by whatever name it has', () => {
     'two\nlines\r\nand\ta tab',
     '\u001b[2J \u202e \u007f',
     '\\u202e',
+    'cr\rlf\u240a',
+    'half \ud800',
   ]) {
-    const pattern = new RegExp(`^${patternOf(visible(name))}$`)
+    const pattern = new RegExp(`^${patternOf(visibleName(name).toWellFormed())}$`)
     expect(name).toMatch(pattern)
     expect(`${name}!`).not.toMatch(pattern)
     expect(visible(pattern.source)).toBe(pattern.source)

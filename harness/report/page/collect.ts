@@ -262,7 +262,8 @@ export function patternOf(name: string): string {
     name
       .replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
       // What is shown in place of characters that a terminal would obey.
-      .replace(/[\u2400-\u241f\u2421]/g, '.')
+      .replace(/[\u2400-\u2409\u240b-\u241f\u2421\ufffd]/g, '[^]')
+      .replaceAll('\u240a', '[\\s\u240a]+')
       .replace(/\\\\u[0-9a-f]{4}/g, '(.|$&)')
       .replace(/[\n\t]/g, '\\s+')
   )
