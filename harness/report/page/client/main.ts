@@ -59,7 +59,7 @@ function draw(): void {
             ? nothing
             : html`<section><h2>Errors outside of all tests</h2>${data.unhandled.map(error)}</section>`
         }
-        ${results(data, entries, view, { open, most }, actions)}
+        ${data.files.length > 0 ? results(data, entries, view, { open, most }, actions) : nothing}
         ${data.files.length > 0 ? times(data) : nothing}
       </main>
       <footer>netlink-vmtest ${data.version}</footer>`,
@@ -96,7 +96,11 @@ function header(): TemplateResult {
   ]
   return html`
     <header class=${data.ok ? 'passed' : 'failed'}>
-      <button type="button" class="skip" @click=${toSearch}>Skip to the results</button>
+      ${
+        data.files.length > 0
+          ? html`<button type="button" class="skip" @click=${toSearch}>Skip to the results</button>`
+          : nothing
+      }
       <h1>${verdict(counts)}</h1>
       <p>
         ${others.join(' · ')} ·
