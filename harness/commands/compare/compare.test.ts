@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
 import { checkSettings } from '../../prepare/settings.ts'
 import { type CompareOptions, compare } from './compare.ts'
@@ -24,4 +25,29 @@ test('what cannot be compared is refused before anything is built', async () => 
   await refused([], { baseline: '/nowhere' }, '--baseline: cannot read /nowhere')
   await refused(['main'], { accept: '/nowhere' }, '--accept: cannot read /nowhere')
   await refused(['main'], { json: '/proc/x' }, 'cannot write the report /proc/x')
+})
+
+test('a revision that does not exist is refused before anything is built, beside other filters too', async () => {
+  const project = root()
+  mkdirSync(path.join(project, 'm'))
+  const files = {
+    'netlink-vmtest.config.ts': "export default { modules: 'm', suites: ['*.test.ts'] }\n",
+    'm/Kbuild': 'obj-m += m.o\n',
+    'm/m.c': '#error is not built; the family "my_family"\n',
+    'Echo.test.ts': '',
+  }
+  for (const [name, content] of Object.entries(files)) writeFileSync(path.join(project, name), content)
+  const git = (...args: string[]) =>
+    execa('git', ['-c', 'user.name=x', '-c', 'user.email=x@x', ...args], { cwd: project })
+  await git('init', '--quiet')
+  await git('add', '--all')
+  await git('commit', '--quiet', '--message', 'first')
+  const settings = checkSettings({ modules: 'm', suites: ['*.test.ts'] })
+  const compared = (...words: string[]) => compare({ kernel: 'nosuch' }, words, settings, project)
+  const refusal = / is neither a revision nor a folder of modules, and no test file matches it$/
+  await expect(compared('HEAD', 'v9.9')).rejects.toThrow(refusal)
+  await expect(compared('HEAD', 'v9.9', 'echo')).rejects.toThrow(refusal)
+  await expect(compared('HEAD', path.join(project, 'other.test.ts'))).rejects.toThrow(refusal)
+  const words = ['echo', './Echo.test.ts', path.join(project, 'Echo.test.ts'), 'my_family', 'command-0']
+  for (const word of words) await expect(compared('HEAD', word)).rejects.toThrow(/nosuch/)
 })

@@ -27,6 +27,7 @@ import { type PreparedSide, prepareSide } from './prepared-side.ts'
 import { ProbedSides } from './probed-sides.ts'
 import { RecordedRuns } from './recorded-run.ts'
 import { save } from './save-baseline.ts'
+import { refuseUnknownWord } from './unknown-word.ts'
 import { Work } from './work.ts'
 
 /** The options of `compare` beside Vitest's. */
@@ -74,7 +75,7 @@ export async function compare(
   const baseline = options.baseline === undefined ? undefined : readBaseline(options.baseline)
   const progress = consoleProgress()
   const specifications = readSpecifications(options.spec ?? [], progress.note)
-  const { named, rest: wanted } = await sidesOf(words, options, root)
+  const { named, rest: wanted, unknown } = await sidesOf(words, options, root)
   // Of a revision the files have other folders.
   const filters = wanted.map(each => (path.isAbsolute(each) ? path.relative(root, each) : each))
   const again = commandOf(words.slice(0, words.length - filters.length))
@@ -85,6 +86,12 @@ export async function compare(
   const opened: { side: Side; opened: OpenedSide }[] = []
   for (const { side, name } of named)
     opened.push({ side, opened: await openSide(name, { root, settings }, progress.note) })
+  if (unknown !== undefined)
+    refuseUnknownWord(
+      unknown,
+      opened.map(each => each.opened),
+      { root, probes: options.probe !== false },
+    )
   const sides: PreparedSide[] = []
   for (const each of opened)
     sides.push(await prepareSide(each.side, each.opened, { labels, progress, worker }))
@@ -183,12 +190,21 @@ async function sidesOf(
   words: readonly string[],
   { baseline, saveBaseline }: CompareOptions,
   root: string,
-): Promise<{ readonly named: { readonly side: Side; readonly name: Named }[]; readonly rest: string[] }> {
+): Promise<{
+  readonly named: { readonly side: Side; readonly name: Named }[]
+  readonly rest: string[]
+  /** The word in the place of a side that names none. */
+  readonly unknown: string | undefined
+}> {
   const [first, second] = words
   if (baseline !== undefined || saveBaseline !== undefined) {
     const side = baseline === undefined ? 'base' : 'head'
     const only = first === undefined ? undefined : await findName(first, root)
-    return { named: [{ side, name: only ?? 'work tree' }], rest: words.slice(only ? 1 : 0) }
+    return {
+      named: [{ side, name: only ?? 'work tree' }],
+      rest: words.slice(only ? 1 : 0),
+      unknown: only ? undefined : first,
+    }
   }
   if (first === undefined)
     throw new UsageError('compare needs BASE: a revision, or a folder of modules; or --baseline FILE')
@@ -200,6 +216,7 @@ async function sidesOf(
       { side: 'head', name: head ?? 'work tree' },
     ],
     rest: words.slice(head ? 2 : 1),
+    unknown: head ? undefined : second,
   }
 }
 
