@@ -130,6 +130,23 @@ test('a failed test that has read less says so only where that is all there is',
   ])
 })
 
+test('what a failed test has not read is no change where the log tells what is, unless it has waited in vain', () => {
+  const failed = { state: 'failed', failures: [failure('another line')], log: ['b'] } as const
+  const silent = answers('x', '', failed)
+  const [before, after] = [file(answers('x', 'ENOENT', { log: ['a'] })), file(silent)]
+  const told = ["log: the kernel no longer logs 'a'", "log: the kernel now logs 'b'"]
+  expect(lines(compared(thrice(before), thrice(after)))).toEqual([
+    'test: a.test.ts > x: passed became failed: another line',
+    ...told,
+  ])
+  const said = silent.said.map(each => ({ ...each, endsInVain: true }))
+  expect(lines(compared(thrice(before), thrice(file({ ...silent, said }))))).toEqual([
+    'behaviour: get: no answer, was ENOENT',
+    'test: a.test.ts > x: passed became failed: another line',
+    ...told,
+  ])
+})
+
 test('splats, leaks and losses are new or gone, tests come and go', () => {
   const clean = answers('x', 'ENOENT')
   const bad = answers('x', 'ENOENT', { state: 'failed', failures: [failure('KASAN: x', 'splat')] })

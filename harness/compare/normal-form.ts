@@ -27,6 +27,9 @@ import type { Exchange, NormalConversation, NormalMessage, Told } from './record
 
 type Sent = Extract<RecordedEvent, { kind: 'sent' | 'failed' }>
 
+/** What a test has done, or waited for; sockets are left after it has failed, too. */
+const happenings: ReadonlySet<RecordedEvent['kind']> = new Set(['sent', 'received', 'failed', 'waited'])
+
 /** An exchange that more may come to. */
 interface OpenExchange {
   readonly socket: RecordedSocket
@@ -87,7 +90,12 @@ class Normaliser {
   conversation(): NormalConversation {
     for (const event of this.#events) this.#add(event)
     const all = [...this.#exchanges.filter(each => this.#isWhole(each)), ...this.#unasked.values()]
-    return { exchanges: all.map(each => this.#closed(each)), missed: this.#record.missed }
+    const last = this.#events.findLast(({ kind }) => happenings.has(kind))
+    return {
+      exchanges: all.map(each => this.#closed(each)),
+      missed: this.#record.missed,
+      ...(last?.kind === 'waited' ? { endsInVain: true } : {}),
+    }
   }
 
   /** Of datagrams with one request: what is refused takes less time. */

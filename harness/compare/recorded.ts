@@ -39,6 +39,8 @@ export interface NormalConversation {
   readonly exchanges: readonly (Exchange & { readonly socket: string })[]
   /** Events that were not kept. */
   readonly missed: number
+  /** Whether the last thing that happened is that nothing came for a call within its limit. */
+  readonly endsInVain?: boolean
 }
 
 /** A failure of a test or file. */

@@ -10,13 +10,15 @@ export function fileDifferences(base: RecordedFile, head: RecordedFile): Differe
   const others = new Map(head.tests.map(test => [test.name, test]))
   const names = new Set(base.tests.map(({ name }) => name))
   const { file } = base
+  const ofLog = logDifferences(base, head)
+  const places = new Set(ofLog.map(({ test }) => test))
   return [
     ...base.tests.flatMap(test => {
       const other = others.get(test.name)
-      return other ? testDifferences(file, test, other) : gone(file, test)
+      return other ? testDifferences(file, test, other, places) : gone(file, test)
     }),
     ...head.tests.filter(({ name }) => !names.has(name)).flatMap(test => come(file, test)),
-    ...logDifferences(base, head),
+    ...ofLog,
   ]
 }
 
@@ -51,24 +53,35 @@ function come(file: string, test: RecordedTest): Difference[] {
   ]
 }
 
-function testDifferences(file: string, base: RecordedTest, head: RecordedTest): Difference[] {
+/** @param logged tests in which the kernel logs something else */
+function testDifferences(
+  file: string,
+  base: RecordedTest,
+  head: RecordedTest,
+  logged: ReadonlySet<string>,
+): Difference[] {
   const place = placeOf(file, base)
   const failures = newFailures(place, base.failures, head.failures)
   return [
     ...(base.state === head.state
       ? failures
       : [stateChange(place, base, head), ...failures.filter(notOfTest)]),
-    ...saidDifferences(base, head, place),
+    ...saidDifferences(base, head, { place, isLogged: logged.has(place) }),
   ]
 }
 
-function saidDifferences(base: RecordedTest, head: RecordedTest, place: string): Difference[] {
+function saidDifferences(
+  base: RecordedTest,
+  head: RecordedTest,
+  { place, isLogged }: { readonly place: string; readonly isLogged: boolean },
+): Difference[] {
   const all = base.said.flatMap((said, at) => conversationDifferences(said, head.said[at] ?? silence, place))
   if (base.state === head.state) return all
   // Which of two sides has read less, because it failed, is no behaviour of the module, unless it is all there is.
-  const failed = head.state === 'passed' ? 'base' : 'head'
+  const [failed, { said }] = head.state === 'passed' ? (['base', base] as const) : (['head', head] as const)
   const more = all.filter(({ less }) => less !== failed)
-  return more.length > 0 ? more : all
+  const isUnread = isLogged && !said.some(({ endsInVain }) => endsInVain)
+  return more.length > 0 || isUnread ? more : all
 }
 
 /** What a failure says beside the line that tells it. */
