@@ -184,3 +184,24 @@ test('notifications that name no request come and go', () => {
   const missed = (exchanges: readonly Said[]) => ({ exchanges, missed: 1 })
   expect(conversationDifferences(missed([asking]), missed(all), 'x')).toEqual([])
 })
+
+test('the length is told where nothing else is', () => {
+  const get = (parts: Record<string, string>) => exchange([message('nlex get', parts)])
+  expect(texts(get({ name: 'x', length: '28 bytes' }), get({ name: 'x', length: '29 bytes' }))).toEqual([
+    'nlex get: length of nlex get: 28 bytes became 29 bytes',
+  ])
+  expect(texts(get({ name: 'x', length: '28 bytes' }), get({ name: 'xy', length: '29 bytes' }))).toEqual([
+    'nlex get: name of nlex get: x became xy',
+  ])
+})
+
+test('a notification that comes before the answer now, unless nobody knows', () => {
+  const set = (order?: string) =>
+    exchange([message('acknowledgement')], {
+      told: [{ whom: 'the requester in group 1', messages: [message('nlex set', order ? { order } : {})] }],
+    })
+  expect(texts(set('after an answer'), set('before any answer'))).toEqual([
+    'nlex get: the place of nlex set, as told to the requester, as in group 1: after an answer became before any answer',
+  ])
+  expect(texts(set('after an answer'), set())).toEqual([])
+})

@@ -239,10 +239,14 @@ function summary(messages: readonly NormalMessage[]): string {
 
 function partChanges(base: NormalMessage, head: NormalMessage, words: Words): Change[] {
   const [before, after] = [new Map(base.parts), new Map(head.parts)]
+  // Where one of them does not know.
+  if (!before.has('order') || !after.has('order')) for (const parts of [before, after]) parts.delete('order')
   const names = [...new Set([...before.keys(), ...after.keys()])]
-  const changes = names.flatMap((name): Change[] => {
+  const changed = names.filter(name => before.get(name) !== after.get(name))
+  // What changes mostly has another length.
+  const told = changed.length > 1 ? changed.filter(name => name !== 'length') : changed
+  const changes = told.flatMap((name): Change[] => {
     const [was, is] = [before.get(name), after.get(name)]
-    if (was === is) return []
     const begin = words.part(base.what, wordsFor(name))
     const text =
       was === undefined
@@ -254,8 +258,8 @@ function partChanges(base: NormalMessage, head: NormalMessage, words: Words): Ch
     const isState = isValue && was !== undefined && is !== undefined
     return [{ aspect: `${words.aspect}: ${base.what}: ${name}`, was, is, text, byValue: !isValue, isState }]
   })
-  const order = (parts: NormalMessage['parts']) => parts.map(([name]) => name).join(', ')
-  const [was, is] = [order(base.parts), order(head.parts)]
+  const order = (parts: ReadonlyMap<string, string>) => [...parts.keys()].join(', ')
+  const [was, is] = [order(before), order(after)]
   if (changes.length > 0 || was === is) return changes
   const text = `${words.part(base.what, 'the order of parts')}: ${was} became ${is}`
   return [{ aspect: `${words.aspect}: order of parts`, was, is, text, byValue: true, isState: false }]
@@ -267,8 +271,9 @@ const framing = new Set([
   ...['message', 'attribute at offset', 'missing attribute', 'missing in the nest at offset', 'policy'],
 ])
 
-/** Names of parts that stand in extended acks, as words. */
-const ofExtendedAck: Readonly<Record<string, string>> = {
+/** Names of parts that need words. */
+const inWords: Readonly<Record<string, string>> = {
+  order: 'the place',
   message: 'the text of the extended ack',
   policy: 'the policy in the extended ack',
   'attribute at offset': 'the place of the attribute in the extended ack',
@@ -276,7 +281,7 @@ const ofExtendedAck: Readonly<Record<string, string>> = {
 }
 
 function wordsFor(name: string): string {
-  return ofExtendedAck[name] ?? name
+  return inWords[name] ?? name
 }
 
 function datagrams(count: number): string {

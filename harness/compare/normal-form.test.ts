@@ -87,6 +87,7 @@ test('what differs from run to run is not in it', () => {
           ['flags', '0'],
           ['header', '01 01 00 00'],
           ['attribute 1', '2a 00 00 00 (42)'],
+          ['length', '28 bytes'],
         ],
       },
       { what: 'acknowledgement', parts: expect.arrayContaining([['echoed request', 'its header']]) },
@@ -128,6 +129,7 @@ test('refusals, calls that fail, and what nobody has asked for', () => {
         ['echoed request', 'all of it'],
         ['message', '"no such thing"'],
         ['attribute at offset', '16'],
+        ['length', '72 bytes'],
       ],
     },
   ])
@@ -300,4 +302,61 @@ test('a conversation that is not kept in full counts up to its gap', () => {
   const outcomes = exchanges.slice(0, -3).map(({ answers }) => answers.map(({ what }) => what).join())
   expect(new Set(outcomes)).toEqual(new Set(['EINVAL']))
   expect(exchanges.every(({ key }) => key !== '')).toBe(true)
+})
+
+test('whether a notification comes before the answer, to the socket that has asked', () => {
+  const orders = (
+    inform: boolean,
+    more: (recording: Recording, asking: ObservedSocket) => void,
+    portId = 101,
+  ) =>
+    normal(recording => {
+      const asking = socket(1, 101)
+      recording.opened(asking, undefined)
+      recording.joined(asking, 1)
+      recording.sent(asking, encodeMessage({ type: 17, flags: 5, sequence: 7 }), undefined, undefined)
+      const told = fromKernel(encodeMessage({ type: 16, sequence: 7, portId }), 1)
+      if (!inform) recording.received(asking, told)
+      more(recording, asking)
+      if (inform) recording.received(asking, told)
+    }).exchanges.flatMap(({ told }) =>
+      told.flatMap(({ messages }) =>
+        messages.map(({ parts }) => parts.find(([name]) => name === 'order')?.[1]),
+      ),
+    )
+  const answer = (recording: Recording, asking: ObservedSocket) =>
+    recording.received(asking, fromKernel(encodeMessage({ type: 18, sequence: 7, portId: 101 })))
+  for (const portId of [101, 0]) {
+    expect(orders(true, answer, portId)).toEqual(['after an answer'])
+    expect(orders(false, answer, portId)).toEqual(['before any answer'])
+    // The test has failed before it has read more.
+    expect(orders(false, () => {}, portId)).toEqual(['before any answer'])
+    expect(orders(false, (recording, asking) => recording.waited(asking, 100), portId)).toEqual([undefined])
+  }
+  const amongOthers = (recording: Recording, asking: ObservedSocket) => {
+    const other = socket(2, 102)
+    recording.opened(other, undefined)
+    recording.sent(other, encodeMessage({ type: 17, flags: 5, sequence: 8 }), undefined, undefined)
+    answer(recording, asking)
+  }
+  expect(orders(true, amongOthers, 0)).toEqual([undefined])
+})
+
+test('data that are no attributes are told, also those of NLMSG_DONE, where they are no end of a dump', () => {
+  const toldOf = (type: number, data: string | Uint8Array) =>
+    normal(recording => {
+      const asking = socket(1, 101)
+      recording.opened(asking, undefined)
+      recording.sent(asking, encodeMessage({ type: 17, sequence: 7 }), undefined, undefined)
+      recording.received(asking, fromKernel(encodeMessage({ type, sequence: 7 }, Buffer.from(data))))
+    }).exchanges[0]?.answers[0]
+  const partOf = (type: number, data: string | Uint8Array) =>
+    toldOf(type, data)?.parts.find(([name]) => name === 'data')?.[1]
+  expect(toldOf(3, 'HELLO\0')?.what).toBe('NLMSG_DONE')
+  expect(partOf(3, 'HELLO\0')).toBe("'HELLO\\0'")
+  expect(partOf(3, 'HELLO')).toBe("'HELLO'")
+  expect(partOf(3, 'x'.repeat(300))).not.toBe(partOf(3, `${'x'.repeat(299)}y`))
+  expect(toldOf(3, new Uint8Array(4))).toMatchObject({ what: 'end of dump' })
+  expect(partOf(16, 'abc')).toBe('61 62 63')
+  expect(partOf(3, new Uint8Array(4))).toBeUndefined()
 })

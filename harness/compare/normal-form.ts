@@ -44,7 +44,16 @@ interface OpenExchange {
   /** Messages of the request that have no final answer yet: an acknowledgement, an error, the end of a dump. */
   open: number
   /** By whom. */
-  readonly told: Map<string, NormalMessage[]>
+  readonly told: Map<string, Heard[]>
+}
+
+/** A notification. */
+interface Heard {
+  readonly message: NormalMessage
+  /** What its listener has asked, if that has to do with it. */
+  readonly before: OpenExchange | undefined
+  /** Whether an answer to that has come before. */
+  readonly isAnswered: boolean
 }
 
 /** The normal form of what was said in a test. */
@@ -90,11 +99,10 @@ class Normaliser {
   conversation(): NormalConversation {
     for (const event of this.#events) this.#add(event)
     const all = [...this.#exchanges.filter(each => this.#isWhole(each)), ...this.#unasked.values()]
-    const last = this.#events.findLast(({ kind }) => happenings.has(kind))
     return {
       exchanges: all.map(each => this.#closed(each)),
       missed: this.#record.missed,
-      ...(last?.kind === 'waited' ? { endsInVain: true } : {}),
+      ...(this.#endsInVain ? { endsInVain: true } : {}),
     }
   }
 
@@ -176,7 +184,9 @@ class Normaliser {
       // With NLM_F_ECHO, or as a member of the group.
       const listener = cause?.socket === socket ? 'the requester' : this.#names.get(socket)
       const whom = `${listener}${where}`
-      exchange.told.set(whom, [...(exchange.told.get(whom) ?? []), normal])
+      const before = this.#before(cause, socket)
+      const told = { message: normal, before, isAnswered: (before?.answers.length ?? 0) > 0 }
+      exchange.told.set(whom, [...(exchange.told.get(whom) ?? []), told])
     }
   }
 
@@ -203,6 +213,29 @@ class Normaliser {
       ({ socket }) => socket.portId === portId && socket.protocol === listener.protocol,
     )
     return own.findLast(({ sequences }) => sequences.has(sequence)) ?? own.at(-1)
+  }
+
+  /** What the socket that a notification comes to has asked. Of one that names no request: where nobody else asks. */
+  #before(cause: OpenExchange | undefined, socket: RecordedSocket): OpenExchange | undefined {
+    if (cause || this.#record.missed > 0) return cause?.socket === socket ? cause : undefined
+    const own = this.#exchanges.filter(each => each.socket === socket)
+    const others = this.#exchanges.some(
+      each => each.socket !== socket && each.socket.protocol === socket.protocol,
+    )
+    return others ? undefined : own.at(-1)
+  }
+
+  /** A notification, and whether it comes before the answer; where that was awaited in vain, nobody knows. */
+  #heard({ message, before, isAnswered }: Heard): NormalMessage {
+    if (before === undefined || (before.answers.length === 0 && this.#endsInVain)) return message
+    return {
+      ...message,
+      parts: [...message.parts, ['order', isAnswered ? 'after an answer' : 'before any answer']],
+    }
+  }
+
+  get #endsInVain(): boolean {
+    return this.#events.findLast(({ kind }) => happenings.has(kind))?.kind === 'waited'
   }
 
   #normal(
@@ -257,6 +290,7 @@ class Normaliser {
         ...(answer?.echoed ? [['echoed request', answer.echoed] as const] : []),
         ...parts,
         ...(isCut ? [['all bytes', digestOf(message.payload)] as const] : []),
+        ['length', `${message.length} bytes`],
       ],
     }
   }
@@ -272,7 +306,10 @@ class Normaliser {
   #closed(exchange: OpenExchange): Exchange & { socket: string } {
     const { socket, event, answers, datagrams, told } = exchange
     const name = this.#names.get(socket) ?? ''
-    const told_: Told[] = [...told].map(([whom, messages]) => ({ whom, messages }))
+    const told_: Told[] = [...told].map(([whom, all]) => ({
+      whom,
+      messages: all.map(each => this.#heard(each)),
+    }))
     const rest = { socket: name, answers, datagrams, told: told_ }
     if (event === undefined) return { key: '', operation: protocolName(socket), request: '', ...rest }
     return { ...this.#asked(event, socket), ...rest }
@@ -371,9 +408,23 @@ function answerOf(
   const echoed = more.indexOf('  request:')
   const own = echoed === -1 ? more : more.slice(0, echoed)
   const word = outcome.trim()
+  // With a status, and attributes of an extended ack after it.
+  if (type === NLMSG_DONE && own.length === 0 && message.payload.length > STATUS_SIZE)
+    return { what: 'NLMSG_DONE', lines: [`  data: ${dataOf(message.payload)}`] }
   if (type === NLMSG_DONE)
     return { what: word === 'no error' ? 'end of dump' : `end of dump: ${word}`, lines: own }
   return { what: word, echoed: echoOf(message), lines: own }
+}
+
+/** The size of the status in NLMSG_DONE. */
+const STATUS_SIZE = 4
+
+/** Text, or bytes. */
+function dataOf(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes.subarray(0, 200)).toString('latin1')
+  const isText = /^[\x20-\x7e]+\0?$/.test(text)
+  const shown = isText ? `'${text.replace('\0', '\\0')}'` : hexOf(bytes)
+  return bytes.length > 64 && !(isText && bytes.length <= 200) ? `${shown} (${digestOf(bytes)})` : shown
 }
 
 function echoOf(message: Message): string {
@@ -395,7 +446,7 @@ function partsOf(lines: readonly string[]): [string, string][] {
     const text = line.trimStart()
     const [, name = '', value = ''] = /^([^\s:]+(?: [a-z]+)*):(?: (.*))?$/s.exec(text) ?? []
     above.length = Math.max(0, depth)
-    const own = name || 'header'
+    const own = name || (lines.length === 1 ? 'data' : 'header')
     const place = [...above, named(own)].join('.')
     const times = (seen.get(place) ?? 0) + 1
     seen.set(place, times)
