@@ -83,7 +83,7 @@ test.each([
     'an attribute',
     exchange([message('nlex get', { 'attribute 1': '05' })]),
     exchange([message('nlex get', { 'attribute 2': '05' })]),
-    'nlex get: attribute 1 of nlex get is gone, was 05',
+    'nlex get: attribute 1 of nlex get is now attribute 2',
   ],
   [
     'datagrams',
@@ -192,6 +192,17 @@ test('the length is told where nothing else is', () => {
   ])
   expect(texts(get({ name: 'x', length: '28 bytes' }), get({ name: 'xy', length: '29 bytes' }))).toEqual([
     'nlex get: name of nlex get: x became xy',
+  ])
+})
+
+test('an attribute that has another number is one change', () => {
+  const get = (parts: Record<string, string>) => exchange([message('nlex get', parts)])
+  expect(texts(get({ 'attribute 1': '7', flags: '0' }), get({ 'attribute 2': '7', flags: '0' }))).toEqual([
+    'nlex get: attribute 1 of nlex get is now attribute 2',
+  ])
+  expect(texts(get({ 'attribute 1': '7' }), get({ 'attribute 2': '8' }))).toEqual([
+    'nlex get: attribute 1 of nlex get is gone, was 7',
+    'nlex get: attribute 2 of nlex get is new: 8',
   ])
 })
 

@@ -245,6 +245,12 @@ function partChanges(base: NormalMessage, head: NormalMessage, words: Words): Ch
   const changed = names.filter(name => before.get(name) !== after.get(name))
   // What changes mostly has another length.
   const told = changed.length > 1 ? changed.filter(name => name !== 'length') : changed
+  const moved = movedAttribute(told, before, after)
+  if (moved) {
+    const [was, is] = moved
+    const text = `${words.part(base.what, was)} is now ${is}`
+    return [{ aspect: `${words.aspect}: ${base.what}: ${was}`, was, is, text, byValue: true, isState: false }]
+  }
   const changes = told.flatMap((name): Change[] => {
     const [was, is] = [before.get(name), after.get(name)]
     const begin = words.part(base.what, wordsFor(name))
@@ -263,6 +269,18 @@ function partChanges(base: NormalMessage, head: NormalMessage, words: Words): Ch
   if (changes.length > 0 || was === is) return changes
   const text = `${words.part(base.what, 'the order of parts')}: ${was} became ${is}`
   return [{ aspect: `${words.aspect}: order of parts`, was, is, text, byValue: true, isState: false }]
+}
+
+/** The only attribute that has gone, and the one that has its value now. */
+function movedAttribute(
+  changed: readonly string[],
+  before: ReadonlyMap<string, string>,
+  after: ReadonlyMap<string, string>,
+): readonly [was: string, is: string] | undefined {
+  const was = changed.find(name => !after.has(name))
+  const is = changed.find(name => !before.has(name))
+  if (changed.length !== 2 || was === undefined || is === undefined) return undefined
+  return before.get(was) === after.get(is) ? [was, is] : undefined
 }
 
 /** Parts with few values, each of which means something. */

@@ -210,7 +210,7 @@ export class Comparison {
 /** In the order of reports: what matters first. */
 export function inOrder(findings: readonly Finding[]): Finding[] {
   // What single requests show says more than what a datagram of many does.
-  const isOfMany = ({ where }: Finding) => /^\d+ requests: /.test(where)
+  const isOfMany = ({ where }: Finding) => /^\d+ (requests: |bytes that are no messages)/.test(where)
   const rank = (finding: Finding) =>
     (finding.matters ? 0 : 100) + findingKinds.indexOf(finding.kind) + (isOfMany(finding) ? 0.5 : 0)
   return findings.toSorted((a, b) => rank(a) - rank(b) || compareText(a.where, b.where))

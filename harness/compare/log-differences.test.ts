@@ -35,6 +35,15 @@ test('a line that one side logs, and the other one does not', () => {
   ])
 })
 
+test('the only line that is another one has changed; of a long line the beginning and the end are shown', () => {
+  const line = (text: string) => file(logging('x', ['a', text]))
+  expect(told(line('Hello world'), line('Hello, world'))).toEqual([
+    "log: the kernel logs 'Hello, world', was 'Hello world'; in a.test.ts > x",
+  ])
+  const [long] = told(line('short'), line(`${'x'.repeat(5000)}end`))
+  expect(long).toMatch(/^log: the kernel logs 'x{100} \.\.\. x{37}end \(5003 characters\)', was 'short'; /)
+})
+
 test('a line that comes more or less often, or in other tests', () => {
   expect(told(file(logging('x', ['a'])), file(logging('x', ['a', 'a', 'a'])))).toEqual([
     "log: the kernel logs 'a' 3 times, was once; in a.test.ts > x",

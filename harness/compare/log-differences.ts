@@ -43,22 +43,28 @@ function changesOf(base: Counted, head: Counted): LogChange[] {
   const left = new Set([...head.keys()].filter(line => !base.has(line)))
   const words = (line: string) => line.replace(/\d+/g, '…')
   const changes = gone.map((was): LogChange => {
-    // The same words with other numbers are one line that has changed.
-    const is = [...left].find(line => words(line) === words(was))
-    if (is === undefined) return { line: was, was, is, text: `the kernel no longer logs '${was}'` }
+    // The same words with other numbers are one line that has changed, and so is the only one.
+    const isOnly = gone.length === 1 && left.size === 1
+    const is = [...left].find(line => isOnly || words(line) === words(was))
+    if (is === undefined) return { line: was, was, is, text: `the kernel no longer logs '${shown(was)}'` }
     left.delete(is)
-    return { line: was, was, is, text: `the kernel logs '${is}', was '${was}'` }
+    return { line: was, was, is, text: `the kernel logs '${shown(is)}', was '${shown(was)}'` }
   })
   const fresh = [...left].map(
-    (is): LogChange => ({ line: is, was: undefined, is, text: `the kernel now logs '${is}'` }),
+    (is): LogChange => ({ line: is, was: undefined, is, text: `the kernel now logs '${shown(is)}'` }),
   )
   const repeated = [...base].flatMap(([line, before]): LogChange[] => {
     const after = head.get(line) ?? before
     if (after === before) return []
     const [was, is] = [times(before), times(after)]
-    return [{ line, was, is, text: `the kernel logs '${line}' ${is}, was ${was}` }]
+    return [{ line, was, is, text: `the kernel logs '${shown(line)}' ${is}, was ${was}` }]
   })
   return [...changes, ...fresh, ...repeated]
+}
+
+/** A line of which people read the beginning and the end. */
+function shown(line: string): string {
+  return line.length > 200 ? `${line.slice(0, 100)} ... ${line.slice(-40)} (${line.length} characters)` : line
 }
 
 function times(count: number): string {

@@ -359,4 +359,9 @@ test('data that are no attributes are told, also those of NLMSG_DONE, where they
   expect(toldOf(3, new Uint8Array(4))).toMatchObject({ what: 'end of dump' })
   expect(partOf(16, 'abc')).toBe('61 62 63')
   expect(partOf(3, new Uint8Array(4))).toBeUndefined()
+  const { exchanges } = normal(recording => {
+    for (const type of [2, 3])
+      recording.sent(socket(1, 101), encodeMessage({ type }, Buffer.from('type')), undefined, undefined)
+  })
+  expect(exchanges.map(({ operation }) => operation)).toEqual(['NLMSG_ERROR', 'NLMSG_DONE'])
 })

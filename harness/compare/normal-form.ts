@@ -389,7 +389,9 @@ function operationOf(
   { protocol }: RecordedSocket,
 ): string {
   const dump = type >= NLMSG_MIN_TYPE && (flags & NLM_F_DUMP) === NLM_F_DUMP ? ' dump' : ''
-  const name = normal?.what ?? ''
+  // A request of these types is no answer.
+  const answer = type === NLMSG_ERROR ? 'NLMSG_ERROR' : type === NLMSG_DONE ? 'NLMSG_DONE' : undefined
+  const name = answer ?? normal?.what ?? ''
   return `${/^type \d/.test(name) ? `${protocolName({ protocol })} ` : ''}${name}${dump}`
 }
 

@@ -3,6 +3,7 @@
 import { beginningOf, oneLine, plain } from '../report/text.ts'
 import type { Acceptance } from './accept.ts'
 import { type Finding, lineOf } from './finding.ts'
+import { folded, othersOf } from './folded.ts'
 
 /** All that reports tell. */
 export interface ComparisonReport {
@@ -30,7 +31,8 @@ export interface ComparisonReport {
 const jsonVersion = 1
 
 /** "2 changes that matter, and 1 that does not, from main (3e942a1) to the work tree" */
-export function answerOf({ findings, lost, base, head }: ComparisonReport): string {
+export function answerOf({ findings: all, lost, base, head }: ComparisonReport): string {
+  const findings = folded(all).map(({ first }) => first)
   const matter = findings.filter(({ matters }) => matters).length
   const isOther = (each: Finding) => !each.matters && (matter > 0 || !isOfCode(each))
   const others = findings.filter(isOther).length
@@ -80,16 +82,20 @@ export function seenOf({ kernel, count }: Finding): string {
 }
 
 export function textReport(report: ComparisonReport): string {
-  const blocks = report.findings.map((finding, at) => {
+  const all = folded(report.findings)
+  const blocks = all.map((each, at) => {
+    const finding = each.first
     const { request, show, again, matters } = finding
     // One command often shows several findings again.
-    const isLast = again !== undefined && again !== report.findings[at + 1]?.again
+    const isLast = again !== undefined && again !== all[at + 1]?.first.again
+    const others = othersOf(each)
     const seen = seenOf(finding)
     const head = `${matters ? '✗' : '·'} ${oneLine(lineOf(finding))}${seen === '' ? '' : ` (${seen})`}`
     return [
       head,
       ...(request === undefined ? [] : ['    request:', indented(beginningOf(request, 12, 2000), 6)]),
       ...(show === undefined ? [] : [indented(beginningOf(show, 24, 3000), 4)]),
+      ...(others === '' ? [] : [`    ${oneLine(others)}`]),
       ...(isLast ? [`    again: ${again}`] : []),
     ].join('\n')
   })
@@ -102,11 +108,15 @@ export function markdownReport(report: ComparisonReport): string {
   const { findings } = report
   const isClean = findings.every(({ matters }) => !matters) && report.lost.length === 0
   const sign = isClean ? '✅' : '❌'
-  const blocks = findings.map(finding => {
+  const blocks = folded(findings).map(each => {
+    const finding = each.first
     const { request, show, again, matters } = finding
     const seen = seenOf(finding)
+    const others = each.others.map(lineOf).map(oneLine).join('\n')
     const line = `${matters ? '**' : ''}${code(oneLine(lineOf(finding)))}${matters ? '**' : ''}`
-    const details = [request, show, again].filter(each => each !== undefined).join('\n\n')
+    const details = [request, show, others || undefined, again]
+      .filter(part => part !== undefined)
+      .join('\n\n')
     const more = seen === '' ? '' : ` (${seen})`
     if (details === '') return `- ${line}${more}`
     return `<details><summary>${html(oneLine(lineOf(finding)))}${more}</summary>\n\n${fenced(beginningOf(details, 60, 8000))}\n</details>`

@@ -158,7 +158,12 @@ function factsIn({ kernels }: Baseline): Facts {
 function withoutNlctrl(findings: readonly Finding[], ofModules: readonly Finding[]): Finding[] {
   const isTold = ofModules.some(({ kind }) => kind === 'family')
   return findings.filter(
-    ({ kind, where }) => !(isTold && kind === 'behaviour' && where.startsWith('CTRL_CMD_')),
+    ({ kind, where, text = '' }) =>
+      !(
+        isTold &&
+        kind === 'behaviour' &&
+        (where.startsWith('CTRL_CMD_') || text.startsWith('group nlctrl/'))
+      ),
   )
 }
 

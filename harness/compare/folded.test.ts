@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+import { expect, test } from 'vitest'
+import type { Finding } from './finding.ts'
+import { folded, othersOf } from './folded.ts'
+
+const finding = (kind: Finding['kind'], where: string, more: Partial<Finding> = {}): Finding => ({
+  ...{ kind, where, kernel: undefined, was: undefined, is: undefined, matters: true },
+  ...more,
+})
+const broken = (where: string, is = 'failed: expected 1 to be 2') =>
+  finding('test', where, { was: 'passed', is })
+const behaviour = (where: string, text: string, more: Partial<Finding> = {}) =>
+  finding('behaviour', where, { text: `${where}: ${text}`, ...more })
+const shown = (findings: readonly Finding[]) =>
+  folded(findings).map(each => [each.first.where, othersOf(each)])
+
+test('tests of a file that break are one change, and so are requests that are answered alike', () => {
+  expect(
+    shown([
+      behaviour('get', 'ENOENT became EINVAL'),
+      behaviour('set', 'ENOENT became EPERM'),
+      behaviour('del', 'ENOENT became EINVAL'),
+      broken('a.test.ts > x'),
+      broken('b.test.ts > x'),
+      broken('a.test.ts > y > z', 'failed: timeout'),
+    ]),
+  ).toEqual([
+    ['get', 'the same of: del'],
+    ['set', ''],
+    ['a.test.ts > x', 'and in this file: y > z'],
+    ['b.test.ts > x', ''],
+  ])
+})
+
+test('what is not alike stays apart; of many the first are named', () => {
+  const apart = [
+    behaviour('get', 'ENOENT became EINVAL'),
+    behaviour('del', 'ENOENT became EINVAL', { kernel: 'debian-6.1' }),
+    broken('a.test.ts > x'),
+    finding('test', 'a.test.ts > y', { was: 'failed', is: 'passed', matters: false }),
+    finding('test', 'a.test.ts', { was: 'passed', is: 'failed: it does not load' }),
+    finding('log', 'while tests run', { text: 'a' }),
+    finding('log', 'while tests run', { text: 'a' }),
+  ]
+  expect(folded(apart)).toHaveLength(apart.length)
+  const many = Array.from({ length: 9 }, (_, at) => broken(`a.test.ts > ${at}`))
+  expect(shown(many)).toEqual([['a.test.ts > 0', 'and in this file: 1; 2; 3; 4; 4 others']])
+})
