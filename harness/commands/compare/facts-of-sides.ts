@@ -4,7 +4,7 @@
 import type { Progress } from '../../base/progress.ts'
 import type { Side } from '../../compare/comparison.ts'
 import { type KernelFacts, moduleFacts } from '../../compare/facts/facts.ts'
-import { differInFaults, factFindings, withFewerFaults } from '../../compare/facts/findings.ts'
+import { differInFaults, factFindings, notLoaded, withFewerFaults } from '../../compare/facts/findings.ts'
 import { type Finding, foldKernels } from '../../compare/finding.ts'
 import type { SpecifiedNames } from '../../compare/specified-names.ts'
 import { isPrepared } from '../../prepare/matrix.ts'
@@ -87,7 +87,11 @@ export class FactsOfSides {
   /** What is not known of the modules, a line each. */
   get notes(): string[] {
     const all = [...this.#facts.values()].flatMap(facts => [...facts.values()])
-    return [...new Set(all.flatMap(({ notes }) => notes))]
+    const idle = [...this.of('head')].flatMap(([label, is]) => {
+      const was = this.of('base').get(label)
+      return was ? notLoaded(was, is) : []
+    })
+    return [...new Set([...idle, ...all.flatMap(({ notes }) => notes)])]
   }
 }
 

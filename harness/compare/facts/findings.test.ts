@@ -7,7 +7,7 @@ import {
   type VisibleFamily,
 } from '../../../guest/testing/registration.ts'
 import type { KernelFacts, ModuleFacts } from './facts.ts'
-import { differInFaults, factFindings, withFewerFaults } from './findings.ts'
+import { differInFaults, factFindings, notLoaded, withFewerFaults } from './findings.ts'
 
 const family: VisibleFamily = {
   name: 'box',
@@ -425,4 +425,13 @@ test('what goes wrong by chance is looked at again, and numbers in it are no dif
   expect(withFewerFaults(stalled, clean)).toBe(clean)
   expect(withFewerFaults(facts, lost)).toBe(facts)
   expect(withFewerFaults(stalled, { ...clean, faults: [stall(71)] })).toBe(stalled)
+})
+
+test('a module that loads on neither side is named: nothing of it is compared', () => {
+  const refused = withRegistration({ refused: { code: 'EEXIST', message: 'box: there' } })
+  expect(notLoaded(refused, refused)).toEqual([
+    'box loads on neither side (EEXIST): what it does is not compared',
+  ])
+  expect(notLoaded(facts, refused)).toEqual([])
+  expect(notLoaded(facts, facts)).toEqual([])
 })

@@ -7,7 +7,7 @@ import { type Change, changed, paired, unequal, withoutAddresses } from './chang
 import type { KernelFacts, ModuleFacts } from './facts.ts'
 import { familyChanges } from './family-changes.ts'
 import { fileChanges } from './file-changes.ts'
-import { loadingChanges } from './loading-changes.ts'
+import { loadingChanges, outcomeOf } from './loading-changes.ts'
 import { messageChanges } from './message-changes.ts'
 
 /**
@@ -48,6 +48,16 @@ export function factFindings(
     }),
   ]
   return changes.map(change => ({ ...change, kernel: head.kernel }))
+}
+
+/** Modules of which nothing is compared but their files, a line each. */
+export function notLoaded(base: KernelFacts, head: KernelFacts): string[] {
+  return paired(entriesOf(base), entriesOf(head), ([name]) => name).both.flatMap(([[name, was], [, is]]) => {
+    const [before, why] = [was, is].map(({ registration }) => registration && outcomeOf(registration))
+    return before === undefined || why === undefined
+      ? []
+      : [`${name} loads on neither side (${why}): what it does is not compared`]
+  })
 }
 
 /** Times and lines of sources may be others in each guest, or version. */

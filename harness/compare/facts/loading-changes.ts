@@ -90,7 +90,7 @@ function busChanges(was: Appearance, is: Appearance, about: (what: string) => st
 }
 
 /** Why it does not load, if it does not. */
-function outcomeOf({ unknown, refused }: Registration): string | undefined {
+export function outcomeOf({ unknown, refused }: Registration): string | undefined {
   return unknown ?? refused?.code
 }
 
