@@ -216,3 +216,13 @@ test('a notification that comes before the answer now, unless nobody knows', () 
   ])
   expect(texts(set('after an answer'), set())).toEqual([])
 })
+
+test('what all messages of a dump show is one difference', () => {
+  const dump = (flags: string) => exchange(Array.from({ length: 2000 }, () => message('nlex get', { flags })))
+  const [first, ...others] = differences([dump('MULTI')], [dump('0')])
+  expect(first?.finding).toMatchObject({
+    text: 'nlex get: flags of nlex get: MULTI became 0',
+    show: expect.stringMatching(/\n {6}\.\.\. 1995 more$/),
+  })
+  expect(others).toEqual([])
+})

@@ -107,19 +107,27 @@ function pairDifferences(
   place: string,
   sides: Sides,
 ): SaidDifference[] {
-  return changesOf(base, head)
-    .filter(({ isState }) => isAfterSame || !isState)
-    .map(({ aspect, was, is, text, byValue, isState, less }) => ({
+  const changes = changesOf(base, head).filter(({ isState }) => isAfterSame || !isState)
+  if (changes.length === 0) return []
+  const show = `in ${place}\nBASE: ${linesOf(base)}\nHEAD: ${linesOf(head)}`
+  const foldOf = ({ aspect, was, is, byValue }: Change) =>
+    JSON.stringify(['behaviour', base.operation, aspect, ...(byValue ? [was, is] : [])])
+  // A thousand messages of a dump may show one change.
+  return [...Map.groupBy(changes, foldOf)].flatMap(([fold, [first]]) => {
+    if (!first) return []
+    const { aspect, was, is, text, isState, less } = first
+    return {
       ...{ test: place, isValue: isState, less },
       point: JSON.stringify([place, base.socket, index, aspect]),
-      fold: JSON.stringify(['behaviour', base.operation, aspect, ...(byValue ? [was, is] : [])]),
+      fold,
       finding: {
         ...{ kind: 'behaviour', where: base.operation, was, is, text, matters: true },
         ...(base.request === '' ? {} : { request: base.request }),
         sides,
-        show: `in ${place}\nBASE: ${linesOf(base)}\nHEAD: ${linesOf(head)}`,
+        show,
       },
-    }))
+    }
+  })
 }
 
 function changesOf(base: Exchange, head: Exchange): Change[] {
@@ -310,11 +318,12 @@ function datagrams(count: number): string {
 function linesOf({ answers, told }: Exchange): string {
   const line = ({ what, parts }: NormalMessage) =>
     `${what}${parts.map(([name, value]) => `; ${name}: ${value}`).join('')}`
-  const all = [
-    ...answers.map(line),
-    ...told.flatMap(({ whom, messages }) => messages.map(each => `to ${whom}: ${line(each)}`)),
-  ]
+  const heard = told.flatMap(({ whom, messages }) =>
+    messages.map(message => ({ to: `to ${whom}: `, message })),
+  )
+  const all = [...answers.map(message => ({ to: '', message })), ...heard]
   if (all.length === 0) return 'nothing'
-  const shown = all.length > 6 ? [...all.slice(0, 5), `... ${all.length - 5} more`] : all
+  const first = all.slice(0, all.length > 6 ? 5 : 6).map(({ to, message }) => `${to}${line(message)}`)
+  const shown = all.length > 6 ? [...first, `... ${all.length - 5} more`] : first
   return shown.join('\n      ')
 }
