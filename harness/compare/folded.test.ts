@@ -32,6 +32,13 @@ test('tests of a file that break are one change, and so are requests that are an
   ])
 })
 
+test('the one that was seen most often stands for all', () => {
+  const often = { ...behaviour('set', 'ENOENT became EINVAL'), count: 3 }
+  expect(
+    shown([behaviour('get', 'ENOENT became EINVAL'), often, behaviour('del', 'ENOENT became EINVAL')]),
+  ).toEqual([['set', 'the same of: get; del']])
+})
+
 test('what is not alike stays apart; of many the first are named', () => {
   const apart = [
     behaviour('get', 'ENOENT became EINVAL'),

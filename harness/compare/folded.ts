@@ -8,10 +8,14 @@ export interface Folded {
   readonly others: readonly Finding[]
 }
 
-/** In the order of the first of each. */
+/** In the order in which the first of each comes. */
 export function folded(findings: readonly Finding[]): Folded[] {
   const groups = Map.groupBy(findings, (finding, at) => keyOf(finding) ?? at)
-  return [...groups.values()].flatMap(([first, ...others]) => (first ? [{ first, others }] : []))
+  return [...groups.values()].flatMap(all => {
+    // What was seen often shows it best.
+    const [first] = all.toSorted((a, b) => (b.count ?? 1) - (a.count ?? 1))
+    return first ? [{ first, others: all.filter(each => each !== first) }] : []
+  })
 }
 
 /** What the others are, on one line; '' for none. */

@@ -365,3 +365,18 @@ test('data that are no attributes are told, also those of NLMSG_DONE, where they
   })
   expect(exchanges.map(({ operation }) => operation)).toEqual(['NLMSG_ERROR', 'NLMSG_DONE'])
 })
+
+test('where answers were lost, requests with the same sequence number are not told apart', () => {
+  const asked = (overflows: boolean) =>
+    normal(recording => {
+      const asking = socket(1, 101)
+      recording.opened(asking, undefined)
+      for (const type of [17, 18, 19]) {
+        const request = encodeMessage({ type, flags: 5, sequence: type === 19 ? 9 : 7 })
+        recording.sent(asking, request, undefined, undefined)
+      }
+      if (overflows) recording.failed(asking, 'recvmsg', 'ENOBUFS')
+    }).exchanges.map(({ operation }) => operation)
+  expect(asked(false)).toEqual(['protocol 21 type 17', 'protocol 21 type 18', 'protocol 21 type 19'])
+  expect(asked(true)).toEqual(['protocol 21 type 19', 'protocol 21'])
+})

@@ -77,6 +77,8 @@ class Normaliser {
   readonly #names = new Map<RecordedSocket, string>()
   readonly #exchanges: OpenExchange[] = []
   readonly #requests = new Map<Sent, Pick<Exchange, 'key' | 'operation' | 'request'>>()
+  /** Sockets that have lost messages. */
+  readonly #overflowed = new Set<RecordedSocket>()
   /** What came without a request, by socket. */
   readonly #unasked = new Map<RecordedSocket, OpenExchange>()
 
@@ -98,7 +100,8 @@ class Normaliser {
 
   conversation(): NormalConversation {
     for (const event of this.#events) this.#add(event)
-    const all = [...this.#exchanges.filter(each => this.#isWhole(each)), ...this.#unasked.values()]
+    const kept = this.#exchanges.filter(each => this.#isWhole(each) && !this.#isMixed(each))
+    const all = [...kept, ...this.#unasked.values()]
     return {
       exchanges: all.map(each => this.#closed(each)),
       missed: this.#record.missed,
@@ -119,6 +122,7 @@ class Normaliser {
     if (event.kind === 'sent') {
       if (!isMarker(event.bytes)) this.#open(event.socket, event)
     } else if (event.kind === 'failed') {
+      if (event.call === 'recvmsg' && event.code === 'ENOBUFS') this.#overflowed.add(event.socket)
       const what = { what: `${event.call}: ${event.code}`, parts: [] }
       if (event.bytes !== undefined) {
         const opened = this.#open(event.socket, event)
@@ -132,6 +136,16 @@ class Normaliser {
   #isWhole(exchange: OpenExchange): boolean {
     if (this.#record.missed === 0) return true
     return this.#exchanges.findLast(({ socket }) => socket === exchange.socket) !== exchange
+  }
+
+  /**
+   * Whether answers may be another request's: a socket that has lost some has several requests with the same sequence
+   * number.
+   */
+  #isMixed({ socket, sequences }: OpenExchange): boolean {
+    if (!this.#overflowed.has(socket)) return false
+    const own = this.#exchanges.filter(each => each.socket === socket)
+    return own.filter(each => [...each.sequences].some(number => sequences.has(number))).length > 1
   }
 
   #open(socket: RecordedSocket, event: Sent): OpenExchange {
