@@ -139,6 +139,14 @@ test('what a failed test has not read is no change where the log tells what is, 
     'test: a.test.ts > x: passed became failed: another line',
     ...told,
   ])
+  // It would have asked more.
+  const twice = answers('x', 'ENOENT').said.map(({ exchanges: [first], ...rest }) => ({
+    ...{ ...rest, exchanges: first ? [first, { ...first, key: 'later' }] : [] },
+  }))
+  const longer = file(answers('x', 'ENOENT', { log: ['a'], said: twice }))
+  expect(lines(compared(thrice(longer), thrice(after)))).toEqual([
+    'test: a.test.ts > x: passed became failed: another line',
+  ])
   const said = silent.said.map(each => ({ ...each, endsInVain: true }))
   expect(lines(compared(thrice(before), thrice(file({ ...silent, said }))))).toEqual([
     'behaviour: get: no answer, was ENOENT',

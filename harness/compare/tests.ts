@@ -10,15 +10,13 @@ export function fileDifferences(base: RecordedFile, head: RecordedFile): Differe
   const others = new Map(head.tests.map(test => [test.name, test]))
   const names = new Set(base.tests.map(({ name }) => name))
   const { file } = base
-  const ofLog = logDifferences(base, head)
-  const places = new Set(ofLog.map(({ test }) => test))
   return [
     ...base.tests.flatMap(test => {
       const other = others.get(test.name)
-      return other ? testDifferences(file, test, other, places) : gone(file, test)
+      return other ? testDifferences(file, test, other) : gone(file, test)
     }),
     ...head.tests.filter(({ name }) => !names.has(name)).flatMap(test => come(file, test)),
-    ...ofLog,
+    ...logDifferences(base, head),
   ]
 }
 
@@ -53,35 +51,31 @@ function come(file: string, test: RecordedTest): Difference[] {
   ]
 }
 
-/** @param logged tests in which the kernel logs something else */
-function testDifferences(
-  file: string,
-  base: RecordedTest,
-  head: RecordedTest,
-  logged: ReadonlySet<string>,
-): Difference[] {
+function testDifferences(file: string, base: RecordedTest, head: RecordedTest): Difference[] {
   const place = placeOf(file, base)
   const failures = newFailures(place, base.failures, head.failures)
   return [
     ...(base.state === head.state
       ? failures
       : [stateChange(place, base, head), ...failures.filter(notOfTest)]),
-    ...saidDifferences(base, head, { place, isLogged: logged.has(place) }),
+    ...saidDifferences(base, head, place),
   ]
 }
 
-function saidDifferences(
-  base: RecordedTest,
-  head: RecordedTest,
-  { place, isLogged }: { readonly place: string; readonly isLogged: boolean },
-): Difference[] {
+function saidDifferences(base: RecordedTest, head: RecordedTest, place: string): Difference[] {
   const all = base.said.flatMap((said, at) => conversationDifferences(said, head.said[at] ?? silence, place))
   if (base.state === head.state) return all
   // Which of two sides has read less, because it failed, is no behaviour of the module, unless it is all there is.
-  const [failed, { said }] = head.state === 'passed' ? (['base', base] as const) : (['head', head] as const)
-  const more = all.filter(({ less }) => less !== failed)
-  const isUnread = isLogged && !said.some(({ endsInVain }) => endsInVain)
+  const isHead = head.state !== 'passed'
+  const [failed, other] = isHead ? [head, base] : [base, head]
+  const more = all.filter(({ less }) => less !== (isHead ? 'head' : 'base'))
+  const isUnread = logsOtherwise(failed, other) && !failed.said.some(({ endsInVain }) => endsInVain)
   return more.length > 0 || isUnread ? more : all
+}
+
+/** Whether the log has another line, and does not only end earlier. */
+function logsOtherwise({ log = [] }: RecordedTest, other: RecordedTest): boolean {
+  return other.log !== undefined && log.some((line, at) => line !== other.log?.[at])
 }
 
 /** What a failure says beside the line that tells it. */
