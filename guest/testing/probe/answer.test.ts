@@ -13,7 +13,7 @@ import {
   NLMSG_DONE,
   NLMSG_ERROR,
 } from '../../netlink/index.ts'
-import { isPassing, readAnswer, Unasked } from './answer.ts'
+import { isMinusOne, isPassing, readAnswer, Unasked } from './answer.ts'
 
 const [family, portId, sequence] = [30, 77, 5]
 const encode = (flags: number) =>
@@ -141,4 +141,13 @@ test('poison of debug kernels in a reply is memory that nobody has written', () 
   expect(told(0x6b, 12)).toEqual(['a reply tells memory that was freed (6b6b6b6b6b6b6b6b)'])
   expect(told(0x6b, 4)).toEqual([])
   expect(told(0xa5, 8)).toEqual([])
+})
+
+test('EPERM without words may be -1; another errno, or one that is explained, is meant', () => {
+  const answer = { replies: [], datagrams: [], faults: [] }
+  expect(isMinusOne({ ...answer, code: 'EPERM' })).toBe(true)
+  expect(isMinusOne({ ...answer, code: 'EINVAL' })).toBe(false)
+  const extendedAck = { attributes: [], message: 'the first entry stays' }
+  expect(isMinusOne({ ...answer, code: 'EPERM', extendedAck })).toBe(false)
+  expect(isMinusOne(answer)).toBe(false)
 })

@@ -226,3 +226,11 @@ const passing: readonly string[] = [
 export function isPassing(code: string | undefined): boolean {
   return code !== undefined && passing.includes(code)
 }
+
+/**
+ * Whether a module says without words that who has all privileges lacks some: where nothing but attributes or
+ * entries are missing, it has returned -1.
+ */
+export function isMinusOne({ code, extendedAck }: Answer): boolean {
+  return code === 'EPERM' && extendedAck?.message === undefined
+}

@@ -46,6 +46,12 @@ export class State {
     return messages.map(message => toldBy(message, headerSize))
   }
 
+  /** What dumps tell. */
+  async dumped(): Promise<Told[]> {
+    const { headerSize } = this.#subject.family
+    return (await this.#dumped()).map(message => toldBy(message, headerSize))
+  }
+
   async #dumped(): Promise<Message[]> {
     const messages: Message[] = []
     for (const operation of this.#views().dumps)

@@ -32,8 +32,9 @@ export interface RequestOptions {
   readonly header?: Uint8Array
 }
 
-/** Bytes after which a dump counts as endless. */
+/** Bytes after which a dump counts as endless, and those that a datagram without any counts as. */
 const ENDLESS = 8 << 20
+const EMPTY = 64 << 10
 /** Bytes of a receive buffer into which the answers to a batch fit. */
 const ROOMY = 1 << 20
 
@@ -326,7 +327,7 @@ export class Requester implements Disposable {
         const datagram = isOver || bytes > ENDLESS ? undefined : await this.#next()
         if (datagram === undefined) return false
         datagrams.push(datagram)
-        bytes += datagram.length
+        bytes += datagram.length || EMPTY
         isOver = hasEnd(datagram, sequence)
         return !isOver
       },
@@ -336,17 +337,16 @@ export class Requester implements Disposable {
 
   /** Reads a dump to its end, and no further if it has none. */
   async #dump(request: Buffer): Promise<{ datagrams: Datagram[]; faults: string[] }> {
-    const { socket } = this
     const sequence = request.readUInt32LE(8)
     const datagrams: Datagram[] = []
     let bytes = 0
-    socket.send(request)
+    this.socket.send(request)
     for (;;) {
       const datagram = await this.#next()
       if (datagram === undefined) return { datagrams, faults: ['the dump does not go on, and has no end'] }
       datagrams.push(datagram)
       if (hasEnd(datagram, sequence)) return { datagrams, faults: [] }
-      bytes += datagram.length
+      bytes += datagram.length || EMPTY
       if (bytes < ENDLESS) continue
       this.#subject.endless.add(request[NLMSG_HDRLEN] ?? 0)
       this.socket.close()
@@ -400,7 +400,7 @@ function commandOf(option: string, key: string, meaning: Meaning | undefined): n
   return command
 }
 
-const endless = `the dump does not end: ${ENDLESS >> 20} MiB came`
+const endless = `the dump does not end: ${ENDLESS >> 20} MiB came, or many datagrams without a byte`
 
 /** Whether the last message of a datagram ends the dump. */
 function hasEnd(datagram: Datagram, sequence: number): boolean {

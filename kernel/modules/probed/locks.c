@@ -112,7 +112,7 @@ static int locks_use(struct sk_buff *skb, struct genl_info *info)
 	if (number < 0)
 		return number;
 	if (!info->attrs[LOCKS_A_AMOUNT] && !HAS_BUG(reference_imbalance) && !HAS_BUG(double_put))
-		return -EINVAL;
+		return HAS_BUG(minus_one) ? -1 : -EINVAL;
 	channel = channel_get(number);
 	if (!channel)
 		return -ENOENT;

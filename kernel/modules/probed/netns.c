@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A text and a number for each network namespace, with a group there. */
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 
@@ -12,8 +13,12 @@ enum { NETNS_A_UNSPEC, NETNS_A_NUMBER, NETNS_A_TEXT, NETNS_A_END };
 #define TEXT_SIZE 64
 
 struct netns_state {
+	struct net *net;
 	u32 number;
 	char *text;
+	/* Whether somebody got the text since it was set. */
+	bool is_read;
+	struct delayed_work late;
 };
 
 static unsigned int netns_id;
@@ -47,6 +52,13 @@ static struct sk_buff *netns_message(struct net *net, u32 portid, u32 seq, u8 cm
 	return msg;
 }
 
+static void netns_tell_late(struct work_struct *work)
+{
+	struct netns_state *state = container_of(to_delayed_work(work), struct netns_state, late);
+
+	tell(&netns_family, &init_net, netns_message(state->net, 0, 0, NETNS_CMD_SET));
+}
+
 static int netns_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct net *net = genl_info_net(info);
@@ -58,6 +70,11 @@ static int netns_set(struct sk_buff *skb, struct genl_info *info)
 		state->number = nla_get_u32(info->attrs[NETNS_A_NUMBER]);
 	if (info->attrs[NETNS_A_TEXT])
 		strscpy(state->text, nla_data(info->attrs[NETNS_A_TEXT]), TEXT_SIZE);
+	state->is_read = false;
+	if (HAS_BUG(late_wrong_namespace)) {
+		schedule_delayed_work(&state->late, msecs_to_jiffies(50));
+		return 0;
+	}
 	tell(&netns_family, HAS_BUG(wrong_namespace) ? &init_net : net,
 	     netns_message(net, 0, 0, NETNS_CMD_SET));
 	return 0;
@@ -70,6 +87,7 @@ static int netns_get(struct sk_buff *skb, struct genl_info *info)
 	msg = netns_message(genl_info_net(info), info->snd_portid, info->snd_seq, NETNS_CMD_GET);
 	if (!msg)
 		return -ENOMEM;
+	state_of(genl_info_net(info))->is_read = true;
 	return genlmsg_reply(msg, info);
 }
 
@@ -98,6 +116,9 @@ static int __net_init netns_new(struct net *net)
 {
 	struct netns_state *state = net_generic(net, netns_id);
 
+	state->net = net;
+	state->is_read = true;
+	INIT_DELAYED_WORK(&state->late, netns_tell_late);
 	state->text = kzalloc(TEXT_SIZE, GFP_KERNEL);
 	return state->text ? 0 : -ENOMEM;
 }
@@ -106,7 +127,8 @@ static void __net_exit netns_gone(struct net *net)
 {
 	struct netns_state *state = net_generic(net, netns_id);
 
-	if (!HAS_BUG(leak_namespace))
+	cancel_delayed_work_sync(&state->late);
+	if (!HAS_BUG(leak_namespace) && (!HAS_BUG(leak_unread) || state->is_read))
 		kfree(state->text);
 }
 

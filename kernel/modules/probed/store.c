@@ -65,6 +65,9 @@ static void store_tell(const struct store_entry *entry, u8 cmd)
 	tell(&store_family, &init_net, store_message(entry, 0, 0, cmd));
 }
 
+/* The entry of the last GET. */
+static struct store_entry *recent;
+
 static struct store_entry *store_find(struct genl_info *info)
 {
 	if (!HAS_BUG(missing_check) && !info->attrs[STORE_A_ID]) {
@@ -118,8 +121,14 @@ static int store_get(struct sk_buff *skb, struct genl_info *info)
 	if (HAS_BUG(leak_message) && !genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL))
 		return -ENOMEM;
 	entry = store_find(info);
+	if (HAS_BUG(use_after_free) && entry == ERR_PTR(-ENOENT) && recent &&
+	    recent->id == nla_get_u32(info->attrs[STORE_A_ID]))
+		entry = recent;
+	if (HAS_BUG(minus_one) && entry == ERR_PTR(-ENOENT))
+		return -1;
 	if (IS_ERR(entry))
 		return HAS_BUG(positive_errno) ? -PTR_ERR(entry) : PTR_ERR(entry);
+	recent = entry;
 
 	msg = store_message(entry, portid, seq, STORE_CMD_GET);
 	if (!msg)
@@ -163,6 +172,8 @@ static int store_del(struct sk_buff *skb, struct genl_info *info)
 	xa_erase(&store, entry->id);
 	entries--;
 	store_tell(entry, STORE_CMD_DEL);
+	if (recent == entry && !HAS_BUG(use_after_free))
+		recent = NULL;
 	kfree(entry);
 	return 0;
 }

@@ -13,10 +13,9 @@ import {
 } from '../../../netlink/index.ts'
 import { drain } from '../../exchange.ts'
 import { NetworkNamespace } from '../../namespaces.ts'
-import { asUser, nobody } from '../../user.ts'
 import { isTimeShort } from '../allowance.ts'
-import { isPassing, wordsOf } from '../answer.ts'
-import { type Explored, Explorer, type Writer } from '../explore.ts'
+import { isMinusOne, isPassing, wordsOf } from '../answer.ts'
+import { type Explored, Explorer, type Remover, type Writer } from '../explore.ts'
 import { askFamily, type Operation } from '../family.ts'
 import { Faults } from '../faults.ts'
 import { FIRST, type Life } from '../life.ts'
@@ -27,7 +26,9 @@ import { Shape, type Told, toldBy } from '../shape.ts'
 import { State } from '../state.ts'
 import type { Requester, Subject } from '../subject.ts'
 import { askUntold } from '../untold.ts'
+import { nextVariant } from '../variants.ts'
 import { askInThreads, interleave, removeWhileDumped } from './concurrency.ts'
+import { changeUnprivileged } from './privileges.ts'
 import { leaveNothing } from './side-effects.ts'
 
 /** Milliseconds in which a work queue has told what it tells. */
@@ -105,24 +106,8 @@ export function behaviour(subject: Subject): void {
     for (const writer of life.explored.writers) await listen(life, writer, listener)
   })
 
-  test('what is gone cannot be removed again', async ({ explored, requester, faults }) => {
-    const changers = explored.writers.filter(({ key }) => key !== undefined)
-    for (const { shape, adder } of explored.removers) {
-      const { operation } = adder.shape
-      await requester.ask(operation, adder.shape.attributes(ONE))
-      const first = await requester.ask(shape.operation, shape.attributes(ONE))
-      const second = await requester.ask(shape.operation, shape.attributes(ONE))
-      if (first.code !== undefined || second.code !== undefined) continue
-      // Removing what is not there may be no error, unless changing it is one.
-      for (const changer of changers) {
-        const changed = await requester.ask(changer.shape.operation, changer.shape.attributes(ONE))
-        if (changed.code === undefined || isPassing(changed.code)) continue
-        faults.add(shape.words, [
-          `success the second time too, though nothing is left to remove, and ${changer.shape.words} says ${changed.code}`,
-        ])
-        break
-      }
-    }
+  test('what is gone cannot be removed again, nor got', async life => {
+    for (const remover of life.explored.removers) await removeTwice(life, remover)
   })
 
   test('what is refused, and what only asks, leaves nothing behind', leaveNothing)
@@ -133,7 +118,7 @@ export function behaviour(subject: Subject): void {
 
   test('all requests from several threads at once', askInThreads)
 
-  test('some changes need privileges, and so do the others', tryUnprivileged)
+  test('some changes need privileges, and so do the others', changeUnprivileged)
 
   test('what changes in another network namespace is told there', async life => {
     using elsewhere = new NetworkNamespace()
@@ -144,6 +129,50 @@ export function behaviour(subject: Subject): void {
     if (!isThere) return
     for (const writer of life.explored.writers) await changeElsewhere(life, writer, elsewhere)
   })
+}
+
+/** What is removed is gone for those that get it as well, and cannot be removed once more. */
+async function removeTwice(life: Life, { shape, adder }: Remover): Promise<void> {
+  const { explored, requester, state, faults } = life
+  const lookups = await lookupsOf(life, adder)
+  await requester.ask(adder.shape.operation, adder.shape.attributes(ONE))
+  for (const lookup of lookups) await requester.ask(lookup.operation, lookup.attributes(ONE))
+  const first = await requester.ask(shape.operation, shape.attributes(ONE))
+  if (first.code !== undefined) return
+  const dumped = await state.dumped()
+  const isDumped = shape.types.some(type => shape.isTold(dumped, type, shape.payload(type, ONE)))
+  for (const lookup of isDumped ? [] : lookups) {
+    const { code } = await requester.ask(lookup.operation, lookup.attributes(ONE))
+    if (code === undefined)
+      faults.add(lookup.words, [
+        `success, though ${shape.words} has removed it, and the dump tells it no more`,
+      ])
+  }
+  const second = await requester.ask(shape.operation, shape.attributes(ONE))
+  if (isMinusOne(second)) faults.add(shape.words, [minusOne])
+  if (second.code !== undefined) return
+  // Removing what is not there may be no error, unless changing it is one.
+  for (const changer of explored.writers.filter(({ key }) => key !== undefined)) {
+    const changed = await requester.ask(changer.shape.operation, changer.shape.attributes(ONE))
+    if (changed.code === undefined || isPassing(changed.code)) continue
+    faults.add(shape.words, [
+      `success the second time too, though nothing is left to remove, and ${changer.shape.words} says ${changed.code}`,
+    ])
+    break
+  }
+}
+
+const minusOne = 'EPERM for what is not there, to one who has all privileges: does it return -1?'
+
+/** The readers that get what is there, and refuse what never was. */
+async function lookupsOf({ explored, requester }: Life, adder: Writer): Promise<Shape[]> {
+  const lookups: Shape[] = []
+  for (const reader of explored.readers) {
+    if (reader.types.length === 0 || !reader.types.every(type => adder.stored.includes(type))) continue
+    const never = await requester.ask(reader.operation, reader.attributes(nextVariant()))
+    if (never.code !== undefined) lookups.push(reader)
+  }
+  return lookups
 }
 
 /** Two dumps of one socket: the second one's first datagram is larger, for the kernel knows the reader by then. */
@@ -302,6 +331,8 @@ function isNest(policy: AttributePolicy | undefined): boolean {
 /** A reader that answers with its own attributes: a lookup, or an echo. */
 async function readEcho({ subject, requester, faults }: Life, shape: Shape): Promise<void> {
   const { headerSize } = subject.family
+  const never = await requester.ask(shape.operation, shape.attributes(nextVariant()))
+  if (isMinusOne(never) && shape.types.length > 0) faults.add(shape.words, [minusOne])
   const ask = async (attributes: Buffer): Promise<Told[]> => {
     const answer = await requester.ask(shape.operation, attributes)
     return answer.code === undefined ? answer.replies.map(reply => toldBy(reply, headerSize)) : []
@@ -360,12 +391,6 @@ function hex(bytes: Buffer): string {
     : bytes.toString('hex') || 'nothing'
 }
 
-let last = 2000
-/** Values of its own for each request. */
-function nextVariant(): number {
-  return last++
-}
-
 async function listen(
   { subject, requester, faults }: Life,
   { shape, key, stored }: Writer,
@@ -404,17 +429,26 @@ async function listen(
   }
 }
 
-/** What comes by itself, as from a work queue, too. */
-async function toldSoon(subject: Subject, listener: Requester, faults: Faults): Promise<Told[]> {
-  const all = told(subject, listener, faults)
-  if (all.length > 0 || subject.family.groups.size === 0) return all
-  try {
-    const first = await listener.socket.receive({ timeout: SOON })
-    return [...toldIn(subject, first, faults), ...told(subject, listener, faults)]
-  } catch (error) {
-    if (error instanceof TimeoutError) return []
-    throw error
+/** Whether something is told, at once or by itself a moment later, as from a work queue; others may be told first. */
+async function isToldSoon(
+  subject: Subject,
+  listener: Requester,
+  faults: Faults,
+  tells: (entries: readonly Told[]) => boolean,
+): Promise<boolean> {
+  if (tells(told(subject, listener, faults))) return true
+  if (subject.family.groups.size === 0) return false
+  const end = performance.now() + SOON
+  for (let left = SOON; left > 0; left = end - performance.now()) {
+    try {
+      const next = await listener.socket.receive({ timeout: left })
+      if (tells(toldIn(subject, next, faults))) return true
+    } catch (error) {
+      if (error instanceof TimeoutError) return false
+      throw error
+    }
   }
+  return false
 }
 
 function told(subject: Subject, { socket }: Requester, faults: Faults): Told[] {
@@ -432,48 +466,6 @@ function toldIn(subject: Subject, datagram: Datagram, faults: Faults): Told[] {
     return []
   }
 }
-
-/** Some of a family's changes need privileges, and one does not: it was forgotten. */
-async function tryUnprivileged(life: Life): Promise<void> {
-  const { subject, explored, requester, state, faults } = life
-  const { writers, removers } = explored
-  const operations = [...writers.map(({ shape }) => shape), ...removers.map(({ shape }) => shape)].map(
-    ({ operation }) => operation,
-  )
-  const open = operations.map(({ command }) => subject.commandWords(command)).join(', ')
-  if (operations.length > 0 && operations.every(({ privilege }) => privilege === 'none'))
-    life.skip(`anybody may change what the family tells, by ${open}: is that meant?`)
-  const sendAsNobody = async (operation: Operation, attributes: Buffer) => {
-    const sequence = requester.socket.nextSequence()
-    const request = subject.encode(operation, attributes, { sequence })
-    asUser(nobody, () => requester.socket.send(request))
-    drain(requester.socket)
-  }
-  for (const { shape, key, stored } of writers) {
-    if (shape.operation.privilege !== 'none') continue
-    const variant = nextVariant()
-    await sendAsNobody(
-      shape.operation,
-      shape.attributes(type => (type === key ? FIRST : variant)),
-    )
-    const entries = await state.entries([FIRST, variant])
-    const written = stored.filter(
-      type => type !== key && shape.isTold(entries, type, shape.payload(type, variant)),
-    )
-    if (written.length > 0) faults.add(shape.words, [forgotten])
-  }
-  for (const { shape, adder } of removers) {
-    if (shape.operation.privilege !== 'none') continue
-    const variant = nextVariant()
-    await requester.ask(adder.shape.operation, adder.shape.attributes(variant))
-    const count = await state.count()
-    await sendAsNobody(shape.operation, shape.attributes(variant))
-    if ((await state.count()) === count - 1) faults.add(shape.words, [forgotten])
-  }
-}
-
-const forgotten =
-  'anybody may do that, though other changes need CAP_NET_ADMIN: it lacks GENL_ADMIN_PERM, or GENL_UNS_ADMIN_PERM'
 
 /** What one namespace changes, others see or do not; who may change it, and who is told, must fit to that. */
 async function changeElsewhere(
@@ -509,6 +501,6 @@ async function changeElsewhere(
     await requester.ask(shape.operation, shape.attributes(variant))
     await requester.ask(other.operation, other.attributes(variant))
   }
-  if (tells(await toldSoon(subject, listener, faults)))
+  if (await isToldSoon(subject, listener, faults, tells))
     faults.add('a notification', [`after ${shape.words}: ${misled}`])
 }

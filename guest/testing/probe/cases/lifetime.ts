@@ -27,7 +27,7 @@ const LONG = 60_000
 const ROUND = 7000
 /** Requests in a datagram. */
 const AT_ONCE = 20
-/** Requests of one operation that are repeated. */
+/** Requests of one operation that are repeated, and of these such of good attributes. */
 const KINDS = 18
 const WHOLE = 6
 /** Dumps that are started and left. */
@@ -268,10 +268,10 @@ async function comeAndGo(
   for (let count = 0; count < most; count++) {
     using elsewhere = new NetworkNamespace()
     using requester = subject.open({ namespace: elsewhere.fd })
-    for (const operation of commands) {
-      const [whole] = Shape.all(subject, operation)
-      if (whole) requester.socket.send(subject.encode(operation, whole.attributes(count)))
-    }
+    // What is refused may keep the namespace, or its devices; the whole request comes last.
+    for (const operation of commands)
+      for (const shape of Shape.all(subject, operation).slice(0, WHOLE).reverse())
+        requester.socket.send(subject.encode(operation, shape.attributes(count)))
     drain(requester.socket)
   }
   // Some may stay: closed sockets and the like still hold them.
