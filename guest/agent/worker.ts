@@ -14,6 +14,7 @@ import { boundError } from './bounded-error.ts'
 import { createTestConsole, type PrintingState } from './console.ts'
 import { waitForDebugger } from './debugger.ts'
 import { endAtOnce } from './exit.ts'
+import { watchComparisons } from './failed-comparisons.ts'
 import { encodePlainFrame } from './frames.ts'
 import { conversation, Handover } from './handover.ts'
 import { HinderedTests, type TaskPack } from './hindered.ts'
@@ -381,19 +382,6 @@ function socketsElsewhere(): readonly string[] {
   }
 }
 
-/** Also sees what Vitest catches by itself: expect.soft(), and hooks. */
-function watchComparisons({ Assertion, util }: typeof chai): void {
-  const { assert } = Assertion.prototype
-  Assertion.prototype.assert = function (...given) {
-    try {
-      assert.apply(this, given)
-    } catch (error) {
-      noteComparison(error, util.flag(this, 'negate') === true)
-      throw error
-    }
-  }
-}
-
 /** Says of tests that a failed hook of their suite has kept from running why they have not run. */
 async function reportHindered(suite: RunnerTestSuite): Promise<void> {
   const packs = hindered.by(suite)
@@ -548,7 +536,7 @@ async function run(method: 'run' | 'collect', state: WorkerState, traces: Traces
 }
 
 announceTests(TestRunner.prototype)
-watchComparisons(chai)
+watchComparisons(chai, noteComparison)
 
 init({
   post: message => send({ type: 'vitest', message }),
