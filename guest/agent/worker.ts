@@ -169,6 +169,7 @@ function announceTests(
     const names = [...(isLanguageReplaced() ? restoreLanguage() : []), ...restoreState()]
     const state = running.get(test.id)
     if (failure) noteComparison(failure.thrown)
+    if (failure) await threadsTell()
     // Before hooks say more.
     if (failure && state) state.conversation = described([...newErrors(test, state), failure.thrown])
     if (names.length > 0) throw brokenBy(names, failure?.thrown)
@@ -176,6 +177,7 @@ function announceTests(
   }
   prototype.onBeforeTryTask = async function (this: TestRunner, test, ...rest) {
     if (debug && !hasStopped) stopForDebugger()
+    if (handover.isForAll) await threadsTell()
     const sequence = logPosition()
     const { retry } = (rest[0] ?? {}) as { retry?: number }
     handover.attemptBegins(test.id, test.fullTestName + (retry ? ` (retry ${retry})` : ''))
@@ -194,6 +196,7 @@ function announceTests(
   }
   prototype.onAfterRetryTask = async function (this: TestRunner, test, ...rest) {
     await onAfterRetryTask?.call(this, test, ...rest)
+    if (trace || handover.isForAll || test.result?.state === 'fail') await threadsTell()
     const sequence = logPosition()
     const state = running.get(test.id)
     if (state) showConversation(test, state)
@@ -220,6 +223,7 @@ function announceTests(
   prototype.onAfterRunSuite = async function (this: TestRunner, suite) {
     const broken = [...restoreLanguage(), ...restoreState()]
     limits.explain(suite.result?.errors)
+    if (handover.isForAll || (suite.result?.errors?.length ?? 0) > 0) await threadsTell()
     showSuiteConversation(suite)
     await reportHindered(suite)
     if (broken.length > 0 && suite.result) fail(suite.result, [brokenBy(broken)])
@@ -348,6 +352,15 @@ function showSuiteConversation(suite: RunnerTestSuite): void {
 
 function addConversation(error: TestError, { text }: DescribedConversation): void {
   error.diff = [error.diff, conversationHeading + text].filter(Boolean).join('\n\n')
+}
+
+/** Lets threads that still work for the conversation tell what they have said: it ends, or is shown, now. */
+async function threadsTell(): Promise<void> {
+  try {
+    await conversation()?.askThreads()
+  } catch {
+    // the test has replaced what this needs, which is told elsewhere
+  }
 }
 
 /** @param errors say what was expected; one that a test has thrown may be anything */

@@ -300,6 +300,39 @@ test('a wait in vain is something that happens, also where nothing else does', (
   expect(drawn(recording)).toContain('bind: EADDRINUSE (port 7)')
 })
 
+test('what a thread tells belongs to the test that it worked for, once', () => {
+  const thread = new Recording()
+  const own = socket(1, 105)
+  thread.opened(own, undefined)
+  thread.joined(own, 3)
+  thread.sent(own, request, undefined, undefined)
+  const recording = update()
+  const { current } = recording
+  recording.hear(thread.tell(), current)
+  thread.received(own, from(acknowledged()))
+  recording.hear(thread.tell(), current)
+  expect(drawn(recording).match(/port 105/g)).toHaveLength(1)
+  expect(drawn(recording).match(/type 16: .*REQUEST/g)).toHaveLength(2)
+  expect(drawn(recording).match(/NLMSG_ERROR/g)).toHaveLength(2)
+  recording.begin()
+  thread.sent(own, request, undefined, undefined)
+  recording.hear(thread.tell(), current)
+  recording.unheard(4, current)
+  expect(drawn(recording)).toBe('')
+  expect(recording.conversation.sockets).toHaveLength(2)
+})
+
+test('a thread that was too busy to tell anything is named', () => {
+  const recording = new Recording()
+  recording.unheard(4)
+  expect(drawn(recording)).toMatch(
+    /^ +what thread 4 has said is not known: it was busy when the test ended$/m,
+  )
+  const thread = new Recording()
+  recording.hear({ ...thread.tell(), thread: 4 })
+  expect(drawn(recording)).toBe('')
+})
+
 test('groups of a mask are joined and left, and silent listeners have lanes', () => {
   const recording = update()
   const listener = socket(3, 103)
