@@ -22,6 +22,7 @@ import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import { describeStack, headOf } from '../verdict/describe-splat.ts'
 import { type Failure, Judge } from '../verdict/judge.ts'
+import { beginning } from '../verdict/kinds.ts'
 import { Debugger } from './debugger.ts'
 import { inGuest } from './externals.ts'
 import { detailsKey } from './failure-details.ts'
@@ -395,7 +396,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const [reports, stack] = (await Promise.race([decoded, sleep(DECODING_LIMIT)])) ?? [[], '']
     const places = [reports.map(headOf).join('\n'), stack].filter(Boolean).join('\n\n')
     const said = await this.#lastConversation()
-    const evidence = evidenceOf(guest.log, guest.qemu.console, this.#logStart)
+    const evidence = evidenceOf(guest.log, guest.qemu.console, this.#logStart, beginning)
     // "Fatal exception" only says that the kernel died; the report before it says of what.
     const cause = /^kernel panic: Fatal exception/.test(loss.message) ? places.split('\n')[0] : undefined
     const reason = cause ? `kernel panic: ${cause}` : loss.message
