@@ -369,6 +369,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #testEnded(test: string, outcome: TestOutcome | undefined, failures: readonly Failure[] = []): void {
     this.#output.end()
     this.#record.testEnded(test, outcome, failures)
+    this.#talk.testEnded(test)
     const hasFailed = outcome?.state === 'fail' || failures.length > 0
     if (hasFailed && this.#guest) this.#record.keepKernelLog(test, this.#guest.log)
     this.#watchdog?.testEnded()
@@ -377,6 +378,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #testStarted({ test, timeout, patience, sequence }: TestStarted): void {
     this.#output.next()
     this.#record.testStarted(test, sequence)
+    this.#talk.testStarted(test)
     this.#judge?.testStarted(test, sequence)
     this.#watchdog?.testStarted(timeout, patience)
     this.#logStart = sequence
