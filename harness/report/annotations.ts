@@ -98,10 +98,15 @@ function inWords({ file, line, column }: Place): string {
   return [file, line, ...(column === undefined ? [] : [column])].join(':')
 }
 
-/** The first place beside which GitHub can show something, else the first one at all, which is told in words. */
-export function bestPlace(places: readonly (Place | undefined)[]): Place | undefined {
+/**
+ * The first place beside which GitHub can show something, else the first one at all, which is told in words.
+ * @param rough says too little to be told in words
+ */
+export function bestPlace(places: readonly (Place | undefined)[], rough?: Place): Place | undefined {
   const known = places.filter(place => place !== undefined)
-  return known.find(({ file }) => inRepository(file) !== undefined) ?? known[0]
+  return (
+    [...known, ...(rough ? [rough] : [])].find(({ file }) => inRepository(file) !== undefined) ?? known[0]
+  )
 }
 
 /** A path relative to the repository; undefined for a file elsewhere. */

@@ -36,12 +36,10 @@ function annotationOf(vitest: Vitest, failure: Failure, find: FindSource): Annot
     title: test === undefined ? name : `${name} > ${test}`,
     // What Vitest adds below a message is in its log.
     message: textOf(error),
-    place: bestPlace([
-      sourcePlace(error.message, find),
-      nearest(vitest, kernel, error),
-      location,
+    place: bestPlace(
+      [sourcePlace(error.message, find), nearest(vitest, kernel, error), location],
       beginningOfFile(file ?? error.VITEST_TEST_PATH),
-    ]),
+    ),
     ...(kernel === undefined ? {} : { kernel }),
   }
 }
