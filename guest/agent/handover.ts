@@ -26,6 +26,11 @@ export class Handover {
     this.#send = send
   }
 
+  /** Whether the host wants more than the conversations of failed tests. */
+  get isForAll(): boolean {
+    return this.all || this.records
+  }
+
   /** The names of the tests whose conversation it is: several only if they run at the same time. */
   get tests(): readonly string[] {
     return [...this.#tests.values()]

@@ -38,10 +38,16 @@ export interface ConversationHook {
   capture(): CapturedConversation
   /** All of the conversation since then, for comparing it with another one. */
   record(): RecordedConversation
-  /** The conversation since then for another thread: of a long one its beginning and its end. */
+  /** What was said since then, or since it was last told, for another thread: of much the beginning and the end. */
   tell(): ToldConversation
-  /** Adds to the conversation what the sockets of another thread have said. */
-  hear(told: ToldConversation): void
+  /** The number of the conversation since then. */
+  readonly current: number
+  /** Adds what the sockets of another thread have said to this conversation: if it has ended, nowhere. */
+  hear(told: ToldConversation, conversation: number | undefined): void
+  /** Says in this conversation that nobody knows what a thread has said. */
+  unheard(thread: number, conversation: number | undefined): void
+  /** Asks the threads that work for the conversation what they have said; undefined if there are none. */
+  askThreads(): Promise<unknown> | undefined
   /** Open sockets of other network namespaces, as "protocol 21, port id 114, in the network namespace blue". */
   elsewhere(): readonly string[]
 }

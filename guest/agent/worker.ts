@@ -14,6 +14,7 @@ import { boundError } from './bounded-error.ts'
 import { createTestConsole, type PrintingState } from './console.ts'
 import { waitForDebugger } from './debugger.ts'
 import { endAtOnce } from './exit.ts'
+import { watchComparisons } from './failed-comparisons.ts'
 import { encodePlainFrame } from './frames.ts'
 import { conversation, Handover } from './handover.ts'
 import { HinderedTests, type TaskPack } from './hindered.ts'
@@ -168,6 +169,7 @@ function announceTests(
     const names = [...(isLanguageReplaced() ? restoreLanguage() : []), ...restoreState()]
     const state = running.get(test.id)
     if (failure) noteComparison(failure.thrown)
+    if (failure) await threadsTell()
     // Before hooks say more.
     if (failure && state) state.conversation = described([...newErrors(test, state), failure.thrown])
     if (names.length > 0) throw brokenBy(names, failure?.thrown)
@@ -175,6 +177,7 @@ function announceTests(
   }
   prototype.onBeforeTryTask = async function (this: TestRunner, test, ...rest) {
     if (debug && !hasStopped) stopForDebugger()
+    if (handover.isForAll) await threadsTell()
     const sequence = logPosition()
     const { retry } = (rest[0] ?? {}) as { retry?: number }
     handover.attemptBegins(test.id, test.fullTestName + (retry ? ` (retry ${retry})` : ''))
@@ -193,6 +196,7 @@ function announceTests(
   }
   prototype.onAfterRetryTask = async function (this: TestRunner, test, ...rest) {
     await onAfterRetryTask?.call(this, test, ...rest)
+    if (trace || handover.isForAll || test.result?.state === 'fail') await threadsTell()
     const sequence = logPosition()
     const state = running.get(test.id)
     if (state) showConversation(test, state)
@@ -219,6 +223,7 @@ function announceTests(
   prototype.onAfterRunSuite = async function (this: TestRunner, suite) {
     const broken = [...restoreLanguage(), ...restoreState()]
     limits.explain(suite.result?.errors)
+    if (handover.isForAll || (suite.result?.errors?.length ?? 0) > 0) await threadsTell()
     showSuiteConversation(suite)
     await reportHindered(suite)
     if (broken.length > 0 && suite.result) fail(suite.result, [brokenBy(broken)])
@@ -349,6 +354,15 @@ function addConversation(error: TestError, { text }: DescribedConversation): voi
   error.diff = [error.diff, conversationHeading + text].filter(Boolean).join('\n\n')
 }
 
+/** Lets threads that still work for the conversation tell what they have said: it ends, or is shown, now. */
+async function threadsTell(): Promise<void> {
+  try {
+    await conversation()?.askThreads()
+  } catch {
+    // the test has replaced what this needs, which is told elsewhere
+  }
+}
+
 /** @param errors say what was expected; one that a test has thrown may be anything */
 function described(errors: readonly unknown[]): DescribedConversation | undefined {
   try {
@@ -378,19 +392,6 @@ function socketsElsewhere(): readonly string[] {
     return conversation()?.elsewhere() ?? []
   } catch {
     return [] // a test has replaced what this needs, which is told elsewhere
-  }
-}
-
-/** Also sees what Vitest catches by itself: expect.soft(), and hooks. */
-function watchComparisons({ Assertion, util }: typeof chai): void {
-  const { assert } = Assertion.prototype
-  Assertion.prototype.assert = function (...given) {
-    try {
-      assert.apply(this, given)
-    } catch (error) {
-      noteComparison(error, util.flag(this, 'negate') === true)
-      throw error
-    }
   }
 }
 
@@ -548,7 +549,7 @@ async function run(method: 'run' | 'collect', state: WorkerState, traces: Traces
 }
 
 announceTests(TestRunner.prototype)
-watchComparisons(chai)
+watchComparisons(chai, noteComparison)
 
 init({
   post: message => send({ type: 'vitest', message }),

@@ -8,6 +8,7 @@ import { Expectations } from './expectation.ts'
 import { recorded } from './record.ts'
 import { Recording } from './recording.ts'
 import { sequenceOf } from './sequence.ts'
+import { allTell } from './speakers.ts'
 import { Teller } from './teller.ts'
 
 type Tell = (talk: Talk) => void
@@ -24,8 +25,13 @@ const hook: ConversationHook = {
   compared: (thrown, negated) => expectations.note(thrown, negated),
   capture: () => captured(recording.conversation, recording.families),
   record: () => recorded(recording),
-  tell: () => recording.told,
-  hear: told => recording.hear(told),
+  tell: () => recording.tell(),
+  get current() {
+    return recording.current
+  },
+  hear: (told, conversation) => recording.hear(told, conversation),
+  unheard: (thread, conversation) => recording.unheard(thread, conversation),
+  askThreads: () => allTell(recording.current),
   elsewhere: () => recording.elsewhere,
   describe: (errors, tests) => {
     const { conversation, families } = recording

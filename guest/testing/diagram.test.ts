@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, test } from 'vitest'
-import { attr, Datagram, encodeMessage, NLMSG_ERROR, type ObservedSocket } from '../netlink/index.ts'
+import {
+  attr,
+  Datagram,
+  encodeMessage,
+  NLMSG_ERROR,
+  type ObservedSocket,
+  OverflowError,
+} from '../netlink/index.ts'
 import { diagram } from './diagram.ts'
-import { Expectations, expectationOf, readBy } from './expectation.ts'
+import { Expectations, expectationsOf, readBy } from './expectation.ts'
 import { firstMarker } from './markers.ts'
 import { Recording } from './recording.ts'
 import { sequenceOf } from './sequence.ts'
@@ -22,7 +29,7 @@ const from = (bytes: Buffer, groups = 0, portId = 0) => new Datagram(bytes, port
 
 /** Its lines, with times that are always the same. */
 function drawn(recording: Recording, thrown?: unknown, tests: readonly string[] = []): string {
-  const expectations = [expectationOf(thrown) ?? []].flat()
+  const expectations = expectationsOf(thrown)
   const sequence = sequenceOf(recording.conversation, recording.families, { expectations, tests })
   return (sequence ? diagram(sequence) : '').replaceAll(/^ +\d+\.\d(?= {2})/gm, '     0.0')
 }
@@ -93,10 +100,12 @@ describe('against what a test expected', () => {
       '✗ expected as number 1, came as number 3: ',
     ])
     const twice = failure([ack, one, ack], [one, ack, ack])
-    expect(expectationOf(twice)?.misplaced.map(({ cameAs, expectedAs }) => [cameAs, expectedAs])).toEqual([
-      [1, 2],
-      [2, 1],
-    ])
+    expect(expectationsOf(twice)[0]?.misplaced.map(({ cameAs, expectedAs }) => [cameAs, expectedAs])).toEqual(
+      [
+        [1, 2],
+        [2, 1],
+      ],
+    )
   })
 
   test('twice what was expected once', () => {
@@ -133,7 +142,7 @@ describe('against what a test expected', () => {
   test('one datagram, one among others, none of these', () => {
     const [ack, refused] = [wire(acknowledged()), refusal(request, a, 'EPERM')]
     const marks = (actual: unknown, expected: unknown, negated = false) => {
-      const found = expectationOf(failure(actual, expected), negated)
+      const [found] = expectationsOf(failure(actual, expected), negated)
       return found && [found.unexpected.length, found.missing.length]
     }
     expect(marks(ack, refused)).toEqual([1, 1])
@@ -147,6 +156,98 @@ describe('against what a test expected', () => {
     expect(marks([ack], 'anything')).toBeUndefined()
   })
 
+  describe('of several listeners at once', () => {
+    const [deaf, other] = [socket(3, 103), socket(4, 104)]
+    const heardBy = () => {
+      const recording = update()
+      for (const each of [deaf, other]) {
+        recording.opened(each, undefined)
+        recording.joined(each, 1)
+      }
+      recording.received(other, from(told, 1))
+      const lists = [readBy(socket(2, 102), [wire(told, { groups: 1 })]), readBy(deaf, [])]
+      return { recording, lists: [...lists, readBy(other, [wire(told, { groups: 1 })])] }
+    }
+    const one = wire(told, { groups: 1 })
+    const missing = /^ +missing .*✗ expected, and did not come: type 16/gm
+    const unexpected = /✗ not expected: type 16/g
+
+    test.each([
+      ['a list of lists', (lists: unknown[]) => lists, [[one], [one], [one]]],
+      ['fields', ([a, b, c]: unknown[]) => ({ a, b, c }), { a: [one], b: [one], c: [one] }],
+      ['some fields', ([a, b, c]: unknown[]) => ({ a, b, c }), expect.objectContaining({ b: [one] })],
+      [
+        'settled promises',
+        (lists: unknown[]) => lists.map(value => ({ value })),
+        [one, one, one].map(each => ({ value: [each] })),
+      ],
+      [
+        'a map',
+        ([a, b]: unknown[]) =>
+          new Map([
+            ['a', a],
+            ['b', b],
+          ]),
+        new Map([
+          ['a', [one]],
+          ['b', [one]],
+        ]),
+      ],
+      ['among others', ([a, b]: unknown[]) => [a, b], [[one], expect.arrayContaining([one])]],
+      [
+        'beside something else',
+        ([a, b]: unknown[]) => ({ of: { b }, a, n: 1 }),
+        { of: { b: [one] }, a: [one], n: 2 },
+      ],
+    ])('%s: what one has not heard is missing in its lane', (_, actual, expected) => {
+      const { recording, lists } = heardBy()
+      const text = drawn(recording, failure(actual(lists), expected))
+      expect(text.match(missing)).toHaveLength(1)
+      expect(text).not.toMatch(unexpected)
+      expect(text).toMatch(/^ +ms .*port 103/m)
+      expect(text).toMatch(/missing.*├┄.*group 1 ┄+▶│/)
+    })
+
+    test('what one was not to hear is marked there, and where there is more than was expected', () => {
+      const { recording, lists } = heardBy()
+      const marks = (expected: unknown) => drawn(recording, failure(lists, expected)).match(unexpected)
+      expect(marks([[one], [], []])).toHaveLength(1)
+      expect(marks([[one], []])).toHaveLength(1)
+      expect(marks([[one], [], expect.not.arrayContaining([one])])).toHaveLength(1)
+    })
+
+    test('nothing is marked that does not say who was to hear what', () => {
+      const { recording, lists } = heardBy()
+      const circle: unknown[] = []
+      circle.push(circle)
+      for (const [actual, expected] of [
+        [lists, [one]],
+        [lists, 'x'],
+        [circle, [[[one, 1]]]],
+        [lists, [1, 2, 3]],
+      ])
+        expect(drawn(recording, failure(actual, expected))).not.toContain('✗')
+      expect(expectationsOf(failure(lists, lists), true)).toEqual([])
+    })
+
+    test('equal failures of one line are those of each', () => {
+      const expectations = new Expectations()
+      const errors = [2, 3, 4].map(identity => {
+        const thrown = failure(readBy(socket(identity, 100 + identity), []), [one])
+        thrown.stack = 'the same'
+        expectations.note(thrown)
+        return { stack: 'the same' }
+      })
+      expect(expectations.of(errors.slice(1)).map(({ reader }) => reader)).toEqual([3, 4])
+    })
+  })
+
+  test('lost messages among them', () => {
+    const lost = new OverflowError()
+    const text = drawn(update(), failure([from(told, 1), lost], [wire(told, { groups: 1 }), wire(told)]))
+    expect(text.match(/✗ .*/g)).toEqual([expect.stringMatching(/^✗ expected, and did not come: /)])
+  })
+
   test('of errors that Vitest has copied', () => {
     const expectations = new Expectations()
     const thrown = failure([wire(acknowledged())], [])
@@ -154,6 +255,9 @@ describe('against what a test expected', () => {
     const copy = { message: thrown.message, stack: thrown.stack }
     expect(expectations.of([copy])).toHaveLength(1)
     expect(expectations.of([new Error('another')])).toEqual([])
+    // As .resolves and expect.poll() change it.
+    thrown.stack = 'of the caller'
+    expect(expectations.of([{ stack: 'of the caller' }])).toHaveLength(1)
     expectations.begin()
     expect(expectations.of([copy])).toEqual([])
   })
@@ -194,6 +298,39 @@ test('a wait in vain is something that happens, also where nothing else does', (
   recording.hear(thread.told)
   expect(drawn(recording)).toContain('waited 20 ms in vain')
   expect(drawn(recording)).toContain('bind: EADDRINUSE (port 7)')
+})
+
+test('what a thread tells belongs to the test that it worked for, once', () => {
+  const thread = new Recording()
+  const own = socket(1, 105)
+  thread.opened(own, undefined)
+  thread.joined(own, 3)
+  thread.sent(own, request, undefined, undefined)
+  const recording = update()
+  const { current } = recording
+  recording.hear(thread.tell(), current)
+  thread.received(own, from(acknowledged()))
+  recording.hear(thread.tell(), current)
+  expect(drawn(recording).match(/port 105/g)).toHaveLength(1)
+  expect(drawn(recording).match(/type 16: .*REQUEST/g)).toHaveLength(2)
+  expect(drawn(recording).match(/NLMSG_ERROR/g)).toHaveLength(2)
+  recording.begin()
+  thread.sent(own, request, undefined, undefined)
+  recording.hear(thread.tell(), current)
+  recording.unheard(4, current)
+  expect(drawn(recording)).toBe('')
+  expect(recording.conversation.sockets).toHaveLength(2)
+})
+
+test('a thread that was too busy to tell anything is named', () => {
+  const recording = new Recording()
+  recording.unheard(4)
+  expect(drawn(recording)).toMatch(
+    /^ +what thread 4 has said is not known: it was busy when the test ended$/m,
+  )
+  const thread = new Recording()
+  recording.hear({ ...thread.tell(), thread: 4 })
+  expect(drawn(recording)).toBe('')
 })
 
 test('groups of a mask are joined and left, and silent listeners have lanes', () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What failed comparisons of datagrams say was too much, and what was missing. */
-import { Datagram, type ObservedSocket } from '../netlink/index.ts'
+import { Datagram, type ObservedSocket, OverflowError } from '../netlink/index.ts'
 import { isWireDatagram, type WireDatagram, wire, wireBytes } from './wire.ts'
 
 /** A datagram of a comparison: its bytes, and its sender and groups as in {@link Datagram}. */
@@ -49,7 +49,7 @@ const MOST = 64
 
 /** The failed comparisons of a conversation. Vitest keeps only texts of what was compared. */
 export class Expectations {
-  #seen: { readonly stack: unknown; readonly expectation: Expectation }[] = []
+  #seen: { readonly thrown: Thrown; readonly expectations: readonly Expectation[] }[] = []
   /** What was thrown. */
   readonly #noted = new WeakSet<object>()
 
@@ -60,33 +60,104 @@ export class Expectations {
   /** @param negated whether it was expected not to be so */
   note(thrown: unknown, negated = false): void {
     if (typeof thrown !== 'object' || thrown === null || this.#noted.has(thrown)) return
-    const expectation = expectationOf(thrown, negated)
-    if (expectation === undefined) return
+    const expectations = expectationsOf(thrown, negated)
+    if (expectations.length === 0) return
     this.#noted.add(thrown)
-    const { stack }: Thrown = thrown
-    this.#seen = [...this.#seen.slice(1 - MOST), { stack, expectation }]
+    this.#seen = [...this.#seen.slice(1 - MOST), { thrown, expectations }]
   }
 
-  /** Those of these errors, which Vitest has copied: they have the stacks of what was thrown. */
+  /**
+   * Those of these errors, which Vitest has copied: they have the stacks of what was thrown, by now, because
+   * `.resolves`, expect.poll() and vi.waitFor() give it the caller's. Of equal stacks the last ones.
+   */
   of(errors: readonly Thrown[]): Expectation[] {
-    return errors.flatMap(error => {
-      const found = this.#seen.findLast(({ stack }) => stack !== undefined && stack === error.stack)
-      return found ? [found.expectation] : []
-    })
+    const open = this.#seen.map(({ thrown: { stack }, expectations }) => ({ stack, expectations }))
+    return errors
+      .toReversed()
+      .flatMap(({ stack }) => {
+        const at = stack === undefined ? -1 : open.findLastIndex(each => each.stack === stack)
+        return at === -1 ? [] : open.splice(at, 1)
+      })
+      .toReversed()
+      .flatMap(({ expectations }) => expectations)
   }
 }
 
-/** @returns undefined unless it is a failed comparison of datagrams */
-export function expectationOf(thrown: unknown, negated = false): Expectation | undefined {
-  if (typeof thrown !== 'object' || thrown === null) return undefined
+/** Of a failed comparison of datagrams, or of lists and objects that have some: none of anything else. */
+export function expectationsOf(thrown: unknown, negated = false): Expectation[] {
+  if (typeof thrown !== 'object' || thrown === null) return []
   const { expected, actual } = thrown as { expected?: unknown; actual?: unknown }
+  // toContainEqual() of Vitest
+  const isItem = Array.isArray(actual) && !Array.isArray(expected)
+  const whole = expectationOf(actual, expected, { negated, isItem })
+  if (whole) return [whole]
+  // Nobody knows which part of it was to differ.
+  return negated ? [] : partsOf(actual, expected, new Set()).filter(hasMarks)
+}
+
+function hasMarks({ missing, unexpected, misplaced }: Expectation): boolean {
+  return missing.length + unexpected.length + misplaced.length > 0
+}
+
+/** Values within values that are looked at. */
+const DEEPEST = 10
+
+/**
+ * What is in the same place of both.
+ * @param around those that these are in
+ */
+function partsOf(actual: unknown, expected: unknown, around: ReadonlySet<unknown>): Expectation[] {
+  if (around.size === DEEPEST || around.has(actual)) return []
+  const inside = new Set([...around, actual])
+  return counterparts(actual, expected).flatMap(([came, wanted]) => {
+    if (Object.is(came, wanted)) return []
+    // Another shape, which is no matter of who said what.
+    const isOther = came !== undefined && wanted !== undefined && isList(came) !== isList(wanted)
+    const found = isOther ? undefined : expectationOf(came, wanted ?? [])
+    return found ? [found] : partsOf(came, wanted, inside)
+  })
+}
+
+function isList(value: unknown): boolean {
+  return Array.isArray(value) || Array.isArray(matcherOf(value)?.sample)
+}
+
+/** By index or by key; of objects what was expected: there may be more (toMatchObject()). */
+function counterparts(actual: unknown, expected: unknown): [came: unknown, wanted: unknown][] {
+  if (Array.isArray(expected)) {
+    if (actual !== undefined && !Array.isArray(actual)) return []
+    const came: readonly unknown[] = actual ?? []
+    // What is beyond what was expected is marked if that is of the same shape.
+    const length = expected.every(isList) ? Math.max(came.length, expected.length) : expected.length
+    return Array.from({ length }, (_, index) => [came[index], expected[index]])
+  }
+  if (expected instanceof Map)
+    return actual instanceof Map ? Array.from(expected, ([key, wanted]) => [actual.get(key), wanted]) : []
+  const matcher = matcherOf(expected)
+  const fields = matcher && !matcher.inverse ? matcher.sample : expected
+  if (!isPlain(fields) || !isPlain(actual)) return []
+  return Object.entries(fields).map(([key, wanted]) => [actual[key], wanted])
+}
+
+function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** @returns undefined unless both are datagrams */
+function expectationOf(
+  actual: unknown,
+  expected: unknown,
+  { negated = false, isItem = false }: { readonly negated?: boolean; readonly isItem?: boolean } = {},
+): Expectation | undefined {
   const came = datagramsOf(actual ?? [])
   const wanted = wantedOf(expected)
   if (came === undefined || wanted === undefined) return undefined
   if (came.length === 0 && wanted.list.length === 0) return undefined
   const refused = negated ? !wanted.isRefused : wanted.isRefused
   const reader = typeof actual === 'object' && actual !== null ? get.call(readers, actual) : undefined
-  const isAmong = wanted.isAmong || (Array.isArray(actual) && !Array.isArray(expected))
+  const isAmong = wanted.isAmong || isItem
   if (refused)
     return { reader, missing: [], misplaced: [], unexpected: isAmong ? common(came, wanted.list) : [] }
   const missing = without(wanted.list, came).map(compared)
@@ -103,21 +174,33 @@ interface Wanted {
 }
 
 function wantedOf(expected: unknown): Wanted | undefined {
+  const matcher = matcherOf(expected)
+  const isMatcher = Array.isArray(matcher?.sample)
+  const list = datagramsOf(isMatcher ? matcher?.sample : expected)
+  return list && { list, isAmong: isMatcher, isRefused: isMatcher && matcher?.inverse === true }
+}
+
+/** expect.arrayContaining() and expect.objectContaining() of Vitest. */
+interface Matcher {
+  readonly sample: unknown
+  readonly inverse: boolean
+}
+
+function matcherOf(expected: unknown): Matcher | undefined {
   const { asymmetricMatch, sample, inverse } = (expected ?? {}) as {
     readonly asymmetricMatch?: unknown
     readonly sample?: unknown
     readonly inverse?: unknown
   }
-  // expect.arrayContaining() of Vitest
-  const isMatcher = typeof asymmetricMatch === 'function' && Array.isArray(sample)
-  const list = datagramsOf(isMatcher ? sample : expected)
-  return list && { list, isAmong: isMatcher, isRefused: isMatcher && inverse === true }
+  return typeof asymmetricMatch === 'function' ? { sample, inverse: inverse === true } : undefined
 }
 
-/** One datagram or a list of them as values; undefined for anything else. */
+/** One datagram or a list of them as values, without lost ones; undefined for anything else. */
 function datagramsOf(value: unknown): readonly WireDatagram[] | undefined {
   if (!Array.isArray(value)) return datagramsOf([value])
-  const list = value.map(each => (each instanceof Datagram ? wire(each) : each))
+  const list = value.flatMap(each =>
+    each instanceof OverflowError ? [] : [each instanceof Datagram ? wire(each) : each],
+  )
   return list.every(isWireDatagram) ? list : undefined
 }
 

@@ -46,6 +46,8 @@ export interface Conversation {
   /** How many came between them, and were dropped. */
   readonly dropped: number
   readonly last: readonly RecordedEvent[]
+  /** Threads of which nobody knows what they have said; undefined: none. */
+  readonly unheard?: readonly number[]
   /** All sockets that were open in its time, in the order of opening. */
   readonly sockets: readonly RecordedSocket[]
 }

@@ -92,6 +92,9 @@ export class Recording implements SocketObserver {
   #sendingSince: number | undefined
   /** By thread; what they say comes late. */
   #threads = new Map<number, Listener>()
+  /** Those of which nobody knows what they have said. */
+  #unheard = new Set<number>()
+  #current = 0
 
   /** @param teller is told of events as they happen */
   constructor(teller?: Teller) {
@@ -109,7 +112,14 @@ export class Recording implements SocketObserver {
     this.#oldest = 0
     this.#dropped = 0
     this.#threads = new Map()
+    this.#unheard = new Set()
+    this.#current++
     this.#teller?.begin()
+  }
+
+  /** The number of the running test's conversation. */
+  get current(): number {
+    return this.#current
   }
 
   /** The names of generic netlink families, by number, as far as anybody has asked. */
@@ -127,8 +137,9 @@ export class Recording implements SocketObserver {
     const first = this.#first
     const sockets = this.#sockets
     const dropped = this.#dropped
-    if (this.#threads.size === 0) return { first, dropped, last, sockets }
-    return { first: first.toSorted(byTime), dropped, last: last.toSorted(byTime), sockets }
+    const unheard = [...this.#unheard]
+    if (this.#threads.size === 0) return { first, dropped, last, sockets, unheard }
+    return { first: first.toSorted(byTime), dropped, last: last.toSorted(byTime), sockets, unheard }
   }
 
   /** Open sockets of other network namespaces, which the agent does not see. */
@@ -138,6 +149,13 @@ export class Recording implements SocketObserver {
         ? []
         : [`protocol ${protocol}, port id ${portId}, in the network namespace ${nameOfNamespace(namespace)}`],
     )
+  }
+
+  /** What was said, for another thread: once. */
+  tell(): ToldConversation {
+    const { told } = this
+    this.begin()
+    return told
   }
 
   /** What was said, for another thread. */
@@ -152,8 +170,13 @@ export class Recording implements SocketObserver {
     }
   }
 
-  /** Adds what the sockets of another thread have said. */
-  hear({ thread, zero, first, missed, last }: ToldConversation): void {
+  /**
+   * Adds what the sockets of another thread have said.
+   * @param conversation the one that the thread belongs to: what comes when it has ended belongs to no other
+   */
+  hear({ thread, zero, first, missed, last }: ToldConversation, conversation = this.#current): void {
+    if (conversation !== this.#current) return
+    this.#unheard.delete(thread)
     const later = Number(zero - clockZero()) / 1e6
     let listener = this.#threads.get(thread)
     if (listener === undefined) {
@@ -171,6 +194,11 @@ export class Recording implements SocketObserver {
     }
     if (last.length === 0) this.#dropped += missed
     this.#sockets = [...this.#sockets, ...listener.sockets.slice(before)]
+  }
+
+  /** Nobody knows what the sockets of a thread have said. */
+  unheard(thread: number, conversation = this.#current): void {
+    if (conversation === this.#current) this.#unheard.add(thread)
   }
 
   opened(socket: ObservedSocket, namespace: string | number | undefined): void {

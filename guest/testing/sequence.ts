@@ -46,7 +46,9 @@ export function sequenceOf(
   { expectations = [], tests = [] }: Circumstances = {},
 ): SequenceDiagram | undefined {
   const all = [...conversation.first, ...conversation.last]
-  if (!all.some(isTalk) && expectations.every(({ missing }) => missing.length === 0)) return undefined
+  const { unheard = [] } = conversation
+  if (!all.some(isTalk) && unheard.length === 0 && expectations.every(({ missing }) => missing.length === 0))
+    return undefined
   const isWhole = conversation.dropped === 0 && all.every(({ missed = 0 }) => missed === 0)
   return new Sequence(all, conversation.sockets, families, expectations, isWhole).of(conversation, tests)
 }
@@ -116,7 +118,7 @@ class Sequence {
     this.#start = events[0]?.time ?? 0
   }
 
-  of({ first, dropped, last }: Conversation, tests: readonly string[]): SequenceDiagram {
+  of({ first, dropped, last, unheard = [] }: Conversation, tests: readonly string[]): SequenceDiagram {
     const shown = this.#folded([...first.flatMap(linesOf), ...droppedLine(dropped), ...last.flatMap(linesOf)])
     const absent = this.#expectations.flatMap(({ missing, reader }) =>
       missing.map(each => ({ each, reader })),
@@ -127,7 +129,13 @@ class Sequence {
     const together = tests.length > 1 ? [{ text: [togetherNote(tests)] }] : []
     return {
       lanes: this.#titles(),
-      rows: [...together, ...this.#silence(), ...shown.flatMap(line => this.#row(line)), ...missing],
+      rows: [
+        ...together,
+        ...unheard.map(unheardNote),
+        ...this.#silence(),
+        ...shown.flatMap(line => this.#row(line)),
+        ...missing,
+      ],
     }
   }
 
@@ -413,6 +421,10 @@ function isListener({ groups }: RecordedSocket): boolean {
 function listOf(targets: readonly RecordedSocket[], group: number): string {
   if (targets.length > 0) return targets.map(({ portId }) => `port ${portId}`).join(', ')
   return group === 0 ? '' : 'which no socket has joined'
+}
+
+function unheardNote(thread: number): SequenceRow {
+  return { text: [`what thread ${thread} has said is not known: it was busy when the test ended`] }
 }
 
 function togetherNote(tests: readonly string[]): string {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import path from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type ConversationHook, conversationHook, type ToldConversation } from '../agent/protocol.ts'
+import { allTell } from './speakers.ts'
 import { inThread } from './threads.ts'
 
 test('work in a thread has the library and its input, and gives its result back', async () => {
@@ -69,4 +70,72 @@ test('a thread that does not end tells what it has said until then, or that nobo
     { limit: 50 },
   )
   await expect(busy).rejects.toThrow('is too busy to tell what its sockets have said')
+})
+
+describe('a thread that works when the test ends', () => {
+  const heard: [said: ToldConversation, conversation: number | undefined][] = []
+  const unheard = vi.fn()
+  const key = Symbol.for(conversationHook)
+  const hooks = globalThis as unknown as Record<symbol, Partial<ConversationHook> | undefined>
+  beforeEach(() => {
+    heard.length = 0
+    unheard.mockReset()
+    hooks[key] = { current: 7, hear: (...said) => void heard.push(said), unheard }
+  })
+  afterEach(() => {
+    delete hooks[key]
+  })
+  const ofPart = (missed: number) => ({ thread: 1, zero: 0n, missed, first: [], last: [] })
+  /** Tells how often it was asked; ends when the counter is not 0. */
+  const work = async (_: unknown, { name, counter }: { name: string; counter: Int32Array }) => {
+    let missed = 0
+    const tell = () => ({ thread: 1, zero: 0n, missed: ++missed, first: [], last: [] })
+    Object.assign(globalThis, { [Symbol.for(name)]: { begin: () => {}, tell } })
+    await Atomics.waitAsync(counter, 0, 0).value
+  }
+  const shared = () => new Int32Array(new SharedArrayBuffer(8))
+
+  test('tells what it has said by then, and the rest with its result: of the test that has started it', async () => {
+    const counter = shared()
+    const done = inThread({ name: conversationHook, counter }, work)
+    expect(allTell(8)).toBeUndefined()
+    await allTell(7)
+    expect(heard).toEqual([[ofPart(1), 7]])
+    Object.assign(hooks[key] ?? {}, { current: 8 })
+    Atomics.store(counter, 0, 1)
+    Atomics.notify(counter, 0)
+    await done
+    expect(heard).toEqual([
+      [ofPart(1), 7],
+      [ofPart(2), 7],
+    ])
+    expect(unheard).not.toHaveBeenCalled()
+    expect(allTell(7)).toBeUndefined()
+  })
+
+  test('if it is busy, that is said', async () => {
+    const counter = shared()
+    const done = inThread(counter, (_, counter) => {
+      Atomics.store(counter, 1, 1)
+      Atomics.notify(counter, 1)
+      Atomics.wait(counter, 0, 0)
+    })
+    await Atomics.waitAsync(counter, 1, 0).value
+    await allTell(7)
+    expect(unheard).toHaveBeenCalledExactlyOnceWith(expect.any(Number), 7)
+    // It is not waited for again.
+    await allTell(7)
+    expect(unheard).toHaveBeenCalledOnce()
+    Atomics.store(counter, 0, 1)
+    Atomics.notify(counter, 0)
+    await done
+  })
+
+  test('one that ends meanwhile is not waited for', async () => {
+    const done = inThread(0, () => process.exit())
+    const told = allTell(7)
+    await expect(done).rejects.toThrow('the thread ended without a result')
+    await told
+    expect(unheard).not.toHaveBeenCalled()
+  })
 })

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads'
 import { type ConversationHook, conversationHook, type ToldConversation } from '../agent/protocol.ts'
 import { longestTimer } from '../agent/timers.ts'
 import { xoroshiro128plus } from '../agent/xoroshiro128plus.ts'
+import { addSpeaker } from './speakers.ts'
 
 /** The client library, as `work` gets it. */
 export type Netlink = typeof import('../netlink/index.ts')
@@ -47,7 +48,7 @@ const code = `
     }
   }`
 
-/** What its sockets have said, so far or with the result. */
+/** What its sockets have said, so far or with the result: since it was last told. */
 interface Said {
   readonly said?: ToldConversation
 }
@@ -71,14 +72,30 @@ export async function inThread<Input, Output>(
   Error.captureStackTrace(caller, inThread)
   const thread = idle.pop() ?? new Worker(code, { eval: true, workerData: library })
   thread.ref()
+  const conversation = hook()?.current
   let timer: NodeJS.Timeout | undefined
+  let told: (() => void) | undefined
+  const tell = async () => {
+    // One that has not answered yet is busy.
+    if (told) return
+    const isTold = await new Promise<boolean>(resolve => {
+      const busy = setTimeout(resolve, LAST_WORDS, false)
+      told = () => {
+        clearTimeout(busy)
+        resolve(true)
+      }
+      thread.postMessage({})
+    })
+    if (!isTold) unheard(thread.threadId, conversation)
+  }
+  const speaksNoMore = addSpeaker({ conversation, tell })
   try {
     const answer = await new Promise<Answer<Output>>((resolve, reject) => {
       const late = () => {
         const reason = `the thread did not end within ${limit / 1000} s`
         thread.removeAllListeners('message')
         thread.once('message', ({ said }: Said) => {
-          hear(said)
+          hear(said, conversation)
           reject(new Error(reason))
         })
         const busy = () => reject(new Error(`${reason}, and is too busy to tell what its sockets have said`))
@@ -86,7 +103,12 @@ export async function inThread<Input, Output>(
         thread.postMessage({})
       }
       timer = setTimeout(late, Math.min(limit, longestTimer))
-      thread.once('message', resolve)
+      thread.on('message', (message: Answer<Output> | Said) => {
+        hear(message.said, conversation)
+        if ('value' in message || 'error' in message) return resolve(message)
+        told?.()
+        told = undefined
+      })
       thread.once('error', reject)
       thread.once('exit', () => reject(new Error('the thread ended without a result')))
       thread.postMessage({
@@ -100,7 +122,6 @@ export async function inThread<Input, Output>(
     // An idle thread does not keep the process alive.
     thread.unref()
     idle.push(thread)
-    hear(answer.said)
     if ('error' in answer) throw answer.error
     return answer.value
   } catch (error) {
@@ -108,6 +129,8 @@ export async function inThread<Input, Output>(
     throw withLinesOf(caller.stack, error)
   } finally {
     clearTimeout(timer)
+    speaksNoMore()
+    told?.()
   }
 }
 
@@ -123,12 +146,24 @@ function withLinesOf(caller = '', error: unknown): unknown {
   return error
 }
 
-/** Adds what a thread's sockets have said to this one's record, which only guests have. */
-function hear(said: ToldConversation | undefined): void {
-  const hooks = globalThis as unknown as Record<symbol, ConversationHook | undefined>
+/** This thread's record of what is said, which only guests have. */
+function hook(): ConversationHook | undefined {
+  return (globalThis as unknown as Record<symbol, ConversationHook | undefined>)[Symbol.for(conversationHook)]
+}
+
+/** Adds what a thread's sockets have said. */
+function hear(said: ToldConversation | undefined, conversation: number | undefined): void {
   try {
-    if (said) hooks[Symbol.for(conversationHook)]?.hear(said)
+    if (said) hook()?.hear(said, conversation)
   } catch {
     // the test has replaced what this needs, which is told elsewhere
+  }
+}
+
+function unheard(thread: number, conversation: number | undefined): void {
+  try {
+    hook()?.unheard(thread, conversation)
+  } catch {
+    // as above
   }
 }

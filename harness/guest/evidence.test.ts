@@ -73,6 +73,42 @@ test('a cut is told', () => {
   )
 })
 
+test('a long report is told from its beginning on, and the console does not tell its end', () => {
+  const record = (text: string, i: number) => `4,${i + 2},${2_000_000 + i},-;${text}`
+  const texts = [
+    ...Array.from({ length: 30 }, (_, i) => `early ${i}`),
+    'BUG: kernel NULL pointer dereference, address: 0000000000000000',
+    'Oops: 0000 [#1] PREEMPT SMP',
+    ...Array.from({ length: 60 }, (_, i) => `trace ${i}`),
+  ]
+  const console = texts.map((text, i) => `[    2.${String(i).padStart(6, '0')}][  T12] ${text}\n`).join('')
+  const shown = evidenceOf(since(...texts.map(record)), `${console}${panic}\n`, 2).split('\n')
+  expect(shown.slice(0, 8)).toEqual([
+    'kernel log:',
+    '... 25 records before',
+    ...[25, 26, 27, 28, 29].map(i => `[    2.${String(i).padStart(6, '0')}] early ${i}`),
+    '[    2.000030] BUG: kernel NULL pointer dereference, address: 0000000000000000',
+  ])
+  expect(shown.slice(-5)).toEqual([
+    '[    2.000069] trace 37',
+    '... and 22 more records',
+    '',
+    'console:',
+    panic,
+  ])
+  // A program's words are no complaint, and what reports begin with can be given.
+  const said = texts.map((text, i) => record(i === 2 ? 'WARNING: of it' : text, i))
+  said[1] = '12,3,2000001,-;WARNING: of a program'
+  expect(evidenceOf(since(...said), '', 2, /^WARNING: /)).toMatch(
+    /^kernel log:\n(.*early 0\n)(.*\n){41}... and 50 more/,
+  )
+  // A short one leaves room for what was before it.
+  const short = evidenceOf(since(...texts.slice(0, 32).map(record)), '', 2)
+  expect(short).toMatch(/^kernel log:\n\[ {4}2\.000000\] early 0\n/)
+  const longer = ['one before', ...texts].slice(0, 42).map(record)
+  expect(evidenceOf(since(...longer), '', 2)).toContain('... 2 records before')
+})
+
 test("marks of the harness are no part of anybody's log", () => {
   const id = '0f8fad5b-d9cb-469f-a165-70867728950e'
   const marks = ['the log up to here', `end of ${id}`, `ready, ${id}`, `time, ${id}`]

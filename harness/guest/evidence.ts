@@ -4,7 +4,10 @@ import { visible } from '../../guest/agent/visible.ts'
 import { lastLines } from '../base/process.ts'
 import type { KernelLog } from './kernel-log.ts'
 
-const LOG_LINES = 40
+/** Records of the log: the last ones, but from the kernel's first complaint on the first ones. */
+const LOG_RECORDS = 40
+/** At least so many of them are from before it. */
+const RECORDS_BEFORE = 5
 /** Lines of the console before the kernel's first complaint, and from it on. */
 const LINES_BEFORE = 20
 const CONSOLE_LINES = 60
@@ -14,20 +17,41 @@ const beginning =
   /(BUG: |Oops: |Kernel panic - not syncing|general protection fault|double fault|Out of memory|watchdog: )/
 
 /**
- * What a guest said last, to be attached to a failure: the kernel log since the test began, and what else the
- * console has of its time. Where nobody knows the time, all that a restored guest has said is of it; what a
+ * What a guest said last, to be attached to a failure: the kernel log since the test began, of a long report its
+ * beginning, and what else the console has of its time. Where nobody knows the time, all that a restored guest has said is of it; what a
  * booted one has said is shown from the kernel's first complaint on.
  * @param since the sequence number of the first log record to show
+ * @param complaint matches the lines with which the kernel's reports begin
  */
-export function evidenceOf(log: KernelLog, console: string, since: number): string {
-  const records = log.since(since, LOG_LINES)
-  const missed = log.count(since) - LOG_LINES
-  const logged = [
-    ...(missed > 0 ? [`... ${missed} records before`] : []),
-    ...(records ? [records] : []),
-  ].join('\n')
+export function evidenceOf(log: KernelLog, console: string, since: number, complaint = beginning): string {
+  const records = log.since(since, Number.POSITIVE_INFINITY)
+  const first = log.records.find(
+    ({ sequence, facility, text }) =>
+      sequence >= since && facility === 0 && text.split('\n').some(line => complaint.test(line)),
+  )
+  const before = log.count(since) - (first ? log.count(first.sequence) : 0)
+  const logged = cutLog(records === '' ? [] : records.split(recordsEnd), before)
   const shown = lastOfConsole(plainConsole(console), log.timeBefore(since), visible(records))
   return [logged && `kernel log:\n${logged}`, shown && `console:\n${shown}`].filter(Boolean).join('\n\n')
+}
+
+/** Where a record follows, in the log's text. */
+const recordsEnd = /\n(?=\[ *\d+\.\d{6}\] )/
+
+/**
+ * Says what it leaves out.
+ * @param start how many records are before the first complaint
+ */
+function cutLog(records: readonly string[], start: number): string {
+  const after = records.slice(start, start + LOG_RECORDS)
+  const first = Math.max(0, start - Math.max(RECORDS_BEFORE, LOG_RECORDS - after.length))
+  const more = records.length - start - after.length
+  return [
+    ...(first > 0 ? [`... ${first} ${first === 1 ? 'record' : 'records'} before`] : []),
+    ...records.slice(first, start),
+    ...after,
+    ...(more > 0 ? [`... and ${more} more ${more === 1 ? 'record' : 'records'}`] : []),
+  ].join('\n')
 }
 
 /**

@@ -108,6 +108,40 @@ test('in a thread, and in a namespace', async () => {
   elsewhere.send(encodeMessage({ type: 16, sequence: 72 }), { portId: elsewhere.portId })
   throw new Error('not today')
 })
+/** Its work: [0] is 1 when it has sent its first message, [1] when it is to send the second one. */
+const talk = (sequence: number, isBusy: boolean) => {
+  const turns = new Int32Array(new SharedArrayBuffer(8))
+  const done = inThread({ sequence, isBusy, turns }, async ({ Socket, encodeMessage }, { sequence, isBusy, turns }) => {
+    using socket = Socket.open(2)
+    socket.send(encodeMessage({ type: 16, sequence }), { portId: socket.portId })
+    socket.receiveNow()
+    Atomics.store(turns, 0, 1)
+    Atomics.notify(turns, 0)
+    if (isBusy) Atomics.wait(turns, 1, 0)
+    await Atomics.waitAsync(turns, 1, 0).value
+    socket.send(encodeMessage({ type: 16, sequence: sequence + 1 }), { portId: socket.portId })
+  })
+  const end = () => {
+    Atomics.store(turns, 1, 1)
+    Atomics.notify(turns, 1)
+    return done
+  }
+  return { begun: Atomics.waitAsync(turns, 0, 0).value, end }
+}
+let talks: ReturnType<typeof talk>[]
+test('threads that go on', async () => {
+  using a = Socket.open(2)
+  a.send(encodeMessage({ type: 16, sequence: 90 }), { portId: a.portId })
+  talks = [talk(91, false), talk(93, true)]
+  for (const { begun } of talks) await begun
+  throw new Error('not today')
+})
+test('the next one', async () => {
+  for (const { end } of talks) await end()
+  using a = Socket.open(2)
+  a.send(encodeMessage({ type: 16, sequence: 95 }), { portId: a.portId })
+  throw new Error('not today')
+})
 test('again and again', { retry: 1 }, async ({ task }) => {
   using a = Socket.open(21)
   await exchange(a, update(60 + (task.result?.retryCount ?? 0)))
@@ -174,6 +208,11 @@ test('diagrams of failed tests, in all reports', async () => {
   expect(apart).toMatch(/^ +ns fd \d+ +thread \d+$/m)
   // A socket's message to itself is one arrow, whether it is taken or not.
   expect(apart.match(/seq \d+|not taken/g)).toEqual(['seq 70', 'not taken', 'seq 71', 'seq 72', 'not taken'])
+  // What a thread tells belongs to the test that has started it, which may be over.
+  const sequences = (name: string) => of(name).match(/seq 9\d/g)
+  expect(sequences('threads that go on')).toEqual(['seq 90', 'seq 91'])
+  expect(of('threads that go on')).toMatch(/what thread \d+ has said is not known: it was busy/)
+  expect(sequences('the next one')).toEqual(['seq 95'])
   // Each attempt has its own.
   expect(of('again and again').match(/type 16: 24 bytes, .*/g)).toEqual([
     expect.stringContaining('seq 60'),

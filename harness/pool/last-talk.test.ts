@@ -25,6 +25,27 @@ test('the running test only; a message that could not be sent is there once', as
   ])
 })
 
+test('a test that has said nothing has no conversation, not that of the one before it', async () => {
+  const talk = new LastTalk()
+  const sequences = async () => (await talk.conversation()).text.match(/seq \d/g)
+  const say = (sequence: number) => talk.add({ begins: false, epoch: 0, missed: 0, events: [sent(sequence)] })
+  say(1)
+  talk.testStarted('a')
+  expect(await sequences()).toBe(null)
+  say(2)
+  // At the same time.
+  talk.testStarted('b')
+  talk.testEnded('a')
+  expect(await sequences()).toEqual(['seq 2'])
+  talk.testEnded('b')
+  expect(await sequences()).toBe(null)
+  talk.testStarted('c')
+  say(3)
+  // Once more.
+  talk.testStarted('c')
+  expect(await sequences()).toBe(null)
+})
+
 test('of many events the first and the last ones are kept, and the rest is counted', async () => {
   const talk = new LastTalk()
   const events = Array.from({ length: 100 }, (_, index) => sent(index))

@@ -25,13 +25,22 @@ export class LastTalk {
   #last: Heard[] = []
   #dropped = 0
   #epoch = 0
+  /** The tests that run, by id: those that run at the same time have one conversation. */
+  readonly #running = new Set<string>()
+
+  /** An attempt to run a test begins: what came before is not its own, whether it says anything or not. */
+  testStarted(test: string): void {
+    this.testEnded(test)
+    this.#running.add(test)
+  }
+
+  testEnded(test: string): void {
+    this.#running.delete(test)
+    if (this.#running.size === 0) this.#forget()
+  }
 
   add({ begins, epoch, missed, events }: Talk): void {
-    if (begins) {
-      this.#first = []
-      this.#last = []
-      this.#dropped = 0
-    }
+    if (begins) this.#forget()
     this.#epoch = epoch
     if (events.length === 0) this.#dropped += missed
     for (const [index, event] of events.entries()) this.#add(event, index === 0 ? missed : 0)
@@ -60,6 +69,12 @@ export class LastTalk {
       sequence,
       captured: captured(conversation, families, this.#epoch),
     }
+  }
+
+  #forget(): void {
+    this.#first = []
+    this.#last = []
+    this.#dropped = 0
   }
 
   #add(event: ToldEvent, missed: number): void {

@@ -22,6 +22,7 @@ import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import { describeStack, headOf } from '../verdict/describe-splat.ts'
 import { type Failure, Judge } from '../verdict/judge.ts'
+import { beginning } from '../verdict/kinds.ts'
 import { Debugger } from './debugger.ts'
 import { inGuest } from './externals.ts'
 import { detailsKey } from './failure-details.ts'
@@ -368,6 +369,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #testEnded(test: string, outcome: TestOutcome | undefined, failures: readonly Failure[] = []): void {
     this.#output.end()
     this.#record.testEnded(test, outcome, failures)
+    this.#talk.testEnded(test)
     const hasFailed = outcome?.state === 'fail' || failures.length > 0
     if (hasFailed && this.#guest) this.#record.keepKernelLog(test, this.#guest.log)
     this.#watchdog?.testEnded()
@@ -376,6 +378,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #testStarted({ test, timeout, patience, sequence }: TestStarted): void {
     this.#output.next()
     this.#record.testStarted(test, sequence)
+    this.#talk.testStarted(test)
     this.#judge?.testStarted(test, sequence)
     this.#watchdog?.testStarted(timeout, patience)
     this.#logStart = sequence
@@ -395,7 +398,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const [reports, stack] = (await Promise.race([decoded, sleep(DECODING_LIMIT)])) ?? [[], '']
     const places = [reports.map(headOf).join('\n'), stack].filter(Boolean).join('\n\n')
     const said = await this.#lastConversation()
-    const evidence = evidenceOf(guest.log, guest.qemu.console, this.#logStart)
+    const evidence = evidenceOf(guest.log, guest.qemu.console, this.#logStart, beginning)
     // "Fatal exception" only says that the kernel died; the report before it says of what.
     const cause = /^kernel panic: Fatal exception/.test(loss.message) ? places.split('\n')[0] : undefined
     const reason = cause ? `kernel panic: ${cause}` : loss.message

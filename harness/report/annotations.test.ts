@@ -7,6 +7,7 @@ import type { Vitest } from 'vitest/node'
 import { type Annotation, compilerErrors, workflowCommands } from './annotations.ts'
 import { githubReport } from './github.ts'
 import { sourceFinder, sourcePlace } from './source-files.ts'
+import type { KernelSummary } from './summary.ts'
 
 /** A repository with a file of a module and one of the tests; its name needs escapes. */
 function repository(): string {
@@ -61,6 +62,50 @@ test('an error outside of tests is at its line, or in the file that ran', () => 
   expect(githubReport(vitest, [], () => undefined)).toBe(
     '::error file=module/a.c,line=7,col=2,title=an error outside of tests::Error: boom\n' +
       '::error file=module/a.c,line=1,title=an error outside of tests::Error: boom\n',
+  )
+})
+
+test('what is in no file of the repository has its place in words', () => {
+  repository()
+  const outside = mkdtempSync(path.join(tmpdir(), 'elsewhere-'))
+  onTestFinished(() => rmSync(outside, { recursive: true }))
+  const file = path.join(outside, 'bad.c')
+  writeFileSync(file, '')
+  expect(workflowCommands(compilerErrors('bad does not build', `${file}:12:5: error: 'x' undeclared`))).toBe(
+    `::error title=does not compile::${file}:12:5: 'x' undeclared\n`,
+  )
+  expect(workflowCommands(compilerErrors('bad does not build', `${file}:9: error: no`))).toBe(
+    `::error title=does not compile::${file}:9: no\n`,
+  )
+})
+
+test("a report of a module elsewhere is at the test's line, or else in its file", () => {
+  const suite = path.join(repository(), 'a,b: 5%.test.ts')
+  const outside = mkdtempSync(path.join(tmpdir(), 'elsewhere-'))
+  onTestFinished(() => rmSync(outside, { recursive: true }))
+  writeFileSync(path.join(outside, 'bad.c'), '')
+  const message = 'WARN: it\n  at f [bad] bad.c:12'
+  const commands = (location: { line: number; column: number } | undefined, file: string) => {
+    const project = { name: 'debian-6.1' }
+    const module = {
+      ...{ type: 'module', project, moduleId: file, relativeModuleId: 'a', errors: () => [] },
+      children: { allSuites: () => [], allTests: () => [ofModule] },
+    }
+    const result = () => ({ state: 'failed', errors: [{ name: 'KernelSplat', message, stack: '' }] })
+    const ofModule = { type: 'test', fullName: 'b', module, location, result }
+    const state = { getTestModules: () => [module], getUnhandledErrors: () => [] }
+    const logger = { formatError: () => ({ nearest: undefined }) }
+    const vitest = { state, projects: [project], logger } as unknown as Vitest
+    const kernels = [{ label: 'debian-6.1', obstacles: [] }] as unknown as KernelSummary[]
+    return githubReport(vitest, kernels, sourceFinder([{ dir: outside }]))
+  }
+  const said = 'title=[debian-6.1] a > b::KernelSplat: WARN: it%0A  at f [bad] bad.c:12\n'
+  const name = 'a%2Cb%3A 5%25.test.ts'
+  expect(commands({ line: 7, column: 3 }, suite)).toBe(`::error file=${name},line=7,col=3,${said}`)
+  expect(commands(undefined, suite)).toBe(`::error file=${name},line=1,${said}`)
+  // If nothing is in the repository, the first place is told.
+  expect(commands({ line: 7, column: 3 }, path.join(outside, 'a.test.ts'))).toBe(
+    `::error ${said.replace('::', `::${path.join(outside, 'bad.c')}:12: `)}`,
   )
 })
 

@@ -80,6 +80,8 @@ function errorCommand(annotations: readonly Annotation[]): string {
   const kernels = [...new Set(annotations.flatMap(({ kernel }) => kernel ?? []))]
   const { place } = first
   const file = place && inRepository(place.file)
+  // GitHub has no page for it.
+  const elsewhere = place && file === undefined ? `${inWords(place)}: ` : ''
   const title = oneLine(kernels.length === 0 ? first.title : `[${kernels.join(', ')}] ${first.title}`)
   return command(
     'error',
@@ -87,7 +89,23 @@ function errorCommand(annotations: readonly Annotation[]): string {
       ...(file === undefined ? {} : { file, line: place?.line, col: place?.column }),
       title,
     },
-    beginningOf(plain(first.message), LINES, CHARACTERS),
+    beginningOf(plain(elsewhere + first.message), LINES, CHARACTERS),
+  )
+}
+
+/** As compilers say it. */
+function inWords({ file, line, column }: Place): string {
+  return [file, line, ...(column === undefined ? [] : [column])].join(':')
+}
+
+/**
+ * The first place beside which GitHub can show something, else the first one at all, which is told in words.
+ * @param rough says too little to be told in words
+ */
+export function bestPlace(places: readonly (Place | undefined)[], rough?: Place): Place | undefined {
+  const known = places.filter(place => place !== undefined)
+  return (
+    [...known, ...(rough ? [rough] : [])].find(({ file }) => inRepository(file) !== undefined) ?? known[0]
   )
 }
 

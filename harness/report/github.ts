@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { GithubActionsReporter, type Reporter, type Vitest } from 'vitest/node'
 import { thrownError } from '../../guest/agent/thrown-error.ts'
-import { type Annotation, compilerErrors, workflowCommands } from './annotations.ts'
+import { type Annotation, bestPlace, compilerErrors, workflowCommands } from './annotations.ts'
 import { type Failure, failuresOf } from './failures.ts'
 import type { Place } from './place.ts'
 import { type FindSource, sourcePlace } from './source-files.ts'
@@ -32,12 +32,14 @@ export function testAnnotations(): Reporter {
 
 function annotationOf(vitest: Vitest, failure: Failure, find: FindSource): Annotation {
   const { kernel, file, name, test, error, location } = failure
-  // What Vitest adds below a message is in its log.
-  const where = sourcePlace(error.message, find) ?? nearest(vitest, kernel, error) ?? location
   return {
     title: test === undefined ? name : `${name} > ${test}`,
+    // What Vitest adds below a message is in its log.
     message: textOf(error),
-    place: where ?? beginningOfFile(file ?? error.VITEST_TEST_PATH),
+    place: bestPlace(
+      [sourcePlace(error.message, find), nearest(vitest, kernel, error), location],
+      beginningOfFile(file ?? error.VITEST_TEST_PATH),
+    ),
     ...(kernel === undefined ? {} : { kernel }),
   }
 }
