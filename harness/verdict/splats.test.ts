@@ -80,6 +80,24 @@ test('what is told of a failure that was asked for is no report, and later ones 
   expect(findSplats([failed(10.5, -12)])).toHaveLength(1)
 })
 
+test('stacks that were asked for are no reports, however many come one after the other', () => {
+  const stack = (length: number) => [
+    'FAULT_INJECTION: forcing a failure.',
+    'name failslab, interval 1, probability 0, space 0, times 0',
+    'CPU: 0 UID: 0 PID: 1 Comm: MainThread',
+    'Call Trace:',
+    ' <TASK>',
+    ...Array.from({ length }, () => ' should_failslab+0xa/0x20'),
+    ' </TASK>',
+  ]
+  for (let length = 350; length < 420; length++) {
+    const log = [...stack(length), ...stack(40)]
+    const lines = log.map((text, index) => ({ sequence: index, time: index * 100, text }))
+    expect(findSplats(lines), String(length)).toEqual([])
+    expect(findSplats([...lines, ...warning('later', lines.length)])).toHaveLength(1)
+  }
+})
+
 const warning = (comm: string, sequence = 0, caller?: string): LogLine[] =>
   [
     '------------[ cut here ]------------',

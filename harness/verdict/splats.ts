@@ -134,8 +134,9 @@ export class SplatScanner {
 
   #belongs(report: Report, line: LogLine, kind: Kind | undefined): boolean {
     const { text } = line
-    if (report.lines.length >= LONGEST) return false
+    // Of any length: what follows a cut would be a stack trace that nobody has asked for.
     if (report.innocent) return !kind && !cut.test(text) && (body.test(text) || asked.test(text))
+    if (report.lines.length >= LONGEST) return false
     // After the end of the trace only registers follow, which an oops prints again.
     if (report.ended) return !kind && !cut.test(text) && !rule.test(text) && body.test(text)
     if (kind || cut.test(text)) {
@@ -149,9 +150,10 @@ export class SplatScanner {
   }
 
   #append(report: Report, line: LogLine, kind: Kind | undefined): void {
-    report.lines.push(line.text)
     report.last = line
-    if (kind && !report.innocent && rankOf(kind) > rankOf(report.kind)) {
+    if (report.innocent) return
+    report.lines.push(line.text)
+    if (kind && rankOf(kind) > rankOf(report.kind)) {
       report.kind = kind
       report.title = titleOf(kind, line.text)
     }
