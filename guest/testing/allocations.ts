@@ -5,6 +5,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
+import { expect, onTestFinished } from 'vitest'
 import { requireBuiltIns } from './built-ins.ts'
 import { kernel } from './kernel.ts'
 import { KernelLog } from './kernel-log.ts'
@@ -54,13 +55,16 @@ const surroundings = {
 /** More allocations than any work makes; a work that makes more in each round would not end. */
 const MOST = 10_000
 
-let isRunning = false
+/** The test, or none outside of one, whose call has not come back. */
+let running: { readonly test: string } | undefined
 
 /**
  * Runs `work` again and again, with the first, second, third ... allocation of the calling thread failing,
  * until none is left, and tells what came of each. Before and after that it runs without failures. Where the
  * allocation has failed, the work may throw; if it returns, it must be what it returns without failures: so
  * let it return what shows that it was done, as plain values. A leak fails the file at its end (kmemleak).
+ * Allocations are those of the slab allocator (kmalloc, kmem_cache_alloc); pages that are allocated by
+ * themselves do not fail.
  *
  *     const failed = await failAllocations(async () => {
  *       await socket.request(set(5))
@@ -79,12 +83,18 @@ export async function failAllocations<T>(
     throw new Error(
       `allocations cannot be made to fail on ${kernel.release}: it takes CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS and CONFIG_FAULT_INJECTION_STACKTRACE_FILTER, as --kernel debug-6.12 and debug-7.3 have`,
     )
-  if (isRunning) throw new Error('failAllocations() runs once at a time')
-  isRunning = true
+  if (!Object.hasOwn(surroundings, of))
+    throw new TypeError(`of: ${text(of)} is none of ${Object.keys(surroundings).join(', ')}`)
+  if (running !== undefined)
+    throw new Error(`failAllocations() runs once at a time, and has not come back in ${running.test}`)
+  const own = { test: expect.getState().currentTestName ?? 'a hook' }
+  running = own
+  release(own)
   try {
     select(addressesOf(of))
     const round = async (nth: number): Promise<Round<T>> => {
       await before?.()
+      if (running !== own) throw new Error('the test of this failAllocations() has ended')
       try {
         return await failing(nth, work)
       } finally {
@@ -115,7 +125,20 @@ export async function failAllocations<T>(
       `the work has made more than ${MOST} allocations, and a failed one did not end it`,
     )
   } finally {
-    isRunning = false
+    if (running === own) running = undefined
+  }
+}
+
+/** Lets the tests after one that has not waited for its work have failing allocations of their own. */
+function release(own: typeof running): void {
+  try {
+    onTestFinished(() => {
+      if (running !== own) return
+      writeFileSync(failNth, '0')
+      running = undefined
+    })
+  } catch {
+    // not in a test: a hook ends the file if it fails
   }
 }
 

@@ -18,6 +18,8 @@ export const kernel = {
    * debug kernels. 'kunit': modules with KUnit tests can be loaded, by `kunit()`, as on debug kernels.
    */
   has(feature: 'failslab' | 'kunit'): boolean {
+    if (!Object.hasOwn(features, feature))
+      throw new TypeError(`kernel.has(): ${feature} is none of ${Object.keys(features).join(', ')}`)
     return features[feature].every(file => existsSync(file))
   },
 

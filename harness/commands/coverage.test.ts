@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { ExitStatus } from '../base/errors.ts'
 import { Coverage } from '../pool/coverage.ts'
@@ -42,8 +45,8 @@ test('the command line goes before the configuration', () => {
 })
 
 test.each([
-  [['--coverage.reporter=nosuch'], /coverage\.reporter/],
-  [['--coverage.thresholds.lines=101'], /coverage\.thresholds\.lines: must be at most 100/],
+  [['--coverage.reporter=nosuch'], /^--coverage\.reporter\.0: .*"lcov"/],
+  [['--coverage.thresholds.lines=101'], /^--coverage\.thresholds\.lines: must be at most 100/],
   [['--coverage.thresholds.lines=many'], /--coverage\.thresholds\.lines: it takes a number, not many/],
   [
     ['--coverage.include=a.c'],
@@ -94,6 +97,7 @@ function reachedLines(...ran: number[]): Reached {
   }
   return {
     sources: { 'src/a.c': source },
+    digests: {},
     byFile: { 'a.test.ts': { 'src/a.c': ran } },
     lost: ran.length === 0 ? ['a.test.ts (debian-6.1)'] : [],
   }
@@ -140,6 +144,25 @@ test('merge has what all blobs have reached', () => {
   expect(said()[0]).toBe(
     'lines by test file:\n  a.test.ts  100 % (2 of 2)\nnot in it: what ran in the lost guests of a.test.ts (debian-6.1)\n',
   )
+})
+
+test('merge refuses sources that are not those that were counted', () => {
+  const root = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  onTestFinished(() => rmSync(root, { recursive: true }))
+  mkdirSync(path.join(root, 'src'))
+  writeFileSync(path.join(root, 'src/a.c'), 'int a;\n')
+  const digest = createHash('sha256').update('int a;\n').digest('hex')
+  const blobs = [blob('1.json', { ...reachedLines(1), digests: { 'src/a.c': digest } })]
+  const merge = (wanted?: boolean) => mergedCoverage(wanted, blobs, checkSettings({}), root)
+  expect(merge()).toMatchObject({ without: [] })
+  for (const change of [
+    () => writeFileSync(path.join(root, 'src/a.c'), '\nint a;\n'),
+    () => rmSync(path.join(root, 'src/a.c')),
+  ]) {
+    change()
+    expect(merge).toThrow(/^src\/a\.c: not what was counted: merge where the sources are those of the runs/)
+    expect(merge(false)).toBeUndefined()
+  }
 })
 
 test('merge of blobs without coverage', () => {

@@ -4,10 +4,10 @@ import path from 'node:path'
 import { ExitStatus, messageOf, UsageError } from '../base/errors.ts'
 import { requireFolder } from '../base/folders.ts'
 import type { PreparedKernel } from '../prepare/prepare.ts'
-import { checkSettings, type Settings, type UserSettings } from '../prepare/settings.ts'
+import { checkSettings, type Settings, SettingsError, type UserSettings } from '../prepare/settings.ts'
 import type { Blob } from '../report/blob.ts'
 import { type CoverageOptions, reportCoverage } from '../report/coverage/coverage.ts'
-import { type Reached, reachedOn, together } from '../report/coverage/reached.ts'
+import { otherSources, type Reached, reachedOn, together } from '../report/coverage/reached.ts'
 
 type Given = NonNullable<UserSettings['coverage']>
 
@@ -24,10 +24,19 @@ export function coverageOptions(
   const { enabled = given === undefined ? before.enabled : true, ...own } =
     typeof given === 'object' ? given : given === undefined ? {} : { enabled: given }
   if (!enabled) return undefined
-  const { coverage } = checkSettings({
+  const { coverage } = checked({
     coverage: { ...before, ...own, thresholds: { ...before.thresholds, ...own.thresholds } },
   })
   return { ...coverage, reportsDirectory: path.resolve(root, coverage.reportsDirectory) }
+}
+
+/** The settings; the file's own were right: what is wrong is the command line's. */
+function checked(settings: Pick<UserSettings, 'coverage'>): Settings {
+  try {
+    return checkSettings(settings)
+  } catch (error) {
+    throw error instanceof SettingsError ? new UsageError(`--${error.fault}`) : error
+  }
 }
 
 /** Whether shards have to be merged before thresholds mean anything, and where the run's part goes. */
@@ -83,7 +92,8 @@ export function endCoverage(
 /**
  * What blobs have of coverage, and how it is reported; undefined if they have none, or it is not wanted.
  * @param given --coverage, some settings, or nothing: then what is there is reported
- * @throws UsageError for wrong settings, or if it is wanted and a blob has none
+ * @throws UsageError for wrong settings, if it is wanted and a blob has none, or if sources are others than those that
+ * were counted
  */
 export function mergedCoverage(
   given: boolean | Given | undefined,
@@ -99,6 +109,11 @@ export function mergedCoverage(
   if (isWanted && without.length > 0)
     throw new UsageError(
       `${without.join(', ')}: there is no coverage in it: run it with --coverage, or merge with --coverage=false`,
+    )
+  const others = otherSources(own, root)
+  if (others.length > 0)
+    throw new UsageError(
+      `${others.join(', ')}: not what was counted: merge where the sources are those of the runs, or with --coverage=false`,
     )
   requireFolder('coverage.reportsDirectory', options.reportsDirectory)
   return { options, reached: together(own), without }

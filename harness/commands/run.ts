@@ -278,7 +278,7 @@ function looksAround(
     throw new UsageError(
       '--debug opens a shell and needs a terminal: elsewhere there is the evidence of a failure',
     )
-  requireOneGuest('--debug', { ...one, isolate }, settings, root)
+  requireOneGuest('--debug', { ...one, isolate, test: debug }, settings, root)
   return true
 }
 
@@ -288,12 +288,14 @@ interface OneGuest {
   readonly filters: readonly string[]
   readonly watches: boolean
   readonly isolate: boolean
+  /** The value of --debug. */
+  readonly test?: string | boolean
 }
 
 /** @throws UsageError if the option is for more than one guest */
 function requireOneGuest(
   option: '--gdb' | '--debug',
-  { labels, filters, watches, isolate }: OneGuest,
+  { labels, filters, watches, isolate, test }: OneGuest,
   { suites, vm }: Pick<Settings, 'suites' | 'vm'>,
   root: string,
 ): void {
@@ -301,11 +303,12 @@ function requireOneGuest(
     throw new UsageError(`${option} is for one kernel: choose one of ${labels.join(', ')}`)
   if (watches || !isolate || vm.isolate === 'test')
     throw new UsageError(`${option} is for one guest: leave out --watch, --no-isolate and vm.isolate`)
+  const taken = typeof test === 'string' ? ` (${test} is taken for a test's name: FILE --debug)` : ''
   const all = globSync([...suites], { cwd: root, exclude: configDefaults.exclude })
   const files = all.filter(file => filters.length === 0 || filters.some(filter => file.includes(filter)))
   if (files.length > 1)
     throw new UsageError(
-      `${option} is for one test file, and ${files.length} are asked for: name one of them`,
+      `${option} is for one test file, and ${files.length} are asked for: name one of them${taken}`,
     )
 }
 

@@ -40,7 +40,7 @@ export function shell(options: SessionOptions, settings: Settings, root: string)
 export async function lookAround(guest: Guest, { name, errors }: FailedTest): Promise<void> {
   const { stdin, stdout, stderr } = process
   const told = [`${guest.label}: ${name} has failed`, ...errors].join('\n\n')
-  stderr.write(`\n${told}\n\nA shell in its guest; exit or Ctrl-D ends it, and the run goes on.\n`)
+  stderr.write(`\n${told}\n\nA shell in its guest; exit or Ctrl-D ends it, and the run.\n`)
   try {
     await shellIn(guest, environmentFor([]), stdin, stdout)
   } catch (error) {

@@ -74,7 +74,8 @@ export function parseKtap(text: string, needsPlan: (depth: number) => boolean = 
       const level = opened()
       if (level.plan !== undefined) problem('a second plan')
       level.plan = Number(count)
-      if (skip !== undefined && levels.length === 1) skipped = reason
+      // A plan of nothing needs no reason (TAP 14, "The Plan").
+      if ((skip !== undefined || level.plan === 0) && levels.length === 1) skipped = reason
     } else if (bails !== undefined) {
       problem(`it gave up: ${why || 'it does not say why'}`)
     } else if (resultLine.test(line)) {

@@ -88,6 +88,8 @@ describe('results', () => {
     expect(of(['TAP version 13', '1..0 # SKIP needs root'], { status: 4 })).toEqual([
       'skipped its report is complete: needs root',
     ])
+    expect(of(['1..0'])).toEqual(['skipped its report is complete: the program skips all of its tests'])
+    expect(of(['1..0', 'ok 1 a']).at(-1)).toMatch(/^failed .*1 results of 0 planned ones$/)
   })
 })
 

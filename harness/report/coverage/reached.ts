@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What the tests of a run reach of the modules: by gcov's word, and from blobs, of several runs together. */
-import { statSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import libCoverage, { type CoverageMap } from 'istanbul-lib-coverage'
 import * as v from 'valibot'
@@ -32,6 +33,8 @@ const fileCoverage = v.object({
 export const reachedSchema = v.object({
   /** By source: all that was counted. */
   sources: v.record(v.string(), fileCoverage),
+  /** By source: the SHA-256 of what was compiled, in hex. */
+  digests: v.record(v.string(), v.string()),
   /** By test file and source: the lines that ran. */
   byFile: v.record(v.string(), v.record(v.string(), v.array(v.number()))),
   /** The test files whose guests were lost, with their kernels. */
@@ -58,7 +61,12 @@ export async function reachedOn(
 ): Promise<Reached> {
   const parts: Reached[] = []
   for (const { label, notes, coverage } of kernels) {
-    parts.push({ sources: {}, byFile: {}, lost: [...coverage.lost].map(file => `${file} (${label})`) })
+    parts.push({
+      sources: {},
+      digests: {},
+      byFile: {},
+      lost: [...coverage.lost].map(file => `${file} (${label})`),
+    })
     for (const folder of notes) {
       // What no test file has loaded has not run.
       parts.push(part(coverageMap(await gcov(folder, []), folder.root), root))
@@ -74,7 +82,27 @@ export async function reachedOn(
   )
   if (changed.length > 0)
     throw new MachineryError(`${changed.join(', ')} changed after the run began: run it again`)
-  return all
+  const digests = Object.keys(all.sources).map(source => [source, digestOf(path.resolve(root, source))])
+  return { ...all, digests: Object.fromEntries(digests) }
+}
+
+/**
+ * The sources that are not there, or not what any of these has counted.
+ * @param root the project's folder
+ */
+export function otherSources(parts: readonly Reached[], root: string): string[] {
+  const counted = parts.flatMap(({ digests }) => Object.entries(digests))
+  const others = counted.filter(([source, digest]) => digestOf(path.resolve(root, source)) !== digest)
+  return [...new Set(others.map(([source]) => source))]
+}
+
+/** @returns undefined for a file that cannot be read */
+function digestOf(file: string): string | undefined {
+  try {
+    return createHash('sha256').update(readFileSync(file)).digest('hex')
+  } catch {
+    return undefined
+  }
 }
 
 /** Several runs as one: shards, kernels, machines. */
@@ -94,6 +122,7 @@ export function together(parts: readonly Reached[]): Reached {
     [...lines].map(([source, ran]) => [source, [...ran].sort((a, b) => a - b)] as const)
   return {
     sources: dataOf(sources),
+    digests: Object.assign({}, ...parts.map(({ digests }) => digests)),
     byFile: Object.fromEntries(
       [...byFile].map(([file, lines]) => [file, Object.fromEntries(inOrder(lines))]),
     ),
@@ -121,7 +150,12 @@ function part(map: CoverageMap, root: string, file?: string): Reached {
     const ran = Object.entries(statementMap).filter(([key]) => (s[key] ?? 0) > 0)
     return [name, ran.map(([, { start }]) => start.line)] as const
   })
-  return { sources, byFile: file === undefined ? {} : { [file]: Object.fromEntries(lines) }, lost: [] }
+  return {
+    sources,
+    digests: {},
+    byFile: file === undefined ? {} : { [file]: Object.fromEntries(lines) },
+    lost: [],
+  }
 }
 
 function dataOf(map: CoverageMap): Reached['sources'] {
