@@ -37,6 +37,7 @@ test.each([
   ['--globals=yes', '--globals takes no value, not yes'],
   ['--log-heap-usage=1', '--logHeapUsage takes no value, not 1'],
   ['-w=1', '-w takes no value, not 1'],
+  ['--testTimeout=', '--testTimeout= has no value'],
   ['--dir=nowhere', '--dir: there is no folder nowhere'],
   ['--diff=nowhere.ts', '--diff: there is no file nowhere.ts'],
   ['--color=false', 'colours go by --no-color'],

@@ -31,6 +31,9 @@ export interface VitestCall {
  */
 export function parseVitestArguments(rest: readonly string[]): VitestCall {
   const { env, others } = takeVariables(rest)
+  // Vitest's parser takes the next argument for it, a filter perhaps.
+  const empty = others.find(argument => /^--[^=]+=$/.test(argument))
+  if (empty !== undefined) throw new UsageError(`${empty} has no value`)
   const { filters, options } = parseByVitest(others.map(inCamelCase))
   const taken: Record<Taker, Record<string, unknown>> = { run: {}, kernel: {}, worker: {}, coverage: {} }
   for (const { names, value } of leavesOf(options)) {
