@@ -79,12 +79,17 @@ test('a script for gdb: where sources and symbols are, the stub, and where to st
     'symbol-file',
     `add-symbol-file ${folder}/nlexample.ko -s .text 0xffffffffc0000000 -s .data 0xffffffffc0001000`,
     `target remote ${folder}/stub`,
+    'set breakpoint pending on',
     'break nlex_notify',
     'break a.c:7',
     'continue',
     '',
   ])
   expect(guest.delivered).toEqual(['/run/netlink-vmtest/released'])
+  expect(it.explain({ cause: 'reset', message: 'it reset' }).message).toBe(
+    'it reset, or gdb has ended it (kill)',
+  )
+  expect(it.explain({ cause: 'panic', message: 'it died' }).message).toBe('it died')
   // Again, with the same gdb.
   await it.stopped({ ...stopped, modules: [] })
   expect(said[1]).toBe(`the guest waits again, with no module under test loaded; in gdb: source ${script()}`)

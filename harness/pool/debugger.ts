@@ -7,6 +7,7 @@ import { guestPaths, type StoppedForDebugger } from '../../guest/agent/protocol.
 import { MachineryError } from '../base/errors.ts'
 import { runToolOrFail } from '../base/process.ts'
 import type { Guest } from '../guest/guest.ts'
+import type { Loss } from '../guest/loss.ts'
 import type { SymbolFiles } from '../verdict/decode.ts'
 
 /** What gdb is to know and do. */
@@ -64,6 +65,12 @@ export class Debugger {
     await this.#guest.deliver([{ path: guestPaths.released, content: new Uint8Array() }])
   }
 
+  /** Why the guest is lost: gdb's `kill` ends QEMU as a reset does. */
+  explain(loss: Loss): Loss {
+    if (this.#folder === undefined || loss.cause !== 'reset') return loss
+    return { ...loss, message: `${loss.message}, or gdb has ended it (kill)` }
+  }
+
   /** Removes the socket and the script. */
   close(): void {
     process.off('exit', this.#close)
@@ -115,7 +122,9 @@ function quoted(text: string): string {
 }
 
 function stops(functions: readonly string[]): string[] {
-  return functions.length === 0 ? [] : [...functions.map(each => `break ${each}`), 'continue']
+  if (functions.length === 0) return []
+  // Of a module that is loaded later.
+  return ['set breakpoint pending on', ...functions.map(each => `break ${each}`), 'continue']
 }
 
 /** The address of _text in a vmlinux; that of the running kernel may be another. */

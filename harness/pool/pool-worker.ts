@@ -117,7 +117,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       this.#judge = new Judge(guest.log, this.#source.decoder, this.#source.knownReports)
       guest.on('worker', message => this.#fromWorker(message))
       guest.on('output', (stream, data) => this.#output.raw(stream, data))
-      guest.on('lost', loss => this.#lost(loss))
+      guest.on('lost', loss => this.#lost(this.#debugger?.explain(loss) ?? loss))
       if (guest.loss) return this.#lost(guest.loss)
       guest.sendToWorker(preparation(this.#options, this.#source, guest, this.#isShared))
     } catch (error) {
