@@ -148,7 +148,7 @@ test('captures of a failing and a passing file', async () => {
   )
   expect(passed.length).toBeGreaterThan(3)
   expect(passed.join('\n')).toMatch(
-    /names of families, and a name that is\\x0anot on one line ¦ from the kernel: CTRL_CMD_NEWFAMILY: /,
+    /names of families, and a name that is␊not on one line ¦ from the kernel: CTRL_CMD_NEWFAMILY: /,
   )
   expect(of('in a namespace', passed).join('\n')).toMatch(
     /^port \d+, protocol 2, ns .* in a namespace ¦ to port \d+: type 16/,
