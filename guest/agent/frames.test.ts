@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { encodeFrame, encodePlainFrame, FrameDecoder } from './frames.ts'
 
 test('a frame is its length, little-endian, and what v8.serialize wrote', () => {
@@ -13,6 +13,17 @@ test('a plain one is marked in its length, and JSON', () => {
   const frame = encodePlainFrame({ text: 'größer' })
   expect(frame.readUInt32LE(0) - 0x8000_0000).toBe(frame.length - 4)
   expect(frame.toString('utf8', 4)).toBe('{"text":"größer"}')
+})
+
+test('what a hook has replaced breaks no frame', () => {
+  const spies = [
+    vi.spyOn(JSON, 'stringify').mockReturnValue('x'),
+    vi.spyOn(Buffer, 'byteLength').mockReturnValue(1),
+    vi.spyOn(Buffer, 'allocUnsafe').mockReturnValue(Buffer.alloc(0)),
+  ]
+  const frame = encodePlainFrame({ id: 1 })
+  for (const spy of spies) spy.mockRestore()
+  expect(frame.toString('utf8', 4)).toBe('{"id":1}')
 })
 
 test('messages arrive whole and in order, in whatever pieces their bytes come', () => {

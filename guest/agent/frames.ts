@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 import v8 from 'node:v8'
 
+// Kept from before any test: a hook may replace them, and the worker tells of hooks before they are restored.
+const { stringify, parse } = JSON
+const { allocUnsafe, byteLength } = Buffer
+
 /** No message comes near this; a longer one means that the byte stream is out of step. */
 const LONGEST = 256 * 1024 * 1024
 
@@ -13,7 +17,7 @@ const JSON_MARK = 0x8000_0000
  */
 export function encodeFrame(message: unknown): Buffer {
   const body = v8.serialize(message)
-  const frame = Buffer.allocUnsafe(4 + body.length)
+  const frame = allocUnsafe(4 + body.length)
   frame.writeUInt32LE(body.length, 0)
   body.copy(frame, 4)
   return frame
@@ -21,9 +25,9 @@ export function encodeFrame(message: unknown): Buffer {
 
 /** As {@link encodeFrame}, as JSON, which is cheaper: for the messages of each test, which JSON keeps. */
 export function encodePlainFrame(message: unknown): Buffer {
-  const text = JSON.stringify(message)
-  const length = Buffer.byteLength(text)
-  const frame = Buffer.allocUnsafe(4 + length)
+  const text = stringify(message)
+  const length = byteLength(text)
+  const frame = allocUnsafe(4 + length)
   frame.writeUInt32LE(length + JSON_MARK, 0)
   frame.write(text, 4)
   return frame
@@ -55,7 +59,7 @@ export class FrameDecoder {
       this.#length = all.length - wanted
       this.#pieces = this.#length > 0 ? [all.subarray(wanted)] : []
       const body = all.subarray(4, wanted)
-      this.#onMessage(isJson ? JSON.parse(body.toString()) : v8.deserialize(body))
+      this.#onMessage(isJson ? parse(body.toString()) : v8.deserialize(body))
     }
   }
 

@@ -47,7 +47,11 @@ export class Limits {
       slowness > 1 ? limits.filter(limit => limit > 0).map(limit => [limit, limit / slowness]) : [],
     )
     this.#early.clear()
-    this.#running.clear()
+    // Of an earlier file.
+    if (this.#running.size > 0) {
+      this.#running.clear()
+      this.#tell()
+    }
   }
 
   /** Milliseconds of idleness after which a limit ends; 0 if idleness does not end it. */

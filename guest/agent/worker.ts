@@ -251,8 +251,8 @@ function limitFile(): void {
 }
 
 /**
- * Tells the host the limits of hooks, which may block this process as tests may. In a test only of those for which
- * its own limit and what it may block leave no room: each note costs time.
+ * Tells the host the limits of hooks, which may block this process as tests may. In a test only of those
+ * for which its own limit and what it may block leave no room: each note costs time.
  */
 function limitChanged(longest: number): void {
   const timeout = running.size > 0 && longest <= testLimit + mayBlockFor ? testLimit : longest

@@ -55,7 +55,7 @@ const surroundings = {
 /** More allocations than any work makes; a work that makes more in each round would not end. */
 const MOST = 10_000
 
-/** The test, or none outside of one, whose call has not come back. */
+/** The call that has not come back, by its test. */
 let running: { readonly test: string } | undefined
 
 /**

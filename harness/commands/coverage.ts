@@ -92,8 +92,8 @@ export function endCoverage(
 /**
  * What blobs have of coverage, and how it is reported; undefined if they have none, or it is not wanted.
  * @param given --coverage, some settings, or nothing: then what is there is reported
- * @throws UsageError for wrong settings, if it is wanted and a blob has none, or if sources are others than those that
- * were counted
+ * @throws UsageError for wrong settings, if it is wanted and a blob has none, or if sources are others than
+ * those that were counted
  */
 export function mergedCoverage(
   given: boolean | Given | undefined,

@@ -17,9 +17,9 @@ const beginning =
   /(BUG: |Oops: |Kernel panic - not syncing|general protection fault|double fault|Out of memory|watchdog: )/
 
 /**
- * What a guest said last, to be attached to a failure: the kernel log since the test began, of a long report its
- * beginning, and what else the console has of its time. Where nobody knows the time, all that a restored guest has said is of it; what a
- * booted one has said is shown from the kernel's first complaint on.
+ * What a guest said last, to be attached to a failure: the kernel log since the test began, of a long report
+ * its beginning, and what else the console has of its time. Where nobody knows the time, all that a restored
+ * guest has said is of it; what a booted one has said is shown from the kernel's first complaint on.
  * @param since the sequence number of the first log record to show
  * @param complaint matches the lines with which the kernel's reports begin
  */

@@ -265,6 +265,6 @@ export function patternOf(name: string): string {
       .replace(/[\u2400-\u2409\u240b-\u241f\u2421\ufffd]/g, '[^]')
       .replaceAll('\u240a', '[\\s\u240a]+')
       .replace(/\\\\u[0-9a-f]{4}/g, '(.|$&)')
-      .replace(/[\n\t]/g, '\\s+')
+      .replaceAll('\t', '\\s+')
   )
 }
