@@ -58,6 +58,18 @@ test('a test that blocks the event loop is given up 10 s after its limit', async
   })
 })
 
+test('who comes back while the worker is asked is not given up, though the next test blocks it', async () => {
+  const guest = new FakeGuest()
+  const watchdog = new Watchdog(guest as unknown as Guest)
+  watchdog.start()
+  watchdog.testStarted(20_000, 0)
+  await guest.pass(31)
+  watchdog.testEnded()
+  watchdog.testStarted(20_000, 0)
+  await guest.pass(29)
+  expect(guest.giveUp).not.toHaveBeenCalled()
+})
+
 test('where the agent does not answer either the guest is frozen, whatever its pings still wait for', async () => {
   const guest = watched(20_000)
   guest.ping = () => new Promise(() => {})

@@ -135,10 +135,12 @@ export class Watchdog {
   /** Gives up a guest whose worker's event loop is blocked. */
   async #giveUpStuck(message: string): Promise<void> {
     const stuck = this.#stuck
+    const answers = await this.#workerAnswers()
+    // It has come back meanwhile.
+    if (stuck !== this.#stuck) return
+    if (!answers) return giveUpWaiting(this.#guest, { cause: 'worker', message })
     // One whose worker answers is ended by Vitest.
-    if (!(await this.#workerAnswers())) return giveUpWaiting(this.#guest, { cause: 'worker', message })
-    if (stuck !== undefined && stuck === this.#stuck)
-      this.#stuck = setTimeout(() => void this.#giveUpStuck(message), mayBlockFor)
+    if (stuck !== undefined) this.#stuck = setTimeout(() => void this.#giveUpStuck(message), mayBlockFor)
   }
 
   async #workerAnswers(): Promise<boolean> {
