@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { sourceLabels } from '../../kernel/source/labels.ts'
-import { failAllocations, stackIn } from './allocations.ts'
+import { stackAmong, stackIn } from './allocation-stacks.ts'
+import { failAllocations } from './allocations.ts'
 
 const report = new URL('../../harness/verdict/reports/innocent/forced-failure.txt', import.meta.url)
 
@@ -20,4 +21,21 @@ test('where it does not work, all labels of kernels where it does are named', as
   const failing = failAllocations(() => {})
   for (const label of sourceLabels.filter(name => name.startsWith('debug-')))
     await expect(failing).rejects.toThrow(label)
+})
+
+test('the stack of a failure in silence is that of the thread', () => {
+  const text = `            node-710     [000] .....     4.100: <stack trace>
+ => kmem_cache_alloc_noprof
+ => of_another
+ my node-71      [000] .....     4.120: <stack trace>
+ => trace_event_raw_event_kmalloc
+ => kmalloc_node_track_caller_noprof
+ => kmalloc_reserve
+ => __alloc_skb
+ => netlink_ack
+            node-71      [000] .....     4.130: <stack trace>
+ => of_the_next
+`
+  expect(stackAmong(text, '71')).toEqual(['netlink_ack'])
+  expect(stackAmong(text, '7')).toEqual([])
 })

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 /**
- * Failing allocations: /proc/PID/task/TID/fail-nth and failslab of
+ * Failing allocations: /proc/PID/task/TID/fail-nth, failslab and fail_page_alloc of
  * Documentation/fault-injection/fault-injection.rst.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { expect, onTestFinished } from 'vitest'
+import { FailureStacks } from './allocation-stacks.ts'
 import { requireBuiltIns } from './built-ins.ts'
+import { select, surroundings } from './failing-allocations.ts'
 import { kernel } from './kernel.ts'
-import { KernelLog } from './kernel-log.ts'
 
 const failNth = '/proc/thread-self/fail-nth'
-const failslab = '/sys/kernel/debug/failslab'
 
 /** An allocation that has failed, and what came of it. */
 export interface FailedAllocation<T> {
@@ -19,7 +19,8 @@ export interface FailedAllocation<T> {
   readonly nth: number
   /**
    * The functions that it was made in, innermost first, without those of the allocator and of the system
-   * call's entry. Empty for one that may fail in silence (__GFP_NOWARN), which the kernel does not log.
+   * call's entry. Empty where the kernel tells it nowhere: pages that may fail in silence (__GFP_NOWARN), and
+   * on kernels without events (CONFIG_EVENT_TRACING) all that may.
    */
   readonly stack: readonly string[]
   /** What the work has returned or thrown. */
@@ -45,13 +46,6 @@ export class AllocationError extends Error {
   override readonly name = 'AllocationError'
 }
 
-/** The kernel's functions around them: net/netlink/af_netlink.c, init/main.c, kernel/module/main.c. */
-const surroundings = {
-  netlink: ['netlink_create', 'netlink_setsockopt', 'netlink_sendmsg', 'netlink_recvmsg'],
-  init: ['do_one_initcall'],
-  exit: ['__do_sys_delete_module', '__x64_sys_delete_module', '__arm64_sys_delete_module'],
-} as const
-
 /** More allocations than any work makes; a work that makes more in each round would not end. */
 const MOST = 10_000
 
@@ -63,8 +57,8 @@ let running: { readonly test: string } | undefined
  * until none is left, and tells what came of each. Before and after that it runs without failures. Where the
  * allocation has failed, the work may throw; if it returns, it must be what it returns without failures: so
  * let it return what shows that it was done, as plain values. A leak fails the file at its end (kmemleak).
- * Allocations are those of the slab allocator (kmalloc, kmem_cache_alloc); pages that are allocated by
- * themselves do not fail.
+ * Allocations are those of objects (kmalloc, kmem_cache_alloc) and of whole pages (__get_free_pages, vmalloc,
+ * kmalloc of more than two pages), on a kernel without CONFIG_FAIL_PAGE_ALLOC those of objects only.
  *
  *     const failed = await failAllocations(async () => {
  *       await socket.request(set(5))
@@ -91,12 +85,13 @@ export async function failAllocations<T>(
   running = own
   release(own)
   try {
-    select(addressesOf(of))
+    select(of)
+    using stacks = new FailureStacks()
     const round = async (nth: number): Promise<Round<T>> => {
       await before?.()
       if (running !== own) throw new Error('the test of this failAllocations() has ended')
       try {
-        return await failing(nth, work)
+        return await failing(nth, work, stacks)
       } finally {
         await after?.()
       }
@@ -148,8 +143,8 @@ interface Round<T> extends Pick<FailedAllocation<T>, 'stack' | 'outcome'> {
 }
 
 /** Runs the work with that allocation failing; 0 is none. */
-async function failing<T>(nth: number, work: () => T | Promise<T>): Promise<Round<T>> {
-  using log = KernelLog.fromNow()
+async function failing<T>(nth: number, work: () => T | Promise<T>, stacks: FailureStacks): Promise<Round<T>> {
+  stacks.take()
   let outcome: FailedAllocation<T>['outcome']
   let left: number
   writeFileSync(failNth, `${nth}`)
@@ -162,67 +157,13 @@ async function failing<T>(nth: number, work: () => T | Promise<T>): Promise<Roun
     left = Number(readFileSync(failNth, 'utf8'))
     writeFileSync(failNth, '0')
   }
-  const lines = log.read().map(record => record.text)
-  return { hasFailed: nth > 0 && left === 0, stack: stackIn(lines), outcome }
+  return { hasFailed: nth > 0 && left === 0, stack: stacks.take(), outcome }
 }
 
 /** @throws what the work has thrown */
 function resultOf<T>({ outcome }: Pick<Round<T>, 'outcome'>): T {
   if ('error' in outcome) throw outcome.error
   return outcome.value
-}
-
-/** Functions of every such stack: the allocator's and fault injection's, and the way into the kernel. */
-const everywhere =
-  /^(?:dump_stack|should_fail|__?kmalloc|kmalloc|kmem_cache_|__kmem_cache|_*alloc_skb$|slab_|do_syscall_|entry_SYSCALL|x64_sys_call|__x64_sys_|__do_sys_)/
-
-/** The functions in the first stack trace of fail_dump() (lib/fault-inject.c), innermost first. */
-export function stackIn(lines: readonly string[]): string[] {
-  const start = lines.findIndex(line => line.startsWith('FAULT_INJECTION: forcing a failure'))
-  if (start < 0) return []
-  const functions: string[] = []
-  for (const line of lines.slice(start + 1)) {
-    if (/^(?: <\/TASK>|FAULT_INJECTION:)/.test(line)) break
-    // '?' marks what may be left from earlier calls
-    const [, name] = /^ ([\w.]+)\+0x[\da-f]+\/0x[\da-f]+/.exec(line) ?? []
-    if (name !== undefined && !everywhere.test(name))
-      functions.push(name.replace(/_noprof$|\.(?:isra|constprop|part)\.\d+/g, ''))
-  }
-  return functions
-}
-
-/** The range of addresses from the first of these functions up to the end of the last one. */
-function addressesOf(of: keyof typeof surroundings): { readonly start: string; readonly end: string } {
-  const names: ReadonlySet<string> = new Set(surroundings[of])
-  const symbols = readFileSync('/proc/kallsyms', 'utf8')
-    .split('\n')
-    .flatMap(line => {
-      const [, address = '', name = '', module] = /^([\da-f]+) [tT] (\S+)(\t\[)?/.exec(line) ?? []
-      return address === '' || module !== undefined ? [] : [{ address, name }]
-    })
-    // of the same length, and so in order as texts
-    .sort((a, b) => (a.address < b.address ? -1 : 1))
-  const first = symbols.findIndex(({ name }) => names.has(name))
-  const last = symbols.findLastIndex(({ name }) => names.has(name))
-  const [start, end] = [
-    symbols[first]?.address,
-    symbols.find(({ address }) => address > (symbols[last]?.address ?? ''))?.address,
-  ]
-  if (start === undefined || end === undefined)
-    throw new Error(`/proc/kallsyms of ${kernel.release} has none of ${[...names].join(', ')}`)
-  return { start, end }
-}
-
-/** Selects allocations below calls from these addresses, those that may wait for memory included. */
-function select({ start, end }: { readonly start: string; readonly end: string }): void {
-  const settings: Readonly<Record<string, string>> = {
-    'require-start': `0x${start}`,
-    'require-end': `0x${end}`,
-    'ignore-gfp-wait': 'N',
-    'stacktrace-depth': '32',
-    verbose: '2',
-  }
-  for (const [name, value] of Object.entries(settings)) writeFileSync(`${failslab}/${name}`, value)
 }
 
 function text(value: unknown): string {

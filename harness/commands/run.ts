@@ -20,6 +20,7 @@ import { kernelProject, type ProjectOptions } from '../prepare/project.ts'
 import { type Settings, settingsFile } from '../prepare/settings.ts'
 import { checkWorkerArguments } from '../prepare/worker-arguments.ts'
 import { recordOf } from '../report/blob.ts'
+import { forgetCoverage } from '../report/coverage/coverage.ts'
 import { completeBlob, requireWritten } from '../report/files.ts'
 import { factsOf, type KernelFacts, ofPart } from '../report/kernel-facts.ts'
 import { sourceFinder } from '../report/source-files.ts'
@@ -102,6 +103,7 @@ export async function run(
   const coverage = coverageOptions(wanted, settings, root)
   if (coverage) requireFolder('coverage.reportsDirectory', coverage.reportsDirectory)
   if (coverage && given.watch) throw new UsageError('--coverage is for whole runs: leave out --watch')
+  if (coverage) forgetCoverage(coverage.reportsDirectory)
   const one = { labels, filters, watches: given.watch === true }
   const gdb = debugging(options, one, settings, root)
   const isAttended = looksAround(options, one, settings, root)
@@ -273,7 +275,9 @@ function looksAround(
 ): boolean {
   if (debug === undefined || debug === false) return false
   if (gdb || functions.length > 0)
-    throw new UsageError('--debug and --gdb want the guest for themselves: leave one of them out')
+    throw new UsageError(
+      `--debug and ${gdb ? '--gdb' : '--break'} want the guest for themselves: leave one of them out`,
+    )
   if (!process.stdin.isTTY || !process.stdout.isTTY)
     throw new UsageError(
       '--debug opens a shell and needs a terminal: elsewhere there is the evidence of a failure',

@@ -65,6 +65,8 @@ describe.runIf(kernel.has('failslab'))('a kernel with failslab', () => {
       expect.arrayContaining(['netlink_sendmsg', 'netlink_ack', 'genl_upd_myvar', 'genl_get_myvar']),
     )
     for (const { outcome, stack } of failed) {
+      // Also of those that may fail in silence.
+      expect(stack).toContain('netlink_sendmsg')
       const error = errorOf(outcome)
       if (error === undefined) continue
       expect(error, stack.join(' < ')).toSatisfy(
@@ -74,6 +76,23 @@ describe.runIf(kernel.has('failslab'))('a kernel with failslab', () => {
           (each instanceof SystemCallError && each.code === 'ENOBUFS'),
       )
     }
+  })
+
+  it('whole pages fail as well: those of a request that is too long for an object', async () => {
+    const failed = await failAllocations(
+      async () => {
+        const long = attr.binary(NLE_MYVAR, Buffer.alloc(40_000))
+        return await ask(NLEX_CMD_UPD, long).catch((error: unknown) => {
+          if (error instanceof KernelError && error.code === 'EINVAL') return 'refused'
+          throw error
+        })
+      },
+      { after: emptied },
+    )
+    // It is then made of single pages.
+    expect(failed.find(({ stack }) => stack.includes('__kvmalloc_node'))).toMatchObject({
+      outcome: { value: 'refused' },
+    })
   })
 
   it('a work that hides the failure is told where it was', async () => {

@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: MIT
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
@@ -8,7 +17,8 @@ import * as v from 'valibot'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { gcovOf, type Notes, profiled } from '../../../kernel/build/profiled.ts'
 import { Coverage, type DataFile, dataFiles } from '../../pool/coverage.ts'
-import { belowThresholds, reportCoverage } from './coverage.ts'
+import { coverageReporters } from '../../prepare/settings.ts'
+import { belowThresholds, forgetCoverage, reportCoverage } from './coverage.ts'
 import { gcov } from './gcov.ts'
 import { coverageMap } from './map.ts'
 import { reachedOn, reachedSchema } from './reached.ts'
@@ -174,4 +184,21 @@ test("gcc's own gcov, and a user's flags beside ours", () => {
   const [counting, own] = profiled([{ dir: '/m', make: { KCFLAGS: '-DX', A: 'b' } }])
   expect(path.basename(counting?.dir ?? '')).toBe('coverage')
   expect(own?.make).toEqual({ A: 'b', KCFLAGS: expect.stringMatching(/^-DX -fprofile-arcs /) })
+})
+
+test('nothing of an earlier run is taken for what this one has found', async () => {
+  const print = vi.spyOn(console, 'log').mockImplementation(() => {})
+  const reportsDirectory = path.join(folder, 'all')
+  onTestFinished(() => print.mockRestore())
+  const coverage = new Coverage()
+  coverage.counted.push({ file: 'suites/a.test.ts', data: [await counted([])] })
+  const reached = await reachedOn([{ label: 'debian-6.1', notes: [notes], coverage }], folder, Date.now())
+  const found = () =>
+    readdirSync(reportsDirectory, { recursive: true, encoding: 'utf8' })
+      .filter(name => /\.(?:info|json|xml)$|^(?:lcov-report\/)?index\.html$/.test(name))
+      .sort()
+  reportCoverage(reached, { reporter: [...coverageReporters], reportsDirectory, thresholds: {} }, folder)
+  expect(found()).toHaveLength(7)
+  forgetCoverage(reportsDirectory)
+  expect(found()).toEqual([])
 })

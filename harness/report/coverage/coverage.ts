@@ -6,6 +6,7 @@ import libReport from 'istanbul-lib-report'
 import reports, { type ReportOptions } from 'istanbul-reports'
 import { inColumns } from '../../base/columns.ts'
 import { messageOf } from '../../base/errors.ts'
+import { forgetReport } from '../files.ts'
 import { istanbulMap, type Reached } from './reached.ts'
 
 export interface CoverageOptions {
@@ -26,6 +27,22 @@ export interface CoverageResult {
   readonly text: string
   readonly below: readonly string[]
   readonly unwritten: readonly string[]
+}
+
+/** What Istanbul's reporters write, without the pages of single folders and files. */
+const reportFiles = [
+  'clover.xml',
+  'cobertura-coverage.xml',
+  'coverage-final.json',
+  'coverage-summary.json',
+  'index.html',
+  'lcov-report/index.html',
+  'lcov.info',
+]
+
+/** Removes the reports of an earlier run, as {@link forgetReport} does. */
+export function forgetCoverage(reportsDirectory: string): void {
+  for (const name of reportFiles) forgetReport(path.join(reportsDirectory, name))
 }
 
 /** Writes the reports. The table of Istanbul's `text` goes to stdout. */
