@@ -72,7 +72,10 @@ test.each([
     ['--debug', '--gdb', 'fails'],
     /^error: --debug and --gdb want the guest for themselves: leave one of them out/,
   ],
-  [['--debug', '--break', 'nlex_notify', 'fails'], /^error: --debug and --break want the guest for themselves/],
+  [
+    ['--debug', '--break', 'nlex_notify', 'fails'],
+    /^error: --debug and --break want the guest for themselves/,
+  ],
   [
     ['fails', '--debug'],
     /^error: --debug opens a shell and needs a terminal: elsewhere there is the evidence of/,
