@@ -133,6 +133,7 @@ export class Restores implements GuestSource {
     // A spare may have been idle for long, or have died.
     if (spare && !(await this.#isFresh(guest))) return await this.acquire()
     this.#expected--
+    this.#acquired++
     if (this.#expected > 0) this.#prepareSpare()
     // Where it is not there, images are without: crash finds its way all the same.
     if (this.dumps)
@@ -140,7 +141,6 @@ export class Restores implements GuestSource {
     this.statistics.release = guest.release
     this.statistics.startTimes.push(guest.startTime)
     this.statistics.origins[guest.origin]++
-    this.#acquired++
     // No more will come.
     if (this.#expected <= 0 && !this.#mayBeMore) await this.#forks.close()
     return guest

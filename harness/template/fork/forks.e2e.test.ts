@@ -32,6 +32,23 @@ test('files pass, fail and crash in forks as in restored guests; a rerun restore
   expect(read('console.log')).toContain('sysrq triggered crash')
 })
 
+test('the guests of as many files as it pays for are forked, all but the first', async () => {
+  const folder = ownFolder()
+  writeFileSync(
+    path.join(folder, 'netlink-vmtest.config.ts'),
+    "export default { suites: ['*.fixture.ts'], modules: [] }",
+  )
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f'])
+    writeFileSync(
+      path.join(folder, `${name}.fixture.ts`),
+      "import { test } from 'vitest'\ntest('passes', () => {})\n",
+    )
+  const six = await runCli([], { cwd: folder })
+  expect(six.stdout).toMatch(/: 6 files, .*; 5 guests forked, 1 restored$/m)
+  rmSync(path.join(folder, 'f.fixture.ts'))
+  expect((await runCli([], { cwd: folder })).stdout).toMatch(/: 5 files, (?!.*forked)/)
+})
+
 test('where the library does not compile, guests are restored, and the reason is said once', async () => {
   const folder = ownFolder()
   writeFileSync(path.join(folder, 'gcc'), '#!/bin/sh\necho no such header >&2\nexit 1\n', { mode: 0o755 })
