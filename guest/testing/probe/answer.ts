@@ -234,3 +234,6 @@ export function isPassing(code: string | undefined): boolean {
 export function isMinusOne({ code, extendedAck }: Answer): boolean {
   return code === 'EPERM' && extendedAck?.message === undefined
 }
+
+/** That a request for what is not there was answered so. */
+export const minusOne = 'EPERM for what is not there, to one who has all privileges: does it return -1?'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Many entries, for dumps over several datagrams. */
-import type { Message } from '../../netlink/index.ts'
+import { isAnswer, MalformedError, type Message, NLMSG_HDRLEN } from '../../netlink/index.ts'
 import { drain } from '../exchange.ts'
 import { isTimeShort } from './allowance.ts'
 import type { Writer } from './explore.ts'
@@ -36,9 +36,19 @@ export async function addMany(
       subject.encode(shape.operation, shape.attributes(variant), { flags: 0 }),
     )
     requester.socket.send(Buffer.concat(requests))
-    // Refusals, where there is no room for more.
-    const refused = drain(requester.socket).length
+    // Where there is no room for more; who adds may also answer.
+    const refused = drain(requester.socket).filter(isRefusal).length
     if (refused > 0 || isTimeShort()) return next + variants.length - refused
   }
   return count
+}
+
+function isRefusal(event: ReturnType<typeof drain>[number]): boolean {
+  if (!('messages' in event)) return true
+  try {
+    return event.messages().some(it => isAnswer(it) && it.bytes.readInt32LE(NLMSG_HDRLEN) !== 0)
+  } catch (error) {
+    if (error instanceof MalformedError) return false
+    throw error
+  }
 }
