@@ -5,6 +5,7 @@
  */
 import { isTimeShort } from './allowance.ts'
 import type { Answer } from './answer.ts'
+import { tryCreation } from './creation.ts'
 import type { Operation } from './family.ts'
 import { Faults } from './faults.ts'
 import { Shape } from './shape.ts'
@@ -85,6 +86,9 @@ export class Explorer {
     for (let round = 0; round < ROUNDS; round++) {
       await this.#refill()
       for (const operation of commands) await this.#findWorking(operation)
+      for (const operation of round === 0 ? commands : [])
+        if (!this.#working.has(operation.command))
+          await tryCreation(this.#subject, this.#requester, operation)
     }
     await this.#findActors(commands)
     // Some can be seen only when others make what they change.

@@ -6,6 +6,7 @@ import { drain } from '../../exchange.ts'
 import { NetworkNamespace } from '../../namespaces.ts'
 import { isTimeShort } from '../allowance.ts'
 import { isMinusOne, isPassing, minusOne, wordsOf } from '../answer.ts'
+import { creations } from '../creation.ts'
 import { type Explored, Explorer, type Remover, type Writer } from '../explore.ts'
 import { askFamily, type Operation } from '../family.ts'
 import { Faults } from '../faults.ts'
@@ -64,13 +65,15 @@ export function behaviour(subject: Subject): void {
     const faults = new Faults('populated', subject.told)
     for (const operation of subject.family.all.filter(({ kind }) => kind === 'do'))
       for (const shape of Shape.all(subject, operation))
-        for (const variant of [FIRST, FIRST, ONE]) {
+        for (const [variant, creation] of [FIRST, FIRST, ONE].flatMap(variant =>
+          creations(subject, operation).map(creation => [variant, creation] as const),
+        )) {
           if (isTimeShort()) break
           for (const writer of explored.writers)
             await requester.ask(writer.shape.operation, writer.shape.attributes(FIRST))
           for (const earlier of subject.before(operation))
             await requester.ask(earlier, Shape.all(subject, earlier)[0]?.attributes(FIRST))
-          const answer = await requester.ask(operation, shape.attributes(variant))
+          const answer = await requester.ask(operation, shape.attributes(variant), { creation })
           faults.add(shape.words, [...answer.faults, ...subject.unexpected(operation, answer)])
         }
     faults.end()

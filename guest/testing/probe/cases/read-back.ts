@@ -35,8 +35,10 @@ export async function readBack(life: Life): Promise<void> {
 
 /** The variant of what is inside of nests. */
 const ANY = 80
+/** Bytes that any message has room for. */
+const SHORT = 64
 /** Longer ones are tried elsewhere. */
-const LONGEST_READ = 1024
+const LONGEST_READ = 1025
 
 function limitsOf(shape: Shape, type: number, { family }: Subject): NestTrial[] {
   const making = { policies: family.policies, variant: ANY }
@@ -85,6 +87,7 @@ async function readLimit(
   const candidates = isNew
     ? newOf(before, await state.dumped())
     : await entriesAbout(life, [FIRST, variant], own, entry => isAbout(entry, shape, others, variant))
+  if (payload.length > SHORT) faults.add(`${shape.words}: ${what}`, await tooLong(life, shape, key, variant))
   const read = candidates.flatMap(entry => entry.get(type) ?? [])
   const policy = shape.policyOf(type)
   if (!isNest(policy)) surplus.note({ type, payload, policy, request }, read)
@@ -94,6 +97,33 @@ async function readLimit(
     ? inside && misread({ ...inside, request }, insideOf(read, inside.type))
     : misread({ type, payload, policy, request }, read)
   if (wrongly !== undefined) faults.add(`${shape.words}: ${what}`, [wrongly])
+}
+
+/** Readers that cannot tell what was written, because it is long: another entry they tell. */
+async function tooLong(
+  { explored, requester }: Life,
+  shape: Shape,
+  key: number | undefined,
+  variant: number,
+): Promise<string[]> {
+  const unable = async (each: number) => {
+    const readers: Shape[] = []
+    for (const reader of explored.readers) {
+      const { code } = await requester.ask(reader.operation, reader.attributes(each))
+      if (code === 'EMSGSIZE') readers.push(reader)
+    }
+    return readers
+  }
+  const readers = await unable(key === undefined ? variant : FIRST)
+  if (readers.length === 0) return []
+  const control = nextVariant()
+  const variantOf = (type: number) => (type === key ? FIRST : control)
+  const { code } = await requester.ask(shape.operation, shape.attributes(variantOf))
+  const usual = await unable(key === undefined ? control : FIRST)
+  if (code !== undefined) return []
+  return readers
+    .filter(reader => !usual.includes(reader))
+    .map(reader => `accepted, and ${reader.words} says EMSGSIZE: its message has no room for that`)
 }
 
 /** Bits that a bitfield's selector does not name stay as they are (NLA_BITFIELD32, include/uapi/linux/netlink.h). */
