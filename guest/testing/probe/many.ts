@@ -4,6 +4,7 @@ import { isAnswer, MalformedError, type Message, NLMSG_HDRLEN } from '../../netl
 import { drain } from '../exchange.ts'
 import { isTimeShort } from './allowance.ts'
 import type { Writer } from './explore.ts'
+import { FIRST } from './life.ts'
 import type { Requester, Subject } from './subject.ts'
 
 /** Bytes of a dump over several datagrams: the first has 8 KiB or less (NLMSG_GOODSIZE). */
@@ -20,20 +21,26 @@ export function severalDatagrams(replies: readonly Message[]): number {
   return Math.min(MOST_ENTRIES, Math.ceil(SEVERAL / size))
 }
 
-/** Adds entries of variants from {@link MANY} on. @returns how many were added */
+/**
+ * Adds entries of variants from {@link MANY} on.
+ * @param parent the variant of what they are added to, where that is named by a key
+ * @returns how many were added
+ */
 export async function addMany(
   subject: Subject,
   requester: Requester,
-  { shape }: Writer,
+  { shape, key }: Writer,
   count: number,
+  parent = FIRST,
 ): Promise<number> {
+  const attributes = (variant: number) => shape.attributes(type => (type === key ? parent : variant))
   for (let next = 0; next < count; next += AT_ONCE) {
     const variants = Array.from(
       { length: Math.min(AT_ONCE, count - next) },
       (_, index) => MANY + next + index,
     )
     const requests = variants.map(variant =>
-      subject.encode(shape.operation, shape.attributes(variant), { flags: 0 }),
+      subject.encode(shape.operation, attributes(variant), { flags: 0 }),
     )
     requester.socket.send(Buffer.concat(requests))
     // Where there is no room for more; who adds may also answer.

@@ -5,22 +5,23 @@ import { type Datagram, NLM_F_ACK, TimeoutError } from '../../../netlink/index.t
 import { drain } from '../../exchange.ts'
 import { NetworkNamespace } from '../../namespaces.ts'
 import { isTimeShort } from '../allowance.ts'
-import { isMinusOne, isPassing, minusOne, wordsOf } from '../answer.ts'
+import { wordsOf } from '../answer.ts'
 import { creations } from '../creation.ts'
-import { type Explored, Explorer, type Remover, type Writer } from '../explore.ts'
-import { askFamily, type Operation } from '../family.ts'
+import { type Explored, Explorer, type Writer } from '../explore.ts'
+import { askFamily } from '../family.ts'
 import { Faults } from '../faults.ts'
 import { FIRST, type Life } from '../life.ts'
-import { addMany, MANY, severalDatagrams } from '../many.ts'
 import { Shape, type Told, toldBy } from '../shape.ts'
 import { State } from '../state.ts'
 import type { Requester, Subject } from '../subject.ts'
 import { askUntold } from '../untold.ts'
 import { nextVariant } from '../variants.ts'
 import { askInThreads, interleave, removeWhileDumped } from './concurrency.ts'
+import { compareDumps } from './dumps.ts'
 import { changeUnprivileged } from './privileges.ts'
 import { readBack } from './read-back.ts'
 import { writeRefused } from './refused-writes.ts'
+import { removeOften, removeTwice } from './removal.ts'
 import { leaveNothing } from './side-effects.ts'
 import { compareSlots } from './slots.ts'
 
@@ -80,9 +81,8 @@ export function behaviour(subject: Subject): void {
   })
 
   test('a dump tells each entry once, however it is cut into datagrams', async life => {
-    const adder = life.explored.writers.find(({ adds }) => adds)
     for (const operation of subject.family.all.filter(({ kind }) => kind === 'dump'))
-      await compareDumps(life, operation, adder)
+      await compareDumps(life, operation)
   })
 
   test('what is written is read, up to the limits', readBack)
@@ -93,7 +93,10 @@ export function behaviour(subject: Subject): void {
   })
 
   test('what is gone cannot be removed again, nor got', async life => {
-    for (const remover of life.explored.removers) await removeTwice(life, remover)
+    for (const remover of life.explored.removers) {
+      await removeTwice(life, remover)
+      await removeOften(life, remover)
+    }
   })
 
   test('what is refused, and what only asks, leaves nothing behind', leaveNothing)
@@ -120,108 +123,6 @@ export function behaviour(subject: Subject): void {
     for (const writer of life.explored.writers) await changeElsewhere(life, writer, elsewhere)
   })
 }
-
-/** What is removed is gone for those that get it as well, and cannot be removed once more. */
-async function removeTwice(life: Life, { shape, adder }: Remover): Promise<void> {
-  const { explored, requester, state, faults } = life
-  const lookups = await lookupsOf(life, adder)
-  await requester.ask(adder.shape.operation, adder.shape.attributes(ONE))
-  const found: Shape[] = []
-  for (const lookup of lookups) {
-    const { code } = await requester.ask(lookup.operation, lookup.attributes(ONE))
-    if (code === undefined) found.push(lookup)
-  }
-  const first = await requester.ask(shape.operation, shape.attributes(ONE))
-  if (first.code !== undefined) return
-  const dumped = await state.dumped()
-  const isDumped = shape.types.some(type => shape.isTold(dumped, type, shape.payload(type, ONE)))
-  for (const lookup of isDumped ? [] : found) {
-    const { code } = await requester.ask(lookup.operation, lookup.attributes(ONE))
-    if (code === undefined)
-      faults.add(lookup.words, [
-        `success, though ${shape.words} has removed it, and the dump tells it no more`,
-      ])
-  }
-  const second = await requester.ask(shape.operation, shape.attributes(ONE))
-  if (isMinusOne(second)) faults.add(shape.words, [minusOne])
-  if (second.code !== undefined) return
-  // Removing what is not there may be no error, unless changing it is one.
-  for (const changer of explored.writers.filter(({ key }) => key !== undefined)) {
-    const changed = await requester.ask(changer.shape.operation, changer.shape.attributes(ONE))
-    if (changed.code === undefined || isPassing(changed.code)) continue
-    faults.add(shape.words, [
-      `success the second time too, though nothing is left to remove, and ${changer.shape.words} says ${changed.code}`,
-    ])
-    break
-  }
-}
-
-/** The readers that get what is there, and refuse what never was. */
-async function lookupsOf({ subject, explored, requester }: Life, adder: Writer): Promise<Shape[]> {
-  const lookups: Shape[] = []
-  // Some are got by one attribute or by another one: by each that tells which.
-  const shapes = explored.readers.flatMap(({ operation }) => Shape.all(subject, operation))
-  for (const reader of shapes) {
-    if (reader.types.length === 0 || !reader.types.every(type => adder.stored.includes(type))) continue
-    const never = await requester.ask(reader.operation, reader.attributes(nextVariant()))
-    const there = await requester.ask(reader.operation, reader.attributes(FIRST))
-    if (never.code !== undefined && there.code === undefined) lookups.push(reader)
-    if (lookups.length === LOOKUPS) break
-  }
-  return lookups
-}
-
-/** Two dumps of one socket: the second one's first datagram is larger, for the kernel knows the reader by then. */
-async function compareDumps(
-  { subject, requester, faults }: Life,
-  operation: Operation,
-  adder: Writer | undefined,
-): Promise<void> {
-  const { headerSize } = subject.family
-  const what = `command ${operation.command} (dump)`
-  const dump = async (from: Requester) => {
-    const answer = await from.ask(operation)
-    faults.add(what, answer.faults)
-    return answer
-  }
-  const before = await dump(requester)
-  if (before.code !== undefined) return
-  let added = 0
-  if (adder !== undefined) {
-    added = await addMany(subject, requester, adder, severalDatagrams(before.replies))
-  }
-  const linesOf = ({ replies }: typeof before) =>
-    replies.map(reply => reply.payload.toString('latin1')).sort()
-  const fresh = async () => {
-    using other = subject.open()
-    return linesOf(await dump(other))
-  }
-  const first = await fresh()
-  const again = await fresh()
-  const larger = linesOf(await dump(requester))
-  // It changes by itself, and nothing can be said.
-  if (first.join() !== again.join()) return
-  if (first.join() !== larger.join()) {
-    const [some, others] = [new Set(first), new Set(larger)]
-    faults.add(what, [
-      `datagrams of other sizes tell other entries: ${first.length} (${some.size} different ones) and ${larger.length} (${others.size}); some are lost or doubled where a datagram ends`,
-    ])
-  }
-  if (added > 0 && adder !== undefined && first.length > before.replies.length) {
-    const entries = (await dump(requester)).replies.map(reply => toldBy(reply, headerSize))
-    const missing = Array.from({ length: added }, (_, index) => MANY + index).filter(
-      variant =>
-        !adder.stored.some(type => adder.shape.isTold(entries, type, adder.shape.payload(type, variant))),
-    )
-    // Old entries may make room for new ones; a few in the middle do not.
-    const youngest = Math.max(...missing)
-    if (missing.length > 0 && youngest > MANY + missing.length)
-      faults.add(what, [`${missing.length} of ${added} entries that were added are missing`])
-  }
-}
-
-/** Ways to look up one entry that are tried. */
-const LOOKUPS = 4
 
 function hex(bytes: Buffer): string {
   return bytes.length > 40

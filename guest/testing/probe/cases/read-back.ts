@@ -11,6 +11,7 @@ import { isTimeShort } from '../allowance.ts'
 import { isMinusOne, minusOne } from '../answer.ts'
 import type { Writer } from '../explore.ts'
 import { FIRST, type Life } from '../life.ts'
+import { addMany } from '../many.ts'
 import { misread, Surplus } from '../misread.ts'
 import { type NestTrial, variations } from '../nests.ts'
 import type { Shape, Told } from '../shape.ts'
@@ -21,6 +22,7 @@ import { nextVariant } from '../variants.ts'
 export async function readBack(life: Life): Promise<void> {
   for (const writer of life.explored.writers) {
     await readNumbers(life, writer)
+    await addNeighbours(life, writer)
     for (const type of writer.stored) {
       if (!(await isReadAlone(life, writer, type))) continue
       const surplus = new Surplus()
@@ -32,6 +34,15 @@ export async function readBack(life: Life): Promise<void> {
   }
   for (const shape of life.explored.readers) await readEcho(life, shape)
 }
+
+/** Binaries in memory, of the longest size, that are behind others: zeros there would be none of a value's. */
+async function addNeighbours({ subject, requester }: Life, writer: Writer): Promise<void> {
+  const { shape, stored, adds } = writer
+  if (adds && stored.some(type => shape.policyOf(type)?.type === 'BINARY'))
+    await addMany(subject, requester, writer, NEIGHBOURS)
+}
+
+const NEIGHBOURS = 100
 
 /** The variant of what is inside of nests. */
 const ANY = 80
