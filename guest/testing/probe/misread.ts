@@ -56,12 +56,18 @@ export class Surplus {
       this.#seen.push({ type, sent: payload.length, more: longer.subarray(payload.length) })
   }
 
+  /** Whether values of several lengths came back with as many bytes more, be they zero or not. */
+  get isConstant(): boolean {
+    const [first] = this.#seen
+    const lengths = new Set(this.#seen.map(({ sent }) => sent))
+    return lengths.size >= LENGTHS && this.#seen.every(({ more }) => more.length === first?.more.length)
+  }
+
   get faults(): string[] {
     const [first] = this.#seen
     const lengths = new Set(this.#seen.map(({ sent }) => sent))
     const behind = this.#seen.find(({ more }) => more.some(byte => byte !== 0))
-    if (first === undefined || behind === undefined || lengths.size < LENGTHS) return []
-    if (this.#seen.some(({ more }) => more.length !== first.more.length)) return []
+    if (first === undefined || behind === undefined || !this.isConstant) return []
     return [
       `attribute ${first.type} comes back with ${first.more.length} bytes more than were sent, of ${[...lengths].join(' as of ')}: they are not part of it (${hex(behind.more)})`,
     ]

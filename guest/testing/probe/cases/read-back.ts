@@ -11,7 +11,6 @@ import { isTimeShort } from '../allowance.ts'
 import { isMinusOne, minusOne } from '../answer.ts'
 import type { Writer } from '../explore.ts'
 import { FIRST, type Life } from '../life.ts'
-import { addMany } from '../many.ts'
 import { misread, Surplus } from '../misread.ts'
 import { type NestTrial, variations } from '../nests.ts'
 import type { Shape, Told } from '../shape.ts'
@@ -22,12 +21,12 @@ import { nextVariant } from '../variants.ts'
 export async function readBack(life: Life): Promise<void> {
   for (const writer of life.explored.writers) {
     await readNumbers(life, writer)
-    await addNeighbours(life, writer)
     for (const type of writer.stored) {
       if (!(await isReadAlone(life, writer, type))) continue
       const surplus = new Surplus()
       for (const trial of limitsOf(writer.shape, type, life.subject))
         await readLimit(life, writer, type, trial, surplus)
+      if (surplus.isConstant) await fillObjects(life, writer, type, surplus)
       life.faults.add(writer.shape.words, surplus.faults)
     }
     await readBits(life, writer)
@@ -35,14 +34,20 @@ export async function readBack(life: Life): Promise<void> {
   for (const shape of life.explored.readers) await readEcho(life, shape)
 }
 
-/** Binaries in memory, of the longest size, that are behind others: zeros there would be none of a value's. */
-async function addNeighbours({ subject, requester }: Life, writer: Writer): Promise<void> {
-  const { shape, stored, adds } = writer
-  if (adds && stored.some(type => shape.policyOf(type)?.type === 'BINARY'))
-    await addMany(subject, requester, writer, NEIGHBOURS)
-}
+/** Sizes of objects in the kernel's memory: what is behind such a binary is another object. */
+const SIZES = [8, 16, 32, 64, 128]
+/** Binaries of a size, beside each other: zeros behind all of them are a value's own. */
+const OF_A_SIZE = 16
 
-const NEIGHBOURS = 100
+/** Writes binaries that fill their objects, where all came back with more than was sent. */
+async function fillObjects(life: Life, writer: Writer, type: number, surplus: Surplus): Promise<void> {
+  const { minimumLength = 0, maximumLength = Infinity } = writer.shape.policyOf(type) ?? {}
+  for (const size of SIZES.filter(each => each >= minimumLength && each <= maximumLength))
+    for (let count = 0; count < OF_A_SIZE; count++) {
+      const payload = Buffer.alloc(size, 1 + count)
+      await readLimit(life, writer, type, { what: `${size} bytes`, payload }, surplus)
+    }
+}
 
 /** The variant of what is inside of nests. */
 const ANY = 80

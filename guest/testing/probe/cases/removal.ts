@@ -19,10 +19,14 @@ const AT_ONCE = 20
 /** What is removed is gone for those that get it as well, and cannot be removed once more. */
 export async function removeTwice(life: Life, { shape, adder }: Remover): Promise<void> {
   const { explored, requester, state, faults } = life
-  const lookups = await lookupsOf(life, adder)
+  const refusedFirst: Shape[] = []
+  for (const lookup of await lookupsOf(life, adder)) {
+    const { code } = await requester.ask(lookup.operation, lookup.attributes(ONE))
+    if (code !== undefined) refusedFirst.push(lookup)
+  }
   await requester.ask(adder.shape.operation, adder.shape.attributes(ONE))
   const found: Shape[] = []
-  for (const lookup of lookups) {
+  for (const lookup of refusedFirst) {
     const { code } = await requester.ask(lookup.operation, lookup.attributes(ONE))
     if (code === undefined) found.push(lookup)
   }
