@@ -195,6 +195,7 @@ static int pairs_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct pairs_cursor *ctx = (void *)cb->ctx;
 	struct nlattr *prefix = dump_attrs(cb)[PAIRS_A_PREFIX];
+	bool any = false;
 	struct rb_node *n;
 
 	BUILD_BUG_ON(sizeof(*ctx) > sizeof(cb->ctx));
@@ -204,8 +205,10 @@ static int pairs_dump(struct sk_buff *skb, struct netlink_callback *cb)
 
 		if (ctx->klen && key_cmp(e->key, e->klen, ctx->key, ctx->klen) <= 0)
 			continue;
-		if (prefix && (e->klen < nla_len(prefix) || memcmp(e->key, nla_data(prefix), nla_len(prefix))))
+		if (prefix && (e->klen < nla_len(prefix) || memcmp(e->key, nla_data(prefix), nla_len(prefix)))) {
+			any = true;
 			continue;
+		}
 		if (pairs_fill(skb, e, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, NLM_F_MULTI,
 			       PAIRS_CMD_GET))
 			break;
@@ -213,6 +216,8 @@ static int pairs_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		memcpy(ctx->key, e->key, e->klen);
 	}
 	mutex_unlock(&pairs_mutex);
+	if (HAS_BUG(endless_filter) && any && !skb->len)
+		return 1;
 	return skb->len;
 }
 

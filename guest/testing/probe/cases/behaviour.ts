@@ -27,6 +27,8 @@ import { compareSlots } from './slots.ts'
 
 /** Milliseconds in which a work queue has told what it tells. */
 const SOON = 200
+/** Ways to ask for a part of a dump that are tried. */
+const FILTERS = 8
 /** A variant of values; those of explore.ts are others. */
 const ONE = 80
 /** Milliseconds for hundreds of requests, on kernels with checks that slow them down. */
@@ -76,6 +78,14 @@ export function behaviour(subject: Subject): void {
             await requester.ask(earlier, Shape.all(subject, earlier)[0]?.attributes(FIRST))
           const answer = await requester.ask(operation, shape.attributes(variant), { creation })
           faults.add(shape.words, [...answer.faults, ...subject.unexpected(operation, answer)])
+        }
+    // A dump of what does not match, or of nothing, has an end, too.
+    for (const operation of subject.dumps)
+      for (const shape of Shape.all(subject, operation).slice(0, FILTERS))
+        for (const variant of [FIRST, nextVariant()]) {
+          if (isTimeShort() || subject.endless.has(operation.command)) break
+          using other = subject.open()
+          faults.add(shape.words, (await other.ask(operation, shape.attributes(variant))).faults)
         }
     faults.end()
   })
