@@ -15,6 +15,7 @@ enum {
 	LEDGER_A_BALANCE,
 	LEDGER_A_AMOUNT,
 	LEDGER_A_NOTE,
+	LEDGER_A_INFO,
 	LEDGER_A_END
 };
 #define LEDGER_A_MAX (LEDGER_A_END - 1)
@@ -22,11 +23,18 @@ enum {
 #define LEDGER_NOTE_SIZE 32
 #define LEDGER_CREDIT 1000
 
+/* There is a hole behind the kind. */
+struct ledger_info {
+	u8 kind;
+	u32 changes;
+};
+
 struct account {
 	struct rhash_head node;
 	char name[LEDGER_NAME_SIZE];
 	u32 number;
 	s64 balance;
+	u32 changes;
 	size_t note_size;
 	u8 *note;
 };
@@ -56,17 +64,29 @@ static int ledger_put(struct sk_buff *skb, const struct account *account, u32 po
 		      u8 cmd)
 {
 	size_t more = HAS_BUG(longer) ? 1 : 0;
-	void *hdr = genlmsg_put(skb, portid, seq, &ledger_family, flags, cmd);
+	struct ledger_info *info;
+	void *hdr;
 
-	if (!hdr)
+	info = HAS_BUG(hole) ? kmalloc(sizeof(*info), GFP_KERNEL) : kzalloc(sizeof(*info), GFP_KERNEL);
+	if (!info)
+		return -ENOMEM;
+	info->kind = account->note ? 2 : 1;
+	info->changes = account->changes;
+	hdr = genlmsg_put(skb, portid, seq, &ledger_family, flags, cmd);
+	if (!hdr) {
+		kfree(info);
 		return -EMSGSIZE;
+	}
 	if (nla_put_u32(skb, LEDGER_A_NUMBER, account->number) ||
 	    nla_put_string(skb, LEDGER_A_NAME, account->name) ||
 	    nla_put(skb, LEDGER_A_BALANCE, sizeof(account->balance), &account->balance) ||
+	    nla_put(skb, LEDGER_A_INFO, sizeof(*info), info) ||
 	    (account->note && nla_put(skb, LEDGER_A_NOTE, account->note_size + more, account->note))) {
 		genlmsg_cancel(skb, hdr);
+		kfree(info);
 		return -EMSGSIZE;
 	}
+	kfree(info);
 	genlmsg_end(skb, hdr);
 	return 0;
 }
@@ -75,11 +95,14 @@ static int ledger_answer(struct genl_info *info, const struct account *account)
 {
 	struct sk_buff *msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
 
+	int err;
+
 	if (!msg)
 		return -ENOMEM;
-	if (ledger_put(msg, account, info->snd_portid, info->snd_seq, 0, info->genlhdr->cmd)) {
+	err = ledger_put(msg, account, info->snd_portid, info->snd_seq, 0, info->genlhdr->cmd);
+	if (err) {
 		nlmsg_free(msg);
-		return -EMSGSIZE;
+		return err;
 	}
 	return genlmsg_reply(msg, info);
 }
@@ -184,6 +207,7 @@ static int ledger_adjust(struct sk_buff *skb, struct genl_info *info)
 		return -ERANGE;
 	}
 	account->balance = balance;
+	account->changes++;
 	ledger_tell(account, LEDGER_CMD_ADJUST);
 	return ledger_answer(info, account);
 }
@@ -205,16 +229,18 @@ static int ledger_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct account *account;
 	int number = cb->args[0];
+	int err = 0;
 
 	for (; (account = idr_get_next(&by_number, &number)); number++) {
-		if (ledger_put(skb, account, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, NLM_F_MULTI,
-			       LEDGER_CMD_GET)) {
+		err = ledger_put(skb, account, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, NLM_F_MULTI,
+				 LEDGER_CMD_GET);
+		if (err) {
 			number += HAS_BUG(lossy);
 			break;
 		}
 	}
 	cb->args[0] = number;
-	return skb->len;
+	return skb->len ?: err;
 }
 
 static const struct genl_small_ops ledger_ops[] = {
