@@ -240,7 +240,8 @@ static struct genl_family pairs_family = {
 	.n_ops = ARRAY_SIZE(pairs_ops),
 	.mcgrps = pairs_groups,
 	.n_mcgrps = ARRAY_SIZE(pairs_groups),
-	RESV_START_OP(PAIRS_CMD_PUT)
+	/* From there on, 6.1 and later refuse NLM_F_CREATE. */
+	RESV_START_OP(PAIRS_CMD_DEL + 1)
 };
 
 static int __init pairs_init(void)
