@@ -151,3 +151,12 @@ test('EPERM without words may be -1; another errno, or one that is explained, is
   expect(isMinusOne({ ...answer, code: 'EPERM', extendedAck })).toBe(false)
   expect(isMinusOne(answer)).toBe(false)
 })
+
+test('poison in a hole of a struct is memory that nobody has written, and in a text it is none', () => {
+  const told = (hex: string) => faults(asked, reply({}, attr.binary(1, Buffer.from(hex, 'hex'))), error(0))
+  expect(told('016b6b6b0500000000000000')).toEqual([
+    'a reply tells memory that was freed in a hole (016b6b6b0500000000000000)',
+  ])
+  expect(told('0100000005000000006b6b00')).toEqual([])
+  expect(told(Buffer.from('a bookkkeeper').toString('hex'))).toEqual([])
+})

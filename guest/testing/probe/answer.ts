@@ -171,10 +171,38 @@ const poisons = [
 ]
 
 /** Memory that a module tells, and should not: nobody sends so many of these bytes. */
-function poisonIn(reply: Message, { request }: Asked): string[] {
-  return poisons
-    .filter(({ bytes }) => reply.payload.includes(bytes) && !request.includes(bytes))
-    .map(({ bytes, what }) => `a reply tells ${what} (${bytes.toString('hex')})`)
+function poisonIn(reply: Message, { request, headerSize }: Asked): string[] {
+  return poisons.flatMap(({ bytes, what }) => {
+    if (reply.payload.includes(bytes) && !request.includes(bytes))
+      return [`a reply tells ${what} (${bytes.toString('hex')})`]
+    const hole = bytes.subarray(0, HOLE)
+    const struct = structsOf(reply, headerSize).find(payload => payload.includes(hole))
+    if (struct === undefined || request.includes(hole)) return []
+    return [`a reply tells ${what} in a hole (${struct.toString('hex')})`]
+  })
+}
+
+/** The least bytes between the fields of a struct that nobody fills, and those of such a struct. */
+const HOLE = 3
+const STRUCT = 8
+
+/** Payloads that are no text, and may be structs. */
+function structsOf(reply: Message, headerSize: number): Buffer[] {
+  try {
+    return reply
+      .attributes(GENL_HDRLEN + headerSize)
+      .filter(({ isNested }) => !isNested)
+      .map(({ payload }) => payload)
+      .filter(payload => payload.length >= STRUCT && !isText(payload))
+  } catch {
+    // It is told as malformed.
+    return []
+  }
+}
+
+function isText(payload: Buffer): boolean {
+  const content = payload.at(-1) === 0 ? payload.subarray(0, -1) : payload
+  return content.every(byte => byte >= 0x20 && byte < 0x7f)
 }
 
 /**
@@ -234,3 +262,6 @@ export function isPassing(code: string | undefined): boolean {
 export function isMinusOne({ code, extendedAck }: Answer): boolean {
   return code === 'EPERM' && extendedAck?.message === undefined
 }
+
+/** That a request for what is not there was answered so. */
+export const minusOne = 'EPERM for what is not there, to one who has all privileges: does it return -1?'

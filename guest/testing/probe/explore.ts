@@ -5,6 +5,7 @@
  */
 import { isTimeShort } from './allowance.ts'
 import type { Answer } from './answer.ts'
+import { tryCreation } from './creation.ts'
 import type { Operation } from './family.ts'
 import { Faults } from './faults.ts'
 import { Shape } from './shape.ts'
@@ -85,7 +86,11 @@ export class Explorer {
     for (let round = 0; round < ROUNDS; round++) {
       await this.#refill()
       for (const operation of commands) await this.#findWorking(operation)
+      for (const operation of round === 0 ? commands : [])
+        if (!this.#working.has(operation.command))
+          await tryCreation(this.#subject, this.#requester, operation)
     }
+    await this.#findActors(commands)
     // Some can be seen only when others make what they change.
     for (const operation of [...commands, ...commands]) await this.#findWriter(operation)
     await this.#supply()
@@ -128,6 +133,65 @@ export class Explorer {
       if (replies.length > 0 && replies.length <= SMALL) this.#readers.set(command, shape)
       return
     }
+  }
+
+  /** Some answer with what they make, change or remove: who looks by them changes what it looks at. */
+  async #findActors(commands: readonly Operation[]): Promise<void> {
+    const isDumped = ({ command }: Operation) => this.#dumps.some(dump => dump.command === command)
+    const doubtful = [...this.#readers].filter(
+      ([, shape]) => shape.types.length > 0 && !isDumped(shape.operation),
+    )
+    const findWriters = async (hidden: typeof doubtful) => {
+      for (const [command] of hidden) this.#readers.delete(command)
+      for (const operation of commands)
+        if (hidden.some(([command]) => command === operation.command)) await this.#findWriter(operation)
+    }
+    await findWriters(doubtful)
+    for (const [command, shape] of doubtful)
+      if (!this.#writers.has(command) && !(await this.#spends(shape)) && !(await this.#changes(shape)))
+        this.#readers.set(command, shape)
+    if (this.#dumps.length > 0) return
+    // Without dumps, only the others show what one of them writes.
+    for (const each of doubtful.filter(([command]) => this.#readers.has(command))) {
+      await findWriters([each])
+      const [command, shape] = each
+      if (!this.#writers.has(command)) this.#readers.set(command, shape)
+    }
+  }
+
+  /** Whether a request is answered once and then refused, each time, with new values or with those that are there. */
+  async #spends(shape: Shape): Promise<boolean> {
+    const isOnce = async (variant: number) =>
+      (await this.#try(shape, variant)).code === undefined &&
+      (await this.#try(shape, variant)).code !== undefined
+    let makes = true
+    let removes = true
+    for (let time = 0; (makes || removes) && time < TIMES; time++) {
+      if (isTimeShort()) return false
+      makes &&= await isOnce(this.#next++)
+      if (!removes) continue
+      await this.#supply()
+      removes = await isOnce(FIRST)
+    }
+    return makes || removes
+  }
+
+  /** Whether dumps tell something else after a request, each time, and the same where there was none. */
+  async #changes(shape: Shape): Promise<boolean> {
+    for (let time = 0; time < TIMES; time++) {
+      if (isTimeShort()) return false
+      await this.#supply()
+      const before = await this.#lines()
+      if (before !== (await this.#lines())) return false
+      await this.#try(shape, FIRST)
+      if (before === (await this.#lines())) return false
+    }
+    return this.#dumps.length > 0
+  }
+
+  async #lines(): Promise<string> {
+    const entries = await this.#state.dumped()
+    return entries.map(entry => [...entry].map(([type, own]) => `${type} ${own.toString('hex')}`)).join()
   }
 
   /** Makes what can be changed and removed. */

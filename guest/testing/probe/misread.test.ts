@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import { type AttributePolicy, attr } from '../../netlink/index.ts'
-import { misread } from './misread.ts'
+import { misread, Surplus } from './misread.ts'
 import { dirty } from './nests.ts'
 
 const u32: AttributePolicy = { type: 'U32' }
@@ -34,4 +34,30 @@ test.each([
   ['a text of no given length that is cut', { type: 'STRING' }, '616263', '6162'],
 ])('%s is not', (_what, policy, sent, read) => {
   expect(said(policy, sent, read)).toBeUndefined()
+})
+
+/** What is said of values that were sent and read, `sent read` each. */
+function surplusOf(policy: AttributePolicy | undefined, ...pairs: string[]): string[] {
+  const surplus = new Surplus()
+  for (const pair of pairs) {
+    const [payload = Buffer.alloc(0), read = payload] = pair.split(' ').map(hex => Buffer.from(hex, 'hex'))
+    surplus.note({ type: 1, payload, policy, request: payload }, [read])
+  }
+  return surplus.faults
+}
+
+test('a binary that is read with as many bytes more as ever, not all zero, is read with what is behind it', () => {
+  expect(surplusOf(binary, '01 0100', '0102 01025a')).toEqual([
+    'attribute 1 comes back with 1 bytes more than were sent, of 1 as of 2: they are not part of it (5a)',
+  ])
+})
+
+test.each([
+  ['a NUL behind each', binary, ['01 0100', '0102 010200']],
+  ['a block, of which the rest stays', binary, ['01 01a5a5', '0102 0102a5']],
+  ['one length alone', binary, ['01 015a', '02 025a']],
+  ['the same', binary, ['01 01', '0102 0102']],
+  ['a text', text, ['61 6161', '6162 616261']],
+])('%s is not', (_what, policy, pairs) => {
+  expect(surplusOf(policy, ...pairs)).toEqual([])
 })

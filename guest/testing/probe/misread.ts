@@ -40,6 +40,43 @@ function isOverread({ type, payload, request }: Sent, read: Buffer): boolean {
   return followingBytes(request, type, payload).subarray(0, visible.length).equals(visible)
 }
 
+/**
+ * Bytes that a value comes back with beyond what was sent. Who keeps a block or pads it tells always the same length;
+ * who tells as many bytes more as ever, and not zeros, reads what is behind.
+ */
+export class Surplus {
+  readonly #seen: { readonly type: number; readonly sent: number; readonly more: Buffer }[] = []
+
+  note(sent: Sent, read: readonly Buffer[]): void {
+    const { type, payload, policy } = sent
+    if (payload.length === 0 || !['', 'BINARY'].includes(policy?.type ?? '')) return
+    if (read.some(bytes => bytes.equals(payload))) return
+    const longer = read.find(bytes => bytes.subarray(0, payload.length).equals(payload))
+    if (longer !== undefined)
+      this.#seen.push({ type, sent: payload.length, more: longer.subarray(payload.length) })
+  }
+
+  /** Whether values of several lengths came back with as many bytes more, be they zero or not. */
+  get isConstant(): boolean {
+    const [first] = this.#seen
+    const lengths = new Set(this.#seen.map(({ sent }) => sent))
+    return lengths.size >= LENGTHS && this.#seen.every(({ more }) => more.length === first?.more.length)
+  }
+
+  get faults(): string[] {
+    const [first] = this.#seen
+    const lengths = new Set(this.#seen.map(({ sent }) => sent))
+    const behind = this.#seen.find(({ more }) => more.some(byte => byte !== 0))
+    if (first === undefined || behind === undefined || !this.isConstant) return []
+    return [
+      `attribute ${first.type} comes back with ${first.more.length} bytes more than were sent, of ${[...lengths].join(' as of ')}: they are not part of it (${hex(behind.more)})`,
+    ]
+  }
+}
+
+/** Lengths that were sent: of one alone it may be the length that it always has. */
+const LENGTHS = 2
+
 function followingBytes(request: Buffer, type: number, payload: Buffer): Buffer {
   const length = Buffer.from([(payload.length + 4) & 0xff, (payload.length + 4) >> 8])
   for (let at = request.indexOf(length); at >= 0; at = request.indexOf(length, at + 1)) {

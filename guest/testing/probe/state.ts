@@ -38,11 +38,14 @@ export class State {
     return [...(await this.#dumped()), ...(await this.#looked(variants))]
   }
 
-  /** What tells of a variant: readers if there are some, for dumps may be long. */
-  async entry(variants: readonly number[]): Promise<Told[]> {
+  /**
+   * What tells of a variant: readers if there are some, for dumps may be long.
+   * @param own payloads by which readers look as well
+   */
+  async entry(variants: readonly number[], own?: ReadonlyMap<number, Uint8Array>): Promise<Told[]> {
     const { readers } = this.#views()
     const { headerSize } = this.#subject.family
-    const messages = readers.length > 0 ? await this.#looked(variants) : await this.#dumped()
+    const messages = readers.length > 0 ? await this.#looked(variants, own) : await this.#dumped()
     return messages.map(message => toldBy(message, headerSize))
   }
 
@@ -59,12 +62,16 @@ export class State {
     return messages
   }
 
-  async #looked(variants: readonly number[]): Promise<Message[]> {
+  async #looked(variants: readonly number[], own?: ReadonlyMap<number, Uint8Array>): Promise<Message[]> {
     const { readers } = this.#views()
     const messages: Message[] = []
-    for (const shape of readers)
-      for (const variant of shape.types.length === 0 ? [0] : variants)
-        messages.push(...(await this.#replies(shape.operation, shape.attributes(variant), shape.words)))
+    for (const shape of readers) {
+      const requests = (shape.types.length === 0 ? [0] : variants).map(variant => shape.attributes(variant))
+      if (own !== undefined && shape.types.some(type => own.has(type)))
+        requests.push(...variants.map(variant => shape.attributes(variant, own)))
+      for (const attributes of requests)
+        messages.push(...(await this.#replies(shape.operation, attributes, shape.words)))
+    }
     return messages
   }
 

@@ -25,6 +25,8 @@ import type { Meaning } from './meaning.ts'
 /** Deviations of a request from a usual one. */
 export interface RequestOptions {
   readonly flags?: number
+  /** NLM_F_CREATE and the like; those that were noted for the command else. */
+  readonly creation?: number
   readonly sequence?: number
   readonly version?: number
   readonly reserved?: number
@@ -72,6 +74,7 @@ export class Subject {
   readonly #expected: ReadonlyMap<number, readonly string[]>
   #family: Family | undefined
   readonly #strict = new Map<string, boolean>()
+  readonly #creation = new Map<number, number>()
   #isLoaded = false
 
   constructor(name: string, options: SubjectOptions) {
@@ -154,6 +157,15 @@ export class Subject {
     this.#untold.set(`${command} ${kind}`, policy)
   }
 
+  /** NLM_F_CREATE and the like, without which a command makes nothing, as far as it was tried. */
+  creation({ command, kind }: Pick<Operation, 'command' | 'kind'>): number {
+    return kind === 'dump' ? 0 : (this.#creation.get(command) ?? 0)
+  }
+
+  noteCreation({ command }: Operation, flags: number): void {
+    this.#creation.set(command, flags)
+  }
+
   /** A payload that was given for an attribute. */
   given(type: number, variant: number): Buffer | undefined {
     const value = this.#given.get(type)
@@ -213,10 +225,11 @@ export class Subject {
     options: RequestOptions = {},
   ): Buffer {
     const { flags = NLM_F_ACK, sequence = 1, version = this.family.version, reserved = 0 } = options
+    const { creation = this.creation({ command, kind }) } = options
     return encodeMessage(
       {
         type: this.family.id,
-        flags: NLM_F_REQUEST | flags | (kind === 'dump' ? NLM_F_DUMP : 0),
+        flags: NLM_F_REQUEST | flags | creation | (kind === 'dump' ? NLM_F_DUMP : 0),
         sequence,
       },
       encodeGenericHeader({ command, version, reserved }),

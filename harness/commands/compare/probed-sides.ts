@@ -3,7 +3,7 @@
 
 import { literally } from '../../base/globs.ts'
 import type { Side } from '../../compare/comparison.ts'
-import { type ProbeFile, ProbeFolder, probeFiles } from '../probe/probe-files.ts'
+import { filesOfAll, type ProbeFile, ProbeFolder } from '../probe/probe-files.ts'
 import { familiesOf, type ProbedFamily } from '../probe/probed-families.ts'
 import { type GivenSpecification, withSpecifications } from '../probe/specifications.ts'
 import type { Facts, FactsOfSides } from './facts-of-sides.ts'
@@ -35,12 +35,7 @@ export class ProbedSides implements Disposable {
         specifications.filter(({ name }) => names.includes(name)),
       )
     }
-    this.#files = new Map(
-      [...families].map(([side, own]) => [
-        side,
-        specified(own).flatMap(family => probeFiles(family, folder.path)),
-      ]),
-    )
+    this.#files = new Map([...families].map(([side, own]) => [side, filesOfAll(specified(own), folder.path)]))
     for (const { root, side } of sides) folder.write(root, this.#files.get(side) ?? [])
   }
 

@@ -10,10 +10,13 @@ const folder = 'probe-found'
 /**
  * Writes a test file that plays a sequence, to be kept.
  * @param root the project's folder
+ * @param isShared whether several modules have a family of that name
  * @returns its path in the project
  */
-export function writeFound(root: string, found: Found): string {
-  const name = path.join(folder, `${encodeURIComponent(found.family.name)}-seed-${found.seed >>> 0}.test.ts`)
+export function writeFound(root: string, found: Found, isShared = false): string {
+  const { name: family, modules } = found.family
+  const own = [encodeURIComponent(family), ...(isShared ? modules : [])].join('.')
+  const name = path.join(folder, `${own}-seed-${found.seed >>> 0}.test.ts`)
   const file = path.join(root, name)
   mkdirSync(path.dirname(file), { recursive: true })
   writeFileSync(file, foundFile(found))

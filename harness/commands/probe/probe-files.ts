@@ -12,16 +12,30 @@ export interface ProbeFile {
   readonly content: string
 }
 
+/** The test files of families. Several modules may have one of the same name: each has a folder then. */
+export function filesOfAll(
+  families: readonly ProbedFamily[],
+  folder: string,
+  options: { faults?: boolean } = {},
+): ProbeFile[] {
+  return families.flatMap(family => {
+    const isShared = families.some(each => each !== family && each.name === family.name)
+    return probeFiles(family, folder, { ...options, isShared })
+  })
+}
+
 /**
  * The test files of a family. Each command has one, and thereby a guest of its own: where one breaks the
  * kernel, the others still have their verdicts.
  * @param folder relative to the project
+ * @param options `isShared`: others have a family of that name as well
  */
 export function probeFiles(
   { name, modules, commands, specification }: ProbedFamily,
   folder: string,
-  { faults = false }: { faults?: boolean } = {},
+  { faults = false, isShared = false }: { faults?: boolean; isShared?: boolean } = {},
 ): ProbeFile[] {
+  const own = isShared ? [fileName(name), ...modules].join('.') : fileName(name)
   const parts = commands === undefined ? [undefined] : [...commands, 'family' as const, 'lifetime' as const]
   const module = modules.length > 0 && { module: modules }
   const files = parts.map(part => {
@@ -31,7 +45,7 @@ export function probeFiles(
   })
   const more = faults ? [{ title: 'allocations', options: { ...module, faults } }] : []
   return [...files, ...more].map(({ title, options }) => ({
-    path: path.join(folder, fileName(name), `${title}.test.ts`),
+    path: path.join(folder, own, `${title}.test.ts`),
     content: contentOf(name, options, specification),
   }))
 }

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { nothingRegistered, type Registration } from '../../../guest/testing/registration.ts'
 import { runCli } from '../../fixtures/cli.ts'
 import type { Findings } from '../../session/registrations.ts'
-import { ProbeFolder, probeFiles } from './probe-files.ts'
+import { filesOfAll, ProbeFolder, probeFiles } from './probe-files.ts'
 import { probedFamilies } from './probed-families.ts'
 import { randomOptions } from './random-options.ts'
 import { readSpecifications, withSpecifications } from './specifications.ts'
@@ -75,6 +75,19 @@ test('each command has a file, and so has what belongs to none', () => {
   ])
   expect(files[1]?.content).toContain(`describeFamily("../a b.", {"module":["m"],"parts":[7]})`)
   expect(probeFiles({ name: 'ethtool', modules: [] }, place)).toHaveLength(1)
+})
+
+test('two modules that have a family of the same name have files each', () => {
+  const both = findings(store, { ...store, module: 'store_two' })
+  const families = probedFamilies(both, { module: [], family: ['store'] })
+  const files = filesOfAll(families, place, {})
+  expect(new Set(files.map(file => file.path)).size).toBe(8)
+  expect(files.map(file => path.relative(place, file.path))).toEqual(
+    ['store.store_mod', 'store.store_two'].flatMap(folder =>
+      ['command-1', 'command-2', 'family', 'lifetime'].map(title => `${folder}/${title}.test.ts`),
+    ),
+  )
+  expect(files.at(-1)?.content).toContain('"module":["store_two"]')
 })
 
 test('a specification is of a family that is probed, and goes with its test files', () => {

@@ -10,7 +10,7 @@ import { findRegistrations } from '../../session/registrations.ts'
 import { type RunOptions, run } from '../run.ts'
 import { Arena } from './arena.ts'
 import { writeFound } from './found-files.ts'
-import { ProbeFolder, probeFiles } from './probe-files.ts'
+import { filesOfAll, ProbeFolder } from './probe-files.ts'
 import { type ProbedFamily, probedFamilies } from './probed-families.ts'
 import { type Found, findSequences } from './random.ts'
 import { type RandomOptions, randomOptions } from './random-options.ts'
@@ -46,7 +46,7 @@ export async function probe(
   const families = withSpecifications(await familiesToProbe(options, settings, root), specifications)
   const found = random === undefined ? [] : await findRandomly(families, random, options, settings, root)
   using folder = ProbeFolder.claim(root)
-  const files = families.flatMap(family => probeFiles(family, folder.path, { faults }))
+  const files = filesOfAll(families, folder.path, { faults })
   folder.write(root, files)
   const testTimeout = Math.min(settings.testTimeout, TEST_LIMIT)
   const suites = [...files.map(({ path }) => path), ...found.map(({ path }) => path)].map(literally)
@@ -75,7 +75,8 @@ async function findRandomly(
   try {
     const found = await findSequences(await Arena.open(prepared), { families, ...random, progress })
     return found.map(each => {
-      const path = writeFound(root, each)
+      const isShared = families.filter(({ name }) => name === each.family.name).length > 1
+      const path = writeFound(root, each, isShared)
       const { length } = each.steps
       const what = length === 1 ? 'one step breaks it' : `${length} steps break it`
       progress.note(`${path}: ${what}${each.isRepeatable ? '' : ', but not again'}`)

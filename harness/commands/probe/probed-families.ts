@@ -39,7 +39,7 @@ export function probedFamilies(
     if (refused && (module.length > 0 || family.length === 0))
       throw new ModuleError(`${name} cannot be probed: ${refused.message.split('\n', 1)[0]}`)
   const found = registrations.flatMap(familiesOf)
-  const families = family.length === 0 ? found : family.map(name => named(name, found))
+  const families = family.length === 0 ? found : family.flatMap(name => named(name, found))
   if (families.length > 0) return families
   // A guest that was lost at once tells of no family.
   const [fault] = faults
@@ -55,9 +55,10 @@ export function familiesOf({ module, families }: Registration): ProbedFamily[] {
   return families.map(({ name, operations }) => ({ name, modules: [module], commands: operations }))
 }
 
-/** One of the modules' families, or else one that the kernel has or loads by itself. */
-function named(name: string, found: readonly ProbedFamily[]): ProbedFamily {
-  return found.find(family => family.name === name) ?? { name, modules: [] }
+/** The modules' families of that name, or else one that the kernel has or loads by itself. */
+function named(name: string, found: readonly ProbedFamily[]): ProbedFamily[] {
+  const own = found.filter(family => family.name === name)
+  return own.length > 0 ? own : [{ name, modules: [] }]
 }
 
 function likely(name: string, names: readonly string[]): string {

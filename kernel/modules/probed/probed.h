@@ -21,6 +21,10 @@
 #define RESV_START_OP(command)
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+#define nla_strscpy nla_strlcpy
+#endif
+
 /* The attributes of a dump's request. */
 static inline struct nlattr **dump_attrs(struct netlink_callback *cb)
 {

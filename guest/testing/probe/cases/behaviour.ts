@@ -1,40 +1,36 @@
 // SPDX-License-Identifier: MIT
 /** What operations do to each other: what is written is read, told, dumped and removed. */
 import { it } from 'vitest'
-import {
-  type AttributePolicy,
-  type Datagram,
-  findAttribute,
-  GENL_HDRLEN,
-  type Message,
-  NLM_F_ACK,
-  parseAttributes,
-  TimeoutError,
-} from '../../../netlink/index.ts'
+import { type Datagram, NLM_F_ACK, TimeoutError } from '../../../netlink/index.ts'
 import { drain } from '../../exchange.ts'
 import { NetworkNamespace } from '../../namespaces.ts'
 import { isTimeShort } from '../allowance.ts'
-import { isMinusOne, isPassing, wordsOf } from '../answer.ts'
-import { type Explored, Explorer, type Remover, type Writer } from '../explore.ts'
-import { askFamily, type Operation } from '../family.ts'
+import { wordsOf } from '../answer.ts'
+import { creations } from '../creation.ts'
+import { type Explored, Explorer, type Writer } from '../explore.ts'
+import { askFamily } from '../family.ts'
 import { Faults } from '../faults.ts'
 import { FIRST, type Life } from '../life.ts'
-import { addMany, MANY, severalDatagrams } from '../many.ts'
-import { misread } from '../misread.ts'
-import { type NestTrial, variations } from '../nests.ts'
 import { Shape, type Told, toldBy } from '../shape.ts'
 import { State } from '../state.ts'
 import type { Requester, Subject } from '../subject.ts'
 import { askUntold } from '../untold.ts'
 import { nextVariant } from '../variants.ts'
 import { askInThreads, interleave, removeWhileDumped } from './concurrency.ts'
+import { compareDumps } from './dumps.ts'
 import { changeUnprivileged } from './privileges.ts'
+import { readBack } from './read-back.ts'
+import { writeRefused } from './refused-writes.ts'
+import { removeOften, removeTwice } from './removal.ts'
 import { leaveNothing } from './side-effects.ts'
+import { compareSlots } from './slots.ts'
 
 /** Milliseconds in which a work queue has told what it tells. */
 const SOON = 200
-/** Variants of values; those of explore.ts are others. */
-const [ONE, OTHER] = [80, 81]
+/** Ways to ask for a part of a dump that are tried. */
+const FILTERS = 8
+/** A variant of values; those of explore.ts are others. */
+const ONE = 80
 /** Milliseconds for hundreds of requests, on kernels with checks that slow them down. */
 const LIMIT = 30_000
 
@@ -72,34 +68,34 @@ export function behaviour(subject: Subject): void {
     const faults = new Faults('populated', subject.told)
     for (const operation of subject.family.all.filter(({ kind }) => kind === 'do'))
       for (const shape of Shape.all(subject, operation))
-        for (const variant of [FIRST, FIRST, ONE]) {
+        for (const [variant, creation] of [FIRST, FIRST, ONE].flatMap(variant =>
+          creations(subject, operation).map(creation => [variant, creation] as const),
+        )) {
           if (isTimeShort()) break
           for (const writer of explored.writers)
             await requester.ask(writer.shape.operation, writer.shape.attributes(FIRST))
           for (const earlier of subject.before(operation))
             await requester.ask(earlier, Shape.all(subject, earlier)[0]?.attributes(FIRST))
-          const answer = await requester.ask(operation, shape.attributes(variant))
+          const answer = await requester.ask(operation, shape.attributes(variant), { creation })
           faults.add(shape.words, [...answer.faults, ...subject.unexpected(operation, answer)])
+        }
+    // A dump of what does not match, or of nothing, has an end, too.
+    for (const operation of subject.dumps)
+      for (const shape of Shape.all(subject, operation).slice(0, FILTERS))
+        for (const variant of [FIRST, nextVariant()]) {
+          if (isTimeShort() || subject.endless.has(operation.command)) break
+          using other = subject.open()
+          faults.add(shape.words, (await other.ask(operation, shape.attributes(variant))).faults)
         }
     faults.end()
   })
 
   test('a dump tells each entry once, however it is cut into datagrams', async life => {
-    const adder = life.explored.writers.find(({ adds }) => adds)
     for (const operation of subject.family.all.filter(({ kind }) => kind === 'dump'))
-      await compareDumps(life, operation, adder)
+      await compareDumps(life, operation)
   })
 
-  test('what is written is read, up to the limits', async life => {
-    for (const writer of life.explored.writers) {
-      await readNumbers(life, writer)
-      for (const type of writer.stored) {
-        if (!(await isReadAlone(life, writer, type))) continue
-        for (const trial of limitsOf(writer.shape, type, subject)) await readBack(life, writer, type, trial)
-      }
-    }
-    for (const shape of life.explored.readers) await readEcho(life, shape)
-  })
+  test('what is written is read, up to the limits', readBack)
 
   test('notifications tell what is now, and nothing of what was refused', async life => {
     using listener = subject.open({ memberships: [...subject.family.groups.values()] }).withRoom()
@@ -107,10 +103,17 @@ export function behaviour(subject: Subject): void {
   })
 
   test('what is gone cannot be removed again, nor got', async life => {
-    for (const remover of life.explored.removers) await removeTwice(life, remover)
+    for (const remover of life.explored.removers) {
+      await removeTwice(life, remover)
+      await removeOften(life, remover)
+    }
   })
 
   test('what is refused, and what only asks, leaves nothing behind', leaveNothing)
+
+  test('what is refused writes nothing', writeRefused)
+
+  test('what is got by its number is dumped', compareSlots)
 
   test('dumps that take turns', interleave)
 
@@ -129,260 +132,6 @@ export function behaviour(subject: Subject): void {
     if (!isThere) return
     for (const writer of life.explored.writers) await changeElsewhere(life, writer, elsewhere)
   })
-}
-
-/** What is removed is gone for those that get it as well, and cannot be removed once more. */
-async function removeTwice(life: Life, { shape, adder }: Remover): Promise<void> {
-  const { explored, requester, state, faults } = life
-  const lookups = await lookupsOf(life, adder)
-  await requester.ask(adder.shape.operation, adder.shape.attributes(ONE))
-  for (const lookup of lookups) await requester.ask(lookup.operation, lookup.attributes(ONE))
-  const first = await requester.ask(shape.operation, shape.attributes(ONE))
-  if (first.code !== undefined) return
-  const dumped = await state.dumped()
-  const isDumped = shape.types.some(type => shape.isTold(dumped, type, shape.payload(type, ONE)))
-  for (const lookup of isDumped ? [] : lookups) {
-    const { code } = await requester.ask(lookup.operation, lookup.attributes(ONE))
-    if (code === undefined)
-      faults.add(lookup.words, [
-        `success, though ${shape.words} has removed it, and the dump tells it no more`,
-      ])
-  }
-  const second = await requester.ask(shape.operation, shape.attributes(ONE))
-  if (isMinusOne(second)) faults.add(shape.words, [minusOne])
-  if (second.code !== undefined) return
-  // Removing what is not there may be no error, unless changing it is one.
-  for (const changer of explored.writers.filter(({ key }) => key !== undefined)) {
-    const changed = await requester.ask(changer.shape.operation, changer.shape.attributes(ONE))
-    if (changed.code === undefined || isPassing(changed.code)) continue
-    faults.add(shape.words, [
-      `success the second time too, though nothing is left to remove, and ${changer.shape.words} says ${changed.code}`,
-    ])
-    break
-  }
-}
-
-const minusOne = 'EPERM for what is not there, to one who has all privileges: does it return -1?'
-
-/** The readers that get what is there, and refuse what never was. */
-async function lookupsOf({ explored, requester }: Life, adder: Writer): Promise<Shape[]> {
-  const lookups: Shape[] = []
-  for (const reader of explored.readers) {
-    if (reader.types.length === 0 || !reader.types.every(type => adder.stored.includes(type))) continue
-    const never = await requester.ask(reader.operation, reader.attributes(nextVariant()))
-    if (never.code !== undefined) lookups.push(reader)
-  }
-  return lookups
-}
-
-/** Two dumps of one socket: the second one's first datagram is larger, for the kernel knows the reader by then. */
-async function compareDumps(
-  { subject, requester, faults }: Life,
-  operation: Operation,
-  adder: Writer | undefined,
-): Promise<void> {
-  const { headerSize } = subject.family
-  const what = `command ${operation.command} (dump)`
-  const dump = async (from: Requester) => {
-    const answer = await from.ask(operation)
-    faults.add(what, answer.faults)
-    return answer
-  }
-  const before = await dump(requester)
-  if (before.code !== undefined) return
-  let added = 0
-  if (adder !== undefined) {
-    added = await addMany(subject, requester, adder, severalDatagrams(before.replies))
-  }
-  const linesOf = ({ replies }: typeof before) =>
-    replies.map(reply => reply.payload.toString('latin1')).sort()
-  const fresh = async () => {
-    using other = subject.open()
-    return linesOf(await dump(other))
-  }
-  const first = await fresh()
-  const again = await fresh()
-  const larger = linesOf(await dump(requester))
-  // It changes by itself, and nothing can be said.
-  if (first.join() !== again.join()) return
-  if (first.join() !== larger.join()) {
-    const [some, others] = [new Set(first), new Set(larger)]
-    faults.add(what, [
-      `datagrams of other sizes tell other entries: ${first.length} (${some.size} different ones) and ${larger.length} (${others.size}); some are lost or doubled where a datagram ends`,
-    ])
-  }
-  if (added > 0 && adder !== undefined && first.length > before.replies.length) {
-    const entries = (await dump(requester)).replies.map(reply => toldBy(reply, headerSize))
-    const missing = Array.from({ length: added }, (_, index) => MANY + index).filter(
-      variant =>
-        !adder.stored.some(type => adder.shape.isTold(entries, type, adder.shape.payload(type, variant))),
-    )
-    // Old entries may make room for new ones; a few in the middle do not.
-    const youngest = Math.max(...missing)
-    if (missing.length > 0 && youngest > MANY + missing.length)
-      faults.add(what, [`${missing.length} of ${added} entries that were added are missing`])
-  }
-}
-
-/** Longer ones are tried elsewhere. */
-const LONGEST_READ = 1024
-
-function limitsOf(shape: Shape, type: number, { family }: Subject): NestTrial[] {
-  const making = { policies: family.policies, variant: ONE }
-  return variations(type, shape.policyOf(type), making).filter(
-    ({ payload }) => payload.length > 0 && payload.length < LONGEST_READ,
-  )
-}
-
-/** Whether it is this attribute that is read, and not one inside a nest that has the same value. */
-async function isReadAlone(
-  { requester, state }: Life,
-  { shape, key }: Writer,
-  type: number,
-): Promise<boolean> {
-  const [others, own] = [nextVariant(), nextVariant()]
-  const wanted = shape.payload(type, own)
-  if (type === key || wanted.equals(shape.payload(type, others))) return true
-  const variantOf = (each: number) => (each === key ? FIRST : each === type ? own : others)
-  const { code } = await requester.ask(shape.operation, shape.attributes(variantOf))
-  return code !== undefined || shape.isTold(await state.entry([FIRST, others, own]), type, wanted)
-}
-
-async function readBack(
-  { subject, requester, state, faults }: Life,
-  { shape, key, stored }: Writer,
-  type: number,
-  { what, payload, inside }: NestTrial,
-): Promise<void> {
-  if (isTimeShort()) return
-  const variant = nextVariant()
-  const variantOf = (each: number) => (each === key ? FIRST : variant)
-  const own = new Map([[type, payload]])
-  const request = subject.encode(shape.operation, shape.attributes(variantOf, own), {
-    sequence: requester.socket.nextSequence(),
-  })
-  const { code, faults: wrong } = await requester.send(request)
-  faults.add(`${shape.words}: ${what}`, wrong)
-  if (code !== undefined) return
-  const entries = await state.entry([FIRST, variant])
-  const others = stored.filter(each => each !== type && each !== key)
-  const sameEntry = entries.filter(entry =>
-    others.some(each => shape.isTold([entry], each, shape.payload(each, variant))),
-  )
-  // Without another attribute to know it by, it may be any entry.
-  const candidates = others.length > 0 ? sameEntry : entries
-  const read = candidates.flatMap(entry => entry.get(type) ?? [])
-  const policy = shape.policyOf(type)
-  const wrongly = isNest(policy)
-    ? inside && misread({ ...inside, request }, insideOf(read, inside.type))
-    : misread({ type, payload, policy, request }, read)
-  if (wrongly !== undefined) faults.add(`${shape.words}: ${what}`, [wrongly])
-}
-
-async function readNumbers(
-  { subject, requester, state, faults }: Life,
-  { shape, key }: Writer,
-): Promise<void> {
-  const variant = nextVariant()
-  const variantOf = (type: number) => (type === key ? FIRST : variant)
-  const { code } = await requester.ask(shape.operation, shape.attributes(variantOf))
-  if (code !== undefined) return
-  faults.add(shape.words, misnumbered(subject, shape, variantOf, await state.messages([FIRST, variant])))
-}
-
-/** Attributes that are told by the number of another one, which is told as well. */
-function misnumbered(
-  { family }: Subject,
-  shape: Shape,
-  variantOf: (type: number) => number,
-  messages: readonly Message[],
-): string[] {
-  return messages.flatMap(message => {
-    const told = message.attributes(GENL_HDRLEN + family.headerSize)
-    const is = (payload: Buffer, type: number) =>
-      shape.isTold([new Map([[type, payload]])], type, shape.payload(type, variantOf(type)))
-    const absent = shape.types.filter(type => !told.some(each => each.type === type))
-    return told.flatMap(each => {
-      const twins = told.filter(other => other !== each && other.type === each.type)
-      if (!shape.types.includes(each.type) || is(each.payload, each.type)) return []
-      if (!twins.some(twin => is(twin.payload, twin.type))) return []
-      return absent
-        .filter(type => is(each.payload, type))
-        .map(type => `attribute ${type} is told as a second attribute ${each.type}`)
-    })
-  })
-}
-
-/** One attribute of each of the nests. */
-function insideOf(nests: readonly Buffer[], type: number): Buffer[] {
-  return nests.flatMap(nest => {
-    try {
-      return findAttribute(parseAttributes(nest), type)?.payload ?? []
-    } catch {
-      return []
-    }
-  })
-}
-
-function isNest(policy: AttributePolicy | undefined): boolean {
-  return policy?.type === 'NESTED' || policy?.type === 'NESTED_ARRAY'
-}
-
-/** A reader that answers with its own attributes: a lookup, or an echo. */
-async function readEcho({ subject, requester, faults }: Life, shape: Shape): Promise<void> {
-  const { headerSize } = subject.family
-  const never = await requester.ask(shape.operation, shape.attributes(nextVariant()))
-  if (isMinusOne(never) && shape.types.length > 0) faults.add(shape.words, [minusOne])
-  const ask = async (attributes: Buffer): Promise<Told[]> => {
-    const answer = await requester.ask(shape.operation, attributes)
-    return answer.code === undefined ? answer.replies.map(reply => toldBy(reply, headerSize)) : []
-  }
-  const told = [await ask(shape.attributes(ONE)), await ask(shape.attributes(OTHER))]
-  for (const type of shape.distinct(ONE, OTHER)) {
-    const isEcho = [ONE, OTHER].every((variant, at) =>
-      shape.isTold(told[at] ?? [], type, shape.payload(type, variant)),
-    )
-    if (!isEcho) {
-      const halves = [ONE, OTHER].map((variant, at) =>
-        isHalf(told[at] ?? [], type, shape.payload(type, variant)),
-      )
-      if (halves.every(Boolean))
-        faults.add(shape.words, [`attribute ${type} comes back without its upper half`])
-      const isSwapped = [ONE, OTHER].every((variant, at) =>
-        isReversed(told[at] ?? [], type, shape.payload(type, variant)),
-      )
-      if (isSwapped) faults.add(shape.words, [`attribute ${type} comes back in the other byte order`])
-      continue
-    }
-    if (isNest(shape.policyOf(type))) continue
-    for (const { what, payload } of limitsOf(shape, type, subject)) {
-      if (isTimeShort()) break
-      const attributes = shape.attributes(ONE, new Map([[type, payload]]))
-      const read = (await ask(attributes)).flatMap(each => each.get(type) ?? [])
-      const sent = { type, payload, policy: shape.policyOf(type), request: attributes }
-      const wrongly = misread(sent, read)
-      if (wrongly !== undefined) faults.add(`${shape.words}: ${what}`, [wrongly])
-    }
-  }
-}
-
-/** Whether only the lower half of an integer is told, which has bits in its upper one. */
-function isHalf(told: readonly Told[], type: number, sent: Buffer): boolean {
-  const half = sent.length / 2
-  if (![2, 4, 8].includes(sent.length) || isZero(sent.subarray(half))) return false
-  const lower = Buffer.concat([sent.subarray(0, half), Buffer.alloc(half)])
-  return told.some(each => each.get(type)?.equals(lower))
-}
-
-/** Whether only an integer's bytes are told in reverse order. */
-function isReversed(told: readonly Told[], type: number, sent: Buffer): boolean {
-  if (![2, 4, 8].includes(sent.length)) return false
-  const reversed = Buffer.from(sent).reverse()
-  return !reversed.equals(sent) && told.some(each => each.get(type)?.equals(reversed))
-}
-
-function isZero(bytes: Buffer): boolean {
-  return bytes.every(byte => byte === 0)
 }
 
 function hex(bytes: Buffer): string {

@@ -10,6 +10,7 @@ import { NetworkNamespace } from '../../namespaces.ts'
 import { discardReceived } from '../../system-call.ts'
 import { isTimeShort } from '../allowance.ts'
 import { outcomeOf } from '../core-rules.ts'
+import { creations, tryCreation } from '../creation.ts'
 import { askFamily, type Operation } from '../family.ts'
 import { Faults } from '../faults.ts'
 import { variations } from '../nests.ts'
@@ -46,6 +47,9 @@ export function lifetime(subject: Subject): void {
   beforeAll(async () => {
     for (const operation of subject.family.all)
       subject.noteUntold(operation, await askUntold(subject, operation))
+    using requester = subject.open().withRoom()
+    for (const operation of subject.commands) await tryCreation(subject, requester, operation)
+    await subject.reload()
   })
 
   it('sockets that close in the midst of a dump', async () => {
@@ -207,8 +211,8 @@ interface LeakTrial {
 function leakTrials(subject: Subject, operation: Operation): LeakTrial[] {
   const shapes = Shape.all(subject, operation)
   const [whole] = shapes
-  const encode = (attributes: Buffer, count: number) =>
-    subject.encode(operation, attributes, { sequence: 1 + count, flags: NLM_F_ACK })
+  const encode = (attributes: Buffer, count: number, creation = subject.creation(operation)) =>
+    subject.encode(operation, attributes, { sequence: 1 + count, flags: NLM_F_ACK, creation })
   const { policies } = subject.family
   const making = { policies, variant: 0 }
   const maximum = subject.family.maximumAttribute || undefined
@@ -221,8 +225,8 @@ function leakTrials(subject: Subject, operation: Operation): LeakTrial[] {
       .filter(({ payload }) => payload.length < 512)
       .map(({ payload }) => whole?.attributes(0, new Map([[type, payload]])) ?? payload),
   )
-  const trial = (attributes: Buffer, isWhole: boolean): LeakTrial => ({
-    make: count => encode(attributes, count),
+  const trial = (attributes: Buffer, isWhole: boolean, creation?: number): LeakTrial => ({
+    make: count => encode(attributes, count, creation),
     varies: false,
     isWhole,
   })
@@ -238,7 +242,9 @@ function leakTrials(subject: Subject, operation: Operation): LeakTrial[] {
       varies: true,
       isWhole: false,
     })),
-    ...good.map(attributes => trial(attributes, true)),
+    ...creations(subject, operation).flatMap(creation =>
+      good.map(attributes => trial(attributes, true, creation)),
+    ),
     ...bad.map(attributes => trial(attributes, false)),
   ]
 }

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+/** What is written comes back as it was, at each limit; and so does what is echoed. */
+import {
+  type AttributePolicy,
+  findAttribute,
+  GENL_HDRLEN,
+  type Message,
+  parseAttributes,
+} from '../../../netlink/index.ts'
+import { isTimeShort } from '../allowance.ts'
+import { isMinusOne, minusOne } from '../answer.ts'
+import type { Writer } from '../explore.ts'
+import { FIRST, type Life } from '../life.ts'
+import { misread, Surplus } from '../misread.ts'
+import { type NestTrial, variations } from '../nests.ts'
+import type { Shape, Told } from '../shape.ts'
+import { toldBy } from '../shape.ts'
+import type { Subject } from '../subject.ts'
+import { nextVariant } from '../variants.ts'
+
+export async function readBack(life: Life): Promise<void> {
+  for (const writer of life.explored.writers) {
+    await readNumbers(life, writer)
+    for (const type of writer.stored) {
+      if (!(await isReadAlone(life, writer, type))) continue
+      const surplus = new Surplus()
+      for (const trial of limitsOf(writer.shape, type, life.subject))
+        await readLimit(life, writer, type, trial, surplus)
+      if (surplus.isConstant) await fillObjects(life, writer, type, surplus)
+      life.faults.add(writer.shape.words, surplus.faults)
+    }
+    await readBits(life, writer)
+  }
+  for (const shape of life.explored.readers) await readEcho(life, shape)
+}
+
+/** Sizes of objects in the kernel's memory: what is behind such a binary is another object. */
+const SIZES = [8, 16, 32, 64, 128]
+/** Binaries of a size, beside each other: zeros behind all of them are a value's own. */
+const OF_A_SIZE = 16
+
+/** Writes binaries that fill their objects, where all came back with more than was sent. */
+async function fillObjects(life: Life, writer: Writer, type: number, surplus: Surplus): Promise<void> {
+  const { minimumLength = 0, maximumLength = Infinity } = writer.shape.policyOf(type) ?? {}
+  for (const size of SIZES.filter(each => each >= minimumLength && each <= maximumLength))
+    for (let count = 0; count < OF_A_SIZE; count++) {
+      const payload = Buffer.alloc(size, 1 + count)
+      await readLimit(life, writer, type, { what: `${size} bytes`, payload }, surplus)
+    }
+}
+
+/** The variant of what is inside of nests. */
+const ANY = 80
+/** Bytes that any message has room for. */
+const SHORT = 64
+/** Longer ones are tried elsewhere. */
+const LONGEST_READ = 1025
+
+function limitsOf(shape: Shape, type: number, { family }: Subject): NestTrial[] {
+  const making = { policies: family.policies, variant: ANY }
+  return variations(type, shape.policyOf(type), making).filter(
+    ({ payload }) => payload.length > 0 && payload.length < LONGEST_READ,
+  )
+}
+
+/** Whether it is this attribute that is read, and not one inside a nest that has the same value. */
+async function isReadAlone(
+  { requester, state }: Life,
+  { shape, key }: Writer,
+  type: number,
+): Promise<boolean> {
+  const [others, own] = [nextVariant(), nextVariant()]
+  const wanted = shape.payload(type, own)
+  if (type === key || wanted.equals(shape.payload(type, others))) return true
+  const variantOf = (each: number) => (each === key ? FIRST : each === type ? own : others)
+  const { code } = await requester.ask(shape.operation, shape.attributes(variantOf))
+  if (code !== undefined || shape.isTold(await state.entry([FIRST, others, own]), type, wanted)) return true
+  return shape.isTold(await state.dumped(), type, wanted)
+}
+
+async function readLimit(
+  life: Life,
+  { shape, key, stored, adds }: Writer,
+  type: number,
+  { what, payload, inside }: NestTrial,
+  surplus: Surplus,
+): Promise<void> {
+  if (isTimeShort()) return
+  const { subject, requester, state, faults } = life
+  const variant = nextVariant()
+  const variantOf = (each: number) => (each === key ? FIRST : variant)
+  const own = new Map([[type, payload]])
+  const request = subject.encode(shape.operation, shape.attributes(variantOf, own), {
+    sequence: requester.socket.nextSequence(),
+  })
+  const others = stored.filter(each => each !== type && each !== key)
+  // Without another attribute to know it by, it is the only new entry of the dumps.
+  const isNew = others.length === 0 && adds
+  const before = isNew ? await state.dumped() : []
+  const { code, faults: wrong } = await requester.send(request)
+  faults.add(`${shape.words}: ${what}`, wrong)
+  if (code !== undefined) return
+  const candidates = isNew
+    ? newOf(before, await state.dumped())
+    : await entriesAbout(life, [FIRST, variant], own, entry => isAbout(entry, shape, others, variant))
+  if (payload.length > SHORT) faults.add(`${shape.words}: ${what}`, await tooLong(life, shape, key, variant))
+  const read = candidates.flatMap(entry => entry.get(type) ?? [])
+  const policy = shape.policyOf(type)
+  if (!isNest(policy)) surplus.note({ type, payload, policy, request }, read)
+  // Others may have changed by themselves.
+  if (isNew && candidates.length > 1) return
+  const wrongly = isNest(policy)
+    ? inside && misread({ ...inside, request }, insideOf(read, inside.type))
+    : misread({ type, payload, policy, request }, read)
+  if (wrongly !== undefined) faults.add(`${shape.words}: ${what}`, [wrongly])
+}
+
+/** Readers that cannot tell what was written, because it is long: another entry they tell. */
+async function tooLong(
+  { explored, requester }: Life,
+  shape: Shape,
+  key: number | undefined,
+  variant: number,
+): Promise<string[]> {
+  const unable = async (each: number) => {
+    const readers: Shape[] = []
+    for (const reader of explored.readers) {
+      const { code } = await requester.ask(reader.operation, reader.attributes(each))
+      if (code === 'EMSGSIZE') readers.push(reader)
+    }
+    return readers
+  }
+  const readers = await unable(key === undefined ? variant : FIRST)
+  if (readers.length === 0) return []
+  const control = nextVariant()
+  const variantOf = (type: number) => (type === key ? FIRST : control)
+  const { code } = await requester.ask(shape.operation, shape.attributes(variantOf))
+  const usual = await unable(key === undefined ? control : FIRST)
+  if (code !== undefined) return []
+  return readers
+    .filter(reader => !usual.includes(reader))
+    .map(reader => `accepted, and ${reader.words} says EMSGSIZE: its message has no room for that`)
+}
+
+/** Bits that a bitfield's selector does not name stay as they are (NLA_BITFIELD32, include/uapi/linux/netlink.h). */
+async function readBits(life: Life, { shape, key, stored, adds }: Writer): Promise<void> {
+  if (adds) return
+  const variant = nextVariant()
+  const others = stored.filter(type => type !== key)
+  const write = async (type: number, value: number, selector: number): Promise<number[]> => {
+    const payload = Buffer.alloc(8)
+    payload.writeUInt32LE(value)
+    payload.writeUInt32LE(selector, 4)
+    const own = new Map([[type, payload]])
+    const variantOf = (each: number) => (each === key ? FIRST : variant)
+    const { code } = await life.requester.ask(shape.operation, shape.attributes(variantOf, own))
+    if (code !== undefined) return []
+    const entries = await entriesAbout(life, [FIRST, variant], own, entry =>
+      isAbout(entry, shape, others, variant),
+    )
+    const read = entries.flatMap(entry => entry.get(type) ?? [])
+    return read.filter(bytes => bytes.length >= 4).map(bytes => bytes.readUInt32LE())
+  }
+  for (const type of shape.types) {
+    const mask = shape.policyOf(type)?.bitfieldMask ?? 0
+    const lowest = (mask & -mask) >>> 0
+    const rest = (mask & ~lowest) >>> 0
+    if (rest === 0 || !(await write(type, mask, mask)).includes(mask)) continue
+    const read = await write(type, 0, lowest)
+    if (read.length > 0 && read.every(bits => (bits & rest) >>> 0 !== rest))
+      life.faults.add(shape.words, [
+        `attribute ${type} was ${bitsOf(mask)}; with the value 0 and the selector ${bitsOf(lowest)} it becomes ${read.map(bitsOf).join(', ')}, and bits are gone that were not selected`,
+      ])
+  }
+}
+
+function bitsOf(bits: number): string {
+  return `0x${bits.toString(16)}`
+}
+
+/** The entries that are meant, as readers tell them; or dumps, where readers do not get them. */
+async function entriesAbout(
+  { state }: Life,
+  variants: readonly number[],
+  own: ReadonlyMap<number, Uint8Array>,
+  isMeant: (entry: Told) => boolean,
+): Promise<Told[]> {
+  const looked = (await state.entry(variants, own)).filter(isMeant)
+  return looked.length > 0 ? looked : (await state.dumped()).filter(isMeant)
+}
+
+/** Whether an entry has the values of the other attributes that were written, as far as it tells them. */
+function isAbout(entry: Told, shape: Shape, others: readonly number[], variant: number): boolean {
+  const told = others.filter(type => entry.has(type))
+  if (told.length === 0) return others.length === 0
+  return told.every(type => shape.isTold([entry], type, shape.payload(type, variant)))
+}
+
+/** The entries that were not there before. */
+function newOf(before: readonly Told[], after: readonly Told[]): Told[] {
+  const line = (entry: Told) =>
+    [...entry].map(([type, payload]) => `${type} ${payload.toString('hex')}`).join()
+  const known = new Set(before.map(line))
+  return after.filter(entry => !known.has(line(entry)))
+}
+
+async function readNumbers(
+  { subject, requester, state, faults }: Life,
+  { shape, key }: Writer,
+): Promise<void> {
+  const variant = nextVariant()
+  const variantOf = (type: number) => (type === key ? FIRST : variant)
+  const { code } = await requester.ask(shape.operation, shape.attributes(variantOf))
+  if (code !== undefined) return
+  faults.add(shape.words, misnumbered(subject, shape, variantOf, await state.messages([FIRST, variant])))
+}
+
+/** Attributes that are told by the number of another one, which is told as well. */
+function misnumbered(
+  { family }: Subject,
+  shape: Shape,
+  variantOf: (type: number) => number,
+  messages: readonly Message[],
+): string[] {
+  return messages.flatMap(message => {
+    const told = message.attributes(GENL_HDRLEN + family.headerSize)
+    const is = (payload: Buffer, type: number) =>
+      shape.isTold([new Map([[type, payload]])], type, shape.payload(type, variantOf(type)))
+    const absent = shape.types.filter(type => !told.some(each => each.type === type))
+    return told.flatMap(each => {
+      const twins = told.filter(other => other !== each && other.type === each.type)
+      if (!shape.types.includes(each.type) || is(each.payload, each.type)) return []
+      if (!twins.some(twin => is(twin.payload, twin.type))) return []
+      return absent
+        .filter(type => is(each.payload, type))
+        .map(type => `attribute ${type} is told as a second attribute ${each.type}`)
+    })
+  })
+}
+
+/** One attribute of each of the nests. */
+function insideOf(nests: readonly Buffer[], type: number): Buffer[] {
+  return nests.flatMap(nest => {
+    try {
+      return findAttribute(parseAttributes(nest), type)?.payload ?? []
+    } catch {
+      return []
+    }
+  })
+}
+
+function isNest(policy: AttributePolicy | undefined): boolean {
+  return policy?.type === 'NESTED' || policy?.type === 'NESTED_ARRAY'
+}
+
+/** A reader that answers with its own attributes: a lookup, or an echo. */
+async function readEcho({ subject, requester, faults }: Life, shape: Shape): Promise<void> {
+  const { headerSize } = subject.family
+  const never = await requester.ask(shape.operation, shape.attributes(nextVariant()))
+  if (isMinusOne(never) && shape.types.length > 0) faults.add(shape.words, [minusOne])
+  const ask = async (attributes: Buffer): Promise<Told[]> => {
+    const answer = await requester.ask(shape.operation, attributes)
+    return answer.code === undefined ? answer.replies.map(reply => toldBy(reply, headerSize)) : []
+  }
+  // Nobody has written these: what is there already is no echo.
+  const variants = [nextVariant(), nextVariant()] as const
+  const [one] = variants
+  const told = [await ask(shape.attributes(one)), await ask(shape.attributes(variants[1]))]
+  for (const type of shape.distinct(...variants)) {
+    const isEcho = variants.every((variant, at) =>
+      shape.isTold(told[at] ?? [], type, shape.payload(type, variant)),
+    )
+    if (!isEcho) {
+      const halves = variants.map((variant, at) => isHalf(told[at] ?? [], type, shape.payload(type, variant)))
+      if (halves.every(Boolean))
+        faults.add(shape.words, [`attribute ${type} comes back without its upper half`])
+      const isSwapped = variants.every((variant, at) =>
+        isReversed(told[at] ?? [], type, shape.payload(type, variant)),
+      )
+      if (isSwapped) faults.add(shape.words, [`attribute ${type} comes back in the other byte order`])
+      continue
+    }
+    if (isNest(shape.policyOf(type))) continue
+    for (const { what, payload } of limitsOf(shape, type, subject)) {
+      if (isTimeShort()) break
+      const attributes = shape.attributes(one, new Map([[type, payload]]))
+      const read = (await ask(attributes)).flatMap(each => each.get(type) ?? [])
+      const sent = { type, payload, policy: shape.policyOf(type), request: attributes }
+      const wrongly = misread(sent, read)
+      if (wrongly !== undefined) faults.add(`${shape.words}: ${what}`, [wrongly])
+    }
+  }
+}
+
+/** Whether only the lower half of an integer is told, which has bits in its upper one. */
+function isHalf(told: readonly Told[], type: number, sent: Buffer): boolean {
+  const half = sent.length / 2
+  if (![2, 4, 8].includes(sent.length) || isZero(sent.subarray(half))) return false
+  const lower = Buffer.concat([sent.subarray(0, half), Buffer.alloc(half)])
+  return told.some(each => each.get(type)?.equals(lower))
+}
+
+/** Whether only an integer's bytes are told in reverse order. */
+function isReversed(told: readonly Told[], type: number, sent: Buffer): boolean {
+  if (![2, 4, 8].includes(sent.length)) return false
+  const reversed = Buffer.from(sent).reverse()
+  return !reversed.equals(sent) && told.some(each => each.get(type)?.equals(reversed))
+}
+
+function isZero(bytes: Buffer): boolean {
+  return bytes.every(byte => byte === 0)
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+/** What is refused writes nothing: nothing that is told afterwards depends on the values that it had. */
+import { isTimeShort } from '../allowance.ts'
+import { type Answer, isPassing, wordsOf } from '../answer.ts'
+import { FIRST, type Life } from '../life.ts'
+import { variations } from '../nests.ts'
+import type { Shape } from '../shape.ts'
+import type { State } from '../state.ts'
+import type { Subject } from '../subject.ts'
+import { integer } from '../values.ts'
+import { nextVariant } from '../variants.ts'
+
+/** Bytes of payloads that are tried here. */
+const LONGEST = 4096
+/** Refusals of a command that are looked into: each takes several fresh modules. */
+const SUSPECTS = 3
+/** Requests that differ in one value: as many different states come of them, each of them again. */
+const VALUES = 3
+const TIMES = 2
+/** Milliseconds after which no more refusals of a command are looked for. */
+const ENOUGH = 2500
+/** Requests of a kind of which some are refused. */
+const MOST = 6
+
+/** A request whose attribute `type` has a value of its own. */
+interface Trial {
+  readonly type: number
+  readonly what: string
+  readonly payload: Buffer
+}
+
+interface Refused extends Trial {
+  /** The refusal. */
+  readonly words: string
+  /** Whether something else was told afterwards. */
+  readonly isSuspect: boolean
+}
+
+export async function writeRefused(life: Life): Promise<void> {
+  for (const { command } of life.subject.commands) {
+    const shape = life.explored.working.get(command)
+    if (shape !== undefined && shape.types.length > 0) await refuse(life, shape)
+  }
+}
+
+/** Looks what is told before and after each refusal. */
+async function refuse(life: Life, shape: Shape): Promise<void> {
+  const { subject, requester, state, faults } = life
+  const refused: Refused[] = []
+  let before: string | undefined
+  const end = performance.now() + ENOUGH
+  for (const trial of trialsOf(subject, shape, FIRST)) {
+    if (isTimeShort() || performance.now() > end) break
+    before ??= await told(state)
+    const answer = await requester.ask(shape.operation, withValue(shape, trial))
+    if (answer.code === undefined) before = undefined
+    if (answer.code === undefined || isPassing(answer.code)) continue
+    const after = await told(state)
+    refused.push({ ...trial, words: reasonOf(answer), isSuspect: after !== before })
+    before = after
+  }
+  for (const suspect of refused.filter(({ isSuspect }) => isSuspect).slice(0, SUSPECTS))
+    for (const requests of alike(subject, shape, suspect, refused)) {
+      const words = await statesDiffer(life, shape, requests)
+      if (words === undefined) continue
+      faults.add(`${shape.words}, attribute ${suspect.type}: ${suspect.what}`, [
+        `refused with ${words}, and yet what is told afterwards depends on the values that it had`,
+      ])
+      return
+    }
+}
+
+/** A payload of each kind for each attribute, and integers within their limits. */
+function trialsOf(subject: Subject, shape: Shape, variant: number): Trial[] {
+  const making = { policies: subject.family.policies, variant }
+  return shape.types.flatMap(type => {
+    const policy = shape.policyOf(type)
+    const { minimum, maximum } = policy ?? {}
+    const width = shape.payload(type, variant).length
+    const within =
+      minimum === undefined || maximum === undefined || policy?.mask !== undefined
+        ? []
+        : [1n, 2n, 3n].map(quarter => {
+            const value = minimum + ((maximum - minimum) * quarter) / 4n
+            return { what: `the value ${value}`, payload: integer(value, width) }
+          })
+    return [...variations(type, policy, making), ...within]
+      .filter(({ payload }) => payload.length < LONGEST)
+      .map(({ what, payload }) => ({ type, what, payload }))
+  })
+}
+
+function withValue(shape: Shape, { type, payload }: Trial): Buffer {
+  return shape.attributes(FIRST, new Map([[type, payload]]))
+}
+
+/** Requests that differ from a refused one in the same attribute, in what is inside of it, or in another one. */
+function* alike(
+  subject: Subject,
+  shape: Shape,
+  { type, what, payload, words }: Refused,
+  refused: readonly Refused[],
+): Generator<Buffer[]> {
+  const variants = Array.from({ length: VALUES }, nextVariant)
+  const same = refused.filter(each => each.type === type && each.words === words)
+  yield same.map(each => withValue(shape, each))
+  const inside = variants.flatMap(
+    variant => trialsOf(subject, shape, variant).find(each => each.type === type && each.what === what) ?? [],
+  )
+  yield inside.map(each => withValue(shape, each))
+  for (const other of shape.types.filter(each => each !== type))
+    yield variants.map(variant =>
+      shape.attributes(each => (each === other ? variant : FIRST), new Map([[type, payload]])),
+    )
+}
+
+/**
+ * The refusal, if requests that are refused in the same way each leave another state, and that state again.
+ * Counters of what was refused have no such states, and what changes by itself has not the same one.
+ */
+async function statesDiffer(
+  life: Life,
+  shape: Shape,
+  requests: readonly Buffer[],
+): Promise<string | undefined> {
+  const states = new Map<string, Set<string>>()
+  for (const request of requests.slice(0, MOST)) {
+    const results: { words: string; state: string }[] = []
+    for (let time = 0; time < TIMES; time++) {
+      if (isTimeShort()) return undefined
+      const result = await afterRefusal(life, shape, request)
+      if (result === undefined) break
+      results.push(result)
+    }
+    const [first, again] = results
+    if (first === undefined || again === undefined) continue
+    if (first.state !== again.state) return undefined
+    const own = states.get(first.words) ?? new Set()
+    states.set(first.words, own.add(first.state))
+    if (own.size >= VALUES) return first.words
+  }
+  return undefined
+}
+
+/** What a fresh module tells when it has refused a request. */
+async function afterRefusal(
+  { subject, explored, requester, state }: Life,
+  shape: Shape,
+  request: Buffer,
+): Promise<{ words: string; state: string } | undefined> {
+  await subject.reload()
+  for (const writer of explored.writers)
+    await requester.ask(writer.shape.operation, writer.shape.attributes(FIRST))
+  const answer = await requester.ask(shape.operation, request)
+  if (answer.code === undefined || isPassing(answer.code)) return undefined
+  return { words: reasonOf(answer), state: await told(state) }
+}
+
+/** Without the offset, which depends on the lengths of values. */
+function reasonOf(answer: Answer): string {
+  const { message } = answer.extendedAck ?? {}
+  const extendedAck = { attributes: [], ...(message !== undefined && { message }) }
+  return wordsOf({ ...answer, replies: [], extendedAck })
+}
+
+async function told(state: State): Promise<string> {
+  const messages = await state.messages([FIRST])
+  return messages.map(({ payload }) => payload.toString('hex')).join(' ')
+}
