@@ -54,6 +54,21 @@ test('a line that comes more or less often, or in other tests', () => {
   ])
 })
 
+test('a line that is logged at another level, where both sides know', () => {
+  const at = (...logLevels: number[]) => file({ ...logging('x', ['a', 'a', 'b']), logLevels })
+  expect(told(at(6, 6, 4), at(6, 6, 4))).toEqual([])
+  expect(told(at(6, 6, 4), at(4, 4, 4))).toEqual([
+    "log: the kernel logs 'a' at level warning, was info; in a.test.ts > x",
+  ])
+  expect(told(at(6, 6, 4), at(6, 4, 4))).toEqual([
+    "log: the kernel logs 'a' at level warning and info, was info; in a.test.ts > x",
+  ])
+  expect(told(at(6, 6, 4), at())).toEqual([])
+  // What comes more often is told as that, unless its level is another one.
+  const more = file({ ...logging('x', ['a', 'a', 'a', 'b']), logLevels: [6, 6, 6, 4] })
+  expect(told(at(6, 6, 4), more)).toEqual(["log: the kernel logs 'a' 3 times, was 2 times; in a.test.ts > x"])
+})
+
 test('what tests log that ask otherwise, or in whose time there was a report, says nothing', () => {
   const quiet = file(logging('x', []))
   expect(told(quiet, file(logging('x', ['a'], 'another')))).toEqual([])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What the kernel logs while tests run, on one side only, or more often. */
 import type { Difference } from './difference.ts'
+import { levelName } from './log-levels.ts'
 import type { RecordedFile, RecordedTest } from './recorded.ts'
 
 /** A line, and how often it comes. */
@@ -13,9 +14,11 @@ export function logDifferences(base: RecordedFile, head: RecordedFile): Differen
     const other = others.get(test.name)
     if (!test.log || !other?.log || !isAlike(test, other)) return []
     const place = `${base.file} > ${test.name}`
-    return changesOf(counted(test.log), counted(other.log)).map(change =>
-      difference(base.file, place, change),
-    )
+    const changes = [
+      ...changesOf(counted(test.log), counted(other.log)),
+      ...levelChanges(levelsOf(test), levelsOf(other)),
+    ]
+    return changes.map(change => difference(base.file, place, change))
   })
 }
 
@@ -60,6 +63,35 @@ function changesOf(base: Counted, head: Counted): LogChange[] {
     return [{ line, was, is, text: `the kernel logs '${shown(line)}' ${is}, was ${was}` }]
   })
   return [...changes, ...fresh, ...repeated]
+}
+
+/** By line; none where a side does not know them. */
+function levelsOf({ log = [], logLevels = [] }: RecordedTest): ReadonlyMap<string, string> {
+  if (log.length !== logLevels.length) return new Map()
+  const groups = Map.groupBy(log.keys(), at => log[at] ?? '')
+  const named = (at: number) => logLevels[at] ?? 0
+  return new Map(
+    [...groups].map(([line, places]) => [
+      line,
+      [...new Set(places.map(named))].sort().map(levelName).join(' and '),
+    ]),
+  )
+}
+
+function levelChanges(base: ReadonlyMap<string, string>, head: ReadonlyMap<string, string>): LogChange[] {
+  return [...base].flatMap(([line, was]): LogChange[] => {
+    const is = head.get(line) ?? was
+    return is === was
+      ? []
+      : [
+          {
+            line: `level of ${line}`,
+            was,
+            is,
+            text: `the kernel logs '${shown(line)}' at level ${is}, was ${was}`,
+          },
+        ]
+  })
 }
 
 /** A line of which people read the beginning and the end. */

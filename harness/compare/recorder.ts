@@ -87,7 +87,7 @@ function recordedFile(
       state: stateOf(test),
       failures: failures(errorsOf(test)),
       said: own,
-      log: logOf(test.meta().kernelLog ?? ''),
+      ...logOf(test.meta().kernelLog ?? ''),
     }
   })
   const suites = [...module.children.allSuites()]
@@ -102,11 +102,14 @@ function recordedFile(
 }
 
 /** Lines of a kernel log without what differs from run to run; reports of the kernel are told as failures. */
-function logOf(text: string): string[] | undefined {
+function logOf(text: string): Pick<RecordedTest, 'log' | 'logLevels'> {
   const lines = linesOf(text)
-  if (findSplats(lines).length > 0) return undefined
-  const own = lines.filter(line => !isMark(line.text)).map(line => stableLine(line.text))
-  return own
+  if (findSplats(lines).length > 0) return {}
+  const own = lines.filter(line => !isMark(line.text))
+  return {
+    log: own.map(line => stableLine(line.text)),
+    logLevels: own.flatMap(({ level }) => (level === undefined ? [] : [level])),
+  }
 }
 
 /**

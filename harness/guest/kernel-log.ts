@@ -94,6 +94,16 @@ export class KernelLog extends EventEmitter<KernelLogEvents> {
       .join('\n')
   }
 
+  /** All records from this sequence number on, up to another one, as `dmesg -r` shows them, without own marks. */
+  raw(sequence: number, before: number): string {
+    return this.records
+      .filter(record => record.sequence >= sequence && record.sequence < before && !isOwnMark(record))
+      .map(({ facility, level, time, text }) =>
+        text.replace(/^/gm, `<${facility * 8 + level}>[${(time / 1e6).toFixed(6).padStart(12)}] `),
+      )
+      .join('\n')
+  }
+
   #add(record: KernelLogRecord): void {
     if (this.#next !== undefined && record.sequence > this.#next) {
       this.lost += record.sequence - this.#next
