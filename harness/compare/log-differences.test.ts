@@ -69,6 +69,21 @@ test('a line that is logged at another level, where both sides know', () => {
   expect(told(at(6, 6, 4), more)).toEqual(["log: the kernel logs 'a' 3 times, was 2 times; in a.test.ts > x"])
 })
 
+test('lines that differ in numbers alone are one change', () => {
+  const unit = { kernel: 'debian-6.1', file: 'a.test.ts' }
+  const comparison = new Comparison(['debian-6.1'])
+  const [quiet, loud] = [file(logging('x', [])), file(logging('x', ['got 1', 'got 2', 'gave 2']))]
+  for (let times = 0; times < 3; times++) {
+    comparison.add(unit, 'base', quiet)
+    comparison.add(unit, 'head', loud)
+  }
+  const { findings } = comparison.result()
+  expect(findings.map(each => [lineOf(each), each.count])).toEqual([
+    ["log: the kernel now logs 'got 1'", 2],
+    ["log: the kernel now logs 'gave 2'", undefined],
+  ])
+})
+
 test('what tests log that ask otherwise, or in whose time there was a report, says nothing', () => {
   const quiet = file(logging('x', []))
   expect(told(quiet, file(logging('x', ['a'], 'another')))).toEqual([])

@@ -44,11 +44,10 @@ interface LogChange {
 function changesOf(base: Counted, head: Counted): LogChange[] {
   const gone = [...base.keys()].filter(line => !head.has(line))
   const left = new Set([...head.keys()].filter(line => !base.has(line)))
-  const words = (line: string) => line.replace(/\d+/g, '…')
   const changes = gone.map((was): LogChange => {
     // The same words with other numbers are one line that has changed, and so is the only one.
     const isOnly = gone.length === 1 && left.size === 1
-    const is = [...left].find(line => isOnly || words(line) === words(was))
+    const is = [...left].find(line => isOnly || wordsOf(line) === wordsOf(was))
     if (is === undefined) return { line: was, was, is, text: `the kernel no longer logs '${shown(was)}'` }
     left.delete(is)
     return { line: was, was, is, text: `the kernel logs '${shown(is)}', was '${shown(was)}'` }
@@ -94,6 +93,11 @@ function levelChanges(base: ReadonlyMap<string, string>, head: ReadonlyMap<strin
   })
 }
 
+/** Numbers may say which of many things it is about. */
+function wordsOf(line: string): string {
+  return line.replace(/\d+/g, '…')
+}
+
 /** A line of which people read the beginning and the end. */
 function shown(line: string): string {
   return line.length > 200 ? `${line.slice(0, 100)} ... ${line.slice(-40)} (${line.length} characters)` : line
@@ -108,7 +112,7 @@ function difference(file: string, test: string, { line, was, is, text }: LogChan
     ...{ test, isValue: false },
     // What comes by chance (printk_ratelimit) may come in another test.
     point: JSON.stringify([file, 'log', line]),
-    fold: JSON.stringify(['log', text]),
+    fold: JSON.stringify(['log', wordsOf(text)]),
     finding: {
       ...{ kind: 'log', where: 'while tests run', was, is, text, matters: true },
       show: `in ${test}`,
