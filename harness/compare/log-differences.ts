@@ -7,26 +7,49 @@ import type { RecordedFile, RecordedTest } from './recorded.ts'
 /** A line, and how often it comes. */
 type Counted = ReadonlyMap<string, number>
 
-/** Of tests that ask the same on both sides. */
+/** Of tests that ask the same on both sides, or less of that before they fail. */
 export function logDifferences(base: RecordedFile, head: RecordedFile): Difference[] {
   const others = new Map(head.tests.map(test => [test.name, test]))
   return base.tests.flatMap(test => {
     const other = others.get(test.name)
-    if (!test.log || !other?.log || !isAlike(test, other)) return []
+    if (!other) return []
     const place = `${base.file} > ${test.name}`
-    const changes = [
-      ...changesOf(counted(test.log), counted(other.log)),
-      ...levelChanges(levelsOf(test), levelsOf(other)),
-    ]
-    return changes.map(change => difference(base.file, place, change))
+    return testChanges(test, other).map(change => difference(base.file, place, change))
   })
 }
 
-/** Whether they ask the same: a test that fails may end before it has. */
-function isAlike(base: RecordedTest, head: RecordedTest): boolean {
-  const asked = ({ said }: RecordedTest) =>
-    JSON.stringify(said.map(({ exchanges }) => exchanges.map(({ key }) => key).sort()))
-  return asked(base) === asked(head)
+function testChanges(base: RecordedTest, head: RecordedTest): LogChange[] {
+  if (!base.log || !head.log) return []
+  const [asked, others] = [askedIn(base), askedIn(head)]
+  if (isWithin(asked, others) && isWithin(others, asked))
+    return [
+      ...changesOf(counted(base.log), counted(head.log)),
+      ...levelChanges(levelsOf(base), levelsOf(head)),
+    ]
+  const isHead = head.state === 'failed' && isWithin(others, asked)
+  const isBase = base.state === 'failed' && isWithin(asked, others)
+  if (isHead === isBase) return []
+  // What comes after that is not known.
+  const length = isHead ? head.log.length : base.log.length
+  const [before, after] = [base.log, head.log].map(log => counted(log.slice(0, length))) as [Counted, Counted]
+  const [failed, other] = isHead ? [after, before] : [before, after]
+  return changesOf(before, after).filter(({ was, is, line }) =>
+    was === undefined || is === undefined
+      ? (isHead ? is : was) !== undefined
+      : (failed.get(line) ?? 0) >= (other.get(line) ?? 0) || !failed.has(line),
+  )
+}
+
+/** How often each thing is asked, conversation by conversation. */
+function askedIn({ said }: RecordedTest): Counted {
+  const keys = said.flatMap(({ exchanges }, at) =>
+    exchanges.flatMap(({ key }) => (key === '' ? [] : [`${at} ${key}`])),
+  )
+  return counted(keys)
+}
+
+function isWithin(some: Counted, all: Counted): boolean {
+  return [...some].every(([key, count]) => count <= (all.get(key) ?? 0))
 }
 
 function counted(lines: readonly string[]): Counted {
@@ -39,6 +62,8 @@ interface LogChange {
   readonly was: string | undefined
   readonly is: string | undefined
   readonly text: string
+  /** What it has in common with those that differ in the numbers of their lines alone. */
+  readonly fold: readonly (string | undefined)[]
 }
 
 function changesOf(base: Counted, head: Counted): LogChange[] {
@@ -48,18 +73,23 @@ function changesOf(base: Counted, head: Counted): LogChange[] {
     // The same words with other numbers are one line that has changed, and so is the only one.
     const isOnly = gone.length === 1 && left.size === 1
     const is = [...left].find(line => isOnly || wordsOf(line) === wordsOf(was))
-    if (is === undefined) return { line: was, was, is, text: `the kernel no longer logs '${shown(was)}'` }
+    // What it is now may be another line in each run.
+    const fold = [wordsOf(was), undefined]
+    if (is === undefined)
+      return { line: was, was, is, fold, text: `the kernel no longer logs '${shown(was)}'` }
     left.delete(is)
-    return { line: was, was, is, text: `the kernel logs '${shown(is)}', was '${shown(was)}'` }
+    return { line: was, was, is, fold, text: `the kernel logs '${shown(is)}', was '${shown(was)}'` }
   })
-  const fresh = [...left].map(
-    (is): LogChange => ({ line: is, was: undefined, is, text: `the kernel now logs '${shown(is)}'` }),
-  )
+  const fresh = [...left].map((is): LogChange => {
+    const fold = [undefined, wordsOf(is)]
+    return { line: is, was: undefined, is, fold, text: `the kernel now logs '${shown(is)}'` }
+  })
   const repeated = [...base].flatMap(([line, before]): LogChange[] => {
     const after = head.get(line) ?? before
     if (after === before) return []
     const [was, is] = [times(before), times(after)]
-    return [{ line, was, is, text: `the kernel logs '${shown(line)}' ${is}, was ${was}` }]
+    const fold = [wordsOf(line), was, is]
+    return [{ line, was, is, fold, text: `the kernel logs '${shown(line)}' ${is}, was ${was}` }]
   })
   return [...changes, ...fresh, ...repeated]
 }
@@ -80,16 +110,11 @@ function levelsOf({ log = [], logLevels = [] }: RecordedTest): ReadonlyMap<strin
 function levelChanges(base: ReadonlyMap<string, string>, head: ReadonlyMap<string, string>): LogChange[] {
   return [...base].flatMap(([line, was]): LogChange[] => {
     const is = head.get(line) ?? was
-    return is === was
-      ? []
-      : [
-          {
-            line: `level of ${line}`,
-            was,
-            is,
-            text: `the kernel logs '${shown(line)}' at level ${is}, was ${was}`,
-          },
-        ]
+    if (is === was) return []
+    const [about, fold] = [`level of ${line}`, ['level', wordsOf(line), was, is]]
+    return [
+      { line: about, was, is, fold, text: `the kernel logs '${shown(line)}' at level ${is}, was ${was}` },
+    ]
   })
 }
 
@@ -107,12 +132,12 @@ function times(count: number): string {
   return count === 1 ? 'once' : `${count} times`
 }
 
-function difference(file: string, test: string, { line, was, is, text }: LogChange): Difference {
+function difference(file: string, test: string, { line, was, is, text, fold }: LogChange): Difference {
   return {
     ...{ test, isValue: false },
     // What comes by chance (printk_ratelimit) may come in another test.
-    point: JSON.stringify([file, 'log', line]),
-    fold: JSON.stringify(['log', wordsOf(text)]),
+    point: JSON.stringify([file, 'log', wordsOf(line)]),
+    fold: JSON.stringify(['log', ...fold]),
     finding: {
       ...{ kind: 'log', where: 'while tests run', was, is, text, matters: true },
       show: `in ${test}`,
