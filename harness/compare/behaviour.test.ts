@@ -95,7 +95,19 @@ test.each([
     'what nobody asked for',
     exchange([message('recvmsg: ENOBUFS')], { key: '', operation: 'protocol 21' }),
     exchange([], { key: '', operation: 'protocol 21' }),
-    'protocol 21, unasked: nothing comes any more, was recvmsg: ENOBUFS',
+    'protocol 21: no recvmsg: ENOBUFS any more',
+  ],
+  [
+    'a call that fails',
+    exchange([], { key: '', operation: 'protocol 21' }),
+    exchange([message('bind: EPERM')], { key: '', operation: 'protocol 21' }),
+    'protocol 21: now bind: EPERM',
+  ],
+  [
+    'datagrams that nobody asked for',
+    exchange([message('NLMSG_DONE')], { key: '', operation: 'protocol 21' }),
+    exchange([], { key: '', operation: 'protocol 21' }),
+    'protocol 21, unasked: nothing comes any more, was NLMSG_DONE',
   ],
 ])('%s is told as behaviour', (_, base, head, text) => {
   expect(texts(base, head)[0]).toBe(text)

@@ -135,8 +135,12 @@ function changesOf(base: Exchange, head: Exchange): Change[] {
   const whole = isAsked ? `${base.operation}: ` : `${base.operation}, unasked: `
   const answers = listChanges(base.answers, head.answers, {
     aspect: 'answers',
-    gone: was => `${whole}${isAsked ? 'no answer, was' : 'nothing comes any more, was'} ${was}`,
-    come: is => `${whole}${isAsked ? 'is answered by' : 'now comes'} ${is}, was not answered`,
+    ...(isAsked
+      ? {
+          gone: was => `${whole}no answer, was ${was}`,
+          come: is => `${whole}is answered by ${is}, was not answered`,
+        }
+      : unaskedWords(base.operation)),
     became: (was, is) => `${whole}${was} became ${is}`,
     part: (what, name) => `${whole}${name} of ${what}`,
   })
@@ -173,6 +177,18 @@ function changesOf(base: Exchange, head: Exchange): Change[] {
     })
   })
   return [...answers, ...cut, ...told]
+}
+
+/** Of a socket that has not asked: datagrams, and calls that fail. */
+function unaskedWords(socket: string): Pick<Words, 'gone' | 'come'> {
+  const isCall = (all: string) => /^(\d+ x )?[a-z]+: E[A-Z\d]+(, |$)/.test(all)
+  return {
+    gone: was =>
+      isCall(was)
+        ? `${socket}: no ${was} any more`
+        : `${socket}, unasked: nothing comes any more, was ${was}`,
+    come: is => (isCall(is) ? `${socket}: now ${is}` : `${socket}, unasked: now comes ${is}`),
+  }
 }
 
 /** Of those that name no request. */
