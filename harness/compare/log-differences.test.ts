@@ -94,6 +94,14 @@ test('lines that differ in numbers alone are one change; how often they come is 
   expect(foundIn([], ...cycles)).toEqual([["log: the kernel now logs 'took 17 cycles'", undefined]])
 })
 
+test('how often a line comes says nothing where not all that was asked is known', () => {
+  const long = (...log: readonly string[]) => {
+    const test = logging('x', log)
+    return file({ ...test, said: test.said.map(each => ({ ...each, missed: 1 })) })
+  }
+  expect(told(long('a'), long('a', 'a', 'b'))).toEqual(["log: the kernel now logs 'b'; in a.test.ts > x"])
+})
+
 test('what tests log that ask otherwise, or in whose time there was a report, says nothing', () => {
   const quiet = file(logging('x', []))
   expect(told(quiet, file(logging('x', ['a'], 'another')))).toEqual([])

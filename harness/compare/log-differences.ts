@@ -21,11 +21,15 @@ export function logDifferences(base: RecordedFile, head: RecordedFile): Differen
 function testChanges(base: RecordedTest, head: RecordedTest): LogChange[] {
   if (!base.log || !head.log) return []
   const [asked, others] = [askedIn(base), askedIn(head)]
-  if (isWithin(asked, others) && isWithin(others, asked))
+  if (isWithin(asked, others) && isWithin(others, asked)) {
+    const changes = changesOf(counted(base.log), counted(head.log))
+    // Where not all is kept, they may ask more often.
+    const isWhole = [base, head].every(({ said }) => said.every(({ missed }) => missed === 0))
     return [
-      ...changesOf(counted(base.log), counted(head.log)),
+      ...(isWhole ? changes : changes.filter(change => !change.isMore)),
       ...levelChanges(levelsOf(base), levelsOf(head)),
     ]
+  }
   const isHead = head.state === 'failed' && isWithin(others, asked)
   const isBase = base.state === 'failed' && isWithin(asked, others)
   if (isHead === isBase) return []
@@ -33,11 +37,11 @@ function testChanges(base: RecordedTest, head: RecordedTest): LogChange[] {
   const length = isHead ? head.log.length : base.log.length
   const [before, after] = [base.log, head.log].map(log => counted(log.slice(0, length))) as [Counted, Counted]
   const [failed, other] = isHead ? [after, before] : [before, after]
-  return changesOf(before, after).filter(({ was, is, line }) =>
-    was === undefined || is === undefined
-      ? (isHead ? is : was) !== undefined
-      : (failed.get(line) ?? 0) >= (other.get(line) ?? 0) || !failed.has(line),
-  )
+  return changesOf(before, after).filter(change => {
+    const { line } = change
+    if (change.isMore) return (failed.get(line) ?? 0) > (other.get(line) ?? 0)
+    return (isHead ? change.is : change.was) !== undefined
+  })
 }
 
 /** How often each thing is asked, conversation by conversation. */
@@ -62,6 +66,8 @@ interface LogChange {
   readonly was: string | undefined
   readonly is: string | undefined
   readonly text: string
+  /** Whether both sides log the line, one of them more often. */
+  readonly isMore?: true
   /** What it has in common with those that differ in the numbers of their lines alone. */
   readonly fold: readonly (string | undefined)[]
 }
@@ -89,7 +95,8 @@ function changesOf(base: Counted, head: Counted): LogChange[] {
     if (after === before) return []
     const [was, is] = [times(before), times(after)]
     const fold = [wordsOf(line), was, is]
-    return [{ line, was, is, fold, text: `the kernel logs '${shown(line)}' ${is}, was ${was}` }]
+    const text = `the kernel logs '${shown(line)}' ${is}, was ${was}`
+    return [{ line, was, is, fold, text, isMore: true }]
   })
   return [...changes, ...fresh, ...repeated]
 }

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import type { TestModule } from 'vitest/node'
+import { missingRecords } from '../guest/kernel-log.ts'
 import type { RecordedFile } from './recorded.ts'
 import { FileRecorder } from './recorder.ts'
 import { fileDifferences } from './tests.ts'
@@ -72,6 +73,7 @@ test('a test has what the kernel logged in its time, without what differs from r
       ].join('\n'),
     ),
   ).toEqual({ log: ['box: at ADDRESS', 'box: at ADDRESS', 'MainThread (N): busy'], levels: [6, 6, 4] })
+  expect(logOf(missingRecords)).toBeUndefined()
   expect(logOf(line(1, 'WARNING: CPU: 0 PID: 1 at box.c:3 box_get+0x1/0x2 [box]'))).toBeUndefined()
 })
 

@@ -18,6 +18,9 @@ export interface KernelLogRecord {
   readonly caller?: string
 }
 
+/** In place of a log of which some is missing. */
+export const missingRecords = 'netlink-vmtest: records are missing'
+
 /** How many records are kept for reports. */
 const KEPT = 5_000
 
@@ -94,10 +97,15 @@ export class KernelLog extends EventEmitter<KernelLogEvents> {
       .join('\n')
   }
 
-  /** All records from this sequence number on, up to another one, as `dmesg -r` shows them, without own marks. */
-  raw(sequence: number, before: number): string {
-    return this.records
-      .filter(record => record.sequence >= sequence && record.sequence < before && !isOwnMark(record))
+  /**
+   * All records from this sequence number on, up to another one, as `dmesg -r` shows them, without own marks;
+   * undefined if some are missing.
+   */
+  raw(sequence: number, before: number): string | undefined {
+    const all = this.records.filter(record => record.sequence >= sequence && record.sequence < before)
+    if (all.length < before - sequence) return undefined
+    return all
+      .filter(record => !isOwnMark(record))
       .map(({ facility, level, time, text }) =>
         text.replace(/^/gm, `<${facility * 8 + level}>[${(time / 1e6).toFixed(6).padStart(12)}] `),
       )

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
-import { KernelLog } from '../guest/kernel-log.ts'
+import { KernelLog, missingRecords } from '../guest/kernel-log.ts'
 import { FileRecord } from './file-record.ts'
 
 test("a failed test's kernel log is of its time, also where much comes after it, or comes late", () => {
@@ -43,4 +43,8 @@ test('a record whose logs are compared has them whole, with levels', () => {
   const [[, , { kernelLog = '' }] = ['', undefined, {}]] = record.withKernelLogs(log)
   expect(kernelLog.split('\n')).toHaveLength(200)
   expect(kernelLog).toMatch(/^<4>\[ {4}1\.000000\] line 0\n/)
+  record.testStarted('b', 100)
+  record.testMarkedAsEnded('b', 400)
+  record.remember({ t: 'q', m: 'onTaskUpdate', a: [[['b', { state: 'pass' }, {}]], []] })
+  expect(record.withKernelLogs(log)[1]?.[2]).toEqual({ kernelLog: missingRecords })
 })

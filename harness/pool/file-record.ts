@@ -3,7 +3,7 @@ import path from 'node:path'
 import type { RunnerTask, RunnerTestFile } from 'vitest'
 import { generateFileHash } from 'vitest/node'
 import type { TestOutcome } from '../../guest/agent/protocol.ts'
-import type { KernelLog } from '../guest/kernel-log.ts'
+import { type KernelLog, missingRecords } from '../guest/kernel-log.ts'
 import type { Failure } from '../verdict/judge.ts'
 import { filesOf, type RpcRequest, type TaskEventPack, type TaskPack } from './messages.ts'
 import { type Interruption, lostError, reportUnfinished } from './unfinished.ts'
@@ -187,7 +187,7 @@ export class FileRecord {
     const begins = marks.find(({ what }) => what === 'begins')?.sequence
     const ends = marks.findLast(({ what }) => what === 'ends')?.sequence
     if (begins === undefined || ends === undefined) return ''
-    return this.#isRecorded ? log.raw(begins, ends) : log.since(begins, LOG_RECORDS, ends)
+    return this.#isRecorded ? (log.raw(begins, ends) ?? missingRecords) : log.since(begins, LOG_RECORDS, ends)
   }
 
   /** The ids of failed tests, suites and files: Vitest is told of tests some time after their ends. */
