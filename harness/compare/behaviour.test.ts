@@ -238,3 +238,13 @@ test('what all messages of a dump show is one difference', () => {
   })
   expect(others).toEqual([])
 })
+
+test('that an extended ack comes or goes is told by what it says', () => {
+  const plain = exchange([message('EINVAL', { flags: 'CAPPED' })])
+  const extended = exchange([message('EINVAL', { flags: 'CAPPED|ACK_TLVS', message: '"why"' })])
+  expect(texts(plain, extended)).toEqual(['nlex get: the text of the extended ack of EINVAL is new: "why"'])
+  const [none, bare] = ['0', 'ACK_TLVS'].map(flags => exchange([message('EINVAL', { flags })]))
+  if (none && bare) expect(texts(none, bare)).toEqual(['nlex get: flags of EINVAL: 0 became ACK_TLVS'])
+  const other = exchange([message('EINVAL', { flags: 'ACK_TLVS', message: '"why"' })])
+  expect(texts(plain, other)).toHaveLength(2)
+})

@@ -267,8 +267,12 @@ function partChanges(base: NormalMessage, head: NormalMessage, words: Words): Ch
   if (!before.has('order') || !after.has('order')) for (const parts of [before, after]) parts.delete('order')
   const names = [...new Set([...before.keys(), ...after.keys()])]
   const changed = names.filter(name => before.get(name) !== after.get(name))
-  // What changes mostly has another length.
-  const told = changed.length > 1 ? changed.filter(name => name !== 'length') : changed
+  const isExtended = changed.some(name => ofExtendedAck.has(name))
+  const isConsequence = (name: string) =>
+    // What changes mostly has another length.
+    (name === 'length' && changed.length > 1) ||
+    (name === 'flags' && isExtended && withoutTlvs(before) === withoutTlvs(after))
+  const told = changed.filter(name => !isConsequence(name))
   const moved = movedAttribute(told, before, after)
   if (moved) {
     const [was, is] = moved
@@ -307,10 +311,21 @@ function movedAttribute(
   return before.get(was) === after.get(is) ? [was, is] : undefined
 }
 
+/** The flags of an answer but the one that says that an extended ack is there. */
+function withoutTlvs(parts: ReadonlyMap<string, string>): string | undefined {
+  const flags = parts.get('flags')?.split('|')
+  return flags?.filter(flag => flag !== 'ACK_TLVS' && flag !== '0').join('|')
+}
+
+/** Parts of an extended ack. */
+const ofExtendedAck = new Set([
+  ...['message', 'attribute at offset', 'missing attribute', 'missing in the nest at offset', 'policy'],
+])
+
 /** Parts with few values, each of which means something. */
 const framing = new Set([
   ...['flags', 'sequence number', 'port id', 'sender', 'echoed request'],
-  ...['message', 'attribute at offset', 'missing attribute', 'missing in the nest at offset', 'policy'],
+  ...ofExtendedAck,
 ])
 
 /** Names of parts that need words. */
