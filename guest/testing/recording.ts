@@ -88,7 +88,7 @@ export class Recording implements SocketObserver {
   readonly #teller: Teller | undefined
   /** Whether the message that is being sent was told of. */
   #isTold = false
-  /** When it was; undefined if nobody wanted to know. Each look at the clock costs a guest a microsecond. */
+  /** When that began; undefined for messages of helpers. Each look at the clock costs a guest a microsecond. */
   #sendingSince: number | undefined
   /** By thread; what they say comes late. */
   #threads = new Map<number, Listener>()
@@ -234,10 +234,10 @@ export class Recording implements SocketObserver {
 
   sending(socket: ObservedSocket, bytes: Uint8Array, to: Destination | null | undefined): void {
     // Helpers' own messages are harmless.
-    if (this.#teller === undefined || isMarker(bytes)) return
+    if (isMarker(bytes)) return
     const time = now()
     this.#sendingSince = time
-    if (!this.#teller.hasTurn(true, time)) return
+    if (!this.#teller?.hasTurn(true, time)) return
     const copy = new Uint8Array(bytes)
     const known = this.#known(socket)
     this.#teller.add({ kind: 'sent', socket: known, time, bytes: copy, to, schema: undefined })

@@ -5,6 +5,7 @@ import path from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Baseline, packRecordings, readBaseline, unpackRecordings, writeBaseline } from './baseline.ts'
+import type { NormalConversation, RecordedFile, RecordedTest } from './recorded.ts'
 
 const baseline: Baseline = {
   ...{ harness: '0.1.0', made: 'main (0123456789ab)', suites: { '': 'all', 'a.test.ts': 'hash' } },
@@ -57,10 +58,19 @@ test('what is written is read', () => {
   )
 })
 
-test('recordings for the cache', () => {
+test('recordings for the cache, with all that they may have', () => {
   const recordings = baseline.kernels.flatMap(({ files }) => files.map(({ recorded }) => recorded))
   const kept = [{ kernel: 'debian-6.1', file: 'a.test.ts', recordings }]
   expect(unpackRecordings(packRecordings(kept))).toEqual(kept)
+  const said: Required<NormalConversation> = { exchanges: [], missed: 0, endsInVain: true }
+  const whole: Required<RecordedTest> = {
+    ...{ name: 'x', state: 'passed', failures: [], said: [said], log: ['a'], logLevels: [6] },
+  }
+  const file: Required<RecordedFile> = {
+    ...{ file: 'a.test.ts', modules: [], times: { get: 1 }, tests: [whole] },
+  }
+  const all = [{ kernel: 'debian-6.1', file: 'a.test.ts', recordings: [file] }]
+  expect(unpackRecordings(packRecordings(all))).toEqual(all)
   expect(() => unpackRecordings(gzipSync('[{}]'))).toThrow()
 })
 

@@ -32,8 +32,11 @@ const file = v.object({
           ...{ text: v.string(), message: v.string() },
         }),
       ),
-      said: v.array(v.object({ exchanges: v.array(exchange), missed: v.number() })),
+      said: v.array(
+        v.object({ exchanges: v.array(exchange), missed: v.number(), endsInVain: v.optional(v.boolean()) }),
+      ),
       log: v.optional(v.array(v.string())),
+      logLevels: v.optional(v.array(v.number())),
     }),
   ),
 })

@@ -95,7 +95,19 @@ test.each([
     'what nobody asked for',
     exchange([message('recvmsg: ENOBUFS')], { key: '', operation: 'protocol 21' }),
     exchange([], { key: '', operation: 'protocol 21' }),
-    'protocol 21, unasked: nothing comes any more, was recvmsg: ENOBUFS',
+    'protocol 21: no recvmsg: ENOBUFS any more',
+  ],
+  [
+    'a call that fails',
+    exchange([], { key: '', operation: 'protocol 21' }),
+    exchange([message('bind: EPERM')], { key: '', operation: 'protocol 21' }),
+    'protocol 21: now bind: EPERM',
+  ],
+  [
+    'datagrams that nobody asked for',
+    exchange([message('NLMSG_DONE')], { key: '', operation: 'protocol 21' }),
+    exchange([], { key: '', operation: 'protocol 21' }),
+    'protocol 21, unasked: nothing comes any more, was NLMSG_DONE',
   ],
 ])('%s is told as behaviour', (_, base, head, text) => {
   expect(texts(base, head)[0]).toBe(text)
@@ -225,4 +237,14 @@ test('what all messages of a dump show is one difference', () => {
     show: expect.stringMatching(/\n {6}\.\.\. 1995 more$/),
   })
   expect(others).toEqual([])
+})
+
+test('that an extended ack comes or goes is told by what it says', () => {
+  const plain = exchange([message('EINVAL', { flags: 'CAPPED' })])
+  const extended = exchange([message('EINVAL', { flags: 'CAPPED|ACK_TLVS', message: '"why"' })])
+  expect(texts(plain, extended)).toEqual(['nlex get: the text of the extended ack of EINVAL is new: "why"'])
+  const [none, bare] = ['0', 'ACK_TLVS'].map(flags => exchange([message('EINVAL', { flags })]))
+  if (none && bare) expect(texts(none, bare)).toEqual(['nlex get: flags of EINVAL: 0 became ACK_TLVS'])
+  const other = exchange([message('EINVAL', { flags: 'ACK_TLVS', message: '"why"' })])
+  expect(texts(plain, other)).toHaveLength(2)
 })

@@ -135,8 +135,12 @@ function changesOf(base: Exchange, head: Exchange): Change[] {
   const whole = isAsked ? `${base.operation}: ` : `${base.operation}, unasked: `
   const answers = listChanges(base.answers, head.answers, {
     aspect: 'answers',
-    gone: was => `${whole}${isAsked ? 'no answer, was' : 'nothing comes any more, was'} ${was}`,
-    come: is => `${whole}${isAsked ? 'is answered by' : 'now comes'} ${is}, was not answered`,
+    ...(isAsked
+      ? {
+          gone: was => `${whole}no answer, was ${was}`,
+          come: is => `${whole}is answered by ${is}, was not answered`,
+        }
+      : unaskedWords(base.operation)),
     became: (was, is) => `${whole}${was} became ${is}`,
     part: (what, name) => `${whole}${name} of ${what}`,
   })
@@ -173,6 +177,18 @@ function changesOf(base: Exchange, head: Exchange): Change[] {
     })
   })
   return [...answers, ...cut, ...told]
+}
+
+/** Of a socket that has not asked: datagrams, and calls that fail. */
+function unaskedWords(socket: string): Pick<Words, 'gone' | 'come'> {
+  const isCall = (all: string) => /^(\d+ x )?[a-z]+: E[A-Z\d]+(, |$)/.test(all)
+  return {
+    gone: was =>
+      isCall(was)
+        ? `${socket}: no ${was} any more`
+        : `${socket}, unasked: nothing comes any more, was ${was}`,
+    come: is => (isCall(is) ? `${socket}: now ${is}` : `${socket}, unasked: now comes ${is}`),
+  }
 }
 
 /** Of those that name no request. */
@@ -251,8 +267,12 @@ function partChanges(base: NormalMessage, head: NormalMessage, words: Words): Ch
   if (!before.has('order') || !after.has('order')) for (const parts of [before, after]) parts.delete('order')
   const names = [...new Set([...before.keys(), ...after.keys()])]
   const changed = names.filter(name => before.get(name) !== after.get(name))
-  // What changes mostly has another length.
-  const told = changed.length > 1 ? changed.filter(name => name !== 'length') : changed
+  const isExtended = changed.some(name => ofExtendedAck.has(name))
+  const isConsequence = (name: string) =>
+    // What changes mostly has another length.
+    (name === 'length' && changed.length > 1) ||
+    (name === 'flags' && isExtended && withoutTlvs(before) === withoutTlvs(after))
+  const told = changed.filter(name => !isConsequence(name))
   const moved = movedAttribute(told, before, after)
   if (moved) {
     const [was, is] = moved
@@ -291,10 +311,21 @@ function movedAttribute(
   return before.get(was) === after.get(is) ? [was, is] : undefined
 }
 
+/** The flags of an answer but the one that says that an extended ack is there. */
+function withoutTlvs(parts: ReadonlyMap<string, string>): string | undefined {
+  const flags = parts.get('flags')?.split('|')
+  return flags?.filter(flag => flag !== 'ACK_TLVS' && flag !== '0').join('|')
+}
+
+/** Parts of an extended ack. */
+const ofExtendedAck = new Set([
+  ...['message', 'attribute at offset', 'missing attribute', 'missing in the nest at offset', 'policy'],
+])
+
 /** Parts with few values, each of which means something. */
 const framing = new Set([
   ...['flags', 'sequence number', 'port id', 'sender', 'echoed request'],
-  ...['message', 'attribute at offset', 'missing attribute', 'missing in the nest at offset', 'policy'],
+  ...ofExtendedAck,
 ])
 
 /** Names of parts that need words. */

@@ -146,6 +146,7 @@ test('what a failed test has not read is no change where the log tells what is, 
   const longer = file(answers('x', 'ENOENT', { log: ['a'], said: twice }))
   expect(lines(compared(thrice(longer), thrice(after)))).toEqual([
     'test: a.test.ts > x: passed became failed: another line',
+    ...told,
   ])
   const said = silent.said.map(each => ({ ...each, endsInVain: true }))
   expect(lines(compared(thrice(before), thrice(file({ ...silent, said }))))).toEqual([

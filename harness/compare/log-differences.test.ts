@@ -54,11 +54,85 @@ test('a line that comes more or less often, or in other tests', () => {
   ])
 })
 
+test('a line that is logged at another level, where both sides know', () => {
+  const at = (...logLevels: number[]) => file({ ...logging('x', ['a', 'a', 'b']), logLevels })
+  expect(told(at(6, 6, 4), at(6, 6, 4))).toEqual([])
+  expect(told(at(6, 6, 4), at(4, 4, 4))).toEqual([
+    "log: the kernel logs 'a' at level warning, was info; in a.test.ts > x",
+  ])
+  expect(told(at(6, 6, 4), at(6, 4, 4))).toEqual([
+    "log: the kernel logs 'a' at level warning and info, was info; in a.test.ts > x",
+  ])
+  expect(told(at(6, 6, 4), at())).toEqual([])
+  // What comes more often is told as that, unless its level is another one.
+  const more = file({ ...logging('x', ['a', 'a', 'a', 'b']), logLevels: [6, 6, 6, 4] })
+  expect(told(at(6, 6, 4), more)).toEqual(["log: the kernel logs 'a' 3 times, was 2 times; in a.test.ts > x"])
+})
+
+test('lines that differ in numbers alone are one change; how often they come is not', () => {
+  const unit = { kernel: 'debian-6.1', file: 'a.test.ts' }
+  const foundIn = (before: readonly string[], ...after: readonly (readonly string[])[]) => {
+    const comparison = new Comparison(['debian-6.1'])
+    for (const lines of after) {
+      comparison.add(unit, 'base', file(logging('x', before)))
+      comparison.add(unit, 'head', file(logging('x', lines)))
+    }
+    return comparison.result().findings.map(each => [lineOf(each), each.count])
+  }
+  const loud = ['got 1', 'got 2', 'gave 2']
+  expect(foundIn([], loud, loud, loud)).toEqual([
+    ["log: the kernel now logs 'got 1'", 2],
+    ["log: the kernel now logs 'gave 2'", undefined],
+  ])
+  expect(foundIn(['a', 'a'], ['a'], ['a', 'a', 'a'], ['a'])).toEqual([])
+  // It is another line each time, but never that of BASE.
+  const good = ['\u{1}', '\u{2}', '\u{3}', '\u{1}', '\u{2}', '\u{4}'].map(end => [`got good${end}`])
+  expect(foundIn(['got good'], ...good)).toEqual([
+    ["log: the kernel logs 'got good\u{1}', was 'got good'", undefined],
+  ])
+  const cycles = [17, 5, 9, 5, 17, 3].map(count => [`took ${count} cycles`])
+  expect(foundIn([], ...cycles)).toEqual([["log: the kernel now logs 'took 17 cycles'", undefined]])
+})
+
+test('how often a line comes says nothing where not all that was asked is known', () => {
+  const long = (...log: readonly string[]) => {
+    const test = logging('x', log)
+    return file({ ...test, said: test.said.map(each => ({ ...each, missed: 1 })) })
+  }
+  expect(told(long('a'), long('a', 'a', 'b'))).toEqual(["log: the kernel now logs 'b'; in a.test.ts > x"])
+})
+
 test('what tests log that ask otherwise, or in whose time there was a report, says nothing', () => {
   const quiet = file(logging('x', []))
   expect(told(quiet, file(logging('x', ['a'], 'another')))).toEqual([])
   expect(told(quiet, file(logging('x', undefined)))).toEqual([])
   expect(told(quiet, file(logging('another', ['a'])))).toEqual([])
+})
+
+test('of a test that fails before it has asked or heard all, the lines that it has are compared', () => {
+  const asking = (log: readonly string[], state: 'passed' | 'failed', ...keys: readonly string[]) => {
+    const test = logging('x', log)
+    const [{ exchanges: [exchange] = [] } = { exchanges: [] }] = test.said
+    const exchanges = exchange ? keys.map(key => ({ ...exchange, key })) : []
+    return file({ ...test, state, said: [{ missed: 0, exchanges }] })
+  }
+  // It has not read what came unasked.
+  expect(told(asking(['a', 'b'], 'passed', 'k', ''), asking(['a', 'c'], 'failed', 'k'))).toEqual([
+    "log: the kernel logs 'c', was 'b'; in a.test.ts > x",
+  ])
+  const whole = asking(['a', 'b', 'a', 'd'], 'passed', 'k', 'l')
+  expect(told(whole, asking(['a', 'c'], 'failed', 'k'))).toEqual([
+    "log: the kernel logs 'c', was 'b'; in a.test.ts > x",
+  ])
+  expect(told(asking(['a', 'c'], 'failed', 'k'), whole)).toEqual([
+    "log: the kernel logs 'b', was 'c'; in a.test.ts > x",
+  ])
+  expect(told(whole, asking(['a', 'b'], 'failed', 'k'))).toEqual([])
+  expect(told(whole, asking(['a', 'x', 'b'], 'failed', 'k'))).toEqual([
+    "log: the kernel now logs 'x'; in a.test.ts > x",
+  ])
+  expect(told(whole, asking(['a', 'c'], 'failed', 'another'))).toEqual([])
+  expect(told(whole, asking(['a', 'c'], 'passed', 'k'))).toEqual([])
 })
 
 test('lines that come by chance are not told', () => {

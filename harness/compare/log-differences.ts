@@ -1,29 +1,59 @@
 // SPDX-License-Identifier: MIT
 /** What the kernel logs while tests run, on one side only, or more often. */
 import type { Difference } from './difference.ts'
+import { levelName } from './log-levels.ts'
 import type { RecordedFile, RecordedTest } from './recorded.ts'
 
 /** A line, and how often it comes. */
 type Counted = ReadonlyMap<string, number>
 
-/** Of tests that ask the same on both sides. */
+/** Of tests that ask the same on both sides, or less of that before they fail. */
 export function logDifferences(base: RecordedFile, head: RecordedFile): Difference[] {
   const others = new Map(head.tests.map(test => [test.name, test]))
   return base.tests.flatMap(test => {
     const other = others.get(test.name)
-    if (!test.log || !other?.log || !isAlike(test, other)) return []
+    if (!other) return []
     const place = `${base.file} > ${test.name}`
-    return changesOf(counted(test.log), counted(other.log)).map(change =>
-      difference(base.file, place, change),
-    )
+    return testChanges(test, other).map(change => difference(base.file, place, change))
   })
 }
 
-/** Whether they ask the same: a test that fails may end before it has. */
-function isAlike(base: RecordedTest, head: RecordedTest): boolean {
-  const asked = ({ said }: RecordedTest) =>
-    JSON.stringify(said.map(({ exchanges }) => exchanges.map(({ key }) => key).sort()))
-  return asked(base) === asked(head)
+function testChanges(base: RecordedTest, head: RecordedTest): LogChange[] {
+  if (!base.log || !head.log) return []
+  const [asked, others] = [askedIn(base), askedIn(head)]
+  if (isWithin(asked, others) && isWithin(others, asked)) {
+    const changes = changesOf(counted(base.log), counted(head.log))
+    // Where not all is kept, they may ask more often.
+    const isWhole = [base, head].every(({ said }) => said.every(({ missed }) => missed === 0))
+    return [
+      ...(isWhole ? changes : changes.filter(change => !change.isMore)),
+      ...levelChanges(levelsOf(base), levelsOf(head)),
+    ]
+  }
+  const isHead = head.state === 'failed' && isWithin(others, asked)
+  const isBase = base.state === 'failed' && isWithin(asked, others)
+  if (isHead === isBase) return []
+  // What comes after that is not known.
+  const length = isHead ? head.log.length : base.log.length
+  const [before, after] = [base.log, head.log].map(log => counted(log.slice(0, length))) as [Counted, Counted]
+  const [failed, other] = isHead ? [after, before] : [before, after]
+  return changesOf(before, after).filter(change => {
+    const { line } = change
+    if (change.isMore) return (failed.get(line) ?? 0) > (other.get(line) ?? 0)
+    return (isHead ? change.is : change.was) !== undefined
+  })
+}
+
+/** How often each thing is asked, conversation by conversation. */
+function askedIn({ said }: RecordedTest): Counted {
+  const keys = said.flatMap(({ exchanges }, at) =>
+    exchanges.flatMap(({ key }) => (key === '' ? [] : [`${at} ${key}`])),
+  )
+  return counted(keys)
+}
+
+function isWithin(some: Counted, all: Counted): boolean {
+  return [...some].every(([key, count]) => count <= (all.get(key) ?? 0))
 }
 
 function counted(lines: readonly string[]): Counted {
@@ -36,30 +66,68 @@ interface LogChange {
   readonly was: string | undefined
   readonly is: string | undefined
   readonly text: string
+  /** Whether both sides log the line, one of them more often. */
+  readonly isMore?: true
+  /** What it has in common with those that differ in the numbers of their lines alone. */
+  readonly fold: readonly (string | undefined)[]
 }
 
 function changesOf(base: Counted, head: Counted): LogChange[] {
   const gone = [...base.keys()].filter(line => !head.has(line))
   const left = new Set([...head.keys()].filter(line => !base.has(line)))
-  const words = (line: string) => line.replace(/\d+/g, '…')
   const changes = gone.map((was): LogChange => {
     // The same words with other numbers are one line that has changed, and so is the only one.
     const isOnly = gone.length === 1 && left.size === 1
-    const is = [...left].find(line => isOnly || words(line) === words(was))
-    if (is === undefined) return { line: was, was, is, text: `the kernel no longer logs '${shown(was)}'` }
+    const is = [...left].find(line => isOnly || wordsOf(line) === wordsOf(was))
+    // What it is now may be another line in each run.
+    const fold = [wordsOf(was), undefined]
+    if (is === undefined)
+      return { line: was, was, is, fold, text: `the kernel no longer logs '${shown(was)}'` }
     left.delete(is)
-    return { line: was, was, is, text: `the kernel logs '${shown(is)}', was '${shown(was)}'` }
+    return { line: was, was, is, fold, text: `the kernel logs '${shown(is)}', was '${shown(was)}'` }
   })
-  const fresh = [...left].map(
-    (is): LogChange => ({ line: is, was: undefined, is, text: `the kernel now logs '${shown(is)}'` }),
-  )
+  const fresh = [...left].map((is): LogChange => {
+    const fold = [undefined, wordsOf(is)]
+    return { line: is, was: undefined, is, fold, text: `the kernel now logs '${shown(is)}'` }
+  })
   const repeated = [...base].flatMap(([line, before]): LogChange[] => {
     const after = head.get(line) ?? before
     if (after === before) return []
     const [was, is] = [times(before), times(after)]
-    return [{ line, was, is, text: `the kernel logs '${shown(line)}' ${is}, was ${was}` }]
+    const fold = [wordsOf(line), was, is]
+    const text = `the kernel logs '${shown(line)}' ${is}, was ${was}`
+    return [{ line, was, is, fold, text, isMore: true }]
   })
   return [...changes, ...fresh, ...repeated]
+}
+
+/** By line; none where a side does not know them. */
+function levelsOf({ log = [], logLevels = [] }: RecordedTest): ReadonlyMap<string, string> {
+  if (log.length !== logLevels.length) return new Map()
+  const groups = Map.groupBy(log.keys(), at => log[at] ?? '')
+  const named = (at: number) => logLevels[at] ?? 0
+  return new Map(
+    [...groups].map(([line, places]) => [
+      line,
+      [...new Set(places.map(named))].sort().map(levelName).join(' and '),
+    ]),
+  )
+}
+
+function levelChanges(base: ReadonlyMap<string, string>, head: ReadonlyMap<string, string>): LogChange[] {
+  return [...base].flatMap(([line, was]): LogChange[] => {
+    const is = head.get(line) ?? was
+    if (is === was) return []
+    const [about, fold] = [`level of ${line}`, ['level', wordsOf(line), was, is]]
+    return [
+      { line: about, was, is, fold, text: `the kernel logs '${shown(line)}' at level ${is}, was ${was}` },
+    ]
+  })
+}
+
+/** Numbers may say which of many things it is about. */
+function wordsOf(line: string): string {
+  return line.replace(/\d+/g, '…')
 }
 
 /** A line of which people read the beginning and the end. */
@@ -71,12 +139,12 @@ function times(count: number): string {
   return count === 1 ? 'once' : `${count} times`
 }
 
-function difference(file: string, test: string, { line, was, is, text }: LogChange): Difference {
+function difference(file: string, test: string, { line, was, is, text, fold }: LogChange): Difference {
   return {
     ...{ test, isValue: false },
     // What comes by chance (printk_ratelimit) may come in another test.
-    point: JSON.stringify([file, 'log', line]),
-    fold: JSON.stringify(['log', text]),
+    point: JSON.stringify([file, 'log', wordsOf(line)]),
+    fold: JSON.stringify(['log', ...fold]),
     finding: {
       ...{ kind: 'log', where: 'while tests run', was, is, text, matters: true },
       show: `in ${test}`,

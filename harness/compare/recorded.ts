@@ -60,6 +60,8 @@ export interface RecordedTest {
   readonly said: readonly NormalConversation[]
   /** Lines that the kernel has logged in its time; undefined if they are reports, or not known. */
   readonly log?: readonly string[] | undefined
+  /** Their levels, 0 (emergency) to 7 (debug); undefined if they are not known. */
+  readonly logLevels?: readonly number[] | undefined
 }
 
 /** What a test file did in one run on one kernel. */

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import type { TestModule } from 'vitest/node'
+import { missingRecords } from '../guest/kernel-log.ts'
 import type { RecordedFile } from './recorded.ts'
 import { FileRecorder } from './recorder.ts'
 import { fileDifferences } from './tests.ts'
@@ -53,23 +54,26 @@ test('a test has what the kernel logged in its time, without what differs from r
       ...module,
       children: { allTests: () => [x], allSuites: () => [] },
     } as unknown as TestModule
-    return (new FileRecorder().take(withTest) as RecordedFile).tests[0]?.log
+    const [test] = (new FileRecorder().take(withTest) as RecordedFile).tests
+    return test?.log && { log: test.log, levels: test.logLevels }
   }
-  const line = (second: number, text: string) => `[${second}.123456] ${text}`
-  expect(logOf(undefined)).toEqual([])
+  const line = (second: number, text: string) => `<6>[${second}.123456] ${text}`
+  expect(logOf(undefined)).toEqual({ log: [], levels: [] })
   expect(
     logOf(
       [
         line(1, 'netlink-vmtest: the log up to here'),
         line(2, 'box: at ffff888003a4c000'),
         line(3, 'box: at ffff888003a4c008'),
-        line(3, 'MainThread (124): busy'),
+        '<4>[    3.123456] MainThread (124): busy',
+        '<12>[    3.123456] a program',
         line(3, 'MainThread (124): drop_caches: 2'),
         line(4, 'box_get: 12 callbacks suppressed'),
         line(5, "netlink: 'MainThread': attribute type 3 has an invalid length."),
       ].join('\n'),
     ),
-  ).toEqual(['box: at ADDRESS', 'box: at ADDRESS', 'MainThread (N): busy'])
+  ).toEqual({ log: ['box: at ADDRESS', 'box: at ADDRESS', 'MainThread (N): busy'], levels: [6, 6, 4] })
+  expect(logOf(missingRecords)).toBeUndefined()
   expect(logOf(line(1, 'WARNING: CPU: 0 PID: 1 at box.c:3 box_get+0x1/0x2 [box]'))).toBeUndefined()
 })
 

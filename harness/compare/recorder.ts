@@ -3,6 +3,7 @@
 import type { TestCase, TestModule } from 'vitest/node'
 import type { TestRecord } from '../../guest/agent/protocol.ts'
 import { type ThrownError, thrownError } from '../../guest/agent/thrown-error.ts'
+import { missingRecords } from '../guest/kernel-log.ts'
 import type { Recorder } from '../pool/guest-source.ts'
 import { guestLostError } from '../pool/unfinished.ts'
 import { errorsOf } from '../report/failures.ts'
@@ -87,7 +88,7 @@ function recordedFile(
       state: stateOf(test),
       failures: failures(errorsOf(test)),
       said: own,
-      log: logOf(test.meta().kernelLog ?? ''),
+      ...logOf(test.meta().kernelLog ?? ''),
     }
   })
   const suites = [...module.children.allSuites()]
@@ -102,11 +103,15 @@ function recordedFile(
 }
 
 /** Lines of a kernel log without what differs from run to run; reports of the kernel are told as failures. */
-function logOf(text: string): string[] | undefined {
+function logOf(text: string): Pick<RecordedTest, 'log' | 'logLevels'> {
+  if (text === missingRecords) return {}
   const lines = linesOf(text)
-  if (findSplats(lines).length > 0) return undefined
-  const own = lines.filter(line => !isMark(line.text)).map(line => stableLine(line.text))
-  return own
+  if (findSplats(lines).length > 0) return {}
+  const own = lines.filter(line => !isMark(line.text))
+  return {
+    log: own.map(line => stableLine(line.text)),
+    logLevels: own.flatMap(({ level }) => (level === undefined ? [] : [level])),
+  }
 }
 
 /**

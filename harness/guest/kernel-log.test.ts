@@ -65,3 +65,14 @@ test('the log since a moment is shown as dmesg shows it', () => {
   expect(all.since(start, 10)).toBe('[    1.500000] test\n[    2.500000] more')
   expect(all.since(start, 1)).toBe('[    2.500000] more')
 })
+
+test('the log between two moments has the level and the facility of each line, as dmesg -r shows them', () => {
+  const all = log(
+    '6,1,1000000,-;boot\n4,2,1500000,-;one\\x0atwo\n14,3,2500000,-;by a program\n6,4,2600000,-;later\n',
+  )
+  expect(all.raw(2, 4)).toBe('<4>[    1.500000] one\n<4>[    1.500000] two\n<14>[    2.500000] by a program')
+  // Some have been overwritten, or driven out.
+  all.push(Buffer.from('6,9,2700000,-;after a gap\n'))
+  expect(all.raw(2, 9)).toBeUndefined()
+  expect(all.raw(9, 10)).toBe('<6>[    2.700000] after a gap')
+})

@@ -18,6 +18,9 @@ export interface KernelLogRecord {
   readonly caller?: string
 }
 
+/** In place of a log of which some is missing. */
+export const missingRecords = 'netlink-vmtest: records are missing'
+
 /** How many records are kept for reports. */
 const KEPT = 5_000
 
@@ -91,6 +94,21 @@ export class KernelLog extends EventEmitter<KernelLogEvents> {
       .filter(record => record.sequence >= sequence && record.sequence < before && !isOwnMark(record))
       .slice(-count)
       .map(record => `[${(record.time / 1e6).toFixed(6).padStart(12)}] ${record.text}`)
+      .join('\n')
+  }
+
+  /**
+   * All records from this sequence number on, up to another one, as `dmesg -r` shows them, without own marks;
+   * undefined if some are missing.
+   */
+  raw(sequence: number, before: number): string | undefined {
+    const all = this.records.filter(record => record.sequence >= sequence && record.sequence < before)
+    if (all.length < before - sequence) return undefined
+    return all
+      .filter(record => !isOwnMark(record))
+      .map(({ facility, level, time, text }) =>
+        text.replace(/^/gm, `<${facility * 8 + level}>[${(time / 1e6).toFixed(6).padStart(12)}] `),
+      )
       .join('\n')
   }
 

@@ -3,7 +3,7 @@ import path from 'node:path'
 import type { RunnerTask, RunnerTestFile } from 'vitest'
 import { generateFileHash } from 'vitest/node'
 import type { TestOutcome } from '../../guest/agent/protocol.ts'
-import type { KernelLog } from '../guest/kernel-log.ts'
+import { type KernelLog, missingRecords } from '../guest/kernel-log.ts'
 import type { Failure } from '../verdict/judge.ts'
 import { filesOf, type RpcRequest, type TaskEventPack, type TaskPack } from './messages.ts'
 import { type Interruption, lostError, reportUnfinished } from './unfinished.ts'
@@ -11,7 +11,7 @@ import { poolName } from './worker-events.ts'
 
 declare module 'vitest' {
   interface TaskMeta {
-    /** Of a test: the kernel log of its time, as dmesg shows it; the end of a long one. */
+    /** Of a test: the kernel log of its time, as dmesg shows it; the end of a long one. Recorded: all, as dmesg -r does. */
     kernelLog?: string
   }
 }
@@ -42,8 +42,12 @@ export class FileRecord {
   #running: string | undefined
   #runningSince = 0
 
-  constructor(naming: FileNaming) {
+  readonly #isRecorded: boolean
+
+  /** @param isRecorded whether its logs are compared with others, whole and with levels */
+  constructor(naming: FileNaming, isRecorded = false) {
     this.#naming = naming
+    this.#isRecorded = isRecorded
   }
 
   /** The file, once its worker has named it. */
@@ -161,27 +165,29 @@ export class FileRecord {
   }
 
   /** The results of tests in whose time the kernel has logged something, with that; not those of a lost guest. */
-  withKernelLogs(log: Pick<KernelLog, 'since'>): TaskPack[] {
+  withKernelLogs(log: Pick<KernelLog, 'since' | 'raw'>): TaskPack[] {
     let left = MOST_LOG
     return [...this.#results.values()].flatMap(([id, result, meta]): TaskPack[] => {
       // Records that came after the test's end, and those that have been driven out since.
       const [late, early = ''] = [this.#kernelLogOf(id, log), this.#kernelLogs.get(id)]
       const kernelLog = late.length > early.length ? late : early
       left -= kernelLog.length
-      return kernelLog === '' || left < 0 ? [] : [[id, result, { ...meta, kernelLog }]]
+      const isLeftOut = left < 0 && !this.#isRecorded
+      return kernelLog === '' || isLeftOut ? [] : [[id, result, { ...meta, kernelLog }]]
     })
   }
 
   /** A test has failed: later records may drive those of its time out of the log. */
-  keepKernelLog(test: string, log: Pick<KernelLog, 'since'>): void {
+  keepKernelLog(test: string, log: Pick<KernelLog, 'since' | 'raw'>): void {
     this.#kernelLogs.set(test, this.#kernelLogOf(test, log))
   }
 
-  #kernelLogOf(test: string, log: Pick<KernelLog, 'since'>): string {
+  #kernelLogOf(test: string, log: Pick<KernelLog, 'since' | 'raw'>): string {
     const marks = this.#marks.filter(mark => mark.test === test)
     const begins = marks.find(({ what }) => what === 'begins')?.sequence
     const ends = marks.findLast(({ what }) => what === 'ends')?.sequence
-    return begins === undefined || ends === undefined ? '' : log.since(begins, LOG_RECORDS, ends)
+    if (begins === undefined || ends === undefined) return ''
+    return this.#isRecorded ? (log.raw(begins, ends) ?? missingRecords) : log.since(begins, LOG_RECORDS, ends)
   }
 
   /** The ids of failed tests, suites and files: Vitest is told of tests some time after their ends. */

@@ -93,7 +93,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#options = options
     this.#source = source
     this.#isShared = isShared
-    this.#record = new FileRecord(options.project.config)
+    this.#record = new FileRecord(options.project.config, source.recorder !== undefined)
     this.#output = this.#newOutput()
   }
 
@@ -160,7 +160,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #requested(request: WorkerRequest): void {
     this.#request = request
     if (request.type !== 'run' && request.type !== 'collect') return
-    this.#record = new FileRecord(this.#options.project.config)
+    this.#record = new FileRecord(this.#options.project.config, this.#source.recorder !== undefined)
     this.#output = this.#newOutput()
     this.#talk = new LastTalk()
     this.#disturbed = false

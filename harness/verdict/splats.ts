@@ -21,6 +21,8 @@ export interface LogLine {
   readonly text: string
   /** Who printed it ("T123", "C0"), with CONFIG_PRINTK_CALLER. */
   readonly caller?: string | undefined
+  /** 0 (emergency) to 7 (debug), if the text tells. */
+  readonly level?: number | undefined
 }
 
 /** A function in a stack trace: `function+offset/size [module]`. */

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
 import { silentProgress } from '../../base/progress.ts'
+import { ownVersion } from '../../base/version.ts'
+import type { Baseline } from '../../compare/baseline.ts'
 import type { Unit } from '../../compare/comparison.ts'
 import type { RecordedFile } from '../../compare/recorded.ts'
 import type { KnownRecordings } from './known-recordings.ts'
@@ -74,6 +79,44 @@ test('a file that neither side can load is named: nothing of it is compared', as
   ).compare(known)
   expect(lost).toEqual(['neither side loads a.test.ts on debian-6.1: Cannot find ./x.ts'])
   expect(findings.map(({ where }) => where)).toEqual(['b.test.ts > x'])
+})
+
+test('kernels that a baseline lacks, or whose files it lacks, are not compared, and no change is certain', async () => {
+  const root = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }))
+  for (const { file } of units) writeFileSync(path.join(root, file), '')
+  const prepared = { kernel: { id: 'id', release: '6.1' }, delivery: { modules: [] } }
+  const head = {
+    ...{
+      side: 'head',
+      root,
+      recorders: new Map(),
+      notes: [],
+      kernels: [{ label: 'debian-6.1', ...prepared }],
+    },
+    opened: { shown: 'the head', root },
+  }
+  const runs = { files: () => units, run: async () => ({ ran: [], lost: [] }) } as unknown as RecordedRuns
+  const outcomeOf = (kernels: Baseline['kernels']) =>
+    new Work(runs, [head] as unknown as PreparedSide[], silentProgress).withBaseline({
+      ...{ harness: ownVersion(), made: 'main', suites: {}, kernels },
+    })
+  const kernel = { release: '6.1', id: 'id', modules: {} }
+  expect((await outcomeOf([{ label: 'debian-6.12', ...kernel, files: [] }])).lost).toEqual([
+    'the baseline has no debian-6.1: its files are not compared',
+  ])
+  expect((await outcomeOf([{ label: 'debian-6.1', ...kernel, files: [] }])).lost).toEqual([
+    'the baseline of debian-6.1 has none of these files: they are not compared',
+  ])
+  const files = [{ recorded: recording(a, 'passed'), varying: [] }]
+  const some = await outcomeOf([{ label: 'debian-6.1', ...kernel, files }])
+  expect([some.lost, some.notes]).toEqual([
+    [],
+    [
+      'b.test.ts is not in the baseline of debian-6.1',
+      'a.test.ts: changed since the baseline, compared in what both ask',
+    ],
+  ])
 })
 
 test('a baseline has all files, or is none', async () => {

@@ -25,7 +25,7 @@ export interface Outcome {
   readonly findings: readonly Finding[]
   readonly varying: number
   readonly notes: readonly string[]
-  /** Files that a side could not run, a line each. */
+  /** Files that a side could not run, and what is not compared for that or another reason, a line each. */
   readonly lost: readonly string[]
 }
 
@@ -109,11 +109,12 @@ export class Work {
     if (!isSameHarness)
       notes.push(`the baseline was made by version ${baseline.harness}: what it says of itself may differ`)
     const changed: Unit[] = []
+    const unknown: string[] = []
     const differing = new Set<string>()
     for (const { label, kernel, delivery } of this.#prepared('head')) {
       const known = baseline.kernels.find(each => each.label === label)
       if (!known) {
-        notes.push(`the baseline has no ${label}: its files are not compared`)
+        unknown.push(`the baseline has no ${label}: its files are not compared`)
         continue
       }
       const isSameKernel = known.id === kernel.id
@@ -128,7 +129,12 @@ export class Work {
         hashes[''] !== undefined &&
         hashes[''] === baseline.suites[''] &&
         recorded.modules?.every(name => identities.get(name) === known.modules[name])
-      for (const unit of all.filter(each => each.kernel === label)) {
+      const ofKernel = all.filter(each => each.kernel === label)
+      if (!ofKernel.some(unit => known.files.some(({ recorded }) => recorded.file === unit.file))) {
+        unknown.push(`the baseline of ${label} has none of these files: they are not compared`)
+        continue
+      }
+      for (const unit of ofKernel) {
         const file = known.files.find(({ recorded }) => recorded.file === unit.file)
         if (!file) {
           notes.push(`${unit.file} is not in the baseline of ${label}`)
@@ -153,7 +159,7 @@ export class Work {
     this.counts.files = all.length
     this.counts.both = changed.length
     await this.#decide(comparison)
-    return this.#outcome(comparison, notes)
+    return this.#outcome(comparison, notes, unknown)
   }
 
   /** All files of BASE, so often that it is known what varies. @throws MachineryError if one cannot run */
@@ -185,10 +191,12 @@ export class Work {
     return ran
   }
 
-  #outcome(comparison: Comparison, notes: readonly string[]): Outcome {
+  /** @param unknown what BASE does not tell, a line each */
+  #outcome(comparison: Comparison, notes: readonly string[], unknown: readonly string[] = []): Outcome {
     for (const { unit } of this.#lost) comparison.forget(unit)
     const { findings, varying } = comparison.result()
     const lost = [
+      ...unknown,
       ...this.#lost.map(each => this.#lineOf(each)),
       ...comparison
         .unloaded()

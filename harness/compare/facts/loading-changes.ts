@@ -9,6 +9,7 @@ import type {
   VisibleRecord,
 } from '../../../guest/testing/registration.ts'
 import type { FindingKind } from '../finding.ts'
+import { levelName } from '../log-levels.ts'
 import { type Change, changed, paired, unequal, withoutAddresses } from './changes.ts'
 
 export function loadingChanges(module: string, was: Registration, is: Registration): Change[] {
@@ -201,9 +202,6 @@ function recordChanges(
   ]
 }
 
-/** include/linux/kern_levels.h */
-const levels = ['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug']
-
 function levelOf({ level }: VisibleRecord): string {
-  return `level ${levels[level] ?? level}`
+  return `level ${levelName(level)}`
 }
