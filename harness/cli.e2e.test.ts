@@ -11,7 +11,7 @@ import { knownKernels } from '../kernel/cached.ts'
 import { hostLabel } from '../kernel/provide.ts'
 import { cacheRoot } from './base/cache-root.ts'
 import { ownFolder } from './base/own-folder.ts'
-import { runCli, startCli } from './fixtures/cli.ts'
+import { fixtureProject, runCli, startCli } from './fixtures/cli.ts'
 import { programsWith, qemusOf } from './fixtures/processes.ts'
 
 const label = hostLabel()
@@ -450,6 +450,24 @@ describe('what cannot be done is said in a line or two', () => {
     execFileSync('mount', ['-o', 'remount,size=2g', cache])
     expect((await runCli(['passes'], { env: { XDG_CACHE_HOME: cache } })).status).toBe(0)
   })
+})
+
+test('at a terminal the exit status is that of the run, too', async () => {
+  for (const [name, wanted] of [
+    ['passes', 0],
+    ['fails', 1],
+  ] as const) {
+    const command = `${process.execPath} ${path.join(ownFolder, 'harness/cli.ts')} ${name}`
+    const { stdout, exitCode } = await execa('script', ['-qefc', command, '/dev/null'], {
+      cwd: fixtureProject,
+      env: { CI: undefined, VITEST: undefined },
+      stdin: 'ignore',
+      reject: false,
+    })
+    expect(stdout).toMatch(/: 1 file.*; boot .* total .* s/)
+    expect(stdout).not.toContain('Warning')
+    expect(exitCode).toBe(wanted)
+  }
 })
 
 describe('run-vm.sh', () => {
