@@ -11,8 +11,9 @@ const events = ['kmalloc', 'kmem_cache_alloc'].map(name => `${tracefs}/events/km
 /** The stacks of allocations of the calling thread that are made to fail. */
 export class FailureStacks implements Disposable {
   readonly #log = KernelLog.fromNow()
-  /** Undefined on kernels without events. */
-  readonly #events: number | undefined
+  /** Undefined on kernels without events, and at the end. */
+  #events: number | undefined
+  #isOver = false
 
   constructor() {
     this.#events = openEvents()
@@ -24,6 +25,7 @@ export class FailureStacks implements Disposable {
    * empty if there was none, or if it is told nowhere.
    */
   take(): string[] {
+    if (this.#isOver) return []
     const lines = this.#log.read().map(record => record.text)
     // Read each time: they would be those of the next failure.
     const told = this.#events === undefined ? '' : readAll(this.#events)
@@ -32,6 +34,8 @@ export class FailureStacks implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (this.#isOver) return
+    this.#isOver = true
     this.#log[Symbol.dispose]()
     if (this.#events === undefined) return
     closeSync(this.#events)
@@ -45,16 +49,17 @@ function openEvents(): number | undefined {
   if (!existsSync(`${tracefs}/events`)) spawnSync('mount', ['-t', 'tracefs', 'tracefs', tracefs])
   if (!events.every(trigger => existsSync(trigger))) return undefined
   for (const trigger of events) set(trigger, 'stacktrace if ptr == 0')
+  // Then functions have the names of their modules, too.
+  writeFileSync(`${tracefs}/options/sym-offset`, '1')
   return openSync(`${tracefs}/trace_pipe`, constants.O_RDONLY | constants.O_NONBLOCK)
 }
 
-/** A call that has not come back may have set it, and the next one taken it back. */
+/** A trigger may be there already, of a worker that was ended. */
 function set(trigger: string, command: string): void {
   try {
     writeFileSync(trigger, command)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EEXIST' && code !== 'ENOENT') throw error
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 
@@ -89,11 +94,9 @@ export function stackIn(lines: readonly string[]): string[] {
   const functions: string[] = []
   for (const line of lines.slice(start + 1)) {
     if (/^(?: <\/TASK>|FAULT_INJECTION:)/.test(line)) break
-    // '?' marks what may be left from earlier calls
-    const [, name] = /^ ([\w.]+)\+0x[\da-f]+\/0x[\da-f]+/.exec(line) ?? []
-    if (name !== undefined) functions.push(name)
+    functions.push(...named(line))
   }
-  return named(functions)
+  return functions
 }
 
 /**
@@ -104,11 +107,14 @@ export function stackIn(lines: readonly string[]): string[] {
 export function stackAmong(text: string, thread: string): string[] {
   const [, stack = ''] =
     new RegExp(`-${thread} +\\[\\d+\\].*: <stack trace>\n((?: => .*\n)*)`).exec(text) ?? []
-  return named(stack.split('\n').flatMap(line => /^ => ([\w.]+)/.exec(line)?.[1] ?? []))
+  return stack.split('\n').flatMap(named)
 }
 
-function named(functions: readonly string[]): string[] {
-  return functions
-    .filter(name => !everywhere.test(name))
-    .map(name => name.replace(/_noprof$|\.(?:isra|constprop|part)\.\d+/g, ''))
+/** The function of a line: ` name+0x1/0x2 [module]`. '?' before it marks what may be left from earlier calls. */
+function named(line: string): string[] {
+  // Unloaded before the stack is read.
+  if (/^ => 0x/.test(line)) return ['(an unloaded module)']
+  const [, name, module] = /^(?: =>)? ([\w.]+)\+0x[\da-f]+\/0x[\da-f]+( \[)?/.exec(line) ?? []
+  if (name === undefined || (module === undefined && everywhere.test(name))) return []
+  return [name.replace(/_noprof$|\.(?:isra|constprop|part)\.\d+/g, '')]
 }

@@ -25,17 +25,19 @@ test('where it does not work, all labels of kernels where it does are named', as
 
 test('the stack of a failure in silence is that of the thread', () => {
   const text = `            node-710     [000] .....     4.100: <stack trace>
- => kmem_cache_alloc_noprof
- => of_another
+ => kmem_cache_alloc_noprof+0x10/0x20
+ => of_another+0x10/0x20
  my node-71      [000] .....     4.120: <stack trace>
- => trace_event_raw_event_kmalloc
- => kmalloc_node_track_caller_noprof
- => kmalloc_reserve
- => __alloc_skb
- => netlink_ack
+ => trace_event_raw_event_kmalloc+0x10/0x20
+ => kmalloc_node_track_caller_noprof+0x10/0x20
+ => kmalloc_reserve+0x10/0x20
+ => __alloc_skb+0x10/0x20
+ => kmalloc_of_a_module+0x10/0x20 [mine]
+ => 0xffffffffa00090ac
+ => netlink_ack.isra.0+0x10/0x20
             node-71      [000] .....     4.130: <stack trace>
- => of_the_next
+ => of_the_next+0x10/0x20
 `
-  expect(stackAmong(text, '71')).toEqual(['netlink_ack'])
+  expect(stackAmong(text, '71')).toEqual(['kmalloc_of_a_module', '(an unloaded module)', 'netlink_ack'])
   expect(stackAmong(text, '7')).toEqual([])
 })

@@ -76,7 +76,7 @@ test('a run of which the coverage is not known is no pass', async () => {
   const said = listen()
   const kernel = {
     label: 'debian-6.1',
-    delivery: { notes: [{ folder: tmpdir(), root: tmpdir(), gcov: 'gcov-0' }] },
+    delivery: { notes: [{ folder: tmpdir(), root: tmpdir(), gcov: 'gcov-0', unprofiled: [] }] },
     guests: { coverage: new Coverage() },
   } as unknown as PreparedKernel
   const reached = await reachedBy([kernel], '/', Date.now())
@@ -100,6 +100,7 @@ function reachedLines(...ran: number[]): Reached {
     digests: {},
     byFile: { 'a.test.ts': { 'src/a.c': ran } },
     lost: ran.length === 0 ? ['a.test.ts (debian-6.1)'] : [],
+    unprofiled: [],
   }
 }
 
@@ -119,6 +120,16 @@ test('thresholds are those of all shards: not of one, which says so', () => {
       'lines by test file:\n  a.test.ts  50 % (1 of 2)',
       'coverage: a shard is not judged by thresholds: run all with --reporter=blob, and merge\n',
     ].join('\n'),
+  )
+})
+
+test('where nothing is counted nothing is known', () => {
+  const said = listen()
+  const nothing = { ...reachedLines(1), sources: {}, unprofiled: ['src/a.c (debian-6.1)'] }
+  expect(endCoverage(unreached, nothing, '/')).toBe(ExitStatus.machinery)
+  expect(endCoverage(unreached, { ...nothing, unprofiled: [] }, '/')).toBe(ExitStatus.machinery)
+  expect(said()[1]).toBe(
+    'error: coverage is not known: no module under test has counters: src/a.c (debian-6.1) are built without\nerror: coverage is not known: no module under test has counters\n',
   )
 })
 

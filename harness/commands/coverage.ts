@@ -80,6 +80,11 @@ export function endCoverage(
     process.stdout.write('coverage: it is in the blob, and merge reports it and judges its thresholds\n')
     return ExitStatus.passed
   }
+  if (Object.keys(reached.sources).length === 0) {
+    const why = reached.unprofiled.length > 0 ? `: ${reached.unprofiled.join(', ')} are built without` : ''
+    process.stderr.write(`error: coverage is not known: no module under test has counters${why}\n`)
+    return ExitStatus.machinery
+  }
   const judged = isShard ? { ...options, thresholds: {} } : options
   const { text, below, unwritten } = reportCoverage(reached, judged, root)
   const isUnjudged = isShard && Object.values(options.thresholds).some(each => each !== undefined)

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
-import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
+import { objectFile } from '../fixtures/object-file.ts'
 import { type DebuggedGuest, Debugger, type Debugging } from './debugger.ts'
 
 const built = mkdtempSync(path.join(tmpdir(), 'debugger-'))
 afterAll(() => rmSync(built, { recursive: true }))
-writeFileSync(path.join(built, 'nlexample.ko'), 'nlexample')
+// As modules of 6.12 are, its data have an address.
+writeFileSync(path.join(built, 'linked.o'), objectFile('int myvar = 5; int get(void) { return myvar; }'))
+await execa('objcopy', ['--change-section-address', '.data=0x20', 'linked.o', 'nlexample.ko'], { cwd: built })
 const symbols = { module: (name: string) => path.join(built, `${name}.ko`), vmlinux: undefined }
 const stopped = {
   kernel: '0xffffffff81000000',
@@ -70,7 +73,10 @@ test('a script for gdb: where sources and symbols are, the stub, and where to st
   await it.stopped(stopped)
   expect(said).toEqual([expect.stringContaining('waits for gdb, with nlexample loaded')])
   const folder = path.dirname(script())
-  expect(readFileSync(path.join(folder, 'nlexample.ko'), 'utf8')).toBe('nlexample')
+  const addressesIn = async (file: string) =>
+    (await execa('readelf', ['-SW', file])).stdout.match(/ \.data +PROGBITS +(\d+)/)?.[1]
+  expect(await addressesIn(path.join(built, 'nlexample.ko'))).toBe('0000000000000020')
+  expect(await addressesIn(path.join(folder, 'nlexample.ko'))).toBe('0000000000000000')
   expect(readFileSync(script(), 'utf8').split('\n')).toEqual([
     'set confirm off',
     'set architecture i386:x86-64',
@@ -91,9 +97,13 @@ test('a script for gdb: where sources and symbols are, the stub, and where to st
   )
   expect(it.explain({ cause: 'panic', message: 'it died' }).message).toBe('it died')
   // Again, with the same gdb.
+  const first = openSync(script(), 'r')
+  onTestFinished(() => closeSync(first))
   await it.stopped({ ...stopped, modules: [] })
+  // gdb may be reading the one before.
+  expect(readFileSync(first, 'utf8')).toContain('break nlex_notify\n')
   expect(said[1]).toBe(`the guest waits again, with no module under test loaded; in gdb: source ${script()}`)
-  expect(readFileSync(script(), 'utf8')).not.toContain('target remote')
+  expect(readFileSync(script(), 'utf8')).not.toMatch(/target remote|break/)
   it.close()
   expect(existsSync(script())).toBe(false)
 })
@@ -115,4 +125,13 @@ test('the kernel may run elsewhere than it was linked for', async () => {
 test('a stub that QEMU does not open', async () => {
   const { it } = debuggerOf(guestWith('UNIX socket path is too long\r\n'))
   await expect(it.stopped(stopped)).rejects.toThrow('QEMU serves no debugger: UNIX socket path is too long')
+})
+
+test('a machine without gdb is told', async () => {
+  const { it, said } = debuggerOf(guestWith())
+  vi.stubEnv('PATH', built)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  await it.stopped({ ...stopped, modules: [] })
+  expect(said[0]).toBe('gdb is not installed on this machine: apt-get install gdb')
+  expect(said[1]).toContain('the guest waits for gdb')
 })

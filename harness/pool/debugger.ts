@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** gdb for a guest: QEMU's own stub, and a script for gdb that knows what is loaded and where. */
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { guestPaths, type StoppedForDebugger } from '../../guest/agent/protocol.ts'
 import { MachineryError } from '../base/errors.ts'
 import { runToolOrFail } from '../base/process.ts'
+import { findTool } from '../base/tools.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { SymbolFiles } from '../verdict/decode.ts'
@@ -54,11 +55,18 @@ export class Debugger {
     const script = path.join(this.#folder, 'script')
     const symbols = await symbolCommands(stopped, this.#debugging, this.#folder)
     const attach = isFirst ? [`target remote ${socket}`] : []
-    writeFileSync(script, lines([...symbols, ...attach, ...stops(this.#debugging.functions)]))
+    // gdb may still read the one before: it stops again within that one's `continue`.
+    writeFileSync(
+      `${script}.new`,
+      lines([...symbols, ...attach, ...stops(this.#debugging.functions, isFirst)]),
+    )
+    renameSync(`${script}.new`, script)
     if (isFirst) await this.#serve(socket)
     const gone = new Promise<void>(resolve => monitor.once('RESUME', () => resolve()))
     const { say } = this.#debugging
     const names = stopped.modules.map(({ name }) => name).join(', ') || 'no module under test'
+    if (isFirst && findTool('gdb') === undefined)
+      say('gdb is not installed on this machine: apt-get install gdb')
     if (isFirst) say(`the guest waits for gdb, with ${names} loaded; in another terminal: gdb -x '${script}'`)
     else say(`the guest waits again, with ${names} loaded; in gdb: source ${script}`)
     await gone
@@ -95,6 +103,10 @@ async function symbolCommands(
   folder: string,
 ): Promise<string[]> {
   const { vmlinux } = symbols
+  const loaded = modules
+    .map(({ name, sections }) => ({ name, places: sections.filter(section => kept.test(section.name)) }))
+    .filter(({ name }) => symbols.module(name) !== undefined)
+  for (const { name } of loaded) await copyForGdb(symbols.module(name) ?? '', path.join(folder, `${name}.ko`))
   return [
     ...['set confirm off', 'set architecture i386:x86-64'],
     ...folders.map(folder => `directory ${quoted(folder)}`),
@@ -103,17 +115,20 @@ async function symbolCommands(
     ...(vmlinux !== undefined && existsSync(vmlinux)
       ? [`symbol-file -o ${BigInt(kernel) - (await linkedAddress(vmlinux))} ${quoted(vmlinux)}`]
       : []),
-    ...modules.flatMap(({ name, sections }) => {
-      const file = symbols.module(name)
-      const places = sections.filter(section => kept.test(section.name))
+    ...loaded.map(({ name, places }) => {
       const options = places.map(section => `-s ${section.name} ${section.address}`)
-      if (file === undefined) return []
-      // gdb warns of sources that are newer than what was built of them, as those of a fresh clone are.
-      const copy = path.join(folder, `${name}.ko`)
-      copyFileSync(file, copy)
-      return [`add-symbol-file ${quoted(copy)} ${options.join(' ')}`]
+      return `add-symbol-file ${quoted(path.join(folder, `${name}.ko`))} ${options.join(' ')}`
     }),
   ]
+}
+
+/**
+ * Copies a module for gdb, which warns of sources that are newer than what was built of them, as those of a
+ * fresh clone are. Since 6.12 linked modules have addresses in sections, empty ones too, and gdb 13 then places
+ * no data.
+ */
+async function copyForGdb(file: string, copy: string): Promise<void> {
+  await runToolOrFail('objcopy', ['--change-section-address', '*=0', file, copy], { timeout: 60_000 })
 }
 
 /** As gdb reads file names (buildargv() of libiberty). */
@@ -121,10 +136,11 @@ function quoted(text: string): string {
   return /^[\w./-]+$/.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`
 }
 
-function stops(functions: readonly string[]): string[] {
+function stops(functions: readonly string[], isFirst: boolean): string[] {
   if (functions.length === 0) return []
-  // Of a module that is loaded later.
-  return ['set breakpoint pending on', ...functions.map(each => `break ${each}`), 'continue']
+  // gdb keeps those that it has, and finds them in modules that are loaded later.
+  const breaks = isFirst ? ['set breakpoint pending on', ...functions.map(each => `break ${each}`)] : []
+  return [...breaks, 'continue']
 }
 
 /** The address of _text in a vmlinux; that of the running kernel may be another. */

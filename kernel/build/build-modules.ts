@@ -18,7 +18,7 @@ import {
   symbolsFile,
 } from './make.ts'
 import { type ModuleFolder, readSources, shown, type Variables } from './module-sources.ts'
-import { gcovOf, type Notes, notesFolder } from './profiled.ts'
+import { type Notes, notesIn } from './profiled.ts'
 import { findToolchain } from './toolchain.ts'
 import { explainUndefined } from './undefined-symbols.ts'
 
@@ -107,13 +107,10 @@ export async function buildFolder(
   // Shows the warnings for a cached build too.
   const log = await readFile(path.join(entry, logFile), 'utf8')
   for (const line of linesOfBuild(log, sources, shownRoot(sources, folder))) progress.note(line)
-  const notes = path.join(entry, notesFolder)
   return {
     entry,
     lines: linesOfBuild(log, sources, ''),
-    notes: existsSync(notes)
-      ? { folder: notes, root: sources.root, gcov: gcovOf(build.compiler) }
-      : undefined,
+    notes: await notesIn(entry, sources.root, build.compiler),
   }
 }
 

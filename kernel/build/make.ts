@@ -82,7 +82,7 @@ async function makeIn(place: string, build: Build, draft: string): Promise<strin
     // Debug information is much larger than the module, which is copied into each guest.
     await runToolOrFail('strip', ['--strip-debug', '-o', bare, debug], { timeout: 60_000 })
   }
-  await keepNotes(copy, files, draft)
+  await keepNotes(copy, build.folder, files, draft)
   const [symbols] = files.filter(name => path.basename(name) === symbolsFile)
   if (symbols !== undefined) await copyFile(path.join(copy, symbols), path.join(draft, symbolsFile))
   await writeFile(path.join(draft, logFile), log)

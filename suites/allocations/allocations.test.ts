@@ -118,6 +118,32 @@ describe.runIf(kernel.has('failslab'))('a kernel with failslab', () => {
     )
   })
 
+  it('a work that makes no allocation', async () => {
+    await expect(failAllocations(() => {})).rejects.toThrow(
+      'the work makes no allocation in calls of netlink sockets: nothing has failed, and nothing is tested',
+    )
+  })
+
+  it('an object that the work changes itself does not hide a failure', async () => {
+    const answers: string[] = []
+    const hiding = failAllocations(async () => {
+      answers.length = 0
+      answers.push(
+        await ask(NLEX_CMD_GET).then(
+          () => 'answered',
+          () => 'not answered',
+        ),
+      )
+      await emptied()
+      return answers
+    })
+    await expect(hiding).rejects.toThrow('the work returns ["not answered"] without an error')
+    const one = new (class Own {})()
+    await expect(failAllocations(() => one)).rejects.toThrow(
+      'the work returns the same object each time: let it return a new one, of plain values',
+    )
+  })
+
   it('what fails without failures has its own error, and two do not run at once', async () => {
     await expect(
       failAllocations(async () => {

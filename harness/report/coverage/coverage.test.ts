@@ -51,7 +51,7 @@ beforeAll(async () => {
   })
   await execa('gcc', ['--coverage', '-o', 'program', 'sub/a.o'], { cwd: folder })
   renameSync(path.join(folder, 'sub/a.gcno'), path.join(folder, 'notes/sub/a.gcno'))
-  notes = { folder: path.join(folder, 'notes'), root: folder, gcov: 'gcov' }
+  notes = { folder: path.join(folder, 'notes'), root: folder, gcov: 'gcov', unprofiled: [] }
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -108,6 +108,7 @@ test('notes that gcov does not understand, and a gcov that is not there', async 
   writeFileSync(path.join(broken, 'b.gcno'), 'no notes')
   await expect(gcov({ ...notes, folder: broken }, [])).rejects.toThrow('gcov failed with status')
   await expect(gcov({ ...notes, gcov: 'gcov-0' }, [])).rejects.toThrow('gcov-0 is not on the PATH')
+  expect(await gcov({ ...notes, folder: path.join(folder, 'none') }, [])).toEqual([])
 })
 
 test('what a guest tells: names and data, one after the other', () => {
@@ -126,13 +127,14 @@ test('reports by test file and in all; lost guests; thresholds', async () => {
   coverage.counted.push({ file: 'suites/a.test.ts', data: [await counted([])] })
   coverage.counted.push({ file: 'suites/b.test.ts', data: [await counted(['one'])] })
   coverage.lost.add('suites/c.test.ts')
+  const withOther = { ...notes, unprofiled: ['sub/other.c'] }
   const options = {
     reporter: ['text', 'lcovonly', 'cobertura'],
     reportsDirectory: path.join(folder, 'reports'),
     thresholds: { lines: 80, functions: -1, branches: 50 },
   } as const
   onTestFinished(() => print.mockRestore())
-  const reached = await reachedOn([{ label: 'debian-6.1', notes: [notes], coverage }], folder, Date.now())
+  const reached = await reachedOn([{ label: 'debian-6.1', notes: [withOther], coverage }], folder, Date.now())
   // A blob has it as JSON.
   const result = reportCoverage(v.parse(reachedSchema, JSON.parse(JSON.stringify(reached))), options, folder)
   expect(result.text).toBe(
@@ -141,6 +143,7 @@ test('reports by test file and in all; lost guests; thresholds', async () => {
       '  suites/a.test.ts  62.5 % (5 of 8)',
       '  suites/b.test.ts  62.5 % (5 of 8)',
       'not in it: what ran in the lost guests of suites/c.test.ts (debian-6.1)',
+      'not in it: what is built without counters: sub/other.c (debian-6.1)',
       'coverage reports: reports',
     ].join('\n'),
   )
@@ -183,7 +186,10 @@ test("gcc's own gcov, and a user's flags beside ours", () => {
   ])
   const [counting, own] = profiled([{ dir: '/m', make: { KCFLAGS: '-DX', A: 'b' } }])
   expect(path.basename(counting?.dir ?? '')).toBe('coverage')
-  expect(own?.make).toEqual({ A: 'b', KCFLAGS: expect.stringMatching(/^-DX -fprofile-arcs /) })
+  expect(own?.make).toEqual({
+    A: 'b',
+    KCFLAGS: expect.stringMatching(/^-DX -ftest-coverage -fprofile-arcs /),
+  })
 })
 
 test('nothing of an earlier run is taken for what this one has found', async () => {

@@ -77,6 +77,9 @@ export function reportCoverage(
       ...(reached.lost.length > 0
         ? [`not in it: what ran in the lost guests of ${reached.lost.join(', ')}`]
         : []),
+      ...(reached.unprofiled.length > 0
+        ? [`not in it: what is built without counters: ${reached.unprofiled.join(', ')}`]
+        : []),
       ...(reporter.some(name => name !== 'text' && name !== 'text-summary')
         ? [`coverage reports: ${path.relative(root, reportsDirectory) || '.'}`]
         : []),

@@ -53,6 +53,8 @@ export async function gcov({ folder, gcov: program }: Notes, data: readonly Data
       const notes = readFileSync(path.join(folder, object))
       return { notes, counted: data.filter(each => belong(each, object, notes)) }
     })
+  // All is compiled without counters.
+  if (objects.length === 0) return []
   // gcov takes one data file of each object at a time.
   const rounds = Math.max(1, ...objects.map(({ counted }) => counted.length))
   const files: GcovFile[] = []

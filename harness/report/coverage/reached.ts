@@ -39,6 +39,8 @@ export const reachedSchema = v.object({
   byFile: v.record(v.string(), v.record(v.string(), v.array(v.number()))),
   /** The test files whose guests were lost, with their kernels. */
   lost: v.array(v.string()),
+  /** Sources that were compiled without counters, with their kernels. */
+  unprofiled: v.optional(v.array(v.string()), []),
 })
 export type Reached = v.InferOutput<typeof reachedSchema>
 
@@ -66,6 +68,9 @@ export async function reachedOn(
       digests: {},
       byFile: {},
       lost: [...coverage.lost].map(file => `${file} (${label})`),
+      unprofiled: notes.flatMap(({ root: from, unprofiled }) =>
+        unprofiled.map(name => `${path.relative(root, path.join(from, name))} (${label})`),
+      ),
     })
     for (const folder of notes) {
       // What no test file has loaded has not run.
@@ -127,6 +132,7 @@ export function together(parts: readonly Reached[]): Reached {
       [...byFile].map(([file, lines]) => [file, Object.fromEntries(inOrder(lines))]),
     ),
     lost: parts.flatMap(({ lost }) => lost),
+    unprofiled: [...new Set(parts.flatMap(({ unprofiled }) => unprofiled))],
   }
 }
 
@@ -155,6 +161,7 @@ function part(map: CoverageMap, root: string, file?: string): Reached {
     digests: {},
     byFile: file === undefined ? {} : { [file]: Object.fromEntries(lines) },
     lost: [],
+    unprofiled: [],
   }
 }
 
