@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The known name that a mistyped one most likely means; undefined if none is near. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
+  if (name === '') return undefined
   const ranked = known
     .map(each => ({ each, distance: editDistance(name.toLowerCase(), each.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)

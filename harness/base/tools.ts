@@ -25,6 +25,7 @@ const packages = {
   ip: 'iproute2',
   make: 'make',
   nm: 'binutils',
+  objcopy: 'binutils',
   perl: 'perl',
   'qemu-system-x86_64': 'qemu-system-x86',
   readelf: 'binutils',

@@ -389,8 +389,9 @@ async function whyNothingRan(
         }
       : { reason: 'files', message: `no test file matches${asked}` }
   }
-  if (!vitest.config.testNamePattern || !allSkipped(vitest)) return undefined
-  return { reason: 'names', message: `no test's name matches${asked}` }
+  const { testNamePattern } = vitest.config
+  if (!testNamePattern || !allSkipped(vitest)) return undefined
+  return { reason: 'names', message: `no test's name matches ${testNamePattern}${asked}` }
 }
 
 /** The first filter may be a command that is mistyped, if it is in no path of a test file. */

@@ -132,6 +132,6 @@ test('a machine without gdb is told', async () => {
   vi.stubEnv('PATH', built)
   onTestFinished(() => void vi.unstubAllEnvs())
   await it.stopped({ ...stopped, modules: [] })
-  expect(said[0]).toBe('gdb is not installed on this machine: apt-get install gdb')
+  expect(said[0]).toBe('gdb is not on the PATH: apt-get install gdb')
   expect(said[1]).toContain('the guest waits for gdb')
 })

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { guestPaths, type StoppedForDebugger } from '../../guest/agent/protocol.ts'
 import { MachineryError } from '../base/errors.ts'
 import { runToolOrFail } from '../base/process.ts'
-import { findTool } from '../base/tools.ts'
+import { findTool, ToolMissing } from '../base/tools.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { SymbolFiles } from '../verdict/decode.ts'
@@ -65,8 +65,7 @@ export class Debugger {
     const gone = new Promise<void>(resolve => monitor.once('RESUME', () => resolve()))
     const { say } = this.#debugging
     const names = stopped.modules.map(({ name }) => name).join(', ') || 'no module under test'
-    if (isFirst && findTool('gdb') === undefined)
-      say('gdb is not installed on this machine: apt-get install gdb')
+    if (isFirst && findTool('gdb') === undefined) say(new ToolMissing('gdb').message)
     if (isFirst) say(`the guest waits for gdb, with ${names} loaded; in another terminal: gdb -x '${script}'`)
     else say(`the guest waits again, with ${names} loaded; in gdb: source ${script}`)
     await gone

@@ -26,6 +26,7 @@ beforeEach(() => {
   write('net/broken.c', 'int main(void) { return nothing; }\n')
   write('net/links.sh', '#!/bin/sh\n')
   write('core/Makefile', '')
+  write('Makefile', '')
 })
 
 const kernel = { label: 'tree:x', origin: 'built in x', build: { source: path.join(root, 'tree') } } as Kernel
@@ -46,6 +47,10 @@ test.each([
   ['net/say', 'kselftests: tree:x has no program net/say: did you mean net/says?'],
   ['net/netlink-dumps', 'has no program net/netlink-dumps: choose one of broken, says'],
   ['core/close_range', 'has no program core/close_range: it has none in C'],
+  [
+    'net/',
+    'has no collection of tests net/: write COLLECTION/PROGRAM, with a folder of tools/testing/selftests',
+  ],
   ['nets/says', 'has no collection of tests nets: did you mean net?'],
   [
     'says',

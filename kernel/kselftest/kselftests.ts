@@ -167,6 +167,8 @@ function requireProgram(
   const top = path.join(tree, folderOfTests)
   const collections = globSync('**/Makefile', { cwd: top })
     .map(file => path.dirname(file))
+    // the Makefile of all
+    .filter(name => name !== '.')
     .sort()
   if (!collections.includes(collection)) {
     const likely = nearest(collection, collections)
