@@ -123,8 +123,8 @@ async function symbolCommands(
 
 /**
  * Copies a module for gdb, which warns of sources that are newer than what was built of them, as those of a
- * fresh clone are. Since 6.12 linked modules have addresses in sections, empty ones too, and gdb 13 then places
- * no data.
+ * fresh clone are. Modules of 6.12 have addresses in sections, and gdb 13 then takes .bss for .text
+ * (findings/gdb-misplaces-bss-beside-addressed-data.sh).
  */
 async function copyForGdb(file: string, copy: string): Promise<void> {
   await runToolOrFail('objcopy', ['--change-section-address', '*=0', file, copy], { timeout: 60_000 })
