@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # gdb 13.1 (Debian 12): add-symbol-file is told by -s where each section of a loaded object is. If .data has an
-# address of its own in the file, as in modules that are built for Debian's Linux 6.12 (0x40), what is in .bss is taken to be where .text is, though -s .bss says where. `print` then shows code
-# for data, without a word. Of the same object with addresses of zero all is right.
+# address of its own in the file, as in modules that are built for Debian's Linux 6.12 (0x40), what is in .bss is
+# taken to be where .text is, though -s .bss says where. `print` then shows code for data, without a word. Of the
+# same object with addresses of zero all is right.
 # Exit status 0: it behaves as said here; 1: that has changed. Needs gcc, binutils, and apt-get, by which
 # Debian's packages are fetched (nothing is installed).
 set -eu
