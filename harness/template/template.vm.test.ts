@@ -118,10 +118,10 @@ test('a build that is killed leaves nothing, and the next run builds', async () 
     step: (_title, work) => work(phase => phase === 'save' && killFirstQemu()),
   })
   await expect(building).rejects.toThrow()
-  expect(readdirSync(path.join(cacheRoot(), 'drafts')).filter(name => name.startsWith('templates-'))).toEqual(
-    [],
-  )
+  const drafts = readdirSync(path.join(cacheRoot(), 'drafts'))
   const whole = await template(own, delivery, progress)
+  // Other runs have drafts of their own.
+  expect(drafts).not.toContain(`templates-${path.basename(path.dirname(whole.ram))}`)
   onTestFinished(() => rmSync(path.dirname(whole.ram), { recursive: true }))
   const guest = await Guest.restore(own, whole)
   await guest.end()

@@ -48,7 +48,9 @@ class Busy {
   async ask(line: string): Promise<string> {
     this.process.stream(CHANNEL).write(`${line}\n`)
     const { value } = await this.#lines.next()
-    return value ?? 'nothing'
+    if (value !== undefined) return value
+    const { code, signal } = await this.process.closed
+    throw new Error(`it has ended with ${code ?? signal}, and said: ${this.stderr}`)
   }
 
   async quit() {
