@@ -83,7 +83,10 @@ function ownThread(): string {
   return readlinkSync('/proc/thread-self').replace(/.*\//, '')
 }
 
-/** Functions of every such stack: the allocator's, fault injection's and the events', and the way into the kernel. */
+/**
+ * Functions of every such stack: the allocator's, fault injection's and the events', and the way into the
+ * kernel.
+ */
 const everywhere =
   /^(?:trace_|event_trigger|stacktrace_trigger|dump_stack|should_fail|_*kmalloc|kmem_cache_|__kmem_cache|_*alloc_skb$|slab_|(?:prepare_|_*)(?:alloc|get_free)_(?:frozen_)?pages|do_syscall_|entry_SYSCALL|x64_sys_call|__x64_sys_|__do_sys_)/
 

@@ -154,10 +154,8 @@ function release(own: Running): void {
 class Result {
   /** A copy, where that is equal: the work may change its own. */
   readonly value: unknown
-  readonly #own: unknown
 
   constructor(value: unknown) {
-    this.#own = value
     this.value = value
     try {
       const copy: unknown = structuredClone(value)
@@ -167,9 +165,9 @@ class Result {
     }
   }
 
-  /** @throws AllocationError if it is the same object, of which no copy can be compared */
+  /** @throws AllocationError if it is the same object, of which there is no copy that is equal */
   equals(value: unknown): boolean {
-    if (typeof value === 'object' && value !== null && value === this.#own && value === this.value)
+    if (typeof value === 'object' && value !== null && value === this.value)
       throw new AllocationError(
         'the work returns the same object each time: let it return a new one, of plain values',
       )

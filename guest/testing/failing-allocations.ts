@@ -5,7 +5,7 @@ import { kernel } from './kernel.ts'
 
 const debugfs = '/sys/kernel/debug'
 
-/** The kernel's functions around them: net/netlink/af_netlink.c, init/main.c, kernel/module/main.c. */
+/** The kernel's functions that they are made in: net/netlink/af_netlink.c, init/main.c, kernel/module/main.c. */
 export const surroundings = {
   netlink: ['netlink_create', 'netlink_setsockopt', 'netlink_sendmsg', 'netlink_recvmsg'],
   init: ['do_one_initcall'],

@@ -6,7 +6,7 @@ import { requireFolder } from '../base/folders.ts'
 import type { PreparedKernel } from '../prepare/prepare.ts'
 import { checkSettings, type Settings, SettingsError, type UserSettings } from '../prepare/settings.ts'
 import type { Blob } from '../report/blob.ts'
-import { type CoverageOptions, reportCoverage } from '../report/coverage/coverage.ts'
+import { type CoverageOptions, forgetCoverage, reportCoverage } from '../report/coverage/coverage.ts'
 import { otherSources, type Reached, reachedOn, together } from '../report/coverage/reached.ts'
 
 type Given = NonNullable<UserSettings['coverage']>
@@ -37,6 +37,12 @@ function checked(settings: Pick<UserSettings, 'coverage'>): Settings {
   } catch (error) {
     throw error instanceof SettingsError ? new UsageError(`--${error.fault}`) : error
   }
+}
+
+/** Before anything can fail. @throws UsageError for a folder that cannot be written to */
+export function prepareReports(options: CoverageOptions): void {
+  requireFolder('coverage.reportsDirectory', options.reportsDirectory)
+  forgetCoverage(options)
 }
 
 /** Whether shards have to be merged before thresholds mean anything, and where the run's part goes. */
@@ -120,6 +126,6 @@ export function mergedCoverage(
     throw new UsageError(
       `${others.join(', ')}: not what was counted: merge where the sources are those of the runs, or with --coverage=false`,
     )
-  requireFolder('coverage.reportsDirectory', options.reportsDirectory)
+  prepareReports(options)
   return { options, reached: together(own), without }
 }

@@ -20,12 +20,11 @@ import { kernelProject, type ProjectOptions } from '../prepare/project.ts'
 import { type Settings, settingsFile } from '../prepare/settings.ts'
 import { checkWorkerArguments } from '../prepare/worker-arguments.ts'
 import { recordOf } from '../report/blob.ts'
-import { forgetCoverage } from '../report/coverage/coverage.ts'
 import { completeBlob, requireWritten } from '../report/files.ts'
 import { factsOf, type KernelFacts, ofPart } from '../report/kernel-facts.ts'
 import { sourceFinder } from '../report/source-files.ts'
 import { allSkipped, exitStatusOf, summarize } from '../report/summary.ts'
-import { coverageOptions, endCoverage, reachedBy } from './coverage.ts'
+import { coverageOptions, endCoverage, prepareReports, reachedBy } from './coverage.ts'
 import { reportNone } from './report-none.ts'
 import {
   annotate,
@@ -101,9 +100,8 @@ export async function run(
   const worker = { execArgv, settings: { globals, disableConsoleIntercept, maxConcurrency } }
   const labels = labelsOf(options, settings)
   const coverage = coverageOptions(wanted, settings, root)
-  if (coverage) requireFolder('coverage.reportsDirectory', coverage.reportsDirectory)
   if (coverage && given.watch) throw new UsageError('--coverage is for whole runs: leave out --watch')
-  if (coverage) forgetCoverage(coverage.reportsDirectory)
+  if (coverage) prepareReports(coverage)
   const one = { labels, filters, watches: given.watch === true }
   const gdb = debugging(options, one, settings, root)
   const isAttended = looksAround(options, one, settings, root)

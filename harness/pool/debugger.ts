@@ -102,10 +102,16 @@ async function symbolCommands(
   folder: string,
 ): Promise<string[]> {
   const { vmlinux } = symbols
-  const loaded = modules
-    .map(({ name, sections }) => ({ name, places: sections.filter(section => kept.test(section.name)) }))
-    .filter(({ name }) => symbols.module(name) !== undefined)
-  for (const { name } of loaded) await copyForGdb(symbols.module(name) ?? '', path.join(folder, `${name}.ko`))
+  const added: string[] = []
+  for (const { name, sections } of modules) {
+    const file = symbols.module(name)
+    if (file === undefined) continue
+    const copy = path.join(folder, `${name}.ko`)
+    await copyForGdb(file, copy)
+    const places = sections.filter(section => kept.test(section.name))
+    const options = places.map(section => `-s ${section.name} ${section.address}`)
+    added.push(`add-symbol-file ${quoted(copy)} ${options.join(' ')}`)
+  }
   return [
     ...['set confirm off', 'set architecture i386:x86-64'],
     ...folders.map(folder => `directory ${quoted(folder)}`),
@@ -114,10 +120,7 @@ async function symbolCommands(
     ...(vmlinux !== undefined && existsSync(vmlinux)
       ? [`symbol-file -o ${BigInt(kernel) - (await linkedAddress(vmlinux))} ${quoted(vmlinux)}`]
       : []),
-    ...loaded.map(({ name, places }) => {
-      const options = places.map(section => `-s ${section.name} ${section.address}`)
-      return `add-symbol-file ${quoted(path.join(folder, `${name}.ko`))} ${options.join(' ')}`
-    }),
+    ...added,
   ]
 }
 

@@ -7,9 +7,8 @@ import { NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE } from '../../netlink/index.ts'
 import type { Operation } from './family.ts'
 import { Shape } from './shape.ts'
 import type { Requester, Subject } from './subject.ts'
+import { FIRST } from './variants.ts'
 
-/** The variant of values that are there at first. */
-const FIRST = 0
 /** Of requests that succeed with them alone. */
 const MAKES = NLM_F_CREATE
 const MAKES_OR_CHANGES = NLM_F_CREATE | NLM_F_REPLACE

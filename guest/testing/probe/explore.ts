@@ -11,6 +11,7 @@ import { Faults } from './faults.ts'
 import { Shape } from './shape.ts'
 import { State } from './state.ts'
 import type { Requester, Subject } from './subject.ts'
+import { FIRST } from './variants.ts'
 
 /** A request that writes its attributes into what can be read. */
 export interface Writer {
@@ -46,8 +47,7 @@ export interface Explored {
 const SMALL = 256
 /** Rounds over all operations: some succeed only after others. */
 const ROUNDS = 3
-/** The variant of values that are there at first, and the first of those that are tried, each once. */
-const FIRST = 0
+/** The first variant of those that are tried, each once. */
 const TRIED = 40
 /** Values that must be read as they were written. */
 const TIMES = 2

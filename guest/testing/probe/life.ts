@@ -14,6 +14,3 @@ export interface Life {
   /** Leaves the test out, with the reason. */
   readonly skip: (reason: string) => never
 }
-
-/** The variant of values that are there at first; those of explore.ts and of tests are others. */
-export const FIRST = 0

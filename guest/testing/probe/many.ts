@@ -4,8 +4,8 @@ import { isAnswer, MalformedError, type Message, NLMSG_HDRLEN } from '../../netl
 import { drain } from '../exchange.ts'
 import { isTimeShort } from './allowance.ts'
 import type { Writer } from './explore.ts'
-import { FIRST } from './life.ts'
 import type { Requester, Subject } from './subject.ts'
+import { FIRST } from './variants.ts'
 
 /** Bytes of a dump over several datagrams: the first has 8 KiB or less (NLMSG_GOODSIZE). */
 const SEVERAL = 24_000

@@ -30,19 +30,21 @@ export interface CoverageResult {
 }
 
 /** What Istanbul's reporters write, without the pages of single folders and files. */
-const reportFiles = [
-  'clover.xml',
-  'cobertura-coverage.xml',
-  'coverage-final.json',
-  'coverage-summary.json',
-  'index.html',
-  'lcov-report/index.html',
-  'lcov.info',
-]
+const reportFiles: { readonly [reporter in keyof ReportOptions]?: readonly string[] } = {
+  clover: ['clover.xml'],
+  cobertura: ['cobertura-coverage.xml'],
+  html: ['index.html'],
+  'html-spa': ['index.html'],
+  json: ['coverage-final.json'],
+  'json-summary': ['coverage-summary.json'],
+  lcov: ['lcov.info', 'lcov-report/index.html'],
+  lcovonly: ['lcov.info'],
+}
 
-/** Removes the reports of an earlier run, as {@link forgetReport} does. */
-export function forgetCoverage(reportsDirectory: string): void {
-  for (const name of reportFiles) forgetReport(path.join(reportsDirectory, name))
+/** Removes what an earlier run has left in the place of these reports, as {@link forgetReport} does. */
+export function forgetCoverage({ reporter, reportsDirectory }: CoverageOptions): void {
+  for (const name of reporter.flatMap(each => reportFiles[each] ?? []))
+    forgetReport(path.join(reportsDirectory, name))
 }
 
 /** Writes the reports. The table of Istanbul's `text` goes to stdout. */

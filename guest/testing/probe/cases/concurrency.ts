@@ -3,9 +3,10 @@
 import { inThread } from '../../threads.ts'
 import { isTimeShort } from '../allowance.ts'
 import { wordsOf } from '../answer.ts'
-import { FIRST, type Life } from '../life.ts'
+import type { Life } from '../life.ts'
 import { addMany, MANY, severalDatagrams } from '../many.ts'
 import { Shape } from '../shape.ts'
+import { FIRST } from '../variants.ts'
 
 const THREADS = 3
 /** Rounds of all requests in a thread, milliseconds after which there is none more, and for all of it. */

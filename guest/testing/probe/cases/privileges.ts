@@ -3,8 +3,8 @@
 import { drain } from '../../exchange.ts'
 import { asUser, nobody } from '../../user.ts'
 import type { Operation } from '../family.ts'
-import { FIRST, type Life } from '../life.ts'
-import { nextVariant } from '../variants.ts'
+import type { Life } from '../life.ts'
+import { FIRST, nextVariant } from '../variants.ts'
 
 /** Some of a family's changes need privileges, and one does not: it was forgotten. */
 export async function changeUnprivileged(life: Life): Promise<void> {

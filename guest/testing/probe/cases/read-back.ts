@@ -10,13 +10,13 @@ import {
 import { isTimeShort } from '../allowance.ts'
 import { isMinusOne, minusOne } from '../answer.ts'
 import type { Writer } from '../explore.ts'
-import { FIRST, type Life } from '../life.ts'
+import type { Life } from '../life.ts'
 import { misread, Surplus } from '../misread.ts'
 import { type NestTrial, variations } from '../nests.ts'
 import type { Shape, Told } from '../shape.ts'
 import { toldBy } from '../shape.ts'
 import type { Subject } from '../subject.ts'
-import { nextVariant } from '../variants.ts'
+import { FIRST, nextVariant } from '../variants.ts'
 
 export async function readBack(life: Life): Promise<void> {
   for (const writer of life.explored.writers) {

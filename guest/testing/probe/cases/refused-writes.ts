@@ -2,13 +2,13 @@
 /** What is refused writes nothing: nothing that is told afterwards depends on the values that it had. */
 import { isTimeShort } from '../allowance.ts'
 import { type Answer, isPassing, wordsOf } from '../answer.ts'
-import { FIRST, type Life } from '../life.ts'
+import type { Life } from '../life.ts'
 import { variations } from '../nests.ts'
 import type { Shape } from '../shape.ts'
 import type { State } from '../state.ts'
 import type { Subject } from '../subject.ts'
 import { integer } from '../values.ts'
-import { nextVariant } from '../variants.ts'
+import { FIRST, nextVariant } from '../variants.ts'
 
 /** Bytes of payloads that are tried here. */
 const LONGEST = 4096

@@ -4,9 +4,9 @@ import { drain } from '../../exchange.ts'
 import { isTimeShort } from '../allowance.ts'
 import { isMinusOne, isPassing, minusOne, wordsOf } from '../answer.ts'
 import type { Remover, Writer } from '../explore.ts'
-import { FIRST, type Life } from '../life.ts'
+import type { Life } from '../life.ts'
 import { Shape } from '../shape.ts'
-import { nextVariant } from '../variants.ts'
+import { FIRST, nextVariant } from '../variants.ts'
 
 /** A variant of values that are removed; those of explore.ts are others. */
 const ONE = 80

@@ -3,9 +3,10 @@
 import { isTimeShort } from '../allowance.ts'
 import { type Answer, isPassing, wordsOf } from '../answer.ts'
 import { type Operation, unknownCommand } from '../family.ts'
-import { FIRST, type Life } from '../life.ts'
+import type { Life } from '../life.ts'
 import { Shape } from '../shape.ts'
 import type { Requester, Subject } from '../subject.ts'
+import { FIRST } from '../variants.ts'
 
 /** Requests that are looked at. */
 const MOST = 16

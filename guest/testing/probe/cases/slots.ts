@@ -4,9 +4,10 @@ import type { AttributePolicy } from '../../../netlink/index.ts'
 import { isTimeShort } from '../allowance.ts'
 import { widths } from '../core-rules.ts'
 import type { Operation } from '../family.ts'
-import { FIRST, type Life } from '../life.ts'
+import type { Life } from '../life.ts'
 import { Shape, type Told, toldBy } from '../shape.ts'
 import { integer } from '../values.ts'
+import { FIRST } from '../variants.ts'
 
 /** Numbers of a range: fewer may be a coincidence, and more are likely no slots. */
 const [LEAST, MOST] = [3, 128]
