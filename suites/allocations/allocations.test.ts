@@ -124,6 +124,21 @@ describe.runIf(kernel.has('failslab'))('a kernel with failslab', () => {
     )
   })
 
+  it('a test that ends before its work has come back', async () => {
+    await new Promise<void>(begun => {
+      failAllocations(() => {
+        begun()
+        return new Promise<never>(() => {})
+      }).catch(() => {})
+    })
+  })
+
+  it('the test after it has failing allocations of its own', async () => {
+    const failed = await failAllocations(() => ask(NLEX_CMD_GET).then(() => 'answered'), { after: emptied })
+    expect(failed.length).toBeGreaterThan(0)
+    for (const { stack } of failed) expect(stack).toContain('netlink_sendmsg')
+  })
+
   it('an object that the work changes itself does not hide a failure', async () => {
     const answers: string[] = []
     const hiding = failAllocations(async () => {
