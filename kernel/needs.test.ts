@@ -18,5 +18,8 @@ test('a kernel that watches itself is given room, time and parameters; another o
     'kunit.enable=1',
   ])
   expect(needsOf('CONFIG_KUNIT=y\nCONFIG_KUNIT_DEFAULT_ENABLED=y\n').parameters).toEqual([])
+  const fwCfg = 'CONFIG_FW_CFG_SYSFS=y\nCONFIG_FW_CFG_SYSFS_CMDLINE=y\n'
+  expect(needsOf(fwCfg).parameters).toEqual(['qemu_fw_cfg.ioport=12@0x510:0:1:4'])
+  expect(needsOf(`${fwCfg}CONFIG_ACPI=y\n`).parameters).toEqual([])
   expect(needsOf('CONFIG_PROVE_LOCKING=y\n').slowness).toBeGreaterThan(1)
 })

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+/** The driver that hands QEMU what images of the memory need, built in or a module. */
+export const fwCfg = 'qemu_fw_cfg'
+
 /** The least that guests of a kernel need, whatever the settings say. */
 export interface Needs {
   /** MiB of memory. */
@@ -18,12 +21,16 @@ export interface Needs {
  */
 export function needsOf(config: string): Needs {
   const has = (option: string) => new RegExp(`^CONFIG_${option}=y$`, 'm').test(config)
-  // Tests of modules would be passed over. The parameter is there from 6.1 on.
-  const kunit = has('KUNIT') && !has('KUNIT_DEFAULT_ENABLED') ? ['kunit.enable=1'] : []
+  const parameters = [
+    // Tests of modules would be passed over. The parameter is there from 6.1 on.
+    ...(has('KUNIT') && !has('KUNIT_DEFAULT_ENABLED') ? ['kunit.enable=1'] : []),
+    // Without ACPI the driver does not find QEMU's fw_cfg by itself (drivers/firmware/qemu_fw_cfg.c).
+    ...(has('FW_CFG_SYSFS_CMDLINE') && !has('ACPI') ? [`${fwCfg}.ioport=12@0x510:0:1:4`] : []),
+  ]
   if (has('KASAN'))
     // By default KASAN reports once per boot, and a file has many tests.
-    return { memory: 1024, bootLimit: 180, slowness: 5, parameters: ['kasan_multi_shot', ...kunit] }
+    return { memory: 1024, bootLimit: 180, slowness: 5, parameters: ['kasan_multi_shot', ...parameters] }
   if (has('PROVE_LOCKING') || has('KCSAN') || has('DEBUG_KMEMLEAK'))
-    return { memory: 0, bootLimit: 120, slowness: 3, parameters: kunit }
-  return { memory: 0, bootLimit: 0, slowness: 1, parameters: kunit }
+    return { memory: 0, bootLimit: 120, slowness: 3, parameters }
+  return { memory: 0, bootLimit: 0, slowness: 1, parameters }
 }

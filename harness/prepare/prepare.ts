@@ -9,7 +9,7 @@ import { lackingModules, ModulesMissing } from '../../images/kernel-modules.ts'
 import { profiled } from '../../kernel/build/profiled.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { LockFile } from '../../kernel/lock-file.ts'
-import { needsOf } from '../../kernel/needs.ts'
+import { fwCfg, needsOf } from '../../kernel/needs.ts'
 import { provideKernel } from '../../kernel/provide.ts'
 import { HarnessError, MachineryError } from '../base/errors.ts'
 import type { Progress } from '../base/progress.ts'
@@ -19,7 +19,7 @@ import type { GuestSpec, WorkerSettings } from '../guest/guest.ts'
 import type { Attend, Recorder } from '../pool/guest-source.ts'
 import { type AcceleratorVerdict, chooseAccelerator, deviceObstacle } from '../qemu/accelerator.ts'
 import { qemuBinary } from '../qemu/identity.ts'
-import { Restores, vmcoreinfoModule } from '../template/restores.ts'
+import { Restores } from '../template/restores.ts'
 import { Delivery, moduleParameters, modulesUnderTest, whereMore } from './delivery.ts'
 import type { Settings } from './settings.ts'
 import { onCommandLine } from './worker-arguments.ts'
@@ -175,7 +175,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
  * @throws ModulesMissing that names those that it does not have, and that are not optional
  */
 async function imageOf(kernel: Kernel, { image, vm }: Settings, progress: Progress): Promise<string> {
-  const ofDumps = vm.dump && lackingModules(kernel, [vmcoreinfoModule]).length === 0 ? [vmcoreinfoModule] : []
+  const ofDumps = vm.dump && lackingModules(kernel, [fwCfg]).length === 0 ? [fwCfg] : []
   const named = [...image.modules, ...ofDumps].map(each =>
     typeof each === 'string' ? { name: each, optional: false } : each,
   )

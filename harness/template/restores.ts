@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from 'node:crypto'
+import { fwCfg } from '../../kernel/needs.ts'
 import { MachineryError, messageOf } from '../base/errors.ts'
 import { type Progress, wantsColours } from '../base/progress.ts'
 import { Guest, type GuestSpec } from '../guest/guest.ts'
@@ -15,9 +16,6 @@ import { Decoder } from '../verdict/decode.ts'
 import { type KnownReport, KnownReports } from '../verdict/known-reports.ts'
 import { Forks } from './fork/forks.ts'
 import { type Delivered, discardTemplate, type Template, template } from './template.ts'
-
-/** The driver that hands QEMU what images of the memory need, where it is a module. */
-export const vmcoreinfoModule = 'qemu_fw_cfg'
 
 /**
  * Guests restored from their kernel's template, each a private copy, or forked from such a one. If a template
@@ -136,8 +134,7 @@ export class Restores implements GuestSource {
     this.#acquired++
     if (this.#expected > 0) this.#prepareSpare()
     // Where it is not there, images are without: crash finds its way all the same.
-    if (this.dumps)
-      await runInGuest(guest, { command: ['modprobe', vmcoreinfoModule], folder: '/', environment: {} })
+    if (this.dumps) await runInGuest(guest, { command: ['modprobe', fwCfg], folder: '/', environment: {} })
     this.statistics.release = guest.release
     this.statistics.startTimes.push(guest.startTime)
     this.statistics.origins[guest.origin]++
