@@ -45,6 +45,10 @@ test('each line that ran, and no other: unloaded, refused and loaded modules, fa
   expect(linesOf('never.c')).toEqual({ ran: [], notRun: [4, 6] })
   expect(stdout).toMatch(/^ {2,}second\.c +\| +40 \|.*\| 5-7,13 *$/m)
   expect(stdout).toMatch(/^ +modes\.fixture\.ts +\d+/m)
+  expect(linesOf('inline.h').ran).toEqual([5, 7])
+  expect(stdout).toMatch(
+    /^not in it: sources without counters, or that the build has made: src\/generated\.c \(\S+\), src\/quiet\.c \(\S+\)$/m,
+  )
   expect(stdout).toMatch(/^not in it: what ran in the lost guests of lost\.fixture\.ts \(\S+\)$/m)
   expect(stdout).toMatch(/^coverage: [\d.]+ % of functions are below the threshold of 90 %$/m)
   expect(readFileSync(path.join(folder, 'cobertura-coverage.xml'), 'utf8')).toContain(

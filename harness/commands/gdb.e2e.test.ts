@@ -70,6 +70,14 @@ test.each([
     ['--break', 'a b', 'suites/hello'],
     /^error: --break: a b is neither a function nor FILE:LINE: correct it$/,
   ],
+  [
+    ['--break', 'x:y', 'suites/hello'],
+    /^error: --break: x:y is neither a function nor FILE:LINE: correct it$/,
+  ],
+  [
+    ['--break', 'nlex_notfy', 'suites/hello'],
+    /^error: --break: nlex_notfy is in none of .*: did you mean nlex_notify\?.*$/m,
+  ],
 ])('%j is refused', async (args, message) => {
   const { status, stderr } = await runCli(args, { cwd: ownFolder })
   expect(stderr).toMatch(message)

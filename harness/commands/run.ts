@@ -254,7 +254,7 @@ function debugging(
   root: string,
 ): { readonly functions: readonly string[] } | undefined {
   if (!gdb && functions.length === 0) return undefined
-  const wrong = functions.find(each => !/^[\w.:*]+$/.test(each))
+  const wrong = functions.find(each => !/^(?:[a-z_][\w.]*|[\w./+-]+:[1-9]\d*)$/i.test(each))
   if (wrong !== undefined)
     throw new UsageError(`--break: ${wrong} is neither a function nor FILE:LINE: correct it`)
   requireOneGuest('--gdb', { labels, filters, watches, isolate }, { suites, vm }, root)

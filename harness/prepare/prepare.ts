@@ -20,6 +20,7 @@ import type { Attend, Recorder } from '../pool/guest-source.ts'
 import { type AcceleratorVerdict, chooseAccelerator, deviceObstacle } from '../qemu/accelerator.ts'
 import { qemuBinary } from '../qemu/identity.ts'
 import { Restores } from '../template/restores.ts'
+import { requireBreakpoints } from './breakpoints.ts'
 import { Delivery, moduleParameters, modulesUnderTest, whereMore } from './delivery.ts'
 import type { Settings } from './settings.ts'
 import { onCommandLine } from './worker-arguments.ts'
@@ -121,6 +122,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     imageOf(kernel, settings, progress),
     accelerate(settings.vm.accelerator, kernel, progress),
   ])
+  if (options.gdb) requireBreakpoints(options.gdb.functions, delivery.moduleNames, delivery.symbols, kernel)
   const needs = needsOf(readFileSync(kernel.config, 'utf8'))
   const memory = Math.max(settings.vm.memory, needs.memory)
   requireMemory(memory)

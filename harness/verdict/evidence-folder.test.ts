@@ -29,3 +29,14 @@ test.each([
   onTestFinished(() => cwd.mockRestore())
   expect(commandAgain('debian-6.1', 'a.test.ts')).toBe(command)
 })
+
+test('it keeps what changes guests and modules, and nothing else', () => {
+  const { argv } = process
+  onTestFinished(() => {
+    process.argv = argv
+  })
+  process.argv = [...argv.slice(0, 2), 'run', '--dump', '--coverage', '--modules', 'a b', '--html', 'x', 'a']
+  expect(commandAgain('debian-6.1', 'a.test.ts')).toMatch(
+    /run-vm.sh --kernel debian-6.1 --dump --coverage --modules 'a b' a.test.ts$/,
+  )
+})

@@ -110,8 +110,9 @@ export function commandAgain(label: string, file: string, wasForked = false): st
   const modules = given.indexOf('--modules')
   const theirs =
     modules >= 0 ? given.slice(modules, modules + 2) : given.filter(each => each.startsWith('--modules='))
+  const same = given.filter(each => each === '--dump' || each === '--coverage')
   const fork = wasForked ? ['--no-fork'] : []
-  return [frontDoorFromHere(), '--kernel', label, ...fork, ...theirs, file].map(quoted).join(' ')
+  return [frontDoorFromHere(), '--kernel', label, ...fork, ...same, ...theirs, file].map(quoted).join(' ')
 }
 
 /** A word of a command line. */

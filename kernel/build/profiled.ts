@@ -14,6 +14,12 @@ const countingFolder = path.join(ownFolder, 'kernel/coverage')
  */
 const flags = '-ftest-coverage -fprofile-arcs -fno-tree-loop-im -Wno-maybe-uninitialized'
 
+/**
+ * Kbuild's own for kernels with gcov (scripts/Makefile.lib), so that `GCOV_PROFILE_x.o := n` in a module's makefile
+ * means what it says.
+ */
+const variables = { CONFIG_GCOV_KERNEL: 'y', CONFIG_GCOV_PROFILE_ALL: 'y', CFLAGS_GCOV: flags }
+
 /** gcc's notes on what it compiled, which gcov reads beside the counters, in a cache entry of modules. */
 const notesFolder = 'notes'
 
@@ -25,7 +31,7 @@ export interface Notes {
   readonly root: string
   /** The gcov that belongs to the compiler. */
   readonly gcov: string
-  /** Sources that were compiled without counters, relative to root: their makefile takes the flags away. */
+  /** Sources that were compiled without counters, relative to root: as their makefile wants it. */
   readonly unprofiled: readonly string[]
 }
 
@@ -36,10 +42,7 @@ const unprofiledFile = 'unprofiled.json'
 export function profiled(folders: readonly ModuleFolder[]): ModuleFolder[] {
   return [
     { dir: countingFolder },
-    ...folders.map(folder => {
-      const KCFLAGS = [folder.make?.KCFLAGS, flags].filter(Boolean).join(' ')
-      return { ...folder, make: { ...folder.make, KCFLAGS } }
-    }),
+    ...folders.map(folder => ({ ...folder, make: { ...folder.make, ...variables } })),
   ]
 }
 
@@ -50,7 +53,7 @@ export async function keepNotes(
   files: readonly string[],
   entry: string,
 ): Promise<void> {
-  if (make?.KCFLAGS?.includes(flags) !== true) return
+  if (make?.CFLAGS_GCOV !== flags) return
   const all = new Set(files)
   const isUnprofiled = (name: string) =>
     name.endsWith('.c') &&

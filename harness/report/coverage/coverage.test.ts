@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import {
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -128,6 +129,8 @@ test('reports by test file and in all; lost guests; thresholds', async () => {
   coverage.counted.push({ file: 'suites/b.test.ts', data: [await counted(['one'])] })
   coverage.lost.add('suites/c.test.ts')
   const withOther = { ...notes, unprofiled: ['sub/other.c'] }
+  copyFileSync(path.join(notes.folder, 'sub/a.gcno'), path.join(notes.folder, 'sub/made.gcno'))
+  onTestFinished(() => rmSync(path.join(notes.folder, 'sub/made.gcno')))
   const options = {
     reporter: ['text', 'lcovonly', 'cobertura'],
     reportsDirectory: path.join(folder, 'reports'),
@@ -143,7 +146,7 @@ test('reports by test file and in all; lost guests; thresholds', async () => {
       '  suites/a.test.ts  62.5 % (5 of 8)',
       '  suites/b.test.ts  62.5 % (5 of 8)',
       'not in it: what ran in the lost guests of suites/c.test.ts (debian-6.1)',
-      'not in it: what is built without counters: sub/other.c (debian-6.1)',
+      'not in it: sources without counters, or that the build has made: sub/made.c (debian-6.1), sub/other.c (debian-6.1)',
       'coverage reports: reports',
     ].join('\n'),
   )
@@ -187,8 +190,11 @@ test("gcc's own gcov, and a user's flags beside ours", () => {
   const [counting, own] = profiled([{ dir: '/m', make: { KCFLAGS: '-DX', A: 'b' } }])
   expect(path.basename(counting?.dir ?? '')).toBe('coverage')
   expect(own?.make).toEqual({
+    KCFLAGS: '-DX',
     A: 'b',
-    KCFLAGS: expect.stringMatching(/^-DX -ftest-coverage -fprofile-arcs /),
+    CONFIG_GCOV_KERNEL: 'y',
+    CONFIG_GCOV_PROFILE_ALL: 'y',
+    CFLAGS_GCOV: expect.stringMatching(/^-ftest-coverage -fprofile-arcs /),
   })
 })
 

@@ -80,7 +80,9 @@ export function reportCoverage(
         ? [`not in it: what ran in the lost guests of ${reached.lost.join(', ')}`]
         : []),
       ...(reached.unprofiled.length > 0
-        ? [`not in it: what is built without counters: ${reached.unprofiled.join(', ')}`]
+        ? [
+            `not in it: sources without counters, or that the build has made: ${reached.unprofiled.join(', ')}`,
+          ]
         : []),
       ...(reporter.some(name => name !== 'text' && name !== 'text-summary')
         ? [`coverage reports: ${path.relative(root, reportsDirectory) || '.'}`]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What the tests of a run reach of the modules: by gcov's word, and from blobs, of several runs together. */
 import { createHash } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import libCoverage, { type CoverageMap } from 'istanbul-lib-coverage'
 import * as v from 'valibot'
@@ -39,7 +39,7 @@ export const reachedSchema = v.object({
   byFile: v.record(v.string(), v.record(v.string(), v.array(v.number()))),
   /** The test files whose guests were lost, with their kernels. */
   lost: v.array(v.string()),
-  /** Sources that were compiled without counters, with their kernels. */
+  /** Sources that were compiled without counters, or that the build has made, with their kernels. */
   unprofiled: v.optional(v.array(v.string()), []),
 })
 export type Reached = v.InferOutput<typeof reachedSchema>
@@ -68,8 +68,10 @@ export async function reachedOn(
       digests: {},
       byFile: {},
       lost: [...coverage.lost].map(file => `${file} (${label})`),
-      unprofiled: notes.flatMap(({ root: from, unprofiled }) =>
-        unprofiled.map(name => `${path.relative(root, path.join(from, name))} (${label})`),
+      unprofiled: notes.flatMap(each =>
+        [...each.unprofiled, ...generated(each)]
+          .sort()
+          .map(name => `${path.relative(root, path.join(each.root, name))} (${label})`),
       ),
     })
     for (const folder of notes) {
@@ -89,6 +91,12 @@ export async function reachedOn(
     throw new MachineryError(`${changed.join(', ')} changed after the run began: run it again`)
   const digests = Object.keys(all.sources).map(source => [source, digestOf(path.resolve(root, source))])
   return { ...all, digests: Object.fromEntries(digests) }
+}
+
+/** Sources that are not where the others are: the build has made them. */
+function generated({ folder, root }: Notes): string[] {
+  const sources = globSync('**/*.gcno', { cwd: folder }).map(name => name.replace(/gcno$/, 'c'))
+  return sources.filter(name => !existsSync(path.join(root, name)))
 }
 
 /**
