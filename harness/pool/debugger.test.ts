@@ -64,6 +64,12 @@ function debuggerOf(guest: DebuggedGuest, more: Partial<Debugging> = {}) {
   return { it, said, script: () => /gdb -x '(.*)'/.exec(said[0] ?? '')?.[1] ?? '' }
 }
 
+test('the module that counts for coverage is not named as one under test', async () => {
+  const { it, said } = debuggerOf(guestWith(), { symbols: { module: () => undefined, vmlinux: undefined } })
+  await it.stopped({ ...stopped, modules: [{ name: 'netlink_vmtest_coverage', sections: [] }] })
+  expect(said).toEqual([expect.stringContaining('waits for gdb, with no module under test loaded')])
+})
+
 test('a script for gdb: where sources and symbols are, the stub, and where to stop', async () => {
   const guest = guestWith()
   const { it, said, script } = debuggerOf(guest, {

@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { guestPaths, type StoppedForDebugger } from '../../guest/agent/protocol.ts'
+import { countingModule, guestPaths, type StoppedForDebugger } from '../../guest/agent/protocol.ts'
 import { MachineryError } from '../base/errors.ts'
 import { runToolOrFail } from '../base/process.ts'
 import { findTool, ToolMissing } from '../base/tools.ts'
@@ -64,7 +64,8 @@ export class Debugger {
     if (isFirst) await this.#serve(socket)
     const gone = new Promise<void>(resolve => monitor.once('RESUME', () => resolve()))
     const { say } = this.#debugging
-    const names = stopped.modules.map(({ name }) => name).join(', ') || 'no module under test'
+    const loaded = stopped.modules.map(({ name }) => name).filter(name => name !== countingModule)
+    const names = loaded.join(', ') || 'no module under test'
     if (isFirst && findTool('gdb') === undefined) say(new ToolMissing('gdb').message)
     if (isFirst) say(`the guest waits for gdb, with ${names} loaded; in another terminal: gdb -x '${script}'`)
     else say(`the guest waits again, with ${names} loaded; in gdb: source ${script}`)

@@ -88,7 +88,7 @@ export function parseKtap(text: string, needsPlan: (depth: number) => boolean = 
       outer.diagnostics = []
       subtests = []
     } else if (line.startsWith('#'))
-      levels.findLast(each => each.indent <= indent)?.diagnostics.push(line.replace(/^# ?/, ''))
+      aboutWhat(levels, indent, line)?.diagnostics.push(line.replace(/^# ?/, ''))
     else if (line !== '') levels.at(-1)?.diagnostics.push(line)
   }
   const atTheEnd = (what: string) => void problems.push(`the end: ${what}`)
@@ -99,6 +99,14 @@ export function parseKtap(text: string, needsPlan: (depth: number) => boolean = 
   }
   const top = close(atTheEnd)
   return { tests: top.tests, skipped, problems, rest: top.diagnostics }
+}
+
+/** KUnit (lib/kunit/test.c) indents what a test with parameters logs less than their results. */
+function aboutWhat(levels: readonly Level[], indent: number, line: string): Level | undefined {
+  const inner = levels.at(-1)
+  const [, name, text = ''] = /^# (\S+): (.*)$/.exec(line) ?? []
+  if (name !== undefined && name === inner?.name && !text.startsWith('pass:')) return inner
+  return levels.findLast(each => each.indent <= indent)
 }
 
 function newLevel(indent: number): Level {

@@ -62,6 +62,30 @@ describe('results', () => {
     ])
   })
 
+  test('KUnit: what a test with parameters logs belongs to the parameter, whose results are indented more', () => {
+    const lines = [
+      ...['KTAP version 1', '1..1', '    KTAP version 1', '    # Subtest: example', '    1..2'],
+      ...['        KTAP version 1', '        # Subtest: each', '        ok 1 small'],
+      ...[
+        '    # each: EXPECTATION FAILED at example.c:12',
+        '    Expected n == 1, but',
+        '        not ok 2 large',
+      ],
+      ...[
+        '    # each: pass:1 fail:1 skip:0 total:2',
+        '    not ok 1 each',
+        '    # after: said',
+        '    not ok 2 after',
+      ],
+      ...['not ok 1 example'],
+    ]
+    const large = 'failed large: each: EXPECTATION FAILED at example.c:12\nExpected n == 1, but'
+    expect(of(lines)).toEqual([
+      ['example', [['each', ['passed small', large]], 'failed after: after: said']],
+      passed,
+    ])
+  })
+
   test.each([
     ['ok 1 a # TODO done already', 'passed a'],
     ['not ok 1 a # TODO to do', 'skipped a: TODO to do'],
