@@ -96,7 +96,7 @@ test('a package.json that is none is named, and all else is written', () => {
 
 test('lines of .gitignore are added, unless they are there in other words', () => {
   write('.gitignore', '*.o\n/node_modules')
-  expect(planned().files['.gitignore']).toBe('*.o\n/node_modules\n.netlink-vmtest/\n')
+  expect(planned().files['.gitignore']).toBe('*.o\n/node_modules\n.netlink-vmtest/\ncoverage/\n')
 })
 
 test('a suite is where the configuration looks for suites', () => {

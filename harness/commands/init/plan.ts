@@ -75,7 +75,9 @@ export function plan(wanted: Wanted): Plan {
   add('tsconfig.json', tsconfigOf(wanted.project), '', tsconfigGaps(wanted.project, suites).join('; '))
   const script = addScript(wanted.project, textOf('package.json'), files, written, kept)
   const ignore = textOf('.gitignore')
-  const ignored = ['node_modules/', '.netlink-vmtest/'].filter(line => !ignores(ignore ?? '', line))
+  const ignored = ['node_modules/', '.netlink-vmtest/', 'coverage/'].filter(
+    line => !ignores(ignore ?? '', line),
+  )
   if (ignored.length > 0) {
     const gap = ignore === undefined || ignore === '' || ignore.endsWith('\n') ? '' : '\n'
     const content = `${ignore ?? ''}${gap}${ignored.map(line => `${line}\n`).join('')}`

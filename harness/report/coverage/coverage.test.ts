@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import {
   copyFileSync,
+  globSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -212,9 +213,37 @@ test('nothing of an earlier run is taken for what this one has found', async () 
   const options = { reporter: [...coverageReporters], reportsDirectory, thresholds: {} }
   reportCoverage(reached, options, folder)
   expect(found()).toHaveLength(7)
+  const pages = () => globSync('**/*.c.html', { cwd: reportsDirectory }).sort()
+  writeFileSync(path.join(reportsDirectory, 'own.c.html'), 'of somebody else')
+  expect(pages()).toEqual(['a.c.html', 'lcov-report/a.c.html', 'own.c.html'])
   // The folder may be one that has an index.html of its own.
   forgetCoverage({ ...options, reporter: ['lcovonly', 'text'] })
   expect(found()).toHaveLength(6)
   forgetCoverage(options)
   expect(found()).toEqual([])
+  expect(pages()).toEqual(['own.c.html'])
+})
+
+test('the table has all lines that are not covered, however many', () => {
+  const print = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+  onTestFinished(() => print.mockRestore())
+  const odd = Array.from({ length: 60 }, (_, index) => 2 * index + 1)
+  const line = (number: number) => ({ line: number, column: 0 })
+  const source = {
+    path: 'a.c',
+    statementMap: Object.fromEntries(
+      odd.flatMap(at => [at, at + 1]).map(at => [at, { start: line(at), end: line(at) }]),
+    ),
+    s: Object.fromEntries(odd.flatMap(at => [[at, 0] as const, [at + 1, 1] as const])),
+    ...{ branchMap: {}, b: {}, fnMap: {}, f: {} },
+  }
+  const reached = { sources: { 'a.c': source }, digests: {}, byFile: {}, lost: [], unprofiled: [] }
+  const result = reportCoverage(
+    reached,
+    { reporter: ['text'], reportsDirectory: folder, thresholds: {} },
+    folder,
+  )
+  // All guests were lost, for instance.
+  expect(result.text).toBe('')
+  expect(print.mock.calls.join('')).toContain(`| ${odd.join(',')} `)
 })

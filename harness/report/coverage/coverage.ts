@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What the tests reach of the modules: by test file and in all, as a table, in files, and against thresholds. */
+import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { CoverageSummary } from 'istanbul-lib-coverage'
 import libReport from 'istanbul-lib-report'
@@ -29,7 +30,7 @@ export interface CoverageResult {
   readonly unwritten: readonly string[]
 }
 
-/** What Istanbul's reporters write, without the pages of single folders and files. */
+/** What Istanbul's reporters write, without the pages of single folders and files ({@link pageFolders}). */
 const reportFiles: { readonly [reporter in keyof ReportOptions]?: readonly string[] } = {
   clover: ['clover.xml'],
   cobertura: ['cobertura-coverage.xml'],
@@ -41,10 +42,24 @@ const reportFiles: { readonly [reporter in keyof ReportOptions]?: readonly strin
   lcovonly: ['lcov.info'],
 }
 
+/** Below which folders they write a page for each folder and source. */
+const pageFolders: { readonly [reporter in keyof ReportOptions]?: string } = {
+  html: '.',
+  lcov: 'lcov-report',
+}
+
 /** Removes what an earlier run has left in the place of these reports, as {@link forgetReport} does. */
 export function forgetCoverage({ reporter, reportsDirectory }: CoverageOptions): void {
-  for (const name of reporter.flatMap(each => reportFiles[each] ?? []))
-    forgetReport(path.join(reportsDirectory, name))
+  const folders = reporter.flatMap(each => pageFolders[each] ?? [])
+  const pages = folders.flatMap(folder => pagesBelow(path.join(reportsDirectory, folder)))
+  const files = reporter.flatMap(each => reportFiles[each] ?? [])
+  for (const file of [...pages, ...files.map(name => path.join(reportsDirectory, name))]) forgetReport(file)
+}
+
+/** Of sources that may be gone since; others than Istanbul's are not ours. */
+function pagesBelow(folder: string): string[] {
+  const pages = globSync('**/*.{c,h}.html', { cwd: folder }).map(page => path.join(folder, page))
+  return pages.filter(page => readFileSync(page, 'utf8').includes('https://istanbul.js.org/'))
 }
 
 /** Writes the reports. The table of Istanbul's `text` goes to stdout. */
@@ -61,21 +76,24 @@ export function reportCoverage(
   })
   const unwritten = reporter.flatMap(name => {
     try {
-      reports.create(name, { projectRoot: root }).execute(context)
+      // Where no terminal limits it, no uncovered line is cut off.
+      const maxCols = process.stdout.columns ?? 0
+      reports.create(name, { projectRoot: root, maxCols }).execute(context)
       return []
     } catch (error) {
       return [`coverage report ${name}: ${messageOf(error)}`]
     }
   })
   const summary = map.getCoverageSummary()
+  const files = Object.entries(reached.byFile).sort(([a], [b]) => (a < b ? -1 : 1))
   return {
     text: [
-      'lines by test file:',
-      inColumns(
-        Object.entries(reached.byFile)
-          .sort(([a], [b]) => (a < b ? -1 : 1))
-          .map(([file, lines]) => [`  ${file}`, shareOf(lines, summary)]),
-      ),
+      ...(files.length > 0
+        ? [
+            'lines by test file:',
+            inColumns(files.map(([file, lines]) => [`  ${file}`, shareOf(lines, summary)])),
+          ]
+        : []),
       ...(reached.lost.length > 0
         ? [`not in it: what ran in the lost guests of ${reached.lost.join(', ')}`]
         : []),
