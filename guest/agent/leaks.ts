@@ -5,9 +5,9 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { copiedFolders, isOfCopies } from './copies.ts'
+import { notedSections, withSections } from './module-sections.ts'
 import { countingModule, guestPaths } from './protocol.ts'
 
-const KMEMLEAK = '/sys/kernel/debug/kmemleak'
 /** MSECS_MIN_AGE of mm/kmemleak.c, in milliseconds: younger objects are not reported. */
 const KMEMLEAK_AGE = 5_000
 /** Folders in which tests leave files. */
@@ -89,14 +89,17 @@ export function leftBehind(before: Holdings, now: Holdings): string[] {
  * two scans, because kmemleak does not report objects that are younger or change. A write returns when its scan is
  * done, which takes long on a busy host: the agent answers the host meanwhile.
  */
-export async function lostMemory(kmemleak = KMEMLEAK, age = KMEMLEAK_AGE): Promise<string> {
+export async function lostMemory(
+  kmemleak: string = guestPaths.kmemleak,
+  age = KMEMLEAK_AGE,
+): Promise<string> {
   if (!fs.existsSync(kmemleak)) return ''
   await sleep(age)
   try {
     for (let scan = 0; scan < 2; scan++) await fs.promises.writeFile(kmemleak, 'scan')
     const report = await fs.promises.readFile(kmemleak, 'utf8')
     await fs.promises.writeFile(kmemleak, 'clear')
-    return report.trim()
+    return withSections(report.trim(), notedSections())
   } catch {
     // Switched off (kmemleak=off). If it gave up by itself, the kernel log has a report, which fails the
     // file.

@@ -240,6 +240,9 @@ export const guestPaths = {
   home: '/root',
   /** A file that is there when a debugger has let the machine go on. */
   released: '/run/netlink-vmtest/released',
+  kmemleak: '/sys/kernel/debug/kmemleak',
+  /** Where the code of modules that tests have loaded was, on kernels with kmemleak. */
+  sections: '/run/netlink-vmtest/sections',
 } as const
 
 /**
@@ -468,7 +471,7 @@ export interface StoppedForDebugger {
   readonly kernel: string
 }
 
-/** The name of the symbol of the function that is called when a module has been loaded, if a debugger waits. */
+/** The name of the symbol of the function that is called with a module's name when it has been loaded. */
 export const loadedHook = 'netlink-vmtest.loaded'
 
 export type FromWorker =

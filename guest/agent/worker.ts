@@ -21,6 +21,7 @@ import { HinderedTests, type TaskPack } from './hindered.ts'
 import { isLanguageReplaced, restoreEnvironment, restoreLanguage } from './intrinsics.ts'
 import { KernelLogPosition } from './kernel-log.ts'
 import { Limits, type LimitTimers } from './limits.ts'
+import { noteSections } from './module-sections.ts'
 import { keepOnly, type NamedTask, type WantedTest } from './one-test.ts'
 import { Port } from './port.ts'
 import { renewProcess } from './process-identity.ts'
@@ -474,7 +475,8 @@ function stopForDebugger(): void {
 
 /** For loadModule() of the package that tests import, which is bundled separately. */
 Object.defineProperty(globalThis, Symbol.for(loadedHook), {
-  value: () => {
+  value: (name: string) => {
+    noteSections(name)
     if (debug) stopForDebugger()
   },
 })

@@ -47,7 +47,7 @@ export function loadModule(name: string, parameters = ''): void {
   } finally {
     closeSync(fd)
   }
-  loadedFor(globalThis as Record<symbol, unknown>)?.()
+  loadedFor(globalThis as Record<symbol, unknown>)?.(canonical(path.basename(file, '.ko')))
 }
 
 /** The configuration's parameters of a module, where modprobe finds them, too. */
@@ -59,8 +59,8 @@ function configured(file: string): string {
 }
 
 /** The worker's function, which waits for a debugger if one is wanted. */
-function loadedFor(worker: Record<symbol, unknown>): (() => void) | undefined {
-  return worker[Symbol.for(loadedHook)] as (() => void) | undefined
+function loadedFor(worker: Record<symbol, unknown>): ((name: string) => void) | undefined {
+  return worker[Symbol.for(loadedHook)] as ((name: string) => void) | undefined
 }
 
 /** A module with a parameter that it does not have is loaded all the same: unknown_module_param_cb(). */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `--dump`: the memory of a kernel that has died, as crash and drgn read it. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
@@ -40,6 +40,10 @@ test('an ELF core of a kernel that panicked or froze, as far as there is room; n
   const [, file, size, place = ''] =
     /^ {2}memory of (\w+)\.fixture\.ts \(debian-6\.1\), (\d+) MB: (\S+)$/m.exec(stderr) ?? []
   expect(place).toBe(`.netlink-vmtest/debian-6.1/${file}.fixture.ts/memory.elf`)
+  const identity: unknown = JSON.parse(
+    readFileSync(path.join(folder, path.dirname(place), 'identity.json'), 'utf8'),
+  )
+  expect(identity).toMatchObject({ symbols: { faults: expect.stringMatching(/\/faults\.ko$/) } })
   expect(Math.round(statSync(path.join(folder, place)).size / 1e6)).toBe(Number(size))
   expect(Number(size)).toBeGreaterThan(430)
   const { stdout: notes } = await execa('readelf', ['-hn', path.join(folder, place)])

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
 import { fwCfg } from '../../kernel/needs.ts'
 import { MachineryError, messageOf } from '../base/errors.ts'
 import { type Progress, wantsColours } from '../base/progress.ts'
@@ -198,8 +200,17 @@ export class Restores implements GuestSource {
       memory: machine.memory,
       cpus: machine.cpus,
       modules: Object.fromEntries(this.#delivery.modules.map(file => [file.path, sha256(file.content)])),
+      symbols: this.#symbolFiles(),
       package: this.packageFolder,
     }
+  }
+
+  /** Files with debug information, for what reads an image of the memory. */
+  #symbolFiles(): Readonly<Record<string, string>> {
+    const { symbols, modules } = this.#delivery
+    const names = modules.map(file => path.basename(file.path, '.ko'))
+    const all = [['vmlinux', symbols.vmlinux], ...names.map(name => [name, symbols.module(name)])] as const
+    return Object.fromEntries(all.filter(([, file]) => file !== undefined && existsSync(file)))
   }
 
   onLoss(loss: Loss): void {

@@ -105,3 +105,13 @@ test('what there are no symbols for has no place, and does not keep others from 
   ])
   expect(places).toEqual([first, undefined, undefined, undefined])
 })
+
+test('addresses in sections of a module that is gone are functions again', async () => {
+  const text = (place: string) => `  backtrace:\n    ${place}\n    kmalloc+0x1/0x2`
+  const offset = returnOffset('outer')
+  expect(await decoder().named(text(`.init.text+0x${offset.toString(16)}/0x0 [m]`))).toMatch(
+    new RegExp(`^    outer\\+0x${offset.toString(16)}/0x[\\da-f]+ \\[m\\]$`, 'm'),
+  )
+  const unknown = text('.text+0x12/0x0 [other]')
+  expect(await decoder().named(unknown)).toBe(unknown)
+})

@@ -50,21 +50,51 @@ export class Decoder {
     return places
   }
 
-  #fileOf({ module }: Frame): string | undefined {
+  /**
+   * A text in which return addresses as ".text+0x12/0x0 [module]" are functions: "function+0x2/0x8 [module]", as the
+   * kernel prints those of modules that are loaded.
+   */
+  async named(text: string): Promise<string> {
+    const addresses = /(\.[\w.]+)\+0x([\da-f]+)\/0x0 \[(\w+)\]/g
+    const functions = new Map<string, string>()
+    for (const [place, section = '', digits = '0', module = ''] of text.matchAll(addresses)) {
+      const file = this.#fileOf({ module })
+      const known =
+        file === undefined ? [] : [...(await this.#symbolsOf(file).catch(() => new Map<string, Symbol[]>()))]
+      const offset = BigInt(`0x${digits}`)
+      // The call is the last instruction of some functions, and the address then that of the next one.
+      const isIn = (symbol: Symbol) =>
+        symbol.section === section &&
+        symbol.address < offset &&
+        offset <= symbol.address + BigInt(symbol.size)
+      for (const [name, symbols] of known) {
+        const symbol = symbols.find(isIn)
+        if (symbol)
+          functions.set(
+            place,
+            `${name}+0x${(offset - symbol.address).toString(16)}/0x${symbol.size.toString(16)} [${module}]`,
+          )
+      }
+    }
+    return text.replaceAll(addresses, place => functions.get(place) ?? place)
+  }
+
+  #fileOf({ module }: Pick<Frame, 'module'>): string | undefined {
     const file = module === undefined ? this.#files.vmlinux : this.#files.module(module)
     return file !== undefined && existsSync(file) ? file : undefined
+  }
+
+  #symbolsOf(file: string): Promise<Map<string, Symbol[]>> {
+    const symbols = this.#symbols.get(file) ?? readSymbols(file)
+    this.#symbols.set(file, symbols)
+    return symbols
   }
 
   async #placesIn(
     file: string,
     wanted: readonly { frame: Frame; isReturn: boolean }[],
   ): Promise<(string | undefined)[]> {
-    let symbols = this.#symbols.get(file)
-    if (!symbols) {
-      symbols = readSymbols(file)
-      this.#symbols.set(file, symbols)
-    }
-    const known = await symbols
+    const known = await this.#symbolsOf(file)
     const places: (string | undefined)[] = wanted.map(() => undefined)
     const asked = wanted.flatMap(({ frame, isReturn }, index) => {
       const candidates = known.get(frame.function) ?? []

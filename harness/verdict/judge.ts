@@ -154,7 +154,8 @@ export class Judge {
     await this.#take(sequence)
     const failures = await this.#describe(this.#ofFile.splice(0))
     if (left === undefined) return failures
-    const { taint, leaks, memory } = left
+    const { taint, leaks } = left
+    const memory = (await this.#decoder?.named(left.memory)) ?? left.memory
     if (leaks.length > 0)
       failures.push({ name: 'Leak', message: `the file leaves behind:\n  ${leaks.join('\n  ')}` })
     const lost = findSplats(linesOf(memory))

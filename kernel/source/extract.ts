@@ -4,6 +4,7 @@ import path from 'node:path'
 import { MachineryError } from '../../harness/base/errors.ts'
 import { lastLines, runTool } from '../../harness/base/process.ts'
 import { requireTool } from '../../harness/base/tools.ts'
+import type { SourceLabel } from './labels.ts'
 
 /**
  * The part of a kernel's source that is unpacked: patterns below the tree's top, folders with all of their
@@ -28,6 +29,9 @@ const wantedIn: Readonly<Record<string, readonly string[]>> = {
   '5.10': words('drivers/clk/*.[ch] drivers/clk/x86 drivers/platform/x86/pmc_atom.c'),
 }
 
+/** In debug kernels only: what tells QEMU where things are in an image of the memory. */
+const wantedToDebug = words('drivers/firmware/qemu_fw_cfg.c')
+
 /** Large and unneeded, in a wanted folder. */
 const unwanted = words('drivers/tty/serial/jsm/*.[ch] arch/x86/kvm/*.[ch]')
 
@@ -39,8 +43,9 @@ export interface SourcePart {
   readonly unwanted: readonly string[]
 }
 
-function kernelPart(series: string): SourcePart {
-  return { wanted: [...wanted, ...(wantedIn[series] ?? [])], anywhere: wantedAnywhere, unwanted }
+export function kernelPart({ series, flavour }: Pick<SourceLabel, 'series' | 'flavour'>): SourcePart {
+  const own = [...(wantedIn[series] ?? []), ...(flavour === 'debug' ? wantedToDebug : [])]
+  return { wanted: [...wanted, ...own], anywhere: wantedAnywhere, unwanted }
 }
 
 /** The kernel's own tests, and what makes the headers that they include. */
@@ -54,9 +59,9 @@ export const kselftestPart: SourcePart = {
 }
 
 /** Identifies the choice of files, for the key of a build. */
-export function extraction(series: string): string {
-  const single = wantedIn[series]
-  return JSON.stringify([wanted, wantedAnywhere, unwanted, ...(single ? [single] : [])])
+export function extraction(label: Pick<SourceLabel, 'series' | 'flavour'>): string {
+  const own = kernelPart(label).wanted.slice(wanted.length)
+  return JSON.stringify([wanted, wantedAnywhere, unwanted, ...(own.length > 0 ? [own] : [])])
 }
 
 /**
@@ -68,7 +73,7 @@ export async function extractSource(
   deb: string,
   series: string,
   tree: string,
-  part: SourcePart = kernelPart(series),
+  part: SourcePart,
 ): Promise<void> {
   const partial = `${tree}.partial`
   await rm(partial, { recursive: true, force: true })

@@ -18,7 +18,7 @@ import { cachedKernel, writeDescription } from '../entry.ts'
 import type { Kernel } from '../kernel.ts'
 import { formatOptions, type Option } from '../options.ts'
 import { configure, wantedOptions } from './configure.ts'
-import { extraction, extractSource } from './extract.ts'
+import { extraction, extractSource, kernelPart } from './extract.ts'
 import { keepForModules } from './keep.ts'
 import { type Flavour, type SourceLabel, sourceLabel, sourceLabels } from './labels.ts'
 import { makeOrFail } from './make.ts'
@@ -152,7 +152,7 @@ async function provide(
   const options = await wantedOptions(wanted.flavour, wanted.series)
   const key = contentKey([
     recipe,
-    extraction(wanted.series),
+    extraction(wanted),
     flagsFor(wanted.flavour),
     ...makeVariables[wanted.flavour],
     images[wanted.flavour],
@@ -178,7 +178,7 @@ async function provide(
 /** The unpacked source below `work`, fetched if it is missing. */
 async function sourceTree(
   work: string,
-  { series }: SourceLabel,
+  wanted: SourceLabel,
   source: Package,
   version: string,
   archive: () => Promise<Archive>,
@@ -194,7 +194,9 @@ async function sourceTree(
     async () => fetchWhole(source, work, await archive(), progress),
   )
   try {
-    await progress.step(`unpack the source of Linux ${version}`, () => extractSource(deb, series, tree))
+    await progress.step(`unpack the source of Linux ${version}`, () =>
+      extractSource(deb, wanted.series, tree, kernelPart(wanted)),
+    )
   } catch (error) {
     // Half a tree is useless, and takes room on a full disk.
     await rm(work, { recursive: true, force: true })
