@@ -139,6 +139,17 @@ test('what a file leaves behind fails it, memory with the place where it was all
   expect(failures[1]?.message).toMatch(/ \(size 512\)\n {2}at fault_leak \[faults\]\n/)
 })
 
+test('memory that was allocated at two places is told of twice', async () => {
+  const { judge, said } = court()
+  const leak = (place: string) =>
+    `unreferenced object 0xffff888004a3c100 (size 96):\n  comm "sh", pid 70\n  backtrace (crc 0):\n    kmemleak_alloc+0x1/0x2\n    recursive+0x1/0x2\n    __kmalloc+0x1/0x2\n    ${place}+0x20/0x30 [faults]`
+  const memory = [leak('first'), leak('second'), leak('second')].join('\n')
+  const [failure] = await judge.fileEnded(said(), { taint: 0, leaks: [], memory })
+  expect(failure?.message).toMatch(
+    /\(size 96\)\n {2}at first \[faults\]\n.*\(2 times\)\n {2}at second \[faults\]\n/,
+  )
+})
+
 test('the last words of a guest that is gone are what its console says, else its log', async () => {
   const { judge, said } = court()
   judge.testStarted('a', said())

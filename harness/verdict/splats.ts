@@ -329,6 +329,9 @@ function keyOf(kind: string, title: string, frames: readonly Frame[]): string {
     .replace(/0x[\da-f]+|\b[\da-f]{8,}\b/g, '#')
     .replace(/\[[^\]]*:\d+\]/g, '#')
     .replace(/\d+/g, '#')
-  const places = frames.filter(({ certain }) => certain).slice(0, 3)
+  const all = frames.filter(({ certain }) => certain)
+  // The innermost frames of an allocation are the allocator's, for all of them.
+  const inModule = kind === 'kmemleak' ? all.findIndex(({ module }) => module !== undefined) : 0
+  const places = all.slice(Math.max(0, inModule), Math.max(0, inModule) + 3)
   return [kind, words, ...places.map(place => `${place.function} ${place.module ?? ''}`)].join('|')
 }
