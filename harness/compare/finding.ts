@@ -65,6 +65,11 @@ export function lineOf({ kind, where, was, is, text }: Finding): string {
   return `${kind}: ${where}: ${was} became ${is}`
 }
 
+/** Whether it is seen in a datagram of many requests: what single ones show says more. */
+export function isOfMany({ where }: Pick<Finding, 'where'>): boolean {
+  return /^\d+ (requests: |bytes that are no messages)/.test(where)
+}
+
 /** Findings of single kernels: what all of these have is told once. */
 export function foldKernels(findings: readonly Finding[], labels: readonly string[]): Finding[] {
   const folded = new Map<string, Finding[]>()
