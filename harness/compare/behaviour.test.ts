@@ -38,6 +38,12 @@ test.each([
     'nlex get: no entries, was 1 entry',
   ],
   [
+    'a dump in another order',
+    exchange([message('nlex get', { id: '1' }), message('nlex get', { id: '2' }), message('end of dump')]),
+    exchange([message('nlex get', { id: '2' }), message('nlex get', { id: '1' }), message('end of dump')]),
+    'nlex get: the same entries in another order',
+  ],
+  [
     'a dump that ends in another way',
     answered('nlex get', 'nlex get', 'end of dump'),
     answered('nlex get', 'end of dump: EINVAL'),

@@ -117,7 +117,7 @@ function pairDifferences(
     if (!first) return []
     const { aspect, was, is, text, isState, less } = first
     return {
-      ...{ test: place, isValue: isState, less },
+      ...{ test: place, isValue: isState, isLater: !isAfterSame, less },
       point: JSON.stringify([place, base.socket, index, aspect]),
       fold,
       finding: {
@@ -220,10 +220,14 @@ interface Words {
 function listChanges(base: readonly NormalMessage[], head: readonly NormalMessage[], words: Words): Change[] {
   const { aspect } = words
   const [was, is] = [summary(base), summary(head)]
+  const [before, after] = [entriesOf(base), entriesOf(head)]
+  if (was === is && before && after && isReordered(before, after)) {
+    const text = words.entries('the same entries in another order')
+    return [{ aspect: `${aspect}: order`, was, is, text, byValue: false, isState: true }]
+  }
   if (was === is) return base.flatMap((message, at) => partChanges(message, head[at] ?? message, words))
   const isState = isCounted(base, head)
   const less = lessOf(base, head)
-  const [before, after] = [entriesOf(base), entriesOf(head)]
   if (before && after && isOfOneKind([...before, ...after])) {
     const counts = `${entries(after.length)}, was ${after.length > 0 ? before.length : entries(before.length)}`
     // Each dump of a state that others have changed tells it again, with other numbers.
@@ -255,6 +259,14 @@ function listChanges(base: readonly NormalMessage[], head: readonly NormalMessag
 /** Of a dump that has ended well, what comes before its end. */
 function entriesOf(messages: readonly NormalMessage[]): readonly NormalMessage[] | undefined {
   return messages.at(-1)?.what === 'end of dump' ? messages.slice(0, -1) : undefined
+}
+
+function isReordered(base: readonly NormalMessage[], head: readonly NormalMessage[]): boolean {
+  const [before, after] = [base, head].map(all => all.map(each => JSON.stringify(each))) as [
+    string[],
+    string[],
+  ]
+  return before.join() !== after.join() && before.toSorted().join() === after.toSorted().join()
 }
 
 function isOfOneKind([first, ...others]: readonly NormalMessage[]): boolean {

@@ -86,6 +86,32 @@ test('a test that is not steady needs six, and its values say nothing', () => {
   expect(lines(decided)).toEqual(['behaviour: get: ENOENT became EINVAL'])
 })
 
+test('what comes after the sides have asked differently may follow from an earlier change, and is told last', () => {
+  const asked = (...all: readonly (readonly [key: string, what: string])[]) =>
+    file({
+      ...answers('x', ''),
+      said: [
+        {
+          missed: 0,
+          exchanges: all.map(([key, what]) => ({
+            ...{ socket: 'socket 1', key, operation: key, request: key, datagrams: 1, told: [] },
+            answers: [{ what, parts: [] }],
+          })),
+        },
+      ],
+    })
+  const base = asked(['list', 'one'], ['add', 'ok'], ['get', 'one'])
+  const head = asked(['list', 'ENOENT'], ['get', 'EINVAL'])
+  const { findings } = compared(thrice(base), thrice(head)).result()
+  expect(findings.map(each => [lineOf(each), each.follows])).toEqual([
+    ['behaviour: list: one became ENOENT', undefined],
+    ['behaviour: get: one became EINVAL', true],
+  ])
+  // Where nothing differs before, it is a change of its own.
+  const alone = compared(thrice(base), thrice(asked(['list', 'one'], ['get', 'EINVAL']))).result()
+  expect(alone.findings.map(({ follows }) => follows)).toEqual([undefined])
+})
+
 test('few files confirm what many show, and the rest is counted', () => {
   const comparison = new Comparison(['debian-6.1'])
   const [one, two] = [file(answers('x', 'ENOENT')), file(answers('x', 'EINVAL'))]

@@ -45,6 +45,16 @@ interface Told {
   readonly isDecided: boolean
 }
 
+/** Differences that one sentence tells. */
+interface FoldedDifference {
+  readonly first: Difference
+  readonly unit: Unit
+  readonly kernels: Set<string>
+  /** As a finding's. */
+  follows: boolean
+  count: number
+}
+
 /** A unit that must run again, and where. */
 export interface Undecided {
   readonly unit: Unit
@@ -155,28 +165,26 @@ export class Comparison {
   result(): Compared {
     const told = this.#all()
     const confirmed = this.#confirmed(told)
-    const folded = new Map<string, { first: Difference; unit: Unit; kernels: Set<string>; count: number }>()
+    const folded = new Map<string, FoldedDifference>()
     for (const each of told) {
       const settled = each.differences.filter(difference => isSettled(difference, each, confirmed))
+      const hasCause = settled.some(({ finding, isLater }) => finding.kind === 'behaviour' && !isLater)
       for (const difference of [...settled, ...certainTimes(each.unit)]) {
-        const known = folded.get(difference.fold)
-        if (known) {
-          known.count++
-          known.kernels.add(each.unit.kernel)
-        } else
-          folded.set(difference.fold, {
-            first: difference,
-            unit: each.unit,
-            kernels: new Set([each.unit.kernel]),
-            count: 1,
-          })
+        const known = folded.get(difference.fold) ?? {
+          ...{ first: difference, unit: each.unit, follows: true, kernels: new Set(), count: 0 },
+        }
+        folded.set(difference.fold, known)
+        known.count++
+        known.kernels.add(each.unit.kernel)
+        known.follows &&= hasCause && difference.isLater === true
       }
     }
-    const findings = [...folded.values()].map(({ first, unit, kernels, count }): Finding => {
+    const findings = [...folded.values()].map(({ first, unit, kernels, count, follows }): Finding => {
       const isAll = this.#kernels.every(label => kernels.has(label))
       return {
         ...first.finding,
         kernel: isAll ? undefined : [...kernels].join(', '),
+        ...(follows ? { follows } : {}),
         ...(count > 1 ? { count } : {}),
         again: `--kernel ${unit.kernel} ${unit.file}`,
       }
@@ -214,7 +222,7 @@ export function inOrder(findings: readonly Finding[]): Finding[] {
   const rank = (finding: Finding) =>
     (finding.matters ? 0 : 100) +
     findingKinds.indexOf(finding.kind) +
-    (isOfMany(finding) ? 0.5 : isOfDump(finding) ? 0.25 : 0)
+    (finding.follows ? 0.75 : isOfMany(finding) ? 0.5 : isOfDump(finding) ? 0.25 : 0)
   return findings.toSorted((a, b) => rank(a) - rank(b) || compareText(a.where, b.where))
 }
 

@@ -45,6 +45,8 @@ export interface Finding {
   readonly text?: string
   /** Whether it makes the exit status 1. */
   readonly matters: boolean
+  /** It was seen only after the sides had asked differently, in files in which something else differs before. */
+  readonly follows?: true
   /** How often it was seen, if more than once. */
   readonly count?: number
   /** The first request that shows it, decoded. */

@@ -78,3 +78,21 @@ test('a report of the kernel that several files show is one', () => {
     ['a.test.ts', 'and in: b.test.ts'],
   ])
 })
+
+test('what may follow from other changes is one', () => {
+  const follows = true as const
+  const findings = [
+    behaviour('list', 'one became ENOENT'),
+    behaviour('get', 'one became EINVAL', { follows }),
+    behaviour('del', 'acknowledgement became ENOENT', { follows }),
+  ]
+  const only = 'only where the sides have asked differently since an earlier change'
+  expect(shown(findings)).toEqual([
+    ['list', ''],
+    ['get', `${only}, and with it del: acknowledgement became ENOENT`],
+  ])
+  expect(shown(findings.slice(0, 2))).toEqual([
+    ['list', ''],
+    ['get', only],
+  ])
+})

@@ -22,21 +22,34 @@ export function folded(findings: readonly Finding[]): Folded[] {
 
 /** What the others are, on one line; '' for none. */
 export function othersOf({ first, others }: Folded): string {
+  if (first.follows) return followingOf(others)
   const isInFile = isOfTest(first)
   const names = others.map(({ where }) => (isInFile ? where.slice(fileOf(where).length + 3) : where))
   if (names.length === 0) return ''
-  const shown = names.length > SHOWN ? [...names.slice(0, SHOWN), `${names.length - SHOWN} others`] : names
-  const list = shown.join('; ')
+  const list = listOf(names)
   if (first.kind === 'behaviour') return `the same of: ${list}`
   return isInFile ? `and in this file: ${list}` : `and in: ${list}`
+}
+
+/** What may follow from other changes, as a probe asks other things after another answer. */
+function followingOf(others: readonly Finding[]): string {
+  const more =
+    others.length > 0 ? `, and with it ${listOf(others.map(({ text, where }) => text ?? where))}` : ''
+  return `only where the sides have asked differently since an earlier change${more}`
+}
+
+function listOf(names: readonly string[]): string {
+  const shown = names.length > SHOWN ? [...names.slice(0, SHOWN), `${names.length - SHOWN} others`] : names
+  return shown.join('; ')
 }
 
 const SHOWN = 4
 
 /** The same for findings that are one change; undefined for one that stands by itself. */
 function keyOf(finding: Finding): string | undefined {
-  const { kind, where, was, is, text, kernel, matters } = finding
+  const { kind, where, was, is, text, kernel, matters, follows } = finding
   const common = [kind, kernel, matters]
+  if (follows) return JSON.stringify([...common, 'follows'])
   if (isOfTest(finding) && text === undefined)
     return JSON.stringify([...common, fileOf(where), was, is?.split(':', 1)[0]])
   // Files as a whole, and what the kernel reports in any of them.
