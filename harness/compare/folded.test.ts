@@ -96,3 +96,11 @@ test('what may follow from other changes is one', () => {
     ['get', only],
   ])
 })
+
+test('an operation that takes longer is one change, whatever it is answered by', () => {
+  const longer = (where: string) => finding('time', where, { text: `${where}: a request takes longer` })
+  expect(shown([longer('get: ENOENT'), longer('get: reply'), longer('set: ENOENT')])).toEqual([
+    ['get: ENOENT', 'the same of: get: reply'],
+    ['set: ENOENT', ''],
+  ])
+})

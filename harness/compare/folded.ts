@@ -27,7 +27,7 @@ export function othersOf({ first, others }: Folded): string {
   const names = others.map(({ where }) => (isInFile ? where.slice(fileOf(where).length + 3) : where))
   if (names.length === 0) return ''
   const list = listOf(names)
-  if (first.kind === 'behaviour') return `the same of: ${list}`
+  if (first.kind === 'behaviour' || first.kind === 'time') return `the same of: ${list}`
   return isInFile ? `and in this file: ${list}` : `and in: ${list}`
 }
 
@@ -55,6 +55,9 @@ function keyOf(finding: Finding): string | undefined {
   // Files as a whole, and what the kernel reports in any of them.
   if ((kind === 'test' || ofKernel.has(kind)) && text === undefined)
     return JSON.stringify([...common, was, is])
+  // An operation, and what it is answered by.
+  if (kind === 'time')
+    return JSON.stringify([...common, where.slice(0, where.lastIndexOf(': ')), text?.slice(where.length)])
   if (kind === 'behaviour' && text?.startsWith(`${where}: `)) {
     const change = text.slice(where.length)
     return JSON.stringify([...common, isOfMany(finding) ? change.replace(/\b\d+ x /g, '') : change])
