@@ -244,3 +244,15 @@ test('what single requests show comes before what a datagram of many does', () =
     ...['set', '2 requests: set', '3 requests: get', 'a.test.ts > x', 'a'],
   ])
 })
+
+test('behaviour that was seen often comes first, and what dumps tell and what follows after it', () => {
+  const finding = (where: string, more: Partial<Finding> = {}): Finding => ({
+    ...{ kind: 'behaviour', kernel: undefined, where, was: 'a', is: 'b', matters: true, ...more },
+  })
+  const all = [
+    finding('a', { follows: true, count: 20 }),
+    finding('b dump', { count: 10 }),
+    ...[finding('c'), finding('d', { count: 3 }), finding('e')],
+  ]
+  expect(inOrder(all).map(({ where }) => where)).toEqual(['d', 'c', 'e', 'b dump', 'a'])
+})

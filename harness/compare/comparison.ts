@@ -223,7 +223,10 @@ export function inOrder(findings: readonly Finding[]): Finding[] {
     (finding.matters ? 0 : 100) +
     findingKinds.indexOf(finding.kind) +
     (finding.follows ? 0.75 : isOfMany(finding) ? 0.5 : isOfDump(finding) ? 0.25 : 0)
-  return findings.toSorted((a, b) => rank(a) - rank(b) || compareText(a.where, b.where))
+  const often = ({ kind, count = 1 }: Finding) => (kind === 'behaviour' ? count : 1)
+  return findings.toSorted(
+    (a, b) => rank(a) - rank(b) || often(b) - often(a) || compareText(a.where, b.where),
+  )
 }
 
 function compareText(a: string, b: string): number {
