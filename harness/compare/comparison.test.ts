@@ -112,6 +112,20 @@ test('what comes after the sides have asked differently may follow from an earli
   expect(alone.findings.map(({ follows }) => follows)).toEqual([undefined])
 })
 
+test('a test that fails each time is broken, though it says something else each time', () => {
+  const failed = (text: string) =>
+    file({ ...answers('x', 'ENOENT'), state: 'failed', failures: [failure(text)] })
+  const passed = file(answers('x', 'ENOENT'))
+  const head = ['101 came', '91 came', '99 came'].map(failed)
+  const first = compared(thrice(passed), head)
+  expect(first.undecided()).toEqual([{ unit: a, sides: ['base', 'head'] }])
+  const decided = compared([...thrice(passed), ...thrice(passed)], [...head, ...head])
+  expect(decided.undecided()).toEqual([])
+  expect(lines(decided)).toEqual(['test: a.test.ts > x: passed became failed: 101 came'])
+  // Not each time.
+  expect(lines(compared(thrice(passed), [...head, passed]))).toEqual([])
+})
+
 test('few files confirm what many show, and the rest is counted', () => {
   const comparison = new Comparison(['debian-6.1'])
   const [one, two] = [file(answers('x', 'ENOENT')), file(answers('x', 'EINVAL'))]
