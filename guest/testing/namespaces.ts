@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import type { Socket } from '../netlink/index.ts'
+import { observer } from '../netlink/socket/observer.ts'
 import { asIn } from './entered-namespace.ts'
 import { setns, unshare } from './system-call.ts'
 import { CAP_NET_ADMIN, refuseAsync } from './user.ts'
@@ -93,6 +94,7 @@ function openOwn(): number {
  * inherits the socket and writes to it. Answers come to `socket` as usual.
  */
 export function sendFromUserNamespace(socket: Socket, bytes: Uint8Array): void {
+  observer?.sending?.(socket, bytes, undefined)
   const { status, stdout, stderr, error } = spawnSync(
     'unshare',
     ['-U', '-r', 'sh', '-c', 'grep CapEff /proc/self/status && exec cat >&3'],
@@ -103,4 +105,5 @@ export function sendFromUserNamespace(socket: Socket, bytes: Uint8Array): void {
   const capabilities = BigInt(`0x${/CapEff:\s*(\w+)/.exec(stdout)?.[1] ?? 0}`)
   if ((capabilities & (1n << BigInt(CAP_NET_ADMIN))) === 0n)
     throw new Error(`the sender had no CAP_NET_ADMIN in its own user namespace: ${stdout}`)
+  observer?.sent(socket, bytes, undefined, undefined)
 }

@@ -21,6 +21,7 @@ import {
   NETLINK_USERSOCK,
   NLM_F_ACK,
   NLM_F_REQUEST,
+  observeSockets,
   rtnetlink,
   Socket,
 } from '../netlink/index.ts'
@@ -43,6 +44,7 @@ import {
   wire,
   withoutCapability,
 } from './index.ts'
+import { Recording } from './recording.ts'
 import { discardReceived } from './system-call.ts'
 
 const isRoot = process.geteuid?.() === 0
@@ -274,6 +276,17 @@ describe.runIf(isRoot && hasUserNamespaces)('sendFromUserNamespace', () => {
     using socket = openRoute()
     sendFromUserNamespace(socket, newLink)
     expect(await heard(socket)).toEqual([refusal(newLink, socket, 'EPERM')])
+  })
+
+  it('is recorded as a request of the socket, so that its answer is no other request’s', () => {
+    const recording = new Recording()
+    observeSockets(recording)
+    onTestFinished(() => observeSockets(undefined))
+    using socket = openRoute()
+    recording.begin()
+    sendFromUserNamespace(socket, newLink)
+    const sent = recording.conversation.first.filter(event => event.kind === 'sent')
+    expect(sent.map(({ bytes }) => Buffer.from(bytes))).toEqual([newLink])
   })
 })
 

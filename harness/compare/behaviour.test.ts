@@ -29,7 +29,25 @@ test.each([
     'a shorter dump',
     answered(...Array(12).fill('nlex get'), 'end of dump'),
     answered(...Array(11).fill('nlex get'), 'end of dump'),
-    'nlex get: 12 x nlex get, end of dump became 11 x nlex get, end of dump',
+    'nlex get: 11 entries, was 12',
+  ],
+  [
+    'a dump that is empty',
+    answered('nlex get', 'end of dump'),
+    answered('end of dump'),
+    'nlex get: no entries, was 1 entry',
+  ],
+  [
+    'a dump in another order',
+    exchange([message('nlex get', { id: '1' }), message('nlex get', { id: '2' }), message('end of dump')]),
+    exchange([message('nlex get', { id: '2' }), message('nlex get', { id: '1' }), message('end of dump')]),
+    'nlex get: the same entries in another order',
+  ],
+  [
+    'a dump that ends in another way',
+    answered('nlex get', 'nlex get', 'end of dump'),
+    answered('nlex get', 'end of dump: EINVAL'),
+    'nlex get: 2 x nlex get, end of dump became nlex get, end of dump: EINVAL',
   ],
   [
     'an order',
@@ -86,6 +104,16 @@ test.each([
     'nlex get: attribute 1 of nlex get is now attribute 2',
   ],
   [
+    'the order of attributes',
+    exchange([
+      message('nlex get', { flags: '0', 'attribute 1': '05', 'attribute 2': '06', length: '28 bytes' }),
+    ]),
+    exchange([
+      message('nlex get', { flags: '0', 'attribute 2': '06', 'attribute 1': '05', length: '28 bytes' }),
+    ]),
+    'nlex get: the order of parts of nlex get: attribute 1, attribute 2 became attribute 2, attribute 1',
+  ],
+  [
     'datagrams',
     exchange([message('a'), message('b')], { datagrams: 1 }),
     exchange([message('a'), message('b')], { datagrams: 2 }),
@@ -124,6 +152,13 @@ test('the finding has both answers and the request', () => {
     request: 'nlex get: key 7',
     show: 'in a.test.ts > x\nBASE: ENOENT\nHEAD: EINVAL',
   })
+})
+
+test('dumps that tell more are one change, and those that tell less another one', () => {
+  const dump = (count: number) => answered(...Array(count).fill('nlex get'), 'end of dump')
+  const fold = (was: number, is: number) => differences([dump(was)], [dump(is)])[0]?.fold
+  expect(fold(8, 9)).toBe(fold(0, 2))
+  expect(fold(8, 7)).not.toBe(fold(8, 9))
 })
 
 test('values fold, errors do not', () => {

@@ -117,7 +117,7 @@ function pairDifferences(
     if (!first) return []
     const { aspect, was, is, text, isState, less } = first
     return {
-      ...{ test: place, isValue: isState, less },
+      ...{ test: place, isValue: isState, isLater: !isAfterSame, less },
       point: JSON.stringify([place, base.socket, index, aspect]),
       fold,
       finding: {
@@ -142,6 +142,7 @@ function changesOf(base: Exchange, head: Exchange): Change[] {
         }
       : unaskedWords(base.operation)),
     became: (was, is) => `${whole}${was} became ${is}`,
+    entries: counts => `${whole}${counts}`,
     part: (what, name) => `${whole}${name} of ${what}`,
   })
   const { length } = base.answers
@@ -173,6 +174,7 @@ function changesOf(base: Exchange, head: Exchange): Change[] {
       gone: was => `${whole}is no longer told to ${to} (${was})`,
       come: is => `${whole}is now told to ${to} (${is})`,
       became: (was, is) => `${whole}told to ${to}: ${was} became ${is}`,
+      entries: counts => `${whole}told to ${to}: ${counts}`,
       part: (what, name) => `${whole}${name} of ${what}, as told to ${to}`,
     })
   })
@@ -198,6 +200,7 @@ function notifications(to: string): Words {
     gone: was => `${to} is no longer told ${was}`,
     come: is => `${to} is now told ${is}`,
     became: (was, is) => `${to} is told ${is}, was ${was}`,
+    entries: counts => `${to} is told ${counts}`,
     part: (what, name) => `${name} of ${what}, as told to ${to}`,
   }
 }
@@ -208,6 +211,8 @@ interface Words {
   gone(was: string): string
   come(is: string): string
   became(was: string, is: string): string
+  /** Of a dump, whose entries are of one kind. */
+  entries(counts: string): string
   /** A part of a message, as the beginning of a sentence. */
   part(what: string, name: string): string
 }
@@ -215,7 +220,30 @@ interface Words {
 function listChanges(base: readonly NormalMessage[], head: readonly NormalMessage[], words: Words): Change[] {
   const { aspect } = words
   const [was, is] = [summary(base), summary(head)]
+  const [before, after] = [entriesOf(base), entriesOf(head)]
+  if (was === is && before && after && isReordered(before, after)) {
+    const text = words.entries('the same entries in another order')
+    return [{ aspect: `${aspect}: order`, was, is, text, byValue: false, isState: true }]
+  }
   if (was === is) return base.flatMap((message, at) => partChanges(message, head[at] ?? message, words))
+  const isState = isCounted(base, head)
+  const less = lessOf(base, head)
+  if (before && after && isOfOneKind([...before, ...after])) {
+    const counts = `${entries(after.length)}, was ${after.length > 0 ? before.length : entries(before.length)}`
+    // Each dump of a state that others have changed tells it again, with other numbers.
+    const direction = after.length > before.length ? 'more entries' : 'fewer entries'
+    return [
+      {
+        aspect: `${aspect}: ${direction}`,
+        was,
+        is,
+        text: words.entries(counts),
+        byValue: false,
+        isState,
+        less,
+      },
+    ]
+  }
   const sorted = (all: readonly NormalMessage[]) =>
     summary(all.toSorted((a, b) => (a.what < b.what ? -1 : 1)))
   const isOrder = sorted(base) === sorted(head)
@@ -225,17 +253,28 @@ function listChanges(base: readonly NormalMessage[], head: readonly NormalMessag
       : was === ''
         ? words.come(is)
         : words.became(was, isOrder ? `${is} (another order)` : is)
-  return [
-    {
-      aspect,
-      was: was || undefined,
-      is: is || undefined,
-      text,
-      byValue: true,
-      isState: isCounted(base, head),
-      less: lessOf(base, head),
-    },
+  return [{ aspect, was: was || undefined, is: is || undefined, text, byValue: true, isState, less }]
+}
+
+/** Of a dump that has ended well, what comes before its end. */
+function entriesOf(messages: readonly NormalMessage[]): readonly NormalMessage[] | undefined {
+  return messages.at(-1)?.what === 'end of dump' ? messages.slice(0, -1) : undefined
+}
+
+function isReordered(base: readonly NormalMessage[], head: readonly NormalMessage[]): boolean {
+  const [before, after] = [base, head].map(all => all.map(each => JSON.stringify(each))) as [
+    string[],
+    string[],
   ]
+  return before.join() !== after.join() && before.toSorted().join() === after.toSorted().join()
+}
+
+function isOfOneKind([first, ...others]: readonly NormalMessage[]): boolean {
+  return others.every(({ what }) => what === first?.what)
+}
+
+function entries(count: number): string {
+  return count === 0 ? 'no entries' : count === 1 ? '1 entry' : `${count} entries`
 }
 
 /** Whether only the numbers of alike messages differ: those of a dump depend on what was done before. */
@@ -292,11 +331,20 @@ function partChanges(base: NormalMessage, head: NormalMessage, words: Words): Ch
     const isState = isValue && was !== undefined && is !== undefined
     return [{ aspect: `${words.aspect}: ${base.what}: ${name}`, was, is, text, byValue: !isValue, isState }]
   })
-  const order = (parts: ReadonlyMap<string, string>) => [...parts.keys()].join(', ')
-  const [was, is] = [order(before), order(after)]
+  const [was, is] = withoutCommonEnds([...before.keys()], [...after.keys()]).map(each => each.join(', '))
   if (changes.length > 0 || was === is) return changes
   const text = `${words.part(base.what, 'the order of parts')}: ${was} became ${is}`
   return [{ aspect: `${words.aspect}: order of parts`, was, is, text, byValue: true, isState: false }]
+}
+
+/** What lies between the beginning and the end that both lists have. */
+function withoutCommonEnds(base: readonly string[], head: readonly string[]): [string[], string[]] {
+  const least = Math.min(base.length, head.length)
+  let begin = 0
+  while (begin < least && base[begin] === head[begin]) begin++
+  let end = 0
+  while (end < least - begin && base.at(-1 - end) === head.at(-1 - end)) end++
+  return [base.slice(begin, base.length - end), head.slice(begin, head.length - end)]
 }
 
 /** The only attribute that has gone, and the one that has its value now. */

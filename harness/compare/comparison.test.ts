@@ -86,6 +86,46 @@ test('a test that is not steady needs six, and its values say nothing', () => {
   expect(lines(decided)).toEqual(['behaviour: get: ENOENT became EINVAL'])
 })
 
+test('what comes after the sides have asked differently may follow from an earlier change, and is told last', () => {
+  const asked = (...all: readonly (readonly [key: string, what: string])[]) =>
+    file({
+      ...answers('x', ''),
+      said: [
+        {
+          missed: 0,
+          exchanges: all.map(([key, what]) => ({
+            ...{ socket: 'socket 1', key, operation: key, request: key, datagrams: 1, told: [] },
+            answers: [{ what, parts: [] }],
+          })),
+        },
+      ],
+    })
+  const base = asked(['list', 'one'], ['add', 'ok'], ['get', 'one'])
+  const head = asked(['list', 'ENOENT'], ['get', 'EINVAL'])
+  const { findings } = compared(thrice(base), thrice(head)).result()
+  expect(findings.map(each => [lineOf(each), each.follows])).toEqual([
+    ['behaviour: list: one became ENOENT', undefined],
+    ['behaviour: get: one became EINVAL', true],
+  ])
+  // Where nothing differs before, it is a change of its own.
+  const alone = compared(thrice(base), thrice(asked(['list', 'one'], ['get', 'EINVAL']))).result()
+  expect(alone.findings.map(({ follows }) => follows)).toEqual([undefined])
+})
+
+test('a test that fails each time is broken, though it says something else each time', () => {
+  const failed = (text: string) =>
+    file({ ...answers('x', 'ENOENT'), state: 'failed', failures: [failure(text)] })
+  const passed = file(answers('x', 'ENOENT'))
+  const head = ['101 came', '91 came', '99 came'].map(failed)
+  const first = compared(thrice(passed), head)
+  expect(first.undecided()).toEqual([{ unit: a, sides: ['base', 'head'] }])
+  const decided = compared([...thrice(passed), ...thrice(passed)], [...head, ...head])
+  expect(decided.undecided()).toEqual([])
+  expect(lines(decided)).toEqual(['test: a.test.ts > x: passed became failed: 101 came'])
+  // Not each time.
+  expect(lines(compared(thrice(passed), [...head, passed]))).toEqual([])
+})
+
 test('few files confirm what many show, and the rest is counted', () => {
   const comparison = new Comparison(['debian-6.1'])
   const [one, two] = [file(answers('x', 'ENOENT')), file(answers('x', 'EINVAL'))]
@@ -217,4 +257,16 @@ test('what single requests show comes before what a datagram of many does', () =
   expect(inOrder([test, ...all]).map(({ where }) => where)).toEqual([
     ...['set', '2 requests: set', '3 requests: get', 'a.test.ts > x', 'a'],
   ])
+})
+
+test('behaviour that was seen often comes first, and what dumps tell and what follows after it', () => {
+  const finding = (where: string, more: Partial<Finding> = {}): Finding => ({
+    ...{ kind: 'behaviour', kernel: undefined, where, was: 'a', is: 'b', matters: true, ...more },
+  })
+  const all = [
+    finding('a', { follows: true, count: 20 }),
+    finding('b dump', { count: 10 }),
+    ...[finding('c'), finding('d', { count: 3 }), finding('e')],
+  ]
+  expect(inOrder(all).map(({ where }) => where)).toEqual(['d', 'c', 'e', 'b dump', 'a'])
 })

@@ -4,7 +4,7 @@
  * anything differs at all; where it does, more of both tell what varies by itself.
  */
 import type { Difference } from './difference.ts'
-import { type Finding, findingKinds } from './finding.ts'
+import { type Finding, findingKinds, isOfMany } from './finding.ts'
 import type { RecordedFile } from './recorded.ts'
 import { fileCome, fileDifferences, fileGone } from './tests.ts'
 import { TIMED_RUNS, type TimeChange, type Times, timeChanges } from './times.ts'
@@ -43,6 +43,16 @@ interface Told {
   /** How many recordings of each side make it certain. */
   readonly enough: number
   readonly isDecided: boolean
+}
+
+/** Differences that one sentence tells. */
+interface FoldedDifference {
+  readonly first: Difference
+  readonly unit: Unit
+  readonly kernels: Set<string>
+  /** As a finding's. */
+  follows: boolean
+  count: number
 }
 
 /** A unit that must run again, and where. */
@@ -155,28 +165,26 @@ export class Comparison {
   result(): Compared {
     const told = this.#all()
     const confirmed = this.#confirmed(told)
-    const folded = new Map<string, { first: Difference; unit: Unit; kernels: Set<string>; count: number }>()
+    const folded = new Map<string, FoldedDifference>()
     for (const each of told) {
       const settled = each.differences.filter(difference => isSettled(difference, each, confirmed))
+      const hasCause = settled.some(({ finding, isLater }) => finding.kind === 'behaviour' && !isLater)
       for (const difference of [...settled, ...certainTimes(each.unit)]) {
-        const known = folded.get(difference.fold)
-        if (known) {
-          known.count++
-          known.kernels.add(each.unit.kernel)
-        } else
-          folded.set(difference.fold, {
-            first: difference,
-            unit: each.unit,
-            kernels: new Set([each.unit.kernel]),
-            count: 1,
-          })
+        const known = folded.get(difference.fold) ?? {
+          ...{ first: difference, unit: each.unit, follows: true, kernels: new Set(), count: 0 },
+        }
+        folded.set(difference.fold, known)
+        known.count++
+        known.kernels.add(each.unit.kernel)
+        known.follows &&= hasCause && difference.isLater === true
       }
     }
-    const findings = [...folded.values()].map(({ first, unit, kernels, count }): Finding => {
+    const findings = [...folded.values()].map(({ first, unit, kernels, count, follows }): Finding => {
       const isAll = this.#kernels.every(label => kernels.has(label))
       return {
         ...first.finding,
         kernel: isAll ? undefined : [...kernels].join(', '),
+        ...(follows ? { follows } : {}),
         ...(count > 1 ? { count } : {}),
         again: `--kernel ${unit.kernel} ${unit.file}`,
       }
@@ -209,11 +217,16 @@ export class Comparison {
 
 /** In the order of reports: what matters first. */
 export function inOrder(findings: readonly Finding[]): Finding[] {
-  // What single requests show says more than what a datagram of many does.
-  const isOfMany = ({ where }: Finding) => /^\d+ (requests: |bytes that are no messages)/.test(where)
+  // What a dump tells may follow from what others do.
+  const isOfDump = ({ kind, where }: Finding) => kind === 'behaviour' && where.endsWith(' dump')
   const rank = (finding: Finding) =>
-    (finding.matters ? 0 : 100) + findingKinds.indexOf(finding.kind) + (isOfMany(finding) ? 0.5 : 0)
-  return findings.toSorted((a, b) => rank(a) - rank(b) || compareText(a.where, b.where))
+    (finding.matters ? 0 : 100) +
+    findingKinds.indexOf(finding.kind) +
+    (finding.follows ? 0.75 : isOfMany(finding) ? 0.5 : isOfDump(finding) ? 0.25 : 0)
+  const often = ({ kind, count = 1 }: Finding) => (kind === 'behaviour' ? count : 1)
+  return findings.toSorted(
+    (a, b) => rank(a) - rank(b) || often(b) - often(a) || compareText(a.where, b.where),
+  )
 }
 
 function compareText(a: string, b: string): number {

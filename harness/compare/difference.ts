@@ -9,6 +9,8 @@ export interface Difference {
   readonly point: string
   /** Whether it is a value that depends on what was said before, perhaps by others at the same time. */
   readonly isValue: boolean
+  /** Whether the sides had asked differently before it, so that it may follow from something else. */
+  readonly isLater?: boolean
   /** The same for all differences that one sentence tells. */
   readonly fold: string
   readonly finding: Omit<Finding, 'kernel' | 'count'>

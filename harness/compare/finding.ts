@@ -45,6 +45,8 @@ export interface Finding {
   readonly text?: string
   /** Whether it makes the exit status 1. */
   readonly matters: boolean
+  /** It was seen only after the sides had asked differently, in files in which something else differs before. */
+  readonly follows?: true
   /** How often it was seen, if more than once. */
   readonly count?: number
   /** The first request that shows it, decoded. */
@@ -63,6 +65,11 @@ export function lineOf({ kind, where, was, is, text }: Finding): string {
   if (was === undefined) return `${kind}: ${where}: new: ${is}`
   if (is === undefined) return `${kind}: ${where}: gone, was ${was}`
   return `${kind}: ${where}: ${was} became ${is}`
+}
+
+/** Whether it is seen in a datagram of many requests: what single ones show says more. */
+export function isOfMany({ where }: Pick<Finding, 'where'>): boolean {
+  return /^\d+ (requests: |bytes that are no messages)/.test(where)
 }
 
 /** Findings of single kernels: what all of these have is told once. */

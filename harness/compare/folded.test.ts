@@ -53,3 +53,54 @@ test('what is not alike stays apart; of many the first are named', () => {
   const many = Array.from({ length: 9 }, (_, at) => broken(`a.test.ts > ${at}`))
   expect(shown(many)).toEqual([['a.test.ts > 0', 'and in this file: 1; 2; 3; 4; 4 others']])
 })
+
+test('what a datagram of many requests shows is what single ones show', () => {
+  const many = { ...behaviour('50 requests: set', '43 x ENOSPC became 43 x ENOBUFS'), count: 9 }
+  expect(shown([many, behaviour('set', 'ENOSPC became ENOBUFS')])).toEqual([
+    ['set', 'the same of: 50 requests: set'],
+  ])
+})
+
+test('a report of the kernel that several files show is one', () => {
+  const warn = (where: string, is = 'WARN: a') => finding('splat', where, { is })
+  const failed = (where: string) => finding('test', where, { was: 'passed', is: 'failed: WARN: a' })
+  expect(
+    shown([
+      warn('a.test.ts'),
+      warn('b.test.ts > x'),
+      warn('c.test.ts', 'WARN: b'),
+      failed('a.test.ts'),
+      failed('b.test.ts'),
+    ]),
+  ).toEqual([
+    ['a.test.ts', 'and in: b.test.ts > x'],
+    ['c.test.ts', ''],
+    ['a.test.ts', 'and in: b.test.ts'],
+  ])
+})
+
+test('what may follow from other changes is one', () => {
+  const follows = true as const
+  const findings = [
+    behaviour('list', 'one became ENOENT'),
+    behaviour('get', 'one became EINVAL', { follows }),
+    behaviour('del', 'acknowledgement became ENOENT', { follows }),
+  ]
+  const only = 'only where the sides have asked differently since an earlier change'
+  expect(shown(findings)).toEqual([
+    ['list', ''],
+    ['get', `${only}, and with it del: acknowledgement became ENOENT`],
+  ])
+  expect(shown(findings.slice(0, 2))).toEqual([
+    ['list', ''],
+    ['get', only],
+  ])
+})
+
+test('an operation that takes longer is one change, whatever it is answered by', () => {
+  const longer = (where: string) => finding('time', where, { text: `${where}: a request takes longer` })
+  expect(shown([longer('get: ENOENT'), longer('get: reply'), longer('set: ENOENT')])).toEqual([
+    ['get: ENOENT', 'the same of: get: reply'],
+    ['set: ENOENT', ''],
+  ])
+})

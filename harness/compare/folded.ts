@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/** Findings that show one change: tests of a file that break alike, requests that are answered alike. */
-import type { Finding } from './finding.ts'
+/** Findings that show one change: tests that break alike, requests that are answered alike, a report of the kernel. */
+import { type Finding, isOfMany } from './finding.ts'
 
 /** A change, with what else shows it. */
 export interface Folded {
@@ -12,33 +12,64 @@ export interface Folded {
 export function folded(findings: readonly Finding[]): Folded[] {
   const groups = Map.groupBy(findings, (finding, at) => keyOf(finding) ?? at)
   return [...groups.values()].flatMap(all => {
-    // What was seen often shows it best.
-    const [first] = all.toSorted((a, b) => (b.count ?? 1) - (a.count ?? 1))
+    // What was seen often shows it best, in single requests.
+    const [first] = all.toSorted(
+      (a, b) => Number(isOfMany(a)) - Number(isOfMany(b)) || (b.count ?? 1) - (a.count ?? 1),
+    )
     return first ? [{ first, others: all.filter(each => each !== first) }] : []
   })
 }
 
 /** What the others are, on one line; '' for none. */
 export function othersOf({ first, others }: Folded): string {
-  const names = others.map(({ where }) =>
-    first.kind === 'test' ? where.slice(fileOf(where).length + 3) : where,
-  )
+  if (first.follows) return followingOf(others)
+  const isInFile = isOfTest(first)
+  const names = others.map(({ where }) => (isInFile ? where.slice(fileOf(where).length + 3) : where))
   if (names.length === 0) return ''
+  const list = listOf(names)
+  if (first.kind === 'behaviour' || first.kind === 'time') return `the same of: ${list}`
+  return isInFile ? `and in this file: ${list}` : `and in: ${list}`
+}
+
+/** What may follow from other changes, as a probe asks other things after another answer. */
+function followingOf(others: readonly Finding[]): string {
+  const more =
+    others.length > 0 ? `, and with it ${listOf(others.map(({ text, where }) => text ?? where))}` : ''
+  return `only where the sides have asked differently since an earlier change${more}`
+}
+
+function listOf(names: readonly string[]): string {
   const shown = names.length > SHOWN ? [...names.slice(0, SHOWN), `${names.length - SHOWN} others`] : names
-  const list = shown.join('; ')
-  return first.kind === 'test' ? `and in this file: ${list}` : `the same of: ${list}`
+  return shown.join('; ')
 }
 
 const SHOWN = 4
 
 /** The same for findings that are one change; undefined for one that stands by itself. */
-function keyOf({ kind, where, was, is, text, kernel, matters }: Finding): string | undefined {
+function keyOf(finding: Finding): string | undefined {
+  const { kind, where, was, is, text, kernel, matters, follows } = finding
   const common = [kind, kernel, matters]
-  if (kind === 'test' && text === undefined && where.includes(' > '))
+  if (follows) return JSON.stringify([...common, 'follows'])
+  if (isOfTest(finding) && text === undefined)
     return JSON.stringify([...common, fileOf(where), was, is?.split(':', 1)[0]])
-  if (kind === 'behaviour' && text?.startsWith(`${where}: `))
-    return JSON.stringify([...common, text.slice(where.length)])
+  // Files as a whole, and what the kernel reports in any of them.
+  if ((kind === 'test' || ofKernel.has(kind)) && text === undefined)
+    return JSON.stringify([...common, was, is])
+  // An operation, and what it is answered by.
+  if (kind === 'time')
+    return JSON.stringify([...common, where.slice(0, where.lastIndexOf(': ')), text?.slice(where.length)])
+  if (kind === 'behaviour' && text?.startsWith(`${where}: `)) {
+    const change = text.slice(where.length)
+    return JSON.stringify([...common, isOfMany(finding) ? change.replace(/\b\d+ x /g, '') : change])
+  }
   return undefined
+}
+
+/** What any test may show. */
+const ofKernel: ReadonlySet<Finding['kind']> = new Set(['loss', 'splat', 'taint', 'leak'])
+
+function isOfTest({ kind, where }: Finding): boolean {
+  return kind === 'test' && where.includes(' > ')
 }
 
 function fileOf(where: string): string {

@@ -136,21 +136,29 @@ const kinds: Readonly<Record<string, RecordedFailure['kind']>> = {
 }
 
 function failures(errors: readonly ThrownError[]): RecordedFailure[] {
-  return errors.map(({ name, message }) => {
-    const growth = growthIn(message)
+  return errors.map(error => {
+    const { name, message } = error
+    const growth = growthIn(error)
     if (growth !== undefined) return { kind: 'memory', text: growth, message }
     const kind = kinds[name] ?? 'test'
     return { kind, text: kind === 'leak' ? leakOf(message) : stableLine(message), message }
   })
 }
 
-/** The slab caches that grow, as probe's tests of memory say; without numbers, which may be others in each run. */
-function growthIn(message: string): string | undefined {
-  const [, when, caches = ''] =
-    /^objects of slab caches that are (left [^:]+): expected \{(.*)\} to deeply equal/s.exec(message) ?? []
-  if (when === undefined) return undefined
-  const names = [...caches.matchAll(/'?([\w-]+)'?: \d+/g)].map(([, name]) => name)
-  return `objects of ${names.join(', ')} are ${when}`
+/** A failed `expect(await slabGrowth(...)).toEqual({})`; probe's tests of memory say when they are left. */
+const growth =
+  /^(?:objects of slab caches that are (left [^:]+): )?expected \{(.*)\} to (?:deeply|strictly) equal \{\}/s
+
+/** The slab caches that grow; without numbers, and pages beside them, which may be others in each run. */
+function growthIn({ message, ...error }: ThrownError): string | undefined {
+  const [whole, when = 'left', shown = ''] = growth.exec(message) ?? []
+  if (whole === undefined) return undefined
+  // The message names the first ones only.
+  const actual = 'actual' in error && typeof error.actual === 'string' ? error.actual : shown
+  const names = [...actual.matchAll(/([\w-]+)["']?: \d+(?=,|\s|$)/g)].map(([, name = '']) => name).sort()
+  if (!names.some(name => /^(kmalloc-|skbuff_|pages$)|_cache$/.test(name))) return undefined
+  const caches = names.filter(name => name !== 'pages')
+  return `objects of ${(caches.length > 0 ? caches : names).join(', ')} are ${when}`
 }
 
 /** What was left behind, on one line; kmemleak's report is of memory only. */

@@ -96,6 +96,8 @@ function stateChange(place: string, base: RecordedTest, head: RecordedTest): Dif
     // That it is mended breaks nothing.
     matters: head.state !== 'passed',
     ...(failure && head.state === 'failed' ? { show: linesBelow(failure) } : {}),
+    // A race may say something else each time.
+    change: `${base.state} became ${head.state}`,
   })
 }
 
@@ -123,13 +125,18 @@ function difference(
   where: string,
   was: string | undefined,
   is: string | undefined,
-  more: { readonly matters: boolean; readonly show?: string },
+  more: {
+    readonly matters: boolean
+    readonly show?: string
+    /** What is the same in each run, where words may not be. */
+    readonly change?: string
+  },
 ): Difference {
-  const { show = '' } = more
+  const { show = '', change } = more
   return {
     ...{ test: where, isValue: false },
     point: JSON.stringify([where, kind]),
-    fold: JSON.stringify([kind, where, was, is]),
+    fold: JSON.stringify([kind, where, ...(change === undefined ? [was, is] : [change])]),
     finding: { kind, where, was, is, matters: more.matters, ...(show === '' ? {} : { show }) },
   }
 }

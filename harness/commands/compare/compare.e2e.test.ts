@@ -136,3 +136,31 @@ test('a module without suites is compared by what probing it shows', async () =>
   expect(status).toBe(1)
   expect(existsSync(inProject('.netlink-vmtest/probe'))).toBe(false)
 })
+
+test('a removal that nobody is told of, and what a flag does that only some families know, are behaviour', async () => {
+  const probed = path.join(modules, 'probed')
+  const [before = '', after = ''] = ['pairs-before', 'pairs-after'].map(name => {
+    const folder = inProject(name)
+    mkdirSync(folder)
+    for (const file of ['pairs.c', 'probed.h']) cpSync(path.join(probed, file), path.join(folder, file))
+    writeFileSync(path.join(folder, 'Kbuild'), 'obj-m := pairs.o\n')
+    return folder
+  })
+  const file = path.join(after, 'pairs.c')
+  let text = readFileSync(file, 'utf8')
+  const check = '\tif (!info->attrs[PAIRS_A_KEY] || !value)\n'
+  for (const [from, to] of [
+    ['\t\tpairs_notify(e, info, PAIRS_CMD_DEL);\n', ''],
+    [check, `\tif (flags & NLM_F_APPEND)\n\t\treturn -EOPNOTSUPP;\n${check}`],
+  ] as const) {
+    expect(text.split(from)).toHaveLength(2)
+    text = text.replace(from, to)
+  }
+  writeFileSync(file, text)
+  const { status, stdout } = await run(before, after, 'family.test')
+  expect(stdout).toMatch(
+    /^✗ behaviour: probed_pairs command 3: is no longer told to group probed_pairs\/changes \(probed_pairs command 3\) \(/m,
+  )
+  expect(stdout).toMatch(/^✗ behaviour: probed_pairs command 1: .* became EOPNOTSUPP \(/m)
+  expect(status).toBe(1)
+})

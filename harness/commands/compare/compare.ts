@@ -12,6 +12,7 @@ import type { Finding } from '../../compare/finding.ts'
 import { type ComparisonReport, jsonReport, markdownReport, textReport } from '../../compare/report.ts'
 import { findName, type Named, nameOf, type OpenedSide, openSide } from '../../compare/sides.ts'
 import { SpecifiedNames } from '../../compare/specified-names.ts'
+import { toldOnce } from '../../compare/told-once.ts'
 import { isPrepared, labelsOf } from '../../prepare/matrix.ts'
 import type { Settings } from '../../prepare/settings.ts'
 import { checkWorkerArguments } from '../../prepare/worker-arguments.ts'
@@ -114,9 +115,7 @@ export async function compare(
   const names = new SpecifiedNames(specifications.map(({ specification }) => specification))
   const ofModules = facts.findings(names, baseline && factsIn(baseline))
   const all = [
-    ...withoutNlctrl(withoutOneSided(outcome.findings, probed), ofModules).map(finding =>
-      names.finding(finding),
-    ),
+    ...toldOnce(withoutOneSided(outcome.findings, probed), ofModules).map(finding => names.finding(finding)),
     ...ofModules,
   ]
   const { findings, accepted, missing } = judge(
@@ -152,19 +151,6 @@ export async function compare(
 /** The facts that a baseline has. */
 function factsIn({ kernels }: Baseline): Facts {
   return new Map(kernels.flatMap(({ label, facts }) => (facts ? [[label, facts] as const] : [])))
-}
-
-/** What nlctrl answers is told as what families are, where that has changed. */
-function withoutNlctrl(findings: readonly Finding[], ofModules: readonly Finding[]): Finding[] {
-  const isTold = ofModules.some(({ kind }) => kind === 'family')
-  return findings.filter(
-    ({ kind, where, text = '' }) =>
-      !(
-        isTold &&
-        kind === 'behaviour' &&
-        (where.startsWith('CTRL_CMD_') || text.startsWith('group nlctrl/'))
-      ),
-  )
 }
 
 /** Tests of families that only one side has say nothing: that it comes or goes is a finding of its own. */

@@ -9,9 +9,40 @@ import { runCli } from '../../fixtures/cli.ts'
 let project: string
 const files = {
   'netlink-vmtest.config.ts': `export default { modules: 'src' }\n`,
-  'src/Kbuild': 'obj-m := pair.o silent.o\n',
+  'src/Kbuild': 'obj-m := pair.o silent.o leaves.o\n',
   'src/silent.c': `#include <linux/module.h>
 MODULE_DESCRIPTION("Registers nothing");
+MODULE_LICENSE("GPL");
+`,
+  'src/leaves.c': `#include <linux/module.h>
+#include <linux/slab.h>
+#include <net/genetlink.h>
+static void *kept;
+static struct genl_family leaves_family;
+static int leaves_works(struct sk_buff *skb, struct genl_info *info)
+{
+	return kept ? 0 : -EINVAL;
+}
+static const struct genl_ops leaves_ops[] = { { .cmd = 1, .doit = leaves_works } };
+static struct genl_family leaves_family = {
+	.name = "leaves",
+	.version = 1,
+	.module = THIS_MODULE,
+	.ops = leaves_ops,
+	.n_ops = ARRAY_SIZE(leaves_ops),
+};
+static int __init leaves_init(void)
+{
+	kept = kmalloc(200, GFP_KERNEL);
+	return kept ? genl_register_family(&leaves_family) : -ENOMEM;
+}
+static void __exit leaves_exit(void)
+{
+	genl_unregister_family(&leaves_family);
+}
+module_init(leaves_init);
+module_exit(leaves_exit);
+MODULE_DESCRIPTION("Leaves an object behind when it goes");
 MODULE_LICENSE("GPL");
 `,
   'pair.yaml': `name: pair
@@ -84,6 +115,16 @@ test('a command that breaks the kernel costs no other its verdict', async () => 
   expect(stdout).not.toMatch(/× .*command-2/)
   expect(status).toBe(1)
   expect(existsSync(path.join(project, '.netlink-vmtest/probe'))).toBe(false)
+})
+
+test('a module that leaves one object behind when it goes', async () => {
+  const asked = ['--module', 'leaves', 'lifetime', '-t', 'loading and unloading', '--reporter=verbose']
+  const { status, stdout } = await runCli(['probe', ...asked], { cwd: project })
+  expect(stdout).toMatch(
+    /× .*lifetime\.test\.ts > leaves > .*: loading and unloading, with nothing asked between/,
+  )
+  expect(stdout).toMatch(/"kmalloc-256": 4\d/)
+  expect(status).toBe(1)
 })
 
 test('a module without a family: there is nothing to probe', async () => {

@@ -276,6 +276,10 @@ test.each<[Partial<Appearance>, string[]]>([
       "box: log on load: 'box: ready': level info became level warning",
     ],
   ],
+  [
+    { loading: [...appearance.loading.slice(0, -1), { level: 6, text: 'box: all is ready' }] },
+    ["box: log on load: 'box: 4 rooms' became 'box: all is ready'"],
+  ],
 ])('what appears: %j', (more, expected) => {
   expect(told(withAppearance(more))).toEqual(expected)
 })

@@ -188,10 +188,14 @@ function recordChanges(
   // The same words with other numbers.
   const reworded = paired(releveled.gone, releveled.fresh, record => text(record).replace(/\d+/g, '…'))
   const named = (record: VisibleRecord) => about(`log on ${when}: '${text(record)}'`)
+  const [only, ...more] = reworded.gone
+  const [instead, ...others] = reworded.fresh
+  const isOnly = more.length + others.length === 0 && only !== undefined && only.level === instead?.level
+  const left = isOnly ? { gone: [], fresh: [], both: [...reworded.both, [only, instead] as const] } : reworded
   return [
-    ...reworded.gone.flatMap(each => changed('log', named(each), levelOf(each), undefined)),
-    ...reworded.fresh.flatMap(each => changed('log', named(each), undefined, levelOf(each))),
-    ...reworded.both.flatMap(([before, after]) => {
+    ...left.gone.flatMap(each => changed('log', named(each), levelOf(each), undefined)),
+    ...left.fresh.flatMap(each => changed('log', named(each), undefined, levelOf(each))),
+    ...left.both.flatMap(([before, after]) => {
       const shown = (record: VisibleRecord) =>
         `'${text(record)}'${before.level === after.level ? '' : `, ${levelOf(record)}`}`
       return changed('log', about(`log on ${when}`), shown(before), shown(after))

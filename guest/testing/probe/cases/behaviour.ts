@@ -18,6 +18,7 @@ import { askUntold } from '../untold.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 import { askInThreads, interleave, removeWhileDumped } from './concurrency.ts'
 import { compareDumps } from './dumps.ts'
+import { askWithFlags } from './flags.ts'
 import { changeUnprivileged } from './privileges.ts'
 import { readBack } from './read-back.ts'
 import { writeRefused } from './refused-writes.ts'
@@ -65,6 +66,8 @@ export function behaviour(subject: Subject): void {
     if (explored === undefined) return
     await subject.reload()
     using requester = subject.open().withRoom()
+    // What is told is not judged here, but seen where two versions are compared.
+    using listener = subject.open({ memberships: [...subject.family.groups.values()] }).withRoom()
     const faults = new Faults('populated', subject.told)
     for (const operation of subject.family.all.filter(({ kind }) => kind === 'do'))
       for (const shape of Shape.all(subject, operation))
@@ -78,6 +81,7 @@ export function behaviour(subject: Subject): void {
             await requester.ask(earlier, Shape.all(subject, earlier)[0]?.attributes(FIRST))
           const answer = await requester.ask(operation, shape.attributes(variant), { creation })
           faults.add(shape.words, [...answer.faults, ...subject.unexpected(operation, answer)])
+          drain(listener.socket)
         }
     // A dump of what does not match, or of nothing, has an end, too.
     for (const operation of subject.dumps)
@@ -89,6 +93,8 @@ export function behaviour(subject: Subject): void {
         }
     faults.end()
   })
+
+  test('NLM_F_EXCL, NLM_F_REPLACE, NLM_F_CREATE, NLM_F_APPEND and NLM_F_ECHO are answered', askWithFlags)
 
   test('a dump tells each entry once, however it is cut into datagrams', async life => {
     for (const operation of subject.family.all.filter(({ kind }) => kind === 'dump'))

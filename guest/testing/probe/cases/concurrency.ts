@@ -103,11 +103,15 @@ export async function askInThreads({ subject, requester, faults }: Life): Promis
     }
     try {
       let refused = 0
+      let sequence = 0
       const end = performance.now() + enough
       for (let round = 0; round < rounds; round++)
         for (let at = 0; at < requests.length && performance.now() < end; at++) {
+          const request = Buffer.from(requests[(at * (from + 1) + round) % requests.length] ?? '', 'hex')
+          // By its own number an answer is known, whatever is underway.
+          request.writeUInt32LE(++sequence, 8)
           try {
-            socket.send(Buffer.from(requests[(at * (from + 1) + round) % requests.length] ?? '', 'hex'))
+            socket.send(request)
           } catch {
             // A dump that is underway, or a full buffer.
             refused++

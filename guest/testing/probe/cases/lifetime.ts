@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import { beforeAll, expect, it } from 'vitest'
 import { NLM_F_ACK, type Socket, SystemCallError } from '../../../netlink/index.ts'
 import { drain } from '../../exchange.ts'
+import { kernel } from '../../kernel.ts'
 import { slabGrowth } from '../../memory.ts'
 import { NetworkNamespace } from '../../namespaces.ts'
 import { discardReceived } from '../../system-call.ts'
@@ -37,6 +38,9 @@ const LEFT = 100
 const NAMESPACES = 40
 /** By which caches fill up. */
 const FEW_NAMESPACES = 4
+/** Times that the module is loaded in a round: more than slabGrowth() takes for noise, and a few for caches to fill up. */
+const LOADED = 40
+const LOADED_FIRST = 3
 /** How often it is looked whether they are gone, and the milliseconds between. */
 const LOOKS = 200
 const UNTIL_NEXT_LOOK = 25
@@ -114,6 +118,25 @@ export function lifetime(subject: Subject): void {
         const growth = await slabGrowth(() => comeAndGo(subject, commands, usual))
         expect(growth, `objects of slab caches that are left by ${NAMESPACES} namespaces`).toEqual({})
       }
+    },
+    LONG,
+  )
+
+  it(
+    'memory: loading and unloading, with nothing asked between, leaves nothing behind',
+    async () => {
+      const round = async (times: number) => {
+        for (let time = 0; time < times; time++) {
+          await subject.unload()
+          await subject.load()
+        }
+        freeDelayed()
+      }
+      await round(LOADED_FIRST)
+      // With kmemleak one object is enough.
+      if (kernel.hasKmemleak || isTimeShort()) return
+      const growth = await slabGrowth(() => round(LOADED))
+      expect(growth, `objects of slab caches that are left by ${LOADED} times`).toEqual({})
     },
     LONG,
   )

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+import { expect, test } from 'vitest'
+import type { Finding } from './finding.ts'
+import { toldOnce } from './told-once.ts'
+
+const finding = (kind: Finding['kind'], where: string, more: Partial<Finding> = {}): Finding => ({
+  ...{ kind, where, kernel: undefined, was: undefined, is: undefined, matters: true },
+  ...more,
+})
+const logged = (was: string | undefined, is: string | undefined) =>
+  finding('log', 'while tests run', { was, is, text: `the kernel logs '${is}', was '${was}'` })
+
+test('a line that a module logs when it is loaded is told once; other lines that tests see are told', () => {
+  const loading = finding('log', 'box: log on load', { was: "'box: ready'", is: "'box: is ready'" })
+  const fresh = finding('log', "box: log on unload: 'box: gone'", { is: 'level info' })
+  const others = [logged('box: full', 'box: is full'), logged('box: ready', 'box: is full')]
+  const repeated = [logged('box: ready', 'box: is ready'), logged(undefined, 'box: gone')]
+  expect(toldOnce([...repeated, ...others], [loading, fresh])).toEqual(others)
+  expect(toldOnce(repeated, [])).toEqual(repeated)
+})
+
+test('what nlctrl answers is told as what families are', () => {
+  const nlctrl = finding('behaviour', 'CTRL_CMD_NEWFAMILY', { was: '1', is: '2' })
+  expect(toldOnce([nlctrl], [finding('family', 'box: version', { was: '1', is: '2' })])).toEqual([])
+  expect(toldOnce([nlctrl], [])).toEqual([nlctrl])
+})

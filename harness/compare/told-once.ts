@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+/** What suites show of a change that is told as what modules are. */
+import { type Finding, lineOf } from './finding.ts'
+
+/** Findings of suites, without those that repeat one of modules. */
+export function toldOnce(ofSuites: readonly Finding[], ofModules: readonly Finding[]): Finding[] {
+  return withoutLoading(withoutNlctrl(ofSuites, ofModules), ofModules)
+}
+
+/** What nlctrl answers is told as what families are, where that has changed. */
+function withoutNlctrl(findings: readonly Finding[], ofModules: readonly Finding[]): Finding[] {
+  const isTold = ofModules.some(({ kind }) => kind === 'family')
+  return findings.filter(
+    ({ kind, where, text = '' }) =>
+      !(
+        isTold &&
+        kind === 'behaviour' &&
+        (where.startsWith('CTRL_CMD_') || text.startsWith('group nlctrl/'))
+      ),
+  )
+}
+
+/** What a module logs while it is loaded and unloaded comes in each test that does so, too. */
+function withoutLoading(findings: readonly Finding[], ofModules: readonly Finding[]): Finding[] {
+  const loading = ofModules.filter(({ kind }) => kind === 'log').map(lineOf)
+  const isTold = (line: string | undefined) =>
+    line === undefined || loading.some(each => each.includes(`'${line}'`))
+  return findings.filter(
+    ({ kind, where, was, is }) =>
+      !(kind === 'log' && where === 'while tests run' && isTold(was) && isTold(is)),
+  )
+}
