@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { expect, onTestFinished } from 'vitest'
 import { FailureStacks } from './allocation-stacks.ts'
 import { requireBuiltIns } from './built-ins.ts'
+import { FailedRequest } from './failed-request.ts'
 import { select, surroundings } from './failing-allocations.ts'
 import { kernel } from './kernel.ts'
 
@@ -60,7 +61,8 @@ let running: Running | undefined
 /**
  * Runs `work` again and again, with the first, second, third ... allocation of the calling thread failing,
  * until none is left, and tells what came of each. Before and after that it runs without failures. Where the
- * allocation has failed, the work may throw; if it returns, it must be what it returns without failures: so
+ * allocation has failed, the work may throw, unless the kernel has granted the request in which it failed: then
+ * only another one says that it was not done. If the work returns, it must be what it returns without failures: so
  * let it return what shows that it was done, as plain values. A leak fails the file at its end (kmemleak).
  * Allocations are those of objects (kmalloc, kmem_cache_alloc) and of whole pages (__get_free_pages, vmalloc,
  * kmalloc of more than two pages), on a kernel without CONFIG_FAIL_PAGE_ALLOC those of objects only, and as far
@@ -106,7 +108,7 @@ export async function failAllocations<T>(
     const first = new Result(resultOf(await round(0)))
     const failed: FailedAllocation<T>[] = []
     for (let nth = 1; nth <= MOST; nth++) {
-      const { hasFailed, stack, outcome } = await round(nth)
+      const { hasFailed, stack, outcome, isDenied } = await round(nth)
       if (!hasFailed) {
         const last = resultOf({ outcome })
         if (!first.equals(last))
@@ -120,11 +122,19 @@ export async function failAllocations<T>(
         return failed
       }
       failed.push({ nth, stack, outcome })
+      if ('error' in outcome && isDenied)
+        throw new AllocationError(
+          [
+            `allocation ${nth} has failed in a request that the kernel has granted, and the work fails after it: ${messageOf(outcome.error)}`,
+            ...placesOf(stack),
+          ].join('\n  in '),
+          { cause: outcome.error },
+        )
       if ('value' in outcome && !first.equals(outcome.value))
         throw new AllocationError(
           [
             `allocation ${nth} has failed, and the work returns ${text(outcome.value)} without an error, not ${text(first.value)}`,
-            ...(stack.length > 0 ? stack : ['(which the kernel does not log)']),
+            ...placesOf(stack),
           ].join('\n  in '),
         )
     }
@@ -178,6 +188,8 @@ class Result {
 /** What came of one run of the work. */
 interface Round<T> extends Pick<FailedAllocation<T>, 'stack' | 'outcome'> {
   readonly hasFailed: boolean
+  /** Whether what it has thrown shows that a request was not done though it was granted. */
+  readonly isDenied: boolean
 }
 
 /** Runs the work with that allocation failing; 0 is none. */
@@ -185,6 +197,8 @@ async function failing<T>(nth: number, work: () => T | Promise<T>, stacks: Failu
   stacks.take()
   let outcome: FailedAllocation<T>['outcome']
   let left: number
+  const countLeft = () => Number(readFileSync(failNth, 'utf8'))
+  using request = new FailedRequest(() => nth > 0 && countLeft() === 0)
   writeFileSync(failNth, `${nth}`)
   try {
     outcome = { value: await work() }
@@ -192,10 +206,19 @@ async function failing<T>(nth: number, work: () => T | Promise<T>, stacks: Failu
     outcome = { error }
   } finally {
     // What is left to count; 0 once the allocation has failed.
-    left = Number(readFileSync(failNth, 'utf8'))
+    left = countLeft()
     writeFileSync(failNth, '0')
   }
-  return { hasFailed: nth > 0 && left === 0, stack: stacks.take(), outcome }
+  const isDenied = 'error' in outcome && request.isDenied(outcome.error)
+  return { hasFailed: nth > 0 && left === 0, stack: stacks.take(), outcome, isDenied }
+}
+
+function placesOf(stack: readonly string[]): readonly string[] {
+  return stack.length > 0 ? stack : ['(which the kernel does not log)']
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : text(error)
 }
 
 /** @throws what the work has thrown */
