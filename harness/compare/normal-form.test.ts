@@ -304,6 +304,23 @@ test('a conversation that is not kept in full counts up to its gap', () => {
   expect(exchanges.every(({ key }) => key !== '')).toBe(true)
 })
 
+test('of requests whose answers are in the gap, and answers whose requests are, nothing is known', () => {
+  const request = (sequence: number) => encodeMessage({ type: 17, flags: 5, sequence })
+  const { exchanges, missed } = normal(recording => {
+    const asking = socket(1, 101)
+    recording.opened(asking, undefined)
+    for (let sequence = 1; sequence <= 7 * 701; sequence++) {
+      recording.sent(asking, request(sequence), undefined, undefined)
+      if (sequence % 7 !== 0) continue
+      for (let answered = sequence - 6; answered <= sequence; answered++)
+        recording.received(asking, fromKernel(wireBytes(refusal(request(answered), asking, 'EINVAL'))))
+    }
+  })
+  expect(missed).toBeGreaterThan(0)
+  const outcomes = exchanges.map(({ answers }) => answers.map(({ what }) => what).join())
+  expect(new Set(outcomes)).toEqual(new Set(['EINVAL']))
+})
+
 test('whether a notification comes before the answer, to the socket that has asked', () => {
   const orders = (
     inform: boolean,

@@ -132,9 +132,10 @@ class Normaliser {
     } else if (event.kind === 'received' && !isMarker(event.datagram.bytes)) this.#received(event)
   }
 
-  /** Where not all is kept, each socket's last answers may be missing. */
+  /** Where not all is kept, each socket's last answers may be missing, and any that must come and has not. */
   #isWhole(exchange: OpenExchange): boolean {
     if (this.#record.missed === 0) return true
+    if (exchange.isAnswered && exchange.open > 0) return false
     return this.#exchanges.findLast(({ socket }) => socket === exchange.socket) !== exchange
   }
 
@@ -183,6 +184,8 @@ class Normaliser {
     const counted = new Set<OpenExchange>()
     for (const message of messages) {
       const asked = group === 0 && portId === 0 ? this.#askedBy(socket, message.sequence) : undefined
+      // Its request was not kept.
+      if (asked && this.#record.missed > 0 && !asked.sequences.has(message.sequence)) continue
       const cause = asked ?? this.#causeOf(message, socket)
       const normal = this.#normal(message, socket, cause, sender)
       if (asked) {
