@@ -8,40 +8,13 @@ import type { Answer } from './answer.ts'
 import { tryCreation } from './creation.ts'
 import type { Operation } from './family.ts'
 import { Faults } from './faults.ts'
+import { tryFitting } from './fitting.ts'
+import type { Explored, Remover, Writer } from './found.ts'
+import { entryOf, payloadsOf } from './names.ts'
 import { Shape } from './shape.ts'
 import { State } from './state.ts'
 import type { Requester, Subject } from './subject.ts'
 import { FIRST } from './variants.ts'
-
-/** A request that writes its attributes into what can be read. */
-export interface Writer {
-  readonly shape: Shape
-  /** The types that are read as they were written. */
-  readonly stored: readonly number[]
-  /** The attribute that says which entry is changed; undefined where it makes a new one, or there is one only. */
-  readonly key?: number
-  /** Whether each call makes an entry of a dump. */
-  readonly adds: boolean
-}
-
-/** A request that removes the entry that it names from a dump. */
-export interface Remover {
-  readonly shape: Shape
-  /** What makes such entries. */
-  readonly adder: Writer
-}
-
-/** What is known of a family's operations. */
-export interface Explored {
-  /** A request that succeeds, by command. */
-  readonly working: ReadonlyMap<number, Shape>
-  /** The operations whose dump works without attributes, and tells not too much to look at often. */
-  readonly dumps: readonly Operation[]
-  /** Requests that answer with messages. */
-  readonly readers: readonly Shape[]
-  readonly writers: readonly Writer[]
-  readonly removers: readonly Remover[]
-}
 
 /** Entries of a dump that is looked at often. */
 const SMALL = 256
@@ -62,6 +35,8 @@ export class Explorer {
   readonly #readers = new Map<number, Shape>()
   readonly #writers = new Map<number, Writer>()
   readonly #removers = new Map<number, Remover>()
+  /** Commands that may do more than answer. */
+  readonly #doubtful = new Set<number>()
   #dumps: Operation[] = []
   #next = TRIED
 
@@ -90,12 +65,17 @@ export class Explorer {
         if (!this.#working.has(operation.command))
           await tryCreation(this.#subject, this.#requester, operation)
     }
+    for (const operation of commands)
+      if (!this.#working.has(operation.command) && !isTimeShort())
+        await tryFitting(this.#subject, this.#requester, operation)
+    for (const operation of commands) await this.#findWorking(operation)
     await this.#findActors(commands)
     // Some can be seen only when others make what they change.
     for (const operation of [...commands, ...commands]) await this.#findWriter(operation)
     await this.#supply()
     for (const operation of commands)
       if (!this.#working.has(operation.command)) await this.#findWorking(operation)
+    for (const operation of commands) await this.#findLateReader(operation)
     for (const operation of commands) await this.#findRemover(operation)
     return {
       working: this.#working,
@@ -146,6 +126,7 @@ export class Explorer {
       for (const operation of commands)
         if (hidden.some(([command]) => command === operation.command)) await this.#findWriter(operation)
     }
+    for (const [command] of doubtful) this.#doubtful.add(command)
     await findWriters(doubtful)
     for (const [command, shape] of doubtful)
       if (!this.#writers.has(command) && !(await this.#spends(shape)) && !(await this.#changes(shape)))
@@ -157,6 +138,18 @@ export class Explorer {
       const [command, shape] = each
       if (!this.#writers.has(command)) this.#readers.set(command, shape)
     }
+  }
+
+  /** Some are acknowledged without an answer as long as nothing is there. */
+  async #findLateReader(operation: Operation): Promise<void> {
+    const { command } = operation
+    const isKnown = this.#readers.has(command) || this.#writers.has(command) || this.#doubtful.has(command)
+    if (isKnown || !this.#working.has(command)) return
+    await this.#supply()
+    await this.#findWorking(operation)
+    const shape = this.#readers.get(command)
+    if (shape !== undefined && ((await this.#spends(shape)) || (await this.#changes(shape))))
+      this.#readers.delete(command)
   }
 
   /** Whether a request is answered once and then refused, each time, with new values or with those that are there. */
@@ -194,6 +187,12 @@ export class Explorer {
     return entries.map(entry => [...entry].map(([type, own]) => `${type} ${own.toString('hex')}`)).join()
   }
 
+  /** As it is at first: what was tried may have filled it up. */
+  async #fresh(): Promise<void> {
+    await this.#subject.reload()
+    await this.#refill()
+  }
+
   /** Makes what can be changed and removed. */
   async #supply(): Promise<void> {
     for (const { shape } of this.#writers.values()) await this.#try(shape, FIRST)
@@ -224,7 +223,7 @@ export class Explorer {
   }
 
   /** Whether what is written can be read, with each of the tried values. */
-  async #writes(shape: Shape, key: number | undefined): Promise<Writer | undefined> {
+  async #writes(shape: Shape, key: number | undefined, isAgain = false): Promise<Writer | undefined> {
     const isOther = (type: number) => type !== key
     let stored: readonly number[] | undefined
     let adds = true
@@ -236,6 +235,10 @@ export class Explorer {
       const before = await this.#state.entries([FIRST, variant])
       const countBefore = await this.#state.count()
       const { code } = await this.#ask(shape.operation, shape.attributes(variantOf), shape.words)
+      if (isFull(code) && !isAgain) {
+        await this.#fresh()
+        return await this.#writes(shape, key, true)
+      }
       if (code !== undefined) return undefined
       adds &&= (await this.#state.count()) === countBefore + 1
       const after = await this.#state.entries([FIRST, variant])
@@ -250,28 +253,56 @@ export class Explorer {
     return { shape, stored: stored ?? [], adds, ...(key !== undefined && { key }) }
   }
 
-  /** Of two entries, the one that it names is gone, and the other is not. */
+  /** Of three entries, the one that it names is gone, and those before and after it are not. */
   async #findRemover(operation: Operation): Promise<void> {
     const working = this.#working.get(operation.command)
     if (working === undefined || this.#writers.has(operation.command)) return
     if (this.#readers.has(operation.command)) return
     for (const adder of this.#writers.values()) {
       if (!adder.adds) continue
-      for (const shape of [working, ...Shape.all(this.#subject, operation)]) {
+      const isStored = ({ types }: Shape) => types.every(type => adder.stored.includes(type))
+      const shapes = [working, ...Shape.all(this.#subject, operation)].filter(({ types }) => types.length > 0)
+      const few = shapes.filter(({ types }, at) => at < 2 || types.length === 1)
+      for (const [shape, isLearned] of [
+        ...shapes.filter(isStored).map(each => [each, false] as const),
+        ...few.filter(each => !isStored(each)).map(each => [each, true] as const),
+      ]) {
         if (isTimeShort()) return
-        if (shape.types.length === 0 || !shape.types.every(type => adder.stored.includes(type))) continue
-        const [gone, kept] = [this.#next++, this.#next++]
-        for (const variant of [gone, kept]) await this.#try(adder.shape, variant)
-        const count = await this.#state.count()
-        const { code } = await this.#try(shape, gone)
-        if (code !== undefined || (await this.#state.count()) !== count - 1) continue
-        const after = await this.#state.entries([])
-        const isThere = (variant: number) =>
-          shape.types.some(type => adder.shape.isTold(after, type, adder.shape.payload(type, variant)))
-        if (isThere(gone) || !isThere(kept)) continue
-        this.#removers.set(operation.command, { shape, adder })
+        const learned = await this.#removes(shape, adder, isLearned)
+        if (learned === undefined) continue
+        this.#removers.set(operation.command, { shape, adder, learned })
         return
       }
     }
   }
+
+  /** @returns the types of which the dump tells it the values; undefined if it does not remove what it names */
+  async #removes(
+    shape: Shape,
+    adder: Writer,
+    isLearned: boolean,
+    isAgain = false,
+  ): Promise<number[] | undefined> {
+    const [before, gone, after] = [this.#next++, this.#next++, this.#next++]
+    for (const variant of [before, gone, after])
+      if (isFull((await this.#try(adder.shape, variant)).code)) {
+        if (isAgain) return undefined
+        await this.#fresh()
+        return await this.#removes(shape, adder, isLearned, true)
+      }
+    const there = await this.#state.dumped()
+    const own = payloadsOf(entryOf(adder, there, gone), isLearned ? shape.types : [])
+    const { code } = await this.#ask(shape.operation, shape.attributes(gone, own), shape.words)
+    const left = await this.#state.dumped()
+    if (code !== undefined || left.length !== there.length - 1) return undefined
+    const isThere = (variant: number) => entryOf(adder, left, variant) !== undefined
+    return isThere(before) && !isThere(gone) && isThere(after) ? [...own.keys()] : undefined
+  }
+}
+
+/** Errnos of what is full. */
+function isFull(code: string | undefined): boolean {
+  return (
+    code !== undefined && ['ENOSPC', 'EBUSY', 'ENOBUFS', 'ENFILE', 'EMFILE', 'EDQUOT', 'E2BIG'].includes(code)
+  )
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import type { Explored } from './explore.ts'
+
 import type { Faults } from './faults.ts'
+import type { Explored } from './found.ts'
 import type { State } from './state.ts'
 import type { Requester, Subject } from './subject.ts'
 

@@ -3,7 +3,7 @@
 import { isAnswer, MalformedError, type Message, NLMSG_HDRLEN } from '../../netlink/index.ts'
 import { drain } from '../exchange.ts'
 import { isTimeShort } from './allowance.ts'
-import type { Writer } from './explore.ts'
+import type { Writer } from './found.ts'
 import type { Requester, Subject } from './subject.ts'
 import { FIRST } from './variants.ts'
 

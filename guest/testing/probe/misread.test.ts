@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import { type AttributePolicy, attr } from '../../netlink/index.ts'
-import { misread, Surplus } from './misread.ts'
+import { isBeyond, misread, Surplus } from './misread.ts'
 import { dirty } from './nests.ts'
 
 const u32: AttributePolicy = { type: 'U32' }
@@ -60,4 +60,37 @@ test.each([
   ['a text', text, ['61 6161', '6162 616261']],
 ])('%s is not', (_what, policy, pairs) => {
   expect(surplusOf(policy, ...pairs)).toEqual([])
+})
+
+/** What is said of values of new entries. */
+function surplusOfNew(...pairs: string[]): string[] {
+  const surplus = new Surplus(true)
+  for (const pair of pairs) {
+    const [payload = Buffer.alloc(0), read = payload] = pair.split(' ').map(hex => Buffer.from(hex, 'hex'))
+    surplus.note({ type: 1, payload, policy: binary, request: payload }, [read])
+  }
+  return surplus.faults
+}
+
+test('a block of a new entry that is filled up with something else each time has what is behind the value', () => {
+  expect(surplusOfNew('01 01000000', '0102 01020000', '010203 010203e1')).toEqual([
+    'attribute 1 of new entries comes back with 4 bytes, of which fewer were sent: what is behind them is not always the same (e1)',
+  ])
+})
+
+test.each([
+  ['zeros', ['01 01000000', '0102 01020000']],
+  ['the same bytes', ['01 01ffffff', '0102 0102ffff']],
+  ['one length', ['01 01ff00ff', '02 0200ff00']],
+])('a block of a new entry that is filled up with %s is meant', (_what, pairs) => {
+  expect(surplusOfNew(...pairs)).toEqual([])
+})
+
+test.each([
+  ['as it was', '61626300', false],
+  ['with what is behind it', '6162637800', true],
+  ['with its NUL, and what is behind that', '6162630078', false],
+  ['as another one', '787878787800', false],
+])('a longest text that is told %s', (_how, read, is) => {
+  expect(isBeyond(Buffer.from('abc'), Buffer.from(read, 'hex'))).toBe(is)
 })

@@ -40,12 +40,26 @@ function isOverread({ type, payload, request }: Sent, read: Buffer): boolean {
   return followingBytes(request, type, payload).subarray(0, visible.length).equals(visible)
 }
 
+/** Whether a text that has all that it can have is told with more than that. */
+export function isBeyond(longest: Buffer, read: Buffer | undefined): boolean {
+  const text = textOf(longest)
+  if (read === undefined || text.length === 0) return false
+  return read.subarray(0, text.length).equals(text) && textOf(read).length > text.length
+}
+
 /**
  * Bytes that a value comes back with beyond what was sent. Who keeps a block or pads it tells always the same length;
- * who tells as many bytes more as ever, and not zeros, reads what is behind.
+ * who tells as many bytes more as ever, and not zeros, reads what is behind. In an entry of its own each time, what
+ * fills up a block is always the same.
  */
 export class Surplus {
   readonly #seen: { readonly type: number; readonly sent: number; readonly more: Buffer }[] = []
+  readonly #isFresh: boolean
+
+  /** @param isFresh whether each value is of a new entry */
+  constructor(isFresh = false) {
+    this.#isFresh = isFresh
+  }
 
   note(sent: Sent, read: readonly Buffer[]): void {
     const { type, payload, policy } = sent
@@ -63,11 +77,26 @@ export class Surplus {
     return lengths.size >= LENGTHS && this.#seen.every(({ more }) => more.length === first?.more.length)
   }
 
+  /** Whether values of several lengths came back with the same one, filled up with something that differs. */
+  get #isBlock(): boolean {
+    const lengths = new Set(this.#seen.map(({ sent }) => sent))
+    const whole = new Set(this.#seen.map(({ sent, more }) => sent + more.length))
+    const last = Math.min(...this.#seen.map(({ more }) => more.length))
+    const ends = new Set(this.#seen.map(({ more }) => more.subarray(more.length - last).toString('hex')))
+    return this.#isFresh && lengths.size >= LENGTHS && whole.size === 1 && ends.size > 1
+  }
+
   get faults(): string[] {
     const [first] = this.#seen
     const lengths = new Set(this.#seen.map(({ sent }) => sent))
     const behind = this.#seen.find(({ more }) => more.some(byte => byte !== 0))
-    if (first === undefined || behind === undefined || !this.isConstant) return []
+    if (first === undefined || behind === undefined) return []
+    if (!this.isConstant)
+      return this.#isBlock
+        ? [
+            `attribute ${first.type} of new entries comes back with ${first.sent + first.more.length} bytes, of which fewer were sent: what is behind them is not always the same (${hex(behind.more)})`,
+          ]
+        : []
     return [
       `attribute ${first.type} comes back with ${first.more.length} bytes more than were sent, of ${[...lengths].join(' as of ')}: they are not part of it (${hex(behind.more)})`,
     ]

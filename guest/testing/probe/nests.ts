@@ -7,7 +7,7 @@ import { goodAttribute, lengthTrials, type Making, rangeTrials, type Trial, text
 /** Attributes of a nest, and nests in nests, that are varied. */
 const INSIDE = 8
 const DEPTH = 2
-/** Elements of an array: more than a fixed one is likely to have, and as many as fit. */
+/** Elements of an array, or of one kind in a nest: more than a fixed array is likely to have, and as many as fit. */
 const MANY = [2, 17, 200]
 /** Nests in a request of 64 KiB. */
 const VERY_DEEP = 10_000
@@ -36,7 +36,7 @@ export function variations(
   const inner = policy.policyIndex === undefined ? undefined : making.policies.get(policy.policyIndex)
   if (inner === undefined) return [{ what: 'empty', payload: Buffer.alloc(0) }, veryDeep(type)]
   const inside = insideVariations(inner, making, depth)
-  if (policy.type === 'NESTED') return inside
+  if (policy.type === 'NESTED') return inside.filter(({ payload }) => payload.length < 60_000)
   const element = attr.nested(
     1,
     ...[...inner].map(([type, own]) => goodAttribute(type, own, making, depth + 1)),
@@ -59,6 +59,10 @@ function insideVariations(inner: Policy, making: Making, depth: number): NestTri
     ...chosen.flatMap(([type, policy]) => [
       { what: `inside without ${type}`, payload: all(type, none) },
       { what: `inside only ${type}`, payload: good.get(type) ?? none },
+      ...(depth === 0 ? MANY : []).map(count => ({
+        what: `inside ${count} times ${type}`,
+        payload: Buffer.concat([...good.values(), ...Array<Buffer>(count).fill(good.get(type) ?? none)]),
+      })),
       ...(depth < DEPTH ? variations(type, policy, making, depth + 1) : [])
         .filter(({ payload }) => payload.length < 60_000)
         .map(({ what, payload }) => ({

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** Requests by the attributes that they have, whose values can be varied. */
 import { type AttributePolicy, attr, GENL_HDRLEN, type Message } from '../../netlink/index.ts'
-import type { Operation } from './family.ts'
+import type { Operation, Policy } from './family.ts'
+import { isNestTold } from './nest-told.ts'
 import { dirty, flagOf } from './nests.ts'
 import type { Subject } from './subject.ts'
 import { goodPayload } from './values.ts'
@@ -91,6 +92,7 @@ export class Shape {
     const { command, policy } = this.operation
     return (
       this.#subject.given(type, variant) ??
+      this.#subject.fitting(type, this.policyOf(type)) ??
       meaning?.payload(command, type, variant, policy?.has(type) ?? false) ??
       goodPayload(this.policyOf(type), { policies: family.policies, variant })
     )
@@ -116,10 +118,21 @@ export class Shape {
   /** Whether something tells the attribute with that payload; a text may have its NUL or not. */
   isTold(told: readonly Told[], type: number, payload: Uint8Array): boolean {
     const wanted = this.#plain(type, Buffer.from(payload))
+    const inner = this.#inside(type)
+    const { policies } = this.#subject.family
     return told.some(each => {
       const own = each.get(type)
-      return own !== undefined && this.#plain(type, own).equals(wanted)
+      if (own === undefined) return false
+      if (inner !== undefined) return isNestTold(inner, policies, wanted, own)
+      return this.#plain(type, own).equals(wanted)
     })
+  }
+
+  /** What the policy says of the inside of a nest. */
+  #inside(type: number): Policy | undefined {
+    const { type: kind, policyIndex } = this.policyOf(type) ?? {}
+    if (kind !== 'NESTED' || policyIndex === undefined) return undefined
+    return this.#subject.family.policies.get(policyIndex)
   }
 
   #plain(type: number, payload: Buffer): Buffer {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The family under probe: its module's life, and requests to it. */
 import {
+  type AttributePolicy,
   type Datagram,
   encodeGenericHeader,
   encodeMessage,
@@ -75,6 +76,7 @@ export class Subject {
   #family: Family | undefined
   readonly #strict = new Map<string, boolean>()
   readonly #creation = new Map<number, number>()
+  readonly #fitting = new Map<string, Buffer>()
   #isLoaded = false
 
   constructor(name: string, options: SubjectOptions) {
@@ -164,6 +166,15 @@ export class Subject {
 
   noteCreation({ command }: Operation, flags: number): void {
     this.#creation.set(command, flags)
+  }
+
+  /** A value that fits to others, of attributes of that type and policy: found by trying. */
+  fitting(type: number, policy: AttributePolicy | undefined): Buffer | undefined {
+    return this.#fitting.get(limitsKey(type, policy))
+  }
+
+  noteFitting(type: number, policy: AttributePolicy | undefined, payload: Buffer): void {
+    this.#fitting.set(limitsKey(type, policy), payload)
   }
 
   /** A payload that was given for an attribute. */
@@ -390,6 +401,10 @@ export class Requester implements Disposable {
   [Symbol.dispose](): void {
     this.socket.close()
   }
+}
+
+function limitsKey(type: number, { type: kind, minimum, maximum, mask }: AttributePolicy = {}): string {
+  return [type, kind, minimum, maximum, mask].join(' ')
 }
 
 /** The types of an attribute that is given by its number, or by its name in a specification. */

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: MIT
 /** What operations do to each other: what is written is read, told, dumped and removed. */
 import { it } from 'vitest'
-import { type Datagram, NLM_F_ACK, TimeoutError } from '../../../netlink/index.ts'
-import { drain } from '../../exchange.ts'
+import { NLM_F_ACK } from '../../../netlink/index.ts'
 import { NetworkNamespace } from '../../namespaces.ts'
 import { isTimeShort } from '../allowance.ts'
 import { wordsOf } from '../answer.ts'
 import { creations } from '../creation.ts'
-import { type Explored, Explorer, type Writer } from '../explore.ts'
+import { Explorer } from '../explore.ts'
 import { askFamily } from '../family.ts'
 import { Faults } from '../faults.ts'
+import type { Explored, Writer } from '../found.ts'
+import { isToldSoon, told } from '../hearing.ts'
 import type { Life } from '../life.ts'
-import { Shape, type Told, toldBy } from '../shape.ts'
+import { Shape, type Told } from '../shape.ts'
 import { State } from '../state.ts'
 import type { Requester, Subject } from '../subject.ts'
 import { askUntold } from '../untold.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 import { askInThreads, interleave, removeWhileDumped } from './concurrency.ts'
 import { compareDumps } from './dumps.ts'
+import { tellEvents } from './events.ts'
 import { askWithFlags } from './flags.ts'
 import { changeUnprivileged } from './privileges.ts'
 import { readBack } from './read-back.ts'
@@ -26,8 +28,6 @@ import { removeOften, removeTwice } from './removal.ts'
 import { leaveNothing } from './side-effects.ts'
 import { compareSlots } from './slots.ts'
 
-/** Milliseconds in which a work queue has told what it tells. */
-const SOON = 200
 /** Ways to ask for a part of a dump that are tried. */
 const FILTERS = 8
 /** A variant of values; those of explore.ts are others. */
@@ -51,6 +51,7 @@ export function behaviour(subject: Subject): void {
     })
 
   it('operations one after the other', { timeout: LIMIT }, async () => {
+    await subject.reload()
     for (const operation of subject.family.all)
       subject.noteUntold(operation, await askUntold(subject, operation))
     using requester = subject.open().withRoom()
@@ -108,6 +109,8 @@ export function behaviour(subject: Subject): void {
     for (const writer of life.explored.writers) await listen(life, writer, listener)
   })
 
+  test('events tell what was asked for, where it was asked for', tellEvents)
+
   test('what is gone cannot be removed again, nor got', async life => {
     for (const remover of life.explored.removers) {
       await removeTwice(life, remover)
@@ -146,11 +149,9 @@ function hex(bytes: Buffer): string {
     : bytes.toString('hex') || 'nothing'
 }
 
-async function listen(
-  { subject, requester, faults }: Life,
-  { shape, key, stored }: Writer,
-  listener: Requester,
-): Promise<void> {
+async function listen(life: Life, writer: Writer, listener: Requester): Promise<void> {
+  const { subject, requester, faults } = life
+  const { shape, key, stored } = writer
   const [earlier, now] = [nextVariant(), nextVariant()]
   const send = async (variant: number) => {
     const variantOf = (each: number) => (each === key ? FIRST : variant)
@@ -163,10 +164,9 @@ async function listen(
     const [before, wanted] = [shape.payload(type, earlier), shape.payload(type, now)]
     if (answer.code !== undefined || before.equals(wanted)) continue
     if (shape.isTold(heard, type, before) && !shape.isTold(heard, type, wanted))
-      faults.add(shape.words, [
-        `attribute ${type} is ${hex(wanted)} now, and the notification still tells ${hex(before)}`,
-      ])
+      faults.add(shape.words, [stale(type, wanted, before)])
   }
+  await changeOne(life, writer, listener, now)
   // The same again with other values, which may be refused for its key.
   for (const fixed of shape.types) {
     const variant = nextVariant()
@@ -184,42 +184,30 @@ async function listen(
   }
 }
 
-/** Whether something is told, at once or by itself a moment later, as from a work queue; others may be told first. */
-async function isToldSoon(
-  subject: Subject,
+/** Changes one value of what is there alone, for an entry may be named by several of its values. */
+async function changeOne(
+  { subject, requester, state, faults }: Life,
+  { shape, key, stored }: Writer,
   listener: Requester,
-  faults: Faults,
-  tells: (entries: readonly Told[]) => boolean,
-): Promise<boolean> {
-  if (tells(told(subject, listener, faults))) return true
-  if (subject.family.groups.size === 0) return false
-  const end = performance.now() + SOON
-  for (let left = SOON; left > 0; left = end - performance.now()) {
-    try {
-      const next = await listener.socket.receive({ timeout: left })
-      if (tells(toldIn(subject, next, faults))) return true
-    } catch (error) {
-      if (error instanceof TimeoutError) return false
-      throw error
-    }
+  now: number,
+): Promise<void> {
+  for (const type of stored.filter(each => each !== key)) {
+    const variant = nextVariant()
+    const [before, wanted] = [shape.payload(type, now), shape.payload(type, variant)]
+    if (before.equals(wanted)) continue
+    const variantOf = (each: number) => (each === key ? FIRST : each === type ? variant : now)
+    const { code } = await requester.ask(shape.operation, shape.attributes(variantOf))
+    const heard = told(subject, listener, faults)
+    if (code !== undefined || !shape.isTold(heard, type, before)) continue
+    if (shape.isTold(heard, type, wanted)) continue
+    // Some requests leave what is there as it is.
+    if (shape.isTold(await state.entries([FIRST, now]), type, wanted))
+      faults.add(shape.words, [stale(type, wanted, before)])
   }
-  return false
 }
 
-function told(subject: Subject, { socket }: Requester, faults: Faults): Told[] {
-  return drain(socket).flatMap(event => ('messages' in event ? toldIn(subject, event, faults) : []))
-}
-
-function toldIn(subject: Subject, datagram: Datagram, faults: Faults): Told[] {
-  const { id, headerSize } = subject.family
-  try {
-    const own = datagram.messages().filter(({ type }) => type === id)
-    for (const message of own)
-      faults.add('a notification', subject.meaning?.faultsOf(message, undefined) ?? [])
-    return own.map(message => toldBy(message, headerSize))
-  } catch {
-    return []
-  }
+function stale(type: number, wanted: Buffer, before: Buffer): string {
+  return `attribute ${type} is ${hex(wanted)} now, and the notification still tells ${hex(before)}`
 }
 
 /** What one namespace changes, others see or do not; who may change it, and who is told, must fit to that. */

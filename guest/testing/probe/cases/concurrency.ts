@@ -5,6 +5,7 @@ import { isTimeShort } from '../allowance.ts'
 import { wordsOf } from '../answer.ts'
 import type { Life } from '../life.ts'
 import { addMany, MANY, severalDatagrams } from '../many.ts'
+import { payloadsOf } from '../names.ts'
 import { Shape } from '../shape.ts'
 import { FIRST } from '../variants.ts'
 
@@ -50,7 +51,13 @@ export async function interleave({ subject, explored, requester, faults }: Life)
 }
 
 /** Entries go, and new ones come, between the datagrams of a dump: it must go on, and end. */
-export async function removeWhileDumped({ subject, explored, requester, faults }: Life): Promise<void> {
+export async function removeWhileDumped({
+  subject,
+  explored,
+  requester,
+  state,
+  faults,
+}: Life): Promise<void> {
   const [remover] = explored.removers
   const adder = remover?.adder ?? explored.writers.find(({ adds }) => adds)
   if (adder === undefined) return
@@ -58,13 +65,17 @@ export async function removeWhileDumped({ subject, explored, requester, faults }
     const { replies, code } = await requester.ask(operation)
     if (code !== undefined) continue
     const count = await addMany(subject, requester, adder, severalDatagrams(replies))
+    const there = remover && remover.learned.length > 0 ? await state.dumped() : []
     using reader = subject.open()
     const dump = reader.begin(operation)
     for (let isMore = true, next = 0; isMore; next += GOING) {
       isMore = await dump.step()
       // Where it goes on is most likely among the last that were told, or the first that were not.
       for (let at = next; at < Math.min(next + GOING, count) && !isTimeShort(); at++) {
-        if (remover) await requester.ask(remover.shape.operation, remover.shape.attributes(MANY + at))
+        if (remover) {
+          const own = payloadsOf(there.at(at), remover.learned)
+          await requester.ask(remover.shape.operation, remover.shape.attributes(MANY + at, own))
+        }
         if (at % 8 === 0)
           await requester.ask(adder.shape.operation, adder.shape.attributes(MANY + count + at))
       }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** Dumps of many entries, cut into datagrams of several sizes. */
 import type { Message } from '../../../netlink/index.ts'
-import type { Writer } from '../explore.ts'
 import type { Operation } from '../family.ts'
+import type { Writer } from '../found.ts'
 import type { Life } from '../life.ts'
 import { addMany, MANY, severalDatagrams } from '../many.ts'
 import { type Told, toldBy } from '../shape.ts'

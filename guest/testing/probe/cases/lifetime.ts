@@ -14,6 +14,7 @@ import { outcomeOf } from '../core-rules.ts'
 import { creations, tryCreation } from '../creation.ts'
 import { askFamily, type Operation } from '../family.ts'
 import { Faults } from '../faults.ts'
+import { tryFitting } from '../fitting.ts'
 import { variations } from '../nests.ts'
 import { Shape } from '../shape.ts'
 import type { Subject } from '../subject.ts'
@@ -52,7 +53,12 @@ export function lifetime(subject: Subject): void {
     for (const operation of subject.family.all)
       subject.noteUntold(operation, await askUntold(subject, operation))
     using requester = subject.open().withRoom()
-    for (const operation of subject.commands) await tryCreation(subject, requester, operation)
+    for (const operation of subject.commands) {
+      await tryCreation(subject, requester, operation)
+      const [whole] = Shape.all(subject, operation)
+      if (whole && (await requester.ask(operation, whole.attributes(0))).code === 'EINVAL')
+        await tryFitting(subject, requester, operation)
+    }
     await subject.reload()
   })
 
@@ -243,11 +249,18 @@ function leakTrials(subject: Subject, operation: Operation): LeakTrial[] {
     operation.policy === undefined ||
     outcomeOf(encode(attributes, 0), subject.start, operation.policy, { policies, strict: true, maximum }) ===
       'open'
-  const wrong = (whole?.types ?? []).flatMap(type =>
+  const all = (whole?.types ?? []).flatMap(type =>
     variations(type, whole?.policyOf(type), making)
       .filter(({ payload }) => payload.length < 512)
-      .map(({ payload }) => whole?.attributes(0, new Map([[type, payload]])) ?? payload),
+      .map(({ what, payload }) => ({
+        isIncomplete: /^(empty|inside (without|only) \d+)$/.test(what),
+        attributes: whole?.attributes(0, new Map([[type, payload]])) ?? payload,
+      })),
   )
+  const those = (isIncomplete: boolean) =>
+    distinct(all.filter(each => each.isIncomplete === isIncomplete).map(each => each.attributes)).filter(
+      reachesModule,
+    )
   const trial = (attributes: Buffer, isWhole: boolean, creation?: number): LeakTrial => ({
     make: count => encode(attributes, count, creation),
     varies: false,
@@ -257,7 +270,9 @@ function leakTrials(subject: Subject, operation: Operation): LeakTrial[] {
   const isOfFew = (whole?.types.length ?? 0) <= 2
   const telling = shapes.filter(({ types }) => isOfFew || types.length !== 1)
   const good = some(distinct(telling.map(shape => shape.attributes(0)).filter(reachesModule)), WHOLE)
-  const bad = some(distinct(wrong.filter(reachesModule)), KINDS - good.length)
+  // Who looks into a nest has most to give back when something is missing there.
+  const incomplete = some(those(true), WHOLE)
+  const bad = [...incomplete, ...some(those(false), KINDS - good.length - incomplete.length)]
   return [
     // Other entries first, for what is to be got and removed.
     ...shapes.slice(0, 1).map(shape => ({

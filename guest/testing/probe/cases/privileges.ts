@@ -2,8 +2,11 @@
 /** Forgotten privileges: what some commands keep from anybody, and others do not. */
 import { drain } from '../../exchange.ts'
 import { asUser, nobody } from '../../user.ts'
+import { isTimeShort } from '../allowance.ts'
 import type { Operation } from '../family.ts'
 import type { Life } from '../life.ts'
+import { namesOf } from '../names.ts'
+import type { Shape } from '../shape.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 
 /** Some of a family's changes need privileges, and one does not: it was forgotten. */
@@ -35,15 +38,56 @@ export async function changeUnprivileged(life: Life): Promise<void> {
     )
     if (written.length > 0) faults.add(shape.words, [forgotten])
   }
-  for (const { shape, adder } of removers) {
+  for (const remover of removers) {
+    const { shape, adder } = remover
     if (shape.operation.privilege !== 'none') continue
     const variant = nextVariant()
     await requester.ask(adder.shape.operation, adder.shape.attributes(variant))
+    const own = await namesOf(state, remover, variant)
     const count = await state.count()
-    await sendAsNobody(shape.operation, shape.attributes(variant))
+    await sendAsNobody(shape.operation, shape.attributes(variant, own))
     if ((await state.count()) === count - 1) faults.add(shape.words, [forgotten])
   }
+  const isKnown = ({ operation }: Shape) => operations.some(({ command }) => command === operation.command)
+  const isReader = ({ operation }: Shape) =>
+    explored.readers.some(each => each.operation.command === operation.command)
+  const isOpen = ({ operation }: Shape) => operation.privilege === 'none'
+  const others = [...explored.working.values()].filter(
+    each => isOpen(each) && !isKnown(each) && !isReader(each),
+  )
+  // One of several was forgotten; where many are open, that is meant.
+  const closed = subject.commands.filter(({ privilege }) => privilege !== 'none').length
+  if (others.length * 2 > closed) return
+  for (const shape of others) {
+    let changes = true
+    for (let time = 0; changes && time < TIMES; time++)
+      changes = await isChangedBy(life, shape, () => sendAsNobody(shape.operation, shape.attributes(FIRST)))
+    if (changes) faults.add(shape.words, [forgotten])
+  }
 }
+
+/** Whether what is told of that which the others have made is something else afterwards, and was the same before. */
+async function isChangedBy(
+  { subject, explored, requester, state }: Life,
+  shape: Shape,
+  send: () => Promise<void>,
+): Promise<boolean> {
+  if (isTimeShort()) return false
+  await subject.reload()
+  const isRemover = ({ operation }: Shape) =>
+    explored.removers.some(each => each.shape.operation.command === operation.command)
+  for (const each of explored.working.values())
+    if (each !== shape && !isRemover(each)) await requester.ask(each.operation, each.attributes(FIRST))
+  const tell = async () =>
+    (await state.messages([FIRST])).map(({ payload }) => payload.toString('hex')).join(' ')
+  const before = await tell()
+  if (before !== (await tell())) return false
+  await send()
+  return before !== (await tell())
+}
+
+/** What changes by itself is not judged. */
+const TIMES = 2
 
 const forgotten =
   'anybody may do that, though other changes need CAP_NET_ADMIN: it lacks GENL_ADMIN_PERM, or GENL_UNS_ADMIN_PERM'

@@ -9,7 +9,7 @@ import {
 } from '../../../netlink/index.ts'
 import { isTimeShort } from '../allowance.ts'
 import { isMinusOne, minusOne } from '../answer.ts'
-import type { Writer } from '../explore.ts'
+import type { Writer } from '../found.ts'
 import type { Life } from '../life.ts'
 import { misread, Surplus } from '../misread.ts'
 import { type NestTrial, variations } from '../nests.ts'
@@ -23,15 +23,24 @@ export async function readBack(life: Life): Promise<void> {
     await readNumbers(life, writer)
     for (const type of writer.stored) {
       if (!(await isReadAlone(life, writer, type))) continue
-      const surplus = new Surplus()
+      const surplus = new Surplus(writer.adds)
+      const inside = new Map<number, Surplus>()
       for (const trial of limitsOf(writer.shape, type, life.subject))
-        await readLimit(life, writer, type, trial, surplus)
+        await readLimit(life, writer, type, trial, surplusOf(trial, surplus, inside, writer.adds))
       if (surplus.isConstant) await fillObjects(life, writer, type, surplus)
-      life.faults.add(writer.shape.words, surplus.faults)
+      for (const each of [surplus, ...inside.values()]) life.faults.add(writer.shape.words, each.faults)
     }
     await readBits(life, writer)
   }
   for (const shape of life.explored.readers) await readEcho(life, shape)
+}
+
+/** Where it is noted what an attribute comes back with, or what that one does which is varied inside of it. */
+function surplusOf(trial: NestTrial, own: Surplus, inside: Map<number, Surplus>, isFresh: boolean): Surplus {
+  if (trial.inside === undefined) return own
+  const surplus = inside.get(trial.inside.type) ?? new Surplus(isFresh)
+  inside.set(trial.inside.type, surplus)
+  return surplus
 }
 
 /** Sizes of objects in the kernel's memory: what is behind such a binary is another object. */
@@ -107,6 +116,7 @@ async function readLimit(
   const read = candidates.flatMap(entry => entry.get(type) ?? [])
   const policy = shape.policyOf(type)
   if (!isNest(policy)) surplus.note({ type, payload, policy, request }, read)
+  else if (inside) surplus.note({ ...inside, request }, insideOf(read, inside.type))
   // Others may have changed by themselves.
   if (isNew && candidates.length > 1) return
   const wrongly = isNest(policy)

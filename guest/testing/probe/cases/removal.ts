@@ -3,8 +3,9 @@
 import { drain } from '../../exchange.ts'
 import { isTimeShort } from '../allowance.ts'
 import { isMinusOne, isPassing, minusOne, wordsOf } from '../answer.ts'
-import type { Remover, Writer } from '../explore.ts'
+import type { Remover, Writer } from '../found.ts'
 import type { Life } from '../life.ts'
+import { entryOf, namesOf, payloadsOf } from '../names.ts'
 import { Shape } from '../shape.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 
@@ -15,12 +16,16 @@ const LOOKUPS = 4
 /** How often an entry comes and goes: more than numbers of eight bits, and in one datagram. */
 const OFTEN = 300
 const AT_ONCE = 20
+/** The first variant of those that come and go together. */
+const SEVERAL = 500
 
 /** What is removed is gone for those that get it as well, and cannot be removed once more. */
-export async function removeTwice(life: Life, { shape, adder }: Remover): Promise<void> {
+export async function removeTwice(life: Life, remover: Remover): Promise<void> {
+  const { shape, adder } = remover
   const { explored, requester, state, faults } = life
   const refusedFirst: Shape[] = []
-  for (const lookup of await lookupsOf(life, adder)) {
+  const { lookups, silent } = await lookupsOf(life, remover)
+  for (const lookup of lookups) {
     const { code } = await requester.ask(lookup.operation, lookup.attributes(ONE))
     if (code !== undefined) refusedFirst.push(lookup)
   }
@@ -30,7 +35,14 @@ export async function removeTwice(life: Life, { shape, adder }: Remover): Promis
     const { code } = await requester.ask(lookup.operation, lookup.attributes(ONE))
     if (code === undefined) found.push(lookup)
   }
-  const first = await requester.ask(shape.operation, shape.attributes(ONE))
+  if (found.length > 0 && (await isTwiceThere(life, adder))) {
+    faults.add(adder.shape.words, [
+      `accepted twice, and the dump tells the same entry twice, though ${found[0]?.words} gets one`,
+    ])
+    return
+  }
+  const own = await namesOf(state, remover, ONE)
+  const first = await requester.ask(shape.operation, shape.attributes(ONE, own))
   if (first.code !== undefined) return
   const dumped = await state.dumped()
   const isDumped = shape.types.some(type => shape.isTold(dumped, type, shape.payload(type, ONE)))
@@ -41,9 +53,15 @@ export async function removeTwice(life: Life, { shape, adder }: Remover): Promis
         `success, though ${shape.words} has removed it, and the dump tells it no more`,
       ])
   }
-  const second = await requester.ask(shape.operation, shape.attributes(ONE))
+  const second = await requester.ask(shape.operation, shape.attributes(ONE, own))
   if (isMinusOne(second)) faults.add(shape.words, [minusOne])
-  if (second.code !== undefined) return
+  if (second.code !== undefined) {
+    for (const lookup of isPassing(second.code) ? [] : silent)
+      faults.add(lookup.words, [
+        `acknowledged without an answer for what is not there, where ${shape.words} says ${second.code}`,
+      ])
+    return
+  }
   // Removing what is not there may be no error, unless changing it is one.
   for (const changer of explored.writers.filter(({ key }) => key !== undefined)) {
     const changed = await requester.ask(changer.shape.operation, changer.shape.attributes(ONE))
@@ -55,40 +73,79 @@ export async function removeTwice(life: Life, { shape, adder }: Remover): Promis
   }
 }
 
-/** The readers that get what is there, and refuse what never was. */
-async function lookupsOf({ subject, explored, requester }: Life, adder: Writer): Promise<Shape[]> {
+/** Whether the same request once more makes the same entry once more. */
+async function isTwiceThere({ requester, state }: Life, adder: Writer): Promise<boolean> {
+  const again = await requester.ask(adder.shape.operation, adder.shape.attributes(ONE))
+  if (again.code !== undefined) return false
+  const lines = (await state.dumped())
+    .filter(each => entryOf(adder, [each], ONE) !== undefined)
+    .map(each => [...each].map(([type, payload]) => `${type} ${payload.toString('hex')}`).join())
+  return new Set(lines).size < lines.length
+}
+
+interface Lookups {
+  /** The readers that get what is there, and refuse what never was. */
+  readonly lookups: readonly Shape[]
+  /** Those that have one answer for what is there, and none for what never was, but say that all is well. */
+  readonly silent: readonly Shape[]
+}
+
+async function lookupsOf(
+  { subject, explored, requester }: Life,
+  { adder, learned }: Remover,
+): Promise<Lookups> {
   const lookups: Shape[] = []
+  const silent: Shape[] = []
+  const telling = [...adder.stored, ...learned]
   // Some are got by one attribute or by another one: by each that tells which.
   const shapes = explored.readers.flatMap(({ operation }) => Shape.all(subject, operation))
   for (const reader of shapes) {
-    if (reader.types.length === 0 || !reader.types.every(type => adder.stored.includes(type))) continue
+    if (reader.types.length === 0 || !reader.types.every(type => telling.includes(type))) continue
     const never = await requester.ask(reader.operation, reader.attributes(nextVariant()))
     const there = await requester.ask(reader.operation, reader.attributes(FIRST))
-    if (never.code !== undefined && there.code === undefined) lookups.push(reader)
+    if (there.code !== undefined) continue
+    if (never.code !== undefined) lookups.push(reader)
+    else if (never.replies.length === 0 && there.replies.length === 1) silent.push(reader)
     if (lookups.length === LOOKUPS) break
   }
-  return lookups
+  return { lookups, silent }
 }
 
 /** An entry that comes and goes many times can come once more. */
-export async function removeOften(
-  { subject, requester, faults }: Life,
-  { shape, adder }: Remover,
-): Promise<void> {
+export async function removeOften(life: Life, remover: Remover): Promise<void> {
+  const { subject, requester, state, faults } = life
+  const { shape, adder, learned } = remover
   const add = () => requester.ask(adder.shape.operation, adder.shape.attributes(ONE))
-  const remove = () => requester.ask(shape.operation, shape.attributes(ONE))
+  const remove = async () => {
+    const own = await namesOf(state, remover, ONE)
+    return await requester.ask(shape.operation, shape.attributes(ONE, own))
+  }
   await remove()
   if ((await add()).code !== undefined || (await remove()).code !== undefined) return
-  const both = Buffer.concat(
-    [adder.shape, shape].map(each => subject.encode(each.operation, each.attributes(ONE), { flags: 0 })),
+  const usual = await state.count()
+  const variants = Array.from({ length: AT_ONCE }, (_, at) => (learned.length > 0 ? SEVERAL + at : ONE))
+  const additions = variants.map(variant =>
+    subject.encode(adder.shape.operation, adder.shape.attributes(variant), { flags: 0 }),
   )
   for (let count = 0; count < OFTEN; count += AT_ONCE) {
     if (isTimeShort()) return
-    requester.socket.send(Buffer.concat(Array<Buffer>(AT_ONCE).fill(both)))
+    if (learned.length > 0) {
+      // What they are named by is known when they are there.
+      requester.socket.send(Buffer.concat(additions))
+      drain(requester.socket)
+    }
+    const there = learned.length > 0 ? await state.dumped() : []
+    const removals = variants.map(variant => {
+      const own = payloadsOf(entryOf(adder, there, variant), learned)
+      return subject.encode(shape.operation, shape.attributes(variant, own), { flags: 0 })
+    })
+    const both = learned.length > 0 ? removals : additions.flatMap((each, at) => [each, removals[at] ?? each])
+    requester.socket.send(Buffer.concat(both))
     drain(requester.socket)
   }
   const last = await add()
-  if (last.code === undefined) return
+  // What is still there has not gone.
+  if (last.code === undefined || (await state.count()) > usual) return
   faults.add(adder.shape.words, [
     `${wordsOf(last)} when the same entry has come and gone ${OFTEN} times: ${shape.words} gives something not back`,
   ])

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/** Events by themselves, of families that tell groups what was asked for, whether they keep it or not. */
+import type { AttributePolicy } from '../../../netlink/index.ts'
+import { NetworkNamespace } from '../../namespaces.ts'
+import { isTimeShort } from '../allowance.ts'
+import { askFamily } from '../family.ts'
+import { isToldSoon, told } from '../hearing.ts'
+import type { Life } from '../life.ts'
+import { isBeyond } from '../misread.ts'
+import type { Shape, Told } from '../shape.ts'
+import type { Requester } from '../subject.ts'
+import { FIRST } from '../variants.ts'
+
+/** What changes by itself is not judged. */
+const TIMES = 2
+
+export async function tellEvents(life: Life): Promise<void> {
+  const { subject, explored, faults } = life
+  const groups = [...subject.family.groups.values()]
+  if (groups.length === 0) return
+  using listener = subject.open({ memberships: groups }).withRoom()
+  const telling: Shape[] = []
+  for (const shape of explored.working.values())
+    if (!isTimeShort() && (await isHeard(life, life.requester, shape, listener))) telling.push(shape)
+  for (const shape of telling)
+    for (const type of shape.types) {
+      const payload = longestText(shape.policyOf(type))
+      if (payload === undefined || isTimeShort()) continue
+      await life.requester.ask(shape.operation, shape.attributes(FIRST, new Map([[type, payload]])))
+      const begins = (entry: Told) => isBeyond(payload, entry.get(type))
+      if (await isToldSoon(subject, listener, faults, entries => entries.some(begins)))
+        faults.add(shape.words, [
+          `attribute ${type} has the longest text, and an event tells it with bytes that are behind it`,
+        ])
+    }
+  await tellElsewhere(life, telling, listener)
+}
+
+/** The longest text that is taken, without a NUL where none is needed. */
+function longestText({ type, maximumLength = 0 }: AttributePolicy = {}): Buffer | undefined {
+  if (maximumLength === 0 || maximumLength > MOST) return undefined
+  if (type === 'STRING') return Buffer.alloc(maximumLength, 'x')
+  return type === 'NUL_STRING' ? Buffer.from(`${'x'.repeat(maximumLength)}\0`) : undefined
+}
+
+const MOST = 1024
+
+/** Whether something is told of a request. */
+async function isHeard(
+  { subject, faults }: Life,
+  requester: Requester,
+  shape: Shape,
+  listener: Requester,
+): Promise<boolean> {
+  told(subject, listener, faults)
+  const { code } = await requester.ask(shape.operation, shape.attributes(FIRST))
+  return code === undefined && (await isToldSoon(subject, listener, faults, entries => entries.length > 0))
+}
+
+/**
+ * Where each network namespace has what is its own, as is said by GENL_UNS_ADMIN_PERM, the one that asks is told,
+ * and not only another one.
+ */
+async function tellElsewhere(life: Life, telling: readonly Shape[], listener: Requester): Promise<void> {
+  const { subject, faults } = life
+  if (subject.commands.every(({ privilege }) => privilege !== 'namespace admin')) return
+  using elsewhere = new NetworkNamespace()
+  const isThere = await askFamily(subject.name, { namespace: elsewhere.fd }).then(
+    () => true,
+    () => false,
+  )
+  if (!isThere) return
+  const memberships = [...subject.family.groups.values()]
+  using requester = subject.open({ namespace: elsewhere.fd }).withRoom()
+  using there = subject.open({ namespace: elsewhere.fd, memberships }).withRoom()
+  const any = (entries: readonly Told[]) => entries.length > 0
+  for (const shape of telling) {
+    let isWrong = true
+    for (let time = 0; isWrong && time < TIMES && !isTimeShort(); time++) {
+      // What comes by itself, or of earlier requests, is over.
+      if (await isToldSoon(subject, listener, faults, any)) return
+      const isHere = await isHeard(life, requester, shape, listener)
+      isWrong = isHere && !any(told(subject, there, faults))
+    }
+    if (isWrong && !isTimeShort())
+      faults.add(shape.words, [
+        'what is asked in one network namespace is told in another one, and not there',
+      ])
+  }
+}
