@@ -2,6 +2,7 @@
 /** What operations do to each other: what is written is read, told, dumped and removed. */
 import { it } from 'vitest'
 import { NLM_F_ACK } from '../../../netlink/index.ts'
+import { drain } from '../../exchange.ts'
 import { NetworkNamespace } from '../../namespaces.ts'
 import { isTimeShort } from '../allowance.ts'
 import { wordsOf } from '../answer.ts'
