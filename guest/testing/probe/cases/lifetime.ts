@@ -35,12 +35,12 @@ const KINDS = 18
 const WHOLE = 6
 /** Dumps that are started and left. */
 const LEFT = 100
-/** Namespaces of a round: more than slabGrowth() takes for noise. */
-const NAMESPACES = 40
+/** Namespaces of a round: more than slabGrowth() takes for noise. kmemleak sees each object. */
+const NAMESPACES = kernel.hasKmemleak ? 10 : 40
 /** By which caches fill up. */
 const FEW_NAMESPACES = 4
-/** Times that the module is loaded in a round: more than slabGrowth() takes for noise, and a few for caches to fill up. */
-const LOADED = 40
+/** Times that the module is loaded in a round, and a few for caches to fill up. */
+const LOADED = kernel.hasKmemleak ? 3 : 40
 const LOADED_FIRST = 3
 /** How often it is looked whether they are gone, and the milliseconds between. */
 const LOOKS = 200
@@ -121,7 +121,11 @@ export function lifetime(subject: Subject): void {
       await comeAndGo(subject, subject.commands, usual, FEW_NAMESPACES)
       for (const commands of [subject.commands, subject.commands.toReversed()]) {
         if (isTimeShort()) break
+        const before = namespaces()
         const growth = await slabGrowth(() => comeAndGo(subject, commands, usual))
+        // To kmemleak a namespace that stays is none that is lost.
+        if (kernel.hasKmemleak)
+          expect(namespaces() - before, `of ${NAMESPACES} namespaces that are gone`).toBeLessThan(NAMESPACES)
         expect(growth, `objects of slab caches that are left by ${NAMESPACES} namespaces`).toEqual({})
       }
     },
