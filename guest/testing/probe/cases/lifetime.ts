@@ -39,8 +39,8 @@ const LEFT = 100
 const NAMESPACES = kernel.hasKmemleak ? 10 : 40
 /** By which caches fill up. */
 const FEW_NAMESPACES = 4
-/** Times that the module is loaded in a round, and a few for caches to fill up. */
-const LOADED = kernel.hasKmemleak ? 3 : 40
+/** Times that the module is loaded in a round: more than slabGrowth() takes for noise, and a few for caches to fill up. */
+const LOADED = 40
 const LOADED_FIRST = 3
 /** How often it is looked whether they are gone, and the milliseconds between. */
 const LOOKS = 200
