@@ -10,7 +10,14 @@ import type { PreparedKernel } from '../prepare/prepare.ts'
 import { checkSettings } from '../prepare/settings.ts'
 import type { Blob } from '../report/blob.ts'
 import type { Reached } from '../report/coverage/reached.ts'
-import { coverageOptions, endCoverage, mergedCoverage, type Part, reachedBy } from './coverage.ts'
+import {
+  coverageOptions,
+  endCoverage,
+  mergedCoverage,
+  type Part,
+  prepareReports,
+  reachedBy,
+} from './coverage.ts'
 import { parseVitestArguments } from './vitest-command.ts'
 
 const optionsOf = (args: readonly string[], configured = {}) =>
@@ -42,6 +49,21 @@ test('the command line goes before the configuration', () => {
   expect(optionsOf(['--coverage.reporter=lcov', '--coverage.reporter=text'])).toMatchObject({
     reporter: ['lcov', 'text'],
   })
+})
+
+test('reports are not scattered among sources', () => {
+  const root = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  onTestFinished(() => rmSync(root, { recursive: true }))
+  mkdirSync(path.join(root, 'src'))
+  writeFileSync(path.join(root, 'src/Kbuild'), '')
+  const prepare = (reportsDirectory: string) =>
+    prepareReports({ reporter: ['html'], reportsDirectory, thresholds: {} }, root)
+  for (const above of [root, path.dirname(root)])
+    expect(() => prepare(above)).toThrow(
+      `coverage.reportsDirectory: ${above} has the project in it: name a folder for reports alone`,
+    )
+  expect(() => prepare(path.join(root, 'src'))).toThrow('src has Kbuild in it')
+  expect(() => prepare(path.join(root, 'coverage'))).not.toThrow()
 })
 
 test.each([

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** `--coverage` of run and merge: its options, and what comes of it. */
+import { existsSync, globSync } from 'node:fs'
 import path from 'node:path'
 import { ExitStatus, messageOf, UsageError } from '../base/errors.ts'
 import { requireFolder } from '../base/folders.ts'
@@ -39,9 +40,22 @@ function checked(settings: Pick<UserSettings, 'coverage'>): Settings {
   }
 }
 
-/** Before anything can fail. @throws UsageError for a folder that cannot be written to */
-export function prepareReports(options: CoverageOptions): void {
-  requireFolder('coverage.reportsDirectory', options.reportsDirectory)
+/**
+ * Before anything can fail.
+ * @param root the project's folder
+ * @throws UsageError for a folder that cannot be written to, or is no place for so many files
+ */
+export function prepareReports(options: CoverageOptions, root: string): void {
+  const { reportsDirectory } = options
+  const isAbove = !path.relative(reportsDirectory, root).startsWith('..')
+  const sources = existsSync(reportsDirectory)
+    ? globSync('{Kbuild,Makefile,*.c}', { cwd: reportsDirectory })
+    : []
+  if (isAbove || sources.length > 0)
+    throw new UsageError(
+      `coverage.reportsDirectory: ${reportsDirectory} has ${isAbove ? 'the project' : sources[0]} in it: name a folder for reports alone`,
+    )
+  requireFolder('coverage.reportsDirectory', reportsDirectory)
   forgetCoverage(options)
 }
 
@@ -126,6 +140,6 @@ export function mergedCoverage(
     throw new UsageError(
       `${others.join(', ')}: not what was counted: merge where the sources are those of the runs, or with --coverage=false`,
     )
-  prepareReports(options)
+  prepareReports(options, root)
   return { options, reached: together(own), without }
 }

@@ -101,7 +101,7 @@ export async function run(
   const labels = labelsOf(options, settings)
   const coverage = coverageOptions(wanted, settings, root)
   if (coverage && given.watch) throw new UsageError('--coverage is for whole runs: leave out --watch')
-  if (coverage) prepareReports(coverage)
+  if (coverage) prepareReports(coverage, root)
   const one = { labels, filters, watches: given.watch === true }
   const gdb = debugging(options, one, settings, root)
   const isAttended = looksAround(options, one, settings, root)

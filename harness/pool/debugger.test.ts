@@ -58,10 +58,20 @@ function guestWith(reason?: string): DebuggedGuest & { readonly delivered: strin
 /** A debugger, and the lines that it has said. */
 function debuggerOf(guest: DebuggedGuest, more: Partial<Debugging> = {}) {
   const said: string[] = []
-  const say = (line: string) => void said.push(line)
+  // As gdb opens them: it may still be reading when the next one is there.
+  const opened: number[] = []
+  const say = (line: string) => {
+    said.push(line)
+    const [, place] = /(?:gdb -x |source )'?([^']*)'?$/.exec(line) ?? []
+    if (place !== undefined) opened.push(openSync(place, 'r'))
+  }
+  onTestFinished(() => {
+    for (const fd of opened) closeSync(fd)
+  })
   const it = new Debugger(guest, { functions: [], folders: [], symbols, say, ...more })
   onTestFinished(() => it.close())
-  return { it, said, script: () => /gdb -x '(.*)'/.exec(said[0] ?? '')?.[1] ?? '' }
+  const scriptSaid = (index: number) => readFileSync(opened[index] ?? -1, 'utf8')
+  return { it, said, scriptSaid, script: () => /gdb -x '(.*)'/.exec(said[0] ?? '')?.[1] ?? '' }
 }
 
 test('the module that counts for coverage is not named as one under test', async () => {
@@ -72,7 +82,7 @@ test('the module that counts for coverage is not named as one under test', async
 
 test('a script for gdb: where sources and symbols are, the stub, and where to stop', async () => {
   const guest = guestWith()
-  const { it, said, script } = debuggerOf(guest, {
+  const { it, said, script, scriptSaid } = debuggerOf(guest, {
     functions: ['nlex_notify', 'a.c:7'],
     folders: ['/src', '/of it'],
   })
@@ -83,7 +93,7 @@ test('a script for gdb: where sources and symbols are, the stub, and where to st
     (await execa('readelf', ['-SW', file])).stdout.match(/ \.data +PROGBITS +(\d+)/)?.[1]
   expect(await addressesIn(path.join(built, 'nlexample.ko'))).toBe('0000000000000020')
   expect(await addressesIn(path.join(folder, 'nlexample.ko'))).toBe('0000000000000000')
-  expect(readFileSync(script(), 'utf8').split('\n')).toEqual([
+  expect(scriptSaid(0).split('\n')).toEqual([
     'set confirm off',
     'set architecture i386:x86-64',
     'directory /src',
@@ -102,14 +112,15 @@ test('a script for gdb: where sources and symbols are, the stub, and where to st
     'it reset, or gdb has ended it (kill)',
   )
   expect(it.explain({ cause: 'panic', message: 'it died' }).message).toBe('it died')
+  // To attach again would end the guest.
+  expect(readFileSync(script(), 'utf8')).toBe(
+    'echo The guest runs: source this again when it waits again.\\n\n',
+  )
   // Again, with the same gdb.
-  const first = openSync(script(), 'r')
-  onTestFinished(() => closeSync(first))
   await it.stopped({ ...stopped, modules: [] })
-  // gdb may be reading the one before.
-  expect(readFileSync(first, 'utf8')).toContain('break nlex_notify\n')
   expect(said[1]).toBe(`the guest waits again, with no module under test loaded; in gdb: source ${script()}`)
-  expect(readFileSync(script(), 'utf8')).not.toMatch(/target remote|break/)
+  expect(scriptSaid(1)).toMatch(/^set confirm off\n/)
+  expect(scriptSaid(1)).not.toMatch(/target remote|break/)
   it.close()
   expect(existsSync(script())).toBe(false)
 })
@@ -120,9 +131,9 @@ test('the kernel may run elsewhere than it was linked for', async () => {
   const vmlinux = path.join(folder, 'vmlinux')
   writeFileSync(`${vmlinux}.s`, '.text\n.globl _text\n_text: .globl _start\n_start: ret\n')
   await execa('gcc', ['-nostdlib', '-static', '-Wl,-Ttext=0x1000000', '-o', vmlinux, `${vmlinux}.s`])
-  const { it, script } = debuggerOf(guestWith(), { symbols: { ...symbols, vmlinux } })
+  const { it, scriptSaid } = debuggerOf(guestWith(), { symbols: { ...symbols, vmlinux } })
   await it.stopped({ modules: [], kernel: '0x1200000' })
-  expect(readFileSync(script(), 'utf8')).toContain(`symbol-file -o ${0x200000} ${vmlinux}\n`)
+  expect(scriptSaid(0)).toContain(`symbol-file -o ${0x200000} ${vmlinux}\n`)
   await execa('strip', [vmlinux])
   const without = debuggerOf(guestWith(), { symbols: { ...symbols, vmlinux } })
   await expect(without.it.stopped(stopped)).rejects.toThrow(`${vmlinux} has no symbol _text`)

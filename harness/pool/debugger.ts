@@ -56,11 +56,11 @@ export class Debugger {
     const symbols = await symbolCommands(stopped, this.#debugging, this.#folder)
     const attach = isFirst ? [`target remote ${socket}`] : []
     // gdb may still read the one before: it stops again within that one's `continue`.
-    writeFileSync(
-      `${script}.new`,
-      lines([...symbols, ...attach, ...stops(this.#debugging.functions, isFirst)]),
-    )
-    renameSync(`${script}.new`, script)
+    const write = (commands: readonly string[]) => {
+      writeFileSync(`${script}.new`, lines(commands))
+      renameSync(`${script}.new`, script)
+    }
+    write([...symbols, ...attach, ...stops(this.#debugging.functions, isFirst)])
     if (isFirst) await this.#serve(socket)
     const gone = new Promise<void>(resolve => monitor.once('RESUME', () => resolve()))
     const { say } = this.#debugging
@@ -70,6 +70,8 @@ export class Debugger {
     if (isFirst) say(`the guest waits for gdb, with ${names} loaded; in another terminal: gdb -x '${script}'`)
     else say(`the guest waits again, with ${names} loaded; in gdb: source ${script}`)
     await gone
+    // Attaching again would end the guest.
+    write(['echo The guest runs: source this again when it waits again.\\n'])
     await this.#guest.deliver([{ path: guestPaths.released, content: new Uint8Array() }])
   }
 

@@ -22,7 +22,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 function check(place: string, { module = 'nlexample', vmlinux }: { module?: string; vmlinux?: string } = {}) {
   const symbols = { module: (name: string) => path.join(folder, `${name}.ko`), vmlinux }
-  requireBreakpoints([place], [module], symbols, { label: 'debian-6.1' })
+  requireBreakpoints([place], [module], [folder], symbols, { label: 'debian-6.1' })
 }
 
 test.each(['nlex_notify', 'inlined_one', 'nlexample.c:3', 'kernel/modules/nlexample.c:3'])(
@@ -36,6 +36,12 @@ test('what is nowhere is refused, with the nearest name of a function', () => {
   )
   expect(() => check('inlned_one')).toThrow('did you mean inlined_one?')
   expect(() => check('other.c:3')).toThrow('--break: other.c:3 is in none of nlexample')
+})
+
+test('a line behind the end of its file is refused', () => {
+  expect(() => check('nlexample.c:9999')).toThrow(
+    '--break: nlexample.c:9999 is behind the end of nlexample.c, which has 3 lines',
+  )
 })
 
 test('the kernel may have it, and so may what is compressed', () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Where gdb is to stop. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { ElfFile } from '../base/elf.ts'
@@ -15,14 +15,17 @@ const [COMPRESSED, FUNCTION] = [0x800, 2]
  * gdb would wait for ever for a function that is nowhere, and the run pass.
  * @param places functions and FILE:LINEs
  * @param modules names of those under test
+ * @param folders of their sources
  * @throws UsageError for one that neither the modules nor the kernel have
  */
 export function requireBreakpoints(
   places: readonly string[],
   modules: readonly string[],
+  folders: readonly string[],
   symbols: SymbolFiles,
   { label }: Pick<Kernel, 'label'>,
 ): void {
+  for (const place of places) requireLine(place, folders)
   const ofModules = modules.flatMap(name => symbols.module(name) ?? [])
   const { vmlinux } = symbols
   const hasKernel = vmlinux !== undefined && existsSync(vmlinux)
@@ -41,6 +44,20 @@ export function requireBreakpoints(
       ].join(''),
     )
   }
+}
+
+/** @throws UsageError for a line that no source of that name has */
+function requireLine(place: string, folders: readonly string[]): void {
+  const [, source = '', line] = /^(.*):(\d+)$/.exec(place) ?? []
+  if (line === undefined) return
+  const files = folders.flatMap(folder =>
+    globSync(`**/${path.basename(source)}`, { cwd: folder }).map(file => path.join(folder, file)),
+  )
+  const longest = Math.max(
+    ...files.map(file => readFileSync(file, 'utf8').replace(/\n$/, '').split('\n').length),
+  )
+  if (files.length > 0 && Number(line) > longest)
+    throw new UsageError(`--break: ${place} is behind the end of ${source}, which has ${longest} lines`)
 }
 
 function hasCompressed(file: Buffer): boolean {

@@ -122,7 +122,9 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     imageOf(kernel, settings, progress),
     accelerate(settings.vm.accelerator, kernel, progress),
   ])
-  if (options.gdb) requireBreakpoints(options.gdb.functions, delivery.moduleNames, delivery.symbols, kernel)
+  const sources = folders.map(({ dir }) => dir)
+  if (options.gdb)
+    requireBreakpoints(options.gdb.functions, delivery.moduleNames, sources, delivery.symbols, kernel)
   const needs = needsOf(readFileSync(kernel.config, 'utf8'))
   const memory = Math.max(settings.vm.memory, needs.memory)
   requireMemory(memory)
@@ -157,7 +159,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     fork: options.gdb === undefined && (options.fork ?? settings.vm.fork),
     debug: options.gdb && {
       ...options.gdb,
-      folders: folders.map(({ dir }) => dir),
+      folders: sources,
     },
     coverage: options.coverage === true,
   }

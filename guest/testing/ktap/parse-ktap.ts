@@ -20,6 +20,7 @@ export interface KtapReport {
   readonly tests: readonly KtapTest[]
   /** Why there are none: what stands behind `1..0 # SKIP`. */
   readonly skipped: string | undefined
+  readonly hasPlan: boolean
   readonly problems: readonly string[]
   /** The lines after the last result, as diagnostics. */
   readonly rest: readonly string[]
@@ -98,7 +99,7 @@ export function parseKtap(text: string, needsPlan: (depth: number) => boolean = 
     levels.at(-1)?.tests.push(withoutResult(inner, levels.at(-1)))
   }
   const top = close(atTheEnd)
-  return { tests: top.tests, skipped, problems, rest: top.diagnostics }
+  return { tests: top.tests, skipped, hasPlan: top.plan !== undefined, problems, rest: top.diagnostics }
 }
 
 /** KUnit (lib/kunit/test.c) indents what a test with parameters logs less than their results. */

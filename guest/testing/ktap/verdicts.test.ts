@@ -122,6 +122,7 @@ describe('a report that is not whole fails a test', () => {
   test.each<[readonly string[], Origin, string]>([
     [['1..3', 'ok 1 a'], { status: 0 }, 'the end: 1 results of 3 planned ones'],
     [['ok 1 a'], { status: 0 }, 'the end: no plan'],
+    [['1..1'], { status: 0 }, 'the end: 0 results of 1 planned ones'],
     [['1..1', 'ok 1 a'], { status: 2 }, 'it ended with status 2, and reports no failed test'],
     [['1..1', 'not ok 1 a'], { status: 139 }, 'it was ended by signal 11'],
     [['1..2', 'ok 1 a', 'Bail out! no memory', 'ok 2 b'], { status: 0 }, 'line 3: it gave up: no memory'],

@@ -34,7 +34,7 @@ const COMPLETE = 'its report is complete'
 /** The tests of a report; the last one is about the report itself. */
 export function verdictsOf(report: KtapReport, origin: Origin): Verdict[] {
   const { status, error, byStatus = false, stderr = '' } = origin
-  const isKtap = report.tests.length > 0 || report.skipped !== undefined
+  const isKtap = report.tests.length > 0 || report.hasPlan
   if (!isKtap && byStatus && error === undefined) return [ofStatus(report, origin)]
   const tests = report.tests.map(verdictOf)
   const faults = [
