@@ -518,6 +518,13 @@ export interface TestEnded {
   readonly sequence: number
 }
 
+/** A test has failed, and its hooks are still to undo what it has done: told where somebody may look around. */
+export interface TestFailed {
+  readonly method: 'test-failed'
+  readonly test: string
+  readonly outcome: TestOutcome
+}
+
 /** Milliseconds after its own limit for which a test or hook may block the worker. */
 export const mayBlockFor = 10_000
 
@@ -555,6 +562,7 @@ export interface FoundFailure {
  */
 export type WorkerCall =
   | TestStarted
+  | TestFailed
   /** Called only if the kernel may have reported something during the test, or a report is expected. */
   | {
       readonly method: 'attempt-ended'

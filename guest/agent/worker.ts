@@ -172,7 +172,17 @@ function announceTests(
     if (failure) noteComparison(failure.thrown)
     if (failure) await threadsTell()
     // Before hooks say more.
-    if (failure && state) state.conversation = described([...newErrors(test, state), failure.thrown])
+    const errors: readonly unknown[] = [
+      ...(state ? newErrors(test, state) : []),
+      ...(failure ? [failure.thrown] : []),
+    ]
+    if (failure && state) state.conversation = described(errors)
+    if (stays && errors.length > 0 && isFinal(test))
+      await call({
+        method: 'test-failed',
+        test: test.id,
+        outcome: { state: 'fail', errors: errors.map(plain) },
+      })
     if (names.length > 0) throw brokenBy(names, failure?.thrown)
     if (failure) throw failure.thrown
   }
@@ -509,6 +519,19 @@ function fail(result: NonNullable<Test['result']>, failures: readonly FoundFailu
     result.errors.push({ ...failure, stack: '', __vitest_test_syntax_error__: true } as TestError)
 }
 
+function plain(thrown: unknown): NonNullable<TestOutcome['errors']>[number] {
+  const { name, message, stack = '', diff } = thrownError(thrown)
+  return { name, message, stack, ...(diff === undefined ? {} : { diff }) }
+}
+
+/** Whether a failed test fails for good. */
+function isFinal(test: Test): boolean {
+  const { retry, result } = test
+  const retries = typeof retry === 'object' ? (retry.count ?? 0) : (retry ?? 0)
+  const isWanted = 'fails' in test && test.fails === true
+  return !isWanted && (result?.retryCount ?? 0) >= retries
+}
+
 function outcomeOf(test: Test): TestOutcome | undefined {
   const result = test.result
   if (!result) return undefined
@@ -520,10 +543,7 @@ function outcomeOf(test: Test): TestOutcome | undefined {
     ...(result.errors === undefined
       ? {}
       : {
-          errors: result.errors.map(thrown => {
-            const { name, message, stack = '', diff } = thrownError(thrown)
-            return { name, message, stack, ...(diff === undefined ? {} : { diff }) }
-          }),
+          errors: result.errors.map(plain),
         }),
   }
 }

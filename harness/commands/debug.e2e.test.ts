@@ -17,8 +17,10 @@ writeFileSync(
 )
 writeFileSync(
   path.join(folder, 'fails.fixture.ts'),
-  `import { writeFileSync } from 'node:fs'
-   import { expect, test } from 'vitest'
+  `import { rmSync, writeFileSync } from 'node:fs'
+   import { afterEach, expect, test } from 'vitest'
+   afterEach(() => rmSync('/tmp/left', { force: true }))
+   test.fails('wanted to fail', () => expect(0).toBe(1))
    test('wanted passes', () => {})
    test('another', () => expect(0).toBe(1))
    test('wanted fails', () => {

@@ -97,6 +97,11 @@ export class FileRecord {
     if (this.#running === test) this.#running = undefined
   }
 
+  /** A test has failed, and not ended yet. */
+  testFailed(test: string, outcome: TestOutcome): void {
+    this.#outcomes.set(test, outcome)
+  }
+
   /**
    * Whether all tests ended without any failure, also of an attempt that a retry made good: another file can
    * use the guest.

@@ -78,6 +78,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #logStart = 0
   /** The file has changed its kernel without a fault: an expected report, or another loaded module. */
   #disturbed = false
+  /** In whose guest the user has looked around. */
+  #attendedTest: string | undefined
   /** Not with a debugger: then nothing has a limit. */
   #watchdog: Watchdog | undefined
   #debugger: Debugger | undefined
@@ -243,6 +245,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     switch (call.method) {
       case 'test-started':
         return this.#testStarted(call)
+      case 'test-failed':
+        this.#record.testFailed(call.test, call.outcome)
+        this.#attendedTest = call.test
+        return await this.#attended(call, [])
       case 'attempt-ended':
         this.#disturbed ||= call.expected.length > 0
         if (call.expected.length > 0) this.#watchdog?.oopsExpected()
@@ -255,7 +261,9 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
         const judged = (await this.#judge?.testEnded(call.test, call.sequence)) ?? []
         const failures = this.#named(judged, call.test)
         this.#testEnded(call.test, call.outcome, failures)
-        if (call.outcome?.state === 'fail' || failures.length > 0) await this.#attended(call, failures)
+        const isNew = this.#attendedTest !== call.test
+        if (isNew && (call.outcome?.state === 'fail' || failures.length > 0))
+          await this.#attended(call, failures)
         return failures
       }
       case 'file-ended':
@@ -266,7 +274,10 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   }
 
   /** Lets the user look around in the guest of a failed test. */
-  async #attended({ test, outcome }: TestEnded, failures: readonly Failure[]): Promise<void> {
+  async #attended(
+    { test, outcome }: Pick<TestEnded, 'test' | 'outcome'>,
+    failures: readonly Failure[],
+  ): Promise<void> {
     const { attend } = this.#source
     if (!attend || !this.#guest) return
     clearTimeout(this.#deadline)
