@@ -15,7 +15,7 @@ import type { GuestSource } from '../pool/guest-source.ts'
 import { Lanes } from '../pool/lanes.ts'
 import { modulesUnderTest, packageFolders, sourcesUnderTest, withModules } from '../prepare/delivery.ts'
 import { isPrepared, type KernelOfRun, labelsOf, prepareKernels, whyNoneIsReady } from '../prepare/matrix.ts'
-import { guestsAtOnce } from '../prepare/prepare.ts'
+import { guestsAtOnce, type PrepareOptions } from '../prepare/prepare.ts'
 import { kernelProject, type ProjectOptions } from '../prepare/project.ts'
 import { type Settings, settingsFile } from '../prepare/settings.ts'
 import { checkWorkerArguments } from '../prepare/worker-arguments.ts'
@@ -243,6 +243,9 @@ export async function run(
   return all
 }
 
+/** Milliseconds that a guest waits for gdb where nobody sees it wait. */
+const UNATTENDED = 600_000
+
 /**
  * How the run is debugged; undefined if it is not.
  * @throws UsageError if that is more than one guest
@@ -252,13 +255,13 @@ function debugging(
   { labels, filters, watches }: Omit<OneGuest, 'isolate'>,
   { suites, vm }: Settings,
   root: string,
-): { readonly functions: readonly string[] } | undefined {
+): PrepareOptions['gdb'] {
   if (!gdb && functions.length === 0) return undefined
   const wrong = functions.find(each => !/^(?:[a-z_][\w.]*|[\w./+-]+:[1-9]\d*)$/i.test(each))
   if (wrong !== undefined)
     throw new UsageError(`--break: ${wrong} is neither a function nor FILE:LINE: correct it`)
   requireOneGuest('--gdb', { labels, filters, watches, isolate }, { suites, vm }, root)
-  return { functions }
+  return { functions, patience: process.stdin.isTTY ? undefined : UNATTENDED }
 }
 
 /**

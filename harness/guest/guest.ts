@@ -66,7 +66,13 @@ export interface GuestSpec {
   /** Whether its modules count what runs. */
   readonly coverage?: boolean
   /** Its test worker waits for gdb, which stops at these functions and finds sources in these folders. */
-  readonly debug?: { readonly functions: readonly string[]; readonly folders: readonly string[] } | undefined
+  readonly debug?:
+    | {
+        readonly functions: readonly string[]
+        readonly patience?: number | undefined
+        readonly folders: readonly string[]
+      }
+    | undefined
 }
 
 /** How a guest came to be: by a boot of its own, from a template's files, or from a restored guest. */

@@ -144,6 +144,18 @@ test('a stub that QEMU does not open', async () => {
   await expect(it.stopped(stopped)).rejects.toThrow('QEMU serves no debugger: UNIX socket path is too long')
 })
 
+test('a guest that nobody lets go on is given up', async () => {
+  const guest = guestWith()
+  const monitor = {
+    ...guest.qemu.monitor,
+    once: () => monitor,
+  } as unknown as DebuggedGuest['qemu']['monitor']
+  const { it } = debuggerOf({ ...guest, qemu: { monitor } }, { patience: 50 })
+  await expect(it.stopped({ ...stopped, modules: [] })).rejects.toThrow(
+    'no debugger has let the guest go on within 0.05 s: at a terminal it waits for ever',
+  )
+})
+
 test('a machine without gdb is told', async () => {
   const { it, said } = debuggerOf(guestWith())
   vi.stubEnv('PATH', built)

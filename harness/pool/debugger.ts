@@ -7,6 +7,7 @@ import { countingModule, guestPaths, type StoppedForDebugger } from '../../guest
 import { MachineryError } from '../base/errors.ts'
 import { runToolOrFail } from '../base/process.ts'
 import { findTool, ToolMissing } from '../base/tools.ts'
+import { withLimit } from '../base/wait.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { Loss } from '../guest/loss.ts'
 import type { SymbolFiles } from '../verdict/decode.ts'
@@ -15,6 +16,8 @@ import type { SymbolFiles } from '../verdict/decode.ts'
 export interface Debugging {
   /** Functions at which it stops; none: it stops where the worker waits for it. */
   readonly functions: readonly string[]
+  /** Milliseconds that it waits for somebody to let it go on; undefined: for ever. */
+  readonly patience?: number | undefined
   /** The folders of the modules' sources. */
   readonly folders: readonly string[]
   readonly symbols: SymbolFiles
@@ -43,8 +46,8 @@ export class Debugger {
   }
 
   /**
-   * The worker waits: resolves when gdb has let the machine go on, which has no limit. Meanwhile the guest's
-   * time stands still.
+   * The worker waits: resolves when gdb has let the machine go on. Meanwhile the guest's time stands still.
+   * @throws MachineryError if nobody has done so in time
    */
   async stopped(stopped: StoppedForDebugger): Promise<void> {
     const { monitor } = this.#guest.qemu
@@ -69,7 +72,14 @@ export class Debugger {
     if (isFirst && findTool('gdb') === undefined) say(new ToolMissing('gdb').message)
     if (isFirst) say(`the guest waits for gdb, with ${names} loaded; in another terminal: gdb -x '${script}'`)
     else say(`the guest waits again, with ${names} loaded; in gdb: source ${script}`)
-    await gone
+    const { patience } = this.#debugging
+    await (patience === undefined
+      ? gone
+      : withLimit(
+          gone,
+          patience,
+          `no debugger has let the guest go on within ${patience / 1000} s: at a terminal it waits for ever`,
+        ))
     // Attaching again would end the guest.
     write(['echo The guest runs: source this again when it waits again.\\n'])
     await this.#guest.deliver([{ path: guestPaths.released, content: new Uint8Array() }])

@@ -16,6 +16,7 @@ import type { Progress } from '../base/progress.ts'
 import { slowed } from '../base/timers.ts'
 import { requireTool } from '../base/tools.ts'
 import type { GuestSpec, WorkerSettings } from '../guest/guest.ts'
+import type { Debugging } from '../pool/debugger.ts'
 import type { Attend, Recorder } from '../pool/guest-source.ts'
 import { type AcceleratorVerdict, chooseAccelerator, deviceObstacle } from '../qemu/accelerator.ts'
 import { qemuBinary } from '../qemu/identity.ts'
@@ -83,7 +84,7 @@ export interface PrepareOptions {
   /** Whether modules count what runs. */
   readonly coverage?: boolean | undefined
   /** Whether guests wait for gdb, and at which functions that stops. */
-  readonly gdb?: { readonly functions: readonly string[] } | undefined
+  readonly gdb?: Pick<Debugging, 'functions' | 'patience'> | undefined
   /** Looks around in the guests of failed tests. */
   readonly attend?: Attend | undefined
   /** Makes the package that tests import in guests; kernels of a run share it. */
