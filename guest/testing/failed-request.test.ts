@@ -14,6 +14,7 @@ import { observer } from '../netlink/socket/observer.ts'
 import { FailedRequest } from './failed-request.ts'
 
 const socket = { identity: 1, protocol: 16, portId: 7 }
+const other = { identity: 2, protocol: 16, portId: 8 }
 const [ENOENT, ENOMEM] = [2, 12]
 const answerTo = (sequence: number, errno = 0) => {
   const number = Buffer.alloc(4)
@@ -41,9 +42,9 @@ function watch(failsIn: readonly number[] | 'receiving') {
     hasFailed ||= sequences.some(each => failsIn !== 'receiving' && failsIn.includes(each))
     observer?.sent(socket, bytes, undefined, undefined)
   }
-  const receive = (bytes: Buffer, groups = 0) => {
+  const receive = (bytes: Buffer, groups = 0, by = socket) => {
     hasFailed ||= failsIn === 'receiving'
-    observer?.received(socket, new Datagram(bytes, 0, groups, bytes.length))
+    observer?.received(by, new Datagram(bytes, 0, groups, bytes.length))
   }
   return { request, send, receive }
 }
@@ -75,6 +76,13 @@ test('one that was refused, or not answered, denies nothing', () => {
   unanswered.send(2)
   unanswered.receive(answerTo(2))
   expect(unanswered.request.isDenied(refusal(ENOENT))).toBe(false)
+})
+
+test('another socket has requests of the same numbers', () => {
+  const { request, send, receive } = watch([1])
+  send(1)
+  receive(answerTo(1), 0, other)
+  expect(request.isDenied(refusal(ENOENT))).toBe(false)
 })
 
 test('what fails while something is received is of no request', () => {

@@ -4,6 +4,7 @@ import {
   type Datagram,
   isAnswer,
   KernelError,
+  type ObservedSocket,
   OverflowError,
   observeSockets,
   parseAnswer,
@@ -21,7 +22,9 @@ export class FailedRequest implements Disposable {
   readonly #before = observer
   readonly #watching: SocketObserver
   #isKnown = false
-  /** The sequence numbers of the datagram in which it has failed. */
+  /** The socket that has sent the datagram in which it has failed: others use the same sequence numbers. */
+  #sender: number | undefined
+  /** The sequence numbers of that. */
   #requests = new Set<number>()
   readonly #granted = new Set<number>()
   #isRefused = false
@@ -33,16 +36,16 @@ export class FailedRequest implements Disposable {
     this.#watching = {
       ...passing(before),
       sending: (...args) => {
-        this.#look(new Set())
+        this.#look()
         before?.sending?.(...args)
       },
       sent: (...args) => {
-        this.#look(sequencesIn(args[1]))
+        this.#look(args[0], sequencesIn(args[1]))
         before?.sent(...args)
       },
       received: (socket, datagram) => {
-        this.#look(new Set())
-        this.#take(datagram)
+        this.#look()
+        if (socket.identity === this.#sender) this.#take(datagram)
         before?.received(socket, datagram)
       },
     }
@@ -65,9 +68,11 @@ export class FailedRequest implements Disposable {
     if (observer === this.#watching) observeSockets(this.#before)
   }
 
-  #look(requests: Set<number>): void {
+  /** @param sender the socket whose call has ended, if it has sent these requests */
+  #look(sender?: ObservedSocket, requests = new Set<number>()): void {
     if (this.#isKnown || !this.#hasFailed()) return
     this.#isKnown = true
+    this.#sender = sender?.identity
     this.#requests = requests
   }
 

@@ -47,8 +47,10 @@ export const SHT_NOTE = 7
 export const SHT_NOBITS = 8
 export const SHF_ALLOC = 2
 export const SHF_EXECINSTR = 4
+export const SHF_COMPRESSED = 0x800
 export const SHN_UNDEF = 0
 export const STB_LOCAL = 0
+export const STT_FUNC = 2
 export const STT_SECTION = 3
 
 const ELFCLASS64 = 2

@@ -246,6 +246,8 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       case 'test-started':
         return this.#testStarted(call)
       case 'test-failed':
+        // With --repeats it may fail again.
+        if (this.#attendedTest === call.test) return
         this.#record.testFailed(call.test, call.outcome)
         this.#attendedTest = call.test
         return await this.#attended(call, [])

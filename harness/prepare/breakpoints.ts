@@ -3,13 +3,10 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { ElfFile } from '../base/elf.ts'
+import { ElfFile, SHF_COMPRESSED, STT_FUNC } from '../base/elf.ts'
 import { UsageError } from '../base/errors.ts'
 import { nearest } from '../base/nearest.ts'
 import type { SymbolFiles } from '../verdict/decode.ts'
-
-/** elf(5): SHF_COMPRESSED and STT_FUNC. */
-const [COMPRESSED, FUNCTION] = [0x800, 2]
 
 /**
  * gdb would wait for ever for a function that is nowhere, and the run pass.
@@ -62,7 +59,7 @@ function requireLine(place: string, folders: readonly string[]): void {
 
 function hasCompressed(file: Buffer): boolean {
   return new ElfFile(file).sections.some(
-    ({ name, flags }) => name.startsWith('.debug') && (flags & COMPRESSED) !== 0,
+    ({ name, flags }) => name.startsWith('.debug') && (flags & SHF_COMPRESSED) !== 0,
   )
 }
 
@@ -77,7 +74,7 @@ function names(file: Buffer, place: string): boolean {
 /** Functions, and inlined ones among the names of other things: those that begin as the place does. */
 function candidates(file: Buffer, place: string): string[] {
   const elf = new ElfFile(file)
-  const functions = elf.symbols().filter(({ type }) => type === FUNCTION)
+  const functions = elf.symbols().filter(({ type }) => type === STT_FUNC)
   const texts = elf.bytesOf('.debug_str')?.toString('latin1').split('\0') ?? []
   return [
     ...functions.map(({ name }) => name),

@@ -83,8 +83,9 @@ export function notesOf(object: string): string {
   return object.replace(/\.o$/, '.gcno')
 }
 
+/** Not those of what modpost writes, which 5.10 compiles with counters, too. */
 function isNotes(name: string): boolean {
-  return name.endsWith('.gcno')
+  return name.endsWith('.gcno') && !name.endsWith('.mod.gcno')
 }
 
 /** The gcov of a compiler: gcov-12 for gcc-12. */

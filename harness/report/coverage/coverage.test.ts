@@ -17,7 +17,7 @@ import { execa } from 'execa'
 import libCoverage from 'istanbul-lib-coverage'
 import * as v from 'valibot'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
-import { gcovOf, type Notes, profiled } from '../../../kernel/build/profiled.ts'
+import { gcovOf, keepNotes, type Notes, notesIn, profiled } from '../../../kernel/build/profiled.ts'
 import { Coverage, type DataFile, dataFiles } from '../../pool/coverage.ts'
 import { coverageReporters } from '../../prepare/settings.ts'
 import { belowThresholds, forgetCoverage, reportCoverage } from './coverage.ts'
@@ -197,6 +197,17 @@ test("gcc's own gcov, and a user's flags beside ours", () => {
     CONFIG_GCOV_PROFILE_ALL: 'y',
     CFLAGS_GCOV: expect.stringMatching(/^-ftest-coverage -fprofile-arcs /),
   })
+})
+
+test('what modpost writes is none of the sources', async () => {
+  const [copy, entry] = ['copy', 'entry'].map(name => path.join(folder, name)) as [string, string]
+  for (const each of [copy, entry]) mkdirSync(each)
+  const files = ['a.c', 'a.o', 'a.gcno', 'm.mod.c', 'm.mod.o', 'm.mod.gcno', 'quiet.c', 'quiet.o']
+  for (const name of files) writeFileSync(path.join(copy, name), '')
+  const [, counting = { dir: copy }] = profiled([{ dir: copy }])
+  await keepNotes(copy, counting, files, entry)
+  expect(readdirSync(path.join(entry, 'notes')).sort()).toEqual(['a.gcno', 'unprofiled.json'])
+  expect(await notesIn(entry, copy, 'gcc')).toMatchObject({ unprofiled: ['quiet.c'] })
 })
 
 test('nothing of an earlier run is taken for what this one has found', async () => {
