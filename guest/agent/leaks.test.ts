@@ -24,3 +24,22 @@ test('the agent answers while the kernel looks for lost memory', async () => {
   })
   expect(stdout).toBe('answers')
 })
+
+test('the first look for lost memory does not wait until objects are old enough for the second', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'leaks-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const kmemleak = path.join(folder, 'kmemleak')
+  execFileSync('mkfifo', [kmemleak])
+  const script = `
+    import { readFile } from 'node:fs/promises'
+    import { lostMemory } from ${JSON.stringify(path.join(import.meta.dirname, 'leaks.ts'))}
+    void lostMemory(${JSON.stringify(kmemleak)}, 1_000_000)
+    process.stdout.write(await readFile(${JSON.stringify(kmemleak)}), () => process.exit())
+  `
+  const { stdout } = await execa(process.execPath, ['--input-type=module', '-e', script], {
+    reject: false,
+    timeout: 20_000,
+    killSignal: 'SIGKILL',
+  })
+  expect(stdout).toBe('scan')
+})

@@ -85,18 +85,21 @@ export function leftBehind(before: Holdings, now: Holdings): string[] {
 }
 
 /**
- * Memory that nothing points to any more, as kmemleak reports it; empty on kernels without it. Takes 5 s and
- * two scans, because kmemleak does not report objects that are younger or change. A write returns when its scan is
- * done, which takes long on a busy host: the agent answers the host meanwhile.
+ * Memory that nothing points to any more, as kmemleak reports it; empty on kernels without it. Takes two scans,
+ * because kmemleak does not report objects that have changed since the one before, and 5 s until the second, because
+ * it does not report younger ones. A write returns when its scan is done, which takes long on a busy host: the agent
+ * answers the host meanwhile.
  */
 export async function lostMemory(
   kmemleak: string = guestPaths.kmemleak,
   age = KMEMLEAK_AGE,
 ): Promise<string> {
   if (!fs.existsSync(kmemleak)) return ''
-  await sleep(age)
+  const since = performance.now()
   try {
-    for (let scan = 0; scan < 2; scan++) await fs.promises.writeFile(kmemleak, 'scan')
+    await fs.promises.writeFile(kmemleak, 'scan')
+    await sleep(since + age - performance.now())
+    await fs.promises.writeFile(kmemleak, 'scan')
     const report = await fs.promises.readFile(kmemleak, 'utf8')
     await fs.promises.writeFile(kmemleak, 'clear')
     return withSections(report.trim(), notedSections())

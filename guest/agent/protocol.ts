@@ -537,11 +537,24 @@ export interface LimitChanged {
   readonly patience: number
 }
 
+/** How long one request may take from now on. */
+export interface RequestLimited {
+  readonly method: 'request-limited'
+  /** Milliseconds of an idle guest; 0 for as long as the limit of the test or hook allows. */
+  readonly limit: number
+}
+
+/**
+ * The name of the symbol of the function that limits, in milliseconds as in {@link RequestLimited}, for how long the
+ * worker may stay in a system call.
+ */
+export const requestLimitHook = 'netlink-vmtest.request-limit'
+
 /**
  * News that the worker needs no answer to: the start of a test, its end if the kernel logged nothing like
- * a report, and the limits of hooks.
+ * a report, the limits of hooks, and that of requests.
  */
-export type WorkerNote = TestStarted | TestEnded | LimitChanged
+export type WorkerNote = TestStarted | TestEnded | LimitChanged | RequestLimited
 
 /** A report that a test expects of the kernel: by the name of its kind, or by its text. */
 export interface ExpectedSplat {

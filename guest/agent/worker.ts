@@ -35,6 +35,7 @@ import {
   loadedHook,
   mayBlockFor,
   ports,
+  requestLimitHook,
   type Talk,
   type TestEnded,
   type TestOutcome,
@@ -489,6 +490,11 @@ Object.defineProperty(globalThis, Symbol.for(loadedHook), {
     noteSections(name)
     if (debug) stopForDebugger()
   },
+})
+
+/** For describeFamily() of the package that tests import, which is bundled separately. */
+Object.defineProperty(globalThis, Symbol.for(requestLimitHook), {
+  value: (limit: number) => sendPlain({ type: 'note', method: 'request-limited', limit }),
 })
 
 /** For the package that tests import, which is bundled separately. */

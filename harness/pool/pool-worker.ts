@@ -235,6 +235,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
 
   #noted(note: WorkerNote): void {
     if (note.method === 'test-started') return this.#testStarted(note)
+    if (note.method === 'request-limited') return this.#watchdog?.requestLimited(note.limit)
     if (note.method === 'limit-changed') return this.#watchdog?.limitChanged(note.timeout, note.patience)
     this.#record.testMarkedAsEnded(note.test, note.sequence)
     this.#judge?.testEndedInPeace(note.test)

@@ -134,3 +134,38 @@ test('on a slow kernel a test that works has its time', async () => {
   await guest.pass(4)
   expect(guest.giveUp).toHaveBeenCalledOnce()
 })
+
+test('a request that does not return in an idle guest is given up long before the limit of its test', async () => {
+  const guest = new FakeGuest()
+  const watchdog = new Watchdog(guest as unknown as Guest)
+  watchdog.start()
+  watchdog.requestLimited(10_000)
+  watchdog.testStarted(60_000, 0)
+  guest.isBlocked = false
+  await guest.pass(20)
+  guest.isBlocked = true
+  guest.isIdle = false
+  await guest.pass(20)
+  guest.isIdle = true
+  await guest.pass(9)
+  expect(guest.giveUp).not.toHaveBeenCalled()
+  await guest.pass(6)
+  expect(guest.giveUp).toHaveBeenCalledExactlyOnceWith({
+    cause: 'worker',
+    message: 'a request did not return while its guest was idle for 10 s',
+    stack: 'waits',
+  })
+})
+
+test('requests without a limit have that of their test', async () => {
+  const guest = new FakeGuest()
+  const watchdog = new Watchdog(guest as unknown as Guest)
+  watchdog.start()
+  watchdog.requestLimited(10_000)
+  watchdog.testStarted(60_000, 0)
+  await guest.pass(8)
+  watchdog.requestLimited(0)
+  await guest.pass(30)
+  expect(guest.giveUp).not.toHaveBeenCalled()
+  expect(guest.listenerCount('worker')).toBe(0)
+})

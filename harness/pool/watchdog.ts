@@ -50,6 +50,10 @@ export class Watchdog {
   #waiting: Waiting | undefined
   /** The running test's limit. */
   #testLimit: number | undefined
+  /** Milliseconds of an idle guest for which one request may keep the worker. */
+  #requestLimit: number | undefined
+  /** A ping that the worker has not answered, and the guest's idle time when that was first looked at. */
+  #unanswered: { idleBefore?: number } | undefined
   #oops: string | undefined
   #oopsed: NodeJS.Timeout | undefined
   readonly #onRecord = ({ facility, text }: KernelLogRecord) => {
@@ -59,6 +63,9 @@ export class Watchdog {
     if (this.#oops === undefined || !ofWorkqueue.test(text)) return
     const message = `the kernel has lost a worker thread, and the file did not end within ${OOPS_LIMIT / 1000} s: ${this.#oops}`
     this.#oopsed ??= setTimeout(() => this.#guest.giveUp({ cause: 'panic', message }), OOPS_LIMIT)
+  }
+  readonly #onWorker = ({ type }: FromWorker) => {
+    if (type === 'pong') this.#unanswered = undefined
   }
 
   constructor(guest: Guest) {
@@ -70,8 +77,12 @@ export class Watchdog {
     if (!this.#pings) this.#guest.log.on('record', this.#onRecord)
     this.#pings ??= setInterval(() => {
       const waiting = this.#waiting
+      const unanswered = this.#pingWorker()
       this.#guest.ping(PING_LIMIT).then(
-        idle => this.#idled(idle, waiting),
+        idle => {
+          this.#idled(idle, waiting)
+          this.#kept(idle, unanswered)
+        },
         () =>
           this.#guest.giveUpFrozen(`the guest froze: nothing in it has answered for ${PING_LIMIT / 1000} s`),
       )
@@ -95,6 +106,35 @@ export class Watchdog {
   /** Another limit counts: a hook's, or the test's again. The parameters are testStarted()'s. */
   limitChanged(timeout: number, patience: number): void {
     this.#watch(timeout === this.#testLimit ? 'the test' : 'a hook', timeout, patience)
+  }
+
+  /** @param limit milliseconds of an idle guest for which one request may keep the worker; 0 for no such limit */
+  requestLimited(limit: number): void {
+    this.#guest.off('worker', this.#onWorker)
+    this.#unanswered = undefined
+    this.#requestLimit = limit > 0 ? limit : undefined
+    if (this.#requestLimit !== undefined) this.#guest.on('worker', this.#onWorker)
+  }
+
+  #pingWorker(): { idleBefore?: number } | undefined {
+    if (this.#requestLimit === undefined) return undefined
+    if (this.#unanswered === undefined) {
+      this.#unanswered = {}
+      this.#guest.sendToWorker({ type: 'ping' })
+    }
+    return this.#unanswered
+  }
+
+  /** @param unanswered the worker's ping at that time */
+  #kept(idle: number, unanswered: { idleBefore?: number } | undefined): void {
+    const limit = this.#requestLimit
+    if (unanswered === undefined || unanswered !== this.#unanswered || limit === undefined) return
+    unanswered.idleBefore ??= idle
+    if (!(idle - unanswered.idleBefore >= limit)) return
+    this.#unwatch()
+    this.requestLimited(0)
+    const message = `a request did not return while its guest was idle for ${limit / 1000} s`
+    void giveUpWaiting(this.#guest, { cause: 'worker', message })
   }
 
   #watch(what: string, timeout: number, patience: number): void {
@@ -160,6 +200,7 @@ export class Watchdog {
   /** The file has ended. */
   stop(): void {
     this.oopsExpected()
+    this.requestLimited(0)
     this.#guest.log.off('record', this.#onRecord)
     clearInterval(this.#pings)
     this.testEnded()

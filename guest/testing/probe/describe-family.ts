@@ -11,6 +11,7 @@ import { specified } from './cases/specified.ts'
 import { surroundings } from './cases/surroundings.ts'
 import type { Operation } from './family.ts'
 import { Meaning } from './meaning.ts'
+import { limitRequests, unlimitRequests } from './request-limit.ts'
 import { type GivenValue, Subject } from './subject.ts'
 
 /** A part of the tests: of a command, of what commands do to each other, or of what modules leave behind. */
@@ -101,8 +102,14 @@ function operationTests(subject: Subject, operation: Operation): void {
 /** Tests with a module of their own. */
 function group(subject: Subject, title: string, tests: () => void): void {
   describe(title, () => {
-    beforeAll(async () => void (await subject.load()))
-    afterAll(() => subject.unload())
+    beforeAll(async () => {
+      limitRequests()
+      await subject.load()
+    })
+    afterAll(async () => {
+      await subject.unload()
+      unlimitRequests()
+    })
     tests()
     if (subject.modules.length > 0)
       it('leaves no references to the module', () => {

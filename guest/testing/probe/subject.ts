@@ -22,6 +22,7 @@ import { type Answer, readAnswer, Unasked } from './answer.ts'
 import { askFamily, type Family, type Operation, type Policy } from './family.ts'
 import type { Told } from './faults.ts'
 import type { Meaning } from './meaning.ts'
+import { goOn } from './request-limit.ts'
 
 /** Deviations of a request from a usual one. */
 export interface RequestOptions {
@@ -316,6 +317,7 @@ export class Requester implements Disposable {
     const { portId } = this.socket
     const asked = { request, family, headerSize, portId, earlier: this.#sequences, unasked }
     const isDump = (request.readUInt16LE(6) & NLM_F_DUMP) === NLM_F_DUMP
+    await goOn()
     requireTime(() => `${this.#subject.commandWords(request[NLMSG_HDRLEN] ?? 0)}${isDump ? ' (dump)' : ''}`)
     const answer = isDump ? await this.#dump(request) : { datagrams: this.#answers(request, how), faults: [] }
     const { faults, ...read } = readAnswer(answer.datagrams, asked)
