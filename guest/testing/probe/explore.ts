@@ -72,9 +72,7 @@ export class Explorer {
     await this.#findActors(commands)
     // Some can be seen only when others make what they change.
     for (const operation of [...commands, ...commands]) await this.#findWriter(operation)
-    await this.#supply()
-    for (const operation of commands)
-      if (!this.#working.has(operation.command)) await this.#findWorking(operation)
+    await this.#findLate(commands)
     for (const operation of commands) await this.#findLateReader(operation)
     for (const operation of commands) await this.#findRemover(operation)
     return {
@@ -119,7 +117,7 @@ export class Explorer {
   async #findActors(commands: readonly Operation[]): Promise<void> {
     const isDumped = ({ command }: Operation) => this.#dumps.some(dump => dump.command === command)
     const doubtful = [...this.#readers].filter(
-      ([, shape]) => shape.types.length > 0 && !isDumped(shape.operation),
+      ([, { types, operation }]) => types.length > 0 && commands.includes(operation) && !isDumped(operation),
     )
     const findWriters = async (hidden: typeof doubtful) => {
       for (const [command] of hidden) this.#readers.delete(command)
@@ -137,6 +135,19 @@ export class Explorer {
       await findWriters([each])
       const [command, shape] = each
       if (!this.#writers.has(command)) this.#readers.set(command, shape)
+    }
+  }
+
+  /** Some succeed only where there is what others make, which is removed again where removers come first. */
+  async #findLate(commands: readonly Operation[]): Promise<void> {
+    for (let round = 0; round < ROUNDS; round++) {
+      await this.#supply()
+      const unknown = commands.filter(({ command }) => !this.#working.has(command))
+      for (const operation of unknown) await this.#findWorking(operation)
+      const late = unknown.filter(({ command }) => this.#working.has(command))
+      if (late.length === 0) return
+      await this.#findActors(late)
+      for (const operation of [...late, ...late]) await this.#findWriter(operation)
     }
   }
 

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: MIT
 /** `probe` on a module of two commands, of which one breaks the kernel, and on one without a family. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ownFolder } from '../../base/own-folder.ts'
 import { runCli } from '../../fixtures/cli.ts'
+
+/** A source of the modules with bugs that `probe` is tried on. */
+const probed = (name: string) => readFileSync(path.join(ownFolder, 'kernel/modules/probed', name), 'utf8')
 
 let project: string
 const files = {
   'netlink-vmtest.config.ts': `export default { modules: 'src' }\n`,
-  'src/Kbuild': 'obj-m := pair.o silent.o leaves.o\n',
+  'src/Kbuild': 'obj-m := pair.o silent.o leaves.o lossy.o\nCFLAGS_lossy.o := -DBUG_lossy\n',
+  'src/lossy.c': probed('buses.c'),
+  'src/probed.h': probed('probed.h'),
   'src/silent.c': `#include <linux/module.h>
 MODULE_DESCRIPTION("Registers nothing");
 MODULE_LICENSE("GPL");
@@ -124,6 +130,21 @@ test('a module that leaves one object behind when it goes', async () => {
     /× .*lifetime\.test\.ts > leaves > .*: loading and unloading, with nothing asked between/,
   )
   expect(stdout).toMatch(/"kmalloc-256": 4\d/)
+  expect(status).toBe(1)
+})
+
+test('what is added to others is found, though the command that removes these comes first', async () => {
+  const asked = [
+    '--module',
+    'lossy',
+    'family',
+    '-t',
+    'operations one after|a dump tells',
+    '--reporter=verbose',
+  ]
+  const { status, stdout } = await runCli(['probe', ...asked], { cwd: project })
+  expect(stdout).toMatch(/× .*family\.test\.ts > probed_buses > the family > a dump tells each entry once/)
+  expect(stdout).toMatch(/command 6 \(dump\): datagrams of other sizes tell other entries/)
   expect(status).toBe(1)
 })
 

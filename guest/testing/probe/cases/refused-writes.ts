@@ -2,6 +2,7 @@
 /** What is refused writes nothing: nothing that is told afterwards depends on the values that it had. */
 import { isTimeShort } from '../allowance.ts'
 import { type Answer, isPassing, wordsOf } from '../answer.ts'
+import { inTurn } from '../in-turn.ts'
 import type { Life } from '../life.ts'
 import { variations } from '../nests.ts'
 import type { Shape } from '../shape.ts'
@@ -49,7 +50,7 @@ async function refuse(life: Life, shape: Shape): Promise<void> {
   const refused: Refused[] = []
   let before: string | undefined
   const end = performance.now() + ENOUGH
-  for (const trial of trialsOf(subject, shape, FIRST)) {
+  for (const trial of inTurn(trialsOf(subject, shape, FIRST))) {
     if (isTimeShort() || performance.now() > end) break
     before ??= await told(state)
     const answer = await requester.ask(shape.operation, withValue(shape, trial))
@@ -84,7 +85,7 @@ function trialsOf(subject: Subject, shape: Shape, variant: number): Trial[] {
             const value = minimum + ((maximum - minimum) * quarter) / 4n
             return { what: `the value ${value}`, payload: integer(value, width) }
           })
-    return [...variations(type, policy, making), ...within]
+    return [...within, ...variations(type, policy, making)]
       .filter(({ payload }) => payload.length < LONGEST)
       .map(({ what, payload }) => ({ type, what, payload }))
   })
