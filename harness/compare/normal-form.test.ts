@@ -85,7 +85,7 @@ test('what differs from run to run is not in it', () => {
           ['sequence number', 'of the request'],
           ['port id', 'of the requester'],
           ['flags', '0'],
-          ['header', '01 01 00 00'],
+          ['version', '1'],
           ['attribute 1', '2a 00 00 00 (42)'],
           ['length', '28 bytes'],
         ],
@@ -99,6 +99,64 @@ test('what differs from run to run is not in it', () => {
       },
     ],
   })
+})
+
+test('the header of generic netlink is told in words, with attributes after it and without', () => {
+  const answersOf = (protocol: number, ...payloads: Uint8Array[]) =>
+    normal(recording => {
+      const asking = socket(1, 101, protocol)
+      recording.opened(asking, undefined)
+      for (const [sequence, payload] of payloads.entries()) {
+        const request = encodeMessage({ type: 28, flags: 1, sequence }, Buffer.from([1, 1, 0, 0]))
+        recording.sent(asking, request, undefined, undefined)
+        const reply = encodeMessage({ type: 28, sequence, portId: 101 }, payload)
+        recording.received(asking, fromKernel(reply))
+      }
+    }).exchanges.map(({ answers }) => answers[0]?.parts.slice(3))
+  const attribute = attr.u32(1, 42)
+  expect(
+    answersOf(
+      GENERIC,
+      Buffer.from([1, 2, 0, 0]),
+      Buffer.concat([Buffer.from([1, 2, 0, 0]), attribute]),
+      Buffer.concat([Buffer.from([1, 2, 3, 0]), attribute]),
+      Buffer.concat([Buffer.from([1, 2, 0, 0, 9, 9, 9, 9]), attribute]),
+      Buffer.from([1, 2]),
+    ),
+  ).toEqual([
+    [
+      ['version', '2'],
+      ['length', '20 bytes'],
+    ],
+    [
+      ['version', '2'],
+      ['attribute 1', '2a 00 00 00 (42)'],
+      ['length', '28 bytes'],
+    ],
+    [
+      ['version', '2'],
+      ['reserved', '3'],
+      ['attribute 1', '2a 00 00 00 (42)'],
+      ['length', '28 bytes'],
+    ],
+    [
+      ['version', '2'],
+      ["the family's header", '09 09 09 09'],
+      ['attribute 1', '2a 00 00 00 (42)'],
+      ['length', '32 bytes'],
+    ],
+    [
+      ['data', '01 02'],
+      ['length', '18 bytes'],
+    ],
+  ])
+  expect(answersOf(21, Buffer.concat([Buffer.from([1, 2, 0, 0]), attribute]))).toEqual([
+    [
+      ['header', '01 02 00 00'],
+      ['attribute 1', '2a 00 00 00 (42)'],
+      ['length', '28 bytes'],
+    ],
+  ])
 })
 
 test('refusals, calls that fail, and what nobody has asked for', () => {

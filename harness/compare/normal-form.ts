@@ -23,6 +23,7 @@ import { isMarker } from '../../guest/testing/markers.ts'
 import { groupOf } from '../../guest/testing/message-text.ts'
 import type { RecordedEvent, RecordedSocket } from '../../guest/testing/recorded.ts'
 import { Listener } from '../../guest/testing/told.ts'
+import { withoutGenericHeader } from './generic-header.ts'
 import type { Exchange, NormalConversation, NormalMessage, Told } from './recorded.ts'
 
 type Sent = Extract<RecordedEvent, { kind: 'sent' | 'failed' }>
@@ -290,14 +291,24 @@ class Normaliser {
   #described(message: Message, socket: RecordedSocket): NormalMessage {
     const { protocol } = socket
     const describe = (each: Message) => this.#known(each, protocol)
-    const [headline = '', ...lines] = formatMessage(message, { protocol, describe }).split('\n')
+    const isGeneric =
+      protocol === NETLINK_GENERIC &&
+      message.type >= NLMSG_MIN_TYPE &&
+      message.payload.length >= GENL_HDRLEN &&
+      describe(message)?.schema === undefined
+    const { parts: ofHeader, rest } = isGeneric ? withoutGenericHeader(message) : { parts: [], rest: message }
+    const format = (each: Message) => formatMessage(each, { protocol, describe })
+    const [headline = '', ...lines] = [format(message).split('\n')[0], ...format(rest).split('\n').slice(1)]
     const [, name = headline, flags = ''] =
       /^(.*): \d+ bytes, flags (\S+), seq \d+, pid \d+$/.exec(headline) ?? []
     const answer = answerOf(message, lines)
     const known = describe(message)?.name
     const parts = partsOf(answer?.lines ?? lines).map(
       ([path, value]) =>
-        [path, known?.startsWith('CTRL_CMD_') ? withoutNumbers(path, value) : value] as const,
+        [
+          isGeneric && path === 'header' ? "the family's header" : path,
+          known?.startsWith('CTRL_CMD_') ? withoutNumbers(path, value) : value,
+        ] as const,
     )
     const isCut = parts.some(([, value]) => / \.\.\. \(\d+ bytes\)/.test(value))
     return {
@@ -305,6 +316,7 @@ class Normaliser {
       parts: [
         ['flags', flags],
         ...(answer?.echoed ? [['echoed request', answer.echoed] as const] : []),
+        ...ofHeader,
         ...parts,
         ...(isCut ? [['all bytes', digestOf(message.payload)] as const] : []),
         ['length', `${message.length} bytes`],
