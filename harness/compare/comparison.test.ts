@@ -270,3 +270,15 @@ test('behaviour that was seen often comes first, and what dumps tell and what fo
   ]
   expect(inOrder(all).map(({ where }) => where)).toEqual(['d', 'c', 'e', 'b dump', 'a'])
 })
+
+test('of tests of a file the first one comes first, and what a module is before what tests say of it', () => {
+  const finding = (kind: Finding['kind'], where: string): Finding => ({
+    ...{ kind, kernel: undefined, where, was: 'a', is: 'b', matters: true },
+  })
+  const tests = ['b.test.ts > z', 'b.test.ts > a', 'a.test.ts > y'].map(where => finding('test', where))
+  const all = [...tests, finding('module', 'box'), finding('family', 'box'), finding('behaviour', 'get')]
+  expect(inOrder(all).map(({ kind, where }) => `${kind} ${where}`)).toEqual([
+    ...['behaviour get', 'family box', 'module box'],
+    ...['test a.test.ts > y', 'test b.test.ts > z', 'test b.test.ts > a'],
+  ])
+})

@@ -224,8 +224,10 @@ export function inOrder(findings: readonly Finding[]): Finding[] {
     findingKinds.indexOf(finding.kind) +
     (finding.follows ? 0.75 : isOfMany(finding) ? 0.5 : isOfDump(finding) ? 0.25 : 0)
   const often = ({ kind, count = 1 }: Finding) => (kind === 'behaviour' ? count : 1)
+  // Tests of a file stay in its order: what breaks first may be why others do.
+  const place = ({ kind, where }: Finding) => (kind === 'test' ? (where.split(' > ', 1)[0] ?? '') : where)
   return findings.toSorted(
-    (a, b) => rank(a) - rank(b) || often(b) - often(a) || compareText(a.where, b.where),
+    (a, b) => rank(a) - rank(b) || often(b) - often(a) || compareText(place(a), place(b)),
   )
 }
 
