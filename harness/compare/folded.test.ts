@@ -32,6 +32,27 @@ test('tests of a file that break are one change, and so are requests that are an
   ])
 })
 
+test('a part that is new or gone in several messages is one change, whatever its values', () => {
+  const part = (where: string, rest: string) => behaviour(where, `attribute 5 of ${where}${rest}`)
+  expect(
+    shown([
+      part('get', ' is new: 01 (1)'),
+      part('set', ', as told to group x is new: 01 (1)'),
+      part('add', ', as told to group x is new: 02 (2)'),
+      part('del', ', as told to group x is gone, was 02 (2)'),
+      part('put', ': 01 (1) became 02 (2)'),
+      part('mix', ': 01 (1) became 03 (3)'),
+      behaviour('get dump', 'attribute 5 of get is new: 04 (4)'),
+    ]),
+  ).toEqual([
+    ['get', 'the same of: get dump'],
+    ['set', 'the same of: add'],
+    ['del', ''],
+    ['put', ''],
+    ['mix', ''],
+  ])
+})
+
 test('the one that was seen most often stands for all', () => {
   const often = { ...behaviour('set', 'ENOENT became EINVAL'), count: 3 }
   expect(

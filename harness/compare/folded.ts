@@ -59,10 +59,19 @@ function keyOf(finding: Finding): string | undefined {
   if (kind === 'time')
     return JSON.stringify([...common, where.slice(0, where.lastIndexOf(': ')), text?.slice(where.length)])
   if (kind === 'behaviour' && text?.startsWith(`${where}: `)) {
-    const change = text.slice(where.length)
+    const change = ofAnyMessage(text.slice(where.length), where)
     return JSON.stringify([...common, isOfMany(finding) ? change.replace(/\b\d+ x /g, '') : change])
   }
   return undefined
+}
+
+/** A part that is new or gone, without its value and the name of its message, where that is the operation's own. */
+function ofAnyMessage(change: string, where: string): string {
+  const own = ` of ${where.replace(/ dump$/, '')}`
+  const [, part = '', rest = ''] = /^(.*?)( is new: | is gone, was ).*$/s.exec(change) ?? []
+  const at = part.indexOf(own)
+  const isOwn = at !== -1 && /^(,|$)/.test(part.slice(at + own.length))
+  return isOwn ? `${part.slice(0, at)}${part.slice(at + own.length)}${rest}` : change
 }
 
 /** What any test may show. */
