@@ -55,19 +55,26 @@ export function factFindings(
 
 /** Families by their names; the only one of a module that is gone may have another name now. */
 function pairedFamilies(base: KernelFacts, head: KernelFacts) {
-  const { gone, fresh, both } = paired(familiesOf(base), familiesOf(head), ({ family }) => family.name)
+  const all = paired(familiesOf(base), familiesOf(head), ({ family }) => family.name)
+  // Of a module that is not loaded that is told.
+  const isUnloaded = ({ modules }: KernelFacts, module: string) => {
+    const registration = modules[module]?.registration
+    return registration !== undefined && outcomeOf(registration) !== undefined
+  }
+  const gone = all.gone.filter(({ module }) => !isUnloaded(head, module))
+  const fresh = all.fresh.filter(({ module }) => !isUnloaded(base, module))
   const modules = new Set([...gone, ...fresh].map(({ module }) => module))
-  const all = [...modules].map(name =>
+  const ofModules = [...modules].map(name =>
     withRenamed({
       gone: gone.filter(({ module }) => module === name),
       fresh: fresh.filter(({ module }) => module === name),
     }),
   )
   return {
-    gone: all.flatMap(each => each.gone),
-    fresh: all.flatMap(each => each.fresh),
-    renamed: all.flatMap(each => each.renamed),
-    both,
+    gone: ofModules.flatMap(each => each.gone),
+    fresh: ofModules.flatMap(each => each.fresh),
+    renamed: ofModules.flatMap(each => each.renamed),
+    both: all.both,
   }
 }
 
