@@ -283,3 +283,16 @@ test('that an extended ack comes or goes is told by what it says', () => {
   const other = exchange([message('EINVAL', { flags: 'ACK_TLVS', message: '"why"' })])
   expect(texts(plain, other)).toHaveLength(2)
 })
+
+test('a value in another byte order is told as that', () => {
+  const valued = (value: string) => exchange([message('nlex get', { 'attribute 2': value })])
+  const told = (was: string, is: string) => texts(valued(was), valued(is))
+  expect(told('03 00 00 00 (3)', '00 00 00 03 (50331648)')).toEqual([
+    'nlex get: attribute 2 of nlex get is in another byte order: 03 00 00 00 (3) became 00 00 00 03 (50331648)',
+  ])
+  expect(told('03 00 00 00 (3)', '00 00 03 00 (196608)')).toEqual([
+    'nlex get: attribute 2 of nlex get: 03 00 00 00 (3) became 00 00 03 00 (196608)',
+  ])
+  // A text that is read from its end.
+  expect(told('61 62 00 "ab"', '00 62 61 "ba"')[0]).toContain('attribute 2 of nlex get: 61')
+})

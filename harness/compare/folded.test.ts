@@ -43,6 +43,9 @@ test('a part that is new or gone in several messages is one change, whatever its
       part('put', ': 01 (1) became 02 (2)'),
       part('mix', ': 01 (1) became 03 (3)'),
       behaviour('get dump', 'attribute 5 of get is new: 04 (4)'),
+      part('add', ', as told to the requester, as in group x is new: 02 (2)'),
+      part('a', ' is in another byte order: 01 00 (1) became 00 01 (256)'),
+      part('b', ' is in another byte order: 02 00 (2) became 00 02 (512)'),
     ]),
   ).toEqual([
     ['get', 'the same of: get dump'],
@@ -50,6 +53,7 @@ test('a part that is new or gone in several messages is one change, whatever its
     ['del', ''],
     ['put', ''],
     ['mix', ''],
+    ['a', 'the same of: b'],
   ])
 })
 

@@ -24,7 +24,9 @@ export function folded(findings: readonly Finding[]): Folded[] {
 export function othersOf({ first, others }: Folded): string {
   if (first.follows) return followingOf(others)
   const isInFile = isOfTest(first)
-  const names = others.map(({ where }) => (isInFile ? where.slice(fileOf(where).length + 3) : where))
+  const places = new Set(others.map(({ where }) => where))
+  places.delete(first.where)
+  const names = [...places].map(where => (isInFile ? where.slice(fileOf(where).length + 3) : where))
   if (names.length === 0) return ''
   const list = listOf(names)
   if (first.kind === 'behaviour' || first.kind === 'time') return `the same of: ${list}`
@@ -59,16 +61,19 @@ function keyOf(finding: Finding): string | undefined {
   if (kind === 'time')
     return JSON.stringify([...common, where.slice(0, where.lastIndexOf(': ')), text?.slice(where.length)])
   if (kind === 'behaviour' && text?.startsWith(`${where}: `)) {
-    const change = ofAnyMessage(text.slice(where.length), where)
+    // Who asks and listens hears what the group hears.
+    const heard = text.slice(where.length).replace(/ the requester, as in (?=group )/, ' ')
+    const change = ofAnyMessage(heard, where)
     return JSON.stringify([...common, isOfMany(finding) ? change.replace(/\b\d+ x /g, '') : change])
   }
   return undefined
 }
 
-/** A part that is new or gone, without its value and the name of its message, where that is the operation's own. */
+/** A part that is new, gone or turned round, without its value and the name of its message, where that is the operation's own. */
 function ofAnyMessage(change: string, where: string): string {
   const own = ` of ${where.replace(/ dump$/, '')}`
-  const [, part = '', rest = ''] = /^(.*?)( is new: | is gone, was ).*$/s.exec(change) ?? []
+  const [, part = '', rest = ''] =
+    /^(.*?)( is new: | is gone, was | is in another byte order: ).*$/s.exec(change) ?? []
   const at = part.indexOf(own)
   const isOwn = at !== -1 && /^(,|$)/.test(part.slice(at + own.length))
   return isOwn ? `${part.slice(0, at)}${part.slice(at + own.length)}${rest}` : change
