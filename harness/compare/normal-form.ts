@@ -290,23 +290,15 @@ class Normaliser {
   /** A message by the library's own text: its lines are names and values. */
   #described(message: Message, socket: RecordedSocket): NormalMessage {
     const { protocol } = socket
-    const describe = (each: Message) => this.#known(each, protocol)
-    const isGeneric =
-      protocol === NETLINK_GENERIC &&
-      message.type >= NLMSG_MIN_TYPE &&
-      message.payload.length >= GENL_HDRLEN &&
-      describe(message)?.schema === undefined
-    const { parts: ofHeader, rest } = isGeneric ? withoutGenericHeader(message) : { parts: [], rest: message }
-    const format = (each: Message) => formatMessage(each, { protocol, describe })
-    const [headline = '', ...lines] = [format(message).split('\n')[0], ...format(rest).split('\n').slice(1)]
+    const { headline, ofHeader, lines } = this.#formatted(message, protocol)
     const [, name = headline, flags = ''] =
       /^(.*): \d+ bytes, flags (\S+), seq \d+, pid \d+$/.exec(headline) ?? []
     const answer = answerOf(message, lines)
-    const known = describe(message)?.name
+    const known = this.#known(message, protocol)?.name
     const parts = partsOf(answer?.lines ?? lines).map(
       ([path, value]) =>
         [
-          isGeneric && path === 'header' ? "the family's header" : path,
+          ofHeader.length > 0 && path === 'header' ? "the family's header" : path,
           known?.startsWith('CTRL_CMD_') ? withoutNumbers(path, value) : value,
         ] as const,
     )
@@ -322,6 +314,27 @@ class Normaliser {
         ['length', `${message.length} bytes`],
       ],
     }
+  }
+
+  /** Its text, without a generic header that only bytes would tell of. */
+  #formatted(message: Message, protocol: number) {
+    const describe = (each: Message) => this.#known(each, protocol)
+    const isGeneric =
+      protocol === NETLINK_GENERIC &&
+      message.type >= NLMSG_MIN_TYPE &&
+      message.payload.length >= GENL_HDRLEN &&
+      describe(message)?.schema === undefined
+    const { parts: ofHeader, rest } = isGeneric ? withoutGenericHeader(message) : { parts: [], rest: message }
+    const [whole, inside] = [message, rest].map(each =>
+      formatMessage(each, { protocol, describe }).split('\n'),
+    )
+    return { headline: whole?.[0] ?? '', ofHeader, lines: inside?.slice(1) ?? [] }
+  }
+
+  #requestText(message: Message, { protocol }: RecordedSocket): string {
+    const { headline, ofHeader, lines } = this.#formatted(message, protocol)
+    const first = ofHeader.map(([name, value]) => `  ${name}: ${value}`)
+    return [withoutIdentity(headline), ...first, ...lines].join('\n')
   }
 
   #known(message: Message, protocol: number): KnownMessage | undefined {
@@ -363,10 +376,6 @@ class Normaliser {
       return { key: `${whom} ${digestOf(bytes)}`, operation, request: `${operation}: ${hexOf(bytes)}` }
     }
     const normal = messages.map(message => this.#described(message, socket))
-    const options = {
-      protocol: socket.protocol,
-      describe: (each: Message) => this.#known(each, socket.protocol),
-    }
     const names = [...new Set(messages.map((message, at) => operationOf(message, normal[at], socket)))]
     const some = names.length > 3 ? [...names.slice(0, 2), `${names.length - 2} others`] : names
     const count = messages.length > 1 ? `${messages.length} requests: ` : ''
@@ -382,7 +391,7 @@ class Normaliser {
       operation: `${count}${some.join(', ')}`,
       request: [
         ...(whom ? [whom] : []),
-        ...messages.slice(0, 3).map(message => withoutIdentity(formatMessage(message, options))),
+        ...messages.slice(0, 3).map(message => this.#requestText(message, socket)),
         ...(messages.length > 3 ? [`... ${messages.length - 3} more`] : []),
       ].join('\n'),
     }
