@@ -4,7 +4,22 @@ import { type Finding, lineOf } from './finding.ts'
 
 /** Findings of suites, without those that repeat one of modules. */
 export function toldOnce(ofSuites: readonly Finding[], ofModules: readonly Finding[]): Finding[] {
-  return withoutLoading(withoutNlctrl(ofSuites, ofModules), ofModules)
+  return withoutLoading(withoutPolicies(withoutNlctrl(ofSuites, ofModules), ofModules), ofModules)
+}
+
+/** The policy that refuses a value is in the extended ack, too. */
+function withoutPolicies(findings: readonly Finding[], ofModules: readonly Finding[]): Finding[] {
+  const changed = ofModules.flatMap(({ kind, where }) =>
+    kind === 'family' ? (/^(.*?): attributes? /.exec(where)?.[1] ?? []) : [],
+  )
+  return findings.filter(
+    ({ kind, where, text = '' }) =>
+      !(
+        kind === 'behaviour' &&
+        text.startsWith(`${where}: the policy in the extended ack `) &&
+        changed.some(family => where.includes(`${family} `))
+      ),
+  )
 }
 
 /** What nlctrl answers is told as what families are, where that has changed. */
