@@ -266,9 +266,12 @@ test('behaviour that was seen often comes first, and what dumps tell and what fo
   const all = [
     finding('a', { follows: true, count: 20 }),
     finding('b dump', { count: 10 }),
+    finding('b dump in another network namespace', { count: 9 }),
     ...[finding('c'), finding('d', { count: 3 }), finding('e')],
   ]
-  expect(inOrder(all).map(({ where }) => where)).toEqual(['d', 'c', 'e', 'b dump', 'a'])
+  expect(inOrder(all).map(({ where }) => where)).toEqual([
+    ...['d', 'c', 'e', 'b dump', 'b dump in another network namespace', 'a'],
+  ])
 })
 
 test('of tests of a file the first one comes first, and what a module is before what tests say of it', () => {

@@ -4,7 +4,7 @@
  * anything differs at all; where it does, more of both tell what varies by itself.
  */
 import type { Difference } from './difference.ts'
-import { type Finding, findingKinds, isOfMany } from './finding.ts'
+import { type Finding, findingKinds, isOfDump, isOfMany } from './finding.ts'
 import type { RecordedFile } from './recorded.ts'
 import { fileCome, fileDifferences, fileGone } from './tests.ts'
 import { TIMED_RUNS, type TimeChange, type Times, timeChanges } from './times.ts'
@@ -218,7 +218,6 @@ export class Comparison {
 /** In the order of reports: what matters first. */
 export function inOrder(findings: readonly Finding[]): Finding[] {
   // What a dump tells may follow from what others do.
-  const isOfDump = ({ kind, where }: Finding) => kind === 'behaviour' && where.endsWith(' dump')
   const rank = (finding: Finding) =>
     (finding.matters ? 0 : 100) +
     findingKinds.indexOf(finding.kind) +

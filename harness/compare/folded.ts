@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Findings that show one change: tests that break alike, requests that are answered alike, a report of the kernel. */
-import { type Finding, isOfMany } from './finding.ts'
+import { type Finding, isOfMany, messageOf } from './finding.ts'
 
 /** A change, with what else shows it. */
 export interface Folded {
@@ -71,7 +71,7 @@ function keyOf(finding: Finding): string | undefined {
 
 /** A part that is new, gone or turned round, without its value and the name of its message, where that is the operation's own. */
 function ofAnyMessage(change: string, where: string): string {
-  const own = ` of ${where.replace(/ dump$/, '')}`
+  const own = ` of ${messageOf(where)}`
   const [, part = '', rest = ''] =
     /^(.*?)( is new: | is gone, was | is in another byte order: ).*$/s.exec(change) ?? []
   const at = part.indexOf(own)

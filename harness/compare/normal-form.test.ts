@@ -235,6 +235,20 @@ test('an echo is told apart from what others hear', () => {
   ])
 })
 
+test('what sockets of another network namespace ask and hear says so', () => {
+  const [asking, hearing] = [socket(1, 101), socket(2, 102)]
+  const { exchanges } = normal(recording => {
+    for (const each of [asking, hearing]) recording.opened(each, 7)
+    const request = encodeMessage({ type: 16, flags: 0x300, sequence: 1, portId: 101 })
+    recording.sent(asking, request, undefined, undefined)
+    recording.received(hearing, fromKernel(request, 1))
+  })
+  expect(exchanges[0]?.operation).toBe('protocol 21 type 16 dump in another network namespace')
+  expect(exchanges[0]?.told.map(({ whom }) => whom)).toEqual([
+    'socket 2 in group 1 in another network namespace',
+  ])
+})
+
 test('a socket that hears nothing leaves the names of the others as they are', () => {
   const [asking, silent, hearing] = [socket(1, 101), socket(2, 102), socket(3, 103)]
   const told = (hears: boolean) =>

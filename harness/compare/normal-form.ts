@@ -24,7 +24,13 @@ import { groupOf } from '../../guest/testing/message-text.ts'
 import type { RecordedEvent, RecordedSocket } from '../../guest/testing/recorded.ts'
 import { Listener } from '../../guest/testing/told.ts'
 import { withoutGenericHeader } from './generic-header.ts'
-import type { Exchange, NormalConversation, NormalMessage, Told } from './recorded.ts'
+import {
+  type Exchange,
+  elsewhere,
+  type NormalConversation,
+  type NormalMessage,
+  type Told,
+} from './recorded.ts'
 
 type Sent = Extract<RecordedEvent, { kind: 'sent' | 'failed' }>
 
@@ -198,7 +204,7 @@ class Normaliser {
         continue
       }
       const exchange = cause ?? this.#unaskedOf(socket)
-      const where = group === 0 ? '' : ` in group ${this.#groupName(socket, group)}`
+      const where = group === 0 ? '' : ` in group ${this.#groupName(socket, group)}${ofNamespace(socket)}`
       // With NLM_F_ECHO, or as a member of the group.
       const listener = cause?.socket === socket ? 'the requester' : this.#names.get(socket)
       const whom = `${listener}${where}`
@@ -388,7 +394,7 @@ class Normaliser {
           return JSON.stringify([what, claimed, messages[at]?.length, ...parts])
         }),
       ].join('\n'),
-      operation: `${count}${some.join(', ')}`,
+      operation: `${count}${some.join(', ')}${ofNamespace(socket)}`,
       request: [
         ...(whom ? [whom] : []),
         ...messages.slice(0, 3).map(message => this.#requestText(message, socket)),
@@ -431,6 +437,10 @@ function operationOf(
   const answer = type === NLMSG_ERROR ? 'NLMSG_ERROR' : type === NLMSG_DONE ? 'NLMSG_DONE' : undefined
   const name = answer ?? normal?.what ?? ''
   return `${/^type \d/.test(name) ? `${protocolName({ protocol })} ` : ''}${name}${dump}`
+}
+
+function ofNamespace({ namespace }: RecordedSocket): string {
+  return namespace === undefined ? '' : elsewhere
 }
 
 function protocolName({ protocol }: { readonly protocol: number }): string {
