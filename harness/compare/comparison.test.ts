@@ -285,3 +285,23 @@ test('of tests of a file the first one comes first, and what a module is before 
     ...['test a.test.ts > y', 'test b.test.ts > z', 'test b.test.ts > a'],
   ])
 })
+
+test('what nlctrl answers is no reason why a failed test has read less', () => {
+  const resolving = (groups: string, more: Partial<RecordedTest> = {}, ...whats: readonly string[]) => {
+    const asked = answers('x', 'ok')
+    const [said] = asked.said
+    const [exchange] = said?.exchanges ?? []
+    if (!said || !exchange) throw new Error('nothing was asked')
+    const resolved = {
+      ...exchange,
+      ...{ key: 'resolve', operation: 'CTRL_CMD_GETFAMILY', request: 'resolve' },
+      answers: [{ what: 'CTRL_CMD_NEWFAMILY', parts: [['groups', groups] as const] }],
+    }
+    const told = [{ whom: 'socket 2 in group box', messages: whats.map(what => ({ what, parts: [] })) }]
+    const exchanges = [resolved, { ...exchange, told }]
+    return file({ ...asked, said: [{ ...said, exchanges }], ...more })
+  }
+  const failed = { state: 'failed', failures: [failure('2 came')] } as const
+  const less = compared(thrice(resolving('1', {}, 'set', 'del')), thrice(resolving('2', failed, 'set')))
+  expect(lines(less)).toContain('behaviour: get: told to group box: set, del became set')
+})

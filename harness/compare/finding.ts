@@ -72,6 +72,11 @@ export function isOfMany({ where }: Pick<Finding, 'where'>): boolean {
   return /^\d+ (requests: |bytes that are no messages)/.test(where)
 }
 
+/** Whether nlctrl says it: a change of families is in all that it answers. */
+export function isOfNlctrl({ kind, where, text = '' }: Pick<Finding, 'kind' | 'where' | 'text'>): boolean {
+  return kind === 'behaviour' && (where.startsWith('CTRL_CMD_') || text.startsWith('group nlctrl/'))
+}
+
 /** Without that it was asked for a dump, or in another network namespace. */
 export function messageOf(where: string): string {
   return withoutEnd(withoutEnd(where, elsewhere), ' dump')

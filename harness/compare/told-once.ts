@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What suites show of a change that is told as what modules are. */
-import { type Finding, lineOf } from './finding.ts'
+import { type Finding, isOfNlctrl, lineOf } from './finding.ts'
 
 /** Findings of suites, without those that repeat one of modules. */
 export function toldOnce(ofSuites: readonly Finding[], ofModules: readonly Finding[]): Finding[] {
@@ -25,14 +25,7 @@ function withoutPolicies(findings: readonly Finding[], ofModules: readonly Findi
 /** What nlctrl answers is told as what families are, where that has changed. */
 function withoutNlctrl(findings: readonly Finding[], ofModules: readonly Finding[]): Finding[] {
   const isTold = ofModules.some(({ kind }) => kind === 'family')
-  return findings.filter(
-    ({ kind, where, text = '' }) =>
-      !(
-        isTold &&
-        kind === 'behaviour' &&
-        (where.startsWith('CTRL_CMD_') || text.startsWith('group nlctrl/'))
-      ),
-  )
+  return isTold ? findings.filter(finding => !isOfNlctrl(finding)) : [...findings]
 }
 
 /** What a module logs while it is loaded and unloaded comes in each test that does so, too. */
