@@ -45,6 +45,9 @@ test('a part that is new or gone in several messages is one change, whatever its
       behaviour('get dump', 'attribute 5 of get is new: 04 (4)'),
       behaviour('get dump in another network namespace', 'attribute 5 of get is new: 04 (4)'),
       part('add', ', as told to the requester, as in group x is new: 02 (2)'),
+      behaviour('put', 'version of put: 1 became 2'),
+      behaviour('mix dump', 'version of mix: 1 became 2'),
+      behaviour('mixed', 'version of mix: 1 became 2'),
       part('a', ' is in another byte order: 01 00 (1) became 00 01 (256)'),
       part('b', ' is in another byte order: 02 00 (2) became 00 02 (512)'),
     ]),
@@ -54,6 +57,8 @@ test('a part that is new or gone in several messages is one change, whatever its
     ['del', ''],
     ['put', ''],
     ['mix', ''],
+    ['put', 'the same of: mix dump'],
+    ['mixed', ''],
     ['a', 'the same of: b'],
   ])
 })

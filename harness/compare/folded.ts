@@ -69,14 +69,17 @@ function keyOf(finding: Finding): string | undefined {
   return undefined
 }
 
-/** A part that is new, gone or turned round, without its value and the name of its message, where that is the operation's own. */
+/**
+ * A change of a part without the name of its message, where that is the operation's own; if the part is new, gone or
+ * turned round, without its value.
+ */
 function ofAnyMessage(change: string, where: string): string {
   const own = ` of ${messageOf(where)}`
-  const [, part = '', rest = ''] =
-    /^(.*?)( is new: | is gone, was | is in another byte order: ).*$/s.exec(change) ?? []
-  const at = part.indexOf(own)
-  const isOwn = at !== -1 && /^(,|$)/.test(part.slice(at + own.length))
-  return isOwn ? `${part.slice(0, at)}${part.slice(at + own.length)}${rest}` : change
+  const at = change.indexOf(own)
+  const rest = change.slice(at + own.length)
+  if (at === -1 || !/^(,|:| is )/.test(rest)) return change
+  const [kept] = /^.*?( is new: | is gone, was | is in another byte order: )/s.exec(rest) ?? [rest]
+  return `${change.slice(0, at)}${kept}`
 }
 
 /** What any test may show. */

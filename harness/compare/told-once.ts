@@ -4,20 +4,24 @@ import { type Finding, isOfNlctrl, lineOf } from './finding.ts'
 
 /** Findings of suites, without those that repeat one of modules. */
 export function toldOnce(ofSuites: readonly Finding[], ofModules: readonly Finding[]): Finding[] {
-  return withoutLoading(withoutPolicies(withoutNlctrl(ofSuites, ofModules), ofModules), ofModules)
+  return withoutLoading(withoutFamilies(withoutNlctrl(ofSuites, ofModules), ofModules), ofModules)
 }
 
-/** The policy that refuses a value is in the extended ack, too. */
-function withoutPolicies(findings: readonly Finding[], ofModules: readonly Finding[]): Finding[] {
-  const changed = ofModules.flatMap(({ kind, where }) =>
-    kind === 'family' ? (/^(.*?): attributes? /.exec(where)?.[1] ?? []) : [],
-  )
+/** The policy that refuses a value is in the extended ack, too, and the version in each message. */
+function withoutFamilies(findings: readonly Finding[], ofModules: readonly Finding[]): Finding[] {
+  const told = ofModules.flatMap(({ kind, where, was, is }) => {
+    const [, family, what] = (kind === 'family' && /^(.*?): (attribute|version)/.exec(where)) || []
+    return family === undefined ? [] : [{ family, what, change: `: ${was} became ${is}` }]
+  })
   return findings.filter(
     ({ kind, where, text = '' }) =>
-      !(
-        kind === 'behaviour' &&
-        text.startsWith(`${where}: the policy in the extended ack `) &&
-        changed.some(family => where.includes(`${family} `))
+      kind !== 'behaviour' ||
+      !told.some(
+        ({ family, what, change }) =>
+          where.includes(`${family} `) &&
+          (what === 'version'
+            ? text.startsWith(`${where}: version of `) && text.endsWith(change)
+            : text.startsWith(`${where}: the policy in the extended ack `)),
       ),
   )
 }
