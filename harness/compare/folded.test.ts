@@ -63,6 +63,30 @@ test('a part that is new or gone in several messages is one change, whatever its
   ])
 })
 
+test('lines that are logged at another level are one change, where it is the same level', () => {
+  const level = (line: string, was: string, is: string) =>
+    finding('log', 'while tests run', {
+      was,
+      is,
+      text: `the kernel logs '${line}' at level ${is}, was ${was}`,
+    })
+  const all = [
+    level('a added', 'info', 'notice'),
+    level('b added', 'info', 'notice'),
+    level('c', 'info', 'err'),
+  ]
+  const other = finding('log', 'while tests run', {
+    was: 'info',
+    is: 'notice',
+    text: "the kernel logs 'info', was 'notice'",
+  })
+  expect(folded([...all, other]).map(each => [each.first.text, othersOf(each)])).toEqual([
+    ["the kernel logs 'a added' at level notice, was info", "the same of: 'b added'"],
+    ["the kernel logs 'c' at level err, was info", ''],
+    [other.text, ''],
+  ])
+})
+
 test('the one that was seen most often stands for all', () => {
   const often = { ...behaviour('set', 'ENOENT became EINVAL'), count: 3 }
   expect(

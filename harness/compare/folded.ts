@@ -23,6 +23,10 @@ export function folded(findings: readonly Finding[]): Folded[] {
 /** What the others are, on one line; '' for none. */
 export function othersOf({ first, others }: Folded): string {
   if (first.follows) return followingOf(others)
+  if (first.kind === 'log') {
+    const lines = others.flatMap(each => levelledLine(each) ?? [])
+    return lines.length === 0 ? '' : `the same of: ${listOf(lines)}`
+  }
   const isInFile = isOfTest(first)
   const places = new Set(others.map(({ where }) => where))
   places.delete(first.where)
@@ -60,6 +64,7 @@ function keyOf(finding: Finding): string | undefined {
   // An operation, and what it is answered by.
   if (kind === 'time')
     return JSON.stringify([...common, where.slice(0, where.lastIndexOf(': ')), text?.slice(where.length)])
+  if (levelledLine(finding) !== undefined) return JSON.stringify([...common, 'level', was, is])
   if (kind === 'behaviour' && text?.startsWith(`${where}: `)) {
     // Who asks and listens hears what the group hears.
     const heard = text.slice(where.length).replace(/ the requester, as in (?=group )/, ' ')
@@ -67,6 +72,11 @@ function keyOf(finding: Finding): string | undefined {
     return JSON.stringify([...common, isOfMany(finding) ? change.replace(/\b\d+ x /g, '') : change])
   }
   return undefined
+}
+
+/** The line in quotes whose level has changed. */
+function levelledLine({ kind, text = '' }: Finding): string | undefined {
+  return kind === 'log' ? /^the kernel logs ('.*') at level .*, was [^']*$/s.exec(text)?.[1] : undefined
 }
 
 /**
