@@ -124,10 +124,11 @@ export class Comparison {
     return [...chosen, ...this.#undecidedTimes(isRepeatable).filter(({ unit }) => !isChosen(unit))]
   }
 
-  /** Where times are not certain: a file for each operation. */
+  /** Where times are not certain: a file for each operation, of several the one in which the least is said. */
   #undecidedTimes(isRepeatable: (unit: Unit) => boolean): Undecided[] {
     const covered = new Set<string>()
-    return [...this.#units.values()].flatMap((unit): Undecided[] => {
+    const units = [...this.#units.values()].toSorted((a, b) => saidIn(a) - saidIn(b))
+    return units.flatMap((unit): Undecided[] => {
       const { kernel, file, times } = unit
       const fresh = suspicions(unit).filter(({ operation }) => !covered.has(`${kernel} ${operation}`))
       if (fresh.length === 0 || !isRepeatable(unit)) return []
@@ -288,6 +289,13 @@ function unloadedIn({ kernel, file, base, head }: Recorded): Unloaded[] {
   if (before?.length !== 1 || after?.length !== 1 || only?.name !== '') return []
   const [failure] = before[0]?.state === 'failed' ? only.failures : []
   return failure ? [{ unit: { kernel, file }, reason: failure.text }] : []
+}
+
+/** How many datagrams are sent in it, about. */
+function saidIn({ base, head }: Recorded): number {
+  const [some] = [...base, ...head]
+  const all = some?.tests.flatMap(({ said }) => said.map(({ exchanges, missed }) => exchanges.length + missed)) ?? []
+  return all.reduce((sum, count) => sum + count, 0)
 }
 
 /** What may take longer or less time: as the first runs tell, and all that are comparable. */
