@@ -177,6 +177,10 @@ test('values say nothing once the sides have asked differently; errors still do'
   expect(differences([set('SET 7'), value('7')], [set('SET 8'), value('8')])).toEqual([])
   expect(differences([set('SET 7'), value('7')], [set('SET 7'), value('8')])).toHaveLength(1)
   const refused = { ...answered('EINVAL'), key: 'get' }
+  // How much a dump tells depends on what was asked before, also where it is nothing.
+  const [empty, full] = [answered('end of dump'), answered('nlex get', 'nlex get', 'end of dump')]
+  expect(differences([set('SET 7'), empty], [set('SET 8'), full])).toEqual([])
+  expect(differences([set('SET 7'), empty], [set('SET 7'), full])).toHaveLength(1)
   expect(differences([set('SET 7'), value('7')], [set('SET 8'), refused])).toHaveLength(1)
 })
 

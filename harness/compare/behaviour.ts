@@ -239,7 +239,8 @@ function listChanges(base: readonly NormalMessage[], head: readonly NormalMessag
         is,
         text: words.entries(counts),
         byValue: false,
-        isState,
+        // Also where there were none.
+        isState: true,
         less,
       },
     ]

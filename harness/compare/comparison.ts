@@ -294,7 +294,8 @@ function unloadedIn({ kernel, file, base, head }: Recorded): Unloaded[] {
 /** How many datagrams are sent in it, about. */
 function saidIn({ base, head }: Recorded): number {
   const [some] = [...base, ...head]
-  const all = some?.tests.flatMap(({ said }) => said.map(({ exchanges, missed }) => exchanges.length + missed)) ?? []
+  const all =
+    some?.tests.flatMap(({ said }) => said.map(({ exchanges, missed }) => exchanges.length + missed)) ?? []
   return all.reduce((sum, count) => sum + count, 0)
 }
 

@@ -337,6 +337,29 @@ test('times are those of single requests, to their first answer', () => {
   expect(conversation).toEqual(normalForm({ tests: ['x'], ...told }))
 })
 
+test('a request that is answered after the next one was sent has no time of its own', () => {
+  const timesOf = (second: ReturnType<typeof socket>, ...at: readonly number[]) => {
+    const recording = new Recording()
+    recording.begin()
+    const asking = socket(1, 101)
+    const requests = [17, 18].map(type => encodeMessage({ type, flags: 5, sequence: type }))
+    recording.opened(asking, undefined)
+    if (second.identity !== asking.identity) recording.opened(second, undefined)
+    for (const [index, request] of requests.entries())
+      recording.sent(index === 0 ? asking : second, request, undefined, undefined)
+    for (const [index, request] of requests.entries()) {
+      const own = index === 0 ? asking : second
+      recording.received(own, fromKernel(acknowledgementBytes(request, own)))
+    }
+    const told = recorded(recording)
+    let index = 0
+    const first = told.first.map(event => ({ ...event, time: at[index++] ?? 0 }))
+    return timedForm({ tests: ['x'], ...told, first }).times.map(([, took]) => took)
+  }
+  expect(timesOf(socket(1, 101), 10, 12, 20, 23)).toEqual([11])
+  expect(timesOf(socket(2, 102), 10, 12, 20, 23)).toEqual([11])
+})
+
 test('requests with one sequence number are answered in their order', () => {
   const { exchanges } = normal(recording => {
     const asking = socket(1, 101)

@@ -116,12 +116,20 @@ class Normaliser {
     }
   }
 
-  /** Of datagrams with one request: what is refused takes less time. */
+  /**
+   * Of datagrams with one request: what is refused takes less time. What the same thread has sent before it took the
+   * answer is in the time of that.
+   */
   times(): (readonly [operation: string, took: number])[] {
-    return this.#exchanges.flatMap(({ event, socket, sequences, answers, answered }) =>
-      event?.kind === 'sent' && sequences.size === 1 && answered !== undefined
-        ? [[`${this.#asked(event, socket).operation}: ${answers[0]?.what}`, answered - event.time] as const]
-        : [],
+    const byThread = Map.groupBy(this.#exchanges, ({ socket }) => socket.thread)
+    return [...byThread.values()].flatMap(all =>
+      all.flatMap(({ event, socket, sequences, answers, answered }, at) => {
+        if (event?.kind !== 'sent' || sequences.size !== 1 || answered === undefined) return []
+        const next = all[at + 1]?.event
+        if (next && next.time < answered) return []
+        const operation = `${this.#asked(event, socket).operation}: ${answers[0]?.what}`
+        return [[operation, answered - event.time] as const]
+      }),
     )
   }
 
