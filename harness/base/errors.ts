@@ -57,3 +57,9 @@ export function messageOf(error: unknown): string {
 export function isErrno(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
 }
+
+/** The first line of an error's text; if that only announces the reason, as that of a compiler, with the next one. */
+export function firstWords(text: string): string {
+  const [first = '', second = ''] = text.split('\n').filter(line => line.trim() !== '')
+  return first.endsWith(':') ? `${first} ${second.trim()}` : first
+}

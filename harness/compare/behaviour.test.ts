@@ -177,6 +177,10 @@ test('values say nothing once the sides have asked differently; errors still do'
   expect(differences([set('SET 7'), value('7')], [set('SET 8'), value('8')])).toEqual([])
   expect(differences([set('SET 7'), value('7')], [set('SET 7'), value('8')])).toHaveLength(1)
   const refused = { ...answered('EINVAL'), key: 'get' }
+  // How much a dump tells depends on what was asked before, also where it is nothing.
+  const [empty, full] = [answered('end of dump'), answered('nlex get', 'nlex get', 'end of dump')]
+  expect(differences([set('SET 7'), empty], [set('SET 8'), full])).toEqual([])
+  expect(differences([set('SET 7'), empty], [set('SET 7'), full])).toHaveLength(1)
   expect(differences([set('SET 7'), value('7')], [set('SET 8'), refused])).toHaveLength(1)
 })
 
@@ -282,4 +286,17 @@ test('that an extended ack comes or goes is told by what it says', () => {
   if (none && bare) expect(texts(none, bare)).toEqual(['nlex get: flags of EINVAL: 0 became ACK_TLVS'])
   const other = exchange([message('EINVAL', { flags: 'ACK_TLVS', message: '"why"' })])
   expect(texts(plain, other)).toHaveLength(2)
+})
+
+test('a value in another byte order is told as that', () => {
+  const valued = (value: string) => exchange([message('nlex get', { 'attribute 2': value })])
+  const told = (was: string, is: string) => texts(valued(was), valued(is))
+  expect(told('03 00 00 00 (3)', '00 00 00 03 (50331648)')).toEqual([
+    'nlex get: attribute 2 of nlex get is in another byte order: 03 00 00 00 (3) became 00 00 00 03 (50331648)',
+  ])
+  expect(told('03 00 00 00 (3)', '00 00 03 00 (196608)')).toEqual([
+    'nlex get: attribute 2 of nlex get: 03 00 00 00 (3) became 00 00 03 00 (196608)',
+  ])
+  // A text that is read from its end.
+  expect(told('61 62 00 "ab"', '00 62 61 "ba"')[0]).toContain('attribute 2 of nlex get: 61')
 })

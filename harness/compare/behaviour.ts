@@ -239,7 +239,8 @@ function listChanges(base: readonly NormalMessage[], head: readonly NormalMessag
         is,
         text: words.entries(counts),
         byValue: false,
-        isState,
+        // Also where there were none.
+        isState: true,
         less,
       },
     ]
@@ -326,7 +327,7 @@ function partChanges(base: NormalMessage, head: NormalMessage, words: Words): Ch
         ? `${begin} is new: ${is}`
         : is === undefined
           ? `${begin} is gone, was ${was}`
-          : `${begin}: ${was} became ${is}`
+          : `${begin}${isTurned(was, is) ? ' is in another byte order' : ''}: ${was} became ${is}`
     const isValue = !framing.has(name)
     const isState = isValue && was !== undefined && is !== undefined
     return [{ aspect: `${words.aspect}: ${base.what}: ${name}`, was, is, text, byValue: !isValue, isState }]
@@ -335,6 +336,12 @@ function partChanges(base: NormalMessage, head: NormalMessage, words: Words): Ch
   if (changes.length > 0 || was === is) return changes
   const text = `${words.part(base.what, 'the order of parts')}: ${was} became ${is}`
   return [{ aspect: `${words.aspect}: order of parts`, was, is, text, byValue: true, isState: false }]
+}
+
+/** Whether one value is the other one in another byte order. */
+function isTurned(was: string, is: string): boolean {
+  const [before, after] = [was, is].map(text => /^([\da-f]{2}(?: [\da-f]{2})+)(?: \(\d+\))?$/.exec(text)?.[1])
+  return before !== undefined && before.split(' ').reverse().join(' ') === after
 }
 
 /** What lies between the beginning and the end that both lists have. */

@@ -266,7 +266,42 @@ test('behaviour that was seen often comes first, and what dumps tell and what fo
   const all = [
     finding('a', { follows: true, count: 20 }),
     finding('b dump', { count: 10 }),
+    finding('b dump in another network namespace', { count: 9 }),
     ...[finding('c'), finding('d', { count: 3 }), finding('e')],
   ]
-  expect(inOrder(all).map(({ where }) => where)).toEqual(['d', 'c', 'e', 'b dump', 'a'])
+  expect(inOrder(all).map(({ where }) => where)).toEqual([
+    ...['d', 'c', 'e', 'b dump', 'b dump in another network namespace', 'a'],
+  ])
+})
+
+test('of tests of a file the first one comes first, and what a module is before what tests say of it', () => {
+  const finding = (kind: Finding['kind'], where: string): Finding => ({
+    ...{ kind, kernel: undefined, where, was: 'a', is: 'b', matters: true },
+  })
+  const tests = ['b.test.ts > z', 'b.test.ts > a', 'a.test.ts > y'].map(where => finding('test', where))
+  const all = [...tests, finding('module', 'box'), finding('family', 'box'), finding('behaviour', 'get')]
+  expect(inOrder(all).map(({ kind, where }) => `${kind} ${where}`)).toEqual([
+    ...['behaviour get', 'family box', 'module box'],
+    ...['test a.test.ts > y', 'test b.test.ts > z', 'test b.test.ts > a'],
+  ])
+})
+
+test('what nlctrl answers is no reason why a failed test has read less', () => {
+  const resolving = (groups: string, more: Partial<RecordedTest> = {}, ...whats: readonly string[]) => {
+    const asked = answers('x', 'ok')
+    const [said] = asked.said
+    const [exchange] = said?.exchanges ?? []
+    if (!said || !exchange) throw new Error('nothing was asked')
+    const resolved = {
+      ...exchange,
+      ...{ key: 'resolve', operation: 'CTRL_CMD_GETFAMILY', request: 'resolve' },
+      answers: [{ what: 'CTRL_CMD_NEWFAMILY', parts: [['groups', groups] as const] }],
+    }
+    const told = [{ whom: 'socket 2 in group box', messages: whats.map(what => ({ what, parts: [] })) }]
+    const exchanges = [resolved, { ...exchange, told }]
+    return file({ ...asked, said: [{ ...said, exchanges }], ...more })
+  }
+  const failed = { state: 'failed', failures: [failure('2 came')] } as const
+  const less = compared(thrice(resolving('1', {}, 'set', 'del')), thrice(resolving('2', failed, 'set')))
+  expect(lines(less)).toContain('behaviour: get: told to group box: set, del became set')
 })

@@ -4,7 +4,7 @@
  * anything differs at all; where it does, more of both tell what varies by itself.
  */
 import type { Difference } from './difference.ts'
-import { type Finding, findingKinds, isOfMany } from './finding.ts'
+import { type Finding, findingKinds, isOfDump, isOfMany } from './finding.ts'
 import type { RecordedFile } from './recorded.ts'
 import { fileCome, fileDifferences, fileGone } from './tests.ts'
 import { TIMED_RUNS, type TimeChange, type Times, timeChanges } from './times.ts'
@@ -124,10 +124,11 @@ export class Comparison {
     return [...chosen, ...this.#undecidedTimes(isRepeatable).filter(({ unit }) => !isChosen(unit))]
   }
 
-  /** Where times are not certain: a file for each operation. */
+  /** Where times are not certain: a file for each operation, of several the one in which the least is said. */
   #undecidedTimes(isRepeatable: (unit: Unit) => boolean): Undecided[] {
     const covered = new Set<string>()
-    return [...this.#units.values()].flatMap((unit): Undecided[] => {
+    const units = [...this.#units.values()].toSorted((a, b) => saidIn(a) - saidIn(b))
+    return units.flatMap((unit): Undecided[] => {
       const { kernel, file, times } = unit
       const fresh = suspicions(unit).filter(({ operation }) => !covered.has(`${kernel} ${operation}`))
       if (fresh.length === 0 || !isRepeatable(unit)) return []
@@ -218,14 +219,15 @@ export class Comparison {
 /** In the order of reports: what matters first. */
 export function inOrder(findings: readonly Finding[]): Finding[] {
   // What a dump tells may follow from what others do.
-  const isOfDump = ({ kind, where }: Finding) => kind === 'behaviour' && where.endsWith(' dump')
   const rank = (finding: Finding) =>
     (finding.matters ? 0 : 100) +
     findingKinds.indexOf(finding.kind) +
     (finding.follows ? 0.75 : isOfMany(finding) ? 0.5 : isOfDump(finding) ? 0.25 : 0)
   const often = ({ kind, count = 1 }: Finding) => (kind === 'behaviour' ? count : 1)
+  // Tests of a file stay in its order: what breaks first may be why others do.
+  const place = ({ kind, where }: Finding) => (kind === 'test' ? (where.split(' > ', 1)[0] ?? '') : where)
   return findings.toSorted(
-    (a, b) => rank(a) - rank(b) || often(b) - often(a) || compareText(a.where, b.where),
+    (a, b) => rank(a) - rank(b) || often(b) - often(a) || compareText(place(a), place(b)),
   )
 }
 
@@ -287,6 +289,14 @@ function unloadedIn({ kernel, file, base, head }: Recorded): Unloaded[] {
   if (before?.length !== 1 || after?.length !== 1 || only?.name !== '') return []
   const [failure] = before[0]?.state === 'failed' ? only.failures : []
   return failure ? [{ unit: { kernel, file }, reason: failure.text }] : []
+}
+
+/** How many datagrams are sent in it, about. */
+function saidIn({ base, head }: Recorded): number {
+  const [some] = [...base, ...head]
+  const all =
+    some?.tests.flatMap(({ said }) => said.map(({ exchanges, missed }) => exchanges.length + missed)) ?? []
+  return all.reduce((sum, count) => sum + count, 0)
 }
 
 /** What may take longer or less time: as the first runs tell, and all that are comparable. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What has changed between two versions of modules. */
-import type { Exchange } from './recorded.ts'
+import { type Exchange, elsewhere } from './recorded.ts'
 
 /** What a finding is about; the order in which reports have them. */
 export const findingKinds = [
@@ -9,9 +9,9 @@ export const findingKinds = [
   'taint',
   'leak',
   'behaviour',
-  'test',
   'family',
   'module',
+  'test',
   'parameter',
   'symbol',
   'log',
@@ -70,6 +70,25 @@ export function lineOf({ kind, where, was, is, text }: Finding): string {
 /** Whether it is seen in a datagram of many requests: what single ones show says more. */
 export function isOfMany({ where }: Pick<Finding, 'where'>): boolean {
   return /^\d+ (requests: |bytes that are no messages)/.test(where)
+}
+
+/** Whether nlctrl says it: a change of families is in all that it answers. */
+export function isOfNlctrl({ kind, where, text = '' }: Pick<Finding, 'kind' | 'where' | 'text'>): boolean {
+  return kind === 'behaviour' && (where.startsWith('CTRL_CMD_') || text.startsWith('group nlctrl/'))
+}
+
+/** Without that it was asked for a dump, or in another network namespace. */
+export function messageOf(where: string): string {
+  return withoutEnd(withoutEnd(where, elsewhere), ' dump')
+}
+
+/** Whether it is the answer to a dump. */
+export function isOfDump({ kind, where }: Pick<Finding, 'kind' | 'where'>): boolean {
+  return kind === 'behaviour' && withoutEnd(where, elsewhere).endsWith(' dump')
+}
+
+function withoutEnd(text: string, end: string): string {
+  return text.endsWith(end) ? text.slice(0, -end.length) : text
 }
 
 /** Findings of single kernels: what all of these have is told once. */

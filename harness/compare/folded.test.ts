@@ -32,6 +32,61 @@ test('tests of a file that break are one change, and so are requests that are an
   ])
 })
 
+test('a part that is new or gone in several messages is one change, whatever its values', () => {
+  const part = (where: string, rest: string) => behaviour(where, `attribute 5 of ${where}${rest}`)
+  expect(
+    shown([
+      part('get', ' is new: 01 (1)'),
+      part('set', ', as told to group x is new: 01 (1)'),
+      part('add', ', as told to group x is new: 02 (2)'),
+      part('del', ', as told to group x is gone, was 02 (2)'),
+      part('put', ': 01 (1) became 02 (2)'),
+      part('mix', ': 01 (1) became 03 (3)'),
+      behaviour('get dump', 'attribute 5 of get is new: 04 (4)'),
+      behaviour('get dump in another network namespace', 'attribute 5 of get is new: 04 (4)'),
+      part('add', ', as told to the requester, as in group x is new: 02 (2)'),
+      behaviour('put', 'version of put: 1 became 2'),
+      behaviour('mix dump', 'version of mix: 1 became 2'),
+      behaviour('mixed', 'version of mix: 1 became 2'),
+      part('a', ' is in another byte order: 01 00 (1) became 00 01 (256)'),
+      part('b', ' is in another byte order: 02 00 (2) became 00 02 (512)'),
+    ]),
+  ).toEqual([
+    ['get', 'the same of: get dump; get dump in another network namespace'],
+    ['set', 'the same of: add'],
+    ['del', ''],
+    ['put', ''],
+    ['mix', ''],
+    ['put', 'the same of: mix dump'],
+    ['mixed', ''],
+    ['a', 'the same of: b'],
+  ])
+})
+
+test('lines that are logged at another level are one change, where it is the same level', () => {
+  const level = (line: string, was: string, is: string) =>
+    finding('log', 'while tests run', {
+      was,
+      is,
+      text: `the kernel logs '${line}' at level ${is}, was ${was}`,
+    })
+  const all = [
+    level('a added', 'info', 'notice'),
+    level('b added', 'info', 'notice'),
+    level('c', 'info', 'err'),
+  ]
+  const other = finding('log', 'while tests run', {
+    was: 'info',
+    is: 'notice',
+    text: "the kernel logs 'info', was 'notice'",
+  })
+  expect(folded([...all, other]).map(each => [each.first.text, othersOf(each)])).toEqual([
+    ["the kernel logs 'a added' at level notice, was info", "the same of: 'b added'"],
+    ["the kernel logs 'c' at level err, was info", ''],
+    [other.text, ''],
+  ])
+})
+
 test('the one that was seen most often stands for all', () => {
   const often = { ...behaviour('set', 'ENOENT became EINVAL'), count: 3 }
   expect(

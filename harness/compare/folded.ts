@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Findings that show one change: tests that break alike, requests that are answered alike, a report of the kernel. */
-import { type Finding, isOfMany } from './finding.ts'
+import { type Finding, isOfMany, messageOf } from './finding.ts'
 
 /** A change, with what else shows it. */
 export interface Folded {
@@ -23,8 +23,14 @@ export function folded(findings: readonly Finding[]): Folded[] {
 /** What the others are, on one line; '' for none. */
 export function othersOf({ first, others }: Folded): string {
   if (first.follows) return followingOf(others)
+  if (first.kind === 'log') {
+    const lines = others.flatMap(each => levelledLine(each) ?? [])
+    return lines.length === 0 ? '' : `the same of: ${listOf(lines)}`
+  }
   const isInFile = isOfTest(first)
-  const names = others.map(({ where }) => (isInFile ? where.slice(fileOf(where).length + 3) : where))
+  const places = new Set(others.map(({ where }) => where))
+  places.delete(first.where)
+  const names = [...places].map(where => (isInFile ? where.slice(fileOf(where).length + 3) : where))
   if (names.length === 0) return ''
   const list = listOf(names)
   if (first.kind === 'behaviour' || first.kind === 'time') return `the same of: ${list}`
@@ -58,11 +64,32 @@ function keyOf(finding: Finding): string | undefined {
   // An operation, and what it is answered by.
   if (kind === 'time')
     return JSON.stringify([...common, where.slice(0, where.lastIndexOf(': ')), text?.slice(where.length)])
+  if (levelledLine(finding) !== undefined) return JSON.stringify([...common, 'level', was, is])
   if (kind === 'behaviour' && text?.startsWith(`${where}: `)) {
-    const change = text.slice(where.length)
+    // Who asks and listens hears what the group hears.
+    const heard = text.slice(where.length).replace(/ the requester, as in (?=group )/, ' ')
+    const change = ofAnyMessage(heard, where)
     return JSON.stringify([...common, isOfMany(finding) ? change.replace(/\b\d+ x /g, '') : change])
   }
   return undefined
+}
+
+/** The line in quotes whose level has changed. */
+function levelledLine({ kind, text = '' }: Finding): string | undefined {
+  return kind === 'log' ? /^the kernel logs ('.*') at level .*, was [^']*$/s.exec(text)?.[1] : undefined
+}
+
+/**
+ * A change of a part without the name of its message, where that is the operation's own; if the part is new, gone or
+ * turned round, without its value.
+ */
+function ofAnyMessage(change: string, where: string): string {
+  const own = ` of ${messageOf(where)}`
+  const at = change.indexOf(own)
+  const rest = change.slice(at + own.length)
+  if (at === -1 || !/^(,|:| is )/.test(rest)) return change
+  const [kept] = /^.*?( is new: | is gone, was | is in another byte order: )/s.exec(rest) ?? [rest]
+  return `${change.slice(0, at)}${kept}`
 }
 
 /** What any test may show. */

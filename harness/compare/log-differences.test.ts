@@ -131,6 +131,19 @@ test('of a test that fails before it has asked or heard all, the lines that it h
   expect(told(whole, asking(['a', 'x', 'b'], 'failed', 'k'))).toEqual([
     "log: the kernel now logs 'x'; in a.test.ts > x",
   ])
+  // Its hooks have their lines all the same.
+  const closed = asking(['a', 'b', 'gone'], 'passed', 'k', 'l')
+  expect(told(closed, asking(['a', 'gone'], 'failed', 'k'))).toEqual([])
+  expect(told(asking(['gone'], 'failed', 'k'), closed)).toEqual([])
+  expect(told(closed, asking(['a', 'gone', 'late'], 'failed', 'k'))).toEqual([
+    "log: the kernel logs 'late', was 'b'; in a.test.ts > x",
+  ])
+  expect(told(closed, asking(['a', 'c', 'gone'], 'failed', 'k'))).toEqual([
+    "log: the kernel logs 'c', was 'b'; in a.test.ts > x",
+  ])
+  expect(told(closed, asking(['b', 'gone', 'gone'], 'failed', 'k'))).toEqual([
+    "log: the kernel logs 'gone' 2 times, was once; in a.test.ts > x",
+  ])
   expect(told(whole, asking(['a', 'c'], 'failed', 'another'))).toEqual([])
   expect(told(whole, asking(['a', 'c'], 'passed', 'k'))).toEqual([])
 })

@@ -20,8 +20,8 @@ export function logDifferences(base: RecordedFile, head: RecordedFile): Differen
 
 function testChanges(base: RecordedTest, head: RecordedTest): LogChange[] {
   if (!base.log || !head.log) return []
-  const [asked, others] = [askedIn(base), askedIn(head)]
-  if (isWithin(asked, others) && isWithin(others, asked)) {
+  const [before, after] = [askedIn(base), askedIn(head)]
+  if (isWithin(before, after) && isWithin(after, before)) {
     const changes = changesOf(counted(base.log), counted(head.log))
     // Where not all is kept, they may ask more often.
     const isWhole = [base, head].every(({ said }) => said.every(({ missed }) => missed === 0))
@@ -30,18 +30,29 @@ function testChanges(base: RecordedTest, head: RecordedTest): LogChange[] {
       ...levelChanges(levelsOf(base), levelsOf(head)),
     ]
   }
-  const isHead = head.state === 'failed' && isWithin(others, asked)
-  const isBase = base.state === 'failed' && isWithin(asked, others)
+  const isHead = head.state === 'failed' && isWithin(after, before)
+  const isBase = base.state === 'failed' && isWithin(before, after)
   if (isHead === isBase) return []
+  const [own, all] = isHead ? [head.log, base.log] : [base.log, head.log]
+  const [failed, whole] = [counted(own), counted(all)]
+  const hooks = commonEnd(own, all)
+  const until = own.slice(0, own.length - hooks)
   // What comes after that is not known.
-  const length = isHead ? head.log.length : base.log.length
-  const [before, after] = [base.log, head.log].map(log => counted(log.slice(0, length))) as [Counted, Counted]
-  const [failed, other] = isHead ? [after, before] : [before, after]
-  return changesOf(before, after).filter(change => {
-    const { line } = change
-    if (change.isMore) return (failed.get(line) ?? 0) > (other.get(line) ?? 0)
-    return (isHead ? change.is : change.was) !== undefined
-  })
+  const meanwhile = all.slice(0, all.length - hooks).slice(0, until.length)
+  const fresh = counted(until.filter(line => !whole.has(line)))
+  const missing = counted(meanwhile.filter(line => !failed.has(line)))
+  const repeated = [...failed].filter(([line, count]) => count > (whole.get(line) ?? count))
+  const usual = new Map(repeated.map(([line]) => [line, whole.get(line) ?? 0]))
+  const [its, others] = [new Map([...fresh, ...repeated]), new Map([...missing, ...usual])]
+  const changes = isHead ? changesOf(others, its) : changesOf(its, others)
+  return changes.filter(({ was, is, isMore }) => isMore || (isHead ? is : was) !== undefined)
+}
+
+/** How many lines both end with: those of hooks, which come after a test has failed, too. */
+function commonEnd(some: readonly string[], others: readonly string[]): number {
+  let length = 0
+  while (length < some.length && some.at(-1 - length) === others.at(-1 - length)) length++
+  return length
 }
 
 /** How often each thing is asked, conversation by conversation. */

@@ -75,7 +75,7 @@ test('what differs from run to run is not in it', () => {
     key: expect.any(String),
     operation: 'nlex command 1',
     request: expect.stringMatching(
-      /^nlex command 1: 28 bytes, flags REQUEST\|ACK\n.*\n {2}1: 2a 00 00 00 \(42\)$/s,
+      /^nlex command 1: 28 bytes, flags REQUEST\|ACK\n {2}version: 1\n {2}1: 2a 00 00 00 \(42\)$/,
     ),
     datagrams: 2,
     answers: [
@@ -85,7 +85,7 @@ test('what differs from run to run is not in it', () => {
           ['sequence number', 'of the request'],
           ['port id', 'of the requester'],
           ['flags', '0'],
-          ['header', '01 01 00 00'],
+          ['version', '1'],
           ['attribute 1', '2a 00 00 00 (42)'],
           ['length', '28 bytes'],
         ],
@@ -99,6 +99,64 @@ test('what differs from run to run is not in it', () => {
       },
     ],
   })
+})
+
+test('the header of generic netlink is told in words, with attributes after it and without', () => {
+  const answersOf = (protocol: number, ...payloads: Uint8Array[]) =>
+    normal(recording => {
+      const asking = socket(1, 101, protocol)
+      recording.opened(asking, undefined)
+      for (const [sequence, payload] of payloads.entries()) {
+        const request = encodeMessage({ type: 28, flags: 1, sequence }, Buffer.from([1, 1, 0, 0]))
+        recording.sent(asking, request, undefined, undefined)
+        const reply = encodeMessage({ type: 28, sequence, portId: 101 }, payload)
+        recording.received(asking, fromKernel(reply))
+      }
+    }).exchanges.map(({ answers }) => answers[0]?.parts.slice(3))
+  const attribute = attr.u32(1, 42)
+  expect(
+    answersOf(
+      GENERIC,
+      Buffer.from([1, 2, 0, 0]),
+      Buffer.concat([Buffer.from([1, 2, 0, 0]), attribute]),
+      Buffer.concat([Buffer.from([1, 2, 3, 0]), attribute]),
+      Buffer.concat([Buffer.from([1, 2, 0, 0, 9, 9, 9, 9]), attribute]),
+      Buffer.from([1, 2]),
+    ),
+  ).toEqual([
+    [
+      ['version', '2'],
+      ['length', '20 bytes'],
+    ],
+    [
+      ['version', '2'],
+      ['attribute 1', '2a 00 00 00 (42)'],
+      ['length', '28 bytes'],
+    ],
+    [
+      ['version', '2'],
+      ['reserved', '3'],
+      ['attribute 1', '2a 00 00 00 (42)'],
+      ['length', '28 bytes'],
+    ],
+    [
+      ['version', '2'],
+      ["the family's header", '09 09 09 09'],
+      ['attribute 1', '2a 00 00 00 (42)'],
+      ['length', '32 bytes'],
+    ],
+    [
+      ['data', '01 02'],
+      ['length', '18 bytes'],
+    ],
+  ])
+  expect(answersOf(21, Buffer.concat([Buffer.from([1, 2, 0, 0]), attribute]))).toEqual([
+    [
+      ['header', '01 02 00 00'],
+      ['attribute 1', '2a 00 00 00 (42)'],
+      ['length', '28 bytes'],
+    ],
+  ])
 })
 
 test('refusals, calls that fail, and what nobody has asked for', () => {
@@ -174,6 +232,20 @@ test('an echo is told apart from what others hear', () => {
   expect(exchanges[0]?.told.map(({ whom }) => whom)).toEqual([
     'the requester in group 1',
     'socket 2 in group 1',
+  ])
+})
+
+test('what sockets of another network namespace ask and hear says so', () => {
+  const [asking, hearing] = [socket(1, 101), socket(2, 102)]
+  const { exchanges } = normal(recording => {
+    for (const each of [asking, hearing]) recording.opened(each, 7)
+    const request = encodeMessage({ type: 16, flags: 0x300, sequence: 1, portId: 101 })
+    recording.sent(asking, request, undefined, undefined)
+    recording.received(hearing, fromKernel(request, 1))
+  })
+  expect(exchanges[0]?.operation).toBe('protocol 21 type 16 dump in another network namespace')
+  expect(exchanges[0]?.told.map(({ whom }) => whom)).toEqual([
+    'socket 2 in group 1 in another network namespace',
   ])
 })
 
@@ -263,6 +335,29 @@ test('times are those of single requests, to their first answer', () => {
   const { times, conversation } = timedForm({ tests: ['x'], ...told, first })
   expect(times).toEqual([['protocol 21 type 17: acknowledgement', 2.5]])
   expect(conversation).toEqual(normalForm({ tests: ['x'], ...told }))
+})
+
+test('a request that is answered after the next one was sent has no time of its own', () => {
+  const timesOf = (second: ReturnType<typeof socket>, ...at: readonly number[]) => {
+    const recording = new Recording()
+    recording.begin()
+    const asking = socket(1, 101)
+    const requests = [17, 18].map(type => encodeMessage({ type, flags: 5, sequence: type }))
+    recording.opened(asking, undefined)
+    if (second.identity !== asking.identity) recording.opened(second, undefined)
+    for (const [index, request] of requests.entries())
+      recording.sent(index === 0 ? asking : second, request, undefined, undefined)
+    for (const [index, request] of requests.entries()) {
+      const own = index === 0 ? asking : second
+      recording.received(own, fromKernel(acknowledgementBytes(request, own)))
+    }
+    const told = recorded(recording)
+    let index = 0
+    const first = told.first.map(event => ({ ...event, time: at[index++] ?? 0 }))
+    return timedForm({ tests: ['x'], ...told, first }).times.map(([, took]) => took)
+  }
+  expect(timesOf(socket(1, 101), 10, 12, 20, 23)).toEqual([11])
+  expect(timesOf(socket(2, 102), 10, 12, 20, 23)).toEqual([11])
 })
 
 test('requests with one sequence number are answered in their order', () => {

@@ -23,7 +23,14 @@ import { isMarker } from '../../guest/testing/markers.ts'
 import { groupOf } from '../../guest/testing/message-text.ts'
 import type { RecordedEvent, RecordedSocket } from '../../guest/testing/recorded.ts'
 import { Listener } from '../../guest/testing/told.ts'
-import type { Exchange, NormalConversation, NormalMessage, Told } from './recorded.ts'
+import { withoutGenericHeader } from './generic-header.ts'
+import {
+  type Exchange,
+  elsewhere,
+  type NormalConversation,
+  type NormalMessage,
+  type Told,
+} from './recorded.ts'
 
 type Sent = Extract<RecordedEvent, { kind: 'sent' | 'failed' }>
 
@@ -109,12 +116,20 @@ class Normaliser {
     }
   }
 
-  /** Of datagrams with one request: what is refused takes less time. */
+  /**
+   * Of datagrams with one request: what is refused takes less time. What the same thread has sent before it took the
+   * answer is in the time of that.
+   */
   times(): (readonly [operation: string, took: number])[] {
-    return this.#exchanges.flatMap(({ event, socket, sequences, answers, answered }) =>
-      event?.kind === 'sent' && sequences.size === 1 && answered !== undefined
-        ? [[`${this.#asked(event, socket).operation}: ${answers[0]?.what}`, answered - event.time] as const]
-        : [],
+    const byThread = Map.groupBy(this.#exchanges, ({ socket }) => socket.thread)
+    return [...byThread.values()].flatMap(all =>
+      all.flatMap(({ event, socket, sequences, answers, answered }, at) => {
+        if (event?.kind !== 'sent' || sequences.size !== 1 || answered === undefined) return []
+        const next = all[at + 1]?.event
+        if (next && next.time < answered) return []
+        const operation = `${this.#asked(event, socket).operation}: ${answers[0]?.what}`
+        return [[operation, answered - event.time] as const]
+      }),
     )
   }
 
@@ -197,7 +212,7 @@ class Normaliser {
         continue
       }
       const exchange = cause ?? this.#unaskedOf(socket)
-      const where = group === 0 ? '' : ` in group ${this.#groupName(socket, group)}`
+      const where = group === 0 ? '' : ` in group ${this.#groupName(socket, group)}${ofNamespace(socket)}`
       // With NLM_F_ECHO, or as a member of the group.
       const listener = cause?.socket === socket ? 'the requester' : this.#names.get(socket)
       const whom = `${listener}${where}`
@@ -289,15 +304,17 @@ class Normaliser {
   /** A message by the library's own text: its lines are names and values. */
   #described(message: Message, socket: RecordedSocket): NormalMessage {
     const { protocol } = socket
-    const describe = (each: Message) => this.#known(each, protocol)
-    const [headline = '', ...lines] = formatMessage(message, { protocol, describe }).split('\n')
+    const { headline, ofHeader, lines } = this.#formatted(message, protocol)
     const [, name = headline, flags = ''] =
       /^(.*): \d+ bytes, flags (\S+), seq \d+, pid \d+$/.exec(headline) ?? []
     const answer = answerOf(message, lines)
-    const known = describe(message)?.name
+    const known = this.#known(message, protocol)?.name
     const parts = partsOf(answer?.lines ?? lines).map(
       ([path, value]) =>
-        [path, known?.startsWith('CTRL_CMD_') ? withoutNumbers(path, value) : value] as const,
+        [
+          ofHeader.length > 0 && path === 'header' ? "the family's header" : path,
+          known?.startsWith('CTRL_CMD_') ? withoutNumbers(path, value) : value,
+        ] as const,
     )
     const isCut = parts.some(([, value]) => / \.\.\. \(\d+ bytes\)/.test(value))
     return {
@@ -305,11 +322,33 @@ class Normaliser {
       parts: [
         ['flags', flags],
         ...(answer?.echoed ? [['echoed request', answer.echoed] as const] : []),
+        ...ofHeader,
         ...parts,
         ...(isCut ? [['all bytes', digestOf(message.payload)] as const] : []),
         ['length', `${message.length} bytes`],
       ],
     }
+  }
+
+  /** Its text, without a generic header that only bytes would tell of. */
+  #formatted(message: Message, protocol: number) {
+    const describe = (each: Message) => this.#known(each, protocol)
+    const isGeneric =
+      protocol === NETLINK_GENERIC &&
+      message.type >= NLMSG_MIN_TYPE &&
+      message.payload.length >= GENL_HDRLEN &&
+      describe(message)?.schema === undefined
+    const { parts: ofHeader, rest } = isGeneric ? withoutGenericHeader(message) : { parts: [], rest: message }
+    const [whole, inside] = [message, rest].map(each =>
+      formatMessage(each, { protocol, describe }).split('\n'),
+    )
+    return { headline: whole?.[0] ?? '', ofHeader, lines: inside?.slice(1) ?? [] }
+  }
+
+  #requestText(message: Message, { protocol }: RecordedSocket): string {
+    const { headline, ofHeader, lines } = this.#formatted(message, protocol)
+    const first = ofHeader.map(([name, value]) => `  ${name}: ${value}`)
+    return [withoutIdentity(headline), ...first, ...lines].join('\n')
   }
 
   #known(message: Message, protocol: number): KnownMessage | undefined {
@@ -351,10 +390,6 @@ class Normaliser {
       return { key: `${whom} ${digestOf(bytes)}`, operation, request: `${operation}: ${hexOf(bytes)}` }
     }
     const normal = messages.map(message => this.#described(message, socket))
-    const options = {
-      protocol: socket.protocol,
-      describe: (each: Message) => this.#known(each, socket.protocol),
-    }
     const names = [...new Set(messages.map((message, at) => operationOf(message, normal[at], socket)))]
     const some = names.length > 3 ? [...names.slice(0, 2), `${names.length - 2} others`] : names
     const count = messages.length > 1 ? `${messages.length} requests: ` : ''
@@ -367,10 +402,10 @@ class Normaliser {
           return JSON.stringify([what, claimed, messages[at]?.length, ...parts])
         }),
       ].join('\n'),
-      operation: `${count}${some.join(', ')}`,
+      operation: `${count}${some.join(', ')}${ofNamespace(socket)}`,
       request: [
         ...(whom ? [whom] : []),
-        ...messages.slice(0, 3).map(message => withoutIdentity(formatMessage(message, options))),
+        ...messages.slice(0, 3).map(message => this.#requestText(message, socket)),
         ...(messages.length > 3 ? [`... ${messages.length - 3} more`] : []),
       ].join('\n'),
     }
@@ -410,6 +445,10 @@ function operationOf(
   const answer = type === NLMSG_ERROR ? 'NLMSG_ERROR' : type === NLMSG_DONE ? 'NLMSG_DONE' : undefined
   const name = answer ?? normal?.what ?? ''
   return `${/^type \d/.test(name) ? `${protocolName({ protocol })} ` : ''}${name}${dump}`
+}
+
+function ofNamespace({ namespace }: RecordedSocket): string {
+  return namespace === undefined ? '' : elsewhere
 }
 
 function protocolName({ protocol }: { readonly protocol: number }): string {

@@ -3,6 +3,9 @@
 
 import type { Times } from './times.ts'
 
+/** At the end of operations and groups of a socket that is not in the test's own namespace. */
+export const elsewhere = ' in another network namespace'
+
 /** A message, without what differs from run to run. */
 export interface NormalMessage {
   /** 'ENOENT', 'acknowledgement', 'end of dump', 'nlex command 1', 'type 16', 'recvmsg: ENOBUFS'. */

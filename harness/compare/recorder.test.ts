@@ -101,3 +101,14 @@ test('what probe and suites say of growing slab caches is a finding of memory', 
   expect(found.map(({ finding }) => finding.kind)).toEqual(['test', 'memory'])
   expect(failing('expected { a: 1 } to deeply equal {}')?.failures).toMatchObject([{ kind: 'test' }])
 })
+
+test('a failure whose first line only announces the reason is told with the reason', () => {
+  const message =
+    'Transform failed with 1 error:\n\n\u001b[31m[TSCONFIG_ERROR] \u001b[0mTsconfig not found\n at x\n'
+  const errors = () => [{ name: 'Error', message }]
+  const [test] = (new FileRecorder().take({ ...module, errors } as unknown as TestModule) as RecordedFile)
+    .tests
+  expect(test?.failures).toMatchObject([
+    { text: 'Transform failed with 1 error: [TSCONFIG_ERROR] Tsconfig not found' },
+  ])
+})

@@ -82,7 +82,7 @@ export async function checkOut(
   { name, commit, top }: Revision,
   note: (text: string) => void,
 ): Promise<CheckedOut> {
-  const folder = await ownFolder(contentKey([top, commit]))
+  const folder = besideTheSame(top, await ownFolder(contentKey([top, commit])))
   const contents = new Map<string, string>()
   await writeTree({ repository: top, commit, folder, below: '', name }, contents, note)
   linkPackages(top, folder)
@@ -184,6 +184,31 @@ async function ownFolder(key: string): Promise<string> {
     mkdirSync(folder)
     return folder
   })
+}
+
+/**
+ * An empty folder that has the same path below another one, with links to all that is beside it and beside the folders
+ * above: a project may name such files by relative paths (a tsconfig.json, headers, packages).
+ */
+function besideTheSame(folder: string, below: string): string {
+  const names = folder.split('/').filter(Boolean)
+  for (const [at, own] of names.entries()) {
+    const above = path.join(...names.slice(0, at))
+    const [parent, copy] = [path.join('/', above), path.join(below, above)]
+    for (const name of readable(parent))
+      if (name !== own) symlinkSync(path.join(parent, name), path.join(copy, name))
+    mkdirSync(path.join(copy, own))
+  }
+  return path.join(below, folder)
+}
+
+/** The names in a folder; none if it may only be passed. */
+function readable(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
 }
 
 /** Gives a folder the node_modules of another one, and of the folders in it that have some. */

@@ -105,7 +105,29 @@ test('a revision is written out, and work tree, index and .git stay as they are'
   // Of the work tree: packages, and the versions of kernels.
   expect(readFileSync(path.join(side.root, 'node_modules/p/x'), 'utf8')).toBe('x')
   expect(readFileSync(path.join(side.root, 'netlink-vmtest.lock.json'), 'utf8')).toBe('{"own":1}')
-  expect(readdirSync(path.dirname(side.root))).toHaveLength(1)
+  expect(readdirSync(path.join(path.dirname(top), 'cache/netlink-vmtest/sides'))).toHaveLength(1)
+})
+
+test('what a project names beside its repository is found from a revision, too', async () => {
+  const beside = path.join(path.dirname(top), 'beside')
+  mkdirSync(beside)
+  writeFileSync(path.join(beside, 'modules.ts'), "export const modules = 'other'\n")
+  writeFileSync(path.join(beside, 'tsconfig.json'), '{ "compilerOptions": { "strict": true } }\n')
+  write({
+    'netlink-vmtest.config.ts':
+      "import { modules } from '../beside/modules.ts'\nexport default { modules, suites: ['*.test.ts'] }\n",
+    'tsconfig.json': '{ "extends": "../beside/tsconfig.json" }\n',
+  })
+  commit('second')
+  const side = await opened('HEAD')
+  expect(side.settings.modules).toBe('other')
+  expect(existsSync(path.join(side.root, '../beside/tsconfig.json'))).toBe(true)
+  expect(
+    existsSync(path.join(side.root, '../../..', path.relative(path.join(top, '../../..'), beside))),
+  ).toBe(true)
+  // A link above the revision would have the work tree in its place.
+  expect(realpathSync(side.root)).toBe(side.root)
+  expect(readdirSync(path.dirname(side.root)).sort()).toEqual(readdirSync(path.dirname(top)).sort())
 })
 
 test('what a revision has is removed with the process, and what a killed one has left by the next', async () => {
@@ -128,7 +150,10 @@ if (process.argv[2] === 'wait') setInterval(() => {}, 1000)`
   const { root: own } = await opened('HEAD')
   // The same name, and without what was in it.
   expect(own).toBe(folder)
-  expect(readdirSync(path.dirname(own))).toEqual([path.basename(own)])
+  const sides = path.join(path.dirname(top), 'cache/netlink-vmtest/sides')
+  expect(readdirSync(sides)).toHaveLength(1)
+  // What is linked beside it is still there.
+  expect(existsSync(file)).toBe(true)
 })
 
 test('suites count, sources of modules and the lock file do not', async () => {

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
+import { stripVTControlCharacters } from 'node:util'
+import { firstWords } from '../base/errors.ts'
 
 /** Most characters of a line. */
 const LONGEST = 300
 
 /**
- * The first line of a failure's text without what differs from run to run: addresses, places in code, process
+ * The first words of a failure's text without what differs from run to run: addresses, places in code, process
  * ids, times.
  */
 export function stableLine(text: string): string {
-  const line = text.split('\n').find(each => each.trim() !== '') ?? ''
+  const line = firstWords(stripVTControlCharacters(text))
   const stable = line
     .replace(/\b(0x)?[0-9a-f]{16}\b/g, 'ADDRESS')
     .replace(/\+0x[0-9a-f]+\/0x[0-9a-f]+/g, '')

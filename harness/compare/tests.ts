@@ -2,7 +2,7 @@
 /** How two runs of a test file differ. */
 import { conversationDifferences } from './behaviour.ts'
 import type { Difference } from './difference.ts'
-import type { FindingKind } from './finding.ts'
+import { type FindingKind, isOfNlctrl } from './finding.ts'
 import { logDifferences } from './log-differences.ts'
 import type { NormalConversation, RecordedFailure, RecordedFile, RecordedTest } from './recorded.ts'
 
@@ -70,7 +70,8 @@ function saidDifferences(base: RecordedTest, head: RecordedTest, place: string):
   const [failed, other] = isHead ? [head, base] : [base, head]
   const more = all.filter(({ less }) => less !== (isHead ? 'head' : 'base'))
   const isUnread = logsOtherwise(failed, other) && !failed.said.some(({ endsInVain }) => endsInVain)
-  return more.length > 0 || isUnread ? more : all
+  const isExplained = more.some(({ finding }) => !isOfNlctrl(finding))
+  return isExplained || isUnread ? more : all
 }
 
 /** Whether the log has another line, and does not only end earlier. */

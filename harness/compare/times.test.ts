@@ -60,6 +60,30 @@ test('a suspicion runs both sides in turn, until it is certain or gone', () => {
   })
 })
 
+test('of files that show the same suspicion the one runs again in which the least is said', () => {
+  const comparison = new Comparison(['debian-6.1'])
+  const said = (...keys: string[]) => ({
+    missed: 0,
+    exchanges: keys.map(key => ({
+      ...{ key, socket: 'socket 1', operation: 'get', request: 'get', answers: [], datagrams: 0, told: [] },
+    })),
+  })
+  const saying = (name: string, get: number, more: Times, ...keys: string[]): RecordedFile => ({
+    ...{ file: name, modules: [], times: { get, ...more } },
+    tests: [{ name: 'x', state: 'passed', failures: [], said: [said(...keys)] }],
+  })
+  for (const [name, keys, more] of [
+    ['long.test.ts', ['1', '2', '3'], { set: 30 }],
+    ['short.test.ts', ['1'], {}],
+    ['middle.test.ts', ['1', '2'], {}],
+  ] as const) {
+    comparison.add({ ...unit, file: name }, 'base', saying(name, 0.2, more.set ? { set: 0.2 } : {}, ...keys))
+    comparison.add({ ...unit, file: name }, 'head', saying(name, 20, more, ...keys))
+  }
+  // The other operation is in the long one only.
+  expect(comparison.undecided().map(each => each.unit.file)).toEqual(['short.test.ts', 'long.test.ts'])
+})
+
 test('a suspicion that the next run does not share is gone; faster is told, and does not matter', () => {
   const gone = new Comparison(['debian-6.1'])
   gone.add(unit, 'base', file(0.2))

@@ -24,3 +24,18 @@ test('what nlctrl answers is told as what families are', () => {
   expect(toldOnce([nlctrl], [finding('family', 'box: version', { was: '1', is: '2' })])).toEqual([])
   expect(toldOnce([nlctrl], [])).toEqual([nlctrl])
 })
+
+test('the policy that an extended ack names, and the version of messages are told as those of the family', () => {
+  const acked = (family: string, text: string) =>
+    finding('behaviour', `${family} command 1`, { text: `${family} command 1: ${text}` })
+  const policy = 'the policy in the extended ack of ERANGE: maximum 10 became maximum 11'
+  const others = [acked('box', 'ERANGE became EINVAL'), acked('crate', policy)]
+  const limits = finding('family', 'box: attribute 2', { was: 'u32, to 10', is: 'u32, to 11' })
+  expect(toldOnce([acked('box', policy), ...others], [limits])).toEqual(others)
+  const version = finding('family', 'box: version', { was: '1', is: '2' })
+  const versions = acked('box', 'version of box command 1, as told to group box/all: 1 became 2')
+  const wrong = acked('box', 'version of box command 1: 1 became 3')
+  expect(toldOnce([versions, wrong], [version])).toEqual([wrong])
+  expect(toldOnce([versions], [limits])).toEqual([versions])
+  expect(toldOnce([acked('box', policy)], [version])).toEqual([acked('box', policy)])
+})

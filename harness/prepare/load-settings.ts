@@ -4,7 +4,7 @@ import { type ResolveHookSync, registerHooks } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { ExitStatus, messageOf, UsageError } from '../base/errors.ts'
+import { ExitStatus, firstWords, messageOf, UsageError } from '../base/errors.ts'
 import { isPackage, ownFolder, ownModule } from '../base/own-folder.ts'
 import type { LoadLimit } from './end-at-limit.ts'
 import { checkSettings, type Settings, SettingsError, settingsFile } from './settings.ts'
@@ -217,13 +217,7 @@ const esModules: ResolveHookSync = (specifier, context, next) => {
 
 function notLoaded(error: unknown): UsageError {
   if (error instanceof UsageError) return error
-  return new UsageError(`${settingsFile} cannot be loaded: ${firstLine(messageOf(error))}`, { cause: error })
-}
-
-/** What esbuild finds wrong has its place and the reason in the second line. */
-function firstLine(text: string): string {
-  const [first = '', second = ''] = text.split('\n').filter(line => line.trim() !== '')
-  return first.endsWith(':') ? `${first} ${second.trim()}` : first
+  return new UsageError(`${settingsFile} cannot be loaded: ${firstWords(messageOf(error))}`, { cause: error })
 }
 
 function endless(why: string, what: string): string {

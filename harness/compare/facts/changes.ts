@@ -26,6 +26,19 @@ export function paired<T>(base: readonly T[], head: readonly T[], keyOf: (each: 
   }
 }
 
+/**
+ * What has another name now: the only one that is gone, and the only new one. Neither is among `gone` and `fresh` then.
+ */
+export function withRenamed<T>(all: Pick<Paired<T>, 'gone' | 'fresh'>): Pick<Paired<T>, 'gone' | 'fresh'> & {
+  readonly renamed: readonly (readonly [was: T, is: T])[]
+} {
+  const [was, ...moreGone] = all.gone
+  const [is, ...moreFresh] = all.fresh
+  if (was === undefined || is === undefined || moreGone.length + moreFresh.length > 0)
+    return { gone: all.gone, fresh: all.fresh, renamed: [] }
+  return { gone: [], fresh: [], renamed: [[was, is]] }
+}
+
 /** What is more often on one side than on the other, once for each that is too many. */
 export function unequal<T>(
   base: readonly T[],

@@ -3,7 +3,7 @@
 import type { VisibleFamily } from '../../../guest/testing/registration.ts'
 import { attributeText } from '../../../guest/ynl/describe.ts'
 import type { AttributeFacts, OperationFacts, PolicyFacts } from '../../../guest/ynl/facts.ts'
-import { type Change, changed, paired } from './changes.ts'
+import { type Change, changed, paired, withRenamed } from './changes.ts'
 
 /** Both versions of what is looked at. */
 interface Versions<T> {
@@ -26,12 +26,13 @@ export function familyChanges(was: VisibleFamily, is: VisibleFamily): Change[] {
   const about = (what: string) => `${is.name}: ${what}`
   const numbers = (what: string, before: number, after: number) =>
     changed('family', about(what), `${before}`, `${after}`)
-  const groups = paired(was.groups, is.groups, name => name)
+  const groups = withRenamed(paired(was.groups, is.groups, name => name))
   const operations = paired(was.operations, is.operations, ({ number }) => `${number}`)
   return [
     ...numbers('version', was.version, is.version),
     ...numbers('bytes of its own header', was.headerSize, is.headerSize),
     ...numbers('highest attribute (maxattr)', was.maximumAttribute, is.maximumAttribute),
+    ...groups.renamed.flatMap(names => changed('family', about('the name of a group'), ...names)),
     ...groups.gone.flatMap(name => changed('family', about(`group ${name}`), 'there', undefined)),
     ...groups.fresh.flatMap(name => changed('family', about(`group ${name}`), undefined, 'there')),
     ...operations.gone.flatMap(each =>

@@ -3,7 +3,7 @@
 import type { VisibleFamily } from '../../../guest/testing/registration.ts'
 import type { FamilyFacts } from '../../../guest/ynl/facts.ts'
 import type { Finding } from '../finding.ts'
-import { type Change, changed, paired, unequal, withoutAddresses } from './changes.ts'
+import { type Change, changed, paired, unequal, withoutAddresses, withRenamed } from './changes.ts'
 import type { KernelFacts, ModuleFacts } from './facts.ts'
 import { familyChanges } from './family-changes.ts'
 import { fileChanges } from './file-changes.ts'
@@ -22,17 +22,20 @@ export function factFindings(
 ): Finding[] {
   const modules = paired(entriesOf(base), entriesOf(head), ([name]) => name)
   const withNames = (family: VisibleFamily) => ({ ...family, ...named(family) })
-  const families = paired(familiesOf(base), familiesOf(head), ({ family }) => family.name)
+  const families = pairedFamilies(base, head)
   const changes: Change[] = [
     ...modules.gone.flatMap(([name]) => changed('module', name, 'built', undefined)),
     ...modules.fresh.flatMap(([name]) => changed('module', name, undefined, 'built')),
+    ...families.renamed.flatMap(([was, is]) =>
+      changed('family', `${is.module}: the name of a family`, was.family.name, is.family.name),
+    ),
     ...families.gone.flatMap(({ family, module }) =>
       changed('family', family.name, `registered by ${module}`, undefined),
     ),
     ...families.fresh.flatMap(({ family, module }) =>
       changed('family', family.name, undefined, `registered by ${module}`),
     ),
-    ...families.both.flatMap(([was, is]) => [
+    ...[...families.renamed, ...families.both].flatMap(([was, is]) => [
       ...changed('family', `${is.family.name}: its module`, was.module, is.module),
       ...familyChanges(withNames(was.family), withNames(is.family)),
     ]),
@@ -48,6 +51,31 @@ export function factFindings(
     }),
   ]
   return changes.map(change => ({ ...change, kernel: head.kernel }))
+}
+
+/** Families by their names; the only one of a module that is gone may have another name now. */
+function pairedFamilies(base: KernelFacts, head: KernelFacts) {
+  const all = paired(familiesOf(base), familiesOf(head), ({ family }) => family.name)
+  // Of a module that is not loaded that is told.
+  const isUnloaded = ({ modules }: KernelFacts, module: string) => {
+    const registration = modules[module]?.registration
+    return registration !== undefined && outcomeOf(registration) !== undefined
+  }
+  const gone = all.gone.filter(({ module }) => !isUnloaded(head, module))
+  const fresh = all.fresh.filter(({ module }) => !isUnloaded(base, module))
+  const modules = new Set([...gone, ...fresh].map(({ module }) => module))
+  const ofModules = [...modules].map(name =>
+    withRenamed({
+      gone: gone.filter(({ module }) => module === name),
+      fresh: fresh.filter(({ module }) => module === name),
+    }),
+  )
+  return {
+    gone: ofModules.flatMap(each => each.gone),
+    fresh: ofModules.flatMap(each => each.fresh),
+    renamed: ofModules.flatMap(each => each.renamed),
+    both: all.both,
+  }
 }
 
 /** Modules of which nothing is compared but their files, a line each. */
