@@ -10,7 +10,7 @@ test('a kernel that watches itself is given room, time and parameters; another o
     parameters: [],
   })
   expect(needsOf('CONFIG_KASAN=y\nCONFIG_KASAN_GENERIC=y\n')).toMatchObject({
-    memory: 1024,
+    memory: 768,
     parameters: ['kasan_multi_shot'],
   })
   expect(needsOf('CONFIG_KASAN=y\nCONFIG_KUNIT=y\n').parameters).toEqual([

@@ -29,7 +29,7 @@ export function needsOf(config: string): Needs {
   ]
   if (has('KASAN'))
     // By default KASAN reports once per boot, and a file has many tests.
-    return { memory: 1024, bootLimit: 180, slowness: 5, parameters: ['kasan_multi_shot', ...parameters] }
+    return { memory: 768, bootLimit: 180, slowness: 5, parameters: ['kasan_multi_shot', ...parameters] }
   if (has('PROVE_LOCKING') || has('KCSAN') || has('DEBUG_KMEMLEAK'))
     return { memory: 0, bootLimit: 120, slowness: 3, parameters }
   return { memory: 0, bootLimit: 0, slowness: 1, parameters }
