@@ -244,7 +244,8 @@ static void __exit store_exit(void)
 
 	genl_unregister_family(&store_family);
 	xa_for_each(&store, id, entry)
-		kfree(entry);
+		if (!HAS_BUG(leak_at_exit))
+			kfree(entry);
 	xa_destroy(&store);
 }
 

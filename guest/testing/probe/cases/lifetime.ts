@@ -212,7 +212,23 @@ async function live(
   }
   leaveDumps(subject)
   await subject.unload()
+  const makers = requests.filter(({ varies }) => varies).map(({ make }) => make)
+  // In one of both orders entries are made after those that others remove.
+  for (const inOrder of [makers, makers.toReversed()]) await leaveEntries(subject, inOrder, most)
   return done
+}
+
+/** Unloads the module where entries are left in it. @param most of a kind at most */
+async function leaveEntries(subject: Subject, makers: readonly Maker[], most: number): Promise<void> {
+  await subject.load()
+  using requester = subject.open().withRoom()
+  for (const make of makers)
+    for (let sent = 0; sent < Math.min(most, REPETITIONS); sent += AT_ONCE) {
+      const datagram = Array.from({ length: AT_ONCE }, (_, at) => make(sent + at))
+      requester.socket.send(Buffer.concat(datagram))
+      discard(requester.socket)
+    }
+  await subject.unload()
 }
 
 /** Complete requests with one attribute at its greatest value, and with none. */
