@@ -2,6 +2,9 @@
 /** What struct genlmsghdr says beside the command, which is in a message's name. */
 import { encodeMessage, GENL_HDRLEN, Message, parseGenericHeader } from '../../guest/netlink/index.ts'
 
+/** The name of the part that is the family's version. */
+export const versionPart = 'version'
+
 /** The parts of a message's generic header, and the message without it. */
 export function withoutGenericHeader(message: Message): {
   readonly parts: readonly (readonly [name: string, value: string])[]
@@ -10,7 +13,7 @@ export function withoutGenericHeader(message: Message): {
   const { version, reserved } = parseGenericHeader(message)
   return {
     parts: [
-      ['version', `${version}`],
+      [versionPart, `${version}`],
       // Of most it is 0, which says nothing.
       ...(reserved === 0 ? [] : [['reserved', `${reserved}`] as const]),
     ],

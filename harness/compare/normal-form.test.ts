@@ -159,6 +159,24 @@ test('the header of generic netlink is told in words, with attributes after it a
   ])
 })
 
+test('who asks with the version of a family asks the same when that has changed; a request says it in its text', () => {
+  const asked = (version: number, protocol = GENERIC) =>
+    normal(recording => {
+      const asking = socket(1, 101, protocol)
+      recording.opened(asking, undefined)
+      const content = Buffer.concat([Buffer.from([1, version, 0, 0]), attr.u32(1, 42)])
+      recording.sent(
+        asking,
+        encodeMessage({ type: 28, flags: 1, sequence: 1 }, content),
+        undefined,
+        undefined,
+      )
+    }).exchanges[0]
+  expect(asked(1)?.key).toBe(asked(2)?.key)
+  expect(asked(1)?.request).not.toBe(asked(2)?.request)
+  expect(asked(1, 21)?.key).not.toBe(asked(2, 21)?.key)
+})
+
 test('refusals, calls that fail, and what nobody has asked for', () => {
   const [a, b] = [socket(1, 101), socket(2, 102)]
   const request = encodeMessage({ type: 16, flags: 1, sequence: 3 }, attr.u32(1, 42))

@@ -23,7 +23,7 @@ import { isMarker } from '../../guest/testing/markers.ts'
 import { groupOf } from '../../guest/testing/message-text.ts'
 import type { RecordedEvent, RecordedSocket } from '../../guest/testing/recorded.ts'
 import { Listener } from '../../guest/testing/told.ts'
-import { withoutGenericHeader } from './generic-header.ts'
+import { versionPart, withoutGenericHeader } from './generic-header.ts'
 import {
   type Exchange,
   elsewhere,
@@ -390,6 +390,7 @@ class Normaliser {
       return { key: `${whom} ${digestOf(bytes)}`, operation, request: `${operation}: ${hexOf(bytes)}` }
     }
     const normal = messages.map(message => this.#described(message, socket))
+    const isOfFamily = messages.map(message => this.#formatted(message, socket.protocol).ofHeader.length > 0)
     const names = [...new Set(messages.map((message, at) => operationOf(message, normal[at], socket)))]
     const some = names.length > 3 ? [...names.slice(0, 2), `${names.length - 2} others`] : names
     const count = messages.length > 1 ? `${messages.length} requests: ` : ''
@@ -399,7 +400,9 @@ class Normaliser {
         whom,
         ...normal.map(({ what, parts }, at) => {
           const claimed = this.#portName(messages[at]?.portId ?? 0, socket)
-          return JSON.stringify([what, claimed, messages[at]?.length, ...parts])
+          // Who asks with the family's version asks the same when that has changed.
+          const asked = parts.filter(([name]) => !isOfFamily[at] || name !== versionPart)
+          return JSON.stringify([what, claimed, messages[at]?.length, ...asked])
         }),
       ].join('\n'),
       operation: `${count}${some.join(', ')}${ofNamespace(socket)}`,

@@ -25,6 +25,15 @@ test('what nlctrl answers is told as what families are', () => {
   expect(toldOnce([nlctrl], [])).toEqual([nlctrl])
 })
 
+test('whether nlctrl finds a family is told, unless that has come, gone or another name', () => {
+  const [where, was, is] = ['CTRL_CMD_GETFAMILY in another network namespace', 'ENOENT', 'CTRL_CMD_NEWFAMILY']
+  const found = finding('behaviour', where, { was, is, text: `${where}: ${was} became ${is}` })
+  expect(toldOnce([found], [finding('family', 'box: version', { was: '1', is: '2' })])).toEqual([found])
+  expect(toldOnce([found], [finding('family', 'box', { is: 'registered by box' })])).toEqual([])
+  const renamed = finding('family', 'box: the name of a family', { was: 'box', is: 'crate' })
+  expect(toldOnce([found], [renamed])).toEqual([])
+})
+
 test('the policy that an extended ack names, and the version of messages are told as those of the family', () => {
   const acked = (family: string, text: string) =>
     finding('behaviour', `${family} command 1`, { text: `${family} command 1: ${text}` })
@@ -35,7 +44,10 @@ test('the policy that an extended ack names, and the version of messages are tol
   const version = finding('family', 'box: version', { was: '1', is: '2' })
   const versions = acked('box', 'version of box command 1, as told to group box/all: 1 became 2')
   const wrong = acked('box', 'version of box command 1: 1 became 3')
-  expect(toldOnce([versions, wrong], [version])).toEqual([wrong])
+  const unasked = finding('behaviour', 'protocol 16', {
+    text: 'version of box command 1, as told to group box/all: 1 became 2',
+  })
+  expect(toldOnce([versions, unasked, wrong], [version])).toEqual([wrong])
   expect(toldOnce([versions], [limits])).toEqual([versions])
   expect(toldOnce([acked('box', policy)], [version])).toEqual([acked('box', policy)])
 })

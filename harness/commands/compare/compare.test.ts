@@ -51,3 +51,10 @@ test('a revision that does not exist is refused before anything is built, beside
   const words = ['echo', './Echo.test.ts', path.join(project, 'Echo.test.ts'), 'my_family', 'command-0']
   for (const word of words) await expect(compared('HEAD', word)).rejects.toThrow(/nosuch/)
 })
+
+test('one report alone can be on stdout', async () => {
+  const settings = checkSettings({ modules: 'm', suites: ['*.test.ts'] })
+  await expect(compare({ json: '-', markdown: '-' }, ['HEAD'], settings, root())).rejects.toThrow(
+    'one report alone can be on stdout (-): give the others files',
+  )
+})

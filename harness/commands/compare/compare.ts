@@ -16,7 +16,7 @@ import { toldOnce } from '../../compare/told-once.ts'
 import { isPrepared, labelsOf } from '../../prepare/matrix.ts'
 import type { Settings } from '../../prepare/settings.ts'
 import { checkWorkerArguments } from '../../prepare/worker-arguments.ts'
-import { requireWritable, writeReport } from '../../report/files.ts'
+import { onStdout, requireWritable, writeReport } from '../../report/files.ts'
 import { writeComparisonPage } from '../../report/page/write-page.ts'
 import { quoted } from '../../verdict/evidence-folder.ts'
 import { readSpecifications } from '../probe/specifications.ts'
@@ -71,7 +71,9 @@ export async function compare(
     throw new UsageError('--baseline and --save-baseline: one reads a baseline, the other one writes it')
   await checkWorkerArguments(execArgv)
   const { json, markdown, html, saveBaseline } = options
-  for (const file of [json, markdown, html, saveBaseline]) if (file !== undefined) requireWritable(file)
+  const stream = streamOf([json, markdown, html])
+  for (const file of [json, markdown, html, saveBaseline])
+    if (file !== undefined && file !== onStdout) requireWritable(file)
   const acceptances = options.accept === undefined ? [] : readAcceptances(options.accept)
   const baseline = options.baseline === undefined ? undefined : readBaseline(options.baseline)
   const progress = consoleProgress()
@@ -79,7 +81,10 @@ export async function compare(
   const { named, rest: wanted, unknown } = await sidesOf(words, options, root)
   // Of a revision the files have other folders.
   const filters = wanted.map(each => (path.isAbsolute(each) ? path.relative(root, each) : each))
-  const again = commandOf(words.slice(0, words.length - filters.length))
+  const again = commandOf([
+    ...words.slice(0, words.length - filters.length),
+    ...(options.baseline === undefined ? [] : ['--baseline', options.baseline]),
+  ])
   const labels = labelsOf(options, settings)
   const { globals, disableConsoleIntercept, maxConcurrency } = project
   const worker = { execArgv, settings: { globals, disableConsoleIntercept, maxConcurrency } }
@@ -119,7 +124,7 @@ export async function compare(
     ...ofModules,
   ]
   const { findings, accepted, missing } = judge(
-    inOrder(all).map(finding => withCommand(finding, again)),
+    inOrder(all).map(finding => withCommand(probed.anywhere(finding), again)),
     acceptances,
   )
   const [head] = sides.slice(-1)
@@ -134,18 +139,32 @@ export async function compare(
     notes: [...outcome.notes, ...facts.notes],
     total: performance.now() - started,
   }
-  process.stdout.write(`${textReport(report)}\n`)
+  stream.write(`${textReport(report)}\n`)
   const status = statusOf(report)
   const write = (file: string | undefined, text: () => string) => {
-    if (file !== undefined) attempt(`the report ${file}`, () => writeReport(path.resolve(file), text()))
+    if (file !== undefined) attempt(`the report ${file}`, () => writeReport(placeOf(file), text()))
   }
   write(markdown, () => markdownReport(report))
   if (html !== undefined)
     attempt(`the report ${html}`, () =>
-      writeComparisonPage(path.resolve(html), comparisonPageData(report, Date.now())),
+      writeComparisonPage(placeOf(html), comparisonPageData(report, Date.now())),
     )
   write(json, () => jsonReport(report, status))
   return status
+}
+
+function placeOf(file: string): string {
+  return file === onStdout ? file : path.resolve(file)
+}
+
+/**
+ * Where the text goes: to stderr where stdout is for another report.
+ * @throws UsageError for several that are to be there
+ */
+function streamOf(files: readonly (string | undefined)[]): NodeJS.WriteStream {
+  const count = files.filter(file => file === onStdout).length
+  if (count > 1) throw new UsageError('one report alone can be on stdout (-): give the others files')
+  return count === 0 ? process.stdout : process.stderr
 }
 
 /** The facts that a baseline has. */

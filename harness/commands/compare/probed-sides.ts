@@ -3,6 +3,7 @@
 
 import { literally } from '../../base/globs.ts'
 import type { Side } from '../../compare/comparison.ts'
+import type { Finding } from '../../compare/finding.ts'
 import { filesOfAll, type ProbeFile, ProbeFolder } from '../probe/probe-files.ts'
 import { familiesOf, type ProbedFamily } from '../probe/probed-families.ts'
 import { type GivenSpecification, withSpecifications } from '../probe/specifications.ts'
@@ -52,6 +53,12 @@ export class ProbedSides implements Disposable {
   /** Whether it is such a file. */
   has(file: string): boolean {
     return [...this.#files.values()].some(files => files.some(({ path }) => path === file))
+  }
+
+  /** The finding with a command that does not depend on the folder of these files, which other runs may have. */
+  anywhere(finding: Finding): Finding {
+    const { again } = finding
+    return again === undefined ? finding : { ...finding, again: again.replace(`${this.#folder.path}/`, '') }
   }
 
   [Symbol.dispose](): void {
