@@ -106,9 +106,10 @@ test('events with the sequence number 0 are no answers, unless one comes with ea
     const came = datagrams.map(bytes => new Datagram(bytes, 0, 0, bytes.length))
     const who = { family, headerSize: 0, portId, earlier: new Set([4]) }
     const request = datagrams.includes(done) ? dump : asked
-    return readAnswer(came, { request, unasked, ...who }).faults
+    const { faults: wrong, hasEventEachTime } = readAnswer(came, { request, unasked, ...who })
+    return hasEventEachTime ? [...wrong, suspected] : wrong
   }
-  const isAnswer = 'a reply has the sequence number 0, not 5'
+  const suspected = 'it may be the answer'
   const late = new Unasked()
   for (let time = 0; time < 6; time++) {
     // They come before an answer, before a refusal, and after the acknowledgement.
@@ -123,10 +124,36 @@ test('events with the sequence number 0 are no answers, unless one comes with ea
   for (let time = 0; time < 3; time++) expect(told(always, event, error(0))).toEqual([])
   // An empty dump of the same command says nothing of it.
   told(always, done)
-  expect(told(always, event, error(0))).toEqual([isAnswer])
+  expect(told(always, event, error(0))).toEqual([suspected])
   // Other numbers that nobody has asked with are never right.
   expect(told(new Unasked(), reply({ sequence: 9 }), error(0))).toEqual([
     'a reply has the sequence number 9, not 5',
+  ])
+})
+
+test('an event is an answer if it comes to whoever asks, and is not asked for again', async () => {
+  const unasked = new Unasked()
+  let asked = 0
+  const tells = (verdict: boolean | undefined) => async () => {
+    asked++
+    return verdict
+  }
+  expect(await unasked.isAnswer(1, tells(true))).toBe(true)
+  expect(await unasked.isAnswer(1, tells(false))).toBe(true)
+  expect(await unasked.isAnswer(2, tells(false))).toBe(false)
+  expect(await unasked.isAnswer(2, tells(true))).toBe(false)
+  expect(asked).toBe(2)
+  // Who is refused may try again, but not for ever.
+  for (let time = 0; time < 3; time++) expect(await unasked.isAnswer(3, tells(undefined))).toBe(false)
+  expect(await unasked.isAnswer(3, tells(true))).toBe(false)
+})
+
+test('a part of a dump has the number of its request', () => {
+  const bytes = [reply({ sequence: 0, flags: NLM_F_MULTI }), done]
+  const came = bytes.map(each => new Datagram(each, 0, 0, each.length))
+  const who = { family, headerSize: 0, portId, earlier: new Set<number>(), unasked: new Unasked() }
+  expect(readAnswer(came, { request: dump, ...who }).faults).toEqual([
+    'a reply has the sequence number 0, not 5',
   ])
 })
 

@@ -30,20 +30,24 @@ export interface Answer {
   readonly datagrams: readonly Datagram[]
   /** What is wrong with it, whatever the module is for; a line each. */
   readonly faults: readonly string[]
+  /** Whether an event came where an answer may be expected, each time: it may be the answer, without its number. */
+  readonly hasEventEachTime?: true
 }
 
 /** The highest errno that programs know (EHWPOISON), and ENOTSUPP, which some families let out. */
 const HIGHEST_ERRNO = 133
 const ENOTSUPP = 524
 
-/** Messages with the sequence number 0: events, which may come at any time, or answers that lost theirs. */
+/** Messages with the sequence number 0: events, which may come at any time, or answers that lost theirs. By command. */
 export class Unasked {
   readonly #counts = new Map<number, { all: number; withEvent: number }>()
+  readonly #trials = new Map<number, number>()
+  readonly #verdicts = new Map<number, boolean>()
 
   /**
    * Notes a request that succeeded and has no other answer.
    * @param hasEvent whether one such message came, right before the acknowledgement
-   * @returns whether that is so each time: then it is the answer
+   * @returns whether that is so each time: then it may be the answer
    */
   note(command: number, hasEvent: boolean): boolean {
     const { all, withEvent } = this.#counts.get(command) ?? { all: 0, withEvent: 0 }
@@ -51,10 +55,27 @@ export class Unasked {
     this.#counts.set(command, now)
     return hasEvent && now.all >= SURE && now.withEvent === now.all
   }
+
+  /**
+   * Whether the event is the answer: it comes to another socket as well if that asks. An event for the socket that
+   * something belongs to does not.
+   * @param askElsewhere asks from another socket; undefined if that is refused
+   */
+  async isAnswer(command: number, askElsewhere: () => Promise<boolean | undefined>): Promise<boolean> {
+    const known = this.#verdicts.get(command)
+    if (known !== undefined) return known
+    const trials = (this.#trials.get(command) ?? 0) + 1
+    this.#trials.set(command, trials)
+    const verdict = (await askElsewhere()) ?? (trials < TRIALS ? undefined : false)
+    if (verdict !== undefined) this.#verdicts.set(command, verdict)
+    return verdict ?? false
+  }
 }
 
 /** Times after which it is no coincidence. */
 const SURE = 4
+/** Requests by which it is tried whether an event follows who asks. */
+const TRIALS = 3
 
 /** What the requester knows of its request. */
 export interface Asked {
@@ -78,12 +99,14 @@ export function readAnswer(datagrams: readonly Datagram[], asked: Asked): Answer
   let isDone = false
   let events = 0
   const flags = asked.request.readUInt16LE(6)
+  const isDump = (flags & NLM_F_DUMP) === NLM_F_DUMP
   const sequence = asked.request.readUInt32LE(8)
   for (const datagram of datagrams) {
     if (datagram.portId !== 0) faults.push(`a datagram of the port ${datagram.portId}, not of the kernel`)
     for (const message of messagesOf(datagram, faults)) {
       if (message.sequence !== sequence) {
-        if (message.sequence === 0 && message.type === asked.family && asked.unasked !== undefined) {
+        const isPart = isDump && (message.flags & NLM_F_MULTI) !== 0
+        if (message.sequence === 0 && message.type === asked.family && asked.unasked && !isPart) {
           // What follows the acknowledgement is no answer.
           if (ends.length === 0) events++
         } else if (!asked.earlier.has(message.sequence))
@@ -101,12 +124,10 @@ export function readAnswer(datagrams: readonly Datagram[], asked: Asked): Answer
     }
   }
   for (const reply of replies) faults.push(...faultsOfReply(reply, asked), ...poisonIn(reply, asked))
-  const isDump = (flags & NLM_F_DUMP) === NLM_F_DUMP
   const isAcknowledged = ends.length > 0 && ends.every(({ code }) => code === undefined)
-  if (isAcknowledged && replies.length === 0 && !isDump) {
-    const isAnswer = asked.unasked?.note(asked.request[NLMSG_HDRLEN] ?? 0, events === 1)
-    if (isAnswer) faults.push(`a reply has the sequence number 0, not ${sequence}`)
-  }
+  const isUnanswered = isAcknowledged && replies.length === 0 && !isDump
+  const hasEventEachTime =
+    isUnanswered && asked.unasked?.note(asked.request[NLMSG_HDRLEN] ?? 0, events === 1) === true
   const isMulti = replies.some(reply => (reply.flags & NLM_F_MULTI) !== 0)
   const [end, ...more] = ends
   if (more.length > (isMulti && !isDump ? 1 : 0)) faults.push(`${ends.length} errors or ends for one request`)
@@ -121,7 +142,13 @@ export function readAnswer(datagrams: readonly Datagram[], asked: Asked): Answer
   if (!isDump && replies.length > 0 && ends.some(({ code }) => code !== undefined))
     faults.push('a reply, and an error as well')
   const last = ends.find(({ code }) => code !== undefined) ?? end
-  return { datagrams, replies, faults: [...new Set(faults)], ...last }
+  return {
+    datagrams,
+    replies,
+    faults: [...new Set(faults)],
+    ...(hasEventEachTime && { hasEventEachTime }),
+    ...last,
+  }
 }
 
 function messagesOf(datagram: Datagram, faults: string[]): Message[] {

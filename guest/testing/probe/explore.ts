@@ -3,6 +3,7 @@
  * Finds out what operations do: which requests succeed, which of them change what dumps and other answers
  * tell, and by which attributes. Only what is seen with several values counts: state may change by itself.
  */
+import { setTimeout } from 'node:timers/promises'
 import { isTimeShort } from './allowance.ts'
 import type { Answer } from './answer.ts'
 import { tryCreation } from './creation.ts'
@@ -10,6 +11,7 @@ import type { Operation } from './family.ts'
 import { Faults } from './faults.ts'
 import { tryFitting } from './fitting.ts'
 import type { Explored, Remover, Writer } from './found.ts'
+import { tryLearned } from './learning.ts'
 import { entryOf, payloadsOf } from './names.ts'
 import { Shape } from './shape.ts'
 import { State } from './state.ts'
@@ -22,6 +24,8 @@ const SMALL = 256
 const ROUNDS = 3
 /** The first variant of those that are tried, each once. */
 const TRIED = 40
+/** Milliseconds, in which what is told of time changes. */
+const TICKS = 30
 /** Values that must be read as they were written. */
 const TIMES = 2
 
@@ -69,6 +73,13 @@ export class Explorer {
       if (!this.#working.has(operation.command) && !isTimeShort())
         await tryFitting(this.#subject, this.#requester, operation)
     for (const operation of commands) await this.#findWorking(operation)
+    for (const operation of commands) {
+      if (this.#working.has(operation.command) || isTimeShort()) continue
+      await this.#refill()
+      await tryLearned(this.#subject, this.#requester, operation)
+      await this.#refill()
+      await this.#findWorking(operation)
+    }
     await this.#findActors(commands)
     // Some can be seen only when others make what they change.
     for (const operation of [...commands, ...commands]) await this.#findWriter(operation)
@@ -186,6 +197,7 @@ export class Explorer {
       if (isTimeShort()) return false
       await this.#supply()
       const before = await this.#lines()
+      await setTimeout(TICKS)
       if (before !== (await this.#lines())) return false
       await this.#try(shape, FIRST)
       if (before === (await this.#lines())) return false

@@ -92,6 +92,7 @@ export class Shape {
     const { command, policy } = this.operation
     return (
       this.#subject.given(type, variant) ??
+      this.#subject.learned(this.operation, type) ??
       this.#subject.fitting(type, this.policyOf(type)) ??
       meaning?.payload(command, type, variant, policy?.has(type) ?? false) ??
       goodPayload(this.policyOf(type), { policies: family.policies, variant })

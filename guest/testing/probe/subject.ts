@@ -5,6 +5,9 @@ import {
   type Datagram,
   encodeGenericHeader,
   encodeMessage,
+  GENL_HDRLEN,
+  MalformedError,
+  type Message,
   NETLINK_GENERIC,
   NLM_F_ACK,
   NLM_F_DUMP,
@@ -23,6 +26,8 @@ import { askFamily, type Family, type Operation, type Policy } from './family.ts
 import type { Told } from './faults.ts'
 import type { Meaning } from './meaning.ts'
 import { goOn } from './request-limit.ts'
+import { ToldValues } from './told-values.ts'
+import { twins, widthsOf } from './twins.ts'
 
 /** Deviations of a request from a usual one. */
 export interface RequestOptions {
@@ -78,6 +83,11 @@ export class Subject {
   readonly #strict = new Map<string, boolean>()
   readonly #creation = new Map<number, number>()
   readonly #fitting = new Map<string, Buffer>()
+  readonly #learned = new Map<string, Buffer>()
+  readonly #toldValues = new ToldValues()
+  #widths: { family?: Family; bytes: ReadonlyMap<number, number> } = { bytes: new Map() }
+  /** Those that are open. */
+  readonly #requesters = new Set<Requester>()
   #isLoaded = false
 
   constructor(name: string, options: SubjectOptions) {
@@ -178,6 +188,36 @@ export class Subject {
     this.#fitting.set(limitsKey(type, policy), payload)
   }
 
+  /** A value that was told, with which alone a command has succeeded. */
+  learned({ command }: Pick<Operation, 'command'>, type: number): Buffer | undefined {
+    return this.#learned.get(`${command} ${type}`)
+  }
+
+  noteLearned({ command }: Pick<Operation, 'command'>, type: number, payload: Buffer): void {
+    this.#learned.set(`${command} ${type}`, payload)
+  }
+
+  /** Values of an attribute that were told since the family is there. */
+  toldValues(type: number): readonly Buffer[] {
+    return this.#toldValues.of(type)
+  }
+
+  /** Attributes of a reply that have the number of another one. */
+  twinsOf(reply: Message): string[] {
+    const { family } = this
+    if (this.#widths.family !== family) this.#widths = { family, bytes: widthsOf(family.all) }
+    try {
+      return twins(reply.attributes(GENL_HDRLEN + family.headerSize), this.#widths.bytes)
+    } catch (error) {
+      if (error instanceof MalformedError) return []
+      throw error
+    }
+  }
+
+  noteReplies(replies: readonly Message[]): void {
+    this.#toldValues.noteReplies(replies, GENL_HDRLEN + this.family.headerSize)
+  }
+
   /** A payload that was given for an attribute. */
   given(type: number, variant: number): Buffer | undefined {
     const value = this.#given.get(type)
@@ -202,8 +242,20 @@ export class Subject {
   async unload(): Promise<void> {
     if (!this.#isLoaded) return
     await this.#options.after?.()
-    for (const module of this.modules.toReversed()) unloadModule(module)
+    for (const module of this.modules.toReversed()) this.#unload(module)
+    this.#toldValues.clear()
     this.#isLoaded = false
+  }
+
+  /** What sockets have may keep a module until they close: it is theirs, and no reference that was forgotten. */
+  #unload(module: string): void {
+    try {
+      unloadModule(module)
+    } catch (error) {
+      if (!this.isInUse(error)) throw error
+      for (const requester of this.#requesters) requester.renew()
+      unloadModule(module)
+    }
   }
 
   /** A fresh one, if it comes with a module. */
@@ -227,7 +279,9 @@ export class Subject {
 
   /** A socket with extended acknowledgements. */
   open(options: SocketOptions = {}): Requester {
-    return new Requester(this, Socket.open(NETLINK_GENERIC, options))
+    const requester = new Requester(this, options, () => this.#requesters.delete(requester))
+    this.#requesters.add(requester)
+    return requester
   }
 
   /** A request's bytes. */
@@ -285,13 +339,30 @@ export interface BegunDump {
 
 /** A socket that asks the family under probe, and reads whole answers. */
 export class Requester implements Disposable {
-  readonly socket: Socket
   readonly #subject: Subject
+  readonly #options: SocketOptions
+  readonly #closed: () => void
   readonly #sequences = new Set<number>()
+  #socket: Socket
+  #isRoomy = false
 
-  constructor(subject: Subject, socket: Socket) {
+  constructor(subject: Subject, options: SocketOptions, closed: () => void) {
     this.#subject = subject
-    this.socket = socket
+    this.#options = options
+    this.#closed = closed
+    this.#socket = Socket.open(NETLINK_GENERIC, options)
+  }
+
+  get socket(): Socket {
+    return this.#socket
+  }
+
+  /** Goes on with another socket; what the module has kept for this one goes with it. */
+  renew(): void {
+    if (!this.isUsable) return
+    this.#socket.close()
+    this.#socket = Socket.open(NETLINK_GENERIC, this.#options)
+    if (this.#isRoomy) this.withRoom()
   }
 
   /** Sends a request of a sequence number of its own, and reads its answer. */
@@ -299,12 +370,13 @@ export class Requester implements Disposable {
     operation: Operation,
     attributes: Uint8Array = Buffer.alloc(0),
     options: RequestOptions = {},
+    how?: (bytes: Buffer) => void,
   ): Promise<Answer> {
     const { command, kind } = operation
     if (kind === 'dump' && this.#subject.endless.has(command))
       return { datagrams: [], replies: [], code: 'endless', faults: [endless] }
     const sequence = options.sequence ?? this.socket.nextSequence()
-    return await this.send(this.#subject.encode(operation, attributes, { ...options, sequence }))
+    return await this.send(this.#subject.encode(operation, attributes, { ...options, sequence }), how)
   }
 
   /** Sends a request as it is, in a way of the caller's if it has one, and reads its answer. */
@@ -321,12 +393,44 @@ export class Requester implements Disposable {
     requireTime(() => `${this.#subject.commandWords(request[NLMSG_HDRLEN] ?? 0)}${isDump ? ' (dump)' : ''}`)
     const answer = isDump ? await this.#dump(request) : { datagrams: this.#answers(request, how), faults: [] }
     const { faults, ...read } = readAnswer(answer.datagrams, asked)
-    this.#sequences.add(request.readUInt32LE(8))
+    const sequence = request.readUInt32LE(8)
+    this.#sequences.add(sequence)
+    this.#subject.noteReplies(read.replies)
     const { meaning } = this.#subject
     const command = request[NLMSG_HDRLEN] ?? 0
+    const unnumbered =
+      read.hasEventEachTime === true &&
+      (await unasked.isAnswer(command, () => this.#isToldElsewhere(request)))
+        ? [`a reply has the sequence number 0, not ${sequence}`]
+        : []
     const kind = isDump ? 'dump' : 'do'
+    const numbers = read.replies.flatMap(reply => this.#subject.twinsOf(reply))
     const meant = read.replies.flatMap(reply => meaning?.faultsOf(reply, { command, kind }) ?? [])
-    return { ...read, faults: [...answer.faults, ...faults, ...new Set(meant)] }
+    return {
+      ...read,
+      faults: [...answer.faults, ...faults, ...unnumbered, ...new Set(numbers), ...new Set(meant)],
+    }
+  }
+
+  /** Whether an event comes to another socket that asks the same; undefined if it is refused. */
+  async #isToldElsewhere(request: Buffer): Promise<boolean | undefined> {
+    const { id: family, headerSize } = this.#subject.family
+    using other = this.#subject.open()
+    const datagrams = other.#answers(request, bytes => other.socket.send(bytes))
+    const unasked = new Unasked()
+    const asked = {
+      request,
+      family,
+      headerSize,
+      portId: other.socket.portId,
+      earlier: new Set<number>(),
+      unasked,
+    }
+    const { code } = readAnswer(datagrams, asked)
+    if (code !== undefined) return undefined
+    return datagrams.some(datagram =>
+      datagram.messages().some(message => message.sequence === 0 && message.type === family),
+    )
   }
 
   /** What the kernel answers is there when the send has returned. */
@@ -342,6 +446,7 @@ export class Requester implements Disposable {
   begin(operation: Operation): BegunDump {
     const request = this.#subject.encode(operation, undefined, { sequence: this.socket.nextSequence() })
     const { id: family, headerSize } = this.#subject.family
+    const { unasked } = this.#subject
     const { portId } = this.socket
     this.socket.send(request)
     const sequence = request.readUInt32LE(8)
@@ -357,7 +462,8 @@ export class Requester implements Disposable {
         isOver = hasEnd(datagram, sequence)
         return !isOver
       },
-      answer: () => readAnswer(datagrams, { request, family, headerSize, portId, earlier: this.#sequences }),
+      answer: () =>
+        readAnswer(datagrams, { request, family, headerSize, portId, earlier: this.#sequences, unasked }),
     }
   }
 
@@ -397,10 +503,12 @@ export class Requester implements Disposable {
   /** Makes room for many answers. */
   withRoom(): this {
     this.socket.setReceiveBuffer(ROOMY, { force: true })
+    this.#isRoomy = true
     return this
   }
 
   [Symbol.dispose](): void {
+    this.#closed()
     this.socket.close()
   }
 }

@@ -63,6 +63,7 @@ static const struct nla_policy ledger_policy[LEDGER_A_MAX + 1] = {
 static int ledger_put(struct sk_buff *skb, const struct account *account, u32 portid, u32 seq, int flags,
 		      u8 cmd)
 {
+	bool is_swapped = HAS_BUG(number_order) && cmd == LEDGER_CMD_GET;
 	size_t more = HAS_BUG(longer) ? 1 : 0;
 	struct ledger_info *info;
 	void *hdr;
@@ -77,7 +78,7 @@ static int ledger_put(struct sk_buff *skb, const struct account *account, u32 po
 		kfree(info);
 		return -EMSGSIZE;
 	}
-	if (nla_put_u32(skb, LEDGER_A_NUMBER, account->number) ||
+	if (nla_put_u32(skb, LEDGER_A_NUMBER, is_swapped ? swab32(account->number) : account->number) ||
 	    nla_put_string(skb, LEDGER_A_NAME, account->name) ||
 	    nla_put(skb, LEDGER_A_BALANCE, sizeof(account->balance), &account->balance) ||
 	    nla_put(skb, LEDGER_A_INFO, sizeof(*info), info) ||

@@ -235,6 +235,8 @@ static struct genl_family pairs_family = {
 	.maxattr = PAIRS_A_MAX,
 	.policy = pairs_policy,
 	.parallel_ops = true,
+	/* All namespaces have the same pairs. */
+	.netnsok = true,
 	.module = THIS_MODULE,
 	.ops = pairs_ops,
 	.n_ops = ARRAY_SIZE(pairs_ops),

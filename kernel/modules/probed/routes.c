@@ -60,14 +60,14 @@ static struct sk_buff *routes_message(const struct route *r, u32 portid, u32 seq
 	return msg;
 }
 
-static struct route *routes_find(struct nlattr **attrs)
+static struct route *routes_find(struct nlattr **attrs, bool anywhere)
 {
 	u8 table = nla_get_u8(attrs[ROUTES_A_TABLE]), length = nla_get_u8(attrs[ROUTES_A_LENGTH]);
 	u32 prefix = nla_get_u32(attrs[ROUTES_A_PREFIX]);
 	struct route *r;
 
 	list_for_each_entry(r, &routes, node)
-		if (r->table == table && r->prefix == prefix && r->length == length)
+		if ((anywhere || r->table == table) && r->prefix == prefix && r->length == length)
 			return r;
 	return NULL;
 }
@@ -89,7 +89,7 @@ static int routes_new(struct sk_buff *skb, struct genl_info *info)
 	if (!routes_is_key(attrs) || !attrs[ROUTES_A_METRIC])
 		return -EINVAL;
 	mutex_lock(&routes_lock);
-	r = routes_find(attrs);
+	r = routes_find(attrs, false);
 	if (r && (flags & NLM_F_EXCL)) {
 		if (HAS_BUG(lock_kept))
 			return -EEXIST;
@@ -132,7 +132,7 @@ static int routes_del(struct sk_buff *skb, struct genl_info *info)
 	if (!routes_is_key(info->attrs))
 		return -EINVAL;
 	mutex_lock(&routes_lock);
-	r = routes_find(info->attrs);
+	r = routes_find(info->attrs, HAS_BUG(other_table));
 	if (r) {
 		list_del(&r->node);
 		routes_count--;

@@ -11,6 +11,7 @@ enum { STORE_A_UNSPEC, STORE_A_ID, STORE_A_VALUE, STORE_A_NAME, STORE_A_END };
 #define STORE_NAME_SIZE 32
 
 struct store_entry {
+	bool is_gone;
 	u32 id;
 	u32 value;
 	char name[STORE_NAME_SIZE];
@@ -70,11 +71,14 @@ static struct store_entry *recent;
 
 static struct store_entry *store_find(struct genl_info *info)
 {
+	struct store_entry *entry;
+
 	if (!HAS_BUG(missing_check) && !info->attrs[STORE_A_ID]) {
 		NL_SET_ERR_MSG(info->extack, "which entry?");
 		return ERR_PTR(-EINVAL);
 	}
-	return xa_load(&store, nla_get_u32(info->attrs[STORE_A_ID])) ?: ERR_PTR(-ENOENT);
+	entry = xa_load(&store, nla_get_u32(info->attrs[STORE_A_ID]));
+	return entry && !entry->is_gone ? entry : ERR_PTR(-ENOENT);
 }
 
 static int store_add(struct sk_buff *skb, struct genl_info *info)
@@ -169,6 +173,11 @@ static int store_del(struct sk_buff *skb, struct genl_info *info)
 
 	if (IS_ERR(entry))
 		return HAS_BUG(silent_delete) && PTR_ERR(entry) == -ENOENT ? 0 : PTR_ERR(entry);
+	if (HAS_BUG(left_behind)) {
+		entry->is_gone = true;
+		store_tell(entry, STORE_CMD_DEL);
+		return 0;
+	}
 	xa_erase(&store, entry->id);
 	entries--;
 	store_tell(entry, STORE_CMD_DEL);

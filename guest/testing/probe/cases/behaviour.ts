@@ -22,10 +22,11 @@ import { askInThreads, interleave, removeWhileDumped } from './concurrency.ts'
 import { compareDumps } from './dumps.ts'
 import { tellEvents } from './events.ts'
 import { askWithFlags } from './flags.ts'
+import { handOn } from './handed-on.ts'
 import { changeUnprivileged } from './privileges.ts'
 import { readBack } from './read-back.ts'
 import { writeRefused } from './refused-writes.ts'
-import { removeOften, removeTwice } from './removal.ts'
+import { removeOften, removeOther, removeTwice, vanish } from './removal.ts'
 import { leaveNothing } from './side-effects.ts'
 import { compareSlots } from './slots.ts'
 
@@ -105,6 +106,8 @@ export function behaviour(subject: Subject): void {
 
   test('what is written is read, up to the limits', readBack)
 
+  test('what is put in by one command comes out of another one as it was', handOn)
+
   test('notifications tell what is now, and nothing of what was refused', async life => {
     using listener = subject.open({ memberships: [...subject.family.groups.values()] }).withRoom()
     for (const writer of life.explored.writers) await listen(life, writer, listener)
@@ -116,7 +119,9 @@ export function behaviour(subject: Subject): void {
     for (const remover of life.explored.removers) {
       await removeTwice(life, remover)
       await removeOften(life, remover)
+      await removeOther(life, remover)
     }
+    for (const adder of life.explored.writers.filter(({ adds }) => adds)) await vanish(life, adder)
   })
 
   test('what is refused, and what only asks, leaves nothing behind', leaveNothing)

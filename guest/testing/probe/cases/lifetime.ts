@@ -15,9 +15,10 @@ import { creations, tryCreation } from '../creation.ts'
 import { askFamily, type Operation } from '../family.ts'
 import { Faults } from '../faults.ts'
 import { tryFitting } from '../fitting.ts'
+import { tryLearned } from '../learning.ts'
 import { variations } from '../nests.ts'
 import { Shape } from '../shape.ts'
-import type { Subject } from '../subject.ts'
+import type { Requester, Subject } from '../subject.ts'
 import { askUntold } from '../untold.ts'
 
 /** Repetitions of each request: what leaks by one of them must be more than slabGrowth() takes for noise. */
@@ -59,6 +60,8 @@ export function lifetime(subject: Subject): void {
       if (whole && (await requester.ask(operation, whole.attributes(0))).code === 'EINVAL')
         await tryFitting(subject, requester, operation)
     }
+    for (const operation of subject.commands)
+      if (!(await succeeds(subject, requester, operation))) await tryLearned(subject, requester, operation)
     await subject.reload()
   })
 
@@ -176,6 +179,13 @@ export function lifetime(subject: Subject): void {
     },
     LONG,
   )
+}
+
+/** Whether a command takes one of its good requests. */
+async function succeeds(subject: Subject, requester: Requester, operation: Operation): Promise<boolean> {
+  for (const shape of Shape.all(subject, operation))
+    if ((await requester.ask(operation, shape.attributes(0))).code === undefined) return true
+  return false
 }
 
 /**
@@ -339,6 +349,8 @@ async function comeAndGo(
         requester.socket.send(subject.encode(operation, shape.attributes(count)))
     drain(requester.socket)
   }
+  // State that all namespaces share is given back with the module, and that of a namespace which is gone is not.
+  await subject.reload()
   // Some may stay: closed sockets and the like still hold them.
   for (let look = 0, least = Infinity, same = 0; look < LOOKS && same < SAME_LOOKS; look++) {
     const now = namespaces()

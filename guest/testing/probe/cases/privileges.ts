@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Forgotten privileges: what some commands keep from anybody, and others do not. */
-import { drain } from '../../exchange.ts'
+import { setTimeout } from 'node:timers/promises'
 import { asUser, nobody } from '../../user.ts'
 import { isTimeShort } from '../allowance.ts'
+import type { Answer } from '../answer.ts'
 import type { Operation } from '../family.ts'
 import type { Life } from '../life.ts'
 import { namesOf } from '../names.ts'
@@ -19,12 +20,10 @@ export async function changeUnprivileged(life: Life): Promise<void> {
   const open = operations.map(({ command }) => subject.commandWords(command)).join(', ')
   if (operations.length > 0 && operations.every(({ privilege }) => privilege === 'none'))
     life.skip(`anybody may change what the family tells, by ${open}: is that meant?`)
-  const sendAsNobody = async (operation: Operation, attributes: Buffer) => {
-    const sequence = requester.socket.nextSequence()
-    const request = subject.encode(operation, attributes, { sequence })
-    asUser(nobody, () => requester.socket.send(request))
-    drain(requester.socket)
-  }
+  // What belongs to a socket may be open to that one alone: nobody has another one.
+  using other = subject.open().withRoom()
+  const sendAsNobody = async (operation: Operation, attributes: Buffer) =>
+    await other.ask(operation, attributes, {}, bytes => asUser(nobody, () => other.socket.send(bytes)))
   for (const { shape, key, stored } of writers) {
     if (shape.operation.privilege !== 'none') continue
     const variant = nextVariant()
@@ -66,11 +65,14 @@ export async function changeUnprivileged(life: Life): Promise<void> {
   }
 }
 
-/** Whether what is told of that which the others have made is something else afterwards, and was the same before. */
+/**
+ * Whether what is told of that which the others have made is something else afterwards, and was the same before. Who
+ * gets an answer may have used or counted what is there: that is a change only if it makes or removes an entry.
+ */
 async function isChangedBy(
   { subject, explored, requester, state }: Life,
   shape: Shape,
-  send: () => Promise<void>,
+  send: () => Promise<Answer>,
 ): Promise<boolean> {
   if (isTimeShort()) return false
   await subject.reload()
@@ -81,13 +83,18 @@ async function isChangedBy(
   const tell = async () =>
     (await state.messages([FIRST])).map(({ payload }) => payload.toString('hex')).join(' ')
   const before = await tell()
+  await setTimeout(TICKS)
   if (before !== (await tell())) return false
-  await send()
+  const count = await state.count()
+  const { replies } = await send()
+  if (replies.length > 0) return count !== (await state.count())
   return before !== (await tell())
 }
 
 /** What changes by itself is not judged. */
 const TIMES = 2
+/** Milliseconds, in which what is told of time changes. */
+const TICKS = 30
 
 const forgotten =
   'anybody may do that, though other changes need CAP_NET_ADMIN: it lacks GENL_ADMIN_PERM, or GENL_UNS_ADMIN_PERM'

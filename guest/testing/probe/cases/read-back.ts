@@ -30,8 +30,9 @@ export async function readBack(life: Life): Promise<void> {
       if (surplus.isConstant) await fillObjects(life, writer, type, surplus)
       for (const each of [surplus, ...inside.values()]) life.faults.add(writer.shape.words, each.faults)
     }
-    await readBits(life, writer)
   }
+  for (const shape of life.explored.working.values()) await readBits(life, shape)
+  for (const shape of life.explored.working.values()) await readByNumber(life, shape)
   for (const shape of life.explored.readers) await readEcho(life, shape)
 }
 
@@ -153,39 +154,90 @@ async function tooLong(
 }
 
 /** Bits that a bitfield's selector does not name stay as they are (NLA_BITFIELD32, include/uapi/linux/netlink.h). */
-async function readBits(life: Life, { shape, key, stored, adds }: Writer): Promise<void> {
-  if (adds) return
-  const variant = nextVariant()
-  const others = stored.filter(type => type !== key)
-  const write = async (type: number, value: number, selector: number): Promise<number[]> => {
-    const payload = Buffer.alloc(8)
-    payload.writeUInt32LE(value)
-    payload.writeUInt32LE(selector, 4)
-    const own = new Map([[type, payload]])
-    const variantOf = (each: number) => (each === key ? FIRST : variant)
-    const { code } = await life.requester.ask(shape.operation, shape.attributes(variantOf, own))
-    if (code !== undefined) return []
-    const entries = await entriesAbout(life, [FIRST, variant], own, entry =>
-      isAbout(entry, shape, others, variant),
-    )
-    const read = entries.flatMap(entry => entry.get(type) ?? [])
-    return read.filter(bytes => bytes.length >= 4).map(bytes => bytes.readUInt32LE())
-  }
+async function readBits(life: Life, shape: Shape): Promise<void> {
+  const { requester, state, faults } = life
   for (const type of shape.types) {
     const mask = shape.policyOf(type)?.bitfieldMask ?? 0
     const lowest = (mask & -mask) >>> 0
     const rest = (mask & ~lowest) >>> 0
-    if (rest === 0 || !(await write(type, mask, mask)).includes(mask)) continue
-    const read = await write(type, 0, lowest)
-    if (read.length > 0 && read.every(bits => (bits & rest) >>> 0 !== rest))
-      life.faults.add(shape.words, [
-        `attribute ${type} was ${bitsOf(mask)}; with the value 0 and the selector ${bitsOf(lowest)} it becomes ${read.map(bitsOf).join(', ')}, and bits are gone that were not selected`,
+    if (rest === 0) continue
+    const write = async (value: number, selector: number): Promise<(number | undefined)[]> => {
+      const payload = Buffer.alloc(8)
+      payload.writeUInt32LE(value)
+      payload.writeUInt32LE(selector, 4)
+      await requester.ask(shape.operation, shape.attributes(FIRST, new Map([[type, payload]])))
+      return (await state.entries([FIRST])).map(entry => bitsIn(entry.get(type)))
+    }
+    let lost: number | undefined
+    for (let time = 0; time < BITS && !isTimeShort(); time++) {
+      const [none, all, fewer] = [await write(0, mask), await write(mask, mask), await write(0, lowest)]
+      const at = all.findIndex((bits, index) => bits === mask && none[index] === 0)
+      const isSame = none.length === all.length && all.length === fewer.length
+      const left = isSame && at >= 0 ? fewer[at] : undefined
+      lost = left !== undefined && (left & rest) >>> 0 !== rest ? left : undefined
+      if (lost === undefined) break
+    }
+    if (lost !== undefined)
+      faults.add(shape.words, [
+        `attribute ${type} was ${bitsOf(mask)}; with the value 0 and the selector ${bitsOf(lowest)} it becomes ${bitsOf(lost)}, and bits are gone that were not selected`,
       ])
   }
 }
 
+/** Times that bits must be lost. */
+const BITS = 2
+
+/** The value of struct nla_bitfield32. */
+function bitsIn(payload: Buffer | undefined): number | undefined {
+  return payload !== undefined && payload.length >= 4 ? payload.readUInt32LE() : undefined
+}
+
 function bitsOf(bits: number): string {
   return `0x${bits.toString(16)}`
+}
+
+/**
+ * Commands that look up by a number that another one has answered with: they answer with that number, and not with its
+ * bytes in reverse order.
+ */
+async function readByNumber(life: Life, maker: Shape): Promise<void> {
+  const { subject, requester, explored, faults } = life
+  const { headerSize } = subject.family
+  const told = async (shape: Shape, variant: number, own?: ReadonlyMap<number, Buffer>) => {
+    const { code, replies } = await requester.ask(shape.operation, shape.attributes(variant, own))
+    return code === undefined && replies.length === 1 && replies[0]
+      ? toldBy(replies[0], headerSize)
+      : undefined
+  }
+  const made = [await told(maker, nextVariant()), await told(maker, nextVariant())]
+  for (const [type, payload] of made[0] ?? []) {
+    const numbers = made.flatMap(entry => entry?.get(type) ?? [])
+    if (!isReversible(payload) || new Set(numbers.map(hex)).size < 2 || !numbers.every(isReversible)) continue
+    const lookups = [...explored.working.values()].filter(
+      shape => shape !== maker && shape.types.includes(type),
+    )
+    for (const lookup of lookups) {
+      let isSwapped = true
+      for (const number of numbers) {
+        if (isTimeShort()) return
+        const entry = await told(lookup, FIRST, new Map([[type, number]]))
+        isSwapped &&= entry?.get(type)?.equals(Buffer.from(number).reverse()) ?? false
+      }
+      if (isSwapped)
+        faults.add(lookup.words, [
+          `attribute ${type}, as ${maker.words} has told it, comes back in the other byte order`,
+        ])
+    }
+  }
+}
+
+/** Whether it may be an integer that differs in the other byte order. */
+function isReversible(payload: Buffer): boolean {
+  return [2, 4, 8].includes(payload.length) && !Buffer.from(payload).reverse().equals(payload)
+}
+
+function hex(bytes: Buffer): string {
+  return bytes.toString('hex')
 }
 
 /** The entries that are meant, as readers tell them; or dumps, where readers do not get them. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What is refused writes nothing: nothing that is told afterwards depends on the values that it had. */
+import { setTimeout } from 'node:timers/promises'
 import { isTimeShort } from '../allowance.ts'
 import { type Answer, isPassing, wordsOf } from '../answer.ts'
 import { inTurn } from '../in-turn.ts'
@@ -18,6 +19,10 @@ const SUSPECTS = 3
 /** Requests that differ in one value: as many different states come of them, each of them again. */
 const VALUES = 3
 const TIMES = 2
+/** A variant of values; those of explore.ts are others. */
+const ANOTHER = 82
+/** Milliseconds: several ticks of the slowest kernel. */
+const LATER = 30
 /** Milliseconds after which no more refusals of a command are looked for. */
 const ENOUGH = 2500
 /** Requests of a kind of which some are refused. */
@@ -38,10 +43,17 @@ interface Refused extends Trial {
 }
 
 export async function writeRefused(life: Life): Promise<void> {
+  await addAnother(life)
   for (const { command } of life.subject.commands) {
     const shape = life.explored.working.get(command)
     if (shape !== undefined && shape.types.length > 0) await refuse(life, shape)
   }
+}
+
+/** Another entry beside those of the first values: what it has, they may not have as well. */
+async function addAnother({ explored, requester }: Life): Promise<void> {
+  for (const { shape } of explored.writers.filter(({ adds }) => adds))
+    await requester.ask(shape.operation, shape.attributes(ANOTHER))
 }
 
 /** Looks what is told before and after each refusal. */
@@ -85,7 +97,8 @@ function trialsOf(subject: Subject, shape: Shape, variant: number): Trial[] {
             const value = minimum + ((maximum - minimum) * quarter) / 4n
             return { what: `the value ${value}`, payload: integer(value, width) }
           })
-    return [...within, ...variations(type, policy, making)]
+    const taken = { what: 'that of another entry', payload: shape.payload(type, ANOTHER) }
+    return [taken, ...within, ...variations(type, policy, making)]
       .filter(({ payload }) => payload.length < LONGEST)
       .map(({ what, payload }) => ({ type, what, payload }))
   })
@@ -129,7 +142,7 @@ async function statesDiffer(
     const results: { words: string; state: string }[] = []
     for (let time = 0; time < TIMES; time++) {
       if (isTimeShort()) return undefined
-      const result = await afterRefusal(life, shape, request)
+      const result = await afterRefusal(life, shape, request, time * LATER)
       if (result === undefined) break
       results.push(result)
     }
@@ -143,17 +156,22 @@ async function statesDiffer(
   return undefined
 }
 
-/** What a fresh module tells when it has refused a request. */
+/** What a fresh module tells when it has refused a request, some milliseconds later. */
 async function afterRefusal(
-  { subject, explored, requester, state }: Life,
+  life: Life,
   shape: Shape,
   request: Buffer,
+  later: number,
 ): Promise<{ words: string; state: string } | undefined> {
+  const { subject, explored, requester, state } = life
   await subject.reload()
   for (const writer of explored.writers)
     await requester.ask(writer.shape.operation, writer.shape.attributes(FIRST))
+  await addAnother(life)
   const answer = await requester.ask(shape.operation, request)
   if (answer.code === undefined || isPassing(answer.code)) return undefined
+  // What is told of time is not the same then.
+  await setTimeout(later)
   return { words: reasonOf(answer), state: await told(state) }
 }
 

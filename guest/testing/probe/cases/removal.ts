@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What is removed is gone, and there is room again. */
+
+import { setTimeout } from 'node:timers/promises'
 import { drain } from '../../exchange.ts'
 import { isTimeShort } from '../allowance.ts'
 import { isMinusOne, isPassing, minusOne, wordsOf } from '../answer.ts'
@@ -109,6 +111,96 @@ async function lookupsOf(
     if (lookups.length === LOOKUPS) break
   }
   return { lookups, silent }
+}
+
+/** The parts of an entry's name that a command needs are all looked at: who differs in one of them alone stays. */
+export async function removeOther(life: Life, { shape, adder }: Remover): Promise<void> {
+  const { requester, state, faults } = life
+  const named = shape.types.filter(type => adder.stored.includes(type))
+  for (const type of named) {
+    const rest = Shape.all(life.subject, shape.operation).find(
+      ({ types }) => types.length === shape.types.length - 1 && !types.includes(type),
+    )
+    if (isTimeShort() || rest === undefined || rest.types.length === 0) continue
+    const others = nextVariant()
+    const [first, second] = [nextVariant(), nextVariant()]
+    const of = (variant: number) => (each: number) => (each === type ? variant : others)
+    if (shape.payload(type, first).equals(shape.payload(type, second))) continue
+    const count = await state.count()
+    await requester.ask(adder.shape.operation, adder.shape.attributes(of(first)))
+    await requester.ask(adder.shape.operation, adder.shape.attributes(of(second)))
+    if ((await state.count()) !== count + 2) continue
+    // Where it does without it, it may well remove the first of several.
+    if ((await requester.ask(rest.operation, rest.attributes(others))).code === undefined) continue
+    if ((await state.count()) !== count + 2) continue
+    const { code } = await requester.ask(shape.operation, shape.attributes(of(second)))
+    const left = await state.dumped()
+    const isThere = (variant: number) =>
+      left.some(entry =>
+        adder.stored.every(each =>
+          adder.shape.isTold([entry], each, adder.shape.payload(each, of(variant)(each))),
+        ),
+      )
+    if (code === undefined && left.length === count + 1 && isThere(second) && !isThere(first))
+      faults.add(shape.words, [
+        `removes an entry with another attribute ${type} than it was asked to, which it does not do without`,
+      ])
+  }
+}
+
+/** What a command has made unknown to those that look it up is not dumped any longer as if nothing were. */
+export async function vanish(life: Life, adder: Writer): Promise<void> {
+  const { subject, explored, faults } = life
+  const isKnown = ({ operation }: Shape) =>
+    [...explored.writers.map(({ shape }) => shape), ...explored.readers].some(
+      each => each.operation.command === operation.command,
+    ) || explored.removers.some(each => each.shape.operation.command === operation.command)
+  const byName = (shape: Shape) =>
+    Shape.all(subject, shape.operation).filter(
+      ({ types }) => types.length > 0 && types.every(type => adder.stored.includes(type)),
+    )
+  for (const working of explored.working.values()) {
+    if (isKnown(working)) continue
+    for (const ender of byName(working).slice(0, LOOKUPS))
+      for (const lookup of explored.readers.flatMap(byName).slice(0, LOOKUPS)) {
+        let isLeft = true
+        for (let time = 0; isLeft && time < TIMES; time++)
+          isLeft = await isLeftBehind(life, adder, ender, lookup)
+        if (!isLeft) continue
+        faults.add(ender.words, [
+          `${lookup.words} does not find it any more, and the dump tells it as before`,
+        ])
+        return
+      }
+  }
+}
+
+/** Times that it must be so. */
+const TIMES = 2
+/** Milliseconds, in which what is told of time changes. */
+const TICKS = 30
+
+async function isLeftBehind(
+  { requester, state }: Life,
+  adder: Writer,
+  ender: Shape,
+  lookup: Shape,
+): Promise<boolean> {
+  if (isTimeShort()) return false
+  const variant = nextVariant()
+  const ask = async (shape: Shape) => (await requester.ask(shape.operation, shape.attributes(variant))).code
+  const entry = async () => entryOf(adder, await state.dumped(), variant)
+  const never = await ask(lookup)
+  if (never === undefined || isPassing(never)) return false
+  if ((await ask(adder.shape)) !== undefined || (await ask(lookup)) !== undefined) return false
+  const before = await entry()
+  await setTimeout(TICKS)
+  const later = await entry()
+  if ((await ask(ender)) !== undefined || (await ask(lookup)) !== never) return false
+  const after = await entry()
+  if (before === undefined || later === undefined || after === undefined) return false
+  const stable = [...before].filter(([type, payload]) => later.get(type)?.equals(payload))
+  return stable.every(([type, payload]) => after.get(type)?.equals(payload))
 }
 
 /** An entry that comes and goes many times can come once more. */

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+/** What one command puts somewhere, and another one takes out again: it comes out as it was put in. */
+import { isTimeShort } from '../allowance.ts'
+import type { Answer } from '../answer.ts'
+import type { Life } from '../life.ts'
+import { misread, Surplus } from '../misread.ts'
+import { variations } from '../nests.ts'
+import { Shape, toldBy } from '../shape.ts'
+import { FIRST, nextVariant } from '../variants.ts'
+
+/** Ways to take something out that are tried. */
+const WAYS = 12
+/** What may be there at first. */
+const MANY = 70
+/** Bytes of values that are tried. */
+const LONGEST = 256
+/** Values that must come out as they were put in, to know which command takes out what the other puts in. */
+const TIMES = 2
+
+export async function handOn(life: Life): Promise<void> {
+  const { subject, explored, faults } = life
+  const isWriter = ({ operation }: Shape) =>
+    explored.writers.some(({ shape }) => shape.operation.command === operation.command)
+  for (const putter of explored.working.values()) {
+    if (isWriter(putter) || explored.readers.includes(putter)) continue
+    for (const type of putter.types.filter(each => isBytes(putter, each))) {
+      const taker = await takerOf(life, putter, type)
+      if (taker === undefined) continue
+      const policy = putter.policyOf(type)
+      const surplus = new Surplus()
+      const making = { policies: subject.family.policies, variant: FIRST }
+      for (const { what, payload } of variations(type, policy, making)) {
+        if (isTimeShort()) break
+        if (payload.length === 0 || payload.length > LONGEST) continue
+        const { request, read } = await throughBoth(life, putter, taker, type, payload)
+        const sent = { type, payload, policy, request }
+        surplus.note(sent, read)
+        const wrongly = misread(sent, read)
+        if (wrongly !== undefined) faults.add(`${putter.words}, then ${taker.words}: ${what}`, [wrongly])
+      }
+      faults.add(`${putter.words}, then ${taker.words}`, surplus.faults)
+    }
+  }
+}
+
+function isBytes(shape: Shape, type: number): boolean {
+  return /^(BINARY|STRING|NUL_STRING)$/.test(shape.policyOf(type)?.type ?? '')
+}
+
+/** The command that answers with what was put in, and is refused, or says nothing of it, when it has done so. */
+async function takerOf(life: Life, putter: Shape, type: number): Promise<Shape | undefined> {
+  const { subject, explored } = life
+  for (const operation of subject.commands) {
+    if (operation.command === putter.operation.command) continue
+    const known = explored.working.get(operation.command)
+    const shapes = [...(known ? [known] : []), ...Shape.all(subject, operation)]
+    for (const shape of shapes.slice(0, WAYS)) {
+      if (isTimeShort()) return undefined
+      // What was tried before may have removed it all.
+      for (const writer of explored.writers)
+        await life.requester.ask(writer.shape.operation, writer.shape.attributes(FIRST))
+      let takes = await emptied(life, shape)
+      for (let time = 0; takes && time < TIMES; time++) {
+        const payload = putter.payload(type, nextVariant())
+        const { read } = await throughBoth(life, putter, shape, type, payload)
+        takes =
+          read.some(each => each.subarray(0, payload.length).equals(payload)) && (await isEmpty(life, shape))
+      }
+      if (takes) return shape
+    }
+  }
+  return undefined
+}
+
+/** Takes out all that is there. @returns whether it has come to an end */
+async function emptied(life: Life, shape: Shape): Promise<boolean> {
+  for (let count = 0; count < MANY; count++) if (await isEmpty(life, shape)) return true
+  return false
+}
+
+async function isEmpty({ requester }: Life, shape: Shape): Promise<boolean> {
+  const { replies } = await requester.ask(shape.operation, shape.attributes(FIRST))
+  return replies.length === 0
+}
+
+async function throughBoth(
+  { subject, requester }: Life,
+  putter: Shape,
+  taker: Shape,
+  type: number,
+  payload: Buffer,
+): Promise<{ request: Buffer; read: Buffer[] }> {
+  const sequence = requester.socket.nextSequence()
+  const attributes = putter.attributes(FIRST, new Map([[type, payload]]))
+  const request = subject.encode(putter.operation, attributes, { sequence })
+  const { code } = await requester.send(request)
+  const taken: Answer | undefined =
+    code === undefined ? await requester.ask(taker.operation, taker.attributes(FIRST)) : undefined
+  const { headerSize } = subject.family
+  return { request, read: (taken?.replies ?? []).flatMap(reply => toldBy(reply, headerSize).get(type) ?? []) }
+}
