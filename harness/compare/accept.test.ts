@@ -41,7 +41,7 @@ test('YAML or JSON, of lines with wildcards', () => {
 
 test('what is none is told with its place', () => {
   expect(() => read('a: b')).toThrow(/: the file: a list of findings is wanted, each a text or/)
-  expect(() => read('- { reason: why }')).toThrow(/: 0.*: a list of findings is wanted/)
+  expect(() => read('- { reason: why }')).toThrow(/: entry 1.*: a list of findings is wanted/)
   expect(() => read('- "x')).toThrow(/^--accept: cannot read .*accepted\.yaml: /)
   expect(() => readAcceptances('/nowhere.yaml')).toThrow(/^--accept: cannot read \/nowhere\.yaml: ENOENT/)
 })

@@ -40,7 +40,7 @@ export function readAcceptances(file: string): Acceptance[] {
   const result = v.safeParse(schema, content ?? [])
   if (result.success) return result.output
   const [issue] = result.issues
-  const place = v.getDotPath(issue) ?? 'the file'
+  const place = v.getDotPath(issue)?.replace(/^\d+/, number => `entry ${Number(number) + 1}`) ?? 'the file'
   throw new UsageError(
     `--accept: ${file}: ${place}: a list of findings is wanted, each a text or { finding, kernel, reason }`,
   )

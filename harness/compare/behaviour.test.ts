@@ -300,3 +300,28 @@ test('a value in another byte order is told as that', () => {
   // A text that is read from its end.
   expect(told('61 62 00 "ab"', '00 62 61 "ba"')[0]).toContain('attribute 2 of nlex get: 61')
 })
+
+test('of many messages those are shown that differ', () => {
+  const heard = (value: string) =>
+    exchange([], {
+      told: [
+        {
+          whom: 'socket 2 in group events',
+          messages: Array.from({ length: 20 }, (_, at) =>
+            message('nlex set', { 'attribute 1': at === 12 ? value : `same ${at}` }),
+          ),
+        },
+      ],
+    })
+  const [first] = differences([heard('old')], [heard('new')])
+  const line = (text: string) => `to socket 2 in group events: nlex set; attribute 1: ${text}`
+  const side = (value: string) =>
+    [
+      '... 11 before',
+      line('same 11'),
+      line(value),
+      ...[13, 14, 15].map(at => line(`same ${at}`)),
+      '... 4 more',
+    ].join('\n      ')
+  expect(first?.finding.show).toBe(`in a.test.ts > x\nBASE: ${side('old')}\nHEAD: ${side('new')}`)
+})

@@ -109,7 +109,7 @@ function pairDifferences(
 ): SaidDifference[] {
   const changes = changesOf(base, head).filter(({ isState }) => isAfterSame || !isState)
   if (changes.length === 0) return []
-  const show = `in ${place}\nBASE: ${linesOf(base)}\nHEAD: ${linesOf(head)}`
+  const show = `in ${place}\n${bothSides(base, head)}`
   const foldOf = ({ aspect, was, is, byValue }: Change) =>
     JSON.stringify(['behaviour', base.operation, aspect, ...(byValue ? [was, is] : [])])
   // A thousand messages of a dump may show one change.
@@ -400,16 +400,32 @@ function datagrams(count: number): string {
   return count === 1 ? 'one datagram' : `${count} datagrams`
 }
 
-/** An exchange's answers in full; of many the first ones. */
-function linesOf({ answers, told }: Exchange): string {
+/** Answers of an exchange that are shown. */
+const MOST = 6
+
+/** Both sides' answers in full; of many those from the first one on that differs. */
+function bothSides(base: Exchange, head: Exchange): string {
+  const [before, after] = [linesOf(base), linesOf(head)]
+  const first = before.findIndex((line, at) => line !== after[at])
+  const from = Math.max(0, (first < 0 ? before.length : first) - 1)
+  return `BASE: ${someOf(before, from)}\nHEAD: ${someOf(after, from)}`
+}
+
+function linesOf({ answers, told }: Exchange): string[] {
   const line = ({ what, parts }: NormalMessage) =>
     `${what}${parts.map(([name, value]) => `; ${name}: ${value}`).join('')}`
-  const heard = told.flatMap(({ whom, messages }) =>
-    messages.map(message => ({ to: `to ${whom}: `, message })),
-  )
-  const all = [...answers.map(message => ({ to: '', message })), ...heard]
-  if (all.length === 0) return 'nothing'
-  const first = all.slice(0, all.length > 6 ? 5 : 6).map(({ to, message }) => `${to}${line(message)}`)
-  const shown = all.length > 6 ? [...first, `... ${all.length - 5} more`] : first
-  return shown.join('\n      ')
+  const heard = told.flatMap(({ whom, messages }) => messages.map(message => `to ${whom}: ${line(message)}`))
+  return [...answers.map(line), ...heard]
+}
+
+function someOf(lines: readonly string[], from: number): string {
+  if (lines.length === 0) return 'nothing'
+  const begin = lines.length > MOST ? Math.min(from, lines.length - MOST + 1) : 0
+  const shown = lines.slice(begin, lines.length - begin > MOST ? begin + MOST - 1 : undefined)
+  const left = lines.length - begin - shown.length
+  return [
+    ...(begin > 0 ? [`... ${begin} before`] : []),
+    ...shown,
+    ...(left > 0 ? [`... ${left} more`] : []),
+  ].join('\n      ')
 }

@@ -90,7 +90,7 @@ test('a finding of behaviour has its conversation on the page, and not in JSON',
     ...{
       missing: [],
       runs: { files: 1, both: 1, again: 0 },
-      varying: 0,
+      varying: [],
       lost: [],
       notes: ['a note'],
       total: 1,

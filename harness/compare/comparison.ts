@@ -70,8 +70,8 @@ export interface Unloaded {
 /** The outcome of a comparison. */
 export interface Compared {
   readonly findings: readonly Finding[]
-  /** In how many tests something differs that differs between runs of one side, too. */
-  readonly varying: number
+  /** The tests in which something differs that differs between runs of one side, too. */
+  readonly varying: readonly string[]
 }
 
 export class Comparison {
@@ -190,7 +190,7 @@ export class Comparison {
         again: `--kernel ${unit.kernel} ${unit.file}`,
       }
     })
-    return { findings: inOrder(findings), varying: told.reduce((sum, { varying }) => sum + varying.size, 0) }
+    return { findings: inOrder(findings), varying: [...new Set(told.flatMap(({ varying }) => [...varying]))] }
   }
 
   /** Files that have no test on either side, because they fail before: nothing of them is compared. */

@@ -26,7 +26,7 @@ const report = (more: Partial<ComparisonReport> = {}): ComparisonReport => ({
     missing: [],
   },
   ...{ kernels: [{ label: 'debian-6.1', release: '6.1.0' }], runs: { files: 9, both: 2, again: 4 } },
-  ...{ varying: 0, lost: [], notes: [], total: 1234 },
+  ...{ varying: [], lost: [], notes: [], total: 1234 },
   ...more,
 })
 
@@ -50,7 +50,12 @@ test('the answer in words', () => {
 test('text for a terminal', () => {
   expect(
     textReport(
-      report({ varying: 2, missing: [{ finding: 'test: y' }], notes: ['a note'], accepted: [size] }),
+      report({
+        varying: ['a.test.ts > x', 'b.test.ts > y'],
+        missing: [{ finding: 'test: y' }],
+        notes: ['a note'],
+        accepted: [size],
+      }),
     ),
   ).toBe(
     `✗ behaviour: get: ENOENT became EINVAL (only on debian-6.1, 3 times)
@@ -64,7 +69,7 @@ test('text for a terminal', () => {
 · size: text: 4 KiB became 5 KiB
 accepted, and did not come: test: y
 1 accepted: size: text: 4 KiB became 5 KiB
-what 2 tests say varies by itself: not told
+what 2 tests say varies by itself: not told (a.test.ts > x; b.test.ts > y)
 a note
 9 files on debian-6.1 (6.1.0); 2 on both sides, 4 run again
 1 change that matters, 1 change that does not, from main (0123456789ab) to the work tree (1.2 s)`,

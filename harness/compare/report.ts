@@ -18,7 +18,7 @@ export interface ComparisonReport {
   /** Test files, each on each kernel: all, those that ran on both sides, and further runs of these. */
   readonly runs: { readonly files: number; readonly both: number; readonly again: number }
   /** Tests in which something differs between runs of one side, too. */
-  readonly varying: number
+  readonly varying: readonly string[]
   /** What a side did not get through, though nothing that is compared is the cause. */
   readonly lost: readonly string[]
   /** Remarks on what could not be compared. */
@@ -66,12 +66,16 @@ export function remarksOf(report: ComparisonReport): string[] {
     ...(accepted.length > 0
       ? [`${accepted.length} accepted: ${accepted.map(lineOf).map(oneLine).join('; ')}`]
       : []),
-    ...(varying > 0
-      ? [`what ${varying} ${varying === 1 ? 'test says' : 'tests say'} varies by itself: not told`]
-      : []),
+    ...(varying.length > 0 ? [varyingLine(varying)] : []),
     ...notes,
     `${files} ${files === 1 ? 'file' : 'files'} on ${kernels.map(({ label, release }) => `${label} (${release})`).join(', ')}; ${both} on both sides, ${again} run again`,
   ]
+}
+
+function varyingLine(tests: readonly string[]): string {
+  const shown = tests.length > 3 ? [...tests.slice(0, 2), `${tests.length - 2} others`] : tests
+  const who = tests.length === 1 ? '1 test says' : `${tests.length} tests say`
+  return `what ${who} varies by itself: not told (${shown.join('; ')})`
 }
 
 /** Where, and how often: "only on debian-6.1, 3 times"; '' for once, on all kernels. */

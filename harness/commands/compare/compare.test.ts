@@ -18,6 +18,11 @@ const refused = (rest: readonly string[], options: CompareOptions, text: string 
 test('what cannot be compared is refused before anything is built', async () => {
   await refused([], {}, 'compare needs BASE: a revision, or a folder of modules; or --baseline FILE')
   await refused(['main', '--watch'], {}, "compare takes no --watch: of Vitest's options only those of tests")
+  await refused(
+    ['main', '--coverage'],
+    {},
+    "compare takes no --coverage: of Vitest's options only those of tests",
+  )
   await refused(['main', '--reporter=dot'], {}, 'compare takes no --reporter')
   await refused(['main'], {}, /is in no git repository/)
   const both = { baseline: '/nowhere', saveBaseline: path.join(root(), 'b') }

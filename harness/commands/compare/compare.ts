@@ -63,8 +63,9 @@ export async function compare(
   root: string,
 ): Promise<ExitStatus> {
   const started = performance.now()
-  const { filters: words, run: given, project, execArgv } = parseVitestArguments(rest)
-  const other = Object.keys(given).find(name => name !== 'testNamePattern')
+  const { filters: words, run: given, project, execArgv, coverage } = parseVitestArguments(rest)
+  const refused = Object.keys(given).filter(name => name !== 'testNamePattern')
+  const [other] = coverage ? [...refused, 'coverage'] : refused
   if (other !== undefined)
     throw new UsageError(`compare takes no --${other}: of Vitest's options only those of tests`)
   if (options.baseline !== undefined && options.saveBaseline !== undefined)

@@ -55,8 +55,13 @@ export async function prepareSide(
   } catch (error) {
     if (!(error instanceof HarnessError)) throw error
     const { message, details, status } = error
-    const told = `${nameOf(side)} (${shown}): ${message}`
-    const options = { cause: error, ...(details === undefined ? {} : { details }) }
+    // The folder of a revision is gone when its reader looks for it.
+    const inProject = (text: string) =>
+      opened.checkedOut === undefined
+        ? text
+        : text.replaceAll(`${root}/`, '').replaceAll(`${opened.checkedOut.folder}/`, '')
+    const told = `${nameOf(side)} (${shown}): ${inProject(message)}`
+    const options = { cause: error, ...(details === undefined ? {} : { details: inProject(details) }) }
     throw status === ExitStatus.usage ? new UsageError(told, options) : new MachineryError(told, options)
   }
 }

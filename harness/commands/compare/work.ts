@@ -23,7 +23,7 @@ const RUNS_OF_BASELINE = 3
 /** What was found, with what is not certain. */
 export interface Outcome {
   readonly findings: readonly Finding[]
-  readonly varying: number
+  readonly varying: readonly string[]
   readonly notes: readonly string[]
   /** Files that a side could not run, and what is not compared for that or another reason, a line each. */
   readonly lost: readonly string[]
