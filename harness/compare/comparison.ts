@@ -272,7 +272,10 @@ function tell(unit: Recorded): Told {
   const isByChance = ({ point, test, isValue }: Difference) =>
     varying.has(point) || (isValue && unsteady.has(test))
   const left = always.filter(each => !isByChance(each))
-  const enough = left.some(({ test }) => unsteady.has(test)) ? mostRecordings : ENOUGH
+  // What a steady test shows as well is as certain as that.
+  const steady = new Set(left.filter(({ test }) => !unsteady.has(test)).map(({ fold }) => fold))
+  const isUnsure = left.some(({ test, fold }) => unsteady.has(test) && !steady.has(fold))
+  const enough = isUnsure ? mostRecordings : ENOUGH
   return {
     unit,
     differences: left,
