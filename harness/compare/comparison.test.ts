@@ -94,6 +94,16 @@ test('a test that is not steady needs six, and its values say nothing', () => {
   expect(lines(shown)).toEqual(['behaviour: get: ENOENT became EINVAL'])
 })
 
+test('the lines of a report of the kernel are under the finding that is about it alone', () => {
+  const splat = { kind: 'splat' as const, text: 'WARN: x.c:1', message: 'WARN: x.c:1\n  at x_do' }
+  const broken = file(answers('x', '', { state: 'failed', failures: [splat] }))
+  const { findings } = compared(thrice(file(answers('x', ''))), thrice(broken)).result()
+  expect(findings.map(({ kind, is, show }) => [kind, is, show])).toEqual([
+    ['splat', 'WARN: x.c:1', 'WARN: x.c:1\n  at x_do'],
+    ['test', 'failed: WARN: x.c:1', undefined],
+  ])
+})
+
 test('what comes after the sides have asked differently may follow from an earlier change, and is told last', () => {
   const asked = (...all: readonly (readonly [key: string, what: string])[]) =>
     file({

@@ -96,7 +96,8 @@ function stateChange(place: string, base: RecordedTest, head: RecordedTest): Dif
   return difference('test', place, base.state, `${head.state}${why}`, {
     // That it is mended breaks nothing.
     matters: head.state !== 'passed',
-    ...(failure && head.state === 'failed' ? { show: linesBelow(failure) } : {}),
+    // What the kernel reports is a finding of its own.
+    ...(failure?.kind === 'test' && head.state === 'failed' ? { show: linesBelow(failure) } : {}),
     // A race may say something else each time.
     change: `${base.state} became ${head.state}`,
   })
