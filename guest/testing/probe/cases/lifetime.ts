@@ -222,7 +222,7 @@ async function live(
   }
   leaveDumps(subject)
   await subject.unload()
-  const makers = requests.filter(({ varies }) => varies).map(({ make }) => make)
+  const makers = requests.filter(({ varies }) => varies === 'all').map(({ make }) => make)
   // In one of both orders entries are made after those that others remove.
   for (const inOrder of [makers, makers.toReversed()]) await leaveEntries(subject, inOrder, most)
   return done
@@ -262,8 +262,8 @@ type Maker = (count: number) => Buffer
 
 interface LeakTrial {
   readonly make: Maker
-  /** Whether the requests differ in their values. */
-  readonly varies: boolean
+  /** Whether the requests differ in their values: in all, or in one of them. */
+  readonly varies: 'all' | 'one' | undefined
   /** Whether all its attributes are good: what it does depends on what others have done. */
   readonly isWhole: boolean
 }
@@ -294,7 +294,7 @@ function leakTrials(subject: Subject, operation: Operation): LeakTrial[] {
     )
   const trial = (attributes: Buffer, isWhole: boolean, creation?: number): LeakTrial => ({
     make: count => encode(attributes, count, creation),
-    varies: false,
+    varies: undefined,
     isWhole,
   })
   // All, each left out, and none: of more than two, one alone is mostly refused as none is.
@@ -308,14 +308,39 @@ function leakTrials(subject: Subject, operation: Operation): LeakTrial[] {
     // Other entries first, for what is to be got and removed.
     ...shapes.slice(0, 1).map(shape => ({
       make: (count: number) => encode(shape.attributes(count), count),
-      varies: true,
+      varies: 'all' as const,
       isWhole: false,
     })),
+    // One entry after the other for the same place, or the same one for each place.
+    ...shapes.slice(0, 1).flatMap(shape =>
+      (shape.types.length > 1 ? shape.types : []).map(varied => ({
+        make: (count: number) =>
+          encode(
+            shape.attributes(type => (type === varied ? count : 0)),
+            count,
+          ),
+        varies: 'one' as const,
+        isWhole: false,
+      })),
+    ),
     ...creations(subject, operation).flatMap(creation =>
       good.map(attributes => trial(attributes, true, creation)),
     ),
-    ...bad.map(attributes => trial(attributes, false)),
+    ...[...bad, ...nearlyKnown(subject, whole).filter(reachesModule)].map(attributes =>
+      trial(attributes, false),
+    ),
   ]
+}
+
+/** Requests with names that begin as those that are there, as a path below one that is known. */
+function nearlyKnown(subject: Subject, whole: Shape | undefined): Buffer[] {
+  return (whole?.types ?? []).flatMap(type => {
+    if (!/STRING$/.test(whole?.policyOf(type)?.type ?? '')) return []
+    const known = whole && (subject.learned(whole.operation, type) ?? subject.toldValues(type).at(-1))
+    if (known === undefined || whole === undefined) return []
+    const name = known.at(-1) === 0 ? known.subarray(0, -1) : known
+    return [whole.attributes(0, new Map([[type, Buffer.concat([name, Buffer.from('x\0')])]]))]
+  })
 }
 
 function distinct(all: readonly Buffer[]): Buffer[] {
