@@ -107,8 +107,11 @@ function group(subject: Subject, title: string, tests: () => void): void {
       await subject.load()
     })
     afterAll(async () => {
-      await subject.unload()
-      unlimitRequests()
+      try {
+        await subject.unload()
+      } finally {
+        unlimitRequests()
+      }
     })
     tests()
     if (subject.modules.length > 0)

@@ -14,7 +14,7 @@ import type { Explored, Remover, Writer } from './found.ts'
 import { tryLearned } from './learning.ts'
 import { entryOf, payloadsOf } from './names.ts'
 import { Shape } from './shape.ts'
-import { State } from './state.ts'
+import { State, TICKS } from './state.ts'
 import type { Requester, Subject } from './subject.ts'
 import { FIRST } from './variants.ts'
 
@@ -24,8 +24,6 @@ const SMALL = 256
 const ROUNDS = 3
 /** The first variant of those that are tried, each once. */
 const TRIED = 40
-/** Milliseconds, in which what is told of time changes. */
-const TICKS = 30
 /** Values that must be read as they were written. */
 const TIMES = 2
 

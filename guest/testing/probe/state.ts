@@ -6,6 +6,9 @@ import type { Faults } from './faults.ts'
 import { type Shape, type Told, toldBy } from './shape.ts'
 import type { Requester, Subject } from './subject.ts'
 
+/** Milliseconds, in which what is told of time changes: several ticks of the slowest kernel. */
+export const TICKS = 30
+
 /** What is asked to see the state. */
 export interface Views {
   /** Operations whose dump works without attributes. */

@@ -8,6 +8,7 @@ import type { Operation } from '../family.ts'
 import type { Life } from '../life.ts'
 import { namesOf } from '../names.ts'
 import type { Shape } from '../shape.ts'
+import { TICKS } from '../state.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 
 /** Some of a family's changes need privileges, and one does not: it was forgotten. */
@@ -93,8 +94,6 @@ async function isChangedBy(
 
 /** What changes by itself is not judged. */
 const TIMES = 2
-/** Milliseconds, in which what is told of time changes. */
-const TICKS = 30
 
 const forgotten =
   'anybody may do that, though other changes need CAP_NET_ADMIN: it lacks GENL_ADMIN_PERM, or GENL_UNS_ADMIN_PERM'

@@ -7,7 +7,7 @@ import { inTurn } from '../in-turn.ts'
 import type { Life } from '../life.ts'
 import { variations } from '../nests.ts'
 import type { Shape } from '../shape.ts'
-import type { State } from '../state.ts'
+import { type State, TICKS } from '../state.ts'
 import type { Subject } from '../subject.ts'
 import { integer } from '../values.ts'
 import { FIRST, nextVariant } from '../variants.ts'
@@ -21,8 +21,6 @@ const VALUES = 3
 const TIMES = 2
 /** A variant of values; those of explore.ts are others. */
 const ANOTHER = 82
-/** Milliseconds: several ticks of the slowest kernel. */
-const LATER = 30
 /** Milliseconds after which no more refusals of a command are looked for. */
 const ENOUGH = 2500
 /** Requests of a kind of which some are refused. */
@@ -142,7 +140,7 @@ async function statesDiffer(
     const results: { words: string; state: string }[] = []
     for (let time = 0; time < TIMES; time++) {
       if (isTimeShort()) return undefined
-      const result = await afterRefusal(life, shape, request, time * LATER)
+      const result = await afterRefusal(life, shape, request, time * TICKS)
       if (result === undefined) break
       results.push(result)
     }

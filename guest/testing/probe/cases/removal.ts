@@ -9,6 +9,7 @@ import type { Remover, Writer } from '../found.ts'
 import type { Life } from '../life.ts'
 import { entryOf, namesOf, payloadsOf } from '../names.ts'
 import { Shape } from '../shape.ts'
+import { TICKS } from '../state.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 
 /** A variant of values that are removed; those of explore.ts are others. */
@@ -177,8 +178,6 @@ export async function vanish(life: Life, adder: Writer): Promise<void> {
 
 /** Times that it must be so. */
 const TIMES = 2
-/** Milliseconds, in which what is told of time changes. */
-const TICKS = 30
 
 async function isLeftBehind(
   { requester, state }: Life,
