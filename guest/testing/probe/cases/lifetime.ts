@@ -332,12 +332,12 @@ function leakTrials(subject: Subject, operation: Operation): LeakTrial[] {
   ]
 }
 
-/** Requests with names that begin as those that are there, as a path below one that is known. */
+/** Requests with names that begin as those with which the command succeeds, as a path below one that is there. */
 function nearlyKnown(subject: Subject, whole: Shape | undefined): Buffer[] {
-  return (whole?.types ?? []).flatMap(type => {
-    if (!/STRING$/.test(whole?.policyOf(type)?.type ?? '')) return []
-    const known = whole && (subject.learned(whole.operation, type) ?? subject.toldValues(type).at(-1))
-    if (known === undefined || whole === undefined) return []
+  if (whole === undefined) return []
+  return whole.types.flatMap(type => {
+    const known = subject.learned(whole.operation, type)
+    if (known === undefined || !/STRING$/.test(whole.policyOf(type)?.type ?? '')) return []
     const name = known.at(-1) === 0 ? known.subarray(0, -1) : known
     return [whole.attributes(0, new Map([[type, Buffer.concat([name, Buffer.from('x\0')])]]))]
   })
