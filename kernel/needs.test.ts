@@ -8,7 +8,9 @@ test('a kernel that watches itself is given room, time and parameters; another o
     bootLimit: 0,
     slowness: 1,
     parameters: [],
+    findsLostMemory: false,
   })
+  expect(needsOf('CONFIG_DEBUG_KMEMLEAK=y\n')).toMatchObject({ slowness: 3, findsLostMemory: true })
   expect(needsOf('CONFIG_KASAN=y\nCONFIG_KASAN_GENERIC=y\n')).toMatchObject({
     memory: 768,
     parameters: ['kasan_multi_shot'],

@@ -12,6 +12,8 @@ export interface Needs {
   readonly slowness: number
   /** Kernel parameters. */
   readonly parameters: readonly string[]
+  /** Whether it looks for lost memory when it is asked to, which takes long. */
+  readonly findsLostMemory: boolean
 }
 
 /**
@@ -27,10 +29,18 @@ export function needsOf(config: string): Needs {
     // Without ACPI the driver does not find QEMU's fw_cfg by itself (drivers/firmware/qemu_fw_cfg.c).
     ...(has('FW_CFG_SYSFS_CMDLINE') && !has('ACPI') ? [`${fwCfg}.ioport=12@0x510:0:1:4`] : []),
   ]
+  const findsLostMemory = has('DEBUG_KMEMLEAK')
+  const common = { parameters, findsLostMemory }
   if (has('KASAN'))
     // By default KASAN reports once per boot, and a file has many tests.
-    return { memory: 768, bootLimit: 180, slowness: 5, parameters: ['kasan_multi_shot', ...parameters] }
-  if (has('PROVE_LOCKING') || has('KCSAN') || has('DEBUG_KMEMLEAK'))
-    return { memory: 0, bootLimit: 120, slowness: 3, parameters }
-  return { memory: 0, bootLimit: 0, slowness: 1, parameters }
+    return {
+      ...common,
+      memory: 768,
+      bootLimit: 180,
+      slowness: 5,
+      parameters: ['kasan_multi_shot', ...parameters],
+    }
+  if (has('PROVE_LOCKING') || has('KCSAN') || findsLostMemory)
+    return { ...common, memory: 0, bootLimit: 120, slowness: 3 }
+  return { ...common, memory: 0, bootLimit: 0, slowness: 1 }
 }

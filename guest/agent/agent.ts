@@ -27,7 +27,7 @@ import {
   type ToAgent,
   workerFlags,
 } from './protocol.ts'
-import { fileBegins, fileEnds } from './stock.ts'
+import { fileBegins, fileEnds, memoryOfFiles } from './stock.ts'
 import { stateOf } from './worker-state.ts'
 
 const port = await Port.open(ports.agent)
@@ -56,7 +56,9 @@ async function handle(request: AgentRequest): Promise<unknown> {
       if (request.folder !== undefined) makeFolder(request.folder)
       return fileBegins(workerPid ?? 0, request)
     case 'file-ends':
-      return await fileEnds(workerPid ?? 0)
+      return await fileEnds(workerPid ?? 0, request.findsLostMemory)
+    case 'find-lost-memory':
+      return await memoryOfFiles()
     case 'worker-state':
       return stateOf(workerPid ?? 0)
     case 'program-state':

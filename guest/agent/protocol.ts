@@ -312,18 +312,22 @@ export type AgentRequest =
     }
   /**
    * A test file begins, and has ended: answered by {@link FileBegun} and {@link FileEnded}. `isSame`: nothing
-   * has happened since the last file's end. `isLast`: no other file will use the guest. `folder`: the
-   * file's own, which is made, if it is to be there. `watchesModules`: whether the end tells which modules
-   * were read.
+   * has happened since the last file's end. `isLast`: no other file will use the guest. `name`: the file's, for
+   * what is found after it. `folder`: its own, which is made, if it is to be there. `watchesModules`: whether the
+   * end tells which modules were read. `findsLostMemory`: whether it says what {@link FileEnded.memory} has, which
+   * takes long.
    */
   | {
       readonly type: 'file-begins'
       readonly isSame: boolean
       readonly isLast: boolean
+      readonly name: string
       readonly folder: string | undefined
       readonly watchesModules: boolean
     }
-  | { readonly type: 'file-ends' }
+  | { readonly type: 'file-ends'; readonly findsLostMemory: boolean }
+  /** Asks for the report of kmemleak on all files since it was last asked for. */
+  | { readonly type: 'find-lost-memory' }
   /** Asks for the state of the test worker: answered by a {@link WorkerState}. */
   | { readonly type: 'worker-state' }
   /** Asks the same of a program. */
@@ -343,7 +347,7 @@ export interface FileBegun {
 
 /**
  * `leaks`: what the file left behind, a line each; `loaded`: modules under test that are still loaded, which
- * is no fault in a guest of its own; `memory`: the report of kmemleak.
+ * is no fault in a guest of its own; `memory`: the report of kmemleak, if that was asked for.
  */
 export interface FileEnded extends FileBegun {
   readonly leaks: readonly string[]

@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import path from 'node:path'
+import { inTimeOf, presentJiffies, type Since } from './jiffies.ts'
 import { KernelLogPosition } from './kernel-log.ts'
 import { type Holdings, leftBehind, lostMemory, takeStock, withFolder } from './leaks.ts'
 import { countingModule, type FileBegun, type FileEnded, guestPaths } from './protocol.ts'
@@ -39,6 +40,8 @@ let condition = ''
 let folder = '/'
 /** Whether the file's end tells which modules it has read. */
 let isWatching = false
+/** The files since memory was last looked for, if several can be. */
+const files: Since[] = []
 /** What the last file has left. */
 let left: Holdings | undefined
 
@@ -47,24 +50,31 @@ let left: Holdings | undefined
  * @param isSame nothing has happened since the last file, a template's warm-up: what that left is still so,
  *   beside the files of the project
  * @param isLast no other file will use the guest
+ * @param name the file's
  * @param watchesModules whether the file's end tells which modules it has read
  */
 export function fileBegins(
   worker: number,
-  { isSame, isLast, watchesModules }: { isSame: boolean; isLast: boolean; watchesModules: boolean },
+  {
+    isSame,
+    isLast,
+    name,
+    watchesModules,
+  }: { isSame: boolean; isLast: boolean; name: string; watchesModules: boolean },
 ): FileBegun {
   folder = folderOf(worker)
   startCounting()
   stock = isSame && left ? withFolder(left, folder) : takeStock(folder)
   condition = isLast ? '' : conditionOf(worker)
+  if (!isLast) files.push({ name, jiffies: presentJiffies() })
   isWatching = watchesModules
   if (isWatching) forgetReads()
   return { sequence: log.next, taint: readTaint() }
 }
 
-export async function fileEnds(worker: number): Promise<FileEnded> {
+export async function fileEnds(worker: number, findsLostMemory: boolean): Promise<FileEnded> {
   left = takeStock(folder)
-  const memory = await lostMemory()
+  const memory = findsLostMemory ? await memoryOfFiles() : ''
   return {
     sequence: log.next,
     taint: readTaint(),
@@ -75,6 +85,11 @@ export async function fileEnds(worker: number): Promise<FileEnded> {
     read: isWatching ? modulesRead() : [],
     ...counted(),
   }
+}
+
+/** kmemleak's report of all files since the last one. */
+export async function memoryOfFiles(): Promise<string> {
+  return inTimeOf(files.splice(0), await lostMemory())
 }
 
 /**

@@ -16,7 +16,7 @@ import { Lanes } from '../pool/lanes.ts'
 import { modulesUnderTest, packageFolders, sourcesUnderTest, withModules } from '../prepare/delivery.ts'
 import { isPrepared, type KernelOfRun, labelsOf, prepareKernels, whyNoneIsReady } from '../prepare/matrix.ts'
 import { guestsAtOnce, type PrepareOptions } from '../prepare/prepare.ts'
-import { kernelProject, type ProjectOptions } from '../prepare/project.ts'
+import { isShared, kernelProject, type ProjectOptions, type Sharing } from '../prepare/project.ts'
 import { type Settings, settingsFile } from '../prepare/settings.ts'
 import { checkWorkerArguments } from '../prepare/worker-arguments.ts'
 import { recordOf } from '../report/blob.ts'
@@ -59,6 +59,8 @@ export interface RunOptions extends ReportFiles {
   readonly fork?: boolean
   /** False: the files of a kernel share guests. */
   readonly isolate?: boolean
+  /** Whose files share guests if `isolate` is not given. */
+  readonly sharing?: Sharing
   /** Whether the guest waits for gdb. */
   readonly gdb?: boolean
   /** Whether a shell is opened in the guest of the first failed test, of those with such a name if it is a text. */
@@ -139,9 +141,12 @@ export async function run(
   const atOnce = guestsAtOnce(Math.max(...prepared.map(({ spec }) => spec.machine.memory)))
   // Vitest's --isolate=false means the same. `reporter` would replace all `reporters`, which include it
   // already.
-  const { isolate = options.isolate ?? true, reporter: _, watch = false, run: once, ...vitestOptions } = given
+  const { isolate, reporter: _, watch = false, run: once, ...vitestOptions } = given
+  const isWanted = isolate === false || options.isolate === false
+  const wantedSharing = isWanted ? 'all' : isolate ? undefined : options.sharing
   // With a guest for each test (vm.isolate), tests break their kernels: they never share.
-  const shared = !isolate && settings.vm.isolate === 'file'
+  const sharing = settings.vm.isolate === 'file' ? wantedSharing : undefined
+  const shared = prepared.some(({ guests }) => isShared(guests, sharing))
   // The lanes limit how many guests are at work, unless the user limits Vitest's workers.
   const limited = vitestOptions.maxWorkers !== undefined || vitestOptions.fileParallelism === false
   const lanes = shared ? new Lanes<GuestSource>(limited ? Number.POSITIVE_INFINITY : atOnce) : undefined
@@ -158,7 +163,7 @@ export async function run(
     const passed = exitStatusOf(report, summaries) === ExitStatus.passed
     return { kernels: summaries, outcome: { total: performance.now() - started, passed, find } }
   }
-  const plan = { settings, root, options: project, atOnce, lanes }
+  const plan = { settings, root, options: project, atOnce, lanes, sharing }
   const vitest = await startReport(filters, {
     ...vitestOptions,
     root,
@@ -169,7 +174,7 @@ export async function run(
     reporters: [
       ...reporters(given, options, theirs, { summary: !isAttended }),
       ...(watch && hasReports(options) ? [writingReports(options, theirs, soFar)] : []),
-      foresight(kernels, shared ? 'files' : settings.vm.isolate),
+      foresight(kernels, guests => (isShared(guests, sharing) ? 'files' : settings.vm.isolate)),
     ],
     ...outputFiles(given, blob),
     // stdin is the first shell's.
@@ -345,11 +350,14 @@ function beyondImports(settings: Settings, root: string): string[] {
 }
 
 /** Tells each kernel's guests how many files will run, and what one guest is for. */
-function foresight(kernels: readonly KernelOfRun[], use: 'files' | 'file' | 'test'): Reporter {
+function foresight(
+  kernels: readonly KernelOfRun[],
+  use: (guests: GuestSource) => 'files' | 'file' | 'test',
+): Reporter {
   return {
     onTestRunStart(specifications) {
       for (const { label, guests } of kernels.filter(isPrepared))
-        guests.expect(specifications.filter(({ project }) => project.name === label).length, use)
+        guests.expect(specifications.filter(({ project }) => project.name === label).length, use(guests))
     },
   }
 }

@@ -52,6 +52,8 @@ export interface GuestSpec {
   readonly limits?: { readonly file: number; readonly run: number | undefined }
   /** The factor by which the default limits of tests and hooks were made longer; 1 if not given. */
   readonly slowness?: number
+  /** Whether its kernel looks for lost memory, which takes long. */
+  readonly findsLostMemory?: boolean
   /** Whether passed tests show their conversations, too. */
   readonly trace?: boolean
   /** Where the conversations of all tests are captured. */
@@ -161,6 +163,7 @@ export class Guest extends EventEmitter<GuestEvents> {
   #agentIsThere = false
   /** No file has run in it since it was restored. */
   #isAsSaved = false
+  readonly #unexamined: string[] = []
   readonly #waiting = new Map<number, Waiting>()
   #lastRequest = 0
 
@@ -285,19 +288,41 @@ export class Guest extends EventEmitter<GuestEvents> {
 
   /**
    * A file begins: what exists now is not its own.
-   * @param isLast no other file will use this guest
-   * @param folder its own, to be made
-   * @param watchesModules whether its end tells which modules it has read
+   * @param file `isLast`: no other one will use this guest; `folder`: its own, to be made; `watchesModules`: whether
+   *   its end tells which modules it has read
    */
-  async fileBegins(isLast: boolean, folder: string | undefined, watchesModules = false): Promise<FileBegun> {
+  async fileBegins(file: {
+    readonly name: string
+    readonly isLast: boolean
+    readonly folder: string | undefined
+    readonly watchesModules: boolean
+  }): Promise<FileBegun> {
     const isSame = this.#isAsSaved
     this.#isAsSaved = false
-    return (await this.ask({ type: 'file-begins', isSame, isLast, folder, watchesModules })) as FileBegun
+    this.#unexamined.push(file.name)
+    return (await this.ask({ type: 'file-begins', isSame, ...file })) as FileBegun
   }
 
-  /** A file has ended; resolves to what it leaves behind. */
-  async fileEnds(): Promise<FileEnded> {
-    return (await this.ask({ type: 'file-ends' }, FILE_END_LIMIT)) as FileEnded
+  /**
+   * A file has ended; resolves to what it leaves behind.
+   * @param findsLostMemory whether that of all files since it was last looked for is part of it
+   */
+  async fileEnds(findsLostMemory: boolean): Promise<FileEnded> {
+    const ended = (await this.ask({ type: 'file-ends', findsLostMemory }, FILE_END_LIMIT)) as FileEnded
+    if (findsLostMemory) this.#unexamined.length = 0
+    return ended
+  }
+
+  /** Resolves to kmemleak's report on all files since it was last asked for; empty without kmemleak. */
+  async findLostMemory(): Promise<string> {
+    const report = (await this.ask({ type: 'find-lost-memory' }, FILE_END_LIMIT)) as string
+    this.#unexamined.length = 0
+    return report
+  }
+
+  /** The files in whose time memory may have been lost that nobody has looked for. */
+  get unexamined(): readonly string[] {
+    return this.#unexamined
   }
 
   /** What the test worker is doing now. */

@@ -53,6 +53,8 @@ export interface GuestSource {
   readonly colours: boolean
   /** The factor by which its kernel's default limits of tests and hooks are longer; 1 if not given. */
   readonly slowness?: number
+  /** Whether its kernel looks for lost memory, which takes long. */
+  readonly findsLostMemory?: boolean
   /** Whether passed tests show their conversations, too. */
   readonly trace?: boolean
   /** Where the conversations of all tests are captured, passed ones too; undefined for nowhere. */

@@ -3,6 +3,8 @@
 export interface Turn {
   /** The number of its lane, from 1 on: VITEST_POOL_ID in the test. */
   readonly lane: number
+  /** Makes sure that the lane's next file is one of the same kernel. @returns false if none is waiting */
+  claimNext(): boolean
   /** Gives the lane to the next file; a second call does nothing. */
   end(): void
 }
@@ -23,6 +25,8 @@ export class Lanes<Kernel extends object> {
   readonly #waiting: Waiting<Kernel>[] = []
   /** The running file of each lane. */
   readonly #atWork = new Map<number, Waiting<Kernel>>()
+  /** The file that a lane is to take next, where that is settled. */
+  readonly #claimed = new Map<number, Waiting<Kernel>>()
   #due = false
 
   constructor(count: number) {
@@ -38,10 +42,7 @@ export class Lanes<Kernel extends object> {
     const { promise, resolve, reject } = Promise.withResolvers<Turn>()
     const waiting: Waiting<Kernel> = { kernel, start: resolve }
     const leave = () => {
-      const index = this.#waiting.indexOf(waiting)
-      if (index < 0) return
-      this.#waiting.splice(index, 1)
-      reject(signal.reason)
+      if (this.#withdraw(waiting)) reject(signal.reason)
     }
     signal.addEventListener('abort', leave, { once: true })
     this.#waiting.push(waiting)
@@ -68,8 +69,34 @@ export class Lanes<Kernel extends object> {
     this.#waiting.splice(this.#waiting.indexOf(next), 1)
     let lane = 1
     while (this.#atWork.has(lane)) lane++
+    this.#start(next, lane)
+  }
+
+  #start(next: Waiting<Kernel>, lane: number): void {
     this.#atWork.set(lane, next)
-    next.start({ lane, end: () => this.#end(lane, next) })
+    next.start({
+      lane,
+      claimNext: () => this.#claim(lane, next),
+      end: () => this.#end(lane, next),
+    })
+  }
+
+  #claim(lane: number, who: Waiting<Kernel>): boolean {
+    if (this.#atWork.get(lane) !== who) return false
+    const next = this.#claimed.get(lane) ?? this.#waiting.find(({ kernel }) => kernel === who.kernel)
+    if (!next) return false
+    this.#withdraw(next)
+    this.#claimed.set(lane, next)
+    return true
+  }
+
+  /** @returns whether its turn had not come */
+  #withdraw(waiting: Waiting<Kernel>): boolean {
+    const index = this.#waiting.indexOf(waiting)
+    if (index >= 0) this.#waiting.splice(index, 1)
+    const [lane] = [...this.#claimed].find(([, claimed]) => claimed === waiting) ?? []
+    if (lane !== undefined) this.#claimed.delete(lane)
+    return index >= 0 || lane !== undefined
   }
 
   /** The first file of the kernel with the fewest lanes. */
@@ -84,6 +111,9 @@ export class Lanes<Kernel extends object> {
   #end(lane: number, who: Waiting<Kernel>): void {
     if (this.#atWork.get(lane) !== who) return
     this.#atWork.delete(lane)
-    this.#startNext(who.kernel)
+    const next = this.#claimed.get(lane)
+    this.#claimed.delete(lane)
+    if (next) this.#start(next, lane)
+    else this.#startNext(who.kernel)
   }
 }

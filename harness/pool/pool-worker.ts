@@ -44,7 +44,7 @@ import {
 import { TestOutput } from './output.ts'
 import { coloured, preparation } from './preparation.ts'
 import { answerSnapshotCall } from './snapshots.ts'
-import type { Interruption } from './unfinished.ts'
+import { guestLostError, type Interruption } from './unfinished.ts'
 import { makeVisible } from './visible-texts.ts'
 import { giveUpWaiting, Watchdog } from './watchdog.ts'
 import { WorkerEvents } from './worker-events.ts'
@@ -56,6 +56,12 @@ const LAST_RECORD_LIMIT = 10_000
 /** The id of the pool's own call, which reports what a lost guest cannot. */
 const LAST_WORDS = 'netlink-vmtest-last-words'
 
+/** How files share a guest. */
+export interface Sharing {
+  /** Makes sure that another file uses the guest after this one. @returns false if none is waiting */
+  goesOn(): boolean
+}
+
 /**
  * One Vitest worker, which is one guest: passes messages between Vitest and the test worker, answers the
  * calls that only the host can, and reports the remaining tests when the guest is lost, so that Vitest never
@@ -65,7 +71,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   readonly #options: PoolOptions
   readonly #source: GuestSource
   #guest: Guest | undefined
-  readonly #isShared: boolean
+  readonly #sharing: Sharing | undefined
   #judge: Judge | undefined
   #interruption: Interruption | undefined
   /** Vitest's request that has no response yet. */
@@ -89,12 +95,12 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
   #reusable = false
   #stopped = false
 
-  /** @param isShared whether other files may use its guest */
-  constructor(options: PoolOptions, source: GuestSource, isShared = false) {
+  /** @param sharing undefined: no other file uses its guest */
+  constructor(options: PoolOptions, source: GuestSource, sharing?: Sharing) {
     super()
     this.#options = options
     this.#source = source
-    this.#isShared = isShared
+    this.#sharing = sharing
     this.#record = new FileRecord(options.project.config, source.recorder !== undefined)
     this.#output = this.#newOutput()
   }
@@ -121,7 +127,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       guest.on('output', (stream, data) => this.#output.raw(stream, data))
       guest.on('lost', loss => this.#lost(this.#debugger?.explain(loss) ?? loss))
       if (guest.loss) return this.#lost(guest.loss)
-      guest.sendToWorker(preparation(this.#options, this.#source, guest, this.#isShared))
+      guest.sendToWorker(preparation(this.#options, this.#source, guest, this.#sharing !== undefined))
     } catch (error) {
       const details = error instanceof HarnessError ? (error.details ?? '') : ''
       const isMachinery = !(error instanceof HarnessError) || error.status === ExitStatus.machinery
@@ -141,14 +147,37 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     clearTimeout(this.#deadline)
     this.#watchdog?.stop()
     this.#debugger?.close()
-    this.#judge?.close()
-    this.#evidence?.capture?.close()
     if (this.#stopped) return
     this.#stopped = true
     const guest = this.#guest
+    const hasEnded = guest && !this.#request && !this.#interruption && !guest.loss
+    if (hasEnded) await this.#examineMemory(guest)
+    this.#judge?.close()
+    this.#evidence?.capture?.close()
     if (!guest) return
-    await this.#source.release(guest, this.#reusable && !this.#request && !this.#interruption && !guest.loss)
+    await this.#source.release(guest, hasEnded && this.#reusable && !guest.loss)
     if (guest.qemu.dumpFile !== undefined) rmSync(guest.qemu.dumpFile, { force: true })
+  }
+
+  /** Of a guest that files share. It takes long, so it is left to the next file if there is one. */
+  async #examineMemory(guest: Guest): Promise<void> {
+    if (!this.#sharing || !this.#source.findsLostMemory) return
+    if (this.#reusable && this.#sharing.goesOn()) return
+    const failures = await this.#lostMemory(guest)
+    const failed = failures.length > 0 && this.#record.fileFailed(failures)
+    if (!failed) return
+    this.#reusable = false
+    this.#emitCall('onTaskUpdate', [[failed], []])
+    this.#keepEvidence()
+  }
+
+  async #lostMemory(guest: Guest): Promise<{ name: string; message: string }[]> {
+    try {
+      return this.#named((await this.#judge?.memoryLost(await guest.findLostMemory())) ?? [])
+    } catch (error) {
+      const message = `memory that its files may have lost cannot be looked for: ${messageOf(error)}`
+      return [{ name: guestLostError, message }]
+    }
   }
 
   /** The time limit of the file, or of the run, is reached. */
@@ -204,11 +233,14 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const guest = this.#guest
     if (!guest) return
     try {
-      const { sequence, taint } = await guest.fileBegins(
-        !this.#isShared,
-        this.#beside && folderOf(request.context?.files?.[0]?.filepath),
-        this.#source.recorder !== undefined,
-      )
+      const { root } = this.#options.project.config
+      const [{ filepath = root } = {}] = request.context?.files ?? []
+      const { sequence, taint } = await guest.fileBegins({
+        name: path.relative(root, filepath),
+        isLast: !this.#sharing,
+        folder: this.#beside && path.dirname(filepath),
+        watchesModules: this.#source.recorder !== undefined,
+      })
       if (this.#evidence) this.#evidence.since = sequence
       this.#judge?.fileStarted(sequence, taint)
       guest.sendToWorker({ type: 'vitest', message: request })
@@ -221,7 +253,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     replaced,
     elsewhere,
   }: Extract<WorkerCall, { method: 'file-ended' }>): Promise<Failure[]> {
-    const ended = await this.#guest?.fileEnds()
+    const ended = await this.#guest?.fileEnds(!this.#sharing)
     if (!ended) return []
     const { name = '' } = this.#record
     if (ended.coverage) this.#source.coverage?.add(name, ended.coverage)
@@ -412,6 +444,11 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     const [reports, stack] = (await Promise.race([decoded, sleep(DECODING_LIMIT)])) ?? [[], '']
     const places = [reports.map(headOf).join('\n'), stack].filter(Boolean).join('\n\n')
     const said = await this.#lastConversation()
+    const unexamined = guest.unexamined.slice(0, -1)
+    const unsaid =
+      this.#source.findsLostMemory && unexamined.length > 0
+        ? `Memory that files before it may have lost was not looked for: ${unexamined.join(', ')}`
+        : ''
     const evidence = evidenceOf(guest.log, guest.qemu.console, this.#logStart, beginning)
     // "Fatal exception" only says that the kernel died; the report before it says of what.
     const cause = /^kernel panic: Fatal exception/.test(loss.message) ? places.split('\n')[0] : undefined
@@ -420,7 +457,7 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
     this.#evidence?.lost(reason, stack)
     this.#interrupt({
       reason,
-      evidence: [places, said, evidence, this.#evidence?.place].filter(Boolean).join('\n\n'),
+      evidence: [places, said, evidence, unsaid, this.#evidence?.place].filter(Boolean).join('\n\n'),
       isMachinery: loss.cause === 'machinery',
     })
     void guest.end()
@@ -514,8 +551,4 @@ export class PoolWorkerInGuest extends WorkerEvents implements PoolWorker {
       raw: (stream, data) => (stream === 'stdout' ? logger.outputStream : logger.errorStream).write(data),
     })
   }
-}
-
-function folderOf(file: string | undefined): string | undefined {
-  return file === undefined ? undefined : path.dirname(file)
 }

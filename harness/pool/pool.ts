@@ -16,7 +16,17 @@ export function vmPool(source: GuestSource, isolation: Isolation = 'file'): Pool
   return { name: poolName, createPoolWorker: options => new Worker(options, source) }
 }
 
-/** A Vitest pool that runs each test file, when a lane is free, in a guest that files share. */
-export function sharingPool(source: GuestSource, lanes: Lanes<GuestSource>): PoolRunnerInitializer {
-  return { name: poolName, createPoolWorker: options => new PoolWorkerInLane(options, source, lanes) }
+/**
+ * A Vitest pool that runs each test file when a lane is free.
+ * @param isShared whether in a guest that files share
+ */
+export function poolInLanes(
+  source: GuestSource,
+  lanes: Lanes<GuestSource>,
+  isShared: boolean,
+): PoolRunnerInitializer {
+  return {
+    name: poolName,
+    createPoolWorker: options => new PoolWorkerInLane(options, source, lanes, isShared),
+  }
 }

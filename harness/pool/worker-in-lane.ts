@@ -14,20 +14,23 @@ import { serve } from './serve.ts'
 import { WorkerEvents } from './worker-events.ts'
 
 /**
- * A worker whose guest other files use before and after it. Vitest starts the workers of all files at once,
+ * A worker whose guest other files may use before and after it. Vitest starts the workers of all files at once,
  * and each waits for its turn: the next file depends on which kernel has an idle guest.
  */
 export class PoolWorkerInLane extends WorkerEvents implements PoolWorker {
   readonly #options: PoolOptions
   readonly #source: GuestSource
   readonly #lanes: Lanes<GuestSource>
+  readonly #isShared: boolean
   readonly #cancelled = new AbortController()
   #start: WorkerRequest | undefined
   #turn: Turn | undefined
   #active: PoolWorkerInGuest | undefined
 
-  constructor(options: PoolOptions, source: GuestSource, lanes: Lanes<GuestSource>) {
+  /** @param isShared whether other files use its guest */
+  constructor(options: PoolOptions, source: GuestSource, lanes: Lanes<GuestSource>, isShared: boolean) {
     super()
+    this.#isShared = isShared
     this.#options = options
     this.#source = source
     this.#lanes = lanes
@@ -71,15 +74,17 @@ export class PoolWorkerInLane extends WorkerEvents implements PoolWorker {
       project.vitest.state.cancelFiles(files, project)
       return workerResponse('testfileFinished')
     }
-    this.#active = new PoolWorkerInGuest(this.#options, this.#source, true)
-    const start = this.#start && { ...this.#start, poolId: this.#turn.lane }
+    const turn = this.#turn
+    const sharing = this.#isShared ? { goesOn: () => turn.claimNext() } : undefined
+    this.#active = new PoolWorkerInGuest(this.#options, this.#source, sharing)
+    const start = this.#start && { ...this.#start, poolId: turn.lane }
     try {
       return await serve(this.#active, start, request, message => this.emit(message))
     } catch (error) {
       return { ...workerResponse('testfileFinished'), error }
     } finally {
       this.#active = undefined
-      this.#turn.end()
+      turn.end()
     }
   }
 }

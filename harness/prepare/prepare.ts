@@ -154,6 +154,7 @@ export async function prepareKernel(label: string, options: PrepareOptions): Pro
     bootSplats: settings.vm.bootSplats,
     limits: { file: slowed(settings.fileTimeout, needs.slowness), run: settings.runTimeout },
     slowness: needs.slowness,
+    findsLostMemory: needs.findsLostMemory,
     trace: options.trace === true,
     captureFolder: options.captureFolder,
     details: options.details === true,

@@ -8,7 +8,7 @@ import { slowed } from '../base/timers.ts'
 import { aliases } from '../pool/externals.ts'
 import type { GuestSource } from '../pool/guest-source.ts'
 import type { Lanes } from '../pool/lanes.ts'
-import { sharingPool, vmPool } from '../pool/pool.ts'
+import { poolInLanes, vmPool } from '../pool/pool.ts'
 import type { KernelOfRun } from './matrix.ts'
 import type { Settings } from './settings.ts'
 
@@ -29,12 +29,24 @@ export interface ProjectPlan {
   readonly atOnce: number
   /** Given if files share guests. */
   readonly lanes?: Lanes<GuestSource> | undefined
+  readonly sharing?: Sharing | undefined
+}
+
+/** Whose files share guests: all kernels', or only of those that look for lost memory, which takes long. */
+export type Sharing = 'all' | 'those that find lost memory'
+
+/** Whether the files of a kernel share guests. */
+export function isShared(
+  { findsLostMemory = false }: Pick<GuestSource, 'findsLostMemory'>,
+  sharing: Sharing | undefined,
+): boolean {
+  return sharing === 'all' || (sharing !== undefined && findsLostMemory)
 }
 
 /** The Vitest project of one kernel: the same test files for each, in guests that run it. */
 export function kernelProject(
   kernel: KernelOfRun,
-  { settings, root, options, atOnce, lanes }: ProjectPlan,
+  { settings, root, options, atOnce, lanes, sharing }: ProjectPlan,
 ): TestProjectInlineConfiguration {
   const { label, guests } = kernel
   const { slowness = 1 } = guests
@@ -53,7 +65,9 @@ export function kernelProject(
       name: label,
       include: dir === undefined ? settings.suites : suitesBelow(dir, settings.suites, root),
       exclude: [...configDefaults.exclude, ...exclude.flatMap(glob => fromRoot(glob, root))],
-      pool: lanes ? sharingPool(guests, lanes) : vmPool(guests, settings.vm.isolate),
+      pool: lanes
+        ? poolInLanes(guests, lanes, isShared(guests, sharing))
+        : vmPool(guests, settings.vm.isolate),
       testTimeout: slowed(testTimeout, slowness),
       hookTimeout: slowed(hookTimeout, slowness),
       // Each file has its own worker, so that a lost guest affects no other file. With --no-isolate the

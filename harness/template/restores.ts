@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fwCfg } from '../../kernel/needs.ts'
-import { MachineryError, messageOf } from '../base/errors.ts'
+import { ExitStatus, HarnessError, MachineryError, messageOf } from '../base/errors.ts'
 import { type Progress, wantsColours } from '../base/progress.ts'
 import { Guest, type GuestSpec } from '../guest/guest.ts'
 import { runInGuest } from '../guest/guest-program.ts'
@@ -131,7 +131,7 @@ export class Restores implements GuestSource {
     this.#spare = undefined
     const guest = (await spare?.catch(() => undefined)) ?? (await this.#equipped(this.#next()))
     // A spare may have been idle for long, or have died.
-    if (spare && !(await this.#isFresh(guest))) return await this.acquire()
+    if (spare && (await this.#lossOf(guest))) return await this.acquire()
     this.#expected--
     this.#acquired++
     if (this.#expected > 0) this.#prepareSpare()
@@ -188,6 +188,10 @@ export class Restores implements GuestSource {
     return this.#spec.slowness ?? 1
   }
 
+  get findsLostMemory(): boolean {
+    return this.#spec.findsLostMemory === true
+  }
+
   get packageFolder(): string {
     return this.#delivery.package.folder
   }
@@ -229,25 +233,40 @@ export class Restores implements GuestSource {
   /** An idle guest that is still alive; undefined if there is none. */
   async #takeUsed(): Promise<Guest | undefined> {
     for (let guest = this.#idle.pop(); guest; guest = this.#idle.pop()) {
-      // It may have died meanwhile.
-      if (!(await this.#isFresh(guest))) continue
-      this.#expected--
-      return guest
+      const loss = await this.#lossOf(guest)
+      if (loss) this.#explain(loss, guest)
+      else {
+        this.#expected--
+        return guest
+      }
     }
     return undefined
+  }
+
+  /**
+   * An idle guest was lost.
+   * @throws HarnessError if that is its kernel's fault, and so that of its files
+   */
+  #explain({ cause, message }: Loss, { label, unexamined }: Guest): void {
+    const line = `the guest ${label} was lost after ${unexamined.join(', ')}: ${message}`
+    if (cause !== 'machinery') throw new HarnessError(ExitStatus.failed, line)
+    const unsaid = this.findsLostMemory ? '; memory that these files may have lost was not looked for' : ''
+    this.#progress.note(line + unsaid)
   }
 
   async #endIdle(): Promise<void> {
     await Promise.all(this.#idle.splice(0).map(guest => guest.end()))
   }
 
-  async #isFresh(guest: Guest): Promise<boolean> {
+  /** Gives a guest that has waited the present time, or ends it and resolves to why it was lost. */
+  async #lossOf(guest: Guest): Promise<Loss | undefined> {
     try {
       await guest.renew()
-      return true
-    } catch {
+      return undefined
+    } catch (error) {
+      const loss = guest.loss ?? { cause: 'frozen', message: messageOf(error) }
       await guest.end()
-      return false
+      return loss
     }
   }
 

@@ -6,6 +6,7 @@ import { describeReport, headOf, type KernelReport, reportOf } from './describe-
 import { lostLog } from './kinds.ts'
 import { KnownReports } from './known-reports.ts'
 import { linesOf, linesOfRecord } from './log-text.ts'
+import { foldObjects } from './lost-memory.ts'
 import { type Counted, countSplats, findSplats, type Splat, SplatScanner } from './splats.ts'
 import { explainTaint, testTaint } from './taint.ts'
 
@@ -155,16 +156,21 @@ export class Judge {
     const failures = await this.#describe(this.#ofFile.splice(0))
     if (left === undefined) return failures
     const { taint, leaks } = left
-    const memory = (await this.#decoder?.named(left.memory)) ?? left.memory
     if (leaks.length > 0)
       failures.push({ name: 'Leak', message: `the file leaves behind:\n  ${leaks.join('\n  ')}` })
-    const lost = findSplats(linesOf(memory))
-    const unknown = this.#unknown(lost)
-    if (memory && (unknown.length > 0 || lost.length === 0))
-      failures.push({ name: 'Leak', message: await this.#describeMemory(memory, unknown) })
+    failures.push(...(await this.memoryLost(left.memory)))
     const explanation = explainTaint(taint & ~this.#taint, this.#explained)
     this.#taint |= taint
     return explanation ? [...failures, { name: 'KernelTaint', message: explanation }] : failures
+  }
+
+  /** Judges kmemleak's report. */
+  async memoryLost(report: string): Promise<Failure[]> {
+    const memory = (await this.#decoder?.named(report)) ?? report
+    const lost = findSplats(linesOf(memory))
+    const unknown = this.#unknown(lost)
+    if (!memory || (unknown.length === 0 && lost.length > 0)) return []
+    return [{ name: 'Leak', message: await this.#describeMemory(memory, unknown) }]
   }
 
   /**
@@ -201,7 +207,7 @@ export class Judge {
   /** kmemleak's report, with the source lines that allocated the memory. */
   async #describeMemory(report: string, splats: readonly Splat[]): Promise<string> {
     const heads = (await this.#reports(countSplats(splats))).map(headOf)
-    return `memory that nothing points to any more (kmemleak):\n${heads.join('\n')}\n\n${report}`
+    return `memory that nothing points to any more (kmemleak):\n${heads.join('\n')}\n\n${foldObjects(report)}`
   }
 
   #reports(counted: readonly Counted[]): Promise<KernelReport[]> {
