@@ -201,6 +201,33 @@ describe('a source of guests', () => {
     expect(qemusOf(process.pid)).toEqual([])
   })
 
+  test('a shared guest that dies between two files is told: its kernel as a failure, its QEMU as a note', async () => {
+    const source = new Restores({ ...spec, findsLostMemory: true }, delivered(delivery), progress)
+    onTestFinished(() => source.close())
+    await source.prepare()
+    source.expect(9, 'files')
+    const used = async () => {
+      const guest = await source.acquire()
+      const file = { isLast: false, folder: undefined, watchesModules: false }
+      await guest.fileBegins({ ...file, name: 'one.test.ts' })
+      await source.release(guest, true)
+      return guest
+    }
+    const panicking = await used()
+    await panicking.qemu.monitor.execute('inject-nmi', {}, 5_000)
+    await panicking.qemu.exited
+    await expect(source.acquire()).rejects.toThrow(/was lost after one\.test\.ts: kernel panic/)
+    const killed = await used()
+    process.kill(killed.qemu.pid, 'SIGKILL')
+    await killed.qemu.exited
+    await source.release(await source.acquire())
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /was lost after one\.test\.ts: .*; memory that these files may have lost was not/,
+      ),
+    ])
+  })
+
   test('tries again when QEMU is killed during a restore', async () => {
     const source = new Restores(spec, delivery, progress)
     await source.prepare()
