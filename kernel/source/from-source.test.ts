@@ -84,6 +84,7 @@ async function sourcePackage(files: Record<string, string> = {}): Promise<Indexe
     'arch/x86/Makefile': '',
     'arch/x86/include/asm/x.h': '',
     'include/linux/x.h': '#define X\n',
+    'include/linux/compiler_types.h': '#define Y\n',
     'scripts/x.sh': '',
     'drivers/gpu/Kconfig': '',
     'drivers/gpu/large.c': '',

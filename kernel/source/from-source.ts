@@ -22,6 +22,7 @@ import { extraction, extractSource, kernelPart } from './extract.ts'
 import { keepForModules } from './keep.ts'
 import { type Flavour, type SourceLabel, sourceLabel, sourceLabels } from './labels.ts'
 import { makeOrFail } from './make.ts'
+import { checkedMemoryFunctions, checkMemoryFunctions } from './memory-functions.ts'
 import { Tally } from './tally.ts'
 import { compilerVersion, requireBuildTools } from './tools.ts'
 
@@ -156,6 +157,7 @@ async function provide(
     flagsFor(wanted.flavour),
     ...makeVariables[wanted.flavour],
     images[wanted.flavour],
+    ...(wanted.flavour === 'debug' ? [checkedMemoryFunctions] : []),
     `${source.name} ${source.version} ${source.sha256}`,
     formatOptions(options),
     await compilerVersion(),
@@ -215,6 +217,7 @@ async function build(
   progress: Progress,
 ): Promise<void> {
   const name = `Linux ${version} as ${label}`
+  if (wanted.flavour === 'debug') await checkMemoryFunctions(tree)
   await progress.step(`configure ${name}`, () => configure(tree, options, name))
   const targets = [path.basename(images[wanted.flavour]), 'modules', 'modules_prepare']
   // -pipe makes the build quicker; it does not change the objects, so it is not in the key.

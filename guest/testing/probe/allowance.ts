@@ -3,7 +3,7 @@
 import { TestRunner } from 'vitest'
 
 /** Of the test's limit: what may be tried, and when it is told what a test was at. */
-const SOME = 0.5
+const SOME = 1 / 3
 const NEARLY_ALL = 0.9
 
 const told = new WeakSet<object>()
@@ -18,7 +18,7 @@ export function isTimeShort(): boolean {
   if (isShort && test !== undefined && !told.has(test)) {
     told.add(test)
     // biome-ignore lint/suspicious/noConsole: the output of a test
-    console.warn('the commands are slow: this test leaves out what it has not tried in half of its time')
+    console.warn('the commands are slow: this test leaves out what it has not tried in a third of its time')
   }
   return isShort
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** Several at once: dumps that take turns, entries that go while they are dumped, threads. */
+import { align } from '../../../netlink/codec/integers.ts'
+import type { Message } from '../../../netlink/index.ts'
 import { inThread } from '../../threads.ts'
 import { isTimeShort } from '../allowance.ts'
 import { wordsOf } from '../answer.ts'
 import type { Life } from '../life.ts'
 import { addMany, MANY, severalDatagrams } from '../many.ts'
 import { payloadsOf } from '../names.ts'
-import { Shape } from '../shape.ts'
+import { Shape, toldBy } from '../shape.ts'
 import { FIRST } from '../variants.ts'
 
 const THREADS = 3
@@ -16,6 +18,8 @@ const ENOUGH = 3000
 const LIMIT = 25_000
 /** Entries that go while they are dumped. */
 const GOING = 40
+/** Bytes of a dump's first datagram, where the reader is new: NLMSG_GOODSIZE with pages of 4 KiB. */
+const FIRST_DATAGRAM = 3776
 
 /** Two sockets read their dumps by turns, and each gets what it gets alone. */
 export async function interleave({ subject, explored, requester, faults }: Life): Promise<void> {
@@ -51,13 +55,7 @@ export async function interleave({ subject, explored, requester, faults }: Life)
 }
 
 /** Entries go, and new ones come, between the datagrams of a dump: it must go on, and end. */
-export async function removeWhileDumped({
-  subject,
-  explored,
-  requester,
-  state,
-  faults,
-}: Life): Promise<void> {
+export async function removeWhileDumped({ subject, explored, requester, faults }: Life): Promise<void> {
   const [remover] = explored.removers
   const adder = remover?.adder ?? explored.writers.find(({ adds }) => adds)
   if (adder === undefined) return
@@ -65,23 +63,38 @@ export async function removeWhileDumped({
     const { replies, code } = await requester.ask(operation)
     if (code !== undefined) continue
     const count = await addMany(subject, requester, adder, severalDatagrams(replies))
-    const there = remover && remover.learned.length > 0 ? await state.dumped() : []
-    using reader = subject.open()
-    const dump = reader.begin(operation)
-    for (let isMore = true, next = 0; isMore; next += GOING) {
-      isMore = await dump.step()
-      // Where it goes on is most likely among the last that were told, or the first that were not.
-      for (let at = next; at < Math.min(next + GOING, count) && !isTimeShort(); at++) {
+    const there = (await requester.ask(operation)).replies
+    const change = async (from: number) => {
+      for (let at = Math.max(0, from); at < Math.min(from + GOING, count) && !isTimeShort(); at++) {
+        const entry = there.at(at)
         if (remover) {
-          const own = payloadsOf(there.at(at), remover.learned)
+          const own = payloadsOf(entry && toldBy(entry, subject.family.headerSize), remover.shape.types)
           await requester.ask(remover.shape.operation, remover.shape.attributes(MANY + at, own))
         }
         if (at % 8 === 0)
           await requester.ask(adder.shape.operation, adder.shape.attributes(MANY + count + at))
       }
     }
+    using reader = subject.open()
+    const dump = reader.begin(operation)
+    // The kernel has filled the first datagram, and fills the next one when that is read.
+    await change(filling(there) - GOING / 2)
+    for (let isMore = true, next = 0; isMore; next += GOING) {
+      isMore = await dump.step()
+      await change(next)
+    }
     faults.add(`${subject.commandWords(operation.command)} (dump) while entries go`, dump.answer().faults)
   }
+}
+
+/** How many of a dump's messages are in its first datagram. */
+function filling(messages: readonly Message[]): number {
+  let bytes = 0
+  const next = messages.findIndex(({ length }) => {
+    bytes += align(length)
+    return bytes > FIRST_DATAGRAM
+  })
+  return next < 0 ? messages.length : next
 }
 
 interface ThreadInput {

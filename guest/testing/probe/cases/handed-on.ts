@@ -12,6 +12,8 @@ import { FIRST, nextVariant } from '../variants.ts'
 const WAYS = 12
 /** What may be there at first. */
 const MANY = 70
+/** Who answers as often with the same takes nothing out: what was tried before has put fewer equal ones in. */
+const SAME = 12
 /** Bytes of values that are tried. */
 const LONGEST = 256
 /** Values that must come out as they were put in, to know which command takes out what the other puts in. */
@@ -19,12 +21,14 @@ const TIMES = 2
 
 export async function handOn(life: Life): Promise<void> {
   const { subject, explored, faults } = life
+  // Requests that answer again and again, whatever was put in.
+  const getters = new Set<string>()
   const isWriter = ({ operation }: Shape) =>
     explored.writers.some(({ shape }) => shape.operation.command === operation.command)
   for (const putter of explored.working.values()) {
     if (isWriter(putter) || explored.readers.includes(putter)) continue
     for (const type of putter.types.filter(each => isBytes(putter, each))) {
-      const taker = await takerOf(life, putter, type)
+      const taker = await takerOf(life, putter, type, getters)
       if (taker === undefined) continue
       const policy = putter.policyOf(type)
       const surplus = new Surplus()
@@ -48,7 +52,12 @@ function isBytes(shape: Shape, type: number): boolean {
 }
 
 /** The command that answers with what was put in, and is refused, or says nothing of it, when it has done so. */
-async function takerOf(life: Life, putter: Shape, type: number): Promise<Shape | undefined> {
+async function takerOf(
+  life: Life,
+  putter: Shape,
+  type: number,
+  getters: Set<string>,
+): Promise<Shape | undefined> {
   const { subject, explored } = life
   for (const operation of subject.commands) {
     if (operation.command === putter.operation.command) continue
@@ -56,10 +65,12 @@ async function takerOf(life: Life, putter: Shape, type: number): Promise<Shape |
     const shapes = [...(known ? [known] : []), ...Shape.all(subject, operation)]
     for (const shape of shapes.slice(0, WAYS)) {
       if (isTimeShort()) return undefined
+      if (getters.has(shape.words)) continue
       // What was tried before may have removed it all.
       for (const writer of explored.writers)
         await life.requester.ask(writer.shape.operation, writer.shape.attributes(FIRST))
       let takes = await emptied(life, shape)
+      if (!takes) getters.add(shape.words)
       for (let time = 0; takes && time < TIMES; time++) {
         const payload = putter.payload(type, nextVariant())
         const { read } = await throughBoth(life, putter, shape, type, payload)
@@ -74,13 +85,24 @@ async function takerOf(life: Life, putter: Shape, type: number): Promise<Shape |
 
 /** Takes out all that is there. @returns whether it has come to an end */
 async function emptied(life: Life, shape: Shape): Promise<boolean> {
-  for (let count = 0; count < MANY; count++) if (await isEmpty(life, shape)) return true
+  let [last, same] = ['', 0]
+  for (let count = 0; count < MANY && same < SAME; count++) {
+    const answer = await answerOf(life, shape)
+    if (answer === '') return true
+    same = answer === last ? same + 1 : 0
+    last = answer
+  }
   return false
 }
 
-async function isEmpty({ requester }: Life, shape: Shape): Promise<boolean> {
+async function isEmpty(life: Life, shape: Shape): Promise<boolean> {
+  return (await answerOf(life, shape)) === ''
+}
+
+/** What it answers, in hexadecimal digits; '' for nothing. */
+async function answerOf({ requester }: Life, shape: Shape): Promise<string> {
   const { replies } = await requester.ask(shape.operation, shape.attributes(FIRST))
-  return replies.length === 0
+  return replies.map(({ payload }) => payload.toString('hex')).join(' ')
 }
 
 async function throughBoth(
