@@ -25,6 +25,7 @@ import { askWithFlags } from './flags.ts'
 import { handOn } from './handed-on.ts'
 import { changeUnprivileged } from './privileges.ts'
 import { readBack } from './read-back.ts'
+import { makeAfterRefusal, refuseInTurn } from './refused-in-turn.ts'
 import { writeRefused } from './refused-writes.ts'
 import { removeOften, removeOther, removeTwice, vanish } from './removal.ts'
 import { leaveNothing } from './side-effects.ts'
@@ -127,6 +128,10 @@ export function behaviour(subject: Subject): void {
   test('what is refused, and what only asks, leaves nothing behind', leaveNothing)
 
   test('what is refused writes nothing', writeRefused)
+
+  test('what is refused in one state leaves that as it is', refuseInTurn)
+
+  test('what is refused can be made afterwards', makeAfterRefusal)
 
   test('what is got by its number is dumped', compareSlots)
 

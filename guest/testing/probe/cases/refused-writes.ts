@@ -27,7 +27,7 @@ const ENOUGH = 2500
 const MOST = 6
 
 /** A request whose attribute `type` has a value of its own. */
-interface Trial {
+export interface Trial {
   readonly type: number
   readonly what: string
   readonly payload: Buffer
@@ -82,7 +82,7 @@ async function refuse(life: Life, shape: Shape): Promise<void> {
 }
 
 /** A payload of each kind for each attribute, and integers within their limits. */
-function trialsOf(subject: Subject, shape: Shape, variant: number): Trial[] {
+export function trialsOf(subject: Subject, shape: Shape, variant: number): Trial[] {
   const making = { policies: subject.family.policies, variant }
   return shape.types.flatMap(type => {
     const policy = shape.policyOf(type)

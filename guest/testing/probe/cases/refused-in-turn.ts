@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+/** What is refused in one state only, and what is refused for a part of it, changes nothing for those that come after. */
+import { isTimeShort } from '../allowance.ts'
+import { isPassing, wordsOf } from '../answer.ts'
+import type { Writer } from '../found.ts'
+import { inTurn } from '../in-turn.ts'
+import type { Life } from '../life.ts'
+import { Shape } from '../shape.ts'
+import { FIRST, nextVariant } from '../variants.ts'
+import { trialsOf } from './refused-writes.ts'
+
+/** Comparisons that must all have the same result: what changes by itself is not judged. */
+const COMPARISONS = 3
+/** Milliseconds after which no more refusals of a command are looked for. */
+const ENOUGH = 2500
+
+/**
+ * A request is refused by what others have made, as EBUSY is: those that come after it are answered as without it.
+ * Commands come in the order of a life: what adds, what changes, what removes; and again with the changes backwards.
+ */
+export async function refuseInTurn(life: Life): Promise<void> {
+  const { subject, explored, faults } = life
+  const wholes = subject.commands.flatMap(operation => {
+    const shape = explored.working.get(operation.command) ?? Shape.all(subject, operation)[0]
+    return shape === undefined ? [] : [shape]
+  })
+  const adds = explored.writers.filter(({ adds }) => adds).map(({ shape }) => shape.operation.command)
+  const removes = explored.removers.map(({ shape }) => shape.operation.command)
+  const [adding, removing] = [adds, removes].map(commands =>
+    wholes.filter(({ operation }) => commands.includes(operation.command)),
+  )
+  if (!adding?.length || !removing?.length) return
+  const others = wholes.filter(shape => ![...adding, ...removing].includes(shape))
+  const sequence = [...adding, ...others, ...removing, ...adding, ...others.toReversed(), ...removing]
+  const usual = await outcomes(life, sequence)
+  for (const refused of wholes)
+    for (let at = 1; at < sequence.length && !isTimeShort(); at++) {
+      // What was refused has made no other state.
+      if (usual.codes[at - 1] !== success) continue
+      const changed = await changedBy(life, sequence, usual.codes, { refused, at })
+      if (changed === undefined) continue
+      const before = sequence.slice(0, at).map(({ operation }) => subject.commandWords(operation.command))
+      faults.add(refused.words, [`after ${before.join(', ')} it is ${changed}`])
+      break
+    }
+}
+
+const success = 'success'
+
+interface Inserted {
+  readonly refused: Shape
+  /** How many requests come before it. */
+  readonly at: number
+}
+
+async function changedBy(
+  life: Life,
+  sequence: readonly Shape[],
+  usual: readonly string[],
+  inserted: Inserted,
+): Promise<string | undefined> {
+  let first: string | undefined
+  for (let time = 0; time < COMPARISONS; time++) {
+    const after = await outcomes(life, sequence, inserted)
+    if (after.refusal === undefined) return undefined
+    const without = time === 0 ? usual : (await outcomes(life, sequence)).codes
+    const at = without.findIndex((code, index) => code !== after.codes[index])
+    const next = sequence[at]
+    if (next === undefined) return undefined
+    const who = life.subject.commandWords(next.operation.command)
+    const words = `refused with ${after.refusal}, and yet afterwards ${who} is answered with ${after.codes[at]}, not ${without[at]}`
+    first ??= words
+    if (words !== first) return undefined
+  }
+  return first
+}
+
+/** How a fresh module answers the requests; those after an inserted one only if that is refused. */
+async function outcomes(
+  { subject }: Life,
+  sequence: readonly Shape[],
+  inserted?: Inserted,
+): Promise<{ codes: string[]; refusal?: string }> {
+  await subject.reload()
+  using requester = subject.open()
+  const codes: string[] = []
+  let refusal: string | undefined
+  for (const [index, shape] of sequence.entries()) {
+    if (index === inserted?.at) {
+      const { operation } = inserted.refused
+      const answer = await requester.ask(operation, inserted.refused.attributes(FIRST))
+      // EBUSY is what others have made; other passing ones may have begun something.
+      if (answer.code === undefined || (isPassing(answer.code) && answer.code !== 'EBUSY')) return { codes }
+      refusal = wordsOf(answer)
+    }
+    const { code = success } = await requester.ask(shape.operation, shape.attributes(FIRST))
+    codes.push(code)
+  }
+  return { codes, ...(refusal !== undefined && { refusal }) }
+}
+
+/** What was refused can be made: nothing of it is there. */
+export async function makeAfterRefusal(life: Life): Promise<void> {
+  for (const writer of life.explored.writers.filter(({ adds }) => adds)) await makeRefused(life, writer)
+}
+
+async function makeRefused(life: Life, { shape }: Writer): Promise<void> {
+  const { subject, requester, faults } = life
+  const end = performance.now() + ENOUGH
+  for (const { type, what } of inTurn(trialsOf(subject, shape, FIRST))) {
+    if (isTimeShort() || performance.now() > end) return
+    const variant = nextVariant()
+    // Of this variant, and not of the first one, in all that it has.
+    const trial = trialsOf(subject, shape, variant).find(each => each.type === type && each.what === what)
+    if (trial === undefined) continue
+    const bad = shape.attributes(variant, new Map([[type, trial.payload]]))
+    const answer = await requester.ask(shape.operation, bad)
+    if (answer.code === undefined || isPassing(answer.code)) continue
+    const { code } = await requester.ask(shape.operation, shape.attributes(variant))
+    if (code === undefined) continue
+    const made = await madeLater(life, shape, variant, bad)
+    if (made === undefined) continue
+    faults.add(`${shape.words}, attribute ${type}: ${what}`, [
+      `refused with ${wordsOf(answer)}, and yet afterwards it cannot be made: ${made}`,
+    ])
+    return
+  }
+}
+
+/** The refusal of what fresh modules make, unless the bad request came before. */
+async function madeLater(
+  { subject, explored }: Life,
+  shape: Shape,
+  variant: number,
+  bad: Buffer,
+): Promise<string | undefined> {
+  let first: string | undefined
+  for (let time = 0; time < COMPARISONS; time++)
+    for (const isBad of [false, true]) {
+      await subject.reload()
+      using requester = subject.open()
+      for (const writer of explored.writers)
+        await requester.ask(writer.shape.operation, writer.shape.attributes(FIRST))
+      if (isBad && (await requester.ask(shape.operation, bad)).code === undefined) return undefined
+      const { code } = await requester.ask(shape.operation, shape.attributes(variant))
+      if ((code !== undefined) !== isBad || isPassing(code)) return undefined
+      first ??= code
+      if (isBad && code !== first) return undefined
+    }
+  return first
+}
