@@ -11,7 +11,8 @@ import { trialsOf } from './refused-writes.ts'
 
 /** Comparisons that must all have the same result: what changes by itself is not judged. */
 const COMPARISONS = 3
-/** Milliseconds after which no more refusals of a command are looked for. */
+/** Milliseconds after which no more refusals are looked for: in one state, and by a command. */
+const ENOUGH_STATES = 6000
 const ENOUGH = 2500
 
 /**
@@ -32,9 +33,11 @@ export async function refuseInTurn(life: Life): Promise<void> {
   if (!adding?.length || !removing?.length) return
   const others = wholes.filter(shape => ![...adding, ...removing].includes(shape))
   const sequence = [...adding, ...others, ...removing, ...adding, ...others.toReversed(), ...removing]
+  const end = performance.now() + ENOUGH_STATES
   const usual = await outcomes(life, sequence)
   for (const refused of wholes)
-    for (let at = 1; at < sequence.length && !isTimeShort(); at++) {
+    for (let at = 1; at < sequence.length; at++) {
+      if (isTimeShort() || performance.now() > end) return
       // What was refused has made no other state.
       if (usual.codes[at - 1] !== success) continue
       const changed = await changedBy(life, sequence, usual.codes, { refused, at })
