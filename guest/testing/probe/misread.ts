@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Values that come back otherwise than they were sent, in ways that no module means. */
+
+import { align } from '../../netlink/codec/integers.ts'
 import type { AttributePolicy } from '../../netlink/index.ts'
 import { widths } from './core-rules.ts'
 
@@ -86,9 +88,21 @@ export class Surplus {
     return this.#isFresh && lengths.size >= LENGTHS && whole.size === 1 && ends.size > 1
   }
 
+  /** Whether values come back with the padding that attributes have between them. */
+  get #isPadded(): boolean {
+    const wholes = new Set(this.#seen.map(({ sent, more }) => sent + more.length))
+    const mores = new Set(this.#seen.map(({ more }) => more.length))
+    const isAligned = this.#seen.every(({ sent, more }) => sent + more.length === align(sent))
+    return isAligned && wholes.size >= LENGTHS && mores.size >= LENGTHS
+  }
+
   get faults(): string[] {
     const [first] = this.#seen
     const lengths = new Set(this.#seen.map(({ sent }) => sent))
+    if (first !== undefined && this.#isPadded)
+      return [
+        `attribute ${first.type} comes back with its length rounded up to a multiple of 4, of ${[...lengths].join(' as of ')}: padding is no part of it`,
+      ]
     const behind = this.#seen.find(({ more }) => more.some(byte => byte !== 0))
     if (first === undefined || behind === undefined) return []
     if (!this.isConstant)

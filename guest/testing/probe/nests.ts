@@ -7,8 +7,8 @@ import { goodAttribute, lengthTrials, type Making, rangeTrials, type Trial, text
 /** Attributes of a nest, and nests in nests, that are varied. */
 const INSIDE = 8
 const DEPTH = 2
-/** Elements of an array, or of one kind in a nest: more than a fixed array is likely to have, and as many as fit. */
-const MANY = [2, 17, 200]
+/** Elements of an array, or of one kind in a nest: one more than fixed arrays are likely to have, and as many as fit. */
+const MANY = [2, 3, 5, 9, 11, 17, 33, 200]
 /** Nests in a request of 64 KiB. */
 const VERY_DEEP = 10_000
 
@@ -18,6 +18,8 @@ export interface NestTrial extends Trial {
     readonly type: number
     readonly payload: Buffer
     readonly policy: AttributePolicy | undefined
+    /** How many of it there are, all the same; one if not given. */
+    readonly count?: number
   }
 }
 
@@ -61,7 +63,8 @@ function insideVariations(inner: Policy, making: Making, depth: number): NestTri
       { what: `inside only ${type}`, payload: good.get(type) ?? none },
       ...(depth === 0 ? MANY : []).map(count => ({
         what: `inside ${count} times ${type}`,
-        payload: Buffer.concat([...good.values(), ...Array<Buffer>(count).fill(good.get(type) ?? none)]),
+        payload: Buffer.concat([...good.values(), ...Array<Buffer>(count - 1).fill(good.get(type) ?? none)]),
+        inside: { type, payload: payloadIn(good.get(type) ?? none), policy, count },
       })),
       ...(depth < DEPTH ? variations(type, policy, making, depth + 1) : [])
         .filter(({ payload }) => payload.length < 60_000)
@@ -72,6 +75,11 @@ function insideVariations(inner: Policy, making: Making, depth: number): NestTri
         })),
     ]),
   ]
+}
+
+/** The payload of an attribute's bytes. */
+function payloadIn(attribute: Buffer): Buffer {
+  return attribute.length < 4 ? attribute : attribute.subarray(4, attribute.readUInt16LE())
 }
 
 /** The bits of nla_type that an attribute of this policy has. */

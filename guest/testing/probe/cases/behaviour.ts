@@ -233,7 +233,7 @@ async function changeElsewhere(
   const variant = nextVariant()
   await requester.ask(shape.operation, shape.attributes(FIRST))
   const before = told(subject, listener, faults)
-  await requester.ask(
+  const answer = await requester.ask(
     shape.operation,
     shape.attributes(type => (type === key ? FIRST : variant)),
   )
@@ -241,7 +241,15 @@ async function changeElsewhere(
   const types = stored.filter(type => type !== key)
   const tells = (entries: readonly Told[]) =>
     types.some(type => shape.isTold(entries, type, shape.payload(type, variant)))
-  if (!tells(await there.entry([FIRST, variant])) || tells(before)) return
+  const ofFirst = (entries: readonly Told[]) =>
+    types.some(type => shape.isTold(entries, type, shape.payload(type, FIRST)))
+  const isElsewhere = tells(await there.entry([FIRST, variant]))
+  if (key === undefined && answer.code === undefined && ofFirst(await state.dumped()))
+    if (!tells(await there.dumped()))
+      faults.add(shape.words, [
+        'what it makes is dumped in the first network namespace, and not in another one, where it was made',
+      ])
+  if (!isElsewhere || tells(before)) return
   const isShared = tells(await state.entry([FIRST, variant]))
   if (isShared && shape.operation.privilege === 'namespace admin')
     faults.add(shape.words, [

@@ -43,8 +43,23 @@ export async function handOn(life: Life): Promise<void> {
         if (wrongly !== undefined) faults.add(`${putter.words}, then ${taker.words}: ${what}`, [wrongly])
       }
       faults.add(`${putter.words}, then ${taker.words}`, surplus.faults)
+      await askOthers(life, putter, taker)
     }
   }
+}
+
+/** Who only looks does not answer by the number of the command that takes out. */
+async function askOthers({ explored, requester, faults }: Life, putter: Shape, taker: Shape): Promise<void> {
+  const numberOf = async (shape: Shape) => {
+    await requester.ask(putter.operation, putter.attributes(FIRST))
+    const { replies } = await requester.ask(shape.operation, shape.attributes(FIRST))
+    return replies.length === 1 ? replies[0]?.payload[0] : undefined
+  }
+  const { command } = taker.operation
+  if ((await numberOf(taker)) !== command) return
+  for (const other of [...explored.working.values(), ...explored.readers])
+    if (other.operation.command !== command && (await numberOf(other)) === command)
+      faults.add(other.words, [`answers by the number of ${taker.words}, which takes out what it tells`])
 }
 
 function isBytes(shape: Shape, type: number): boolean {

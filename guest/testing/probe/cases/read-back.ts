@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What is written comes back as it was, at each limit; and so does what is echoed. */
 import {
+  type Attribute,
   type AttributePolicy,
   findAttribute,
   GENL_HDRLEN,
@@ -9,6 +10,7 @@ import {
 } from '../../../netlink/index.ts'
 import { isTimeShort } from '../allowance.ts'
 import { isMinusOne, minusOne } from '../answer.ts'
+import { widths } from '../core-rules.ts'
 import type { Writer } from '../found.ts'
 import type { Life } from '../life.ts'
 import { misread, Surplus } from '../misread.ts'
@@ -33,6 +35,8 @@ export async function readBack(life: Life): Promise<void> {
   }
   for (const shape of life.explored.working.values()) await readBits(life, shape)
   for (const shape of life.explored.working.values()) await readByNumber(life, shape)
+  for (const shape of life.explored.working.values())
+    if (!life.explored.readers.includes(shape)) await readMade(life, shape)
   for (const shape of life.explored.readers) await readEcho(life, shape)
 }
 
@@ -121,7 +125,7 @@ async function readLimit(
   // Others may have changed by themselves.
   if (isNew && candidates.length > 1) return
   const wrongly = isNest(policy)
-    ? inside && misread({ ...inside, request }, insideOf(read, inside.type))
+    ? inside && (misreadList(inside, read) ?? misread({ ...inside, request }, insideOf(read, inside.type)))
     : misread({ type, payload, policy, request }, read)
   if (wrongly !== undefined) faults.add(`${shape.words}: ${what}`, [wrongly])
 }
@@ -274,7 +278,42 @@ async function readNumbers(
   const variantOf = (type: number) => (type === key ? FIRST : variant)
   const { code } = await requester.ask(shape.operation, shape.attributes(variantOf))
   if (code !== undefined) return
-  faults.add(shape.words, misnumbered(subject, shape, variantOf, await state.messages([FIRST, variant])))
+  const messages = await state.messages([FIRST, variant])
+  faults.add(shape.words, misnumbered(subject, shape, variantOf, messages))
+  const another = nextVariant()
+  const anotherOf = (type: number) => (type === key ? FIRST : another)
+  const again = await requester.ask(shape.operation, shape.attributes(anotherOf))
+  if (again.code !== undefined) return
+  const later = await state.messages([FIRST, another])
+  const isNarrow = (type: number) =>
+    narrowed(subject, shape, type, variantOf, messages) && narrowed(subject, shape, type, anotherOf, later)
+  for (const type of shape.distinct(variant, another).filter(each => each !== key && isNarrow(each)))
+    faults.add(shape.words, [
+      `attribute ${type} has ${shape.payload(type, variant).length} bytes where it is written, and is told in fewer`,
+    ])
+}
+
+/** Whether an integer is told by the first of its bytes alone, wherever it is told. */
+function narrowed(
+  { family }: Subject,
+  shape: Shape,
+  type: number,
+  variantOf: (type: number) => number,
+  messages: readonly Message[],
+): boolean {
+  const width = widths[shape.policyOf(type)?.type ?? '']
+  const sent = shape.payload(type, variantOf(type))
+  if (width === undefined || sent.length !== width) return false
+  const told = messages.flatMap(message =>
+    message
+      .attributes(GENL_HDRLEN + family.headerSize)
+      .filter(each => each.type === type)
+      .map(({ payload }) => payload),
+  )
+  return (
+    told.every(({ length }) => length > 0 && length < width) &&
+    told.some(payload => payload.equals(sent.subarray(0, payload.length)))
+  )
 }
 
 /** Attributes that are told by the number of another one, which is told as well. */
@@ -300,19 +339,52 @@ function misnumbered(
   })
 }
 
+/** Who tells as many of it as were written tells the same. */
+function misreadList(
+  { type, payload, count = 1 }: NonNullable<NestTrial['inside']>,
+  nests: readonly Buffer[],
+): string | undefined {
+  const lists = nests
+    .map(nest => allInside(nest).filter(each => each.type === type))
+    .filter(({ length }) => length === count)
+  if (count < 2 || lists.length === 0) return undefined
+  if (lists.some(list => list.every(each => each.payload.equals(payload)))) return undefined
+  const other = lists[0]?.find(each => !each.payload.equals(payload))?.payload
+  return `${count} of attribute ${type} were accepted, each as ${payload.toString('hex')}, and one of them is read as ${other?.toString('hex')}`
+}
+
+function allInside(nest: Buffer): Attribute[] {
+  try {
+    return parseAttributes(nest)
+  } catch {
+    return []
+  }
+}
+
 /** One attribute of each of the nests. */
 function insideOf(nests: readonly Buffer[], type: number): Buffer[] {
-  return nests.flatMap(nest => {
-    try {
-      return findAttribute(parseAttributes(nest), type)?.payload ?? []
-    } catch {
-      return []
-    }
-  })
+  return nests.flatMap(nest => findAttribute(allInside(nest), type)?.payload ?? [])
 }
 
 function isNest(policy: AttributePolicy | undefined): boolean {
   return policy?.type === 'NESTED' || policy?.type === 'NESTED_ARRAY'
+}
+
+/** A command that answers with what it has made: integers of two requests come back as they were. */
+async function readMade({ subject, requester, faults }: Life, shape: Shape): Promise<void> {
+  const { headerSize } = subject.family
+  const variants = [nextVariant(), nextVariant()] as const
+  const told: Told[][] = []
+  for (const variant of variants) {
+    const { code, replies } = await requester.ask(shape.operation, shape.attributes(variant))
+    if (code !== undefined || replies.length === 0) return
+    told.push(replies.map(reply => toldBy(reply, headerSize)))
+  }
+  const isAlways = (is: (told: readonly Told[], sent: Buffer) => boolean, type: number) =>
+    variants.every((variant, at) => is(told[at] ?? [], shape.payload(type, variant)))
+  for (const type of shape.distinct(...variants))
+    if (isAlways((entries, sent) => isReversed(entries, type, sent), type))
+      faults.add(shape.words, [`attribute ${type} comes back in the other byte order`])
 }
 
 /** A reader that answers with its own attributes: a lookup, or an echo. */

@@ -72,7 +72,28 @@ export async function removeTwice(life: Life, remover: Remover): Promise<void> {
     faults.add(shape.words, [
       `success the second time too, though nothing is left to remove, and ${changer.shape.words} says ${changed.code}`,
     ])
-    break
+    return
+  }
+  await useGone(life, remover)
+}
+
+/** Nor is it one unless those are refused that do something with what is there, and tell nothing. */
+async function useGone({ explored, requester, state, faults }: Life, remover: Remover): Promise<void> {
+  const { shape, adder } = remover
+  const known = [shape.operation.command, adder.shape.operation.command]
+  for (const user of explored.working.values()) {
+    if (known.includes(user.operation.command) || !shape.types.every(type => user.types.includes(type)))
+      continue
+    await requester.ask(adder.shape.operation, adder.shape.attributes(ONE))
+    const own = await namesOf(state, remover, ONE)
+    const use = () => requester.ask(user.operation, user.attributes(ONE, own))
+    const there = await use()
+    if (there.code !== undefined || there.replies.length > 0) continue
+    const removed = await requester.ask(shape.operation, shape.attributes(ONE, own))
+    const { code } = await use()
+    if (removed.code !== undefined || code === undefined || isPassing(code)) continue
+    faults.add(shape.words, [`success where nothing is left to remove, and ${user.words} says ${code} then`])
+    return
   }
 }
 
