@@ -52,6 +52,15 @@ test('a binary that is read with as many bytes more as ever, not all zero, is re
   ])
 })
 
+test('a binary that is read with its padding, whatever its length, is read with what is behind it', () => {
+  expect(surplusOf(binary, '01 01000000', '0102 01020000', '0102030405 0102030405000000')).toEqual([
+    'attribute 1 comes back with its length rounded up to a multiple of 4, of 1 as of 2 as of 5: padding is no part of it',
+  ])
+  // A block of four bytes, or one length, says nothing.
+  expect(surplusOf(binary, '01 01000000', '0102 01020000')).toEqual([])
+  expect(surplusOf(binary, '01 01000000', '0102030405 0102030405000000')).toEqual([])
+})
+
 test.each([
   ['a NUL behind each', binary, ['01 0100', '0102 010200']],
   ['a block, of which the rest stays', binary, ['01 01a5a5', '0102 0102a5']],
