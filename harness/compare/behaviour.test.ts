@@ -268,6 +268,30 @@ test('a notification that comes before the answer now, unless nobody knows', () 
   expect(texts(set('after an answer'), set())).toEqual([])
 })
 
+test('what comes after another socket has asked something else may follow from that', () => {
+  const asks = (socket: string, key: string, answer: string) =>
+    exchange([message(answer)], { socket, key, operation: `nlex ${key}` })
+  const laters = (base: readonly Said[], head: readonly Said[]) =>
+    differences(base, head).map(({ finding, isLater }) => [finding.text, isLater])
+  const [begin, end] = [asks('socket 1', 'set', 'EBUSY'), asks('socket 1', 'get', 'ENOENT')]
+  const [begun, ended] = [asks('socket 1', 'set', 'EACCES'), asks('socket 1', 'get', 'nlex get')]
+  const other = asks('socket 2', 'reset', 'acknowledgement')
+  const changes = ['nlex set: EBUSY became EACCES', 'nlex get: ENOENT became nlex get'] as const
+  expect(laters([begin, end], [begun, ended])).toEqual([
+    [changes[0], false],
+    [changes[1], false],
+  ])
+  for (const [base, head] of [
+    [[], [other]],
+    [[other], []],
+    [[other], [asks('socket 2', 'renew', 'acknowledgement')]],
+  ] as const)
+    expect(laters([begin, ...base, end], [begun, ...head, ended])).toEqual([
+      [changes[0], false],
+      [changes[1], true],
+    ])
+})
+
 test('what all messages of a dump show is one difference', () => {
   const dump = (flags: string) => exchange(Array.from({ length: 2000 }, () => message('nlex get', { flags })))
   const [first, ...others] = differences([dump('MULTI')], [dump('0')])

@@ -39,17 +39,29 @@ export function conversationDifferences(
 ): SaidDifference[] {
   const [asked, others] = [base, head].map(askedBySocket) as [BySocket, BySocket]
   const sockets = pairedSockets(asked, others)
-  const differences = sockets.flatMap(([socket, other]) => {
+  const pairs = sockets.flatMap(([socket, other]) => {
     const [all, its] = [asked.get(socket) ?? [], others.get(other) ?? []]
-    return align(all, its, ({ key }) => key).flatMap(pair =>
-      pairDifferences(pair, place, {
-        test: place,
-        base: upTo(all, pair.base),
-        head: upTo(its, pair.head),
-      }),
-    )
+    return align(all, its, ({ key }) => key).map(pair => ({ pair, all, its }))
   })
+  const same = pairs.flatMap(({ pair }) => (pair.isAfterSame ? [pair] : []))
+  const [before, after] = [
+    askedAlike(base, new Set(same.map(pair => pair.base))),
+    askedAlike(head, new Set(same.map(pair => pair.head))),
+  ]
+  const differences = pairs.flatMap(({ pair, all, its }) =>
+    pairDifferences(pair, place, {
+      sides: { test: place, base: upTo(all, pair.base), head: upTo(its, pair.head) },
+      isLater: !before.has(pair.base) || !after.has(pair.head),
+    }),
+  )
   return [...differences, ...unaskedDifferences(base, head, place, new Map(sockets))]
+}
+
+/** What was asked before any socket has asked for something that the other side does not: all may share a state. */
+function askedAlike({ exchanges }: NormalConversation, same: ReadonlySet<Said>): ReadonlySet<Said> {
+  const all = exchanges.filter(({ key }) => key !== '')
+  const other = all.findIndex(each => !same.has(each))
+  return new Set(other === -1 ? all : all.slice(0, other))
 }
 
 type BySocket = Map<string, Said[]>
@@ -92,7 +104,8 @@ function unaskedDifferences(
     if (!some || (!isAlike && !(was && is))) return []
     const nothing = { ...some, answers: [], datagrams: 0, told: [] }
     const pair = { base: was ?? nothing, head: is ?? nothing, index: -1, isAfterSame: isAlike }
-    return pairDifferences(pair, place, { test: place, base: [pair.base], head: [pair.head] })
+    const sides = { test: place, base: [pair.base], head: [pair.head] }
+    return pairDifferences(pair, place, { sides, isLater: !isAlike })
   })
 }
 
@@ -105,7 +118,7 @@ function upTo(all: readonly Said[], last: Said): Said[] {
 function pairDifferences(
   { base, head, index, isAfterSame }: Pair<Said>,
   place: string,
-  sides: Sides,
+  { sides, isLater }: { readonly sides: Sides; readonly isLater: boolean },
 ): SaidDifference[] {
   const changes = changesOf(base, head).filter(({ isState }) => isAfterSame || !isState)
   if (changes.length === 0) return []
@@ -117,7 +130,7 @@ function pairDifferences(
     if (!first) return []
     const { aspect, was, is, text, isState, less } = first
     return {
-      ...{ test: place, isValue: isState, isLater: !isAfterSame, less },
+      ...{ test: place, isValue: isState, isLater, less },
       point: JSON.stringify([place, base.socket, index, aspect]),
       fold,
       finding: {

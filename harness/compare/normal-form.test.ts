@@ -439,9 +439,11 @@ test('whether a notification comes before the answer, to the socket that has ask
     inform: boolean,
     more: (recording: Recording, asking: ObservedSocket) => void,
     portId = 101,
+    first: (recording: Recording) => void = () => {},
   ) =>
     normal(recording => {
       const asking = socket(1, 101)
+      first(recording)
       recording.opened(asking, undefined)
       recording.joined(asking, 1)
       recording.sent(asking, encodeMessage({ type: 17, flags: 5, sequence: 7 }), undefined, undefined)
@@ -463,13 +465,18 @@ test('whether a notification comes before the answer, to the socket that has ask
     expect(orders(false, () => {}, portId)).toEqual(['before any answer'])
     expect(orders(false, (recording, asking) => recording.waited(asking, 100), portId)).toEqual([undefined])
   }
-  const amongOthers = (recording: Recording, asking: ObservedSocket) => {
+  const another = (recording: Recording) => {
     const other = socket(2, 102)
     recording.opened(other, undefined)
     recording.sent(other, encodeMessage({ type: 17, flags: 5, sequence: 8 }), undefined, undefined)
+  }
+  const amongOthers = (recording: Recording, asking: ObservedSocket) => {
+    another(recording)
     answer(recording, asking)
   }
   expect(orders(true, amongOthers, 0)).toEqual([undefined])
+  // Others that have asked before it do not matter.
+  expect(orders(true, answer, 0, another)).toEqual(['after an answer'])
 })
 
 test('data that are no attributes are told, also those of NLMSG_DONE, where they are no end of a dump', () => {

@@ -247,14 +247,11 @@ class Normaliser {
     return own.findLast(({ sequences }) => sequences.has(sequence)) ?? own.at(-1)
   }
 
-  /** What the socket that a notification comes to has asked. Of one that names no request: where nobody else asks. */
+  /** What the socket that a notification comes to has asked. Of one that names no request: if it was the last to ask. */
   #before(cause: OpenExchange | undefined, socket: RecordedSocket): OpenExchange | undefined {
     if (cause || this.#record.missed > 0) return cause?.socket === socket ? cause : undefined
-    const own = this.#exchanges.filter(each => each.socket === socket)
-    const others = this.#exchanges.some(
-      each => each.socket !== socket && each.socket.protocol === socket.protocol,
-    )
-    return others ? undefined : own.at(-1)
+    const last = this.#exchanges.findLast(each => each.socket.protocol === socket.protocol)
+    return last?.socket === socket ? last : undefined
   }
 
   /** A notification, and whether it comes before the answer; where that was awaited in vain, nobody knows. */
