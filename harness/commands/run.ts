@@ -144,8 +144,9 @@ export async function run(
   const { isolate, reporter: _, watch = false, run: once, ...vitestOptions } = given
   const isWanted = isolate === false || options.isolate === false
   const wantedSharing = isWanted ? 'all' : isolate ? undefined : options.sharing
-  // With a guest for each test (vm.isolate), tests break their kernels: they never share.
-  const sharing = settings.vm.isolate === 'file' ? wantedSharing : undefined
+  // With a guest for each test (vm.isolate), tests break their kernels: they never share. Nor does who looks into one.
+  const mayShare = settings.vm.isolate === 'file' && !gdb && !isAttended
+  const sharing = mayShare ? wantedSharing : undefined
   const shared = prepared.some(({ guests }) => isShared(guests, sharing))
   // The lanes limit how many guests are at work, unless the user limits Vitest's workers.
   const limited = vitestOptions.maxWorkers !== undefined || vitestOptions.fileParallelism === false

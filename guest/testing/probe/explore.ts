@@ -73,7 +73,11 @@ export class Explorer {
     for (const operation of commands) await this.#findWorking(operation)
     for (const operation of commands) {
       if (this.#working.has(operation.command) || isTimeShort()) continue
+      // What was asked so far may be why it is refused.
+      await this.#subject.reload()
+      await this.#findWorking(operation)
       await this.#refill()
+      if (this.#working.has(operation.command)) continue
       await tryLearned(this.#subject, this.#requester, operation)
       await this.#refill()
       await this.#findWorking(operation)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Payloads of nests: each attribute inside left out, at its limits, many elements, and very deep ones. */
-import { type AttributePolicy, attr, NLA_F_NESTED } from '../../netlink/index.ts'
+import { type AttributePolicy, attr, NLA_F_NESTED, parseAttributes } from '../../netlink/index.ts'
 import type { Policy } from './family.ts'
 import { goodAttribute, lengthTrials, type Making, rangeTrials, type Trial, textTrials } from './values.ts'
 
@@ -64,7 +64,7 @@ function insideVariations(inner: Policy, making: Making, depth: number): NestTri
       ...(depth === 0 ? MANY : []).map(count => ({
         what: `inside ${count} times ${type}`,
         payload: Buffer.concat([...good.values(), ...Array<Buffer>(count - 1).fill(good.get(type) ?? none)]),
-        inside: { type, payload: payloadIn(good.get(type) ?? none), policy, count },
+        inside: { type, payload: parseAttributes(good.get(type) ?? none)[0]?.payload ?? none, policy, count },
       })),
       ...(depth < DEPTH ? variations(type, policy, making, depth + 1) : [])
         .filter(({ payload }) => payload.length < 60_000)
@@ -75,11 +75,6 @@ function insideVariations(inner: Policy, making: Making, depth: number): NestTri
         })),
     ]),
   ]
-}
-
-/** The payload of an attribute's bytes. */
-function payloadIn(attribute: Buffer): Buffer {
-  return attribute.length < 4 ? attribute : attribute.subarray(4, attribute.readUInt16LE())
 }
 
 /** The bits of nla_type that an attribute of this policy has. */

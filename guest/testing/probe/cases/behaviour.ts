@@ -243,13 +243,12 @@ async function changeElsewhere(
     types.some(type => shape.isTold(entries, type, shape.payload(type, variant)))
   const ofFirst = (entries: readonly Told[]) =>
     types.some(type => shape.isTold(entries, type, shape.payload(type, FIRST)))
-  const isElsewhere = tells(await there.entry([FIRST, variant]))
-  if (key === undefined && answer.code === undefined && ofFirst(await state.dumped()))
-    if (!tells(await there.dumped()))
-      faults.add(shape.words, [
-        'what it makes is dumped in the first network namespace, and not in another one, where it was made',
-      ])
-  if (!isElsewhere || tells(before)) return
+  const isMade = key === undefined && answer.code === undefined
+  if (isMade && ofFirst(await state.dumped()) && !tells(await there.dumped()))
+    faults.add(shape.words, [
+      'what it makes is dumped in the first network namespace, and not in another one, where it was made',
+    ])
+  if (!tells(await there.entry([FIRST, variant])) || tells(before)) return
   const isShared = tells(await state.entry([FIRST, variant]))
   if (isShared && shape.operation.privilege === 'namespace admin')
     faults.add(shape.words, [

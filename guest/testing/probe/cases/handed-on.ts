@@ -57,7 +57,7 @@ async function askOthers({ explored, requester, faults }: Life, putter: Shape, t
   }
   const { command } = taker.operation
   if ((await numberOf(taker)) !== command) return
-  for (const other of [...explored.working.values(), ...explored.readers])
+  for (const other of explored.working.values())
     if (other.operation.command !== command && (await numberOf(other)) === command)
       faults.add(other.words, [`answers by the number of ${taker.words}, which takes out what it tells`])
 }

@@ -380,10 +380,8 @@ async function readMade({ subject, requester, faults }: Life, shape: Shape): Pro
     if (code !== undefined || replies.length === 0) return
     told.push(replies.map(reply => toldBy(reply, headerSize)))
   }
-  const isAlways = (is: (told: readonly Told[], sent: Buffer) => boolean, type: number) =>
-    variants.every((variant, at) => is(told[at] ?? [], shape.payload(type, variant)))
   for (const type of shape.distinct(...variants))
-    if (isAlways((entries, sent) => isReversed(entries, type, sent), type))
+    if (variants.every((variant, at) => isReversed(told[at] ?? [], type, shape.payload(type, variant))))
       faults.add(shape.words, [`attribute ${type} comes back in the other byte order`])
 }
 

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 /** What is refused in one state only, and what is refused for a part of it, changes nothing for those that come after. */
+import { setTimeout } from 'node:timers/promises'
 import { isTimeShort } from '../allowance.ts'
 import { isPassing, wordsOf } from '../answer.ts'
 import type { Writer } from '../found.ts'
 import { inTurn } from '../in-turn.ts'
 import type { Life } from '../life.ts'
-import { Shape } from '../shape.ts'
+import type { Shape } from '../shape.ts'
+import { TICKS } from '../state.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 import { trialsOf } from './refused-writes.ts'
+import { wholes } from './side-effects.ts'
 
-/** Comparisons that must all have the same result: what changes by itself is not judged. */
-const COMPARISONS = 3
+/** Comparisons that must all have the same result: what changes by itself, now and then, is not judged. */
+const COMPARISONS = 5
 /** Milliseconds after which no more refusals are looked for: in one state, and by a command. */
 const ENOUGH_STATES = 6000
 const ENOUGH = 2500
@@ -21,26 +24,26 @@ const ENOUGH = 2500
  */
 export async function refuseInTurn(life: Life): Promise<void> {
   const { subject, explored, faults } = life
-  const wholes = subject.commands.flatMap(operation => {
-    const shape = explored.working.get(operation.command) ?? Shape.all(subject, operation)[0]
-    return shape === undefined ? [] : [shape]
-  })
+  const all = wholes(subject, explored)
   const adds = explored.writers.filter(({ adds }) => adds).map(({ shape }) => shape.operation.command)
   const removes = explored.removers.map(({ shape }) => shape.operation.command)
   const [adding, removing] = [adds, removes].map(commands =>
-    wholes.filter(({ operation }) => commands.includes(operation.command)),
+    all.filter(({ operation }) => commands.includes(operation.command)),
   )
   if (!adding?.length || !removing?.length) return
-  const others = wholes.filter(shape => ![...adding, ...removing].includes(shape))
+  const others = all.filter(shape => ![...adding, ...removing].includes(shape))
   const sequence = [...adding, ...others, ...removing, ...adding, ...others.toReversed(), ...removing]
   const end = performance.now() + ENOUGH_STATES
-  const usual = await outcomes(life, sequence)
-  for (const refused of wholes)
+  const { codes: usual } = await outcomes(life, sequence)
+  const { codes: slowly } = await outcomes(life, sequence, { pause: TICKS })
+  // What goes by itself soon is not judged.
+  if (usual.join() !== slowly.join()) return
+  for (const refused of all)
     for (let at = 1; at < sequence.length; at++) {
       if (isTimeShort() || performance.now() > end) return
       // What was refused has made no other state.
-      if (usual.codes[at - 1] !== success) continue
-      const changed = await changedBy(life, sequence, usual.codes, { refused, at })
+      if (usual[at - 1] !== success) continue
+      const changed = await changedBy(life, sequence, usual, { refused, at })
       if (changed === undefined) continue
       const before = sequence.slice(0, at).map(({ operation }) => subject.commandWords(operation.command))
       faults.add(refused.words, [`after ${before.join(', ')} it is ${changed}`])
@@ -64,31 +67,36 @@ async function changedBy(
 ): Promise<string | undefined> {
   let first: string | undefined
   for (let time = 0; time < COMPARISONS; time++) {
-    const after = await outcomes(life, sequence, inserted)
+    const after = await outcomes(life, sequence, { inserted })
     if (after.refusal === undefined) return undefined
-    const without = time === 0 ? usual : (await outcomes(life, sequence)).codes
-    const at = without.findIndex((code, index) => code !== after.codes[index])
+    const at = usual.findIndex((code, index) => code !== after.codes[index])
     const next = sequence[at]
     if (next === undefined) return undefined
     const who = life.subject.commandWords(next.operation.command)
-    const words = `refused with ${after.refusal}, and yet afterwards ${who} is answered with ${after.codes[at]}, not ${without[at]}`
+    const words = `refused with ${after.refusal}, and yet afterwards ${who} is answered with ${after.codes[at]}, not ${usual[at]}`
     first ??= words
     if (words !== first) return undefined
+    const without = await outcomes(life, sequence)
+    if (without.codes.join() !== usual.join()) return undefined
   }
   return first
 }
 
-/** How a fresh module answers the requests; those after an inserted one only if that is refused. */
+/**
+ * How a fresh module answers the requests; those after an inserted one only if that is refused.
+ * @param options `pause`: milliseconds before each
+ */
 async function outcomes(
   { subject }: Life,
   sequence: readonly Shape[],
-  inserted?: Inserted,
+  { inserted, pause }: { readonly inserted?: Inserted; readonly pause?: number } = {},
 ): Promise<{ codes: string[]; refusal?: string }> {
   await subject.reload()
   using requester = subject.open()
   const codes: string[] = []
   let refusal: string | undefined
   for (const [index, shape] of sequence.entries()) {
+    if (pause !== undefined) await setTimeout(pause)
     if (index === inserted?.at) {
       const { operation } = inserted.refused
       const answer = await requester.ask(operation, inserted.refused.attributes(FIRST))
@@ -110,13 +118,10 @@ export async function makeAfterRefusal(life: Life): Promise<void> {
 async function makeRefused(life: Life, { shape }: Writer): Promise<void> {
   const { subject, requester, faults } = life
   const end = performance.now() + ENOUGH
-  for (const { type, what } of inTurn(trialsOf(subject, shape, FIRST))) {
+  for (const { type, what, payload } of inTurn(trialsOf(subject, shape, FIRST))) {
     if (isTimeShort() || performance.now() > end) return
     const variant = nextVariant()
-    // Of this variant, and not of the first one, in all that it has.
-    const trial = trialsOf(subject, shape, variant).find(each => each.type === type && each.what === what)
-    if (trial === undefined) continue
-    const bad = shape.attributes(variant, new Map([[type, trial.payload]]))
+    const bad = shape.attributes(variant, new Map([[type, payload]]))
     const answer = await requester.ask(shape.operation, bad)
     if (answer.code === undefined || isPassing(answer.code)) continue
     const { code } = await requester.ask(shape.operation, shape.attributes(variant))

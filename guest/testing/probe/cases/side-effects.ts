@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** What is refused, and what only asks, leaves nothing behind that others stumble over. */
+import { setTimeout } from 'node:timers/promises'
 import { isTimeShort } from '../allowance.ts'
 import { type Answer, isPassing, wordsOf } from '../answer.ts'
 import { type Operation, unknownCommand } from '../family.ts'
+import type { Explored } from '../found.ts'
 import type { Life } from '../life.ts'
 import { Shape } from '../shape.ts'
+import { TICKS } from '../state.ts'
 import type { Requester, Subject } from '../subject.ts'
 import { FIRST } from '../variants.ts'
 
@@ -23,22 +26,15 @@ interface Harmless {
 }
 
 export async function leaveNothing({ subject, explored, requester, faults }: Life): Promise<void> {
-  const { commands } = subject
-  const wholes = new Map(
-    commands.flatMap(operation => {
-      const shape = explored.working.get(operation.command) ?? Shape.all(subject, operation)[0]
-      return shape === undefined ? [] : [[operation.command, shape] as const]
-    }),
-  )
+  const all = wholes(subject, explored)
   const harmless = [
-    ...commands
-      .filter(operation => isGetter(subject, operation))
-      .flatMap(({ command }) => getter(wholes.get(command))),
-    ...(await refused(subject, requester, [...wholes.values()])),
+    ...all
+      .filter(({ operation }) => isGetter(subject, operation))
+      .map((shape): Harmless => ({ shape, why: getting })),
+    ...(await refused(subject, requester, all)),
   ]
   const neutral = neutralOf(subject)
   if (neutral === undefined) return
-  const all = [...wholes.values()]
   let usual: readonly string[] | undefined
   for (const each of harmless.slice(0, MOST)) {
     if (isTimeShort()) break
@@ -54,15 +50,18 @@ export async function leaveNothing({ subject, explored, requester, faults }: Lif
   }
 }
 
+/** A request of each command: one that succeeds, or one with all attributes. */
+export function wholes(subject: Subject, { working }: Pick<Explored, 'working'>): Shape[] {
+  return subject.commands.flatMap(
+    operation => working.get(operation.command) ?? Shape.all(subject, operation)[0] ?? [],
+  )
+}
+
 const getting = 'it only gets what the dump tells'
 
 /** A command that can be dumped as well gets an entry of the dump. */
 function isGetter({ family }: Subject, { command }: Operation): boolean {
   return family.all.some(each => each.command === command && each.kind === 'dump')
-}
-
-function getter(shape: Shape | undefined): Harmless[] {
-  return shape === undefined ? [] : [{ shape, why: getting }]
 }
 
 /** Requests that the module refuses, as far as is seen once all commands were asked. */
@@ -132,8 +131,24 @@ async function changedBy(
     const words = `${subject.commandWords(operation.command)} is answered with ${after[at]}, not ${without[at]}`
     first ??= words
     if (words !== first) return undefined
+    if (time === 0 && (await changesSoon(subject, others, neutral, without))) return undefined
   }
   return first
+}
+
+/** Whether answers are other ones after some time: what goes by itself soon is not judged. */
+async function changesSoon(
+  subject: Subject,
+  others: readonly Shape[],
+  neutral: Ask,
+  without: readonly string[],
+): Promise<boolean> {
+  const later: Ask = async requester => {
+    await setTimeout(TICKS)
+    return await neutral(requester)
+  }
+  const slowly = await outcomes(subject, others, later, () => true)
+  return slowly?.join() !== without.join()
 }
 
 async function outcomes(
