@@ -63,6 +63,50 @@ test('a part that is new or gone in several messages is one change, whatever its
   ])
 })
 
+test('so it is in events that name no request', () => {
+  const heard = (what: string, rest: string) =>
+    behaviour('protocol 16', '', { text: `attribute 5 of ${what}, as told to group x${rest}` })
+  const some = [
+    heard('add', ': 00 (0) became 01 (1)'),
+    heard('set', ': 00 (0) became 01 (1)'),
+    heard('del', ' is new: 01 (1)'),
+    heard('get', ' is new: 02 (2)'),
+    heard('put', ': 00 (0) became 02 (2)'),
+    behaviour('protocol 16', '', { text: 'group x is told add, was set' }),
+    behaviour('protocol 16', '', { text: 'group x is now told get' }),
+    behaviour('protocol 16', '', { text: 'group x is now told 15 x get' }),
+    behaviour('protocol 16', '', { text: 'group y is now told get' }),
+    behaviour('protocol 16', '', { text: 'group x is no longer told get' }),
+  ]
+  expect(folded(some).map(each => [each.first.text, othersOf(each)])).toEqual([
+    [some[0]?.text, 'the same of: set'],
+    [some[2]?.text, 'the same of: get'],
+    [some[4]?.text, ''],
+    [some[5]?.text, ''],
+    [some[6]?.text, ''],
+    [some[8]?.text, ''],
+    [some[9]?.text, ''],
+  ])
+})
+
+test('a value in the answers to many requests is that in single ones, whatever it is', () => {
+  const value = (where: string, of: string, change: string) =>
+    behaviour(where, `attribute 5 of ${of}: ${change}`)
+  expect(
+    shown([
+      value('40 requests: add, del', 'add', '03 became 04'),
+      value('50 requests: add', 'add', '05 became 06'),
+      value('add', 'add', '00 became 01'),
+      value('50 requests: set', 'set', '01 became 03'),
+      behaviour('50 requests: add', 'flags of add: 0 became MULTI'),
+    ]),
+  ).toEqual([
+    ['add', 'the same of: 40 requests: add, del; 50 requests: add'],
+    ['50 requests: set', ''],
+    ['50 requests: add', ''],
+  ])
+})
+
 test('lines that are logged at another level are one change, where it is the same level', () => {
   const level = (line: string, was: string, is: string) =>
     finding('log', 'while tests run', {
@@ -107,6 +151,7 @@ test('what is not alike stays apart; of many the first are named', () => {
   expect(folded(apart)).toHaveLength(apart.length)
   const many = Array.from({ length: 9 }, (_, at) => broken(`a.test.ts > ${at}`))
   expect(shown(many)).toEqual([['a.test.ts > 0', 'and in this file: 1; 2; 3; 4; 4 others']])
+  expect(shown(many.slice(0, 6))).toEqual([['a.test.ts > 0', 'and in this file: 1; 2; 3; 4; 5']])
 })
 
 test('what a datagram of many requests shows is what single ones show', () => {

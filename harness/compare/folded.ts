@@ -10,7 +10,16 @@ export interface Folded {
 
 /** In the order in which the first of each comes. */
 export function folded(findings: readonly Finding[]): Folded[] {
-  const groups = Map.groupBy(findings, (finding, at) => keyOf(finding) ?? at)
+  const single = new Map(
+    findings.flatMap(finding => {
+      const part = isOfMany(finding) ? undefined : changedValue(finding)
+      return part === undefined ? [] : [[part, finding] as const]
+    }),
+  )
+  const groups = Map.groupBy(findings, (finding, at) => {
+    const same = isOfMany(finding) ? single.get(changedValue(finding) ?? '') : undefined
+    return keyOf(same ?? finding) ?? at
+  })
   return [...groups.values()].flatMap(all => {
     // What was seen often shows it best, in single requests.
     const [first] = all.toSorted(
@@ -28,8 +37,8 @@ export function othersOf({ first, others }: Folded): string {
     return lines.length === 0 ? '' : `the same of: ${listOf(lines)}`
   }
   const isInFile = isOfTest(first)
-  const places = new Set(others.map(({ where }) => where))
-  places.delete(first.where)
+  const places = new Set(others.map(each => heardMessage(each)?.what ?? each.where))
+  places.delete(heardMessage(first)?.what ?? first.where)
   const names = [...places].map(where => (isInFile ? where.slice(fileOf(where).length + 3) : where))
   if (names.length === 0) return ''
   const list = listOf(names)
@@ -45,7 +54,9 @@ function followingOf(others: readonly Finding[]): string {
 }
 
 function listOf(names: readonly string[]): string {
-  const shown = names.length > SHOWN ? [...names.slice(0, SHOWN), `${names.length - SHOWN} others`] : names
+  // One more takes no more room than its number.
+  const isMany = names.length > SHOWN + 1
+  const shown = isMany ? [...names.slice(0, SHOWN), `${names.length - SHOWN} others`] : names
   return shown.join('; ')
 }
 
@@ -71,7 +82,29 @@ function keyOf(finding: Finding): string | undefined {
     const change = ofAnyMessage(heard, where)
     return JSON.stringify([...common, isOfMany(finding) ? change.replace(/\b\d+ x /g, '') : change])
   }
+  const heard = heardMessage(finding)
+  if (heard) return JSON.stringify([...common, where, heard.change])
+  // How often depends on what a test does.
+  if (kind === 'behaviour' && / is (now|no longer) told /.test(text ?? ''))
+    return JSON.stringify([...common, where, text?.replace(/\b\d+ x /g, '')])
   return undefined
+}
+
+/** The attribute of a message whose value has changed, where that is all: in answers to many it is another one. */
+function changedValue({ kind, kernel, where, text = '', follows }: Finding): string | undefined {
+  if (kind !== 'behaviour' || follows || !text.startsWith(`${where}: `)) return undefined
+  const [, part, name] = /^((.+?) of [^:]+): .* became /s.exec(text.slice(where.length + 2)) ?? []
+  return name === undefined || ofHeader.test(name) ? undefined : JSON.stringify([kernel, part])
+}
+
+/** Parts of which each value means something else. */
+const ofHeader = /^(flags|version|length|sequence number|port id|sender|echoed request|the .*)$/
+
+/** Of an event that names no request: the message, and the change of a part of it without its name. */
+function heardMessage({ kind, where, text = '' }: Finding): { what: string; change: string } | undefined {
+  if (kind !== 'behaviour' || text.startsWith(where)) return undefined
+  const [, part, what, rest] = /^(.+?) of ([^:]+), as told to (.*)$/s.exec(text) ?? []
+  return what === undefined ? undefined : { what, change: `${part}, as told to ${valueless(rest ?? '')}` }
 }
 
 /** The line in quotes whose level has changed. */
@@ -88,8 +121,12 @@ function ofAnyMessage(change: string, where: string): string {
   const at = change.indexOf(own)
   const rest = change.slice(at + own.length)
   if (at === -1 || !/^(,|:| is )/.test(rest)) return change
-  const [kept] = /^.*?( is new: | is gone, was | is in another byte order: )/s.exec(rest) ?? [rest]
-  return `${change.slice(0, at)}${kept}`
+  return `${change.slice(0, at)}${valueless(rest)}`
+}
+
+function valueless(change: string): string {
+  const [kept] = /^.*?( is new: | is gone, was | is in another byte order: )/s.exec(change) ?? [change]
+  return kept
 }
 
 /** What any test may show. */
