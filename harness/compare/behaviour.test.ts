@@ -292,6 +292,31 @@ test('what comes after another socket has asked something else may follow from t
     ])
 })
 
+test('many messages that take turns are counted, where that says what has changed', () => {
+  const turns = (count: number) => Array.from({ length: count }, () => ['nlex add', 'nlex del']).flat()
+  const heard = (...whats: string[]) =>
+    exchange([], {
+      ...{ key: '', operation: 'protocol 16', request: '' },
+      told: [{ whom: 'socket 2 in group events', messages: whats.map(what => message(what)) }],
+    })
+  expect(texts(heard(...turns(9), 'nlex set'), heard('nlex del', 'nlex set'))).toEqual([
+    'group events is told nlex del, nlex set, was 9 x nlex add, 9 x nlex del, 1 x nlex set in turns',
+  ])
+  // Where it is one kind of them, that one alone.
+  const [more, less] = [
+    heard(...turns(9), 'nlex set'),
+    heard(...Array<string>(9).fill('nlex add'), 'nlex set'),
+  ]
+  expect(texts(more, less)).toEqual(['group events is no longer told 9 x nlex del'])
+  expect(texts(less, more)).toEqual(['group events is now told 9 x nlex del'])
+  expect(texts(heard('nlex set', ...turns(4)), heard(...turns(4), 'nlex set'))[0]).toContain(
+    ' (another order)',
+  )
+  expect(texts(heard(...turns(2)), heard(...turns(3)))).toEqual([
+    'group events is told nlex add, nlex del, nlex add, nlex del, nlex add, nlex del, was nlex add, nlex del, nlex add, nlex del',
+  ])
+})
+
 test('what all messages of a dump show is one difference', () => {
   const dump = (flags: string) => exchange(Array.from({ length: 2000 }, () => message('nlex get', { flags })))
   const [first, ...others] = differences([dump('MULTI')], [dump('0')])

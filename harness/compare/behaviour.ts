@@ -209,7 +209,7 @@ function unaskedWords(socket: string): Pick<Words, 'gone' | 'come'> {
 /** Of those that name no request. */
 function notifications(to: string): Words {
   return {
-    aspect: `told to ${to}`,
+    ...{ aspect: `told to ${to}`, isOfEvents: true },
     gone: was => `${to} is no longer told ${was}`,
     come: is => `${to} is now told ${is}`,
     became: (was, is) => `${to} is told ${is}, was ${was}`,
@@ -221,6 +221,8 @@ function notifications(to: string): Words {
 /** How changes of a list of messages are told. */
 interface Words {
   readonly aspect: string
+  /** Whether each message says something by itself. */
+  readonly isOfEvents?: boolean
   gone(was: string): string
   come(is: string): string
   became(was: string, is: string): string
@@ -258,16 +260,25 @@ function listChanges(base: readonly NormalMessage[], head: readonly NormalMessag
       },
     ]
   }
-  const sorted = (all: readonly NormalMessage[]) =>
-    summary(all.toSorted((a, b) => (a.what < b.what ? -1 : 1)))
-  const isOrder = sorted(base) === sorted(head)
-  const text =
-    is === ''
-      ? words.gone(was)
-      : was === ''
-        ? words.come(is)
-        : words.became(was, isOrder ? `${is} (another order)` : is)
+  const text = listText(base, head, words)
   return [{ aspect, was: was || undefined, is: is || undefined, text, byValue: true, isState, less }]
+}
+
+function listText(base: readonly NormalMessage[], head: readonly NormalMessage[], words: Words): string {
+  const [was, is] = [brief(base), brief(head)]
+  if (is === '') return words.gone(was)
+  if (was === '') return words.come(is)
+  const [lost, won] = words.isOfEvents ? [onlyLost(base, head), onlyLost(head, base)] : [[], []]
+  if (lost.length > 0) return words.gone(summary(lost))
+  if (won.length > 0) return words.come(summary(won))
+  const [before, after] = [inAnyOrder(base), inAnyOrder(head)]
+  if (summary(before) === summary(after))
+    return words.became(summary(base), `${summary(head)} (another order)`)
+  return was === is ? words.became(summary(base), summary(head)) : words.became(was, is)
+}
+
+function inAnyOrder(messages: readonly NormalMessage[]): NormalMessage[] {
+  return messages.toSorted((a, b) => (a.what < b.what ? -1 : 1))
 }
 
 /** Of a dump that has ended well, what comes before its end. */
@@ -312,6 +323,24 @@ function summary(messages: readonly NormalMessage[]): string {
     else runs.push({ what, count: 1 })
   }
   return runs.map(({ what, count }) => (count === 1 ? what : `${count} x ${what}`)).join(', ')
+}
+
+/** The messages of kinds that have gone altogether, if nothing else has changed. */
+function onlyLost(base: readonly NormalMessage[], head: readonly NormalMessage[]): NormalMessage[] {
+  const kinds = new Set(head.map(({ what }) => what))
+  const [lost, kept] = [base.filter(each => !kinds.has(each.what)), base.filter(each => kinds.has(each.what))]
+  return summary(kept) === summary(head) ? inAnyOrder(lost) : []
+}
+
+/** Alternations that are told one by one. */
+const MOST_RUNS = 6
+
+/** As {@link summary}; of many that take turns only how many there are of each. */
+function brief(messages: readonly NormalMessage[]): string {
+  const isTold = messages.filter(({ what }, at) => what !== messages[at - 1]?.what).length <= MOST_RUNS
+  if (isTold) return summary(messages)
+  const kinds = Map.groupBy(messages, ({ what }) => what)
+  return `${[...kinds].map(([what, { length }]) => `${length} x ${what}`).join(', ')} in turns`
 }
 
 function partChanges(base: NormalMessage, head: NormalMessage, words: Words): Change[] {
