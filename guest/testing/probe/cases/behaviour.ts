@@ -23,6 +23,7 @@ import { compareDumps } from './dumps.ts'
 import { tellEvents } from './events.ts'
 import { askWithFlags } from './flags.ts'
 import { handOn } from './handed-on.ts'
+import { hearWhileAsking } from './heard-while-asking.ts'
 import { changeUnprivileged } from './privileges.ts'
 import { readBack } from './read-back.ts'
 import { makeAfterRefusal, refuseInTurn } from './refused-in-turn.ts'
@@ -95,6 +96,7 @@ export function behaviour(subject: Subject): void {
           using other = subject.open()
           faults.add(shape.words, (await other.ask(operation, shape.attributes(variant))).faults)
         }
+    await hearWhileAsking(subject, requester, explored)
     faults.end()
   })
 
