@@ -35,6 +35,17 @@ test('a line that one side logs, and the other one does not', () => {
   ])
 })
 
+test('a test that fails may do more of what is logged; another line is told', () => {
+  const passed = file(logging('x', ['loaded']))
+  const failed = (...log: string[]) => file({ ...logging('x', log), state: 'failed' })
+  expect(told(passed, failed('loaded', 'loaded'))).toEqual([])
+  expect(told(failed('loaded', 'loaded'), passed)).toEqual([])
+  expect(told(passed, failed('loaded', 'lost'))).toEqual([
+    "log: the kernel now logs 'lost'; in a.test.ts > x",
+  ])
+  expect(told(failed('loaded'), failed('loaded', 'loaded'))).toHaveLength(1)
+})
+
 test('the only line that is another one has changed; of a long line the beginning and the end are shown', () => {
   const line = (text: string) => file(logging('x', ['a', text]))
   expect(told(line('Hello world'), line('Hello, world'))).toEqual([
