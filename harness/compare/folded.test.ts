@@ -99,11 +99,14 @@ test('a value in the answers to many requests is that in single ones, whatever i
       value('add', 'add', '00 became 01'),
       value('50 requests: set', 'set', '01 became 03'),
       behaviour('50 requests: add', 'flags of add: 0 became MULTI'),
+      behaviour('5 requests: add, list', 'flags of list: 0 became MULTI'),
+      behaviour('list', 'flags of list: 0 became MULTI'),
     ]),
   ).toEqual([
     ['add', 'the same of: 40 requests: add, del; 50 requests: add'],
     ['50 requests: set', ''],
     ['50 requests: add', ''],
+    ['list', 'the same of: 5 requests: add, list'],
   ])
 })
 

@@ -90,11 +90,12 @@ function keyOf(finding: Finding): string | undefined {
   return undefined
 }
 
-/** The attribute of a message whose value has changed, where that is all: in answers to many it is another one. */
+/** The part of a message whose value has changed: that of an attribute is another one in answers to many requests. */
 function changedValue({ kind, kernel, where, text = '', follows }: Finding): string | undefined {
   if (kind !== 'behaviour' || follows || !text.startsWith(`${where}: `)) return undefined
-  const [, part, name] = /^((.+?) of [^:]+): .* became /s.exec(text.slice(where.length + 2)) ?? []
-  return name === undefined || ofHeader.test(name) ? undefined : JSON.stringify([kernel, part])
+  const change = text.slice(where.length + 2)
+  const [, part, name] = /^((.+?) of [^:]+): .* became /s.exec(change) ?? []
+  return name === undefined ? undefined : JSON.stringify([kernel, ofHeader.test(name) ? change : part])
 }
 
 /** Parts of which each value means something else. */
