@@ -5,7 +5,7 @@ import type { Recording } from './recording.ts'
 import { told, toldSocket } from './told.ts'
 
 /** Bytes of a message that are told: a datagram of a dump has fewer (netlink_recvmsg()). */
-const MOST_BYTES = 32 * 1024
+export const MOST_BYTES = 32 * 1024
 
 /**
  * The conversation of the running test, for comparing it with another one on the host: up to what was not kept, for

@@ -330,6 +330,26 @@ test('of a datagram that is cut the whole messages at its beginning are told, an
   expect(exchange?.datagrams).toBe(2)
 })
 
+test('a request that is too long to tell all of it is one still, and so is its refusal, which echoes it', () => {
+  const asked = (code: 'EINVAL' | 'ENOENT', value: number) =>
+    normal(recording => {
+      const asking = socket(1, 101)
+      recording.opened(asking, undefined)
+      const data = attr.binary(1, Buffer.alloc(65_000, value))
+      const request = encodeMessage({ type: 17, flags: 5, sequence: 7 }, data)
+      recording.sent(asking, request, undefined, undefined)
+      recording.received(asking, fromKernel(wireBytes(refusal(request, asking, code))))
+    }).exchanges
+  for (const code of ['EINVAL', 'ENOENT'] as const)
+    expect(asked(code, 1)).toEqual([
+      expect.objectContaining({
+        operation: 'protocol 21 type 17',
+        answers: [expect.objectContaining({ what: code })],
+      }),
+    ])
+  expect(asked('EINVAL', 1)[0]?.key).not.toBe(asked('EINVAL', 2)[0]?.key)
+})
+
 test('times are those of single requests, to their first answer', () => {
   const recording = new Recording()
   recording.begin()

@@ -11,6 +11,7 @@ import {
   type Message,
   NETLINK_GENERIC,
   NLM_F_ACK,
+  NLM_F_CAPPED,
   NLM_F_DUMP,
   NLMSG_DONE,
   NLMSG_ERROR,
@@ -21,6 +22,7 @@ import {
 } from '../../guest/netlink/index.ts'
 import { isMarker } from '../../guest/testing/markers.ts'
 import { groupOf } from '../../guest/testing/message-text.ts'
+import { MOST_BYTES } from '../../guest/testing/record.ts'
 import type { RecordedEvent, RecordedSocket } from '../../guest/testing/recorded.ts'
 import { Listener } from '../../guest/testing/told.ts'
 import { versionPart, withoutGenericHeader } from './generic-header.ts'
@@ -165,7 +167,7 @@ class Normaliser {
   }
 
   #open(socket: RecordedSocket, event: Sent): OpenExchange {
-    const messages = messagesOf(event.bytes ?? new Uint8Array())
+    const messages = messagesOf(beginningOf(event.bytes ?? new Uint8Array()))
     const opened = {
       isAnswered: messages?.every(({ flags }) => (flags & (NLM_F_ACK | NLM_F_DUMP)) !== 0) ?? false,
       ...{ socket, event, sequences: new Set(messages?.map(({ sequence }) => sequence)) },
@@ -190,7 +192,7 @@ class Normaliser {
   #received({ socket, datagram, time }: Extract<RecordedEvent, { kind: 'received' }>): void {
     const { bytes, portId, groups, group = groupOf(groups), length } = datagram
     const sender = portId === 0 ? [] : [['sender', this.#portName(portId, socket)] as const]
-    const messages = messagesOf(bytes.length < length ? wholeMessages(bytes) : bytes)
+    const messages = messagesOf(bytes.length < length ? messagesOfBeginning(bytes) : bytes)
     if (messages === undefined || messages.length === 0) {
       const parts = [...sender, ['bytes', digestOf(bytes)] as const]
       this.#unaskedOf(socket).answers.push({ what: `${length} bytes that are no messages`, parts })
@@ -381,7 +383,7 @@ class Normaliser {
       ...(to?.portId ? [`to port ${this.#portName(to.portId, socket)}`] : []),
       ...(to?.groups ? [`to group ${this.#groupName(socket, groupOf(to.groups))}`] : []),
     ].join(', ')
-    const messages = messagesOf(bytes)
+    const messages = messagesOf(beginningOf(bytes))
     if (messages === undefined || messages.length === 0) {
       const operation = `${bytes.length} bytes that are no messages, ${protocolName(socket)}`
       return { key: `${whom} ${digestOf(bytes)}`, operation, request: `${operation}: ${hexOf(bytes)}` }
@@ -421,7 +423,33 @@ function messagesOf(bytes: Uint8Array): Message[] | undefined {
   }
 }
 
-/** The messages that are whole at the beginning of a datagram that is cut: by its reader, or as too long to tell. */
+/** What is told of a request that is too long to tell all of it, as if it ended there. */
+function beginningOf(bytes: Uint8Array): Uint8Array {
+  if (bytes.length !== MOST_BYTES) return bytes
+  const begun = wholeMessages(bytes)
+  if (begun.length > 0) return begun
+  const shortened = Uint8Array.from(bytes)
+  new DataView(shortened.buffer).setUint32(0, bytes.length, true)
+  return shortened
+}
+
+/** NLMSG_ERROR up to the header of the request. */
+const ERROR_SIZE = NLMSG_HDRLEN + 4 + NLMSG_HDRLEN
+
+/** Of a datagram that is cut: by its reader, or as too long to tell. */
+function messagesOfBeginning(bytes: Uint8Array): Uint8Array {
+  const whole = wholeMessages(bytes)
+  if (whole.length > 0 || bytes.length < ERROR_SIZE) return whole
+  // A refusal echoes the request, however long that is.
+  const error = Uint8Array.from(bytes.subarray(0, ERROR_SIZE))
+  const view = new DataView(error.buffer)
+  if (view.getUint16(4, true) !== NLMSG_ERROR) return whole
+  view.setUint32(0, ERROR_SIZE, true)
+  view.setUint16(6, NLM_F_CAPPED, true)
+  return error
+}
+
+/** The messages that are whole at the beginning of a datagram. */
 function wholeMessages(bytes: Uint8Array): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   let end = 0
