@@ -19,6 +19,17 @@ test('a line that a module logs when it is loaded is told once; other lines that
   expect(toldOnce(repeated, [])).toEqual(repeated)
 })
 
+test('so is the level of such a line', () => {
+  const at = (line: string, was: string, is: string) =>
+    finding('log', 'while tests run', {
+      ...{ was, is, text: `the kernel logs '${line}' at level ${is}, was ${was}` },
+    })
+  const was = 'level info'
+  const loading = finding('log', "box: log on load: 'box: ready'", { was, is: 'level warning' })
+  const others = [at('box: full', 'info', 'warning'), at('box: ready', 'info', 'err')]
+  expect(toldOnce([at('box: ready', 'info', 'warning'), ...others], [loading])).toEqual(others)
+})
+
 test('what nlctrl answers is told as what families are', () => {
   const nlctrl = finding('behaviour', 'CTRL_CMD_NEWFAMILY', { was: '1', is: '2' })
   expect(toldOnce([nlctrl], [finding('family', 'box: version', { was: '1', is: '2' })])).toEqual([])

@@ -43,8 +43,13 @@ function withoutLoading(findings: readonly Finding[], ofModules: readonly Findin
   const loading = ofModules.filter(({ kind }) => kind === 'log').map(lineOf)
   const isTold = (line: string | undefined) =>
     line === undefined || loading.some(each => each.includes(`'${line}'`))
+  const isLevelTold = (text: string) => {
+    const [, line, is, was] = /^the kernel logs ('.*') at level (.*), was ([^']*)$/s.exec(text) ?? []
+    const level = `${line}: level ${was} became level ${is}`
+    return line !== undefined && loading.some(each => each.endsWith(level))
+  }
   return findings.filter(
-    ({ kind, where, was, is }) =>
-      !(kind === 'log' && where === 'while tests run' && isTold(was) && isTold(is)),
+    ({ kind, where, was, is, text = '' }) =>
+      !(kind === 'log' && where === 'while tests run' && ((isTold(was) && isTold(is)) || isLevelTold(text))),
   )
 }
