@@ -123,7 +123,7 @@ export function readAnswer(datagrams: readonly Datagram[], asked: Asked): Answer
       else faults.push(`a message of the type ${message.type}, not ${asked.family}, the family's`)
     }
   }
-  for (const reply of replies) faults.push(...faultsOfReply(reply, asked), ...poisonIn(reply, asked))
+  for (const reply of replies) faults.push(...faultsOfMessage(reply, asked.headerSize, asked.request))
   const isAcknowledged = ends.length > 0 && ends.every(({ code }) => code === undefined)
   const isUnanswered = isAcknowledged && replies.length === 0 && !isDump
   const hasEventEachTime =
@@ -182,12 +182,18 @@ function endOf(
   }
 }
 
-function faultsOfReply(reply: Message, { headerSize }: Asked): string[] {
+/**
+ * What is wrong with a message of the family, whatever it is for.
+ * @param request what it answers; an event answers none
+ */
+export function faultsOfMessage(message: Message, headerSize: number, request?: Buffer): string[] {
+  const name = request === undefined ? 'an event' : nameOf(message)
   try {
-    return openNests(reply.attributes(GENL_HDRLEN + headerSize))
+    const nests = openNests(message.attributes(GENL_HDRLEN + headerSize))
+    return [...nests, ...poisonIn(message, headerSize, name, request)]
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error
-    return [`${nameOf(reply)} is malformed: ${error.message}`]
+    return [`${name} is malformed: ${error.message}`]
   }
 }
 
@@ -198,14 +204,19 @@ const poisons = [
 ]
 
 /** Memory that a module tells, and should not: nobody sends so many of these bytes. */
-function poisonIn(reply: Message, { request, headerSize }: Asked): string[] {
+function poisonIn(
+  message: Message,
+  headerSize: number,
+  name: string,
+  request: Buffer = Buffer.alloc(0),
+): string[] {
   return poisons.flatMap(({ bytes, what }) => {
-    if (reply.payload.includes(bytes) && !request.includes(bytes))
-      return [`a reply tells ${what} (${bytes.toString('hex')})`]
+    if (message.payload.includes(bytes) && !request.includes(bytes))
+      return [`${name} tells ${what} (${bytes.toString('hex')})`]
     const hole = bytes.subarray(0, HOLE)
-    const struct = structsOf(reply, headerSize).find(payload => payload.includes(hole))
+    const struct = structsOf(message, headerSize).find(payload => payload.includes(hole))
     if (struct === undefined || request.includes(hole)) return []
-    return [`a reply tells ${what} in a hole (${struct.toString('hex')})`]
+    return [`${name} tells ${what} in a hole (${struct.toString('hex')})`]
   })
 }
 
@@ -266,16 +277,14 @@ export function wordsOf({ code, extendedAck, replies }: Answer): string {
   ].join(', ')
 }
 
-/** Refusals that say that it may be otherwise the next time. */
-const passing: readonly string[] = [
-  'EAGAIN',
-  'EBUSY',
-  'EALREADY',
-  'EINPROGRESS',
-  'ENOMEM',
-  'ENOBUFS',
-  'EINTR',
-]
+/** Refusals that may be otherwise the next time: by themselves, or as long as the state is what it is. */
+const transient: readonly string[] = ['EAGAIN', 'ENOMEM', 'ENOBUFS', 'EINTR']
+const passing: readonly string[] = [...transient, 'EBUSY', 'EALREADY', 'EINPROGRESS']
+
+/** Whether the errno says that it may be otherwise the next time in the same state. */
+export function isTransient(code: string | undefined): boolean {
+  return code !== undefined && transient.includes(code)
+}
 
 /** Whether the errno says that it may be otherwise the next time. */
 export function isPassing(code: string | undefined): boolean {

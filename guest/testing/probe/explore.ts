@@ -248,7 +248,11 @@ export class Explorer {
   }
 
   /** Whether what is written can be read, with each of the tried values. */
-  async #writes(shape: Shape, key: number | undefined, isAgain = false): Promise<Writer | undefined> {
+  async #writes(
+    shape: Shape,
+    key: number | undefined,
+    again?: 'refilled' | 'alone',
+  ): Promise<Writer | undefined> {
     const isOther = (type: number) => type !== key
     let stored: readonly number[] | undefined
     let adds = true
@@ -256,15 +260,22 @@ export class Explorer {
       const variant = this.#variant(shape, key)
       if (variant === undefined) return undefined
       const variantOf = (type: number) => (type === key ? FIRST : variant)
+      if (again === 'alone') await this.#subject.reload()
       await this.#supply()
       const before = await this.#state.entries([FIRST, variant])
       const countBefore = await this.#state.count()
       const { code } = await this.#ask(shape.operation, shape.attributes(variantOf), shape.words)
-      if (isFull(code) && !isAgain) {
+      if (isFull(code) && again === undefined) {
         await this.#fresh()
-        return await this.#writes(shape, key, true)
+        return await this.#writes(shape, key, 'refilled')
       }
-      if (code !== undefined) return undefined
+      if (code !== undefined) {
+        if (again !== undefined || key !== undefined || isTimeShort()) return undefined
+        // What it has done before may be why it is refused.
+        const writer = await this.#writes(shape, key, 'alone')
+        await this.#fresh()
+        return writer
+      }
       adds &&= (await this.#state.count()) === countBefore + 1
       const after = await this.#state.entries([FIRST, variant])
       const written = shape

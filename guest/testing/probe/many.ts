@@ -24,7 +24,7 @@ export function severalDatagrams(replies: readonly Message[]): number {
 /**
  * Adds entries of variants from {@link MANY} on.
  * @param parent the variant of what they are added to, where that is named by a key
- * @returns how many were added
+ * @returns the variants that were added
  */
 export async function addMany(
   subject: Subject,
@@ -32,30 +32,40 @@ export async function addMany(
   { shape, key }: Writer,
   count: number,
   parent = FIRST,
-): Promise<number> {
+): Promise<number[]> {
   const attributes = (variant: number) => shape.attributes(type => (type === key ? parent : variant))
+  const added: number[] = []
   for (let next = 0; next < count; next += AT_ONCE) {
     const variants = Array.from(
       { length: Math.min(AT_ONCE, count - next) },
       (_, index) => MANY + next + index,
     )
     const requests = variants.map(variant =>
-      subject.encode(shape.operation, attributes(variant), { flags: 0 }),
+      subject.encode(shape.operation, attributes(variant), { flags: 0, sequence: variant }),
     )
     requester.socket.send(Buffer.concat(requests))
-    // Where there is no room for more; who adds may also answer.
-    const refused = drain(requester.socket).filter(isRefusal).length
-    if (refused > 0 || isTimeShort()) return next + variants.length - refused
+    // Who adds may also answer.
+    const came = drain(requester.socket)
+    // Not all that was refused is known.
+    if (came.some(event => !('messages' in event))) break
+    const refused = new Set(came.flatMap(refusedBy))
+    added.push(...variants.filter(variant => !refused.has(variant)))
+    // Some values are there already; where most are refused, there is no room for more.
+    if (refused.size * 2 > variants.length || isTimeShort()) break
   }
-  return count
+  return added
 }
 
-function isRefusal(event: ReturnType<typeof drain>[number]): boolean {
-  if (!('messages' in event)) return true
+/** The sequence numbers of what was refused. */
+function refusedBy(event: ReturnType<typeof drain>[number]): number[] {
+  if (!('messages' in event)) return []
   try {
-    return event.messages().some(it => isAnswer(it) && it.bytes.readInt32LE(NLMSG_HDRLEN) !== 0)
+    return event
+      .messages()
+      .filter(it => isAnswer(it) && it.bytes.readInt32LE(NLMSG_HDRLEN) !== 0)
+      .map(({ sequence }) => sequence)
   } catch (error) {
-    if (error instanceof MalformedError) return false
+    if (error instanceof MalformedError) return []
     throw error
   }
 }

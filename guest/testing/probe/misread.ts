@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Values that come back otherwise than they were sent, in ways that no module means. */
 
-import { align } from '../../netlink/codec/integers.ts'
 import type { AttributePolicy } from '../../netlink/index.ts'
 import { widths } from './core-rules.ts'
 
@@ -42,11 +41,12 @@ function isOverread({ type, payload, request }: Sent, read: Buffer): boolean {
   return followingBytes(request, type, payload).subarray(0, visible.length).equals(visible)
 }
 
-/** Whether a text that has all that it can have is told with more than that. */
+/** Whether a text that has all that it can have is told with more than that, and its NUL. */
 export function isBeyond(longest: Buffer, read: Buffer | undefined): boolean {
   const text = textOf(longest)
   if (read === undefined || text.length === 0) return false
-  return read.subarray(0, text.length).equals(text) && textOf(read).length > text.length
+  const isMore = textOf(read).length > text.length || read.length > text.length + 1
+  return isMore && read.subarray(0, text.length).equals(text)
 }
 
 /**
@@ -88,20 +88,23 @@ export class Surplus {
     return this.#isFresh && lengths.size >= LENGTHS && whole.size === 1 && ends.size > 1
   }
 
-  /** Whether values come back with the padding that attributes have between them. */
-  get #isPadded(): boolean {
+  /** The multiple to which the lengths of values are rounded up, as attributes and objects in memory are. */
+  get #rounding(): number | undefined {
     const wholes = new Set(this.#seen.map(({ sent, more }) => sent + more.length))
     const mores = new Set(this.#seen.map(({ more }) => more.length))
-    const isAligned = this.#seen.every(({ sent, more }) => sent + more.length === align(sent))
-    return isAligned && wholes.size >= LENGTHS && mores.size >= LENGTHS
+    if (wholes.size < LENGTHS || mores.size < LENGTHS) return undefined
+    return ROUNDINGS.find(multiple =>
+      this.#seen.every(({ sent, more }) => sent + more.length === Math.ceil(sent / multiple) * multiple),
+    )
   }
 
   get faults(): string[] {
     const [first] = this.#seen
     const lengths = new Set(this.#seen.map(({ sent }) => sent))
-    if (first !== undefined && this.#isPadded)
+    const rounding = this.#rounding
+    if (first !== undefined && rounding !== undefined)
       return [
-        `attribute ${first.type} comes back with its length rounded up to a multiple of 4, of ${[...lengths].join(' as of ')}: padding is no part of it`,
+        `attribute ${first.type} comes back with its length rounded up to a multiple of ${rounding}, of ${[...lengths].join(' as of ')}: padding is no part of it`,
       ]
     const behind = this.#seen.find(({ more }) => more.some(byte => byte !== 0))
     if (first === undefined || behind === undefined) return []
@@ -117,6 +120,8 @@ export class Surplus {
   }
 }
 
+/** What lengths are rounded up to: NLA_ALIGNTO first. */
+const ROUNDINGS = [4, 8, 16, 32, 64]
 /** Lengths that were sent: of one alone it may be the length that it always has. */
 const LENGTHS = 2
 

@@ -7,8 +7,10 @@ import { goodAttribute, lengthTrials, type Making, rangeTrials, type Trial, text
 /** Attributes of a nest, and nests in nests, that are varied. */
 const INSIDE = 8
 const DEPTH = 2
-/** Elements of an array, or of one kind in a nest: one more than fixed arrays are likely to have, and as many as fit. */
-const MANY = [2, 3, 5, 9, 11, 17, 33, 200]
+/** Elements of an array, or of one kind in a nest: more than a fixed array is likely to have, and as many as fit. */
+const MANY = [2, 17, 200]
+/** Those of which some are one more than a fixed array has. */
+export const EACH_LIMIT = [2, 3, 5, 9, 11, 13, 17, 33, 200]
 /** Nests in a request of 64 KiB. */
 const VERY_DEEP = 10_000
 
@@ -43,7 +45,7 @@ export function variations(
     1,
     ...[...inner].map(([type, own]) => goodAttribute(type, own, making, depth + 1)),
   )
-  const many = MANY.map(count => ({
+  const many = (making.counts ?? MANY).map(count => ({
     what: `${count} elements`,
     payload: Buffer.concat(Array.from({ length: count }, () => element)).subarray(0, 60_000),
   }))
@@ -61,7 +63,7 @@ function insideVariations(inner: Policy, making: Making, depth: number): NestTri
     ...chosen.flatMap(([type, policy]) => [
       { what: `inside without ${type}`, payload: all(type, none) },
       { what: `inside only ${type}`, payload: good.get(type) ?? none },
-      ...(depth === 0 ? MANY : []).map(count => ({
+      ...(depth === 0 ? (making.counts ?? MANY) : []).map(count => ({
         what: `inside ${count} times ${type}`,
         payload: Buffer.concat([...good.values(), ...Array<Buffer>(count - 1).fill(good.get(type) ?? none)]),
         inside: { type, payload: parseAttributes(good.get(type) ?? none)[0]?.payload ?? none, policy, count },

@@ -52,6 +52,12 @@ export class State {
     return messages.map(message => toldBy(message, headerSize))
   }
 
+  /** What readers tell when they are asked for each of the variants. */
+  async looked(variants: readonly number[]): Promise<Told[]> {
+    const { headerSize } = this.#subject.family
+    return (await this.#looked(variants)).map(message => toldBy(message, headerSize))
+  }
+
   /** What dumps tell. */
   async dumped(): Promise<Told[]> {
     const { headerSize } = this.#subject.family

@@ -10,6 +10,8 @@ const NESTS = 3
 const INSIDE = 32
 /** Bytes of a binary of any length. */
 const SOME_BYTES = 8
+/** Bytes of a MAC address. */
+const MAC = 6
 /** Bytes of the longest binary that is taken for a struct of that size. */
 const STRUCT = 256
 
@@ -21,6 +23,8 @@ export interface Making {
   readonly policies: Family['policies']
   /** Values of another variant differ where their policies let them; those of the same are the same. */
   readonly variant: number
+  /** How many elements arrays have that are tried; few of them if not given. */
+  readonly counts?: readonly number[]
 }
 
 /** An attribute that its policy accepts. */
@@ -104,7 +108,9 @@ export function integer(value: bigint, width: number): Buffer {
 function pattern(length: number, variant: number): Buffer {
   const bytes = Buffer.alloc(length)
   for (let at = 0; at < length; at++) bytes[at] = 1 + ((variant + at) % 255)
-  if (length >= 4) bytes.writeUInt32LE(1 + variant)
+  // Of six bytes it may be a MAC address: one of a single station, locally administered.
+  if (length === MAC) bytes.writeUInt32LE(4 * variant + 2)
+  else if (length >= 4) bytes.writeUInt32LE(1 + variant)
   return bytes
 }
 

@@ -28,9 +28,10 @@ import { changeUnprivileged } from './privileges.ts'
 import { readBack } from './read-back.ts'
 import { makeAfterRefusal, refuseInTurn } from './refused-in-turn.ts'
 import { writeRefused } from './refused-writes.ts'
-import { removeOften, removeOther, removeTwice, vanish } from './removal.ts'
+import { answerAsRemoval, removeOften, removeOther, removeTwice, vanish } from './removal.ts'
 import { leaveNothing } from './side-effects.ts'
 import { compareSlots } from './slots.ts'
+import { tellChanges } from './telling.ts'
 
 /** Ways to ask for a part of a dump that are tried. */
 const FILTERS = 8
@@ -118,7 +119,10 @@ export function behaviour(subject: Subject): void {
 
   test('events tell what was asked for, where it was asked for', tellEvents)
 
+  test('groups are told of each change once, of what is then, and by all who make it', tellChanges)
+
   test('what is gone cannot be removed again, nor got', async life => {
+    await answerAsRemoval(life)
     for (const remover of life.explored.removers) {
       await removeTwice(life, remover)
       await removeOften(life, remover)
@@ -223,12 +227,47 @@ function stale(type: number, wanted: Buffer, before: Buffer): string {
   return `attribute ${type} is ${hex(wanted)} now, and the notification still tells ${hex(before)}`
 }
 
+interface Elsewhere {
+  readonly shape: Shape
+  readonly stored: readonly number[]
+  /** What is told in another network namespace, where the entry of that variant was made. */
+  readonly there: State
+  readonly variant: number
+}
+
+/** Where dumps tell each network namespace its own, so do lookups. */
+async function getElsewhere(
+  { requester, explored, state, faults }: Life,
+  { shape, stored, there, variant }: Elsewhere,
+): Promise<void> {
+  const here = nextVariant()
+  await requester.ask(shape.operation, shape.attributes(here))
+  const tellsOf = (each: number) => (entries: readonly Told[]) =>
+    stored.every(type => shape.isTold(entries, type, shape.payload(type, each)))
+  const [ofHere, ofThere] = [tellsOf(here), tellsOf(variant)]
+  const [dumpedHere, dumpedThere] = [await state.dumped(), await there.dumped()]
+  if (!ofHere(dumpedHere) || ofThere(dumpedHere) || !ofThere(dumpedThere) || ofHere(dumpedThere)) return
+  if (ofHere(await there.looked([here])))
+    faults.add(wordsOfReaders(explored), [
+      'it gets what was made in the first network namespace in another one, where it is not dumped',
+    ])
+  if (ofHere(await state.looked([here])) && !ofThere(await there.looked([variant])))
+    faults.add(wordsOfReaders(explored), [
+      'it does not get what was made in another network namespace than the first one, and is dumped there',
+    ])
+}
+
+function wordsOfReaders({ readers }: Explored): string {
+  return readers.map(({ words }) => words).join('; ')
+}
+
 /** What one namespace changes, others see or do not; who may change it, and who is told, must fit to that. */
 async function changeElsewhere(
-  { subject, explored, state, faults }: Life,
+  life: Life,
   { shape, key, stored }: Writer,
   elsewhere: NetworkNamespace,
 ): Promise<void> {
+  const { subject, explored, state, faults } = life
   using requester = subject.open({ namespace: elsewhere.fd }).withRoom()
   using listener = subject.open({ memberships: [...subject.family.groups.values()] }).withRoom()
   const there = new State(subject, requester, faults, () => explored)
@@ -250,6 +289,7 @@ async function changeElsewhere(
     faults.add(shape.words, [
       'what it makes is dumped in the first network namespace, and not in another one, where it was made',
     ])
+  if (isMade) await getElsewhere(life, { shape, stored, there, variant })
   if (!tells(await there.entry([FIRST, variant])) || tells(before)) return
   const isShared = tells(await state.entry([FIRST, variant]))
   if (isShared && shape.operation.privilege === 'namespace admin')

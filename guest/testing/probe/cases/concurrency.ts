@@ -54,6 +54,9 @@ export async function interleave({ subject, explored, requester, faults }: Life)
   }
 }
 
+/** The variant of the first entry that comes while others go. */
+const LATER = 1700
+
 /** Entries go, and new ones come, between the datagrams of a dump: it must go on, and end. */
 export async function removeWhileDumped({ subject, explored, requester, faults }: Life): Promise<void> {
   const [remover] = explored.removers
@@ -62,17 +65,16 @@ export async function removeWhileDumped({ subject, explored, requester, faults }
   for (const operation of subject.dumps) {
     const { replies, code } = await requester.ask(operation)
     if (code !== undefined) continue
-    const count = await addMany(subject, requester, adder, severalDatagrams(replies))
+    const added = await addMany(subject, requester, adder, severalDatagrams(replies))
     const there = (await requester.ask(operation)).replies
     const change = async (from: number) => {
-      for (let at = Math.max(0, from); at < Math.min(from + GOING, count) && !isTimeShort(); at++) {
+      for (let at = Math.max(0, from); at < Math.min(from + GOING, added.length) && !isTimeShort(); at++) {
         const entry = there.at(at)
         if (remover) {
           const own = payloadsOf(entry && toldBy(entry, subject.family.headerSize), remover.shape.types)
-          await requester.ask(remover.shape.operation, remover.shape.attributes(MANY + at, own))
+          await requester.ask(remover.shape.operation, remover.shape.attributes(added[at] ?? MANY, own))
         }
-        if (at % 8 === 0)
-          await requester.ask(adder.shape.operation, adder.shape.attributes(MANY + count + at))
+        if (at % 8 === 0) await requester.ask(adder.shape.operation, adder.shape.attributes(LATER + at))
       }
     }
     using reader = subject.open()

@@ -4,7 +4,7 @@ import type { Message } from '../../../netlink/index.ts'
 import type { Operation } from '../family.ts'
 import type { Writer } from '../found.ts'
 import type { Life } from '../life.ts'
-import { addMany, MANY, severalDatagrams } from '../many.ts'
+import { addMany, severalDatagrams } from '../many.ts'
 import { type Told, toldBy } from '../shape.ts'
 import type { Requester } from '../subject.ts'
 
@@ -53,7 +53,8 @@ export async function compareDumps(life: Life, operation: Operation): Promise<vo
 /** Entries that were added. */
 interface Filling {
   readonly adder: Writer
-  readonly added: number
+  /** Their variants. */
+  readonly added: readonly number[]
 }
 
 /** Adds entries of each kind; where they belong to others, to two of them. */
@@ -76,12 +77,12 @@ function missing(
   entries: readonly Told[],
   most: number,
 ): string[] {
-  const absent = Array.from({ length: added }, (_, index) => MANY + index).filter(
+  const absent = added.filter(
     variant => !stored.some(type => shape.isTold(entries, type, shape.payload(type, variant))),
   )
-  if (absent.length === 0 || absent.length > added * most) return []
+  if (absent.length === 0 || absent.length > added.length * most) return []
   // Old entries may make room for new ones; a few in the middle do not.
-  const youngest = Math.max(...absent)
-  if (youngest <= MANY + absent.length) return []
-  return [`${absent.length} of ${added} entries that were added are missing`]
+  const youngest = added.indexOf(Math.max(...absent))
+  if (youngest <= absent.length) return []
+  return [`${absent.length} of ${added.length} entries that were added are missing`]
 }

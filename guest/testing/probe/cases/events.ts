@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Events by themselves, of families that tell groups what was asked for, whether they keep it or not. */
-import type { AttributePolicy } from '../../../netlink/index.ts'
 import { NetworkNamespace } from '../../namespaces.ts'
 import { isTimeShort } from '../allowance.ts'
 import { askFamily } from '../family.ts'
 import { isToldSoon, told } from '../hearing.ts'
 import type { Life } from '../life.ts'
-import { isBeyond } from '../misread.ts'
 import type { Shape, Told } from '../shape.ts'
 import type { Requester } from '../subject.ts'
 import { FIRST } from '../variants.ts'
@@ -15,35 +13,15 @@ import { FIRST } from '../variants.ts'
 const TIMES = 2
 
 export async function tellEvents(life: Life): Promise<void> {
-  const { subject, explored, faults } = life
+  const { subject, explored } = life
   const groups = [...subject.family.groups.values()]
   if (groups.length === 0) return
   using listener = subject.open({ memberships: groups }).withRoom()
   const telling: Shape[] = []
   for (const shape of explored.working.values())
     if (!isTimeShort() && (await isHeard(life, life.requester, shape, listener))) telling.push(shape)
-  for (const shape of telling)
-    for (const type of shape.types) {
-      const payload = longestText(shape.policyOf(type))
-      if (payload === undefined || isTimeShort()) continue
-      await life.requester.ask(shape.operation, shape.attributes(FIRST, new Map([[type, payload]])))
-      const begins = (entry: Told) => isBeyond(payload, entry.get(type))
-      if (await isToldSoon(subject, listener, faults, entries => entries.some(begins)))
-        faults.add(shape.words, [
-          `attribute ${type} has the longest text, and an event tells it with bytes that are behind it`,
-        ])
-    }
   await tellElsewhere(life, telling, listener)
 }
-
-/** The longest text that is taken, without a NUL where none is needed. */
-function longestText({ type, maximumLength = 0 }: AttributePolicy = {}): Buffer | undefined {
-  if (maximumLength === 0 || maximumLength > MOST) return undefined
-  if (type === 'STRING') return Buffer.alloc(maximumLength, 'x')
-  return type === 'NUL_STRING' ? Buffer.from(`${'x'.repeat(maximumLength)}\0`) : undefined
-}
-
-const MOST = 1024
 
 /** Whether something is told of a request. */
 async function isHeard(

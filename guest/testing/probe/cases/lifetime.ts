@@ -60,8 +60,14 @@ export function lifetime(subject: Subject): void {
       if (whole && (await requester.ask(operation, whole.attributes(0))).code === 'EINVAL')
         await tryFitting(subject, requester, operation)
     }
-    for (const operation of subject.commands)
+    for (const operation of subject.commands) {
+      if (await succeeds(subject, requester, operation)) continue
+      // What was asked so far may be why it is refused.
+      await subject.reload()
+      for (const other of [...subject.commands, ...subject.commands])
+        if (other !== operation) await succeeds(subject, requester, other)
       if (!(await succeeds(subject, requester, operation))) await tryLearned(subject, requester, operation)
+    }
     await subject.reload()
   })
 

@@ -14,7 +14,7 @@ import { widths } from '../core-rules.ts'
 import type { Writer } from '../found.ts'
 import type { Life } from '../life.ts'
 import { misread, Surplus } from '../misread.ts'
-import { type NestTrial, variations } from '../nests.ts'
+import { EACH_LIMIT, type NestTrial, variations } from '../nests.ts'
 import type { Shape, Told } from '../shape.ts'
 import { toldBy } from '../shape.ts'
 import type { Subject } from '../subject.ts'
@@ -71,7 +71,7 @@ const SHORT = 64
 const LONGEST_READ = 1025
 
 function limitsOf(shape: Shape, type: number, { family }: Subject): NestTrial[] {
-  const making = { policies: family.policies, variant: ANY }
+  const making = { policies: family.policies, variant: ANY, counts: EACH_LIMIT }
   return variations(type, shape.policyOf(type), making).filter(
     ({ payload }) => payload.length > 0 && payload.length < LONGEST_READ,
   )
@@ -111,9 +111,13 @@ async function readLimit(
   // Without another attribute to know it by, it is the only new entry of the dumps.
   const isNew = others.length === 0 && adds
   const before = isNew ? await state.dumped() : []
+  const isList = (inside?.count ?? 1) > 1
+  const unchanged = isList ? await linesOf(life) : undefined
   const { code, faults: wrong } = await requester.send(request)
   faults.add(`${shape.words}: ${what}`, wrong)
   if (code !== undefined) return
+  if (isList && !adds && unchanged === (await linesOf(life)))
+    faults.add(`${shape.words}: ${what}`, await unwritten(life, { shape, key }, own, unchanged))
   const candidates = isNew
     ? newOf(before, await state.dumped())
     : await entriesAbout(life, [FIRST, variant], own, entry => isAbout(entry, shape, others, variant))
@@ -128,6 +132,31 @@ async function readLimit(
     ? inside && (misreadList(inside, read) ?? misread({ ...inside, request }, insideOf(read, inside.type)))
     : misread({ type, payload, policy, request }, read)
   if (wrongly !== undefined) faults.add(`${shape.words}: ${what}`, [wrongly])
+}
+
+/** All that is told. */
+async function linesOf({ state }: Life): Promise<string> {
+  const messages = await state.messages([FIRST])
+  return messages.map(({ payload }) => payload.toString('hex')).join()
+}
+
+/** A list that was accepted, and of which nothing is told, nor of what was written with it. */
+async function unwritten(
+  life: Life,
+  { shape, key }: { readonly shape: Shape; readonly key: number | undefined },
+  own: ReadonlyMap<number, Uint8Array>,
+  unchanged: string,
+): Promise<string[]> {
+  const write = async (payloads?: ReadonlyMap<number, Uint8Array>) => {
+    const variant = nextVariant()
+    const variantOf = (each: number) => (each === key ? FIRST : variant)
+    const { code } = await life.requester.ask(shape.operation, shape.attributes(variantOf, payloads))
+    return code === undefined ? await linesOf(life) : undefined
+  }
+  if ((await write(own)) !== unchanged) return []
+  const changed = await write()
+  if (changed === undefined || changed === unchanged || (await write(own)) !== changed) return []
+  return ['accepted, and nothing of it is told, nor of what was written with it']
 }
 
 /** Readers that cannot tell what was written, because it is long: another entry they tell. */
@@ -287,6 +316,13 @@ async function readNumbers(
   const later = await state.messages([FIRST, another])
   const isNarrow = (type: number) =>
     narrowed(subject, shape, type, variantOf, messages) && narrowed(subject, shape, type, anotherOf, later)
+  const told = (each: readonly Message[]) => each.map(message => toldBy(message, subject.family.headerSize))
+  const isAlwaysReversed = (type: number) =>
+    isReversed(told(messages), type, shape.payload(type, variant)) &&
+    isReversed(told(later), type, shape.payload(type, another)) &&
+    !shape.isTold(told(messages), type, shape.payload(type, variant))
+  for (const type of shape.distinct(variant, another).filter(each => each !== key && isAlwaysReversed(each)))
+    faults.add(shape.words, [`attribute ${type} comes back in the other byte order`])
   for (const type of shape.distinct(variant, another).filter(each => each !== key && isNarrow(each)))
     faults.add(shape.words, [
       `attribute ${type} has ${shape.payload(type, variant).length} bytes where it is written, and is told in fewer`,

@@ -2,7 +2,7 @@
 /** What is refused writes nothing: nothing that is told afterwards depends on the values that it had. */
 import { setTimeout } from 'node:timers/promises'
 import { isTimeShort } from '../allowance.ts'
-import { type Answer, isPassing, wordsOf } from '../answer.ts'
+import { type Answer, isTransient, wordsOf } from '../answer.ts'
 import { inTurn } from '../in-turn.ts'
 import type { Life } from '../life.ts'
 import { variations } from '../nests.ts'
@@ -65,7 +65,7 @@ async function refuse(life: Life, shape: Shape): Promise<void> {
     before ??= await told(state)
     const answer = await requester.ask(shape.operation, withValue(shape, trial))
     if (answer.code === undefined) before = undefined
-    if (answer.code === undefined || isPassing(answer.code)) continue
+    if (answer.code === undefined || isTransient(answer.code)) continue
     const after = await told(state)
     refused.push({ ...trial, words: reasonOf(answer), isSuspect: after !== before })
     before = after
@@ -167,7 +167,7 @@ async function afterRefusal(
     await requester.ask(writer.shape.operation, writer.shape.attributes(FIRST))
   await addAnother(life)
   const answer = await requester.ask(shape.operation, request)
-  if (answer.code === undefined || isPassing(answer.code)) return undefined
+  if (answer.code === undefined || isTransient(answer.code)) return undefined
   // What is told of time is not the same then.
   await setTimeout(later)
   return { words: reasonOf(answer), state: await told(state) }

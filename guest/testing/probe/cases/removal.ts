@@ -8,7 +8,7 @@ import { isMinusOne, isPassing, minusOne, wordsOf } from '../answer.ts'
 import type { Remover, Writer } from '../found.ts'
 import type { Life } from '../life.ts'
 import { entryOf, namesOf, payloadsOf } from '../names.ts'
-import { Shape } from '../shape.ts'
+import { Shape, toldBy } from '../shape.ts'
 import { TICKS } from '../state.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 
@@ -94,6 +94,31 @@ async function useGone({ explored, requester, state, faults }: Life, remover: Re
     if (removed.code !== undefined || code === undefined || isPassing(code)) continue
     faults.add(shape.words, [`success where nothing is left to remove, and ${user.words} says ${code} then`])
     return
+  }
+}
+
+/** Who only looks does not answer by the number of a command that makes what it tells unknown. */
+export async function answerAsRemoval({ subject, explored, requester, faults }: Life): Promise<void> {
+  const { headerSize } = subject.family
+  for (const reader of explored.readers) {
+    const look = () => requester.ask(reader.operation, reader.attributes(FIRST))
+    const [reply, ...more] = (await look()).replies
+    const number = reply?.payload[0]
+    const operation = subject.commands.find(({ command }) => command === number)
+    if (!reply || more.length > 0 || !operation || operation.command === reader.operation.command) continue
+    const entry = toldBy(reply, headerSize)
+    const known = explored.working.get(operation.command)
+    for (const shape of [...(known ? [known] : []), ...Shape.all(subject, operation)].slice(0, LOOKUPS)) {
+      const own = payloadsOf(entry, shape.types)
+      const { code } = await requester.ask(operation, shape.attributes(FIRST, own))
+      if (code !== undefined) continue
+      const after = await look()
+      if (after.code !== undefined && !isPassing(after.code))
+        faults.add(reader.words, [
+          `answers by the number of ${subject.commandWords(operation.command)}, which removes`,
+        ])
+      break
+    }
   }
 }
 

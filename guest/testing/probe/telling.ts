@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/** Which requests a family's groups hear of, and what they do to what is told at the same time. */
+import type { Message } from '../../netlink/index.ts'
+import { isTimeShort } from './allowance.ts'
+import { hearSoon } from './hearing.ts'
+import type { Life } from './life.ts'
+import type { Shape, Told } from './shape.ts'
+import { FIRST } from './variants.ts'
+
+/** Milliseconds after which no more requests are tried before others. */
+const ENOUGH = 3000
+/** Milliseconds that are waited for what is told of earlier requests, where it is only tried. */
+const HASTY = 20
+
+/** A request in a fresh module, where others were asked before it. */
+export interface Setting {
+  readonly shape: Shape
+  /** What is asked right before it, with values of the first variant. */
+  readonly earlier?: Shape
+}
+
+/** Another way to ask in a setting. */
+export interface Asking {
+  /** Of values that are not those of what is there. */
+  readonly variant?: number
+  /** Of the one group that listens; all listen if it is not given. */
+  readonly group?: string
+  /** Payloads by type that it has instead. */
+  readonly payloads?: ReadonlyMap<number, Uint8Array>
+  /** Whether it is asked before all is told that was asked for earlier. */
+  readonly isHasty?: boolean
+  /** Whether the request is left out, to see what changes by itself. */
+  readonly isLeftOut?: boolean
+}
+
+/** What came of such a request. */
+export interface Reaction {
+  readonly code: string | undefined
+  /** What was told before it, and afterwards. */
+  readonly before: readonly Told[]
+  readonly after: readonly Told[]
+  readonly heard: readonly Message[]
+}
+
+/**
+ * For each command that does more than answer: where it succeeds, and, if there is such a setting, groups hear of it.
+ */
+export async function findSettings(life: Life): Promise<Map<Setting, Reaction>> {
+  const { explored } = life
+  const found = new Map<Setting, Reaction>()
+  const shapes = [...explored.working.values()].filter(shape => !explored.readers.includes(shape))
+  const search = async (settings: readonly Setting[], isOver: () => boolean) => {
+    let best: readonly [Setting, Reaction] | undefined
+    for (const setting of settings) {
+      if (isTimeShort() || isOver()) break
+      const reaction = await react(life, setting, { isHasty: true })
+      if (reaction.code !== undefined || (best && reaction.heard.length === 0)) continue
+      best = [setting, reaction]
+      if (reaction.heard.length > 0) break
+    }
+    if (best) found.set(...best)
+    return best !== undefined && best[1].heard.length > 0
+  }
+  const unheard: Shape[] = []
+  for (const shape of shapes) if (!(await search([{ shape }], () => false))) unheard.push(shape)
+  const end = performance.now() + ENOUGH
+  for (const shape of unheard)
+    await search(
+      shapes.map(earlier => ({ shape, earlier })),
+      () => performance.now() > end,
+    )
+  return found
+}
+
+/**
+ * Asks in a fresh module, where what others make is there. Who changes an entry writes other values than those that it
+ * has.
+ */
+export async function react(
+  { subject, explored, requester, state, faults }: Life,
+  { shape, earlier }: Setting,
+  { variant = FIRST + 1, group, payloads, isHasty = false, isLeftOut = false }: Asking = {},
+): Promise<Reaction> {
+  await subject.reload()
+  // Groups have other numbers each time.
+  const { groups } = subject.family
+  const memberships = [...groups]
+    .filter(([name]) => group === undefined || name === group)
+    .map(([, id]) => id)
+  using listener = subject.open({ memberships }).withRoom()
+  const { command } = shape.operation
+  const own = explored.writers.find(each => each.shape.operation.command === command)
+  for (const writer of explored.writers)
+    if (writer !== own) await requester.ask(writer.shape.operation, writer.shape.attributes(FIRST))
+  if (earlier !== undefined) await requester.ask(earlier.operation, earlier.attributes(FIRST))
+  await hearSoon(subject, listener, faults, isHasty ? HASTY : undefined)
+  const before = await state.entries([FIRST])
+  const variantOf = (type: number) => (own === undefined || type === own.key ? FIRST : variant)
+  const request = shape.attributes(variantOf, payloads)
+  const { code } = isLeftOut ? {} : await requester.ask(shape.operation, request)
+  if (code !== undefined) return { code, before, heard: [], after: [] }
+  const heard = await hearSoon(subject, listener, faults)
+  return { code, before, heard, after: await state.entries([FIRST]) }
+}
