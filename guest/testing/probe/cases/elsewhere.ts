@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+/** What is made in another network namespace is told, dumped and got there, and only there, or everywhere. */
+import { NetworkNamespace } from '../../namespaces.ts'
+import { askFamily } from '../family.ts'
+import type { Explored, Writer } from '../found.ts'
+import { isToldSoon, told } from '../hearing.ts'
+import type { Life } from '../life.ts'
+import type { Shape, Told } from '../shape.ts'
+import { State } from '../state.ts'
+import { FIRST, nextVariant } from '../variants.ts'
+
+export async function changeElsewhere(life: Life): Promise<void> {
+  using elsewhere = new NetworkNamespace()
+  const isThere = await askFamily(life.subject.name, { namespace: elsewhere.fd }).then(
+    () => true,
+    () => false,
+  )
+  if (!isThere) return
+  for (const writer of life.explored.writers) await change(life, writer, elsewhere)
+}
+
+/** What one namespace changes, others see or do not; who may change it, and who is told, must fit to that. */
+async function change(
+  life: Life,
+  { shape, key, stored }: Writer,
+  elsewhere: NetworkNamespace,
+): Promise<void> {
+  const { subject, explored, state, faults } = life
+  using requester = subject.open({ namespace: elsewhere.fd }).withRoom()
+  using listener = subject.open({ memberships: [...subject.family.groups.values()] }).withRoom()
+  const there = new State(subject, requester, faults, () => explored)
+  const variant = nextVariant()
+  await requester.ask(shape.operation, shape.attributes(FIRST))
+  const before = told(subject, listener, faults)
+  const answer = await requester.ask(
+    shape.operation,
+    shape.attributes(type => (type === key ? FIRST : variant)),
+  )
+  const heard = told(subject, listener, faults)
+  const types = stored.filter(type => type !== key)
+  const tells = (entries: readonly Told[]) =>
+    types.some(type => shape.isTold(entries, type, shape.payload(type, variant)))
+  const ofFirst = (entries: readonly Told[]) =>
+    types.some(type => shape.isTold(entries, type, shape.payload(type, FIRST)))
+  const isMade = key === undefined && answer.code === undefined
+  if (isMade && ofFirst(await state.dumped()) && !tells(await there.dumped()))
+    faults.add(shape.words, [
+      'what it makes is dumped in the first network namespace, and not in another one, where it was made',
+    ])
+  if (isMade) await getElsewhere(life, { shape, stored, there, variant })
+  if (!tells(await there.entry([FIRST, variant])) || tells(before)) return
+  const isShared = tells(await state.entry([FIRST, variant]))
+  if (isShared && shape.operation.privilege === 'namespace admin')
+    faults.add(shape.words, [
+      'all network namespaces share what it changes, and yet by GENL_UNS_ADMIN_PERM it is open to the users of any',
+    ])
+  if (isShared) return
+  const misled = 'what it changes in one network namespace is told in another one'
+  if (tells(heard)) faults.add(shape.words, [misled])
+  // Others may tell of it, and later.
+  for (const other of explored.working.values()) {
+    await requester.ask(shape.operation, shape.attributes(variant))
+    await requester.ask(other.operation, other.attributes(variant))
+  }
+  if (await isToldSoon(subject, listener, faults, tells))
+    faults.add('a notification', [`after ${shape.words}: ${misled}`])
+}
+
+interface Elsewhere {
+  readonly shape: Shape
+  readonly stored: readonly number[]
+  /** What is told in another network namespace, where the entry of that variant was made. */
+  readonly there: State
+  readonly variant: number
+}
+
+/** Where dumps tell each network namespace its own, so do lookups. */
+async function getElsewhere(
+  { requester, explored, state, faults }: Life,
+  { shape, stored, there, variant }: Elsewhere,
+): Promise<void> {
+  const here = nextVariant()
+  await requester.ask(shape.operation, shape.attributes(here))
+  const tellsOf = (each: number) => (entries: readonly Told[]) =>
+    stored.every(type => shape.isTold(entries, type, shape.payload(type, each)))
+  const [ofHere, ofThere] = [tellsOf(here), tellsOf(variant)]
+  const [dumpedHere, dumpedThere] = [await state.dumped(), await there.dumped()]
+  if (!ofHere(dumpedHere) || ofThere(dumpedHere) || !ofThere(dumpedThere) || ofHere(dumpedThere)) return
+  if (ofHere(await there.looked([here])))
+    faults.add(wordsOfReaders(explored), [
+      'it gets what was made in the first network namespace in another one, where it is not dumped',
+    ])
+  if (ofHere(await state.looked([here])) && !ofThere(await there.looked([variant])))
+    faults.add(wordsOfReaders(explored), [
+      'it does not get what was made in another network namespace than the first one, and is dumped there',
+    ])
+}
+
+function wordsOfReaders({ readers }: Explored): string {
+  return readers.map(({ words }) => words).join('; ')
+}
