@@ -41,9 +41,10 @@ export interface RequestOptions {
   readonly header?: Uint8Array
 }
 
-/** Bytes after which a dump counts as endless, and those that a datagram without any counts as. */
+/** Bytes after which a dump counts as endless; those that a datagram without any counts as, and a short one. */
 const ENDLESS = 8 << 20
 const EMPTY = 64 << 10
+const SHORT = 2 << 10
 /** Bytes of a receive buffer into which the answers to a batch fit. */
 const ROOMY = 1 << 20
 
@@ -458,7 +459,7 @@ export class Requester implements Disposable {
         const datagram = isOver || bytes > ENDLESS ? undefined : await this.#next()
         if (datagram === undefined) return false
         datagrams.push(datagram)
-        bytes += datagram.length || EMPTY
+        bytes += weightOf(datagram)
         isOver = hasEnd(datagram, sequence)
         return !isOver
       },
@@ -478,7 +479,7 @@ export class Requester implements Disposable {
       if (datagram === undefined) return { datagrams, faults: ['the dump does not go on, and has no end'] }
       datagrams.push(datagram)
       if (hasEnd(datagram, sequence)) return { datagrams, faults: [] }
-      bytes += datagram.length || EMPTY
+      bytes += weightOf(datagram)
       if (bytes < ENDLESS) continue
       this.#subject.endless.add(request[NLMSG_HDRLEN] ?? 0)
       this.socket.close()
@@ -538,7 +539,12 @@ function commandOf(option: string, key: string, meaning: Meaning | undefined): n
   return command
 }
 
-const endless = `the dump does not end: ${ENDLESS >> 20} MiB came, or many datagrams without a byte`
+const endless = `the dump does not end: ${ENDLESS >> 20} MiB came, or ${ENDLESS / SHORT} short datagrams, or many without a byte`
+
+/** What a datagram counts as where a dump may have no end: each takes its time. */
+function weightOf({ length }: Datagram): number {
+  return length === 0 ? EMPTY : Math.max(length, SHORT)
+}
 
 /** Whether the last message of a datagram ends the dump. */
 function hasEnd(datagram: Datagram, sequence: number): boolean {
