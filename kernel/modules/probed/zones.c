@@ -19,7 +19,7 @@ enum {
 #define NAME_SIZE 24
 #define NOTE_SIZE 32
 
-struct zone {
+struct area {
 	u32 id;
 	u32 rate;
 	u16 port;
@@ -30,7 +30,7 @@ struct zone {
 	u8 note[NOTE_SIZE];
 };
 
-struct zones {
+struct areas {
 	struct mutex lock;
 	struct idr all;
 };
@@ -47,7 +47,7 @@ static const struct nla_policy zones_policy[ZONES_A_MAX + 1] = {
 	[ZONES_A_NOTE] = { .type = NLA_BINARY, .len = NOTE_SIZE },
 };
 
-static int zone_put(struct sk_buff *skb, const struct zone *zone, u32 portid, u32 seq, int flags, u8 cmd)
+static int zone_put(struct sk_buff *skb, const struct area *zone, u32 portid, u32 seq, int flags, u8 cmd)
 {
 	void *hdr = genlmsg_put(skb, portid, seq, &zones_family, flags, cmd);
 	u16 port = HAS_BUG(port_order) ? swab16(zone->port) : zone->port;
@@ -66,7 +66,7 @@ static int zone_put(struct sk_buff *skb, const struct zone *zone, u32 portid, u3
 	return 0;
 }
 
-static void tell_zone(struct net *net, const struct zone *zone, u8 cmd)
+static void tell_zone(struct net *net, const struct area *zone, u8 cmd)
 {
 	struct sk_buff *msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
 
@@ -77,7 +77,7 @@ static void tell_zone(struct net *net, const struct zone *zone, u8 cmd)
 	tell(&zones_family, net, msg);
 }
 
-static void assign(struct zone *zone, struct nlattr **attrs)
+static void assign(struct area *zone, struct nlattr **attrs)
 {
 	if (attrs[ZONES_A_RATE])
 		zone->rate = nla_get_u32(attrs[ZONES_A_RATE]);
@@ -101,8 +101,8 @@ static bool is_good(struct nlattr **attrs)
 static int zones_new(struct sk_buff *skb, struct genl_info *info)
 {
 	struct net *net = genl_info_net(info);
-	struct zones *zones = net_generic(net, zones_id);
-	struct zone *zone, *other;
+	struct areas *zones = net_generic(net, zones_id);
+	struct area *zone, *other;
 	int id;
 
 	if (!info->attrs[ZONES_A_ID] || !info->attrs[ZONES_A_NAME])
@@ -137,8 +137,8 @@ out:
 static int zones_del(struct sk_buff *skb, struct genl_info *info)
 {
 	struct net *net = genl_info_net(info);
-	struct zones *zones = net_generic(net, zones_id);
-	struct zone *zone;
+	struct areas *zones = net_generic(net, zones_id);
+	struct area *zone;
 
 	if (!info->attrs[ZONES_A_ID])
 		return -EINVAL;
@@ -155,8 +155,8 @@ static int zones_del(struct sk_buff *skb, struct genl_info *info)
 static int zones_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct net *net = genl_info_net(info);
-	struct zones *zones = net_generic(net, zones_id);
-	struct zone *zone;
+	struct areas *zones = net_generic(net, zones_id);
+	struct area *zone;
 
 	if (!info->attrs[ZONES_A_ID])
 		return -EINVAL;
@@ -178,10 +178,10 @@ static int zones_set(struct sk_buff *skb, struct genl_info *info)
 
 static int zones_get(struct sk_buff *skb, struct genl_info *info)
 {
-	struct zones *zones = net_generic(HAS_BUG(first_namespace) ? &init_net : genl_info_net(info), zones_id);
+	struct areas *zones = net_generic(HAS_BUG(first_namespace) ? &init_net : genl_info_net(info), zones_id);
 	u8 cmd = HAS_BUG(answers_as_removal) ? ZONES_CMD_DEL : ZONES_CMD_GET;
 	struct sk_buff *msg;
-	struct zone *zone;
+	struct area *zone;
 	int err = -ENOENT;
 
 	if (!info->attrs[ZONES_A_ID])
@@ -203,9 +203,9 @@ static int zones_get(struct sk_buff *skb, struct genl_info *info)
 
 static int zones_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	struct zones *zones = net_generic(sock_net(skb->sk), zones_id);
+	struct areas *zones = net_generic(sock_net(skb->sk), zones_id);
 	int id = cb->args[0];
-	struct zone *zone;
+	struct area *zone;
 
 	mutex_lock(&zones->lock);
 	idr_for_each_entry_continue(&zones->all, zone, id)
@@ -246,7 +246,7 @@ static struct genl_family zones_family = {
 
 static int __net_init zones_open(struct net *net)
 {
-	struct zones *zones = net_generic(net, zones_id);
+	struct areas *zones = net_generic(net, zones_id);
 
 	mutex_init(&zones->lock);
 	idr_init(&zones->all);
@@ -255,8 +255,8 @@ static int __net_init zones_open(struct net *net)
 
 static void __net_exit zones_close(struct net *net)
 {
-	struct zones *zones = net_generic(net, zones_id);
-	struct zone *zone;
+	struct areas *zones = net_generic(net, zones_id);
+	struct area *zone;
 	int id;
 
 	idr_for_each_entry(&zones->all, zone, id)
@@ -268,7 +268,7 @@ static struct pernet_operations zones_net_ops = {
 	.init = zones_open,
 	.exit = zones_close,
 	.id = &zones_id,
-	.size = sizeof(struct zones),
+	.size = sizeof(struct areas),
 };
 
 static int __init zones_init(void)
