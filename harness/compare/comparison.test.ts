@@ -277,7 +277,7 @@ test('what single requests show comes before what a datagram of many does', () =
   ])
 })
 
-test('behaviour that was seen often comes first, and what dumps tell and what follows after it', () => {
+test('behaviour that was seen often comes first, what dumps tell after it, and last what follows from another change', () => {
   const finding = (where: string, more: Partial<Finding> = {}): Finding => ({
     ...{ kind: 'behaviour', kernel: undefined, where, was: 'a', is: 'b', matters: true, ...more },
   })
@@ -286,9 +286,11 @@ test('behaviour that was seen often comes first, and what dumps tell and what fo
     finding('b dump', { count: 10 }),
     finding('b dump in another network namespace', { count: 9 }),
     ...[finding('c'), finding('d', { count: 3 }), finding('e')],
+    // A probe asks differently where a family takes other attributes.
+    ...[finding('box: attribute 2', { kind: 'family' }), finding('x', { kind: 'size', matters: false })],
   ]
   expect(inOrder(all).map(({ where }) => where)).toEqual([
-    ...['d', 'c', 'e', 'b dump', 'b dump in another network namespace', 'a'],
+    ...['d', 'c', 'e', 'b dump', 'b dump in another network namespace', 'box: attribute 2', 'a', 'x'],
   ])
 })
 

@@ -218,11 +218,11 @@ export class Comparison {
 
 /** In the order of reports: what matters first. */
 export function inOrder(findings: readonly Finding[]): Finding[] {
-  // What a dump tells may follow from what others do.
+  // What a dump tells may follow from what others do; what is asked differently from any change, of a family, too.
   const rank = (finding: Finding) =>
     (finding.matters ? 0 : 100) +
     findingKinds.indexOf(finding.kind) +
-    (finding.follows ? 0.75 : isOfMany(finding) ? 0.5 : isOfDump(finding) ? 0.25 : 0)
+    (finding.follows ? findingKinds.length : isOfMany(finding) ? 0.5 : isOfDump(finding) ? 0.25 : 0)
   const often = ({ kind, count = 1 }: Finding) => (kind === 'behaviour' ? count : 1)
   // Tests of a file stay in its order: what breaks first may be why others do.
   const place = ({ kind, where }: Finding) => (kind === 'test' ? (where.split(' > ', 1)[0] ?? '') : where)

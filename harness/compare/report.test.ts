@@ -74,6 +74,9 @@ a note
 9 files on debian-6.1 (6.1.0); 2 on both sides, 4 run again
 1 change that matters, 1 change that does not, from main (0123456789ab) to the work tree (1.2 s)`,
   )
+  expect(textReport(report({ findings: [{ ...behaviour, follows: true }] }))).toMatch(
+    /^✗ behaviour: get: ENOENT became EINVAL \(where the sides ask differently, only on debian-6\.1, 3 times\)$/m,
+  )
   const twice = textReport(report({ findings: [behaviour, { ...behaviour, where: 'set' }] }))
   expect(twice.match(/again:/g)).toHaveLength(1)
   const hostile = textReport(report({ findings: [{ ...size, where: '\u001b[31mred\u0007' }] }))

@@ -79,10 +79,12 @@ function varyingLine(tests: readonly string[]): string {
 }
 
 /** Where, and how often: "only on debian-6.1, 3 times"; '' for once, on all kernels. */
-export function seenOf({ kernel, count }: Finding): string {
-  return [...(kernel === undefined ? [] : [`only on ${kernel}`]), ...(count ? [`${count} times`] : [])].join(
-    ', ',
-  )
+export function seenOf({ kernel, count, follows }: Finding): string {
+  return [
+    ...(follows ? ['where the sides ask differently'] : []),
+    ...(kernel === undefined ? [] : [`only on ${kernel}`]),
+    ...(count ? [`${count} times`] : []),
+  ].join(', ')
 }
 
 export function textReport(report: ComparisonReport): string {
