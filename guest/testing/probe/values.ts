@@ -125,6 +125,9 @@ export interface Trial {
 /** The longest payload: nla_len has 16 bits. */
 const LONGEST = 0xffff - 4
 
+/** Lengths that are tried one by one where a limit is not told, as NLA_POLICY_MIN_LEN's: one more than an address has. */
+const SHORT = 17
+
 /** Payloads at, below and above each length that the policy has. */
 export function lengthTrials(policy: AttributePolicy | undefined, making: Making): Trial[] {
   const good = goodPayload(policy, making, 0)
@@ -137,7 +140,9 @@ export function lengthTrials(policy: AttributePolicy | undefined, making: Making
     ...(minimumLength === undefined ? [] : [minimumLength]),
     ...(maximumLength === undefined ? [] : [maximumLength, maximumLength + terminator]),
   ]
-  const lengths = [0, 1, ...limits.flatMap(limit => [limit - 1, limit, limit + 1]), LONGEST]
+  const isUntold = (type === 'BINARY' || type === '') && !minimumLength
+  const short = isUntold ? Array.from({ length: SHORT + 1 }, (_, length) => length) : [0, 1]
+  const lengths = [...short, ...limits.flatMap(limit => [limit - 1, limit, limit + 1]), LONGEST]
   return [...new Set(lengths)]
     .filter(length => length >= 0 && length <= LONGEST)
     .sort((a, b) => a - b)
