@@ -327,6 +327,36 @@ test('what all messages of a dump show is one difference', () => {
   expect(others).toEqual([])
 })
 
+test('what another refusal names besides its text is told with that, without values', () => {
+  const unknown = { message: '"Unknown attribute type"', 'attribute at offset': '20' }
+  const limited = { message: '"out of range"', 'attribute at offset': '20', policy: 'maximum 10' }
+  const refused = (parts: Record<string, string>) => exchange([message('EINVAL', parts)])
+  const begin = 'nlex get: the text of the extended ack of EINVAL'
+  expect(texts(refused(unknown), refused({ message: '"which?"' }))).toEqual([
+    `${begin}: "Unknown attribute type" became "which?", and the place of the attribute is gone`,
+  ])
+  expect(texts(refused({}), refused(limited))).toEqual([
+    `${begin} is new: "out of range", and the place of the attribute, the policy are new`,
+  ])
+  expect(texts(refused(unknown), refused({ message: '"which?"', 'attribute at offset': '28' }))).toEqual([
+    `${begin}: "Unknown attribute type" became "which?", and the place of the attribute is another one`,
+  ])
+  // Which attribute is missing is no place.
+  const missing = { message: '"missing"', 'missing attribute': '1' }
+  expect(texts(refused({}), refused(missing))).toHaveLength(2)
+})
+
+test('places that an extended ack names now, or no longer, are one change wherever they are', () => {
+  const refused = (...places: readonly string[]) =>
+    exchange(places.map(place => message('EINVAL', place === '' ? {} : { 'attribute at offset': place })))
+  const come = differences([refused('', '')], [refused('20', '28')])
+  expect(come.map(({ finding }) => finding.text)).toEqual([
+    'nlex get: the place of the attribute in the extended ack of EINVAL is new: 20',
+  ])
+  expect(differences([refused('20', '')], [refused('', '28')])).toHaveLength(2)
+  expect(differences([refused('20', '20')], [refused('24', '28')])).toHaveLength(2)
+})
+
 test('that an extended ack comes or goes is told by what it says', () => {
   const plain = exchange([message('EINVAL', { flags: 'CAPPED' })])
   const extended = exchange([message('EINVAL', { flags: 'CAPPED|ACK_TLVS', message: '"why"' })])

@@ -354,7 +354,8 @@ function partChanges(base: NormalMessage, head: NormalMessage, words: Words): Ch
     // What changes mostly has another length.
     (name === 'length' && changed.length > 1) ||
     (name === 'flags' && isExtended && withoutTlvs(before) === withoutTlvs(after))
-  const told = changed.filter(name => !isConsequence(name))
+  const besides = changed.includes('message') ? changed.filter(name => Object.hasOwn(ofRefusal, name)) : []
+  const told = changed.filter(name => !isConsequence(name) && !besides.includes(name))
   const moved = movedAttribute(told, before, after)
   if (moved) {
     const [was, is] = moved
@@ -364,6 +365,7 @@ function partChanges(base: NormalMessage, head: NormalMessage, words: Words): Ch
   const changes = told.flatMap((name): Change[] => {
     const [was, is] = [before.get(name), after.get(name)]
     const begin = words.part(base.what, wordsFor(name))
+    const more = name === 'message' ? besidesText(besides, before, after) : ''
     const text =
       was === undefined
         ? `${begin} is new: ${is}`
@@ -372,12 +374,43 @@ function partChanges(base: NormalMessage, head: NormalMessage, words: Words): Ch
           : `${begin}${isTurned(was, is) ? ' is in another byte order' : ''}: ${was} became ${is}`
     const isValue = !framing.has(name)
     const isState = isValue && was !== undefined && is !== undefined
-    return [{ aspect: `${words.aspect}: ${base.what}: ${name}`, was, is, text, byValue: !isValue, isState }]
+    // Where it is depends on the request.
+    const isPlaced = Object.hasOwn(ofRefusal, name) && (was === undefined || is === undefined)
+    const kind = isPlaced ? (was === undefined ? ' new' : ' gone') : more
+    return [
+      {
+        aspect: `${words.aspect}: ${base.what}: ${name}${kind}`,
+        ...{ was, is, text: `${text}${more}`, byValue: !isValue && !isPlaced, isState },
+      },
+    ]
   })
   const [was, is] = withoutCommonEnds([...before.keys()], [...after.keys()]).map(each => each.join(', '))
   if (changes.length > 0 || was === is) return changes
   const text = `${words.part(base.what, 'the order of parts')}: ${was} became ${is}`
   return [{ aspect: `${words.aspect}: order of parts`, was, is, text, byValue: true, isState: false }]
+}
+
+/** What a refusal with another text names besides, without values, which depend on the request. */
+function besidesText(
+  names: readonly string[],
+  before: ReadonlyMap<string, string>,
+  after: ReadonlyMap<string, string>,
+): string {
+  const kindOf = (name: string) => (!before.has(name) ? 'new' : !after.has(name) ? 'gone' : 'another one')
+  const groups = Map.groupBy(names, kindOf)
+  return [...groups]
+    .map(([kind, all]) => {
+      const verb = all.length === 1 ? 'is' : 'are'
+      const others = all.length > 1 && kind === 'another one' ? 'other ones' : kind
+      return `, and ${all.map(name => ofRefusal[name]).join(', ')} ${verb} ${others}`
+    })
+    .join('')
+}
+
+/** Parts of an extended ack that another refusal has, too: what they are depends on the request. */
+const ofRefusal: Readonly<Record<string, string>> = {
+  'attribute at offset': 'the place of the attribute',
+  policy: 'the policy',
 }
 
 /** Whether one value is the other one in another byte order. */
