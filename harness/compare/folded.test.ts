@@ -207,3 +207,18 @@ test('an operation that takes longer is one change, whatever it is answered by',
     ['set: ENOENT', ''],
   ])
 })
+
+test('answers of many messages that end otherwise are one change, however many there are', () => {
+  expect(
+    shown([
+      behaviour('get', 'get, end of dump became get, EAGAIN', { count: 9 }),
+      behaviour('get', '499 x get, end of dump became 499 x get, EAGAIN'),
+      behaviour('get', '2 x get, end of dump became get, end of dump'),
+      behaviour('get', 'get, end of dump became 2 x get, end of dump'),
+    ]),
+  ).toEqual([
+    ['get', ''],
+    ['get', ''],
+    ['get', ''],
+  ])
+})

@@ -80,7 +80,7 @@ function keyOf(finding: Finding): string | undefined {
     // Who asks and listens hears what the group hears.
     const heard = text.slice(where.length).replace(/ the requester, as in (?=group )/, ' ')
     const change = ofAnyMessage(heard, where)
-    return JSON.stringify([...common, isOfMany(finding) ? change.replace(/\b\d+ x /g, '') : change])
+    return JSON.stringify([...common, isOfMany(finding) ? countless(change) : otherwiseCounted(change)])
   }
   const heard = heardMessage(finding)
   if (heard) return JSON.stringify([...common, where, heard.change])
@@ -88,6 +88,17 @@ function keyOf(finding: Finding): string | undefined {
   if (kind === 'behaviour' && / is (now|no longer) told /.test(text ?? ''))
     return JSON.stringify([...common, where, text?.replace(/\b\d+ x /g, '')])
   return undefined
+}
+
+function countless(change: string): string {
+  return change.replace(/\b\d+ x /g, '')
+}
+
+/** A change of what comes, however often; where only that has changed, as it is. */
+function otherwiseCounted(change: string): string {
+  const without = countless(change)
+  const [was = '', is] = without.split(' became ')
+  return is === undefined || was.endsWith(is) ? change : without
 }
 
 /** The part of a message whose value has changed: that of an attribute is another one in answers to many requests. */

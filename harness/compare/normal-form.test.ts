@@ -101,6 +101,23 @@ test('what differs from run to run is not in it', () => {
   })
 })
 
+test('an answer that is malformed says why, without bytes that differ from run to run', () => {
+  const malformed = ({ port, sequence }: Numbers) =>
+    normal(recording => {
+      const asking = socket(1, port)
+      recording.opened(asking, undefined)
+      const request = encodeMessage({ type: 17, flags: 5, sequence })
+      recording.sent(asking, request, undefined, undefined)
+      const error = Buffer.concat([Buffer.from([22, 0, 0, 0]), request])
+      recording.received(asking, fromKernel(encodeMessage({ type: 2, sequence, portId: port }, error)))
+    })
+  const { exchanges } = malformed(numbers)
+  expect(exchanges[0]?.answers).toMatchObject([
+    { what: 'malformed, an NLMSG_ERROR with the positive error 22' },
+  ])
+  expect(malformed(others).exchanges).toEqual(exchanges)
+})
+
 test('the header of generic netlink is told in words, with attributes after it and without', () => {
   const answersOf = (protocol: number, ...payloads: Uint8Array[]) =>
     normal(recording => {

@@ -493,7 +493,8 @@ function answerOf(
   const [outcome = '', ...more] = lines
   const echoed = more.indexOf('  request:')
   const own = echoed === -1 ? more : more.slice(0, echoed)
-  const word = outcome.trim()
+  // Its bytes have the sequence number in them.
+  const word = outcome.trim().replace(/^(malformed, .*?)(?: \(at byte \d+\))?: [\da-f].*$/s, '$1')
   // With a status, and attributes of an extended ack after it.
   if (type === NLMSG_DONE && own.length === 0 && message.payload.length > STATUS_SIZE)
     return { what: 'NLMSG_DONE', lines: [`  data: ${dataOf(message.payload)}`] }

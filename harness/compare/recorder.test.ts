@@ -112,3 +112,26 @@ test('a failure whose first line only announces the reason is told with the reas
     { text: 'Transform failed with 1 error: [TSCONFIG_ERROR] Tsconfig not found' },
   ])
 })
+
+test('a guest that is lost is told with the first report of its kernel, which may be another one each time', () => {
+  const lost = (...evidence: readonly string[]) => {
+    const message = ['the test worker was killed by SIGKILL', ...evidence].join('\n\n')
+    const errors = () => [{ name: 'GuestLost', message }]
+    return new FileRecorder().take({ ...module, errors } as unknown as TestModule) as RecordedFile
+  }
+  const textOf = (file: RecordedFile) => file.tests[0]?.failures[0]?.text
+  const oops =
+    'oops: BUG: unable to handle page fault for address: ffffffffc046f9dc\n  at box_set [box] box.c:72'
+  const [one, other] = [lost(oops, 'kernel log:\n[ 1.0] x'), lost('oops: BUG: y', 'kernel log:\n[ 1.0] x')]
+  expect(textOf(one)).toBe(
+    'the test worker was killed by SIGKILL: oops: BUG: unable to handle page fault for address: ADDRESS, at box_set [box]',
+  )
+  expect(textOf(other)).toBe('the test worker was killed by SIGKILL: oops: BUG: y')
+  expect(textOf(lost('kernel log:\n[ 1.0] x'))).toBe('the test worker was killed by SIGKILL')
+  const clean = new FileRecorder().take(module) as RecordedFile
+  const folds = [one, other].map(file =>
+    fileDifferences(clean, file).flatMap(({ finding, fold }) => (finding.kind === 'loss' ? [fold] : [])),
+  )
+  expect(folds[0]).toHaveLength(1)
+  expect(folds[1]).toEqual(folds[0])
+})

@@ -141,8 +141,17 @@ function failures(errors: readonly ThrownError[]): RecordedFailure[] {
     const growth = growthIn(error)
     if (growth !== undefined) return { kind: 'memory', text: growth, message }
     const kind = kinds[name] ?? 'test'
-    return { kind, text: kind === 'leak' ? leakOf(message) : stableLine(message), message }
+    const text = kind === 'leak' ? leakOf(message) : kind === 'loss' ? lossOf(message) : stableLine(message)
+    return { kind, text, message }
   })
+}
+
+/** Why a guest was lost, with the first report of its kernel where that follows, and where it comes from. */
+function lossOf(message: string): string {
+  const reason = stableLine(message)
+  const [, report, place] = /^.*\n\n(?:\d+x )?(oops: .*)(?:\n +at (\S+ \[[^\]]+\]))?/.exec(message) ?? []
+  if (report === undefined) return reason
+  return `${reason}: ${stableLine(report)}${place === undefined ? '' : `, at ${place}`}`
 }
 
 /** A failed `expect(await slabGrowth(...)).toEqual({})`; probe's tests of memory say when they are left. */

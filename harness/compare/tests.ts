@@ -114,7 +114,11 @@ function newFailures(
   return [
     ...begun.map(({ kind, text, message }) => {
       const was = ended.find(each => each.kind === kind)?.text
-      return difference(kind, place, was, text, { matters: true, show: linesBelow({ text, message }) })
+      return difference(kind, place, was, text, {
+        ...{ matters: true, show: linesBelow({ text, message }) },
+        // What kills a kernel may be something else each time.
+        ...(kind === 'loss' ? { change: was === undefined ? 'come' : 'another' } : {}),
+      })
     }),
     ...ended
       .filter(({ kind }) => !begun.some(each => each.kind === kind))
