@@ -294,6 +294,19 @@ test('behaviour that was seen often comes first, what dumps tell after it, and l
   ])
 })
 
+test('values, which may follow from what was refused before, come after what is answered', () => {
+  const finding = (where: string, text: string, count: number): Finding => ({
+    ...{ kind: 'behaviour', kernel: undefined, where, was: 'a', is: 'b', text, matters: true, count },
+  })
+  const all = [
+    finding('protocol 16', 'attribute 4 of get, as told to group box: 18 became 17', 50),
+    finding('set', 'set: attribute 4 of set, as told to group box: 18 became 17', 40),
+    finding('get', 'get: flags of get: MULTI became 0', 9),
+    finding('set', 'set: EEXIST became EOPNOTSUPP', 2),
+  ]
+  expect(inOrder(all).map(({ count }) => count)).toEqual([9, 2, 50, 40])
+})
+
 test('of tests of a file the first one comes first, and what a module is before what tests say of it', () => {
   const finding = (kind: Finding['kind'], where: string): Finding => ({
     ...{ kind, kernel: undefined, where, was: 'a', is: 'b', matters: true },

@@ -4,7 +4,7 @@
  * anything differs at all; where it does, more of both tell what varies by itself.
  */
 import type { Difference } from './difference.ts'
-import { type Finding, findingKinds, isOfDump, isOfMany } from './finding.ts'
+import { type Finding, findingKinds, isOfDump, isOfMany, isOfValue } from './finding.ts'
 import type { RecordedFile } from './recorded.ts'
 import { fileCome, fileDifferences, fileGone } from './tests.ts'
 import { TIMED_RUNS, type TimeChange, type Times, timeChanges } from './times.ts'
@@ -218,11 +218,19 @@ export class Comparison {
 
 /** In the order of reports: what matters first. */
 export function inOrder(findings: readonly Finding[]): Finding[] {
-  // What a dump tells may follow from what others do; what is asked differently from any change, of a family, too.
+  // What a dump tells may follow from what others do, and values from what is refused; what is asked differently from any change, of a family, too.
   const rank = (finding: Finding) =>
     (finding.matters ? 0 : 100) +
     findingKinds.indexOf(finding.kind) +
-    (finding.follows ? findingKinds.length : isOfMany(finding) ? 0.5 : isOfDump(finding) ? 0.25 : 0)
+    (finding.follows
+      ? findingKinds.length
+      : isOfMany(finding)
+        ? 0.5
+        : isOfDump(finding)
+          ? 0.25
+          : isOfValue(finding)
+            ? 0.125
+            : 0)
   const often = ({ kind, count = 1 }: Finding) => (kind === 'behaviour' ? count : 1)
   // Tests of a file stay in its order: what breaks first may be why others do.
   const place = ({ kind, where }: Finding) => (kind === 'test' ? (where.split(' > ', 1)[0] ?? '') : where)

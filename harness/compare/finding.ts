@@ -72,6 +72,21 @@ export function isOfMany({ where }: Pick<Finding, 'where'>): boolean {
   return /^\d+ (requests: |bytes that are no messages)/.test(where)
 }
 
+/** The part of a message that has another value, by a change without the operation. */
+export function changedPart(change: string): { readonly whole: string; readonly name: string } | undefined {
+  const [, whole = '', name] = /^((.+?) of [^:]+): .* became /s.exec(change) ?? []
+  return name === undefined ? undefined : { whole, name }
+}
+
+/** Parts of which each value means something else. */
+export const ofHeader = /^(flags|version|length|sequence number|port id|sender|echoed request|the .*)$/
+
+/** Whether an attribute has another value: that may follow from what was refused before. */
+export function isOfValue({ kind, where, text = '' }: Pick<Finding, 'kind' | 'where' | 'text'>): boolean {
+  const part = changedPart(text.startsWith(`${where}: `) ? text.slice(where.length + 2) : text)
+  return kind === 'behaviour' && part !== undefined && !ofHeader.test(part.name)
+}
+
 /** Whether nlctrl says it: a change of families is in all that it answers. */
 export function isOfNlctrl({ kind, where, text = '' }: Pick<Finding, 'kind' | 'where' | 'text'>): boolean {
   return kind === 'behaviour' && (where.startsWith('CTRL_CMD_') || text.startsWith('group nlctrl/'))

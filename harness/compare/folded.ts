@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Findings that show one change: tests that break alike, requests that are answered alike, a report of the kernel. */
-import { type Finding, isOfMany, messageOf } from './finding.ts'
+import { changedPart, type Finding, isOfMany, messageOf, ofHeader } from './finding.ts'
 
 /** A change, with what else shows it. */
 export interface Folded {
@@ -105,12 +105,9 @@ function otherwiseCounted(change: string): string {
 function changedValue({ kind, kernel, where, text = '', follows }: Finding): string | undefined {
   if (kind !== 'behaviour' || follows || !text.startsWith(`${where}: `)) return undefined
   const change = text.slice(where.length + 2)
-  const [, part, name] = /^((.+?) of [^:]+): .* became /s.exec(change) ?? []
-  return name === undefined ? undefined : JSON.stringify([kernel, ofHeader.test(name) ? change : part])
+  const part = changedPart(change)
+  return part && JSON.stringify([kernel, ofHeader.test(part.name) ? change : part.whole])
 }
-
-/** Parts of which each value means something else. */
-const ofHeader = /^(flags|version|length|sequence number|port id|sender|echoed request|the .*)$/
 
 /** Of an event that names no request: the message, and the change of a part of it without its name. */
 function heardMessage({ kind, where, text = '' }: Finding): { what: string; change: string } | undefined {
