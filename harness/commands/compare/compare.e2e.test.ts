@@ -141,7 +141,18 @@ test('a module without suites is compared by what probing it shows', async () =>
   expect(existsSync(inProject('.netlink-vmtest/probe'))).toBe(false)
 })
 
-test('a removal that nobody is told of, and what a flag does that only some families know, are behaviour', async () => {
+/** What GET of pairs answers, and an event of it, which names no request. */
+const answeredAndTold = (calls: readonly [string, string]) => `\t{
+\t\tstruct sk_buff *event = skb_copy(msg, GFP_KERNEL);
+
+\t\tif (event)
+\t\t\tnlmsg_hdr(event)->nlmsg_seq = nlmsg_hdr(event)->nlmsg_pid = 0;
+\t\t${calls.join('\n\t\t')}
+\t\treturn err;
+\t}
+`
+
+test('a removal that nobody is told of, a flag that only some families know, and an event before its answer are behaviour', async () => {
   const probed = path.join(modules, 'probed')
   const [before = '', after = ''] = ['pairs-before', 'pairs-after'].map(name => {
     const folder = inProject(name)
@@ -150,21 +161,32 @@ test('a removal that nobody is told of, and what a flag does that only some fami
     writeFileSync(path.join(folder, 'Kbuild'), 'obj-m := pairs.o\n')
     return folder
   })
-  const file = path.join(after, 'pairs.c')
-  let text = readFileSync(file, 'utf8')
+  const edit = (folder: string, ...changes: (readonly [from: string, to: string])[]) => {
+    const file = path.join(folder, 'pairs.c')
+    let text = readFileSync(file, 'utf8')
+    for (const [from, to] of changes) {
+      expect(text.split(from)).toHaveLength(2)
+      text = text.replace(from, to)
+    }
+    writeFileSync(file, text)
+  }
+  const reply = '\treturn genlmsg_reply(msg, info);\n'
+  const [answer, tell] = ['err = genlmsg_reply(msg, info);', 'tell(&pairs_family, &init_net, event);']
+  edit(before, [reply, answeredAndTold([answer, tell])])
   const check = '\tif (!info->attrs[PAIRS_A_KEY] || !value)\n'
-  for (const [from, to] of [
+  edit(
+    after,
+    [reply, answeredAndTold([tell, answer])],
     ['\t\tpairs_notify(e, info, PAIRS_CMD_DEL);\n', ''],
     [check, `\tif (flags & NLM_F_APPEND)\n\t\treturn -EOPNOTSUPP;\n${check}`],
-  ] as const) {
-    expect(text.split(from)).toHaveLength(2)
-    text = text.replace(from, to)
-  }
-  writeFileSync(file, text)
+  )
   const { status, stdout } = await run(before, after, 'family.test')
   expect(stdout).toMatch(
     /^✗ behaviour: probed_pairs command 3: is no longer told to group probed_pairs\/changes \(probed_pairs command 3\) \(/m,
   )
   expect(stdout).toMatch(/^✗ behaviour: probed_pairs command 1: .* became EOPNOTSUPP \(/m)
+  expect(stdout).toMatch(
+    /^✗ behaviour: the place of probed_pairs command 2, as told to group probed_pairs\/changes: after an answer became before any answer/m,
+  )
   expect(status).toBe(1)
 })
