@@ -270,8 +270,8 @@ export class Explorer {
         return await this.#writes(shape, key, 'refilled')
       }
       if (code !== undefined) {
-        if (again !== undefined || key !== undefined || isTimeShort()) return undefined
-        // What it has done before may be why it is refused.
+        if (again !== undefined || key !== undefined || isTimeShort() || !isDone(code)) return undefined
+        // What it has done before is why it is refused.
         const writer = await this.#writes(shape, key, 'alone')
         await this.#fresh()
         return writer
@@ -334,6 +334,11 @@ export class Explorer {
     const isThere = (variant: number) => entryOf(adder, left, variant) !== undefined
     return isThere(before) && !isThere(gone) && isThere(after) ? [...own.keys()] : undefined
   }
+}
+
+/** Errnos of what has been done already. */
+function isDone(code: string): boolean {
+  return ['EALREADY', 'EINPROGRESS', 'EISCONN'].includes(code)
 }
 
 /** Errnos of what is full. */
