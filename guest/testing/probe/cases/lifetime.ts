@@ -27,6 +27,8 @@ const REPETITIONS = 40
 const OTHERS = 6
 /** Milliseconds for thousands of requests. */
 const LONG = 60_000
+/** Milliseconds after which no more commands are tried with values that were told. */
+const LEARNING = 8000
 /** Milliseconds of a round: commands may take their time, and then fewer requests are repeated. */
 const ROUND = 7000
 /** Requests in a datagram. With kmemleak one object that is lost is enough. */
@@ -50,26 +52,7 @@ const UNTIL_NEXT_LOOK = 25
 const SAME_LOOKS = 30
 
 export function lifetime(subject: Subject): void {
-  beforeAll(async () => {
-    for (const operation of subject.family.all)
-      subject.noteUntold(operation, await askUntold(subject, operation))
-    using requester = subject.open().withRoom()
-    for (const operation of subject.commands) {
-      await tryCreation(subject, requester, operation)
-      const [whole] = Shape.all(subject, operation)
-      if (whole && (await requester.ask(operation, whole.attributes(0))).code === 'EINVAL')
-        await tryFitting(subject, requester, operation)
-    }
-    for (const operation of subject.commands) {
-      if (await succeeds(subject, requester, operation)) continue
-      // What was asked so far may be why it is refused.
-      await subject.reload()
-      for (const other of [...subject.commands, ...subject.commands])
-        if (other !== operation) await succeeds(subject, requester, other)
-      if (!(await succeeds(subject, requester, operation))) await tryLearned(subject, requester, operation)
-    }
-    await subject.reload()
-  })
+  beforeAll(() => learnValues(subject), LONG)
 
   it('sockets that close in the midst of a dump', async () => {
     for (const operation of subject.dumps)
@@ -185,6 +168,30 @@ export function lifetime(subject: Subject): void {
     },
     LONG,
   )
+}
+
+/** Finds out with which values commands succeed, as far as there is time for it. */
+async function learnValues(subject: Subject): Promise<void> {
+  const { commands, family } = subject
+  for (const operation of family.all) subject.noteUntold(operation, await askUntold(subject, operation))
+  using requester = subject.open().withRoom()
+  const end = performance.now() + LEARNING
+  for (const operation of commands) {
+    await tryCreation(subject, requester, operation)
+    const [whole] = Shape.all(subject, operation)
+    if (whole && (await requester.ask(operation, whole.attributes(0))).code === 'EINVAL')
+      await tryFitting(subject, requester, operation)
+  }
+  for (const operation of commands) {
+    if (performance.now() > end) break
+    if (await succeeds(subject, requester, operation)) continue
+    // What was asked so far may be why it is refused.
+    await subject.reload()
+    for (const other of [...commands, ...commands])
+      if (other !== operation) await succeeds(subject, requester, other)
+    if (!(await succeeds(subject, requester, operation))) await tryLearned(subject, requester, operation)
+  }
+  await subject.reload()
 }
 
 /** Whether a command takes one of its good requests. */
