@@ -36,12 +36,19 @@ export interface ToolOptions {
   readonly signal?: AbortSignal
   /** Called for each line of stdout and stderr as it comes. */
   readonly onLine?: (line: string) => void
+  /** False: `onLine` gets the output, which may be of any length, and the result has none of it. */
+  readonly keepsOutput?: boolean
 }
+
+/** Bytes of output that are kept of a tool. */
+const MOST_OUTPUT = 100_000_000
+/** Lines of it that a failure tells. */
+const SHOWN_LINES = 20
 
 /**
  * Runs a tool and returns how it ended; a non-zero exit is a result, not an error.
  * @throws ToolMissing when the tool is not installed; MachineryError when it cannot be started, was ended by
- *   a signal, exceeded its limit, or failed for want of space
+ *   a signal, exceeded its limit, printed too much to keep, or failed for want of space
  */
 export async function runTool(
   command: string,
@@ -56,6 +63,8 @@ export async function runTool(
     reject: false,
     stdin: 'ignore',
     timeout: options.timeout,
+    maxBuffer: MOST_OUTPUT,
+    buffer: options.keepsOutput ?? true,
     // LC_ALL: messages of apt and gcc are shown, and some are parsed.
     env: { LC_ALL: 'C', ...options.env },
     extendEnv: options.extendEnv ?? true,
@@ -65,15 +74,17 @@ export async function runTool(
   if (options.onLine) for await (const line of child.iterable({ from: 'all' })) options.onLine(line)
   const result = await child
   if (options.signal?.aborted) throw options.signal.reason
+  const { stdout = '', stderr = '', all = '' } = result
+  const details = lastLines(all, SHOWN_LINES)
   if (result.timedOut)
-    throw new MachineryError(`${command} did not end within ${options.timeout / 1000} s`, {
-      details: result.all,
-    })
+    throw new MachineryError(`${command} did not end within ${options.timeout / 1000} s`, { details })
+  if (result.isMaxBuffer)
+    throw new MachineryError(`${command} printed more than ${MOST_OUTPUT / 1e6} MB`, { details })
   if (result.signal !== undefined)
-    throw new MachineryError(`${command} was ended by ${result.signal}`, { details: result.all })
+    throw new MachineryError(`${command} was ended by ${result.signal}`, { details })
   if (result.exitCode === undefined) throw startFailure(command, result.cause)
-  if (result.exitCode !== 0) throwIfFull(result)
-  return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr, all: result.all }
+  if (result.exitCode !== 0) throwIfFull({ all })
+  return { exitCode: result.exitCode, stdout, stderr, all }
 }
 
 /**
@@ -88,7 +99,7 @@ export async function runToolOrFail(
   const result = await runTool(command, args, options)
   if (result.exitCode !== 0)
     throw new MachineryError(`${command} failed with status ${result.exitCode}`, {
-      details: lastLines(result.all, 20),
+      details: lastLines(result.all, SHOWN_LINES),
     })
   return result
 }

@@ -70,6 +70,29 @@ test('a tool that a signal ends, and one that fails where it must not, are told 
   )
 })
 
+test('of output without an end the last lines are told; what is not kept has no limit', async () => {
+  const script =
+    'i=0; while [ $i -lt 1100 ]; do head -c 100000 /dev/zero | tr "\\0" x; echo; i=$((i+1)); done; echo end'
+  await expect(runTool('sh', ['-c', 'exec yes'], { timeout: 60_000 })).rejects.toMatchObject({
+    message: 'sh printed more than 100 MB',
+    details: expect.stringMatching(/^(y\n){18}/),
+  })
+  let count = 0
+  let last = ''
+  const onLine = (line: string) => {
+    count++
+    last = line
+  }
+  const options = { timeout: 60_000, onLine, keepsOutput: false }
+  expect(await runTool('sh', ['-c', script], options)).toEqual({
+    exitCode: 0,
+    stdout: '',
+    stderr: '',
+    all: '',
+  })
+  expect([count, last]).toEqual([1101, 'end'])
+}, 120_000)
+
 test('of every tool that is run here the package is known', () => {
   const sources = globSync('{harness,kernel,images}/**/*.ts', { cwd: ownFolder })
     .filter(file => !file.endsWith('.test.ts'))

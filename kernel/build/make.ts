@@ -131,7 +131,9 @@ async function madeIn(place: string, build: Build, variables: readonly string[] 
     copy,
     log,
     async filesRead() {
-      const makefiles = makefilesOf((await commands.make('--dry-run', '--debug=verbose')).all)
+      const makefiles: string[] = []
+      // Make tells of each header of each module, too: of many modules that is too much to keep.
+      await commands.tell(line => makefiles.push(...makefilesOf(line)), '--dry-run', '--debug=verbose')
       return await filesRead({ copy, work, ...called }, makefiles)
     },
   }
@@ -160,6 +162,8 @@ interface Commands {
   readonly variables: readonly string[]
   run(command: string, args: readonly string[]): Promise<ToolResult>
   make(...options: string[]): Promise<ToolResult>
+  /** Runs make for its output alone, of any length. */
+  tell(onLine: (line: string) => void, ...options: string[]): Promise<ToolResult>
 }
 
 function commandsOf(build: Build, copy: string, work: string, kernelFolder: string): Commands {
@@ -191,8 +195,8 @@ function commandsOf(build: Build, copy: string, work: string, kernelFolder: stri
   const hasOwn = folder.prepare !== undefined || folder.target !== undefined
   // PWD: `-I$(PWD)/include` is a common idiom.
   const env = { ...environment(), ...(hasOwn && { ...names, CC: compiler }), ...folder.env, PWD: work }
-  const run = (command: string, args: readonly string[]) =>
-    runTool(command, args, { timeout: LIMIT, cwd: work, env, extendEnv: false })
+  const given = { timeout: LIMIT, cwd: work, env, extendEnv: false }
+  const run = (command: string, args: readonly string[]) => runTool(command, args, given)
   const { target } = folder
   const what =
     target === undefined
@@ -208,6 +212,12 @@ function commandsOf(build: Build, copy: string, work: string, kernelFolder: stri
     variables,
     run,
     make: (...options) => run('make', ['--no-print-directory', ...options, ...what]),
+    tell: (onLine, ...options) =>
+      runTool('make', ['--no-print-directory', ...options, ...what], {
+        ...given,
+        onLine,
+        keepsOutput: false,
+      }),
   }
 }
 
