@@ -98,7 +98,8 @@ test.each([
 test.each([
   ['as it was', '61626300', false],
   ['with what is behind it', '6162637800', true],
-  ['with its NUL, and what is behind that', '6162630078', false],
+  ['with its NUL, and what is behind that', '6162630078', true],
+  ['in a block with zeros', '616263000000', false],
   ['as another one', '787878787800', false],
 ])('a longest text that is told %s', (_how, read, is) => {
   expect(isBeyond(Buffer.from('abc'), Buffer.from(read, 'hex'))).toBe(is)

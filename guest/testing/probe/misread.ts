@@ -41,12 +41,12 @@ function isOverread({ type, payload, request }: Sent, read: Buffer): boolean {
   return followingBytes(request, type, payload).subarray(0, visible.length).equals(visible)
 }
 
-/** Whether a text that has all that it can have is told with more than that, and its NUL. */
+/** Whether a text that has all that it can have is told with more than that: zeros may fill up its block. */
 export function isBeyond(longest: Buffer, read: Buffer | undefined): boolean {
   const text = textOf(longest)
   if (read === undefined || text.length === 0) return false
-  const isMore = textOf(read).length > text.length || read.length > text.length + 1
-  return isMore && read.subarray(0, text.length).equals(text)
+  const more = read.subarray(text.length)
+  return read.subarray(0, text.length).equals(text) && more.some(byte => byte !== 0)
 }
 
 /**

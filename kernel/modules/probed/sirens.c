@@ -23,8 +23,8 @@ struct siren {
 	struct list_head list;
 	u8 level;
 	char text[TEXT_SIZE];
-	/* So that bytes behind the text are this one's. */
-	u8 after[TEXT_SIZE];
+	/* What nobody is told. */
+	u8 key[TEXT_SIZE];
 };
 
 static void sirens_work(struct work_struct *work);
@@ -186,6 +186,7 @@ static int sirens_ring(struct sk_buff *skb, struct genl_info *info)
 	if (!siren)
 		return -ENOMEM;
 	siren->level = nla_get_u8(info->attrs[SIRENS_A_LEVEL]);
+	memset(siren->key, 0xa5, sizeof(siren->key));
 	if (info->attrs[SIRENS_A_TEXT])
 		nla_strscpy(siren->text, info->attrs[SIRENS_A_TEXT], TEXT_SIZE);
 	mutex_lock(&sirens_lock);
