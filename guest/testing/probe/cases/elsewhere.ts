@@ -5,7 +5,7 @@ import { askFamily } from '../family.ts'
 import type { Explored, Writer } from '../found.ts'
 import { isToldSoon, told } from '../hearing.ts'
 import type { Life } from '../life.ts'
-import type { Shape, Told } from '../shape.ts'
+import type { Told } from '../shape.ts'
 import { State } from '../state.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 
@@ -17,6 +17,8 @@ export async function changeElsewhere(life: Life): Promise<void> {
   )
   if (!isThere) return
   for (const writer of life.explored.writers) await change(life, writer, elsewhere)
+  for (const writer of life.explored.writers.filter(({ adds }) => adds))
+    await getElsewhere(life, writer, elsewhere)
 }
 
 /** What one namespace changes, others see or do not; who may change it, and who is told, must fit to that. */
@@ -47,7 +49,6 @@ async function change(
     faults.add(shape.words, [
       'what it makes is dumped in the first network namespace, and not in another one, where it was made',
     ])
-  if (isMade) await getElsewhere(life, { shape, stored, there, variant })
   if (!tells(await there.entry([FIRST, variant])) || tells(before)) return
   const isShared = tells(await state.entry([FIRST, variant]))
   if (isShared && shape.operation.privilege === 'namespace admin')
@@ -66,21 +67,23 @@ async function change(
     faults.add('a notification', [`after ${shape.words}: ${misled}`])
 }
 
-interface Elsewhere {
-  readonly shape: Shape
-  readonly stored: readonly number[]
-  /** What is told in another network namespace, where the entry of that variant was made. */
-  readonly there: State
-  readonly variant: number
-}
-
 /** Where dumps tell each network namespace its own, so do lookups. */
 async function getElsewhere(
-  { requester, explored, state, faults }: Life,
-  { shape, stored, there, variant }: Elsewhere,
+  { subject, requester, explored, state, faults }: Life,
+  { shape, stored, key }: Writer,
+  elsewhere: NetworkNamespace,
 ): Promise<void> {
-  const here = nextVariant()
-  await requester.ask(shape.operation, shape.attributes(here))
+  using other = subject.open({ namespace: elsewhere.fd }).withRoom()
+  const there = new State(subject, other, faults, () => explored)
+  const [here, variant] = [nextVariant(), nextVariant()]
+  await requester.ask(
+    shape.operation,
+    shape.attributes(type => (type === key ? FIRST : here)),
+  )
+  await other.ask(
+    shape.operation,
+    shape.attributes(type => (type === key ? FIRST : variant)),
+  )
   const tellsOf = (each: number) => (entries: readonly Told[]) =>
     stored.every(type => shape.isTold(entries, type, shape.payload(type, each)))
   const [ofHere, ofThere] = [tellsOf(here), tellsOf(variant)]
