@@ -13,7 +13,6 @@ enum {
 enum {
 	SIRENS_A_UNSPEC, SIRENS_A_ARMED, SIRENS_A_DELAY, SIRENS_A_COUNT, SIRENS_A_LEVEL, SIRENS_A_TEXT, SIRENS_A_END
 };
-#define SIRENS_A_MAX (SIRENS_A_END - 1)
 #define TEXT_SIZE 48
 #define MOST_SIRENS 64
 
@@ -222,7 +221,6 @@ static const struct genl_multicast_group sirens_groups[] = {
 static struct genl_family sirens_family = {
 	.name = "probed_sirens",
 	.version = 1,
-	.maxattr = SIRENS_A_MAX,
 	.module = THIS_MODULE,
 	.ops = sirens_ops,
 	.n_ops = ARRAY_SIZE(sirens_ops),
