@@ -43,33 +43,25 @@ export interface Reaction {
 }
 
 /**
- * For each command that does more than answer: where it succeeds, and, if there is such a setting, groups hear of it.
+ * For each command that does more than answer: where it succeeds, and groups hear of it if there is such a setting. Some
+ * hear only of what was enabled, so that it is not judged by what they do not hear elsewhere.
  */
 export async function findSettings(life: Life): Promise<Map<Setting, Reaction>> {
   const { explored } = life
-  const found = new Map<Setting, Reaction>()
   const shapes = [...explored.working.values()].filter(shape => !explored.readers.includes(shape))
-  const search = async (settings: readonly Setting[], isOver: () => boolean) => {
-    let best: readonly [Setting, Reaction] | undefined
-    for (const setting of settings) {
-      if (isTimeShort() || isOver()) break
-      const reaction = await react(life, setting, { isHasty: true })
-      if (reaction.code !== undefined || (best && reaction.heard.length === 0)) continue
-      best = [setting, reaction]
-      if (reaction.heard.length > 0) break
-    }
-    if (best) found.set(...best)
-    return best !== undefined && best[1].heard.length > 0
+  const found = new Map<Shape, readonly [Setting, Reaction]>()
+  const isHeard = (shape: Shape) => (found.get(shape)?.[1].heard.length ?? 0) > 0
+  const look = async (setting: Setting) => {
+    const reaction = await react(life, setting, { isHasty: true })
+    const isBetter = !found.has(setting.shape) || reaction.heard.length > 0
+    if (reaction.code === undefined && isBetter) found.set(setting.shape, [setting, reaction])
   }
-  const unheard: Shape[] = []
-  for (const shape of shapes) if (!(await search([{ shape }], () => false))) unheard.push(shape)
+  for (const shape of shapes) if (!isTimeShort()) await look({ shape })
   const end = performance.now() + ENOUGH
-  for (const shape of unheard)
-    await search(
-      shapes.map(earlier => ({ shape, earlier })),
-      () => performance.now() > end,
-    )
-  return found
+  for (const shape of shapes)
+    for (const earlier of shapes)
+      if (!isHeard(shape) && !isTimeShort() && performance.now() < end) await look({ shape, earlier })
+  return new Map(found.values())
 }
 
 /**

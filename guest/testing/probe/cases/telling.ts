@@ -28,8 +28,8 @@ export async function tellChanges(life: Life): Promise<void> {
   }
   for (const [setting, effect] of effects) {
     const again = async () => {
-      const control = effectOf(await react(life, setting, { isLeftOut: true }), subject.family.headerSize)
-      const { changed, ...rest } = effectOf(await react(life, setting), subject.family.headerSize)
+      const control = effectOf(await react(life, setting, { isLeftOut: true }), headerSize)
+      const { changed, ...rest } = effectOf(await react(life, setting), headerSize)
       return { ...rest, changed: new Map([...changed].filter(([type]) => !control.changed.has(type))) }
     }
     for (const [judgement, types] of judgements(effect, [...effects.values()])) {
