@@ -214,6 +214,7 @@ function poisonIn(
     if (message.payload.includes(bytes) && !request.includes(bytes))
       return [`${name} tells ${what} (${bytes.toString('hex')})`]
     const hole = bytes.subarray(0, HOLE)
+    if (!message.payload.includes(hole)) return []
     const struct = structsOf(message, headerSize).find(payload => payload.includes(hole))
     if (struct === undefined || request.includes(hole)) return []
     return [`${name} tells ${what} in a hole (${struct.toString('hex')})`]

@@ -16,6 +16,7 @@ import { entryOf, payloadsOf } from './names.ts'
 import { Shape } from './shape.ts'
 import { State, TICKS } from './state.ts'
 import type { Requester, Subject } from './subject.ts'
+import { tryTogether } from './together.ts'
 import { FIRST } from './variants.ts'
 
 /** Entries of a dump that is looked at often. */
@@ -71,6 +72,7 @@ export class Explorer {
       if (!this.#working.has(operation.command) && !isTimeShort())
         await tryFitting(this.#subject, this.#requester, operation)
     for (const operation of commands) await this.#findWorking(operation)
+    for (const operation of commands) await this.#fitTogether(operation)
     for (const operation of commands) {
       if (this.#working.has(operation.command) || isTimeShort()) continue
       // What was asked so far may be why it is refused.
@@ -124,6 +126,17 @@ export class Explorer {
       if (replies.length > 0 && replies.length <= SMALL) this.#readers.set(command, shape)
       return
     }
+  }
+
+  /** Where only a part of the attributes is taken, all may be where their values fit to each other. */
+  async #fitTogether(operation: Operation): Promise<void> {
+    const known = this.#working.get(operation.command)
+    const [whole] = Shape.all(this.#subject, operation)
+    if (whole === undefined || (known?.types.length ?? 0) >= whole.types.length - 1 || isTimeShort()) return
+    const entries = await this.#state.entries([FIRST])
+    if (!(await tryTogether(this.#subject, this.#requester, operation, entries))) return
+    this.#working.delete(operation.command)
+    await this.#findWorking(operation)
   }
 
   /** Some answer with what they make, change or remove: who looks by them changes what it looks at. */
@@ -256,6 +269,7 @@ export class Explorer {
     const isOther = (type: number) => type !== key
     let stored: readonly number[] | undefined
     let adds = true
+    let addsSeveral = true
     for (let time = 0; time < TIMES; time++) {
       const variant = this.#variant(shape, key)
       if (variant === undefined) return undefined
@@ -276,7 +290,9 @@ export class Explorer {
         await this.#fresh()
         return writer
       }
-      adds &&= (await this.#state.count()) === countBefore + 1
+      const added = (await this.#state.count()) - countBefore
+      adds &&= added === 1
+      addsSeveral &&= added > 1
       const after = await this.#state.entries([FIRST, variant])
       const written = shape
         .distinct(FIRST, variant)
@@ -286,7 +302,7 @@ export class Explorer {
       stored = stored?.filter(type => written.includes(type)) ?? written
       if (stored.length === 0) return undefined
     }
-    return { shape, stored: stored ?? [], adds, ...(key !== undefined && { key }) }
+    return { shape, stored: stored ?? [], adds, addsSeveral, ...(key !== undefined && { key }) }
   }
 
   /** Of three entries, the one that it names is gone, and those before and after it are not. */

@@ -12,6 +12,8 @@ export interface Writer {
   readonly key?: number
   /** Whether each call makes an entry of a dump. */
   readonly adds: boolean
+  /** Whether each call makes more than one: how many is one of its values. */
+  readonly addsSeveral: boolean
 }
 
 /** A request that removes the entry that it names from a dump. */

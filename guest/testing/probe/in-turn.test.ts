@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { inTurn } from './in-turn.ts'
 
-test('one of each attribute in turn, in the order that they have', () => {
+test('one of each kind in turn, in the order that they have', () => {
   const trials = [
     { type: 1, what: 'a' },
     { type: 1, what: 'b' },
@@ -11,6 +11,6 @@ test('one of each attribute in turn, in the order that they have', () => {
     { type: 2, what: 'e' },
     { type: 2, what: 'f' },
   ]
-  expect(inTurn(trials).map(({ what }) => what)).toEqual(['a', 'd', 'e', 'b', 'f', 'c'])
-  expect(inTurn([])).toEqual([])
+  expect(inTurn(trials, ({ type }) => type).map(({ what }) => what)).toEqual(['a', 'd', 'e', 'b', 'f', 'c'])
+  expect(inTurn([], String)).toEqual([])
 })

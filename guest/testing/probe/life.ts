@@ -4,6 +4,7 @@ import type { Faults } from './faults.ts'
 import type { Explored } from './found.ts'
 import type { State } from './state.ts'
 import type { Requester, Subject } from './subject.ts'
+import { FIRST } from './variants.ts'
 
 /** What a test of behaviour has: a fresh family with an entry of the first values. */
 export interface Life {
@@ -14,4 +15,13 @@ export interface Life {
   readonly faults: Faults
   /** Leaves the test out, with the reason. */
   readonly skip: (reason: string) => never
+}
+
+/** Entries that requests have made, and each look reads, before it is time for a fresh family. */
+export const ENTRIES = 20
+
+/** A fresh family, with an entry of the first values. */
+export async function startAfresh({ subject, explored, requester }: Life): Promise<void> {
+  await subject.reload()
+  for (const { shape } of explored.writers) await requester.ask(shape.operation, shape.attributes(FIRST))
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import { type AttributePolicy, attr } from '../../netlink/index.ts'
-import { isNestTold } from './nest-told.ts'
+import { isListTold, isNestTold } from './nest-told.ts'
 
 const inner = new Map<number, AttributePolicy>([
   [1, { type: 'NUL_STRING', maximumLength: 16 }],
@@ -33,4 +33,12 @@ test('where only values of few tell nests from each other, these count', () => {
   const few = new Map([...inner].filter(([type]) => type === 3))
   expect(isNestTold(few, new Map(), attr.u8(3, 1), Buffer.concat([attr.u8(3, 1), attr.u32(4, 1)]))).toBe(true)
   expect(isNestTold(few, new Map(), attr.u8(3, 1), attr.u8(3, 2))).toBe(false)
+})
+
+test('a list of nests is told where each of them is', () => {
+  const isListThere = (...nests: Buffer[]) =>
+    isListTold(inner, new Map(), attr.nested(1, nest('key', 'value', 1)), Buffer.concat(nests))
+  expect(isListThere(attr.nested(7, nest('a', 'b', 2)), attr.nested(8, nest('key', 'other', 1)))).toBe(true)
+  expect(isListThere(attr.nested(1, nest('a', 'b', 2)))).toBe(false)
+  expect(isListThere()).toBe(false)
 })

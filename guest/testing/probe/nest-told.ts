@@ -44,6 +44,27 @@ function isOfMany({ type = '', minimum = 0n, maximum = MANY }: AttributePolicy):
   return !type.startsWith('NESTED') && maximum - minimum >= MANY
 }
 
+/** The nests of a list of them, as NLA_POLICY_NESTED_ARRAY() has it; none if it cannot be read. */
+export function elementsOf(list: Buffer): Buffer[] {
+  return inside(list).map(({ payload }) => payload)
+}
+
+/** Whether each nest of a list is told again in one. */
+export function isListTold(
+  inner: Policy,
+  policies: Making['policies'],
+  wanted: Buffer,
+  told: Buffer,
+): boolean {
+  if (told.equals(wanted)) return true
+  const there = elementsOf(told)
+  const elements = elementsOf(wanted)
+  return (
+    elements.length > 0 &&
+    elements.every(each => there.some(other => isNestTold(inner, policies, each, other)))
+  )
+}
+
 function varies(policy: AttributePolicy, policies: Making['policies']): boolean {
   const payload = (variant: number) => goodPayload(policy, { policies, variant })
   return !payload(ONE).equals(payload(OTHER))

@@ -19,3 +19,11 @@ test('a nest is tried with one element more than fixed arrays have, each as the 
   })
   expect(counts).toEqual(EACH_LIMIT)
 })
+
+test('what is inside of a list of nests is varied as what is inside of a nest', () => {
+  const policies = new Map([[1, new Map([[4, { type: 'U16' }]])]])
+  const insideOf = (type: string) =>
+    variations(2, { type, policyIndex: 1 }, { policies, variant: 80 }).flatMap(({ inside }) => inside ?? [])
+  expect(insideOf('NESTED_ARRAY')).toEqual(insideOf('NESTED'))
+  expect(insideOf('NESTED_ARRAY')).not.toEqual([])
+})

@@ -49,7 +49,7 @@ export function variations(
     what: `${count} elements`,
     payload: Buffer.concat(Array.from({ length: count }, () => element)).subarray(0, 60_000),
   }))
-  return [...many, ...inside.map(({ what, payload }) => ({ what, payload: attr.nested(1, payload) }))]
+  return [...many, ...inside.map(trial => ({ ...trial, payload: attr.nested(1, trial.payload) }))]
 }
 
 function insideVariations(inner: Policy, making: Making, depth: number): NestTrial[] {

@@ -2,7 +2,7 @@
 /** Requests by the attributes that they have, whose values can be varied. */
 import { type AttributePolicy, attr, GENL_HDRLEN, type Message } from '../../netlink/index.ts'
 import type { Operation, Policy } from './family.ts'
-import { isNestTold } from './nest-told.ts'
+import { isListTold, isNestTold } from './nest-told.ts'
 import { dirty, flagOf } from './nests.ts'
 import type { Subject } from './subject.ts'
 import { goodPayload } from './values.ts'
@@ -124,15 +124,16 @@ export class Shape {
     return told.some(each => {
       const own = each.get(type)
       if (own === undefined) return false
-      if (inner !== undefined) return isNestTold(inner, policies, wanted, own)
+      if (inner !== undefined)
+        return (isList(this.policyOf(type)) ? isListTold : isNestTold)(inner, policies, wanted, own)
       return this.#plain(type, own).equals(wanted)
     })
   }
 
-  /** What the policy says of the inside of a nest. */
+  /** What the policy says of the inside of a nest, or of each of a list. */
   #inside(type: number): Policy | undefined {
-    const { type: kind, policyIndex } = this.policyOf(type) ?? {}
-    if (kind !== 'NESTED' || policyIndex === undefined) return undefined
+    const { type: kind = '', policyIndex } = this.policyOf(type) ?? {}
+    if (!kind.startsWith('NESTED') || policyIndex === undefined) return undefined
     return this.#subject.family.policies.get(policyIndex)
   }
 
@@ -145,6 +146,11 @@ export class Shape {
   distinct(a: number, b: number): number[] {
     return this.types.filter(type => !this.payload(type, a).equals(this.payload(type, b)))
   }
+}
+
+/** Whether it is a list of nests (NLA_NESTED_ARRAY, include/net/netlink.h). */
+export function isList(policy: AttributePolicy | undefined): boolean {
+  return policy?.type === 'NESTED_ARRAY'
 }
 
 /** What a message tells: payloads by type, the last of each. */

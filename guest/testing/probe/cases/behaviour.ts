@@ -20,6 +20,7 @@ import { tellEvents } from './events.ts'
 import { askWithFlags } from './flags.ts'
 import { handOn } from './handed-on.ts'
 import { hearWhileAsking } from './heard-while-asking.ts'
+import { writeIgnored } from './ignored.ts'
 import { compareNotifications } from './notifications.ts'
 import { changeUnprivileged } from './privileges.ts'
 import { readBack } from './read-back.ts'
@@ -106,6 +107,8 @@ export function behaviour(subject: Subject): void {
   })
 
   test('what is written is read, up to the limits', readBack)
+
+  test('what is accepted is not told as if it had never been written', writeIgnored)
 
   test('what is put in by one command comes out of another one as it was', handOn)
 

@@ -10,6 +10,8 @@ import type { Requester } from '../subject.ts'
 
 /** A variant of what entries are added to, beside the first one. */
 const PARENT = 81
+/** Requests of those that add several entries each. */
+const FEW = 10
 /** Of the entries that were added, the share that may be missing from a dump that is theirs. */
 const OWN = 0.5
 
@@ -69,6 +71,8 @@ async function fill({ subject, requester, explored }: Life, there: readonly Mess
       await requester.ask(shape.operation, shape.attributes(PARENT))
     await addMany(subject, requester, adder, count, PARENT)
   }
+  for (const adder of explored.writers.filter(({ addsSeveral }) => addsSeveral))
+    await addMany(subject, requester, adder, FEW)
   return fillings
 }
 

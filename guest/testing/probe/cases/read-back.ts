@@ -12,40 +12,55 @@ import { isTimeShort } from '../allowance.ts'
 import { isMinusOne, minusOne } from '../answer.ts'
 import { widths } from '../core-rules.ts'
 import type { Writer } from '../found.ts'
-import type { Life } from '../life.ts'
+import { inTurn } from '../in-turn.ts'
+import { ENTRIES, type Life, startAfresh } from '../life.ts'
 import { misread, Surplus } from '../misread.ts'
+import { elementsOf } from '../nest-told.ts'
 import { EACH_LIMIT, type NestTrial, variations } from '../nests.ts'
 import type { Shape, Told } from '../shape.ts'
-import { toldBy } from '../shape.ts'
+import { isList as isListOfNests, toldBy } from '../shape.ts'
 import type { Subject } from '../subject.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 
 export async function readBack(life: Life): Promise<void> {
-  for (const writer of life.explored.writers) {
-    await readNumbers(life, writer)
-    for (const type of writer.stored) {
-      if (!(await isReadAlone(life, writer, type))) continue
-      const surplus = new Surplus(writer.adds)
-      const inside = new Map<number, Surplus>()
-      for (const trial of limitsOf(writer.shape, type, life.subject))
-        await readLimit(life, writer, type, trial, surplusOf(trial, surplus, inside, writer.adds))
-      if (surplus.isConstant) await fillObjects(life, writer, type, surplus)
-      for (const each of [surplus, ...inside.values()]) life.faults.add(writer.shape.words, each.faults)
-    }
+  const { explored, faults } = life
+  for (const writer of explored.writers) await readNumbers(life, writer)
+  for (const shape of explored.working.values()) await readBits(life, shape)
+  for (const shape of explored.working.values()) await readByNumber(life, shape)
+  for (const shape of explored.working.values())
+    if (!explored.readers.includes(shape)) await readMade(life, shape)
+  const trials: (Written & { readonly trial: NestTrial })[] = []
+  for (const writer of explored.writers)
+    for (const type of writer.stored)
+      if (await isReadAlone(life, writer, type)) trials.push(...trialsOf(life, writer, type))
+  let made = 0
+  for (const { writer, type, trial, surplus } of inTurn(trials, each => each.surplus)) {
+    if (writer.adds && ++made % ENTRIES === 0) await startAfresh(life)
+    await readLimit(life, writer, type, trial, surplus)
   }
-  for (const shape of life.explored.working.values()) await readBits(life, shape)
-  for (const shape of life.explored.working.values()) await readByNumber(life, shape)
-  for (const shape of life.explored.working.values())
-    if (!life.explored.readers.includes(shape)) await readMade(life, shape)
-  for (const shape of life.explored.readers) await readEcho(life, shape)
+  for (const { writer, type, surplus } of new Map(trials.map(each => [each.surplus, each])).values()) {
+    if (surplus.isConstant && !isNest(writer.shape.policyOf(type)))
+      await fillObjects(life, writer, type, surplus)
+    faults.add(writer.shape.words, surplus.faults)
+  }
+  for (const shape of explored.readers) await readEcho(life, shape)
 }
 
-/** Where it is noted what an attribute comes back with, or what that one does which is varied inside of it. */
-function surplusOf(trial: NestTrial, own: Surplus, inside: Map<number, Surplus>, isFresh: boolean): Surplus {
-  if (trial.inside === undefined) return own
-  const surplus = inside.get(trial.inside.type) ?? new Surplus(isFresh)
-  inside.set(trial.inside.type, surplus)
-  return surplus
+/** An attribute that is written and read. */
+interface Written {
+  readonly writer: Writer
+  readonly type: number
+  /** What it comes back with, or that one does which is varied inside of it. */
+  readonly surplus: Surplus
+}
+
+function trialsOf({ subject }: Life, writer: Writer, type: number) {
+  const surpluses = new Map<number | undefined, Surplus>()
+  return limitsOf(writer.shape, type, subject).map(trial => {
+    const surplus = surpluses.get(trial.inside?.type) ?? new Surplus(writer.adds)
+    surpluses.set(trial.inside?.type, surplus)
+    return { writer, type, trial, surplus }
+  })
 }
 
 /** Sizes of objects in the kernel's memory: what is behind such a binary is another object. */
@@ -120,10 +135,13 @@ async function readLimit(
     faults.add(`${shape.words}: ${what}`, await unwritten(life, { shape, key }, own, unchanged))
   const candidates = isNew
     ? newOf(before, await state.dumped())
-    : await entriesAbout(life, [FIRST, variant], own, entry => isAbout(entry, shape, others, variant))
+    : await entriesAbout(life, adds ? [variant] : [FIRST, variant], own, entry =>
+        isAbout(entry, shape, others, variant),
+      )
   if (payload.length > SHORT) faults.add(`${shape.words}: ${what}`, await tooLong(life, shape, key, variant))
-  const read = candidates.flatMap(entry => entry.get(type) ?? [])
   const policy = shape.policyOf(type)
+  const told = candidates.flatMap(entry => entry.get(type) ?? [])
+  const read = isListOfNests(policy) ? told.flatMap(elementsOf) : told
   if (!isNest(policy)) surplus.note({ type, payload, policy, request }, read)
   else if (inside) surplus.note({ ...inside, request }, insideOf(read, inside.type))
   // Others may have changed by themselves.

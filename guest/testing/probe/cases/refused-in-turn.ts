@@ -118,7 +118,7 @@ export async function makeAfterRefusal(life: Life): Promise<void> {
 async function makeRefused(life: Life, { shape }: Writer): Promise<void> {
   const { subject, requester, faults } = life
   const end = performance.now() + ENOUGH
-  for (const { type, what, payload } of inTurn(trialsOf(subject, shape, FIRST))) {
+  for (const { type, what, payload } of inTurn(trialsOf(subject, shape, FIRST), each => each.type)) {
     if (isTimeShort() || performance.now() > end) return
     const variant = nextVariant()
     const bad = shape.attributes(variant, new Map([[type, payload]]))

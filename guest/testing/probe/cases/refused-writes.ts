@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import { isTimeShort } from '../allowance.ts'
 import { type Answer, isTransient, wordsOf } from '../answer.ts'
 import { inTurn } from '../in-turn.ts'
-import type { Life } from '../life.ts'
+import { ENTRIES, type Life, startAfresh } from '../life.ts'
 import { variations } from '../nests.ts'
 import type { Shape } from '../shape.ts'
 import { type State, TICKS } from '../state.ts'
@@ -56,15 +56,21 @@ async function addAnother({ explored, requester }: Life): Promise<void> {
 
 /** Looks what is told before and after each refusal. */
 async function refuse(life: Life, shape: Shape): Promise<void> {
-  const { subject, requester, state, faults } = life
+  const { subject, explored, requester, state, faults } = life
   const refused: Refused[] = []
+  const isAdder = explored.writers.some(each => each.adds && each.shape.operation === shape.operation)
+  let made = 0
   let before: string | undefined
   const end = performance.now() + ENOUGH
-  for (const trial of inTurn(trialsOf(subject, shape, FIRST))) {
+  for (const trial of inTurn(trialsOf(subject, shape, FIRST), ({ type }) => type)) {
     if (isTimeShort() || performance.now() > end) break
     before ??= await told(state)
     const answer = await requester.ask(shape.operation, withValue(shape, trial))
     if (answer.code === undefined) before = undefined
+    if (answer.code === undefined && isAdder && ++made % ENTRIES === 0) {
+      await startAfresh(life)
+      await addAnother(life)
+    }
     if (answer.code === undefined || isTransient(answer.code)) continue
     const after = await told(state)
     refused.push({ ...trial, words: reasonOf(answer), isSuspect: after !== before })
@@ -161,10 +167,8 @@ async function afterRefusal(
   request: Buffer,
   later: number,
 ): Promise<{ words: string; state: string } | undefined> {
-  const { subject, explored, requester, state } = life
-  await subject.reload()
-  for (const writer of explored.writers)
-    await requester.ask(writer.shape.operation, writer.shape.attributes(FIRST))
+  const { requester, state } = life
+  await startAfresh(life)
   await addAnother(life)
   const answer = await requester.ask(shape.operation, request)
   if (answer.code === undefined || isTransient(answer.code)) return undefined
