@@ -97,6 +97,8 @@ test('options that only tests have are refused by name', () => {
     ...{ kernel: 'debian-6.1', module: [], family: ['nlex'], spec: [], json: 'f.json', yaml: 'f.yaml' },
   })
   expect(read({ kernel: 'debian-5.10' }).kernel).toBe('debian-5.10')
+  expect(read({ break: [] })).toEqual(read({}))
+  expect(() => read({ break: ['f'] })).toThrow('--describe tests nothing: leave out --break')
   expect(() => read({ matrix: true })).toThrow('--describe tests nothing: leave out --matrix')
   expect(() => read({ isolate: false })).toThrow('--describe tests nothing: leave out --no-isolate')
   expect(() => read({}, ['-t', 'x'])).toThrow('--describe tests nothing: leave out -t')

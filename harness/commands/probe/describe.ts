@@ -58,7 +58,10 @@ export function describeOptions(
 ): DescribeOptions {
   const { module, family, spec, markdown, json, yaml, modules, isolate, kernel, describe, ...tests } = options
   const [other] = [
-    ...Object.keys(tests).map(name => `--${name}`),
+    // Those that may be given several times are empty lists where they are not given.
+    ...Object.entries(tests)
+      .filter(([, value]) => !(Array.isArray(value) && value.length === 0))
+      .map(([name]) => `--${name}`),
     ...(isolate === false ? ['--no-isolate'] : []),
     ...rest,
   ]
