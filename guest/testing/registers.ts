@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /**
  * A program for `init`, `probe` and `compare`: loads and unloads each module under test, and prints what it
- * registers meanwhile, a line of JSON (a {@link Registration}) for each. Arguments: the modules' names; before
- * them {@link closely}, if their appearance is wanted.
+ * registers meanwhile, a line of JSON (a {@link Registration}) for each. The line before it, from when the module is
+ * loaded, says that it is unknown whether it unloads. Arguments: the modules' names; before them {@link closely}, if
+ * their appearance is wanted.
  */
 import { readdirSync, readFileSync, writeSync } from 'node:fs'
 import os from 'node:os'
@@ -104,6 +105,8 @@ async function registrationOf(
       linkKinds: await linkKinds(module),
       parameters: entries(`/sys/module/${module}/parameters`),
     }
+    // It may be the last thing that is heard of it.
+    tell({ ...found, unknown: 'it was loaded, and did not come back from its exit function' })
     const unloaded = unload(module)
     const appearance = seen && { ...seen, unloading: unloaded.log }
     if (unloaded.refused !== undefined)
@@ -311,10 +314,13 @@ async function main(given: readonly string[]): Promise<void> {
   if (appears) mountDebugfs()
   for (const module of modules) {
     unloadAll(modules)
-    const line = `${JSON.stringify(await registrationOf(module, modules, appears))}\n`
-    // At once, because the next module may end the machine.
-    writeSync(1, line)
+    tell(await registrationOf(module, modules, appears))
   }
+}
+
+/** At once, because the next step may end the machine. */
+function tell(registration: Registration): void {
+  writeSync(1, `${JSON.stringify(registration)}\n`)
 }
 
 void main(process.argv.slice(2))

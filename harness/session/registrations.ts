@@ -44,6 +44,8 @@ export interface Looking {
   readonly closely?: boolean
 }
 
+const neverReturned = 'its init or exit function did not return'
+
 const place = '/run/netlink-vmtest/registers.js'
 
 /**
@@ -62,9 +64,11 @@ export async function findRegistrations(
     ...{ module: [], copy: [], showsNotes: true },
     onBrokenModules: (error: HarnessError) => (broken = error),
   }
-  return await looked(looking, work =>
+  return await lookedAtAll(looking, work =>
     withSession(options, settings, root, async session =>
-      broken ? { registrations: [], modules: [], faults: [], details: '', broken } : await work(session),
+      broken
+        ? { registrations: [], modules: [], faults: [], details: '', broken, left: [] }
+        : await work(session),
     ),
   )
 }
@@ -74,14 +78,38 @@ export async function findRegistrations(
  * @throws as {@link inSession}, for what is not the modules' fault
  */
 export async function registrationsIn(prepared: PreparedKernel, looking: Looking = {}): Promise<Findings> {
-  return await looked(looking, work => inSession(prepared, { module: [], copy: [] }, work))
+  return await lookedAtAll(looking, work => inSession(prepared, { module: [], copy: [] }, work))
 }
 
-/** @param inGuest calls the work in a guest */
-async function looked(
-  looking: Looking,
-  inGuest: (work: (session: Session) => Promise<Findings>) => Promise<Findings>,
-): Promise<Findings> {
+/** What one guest tells; `left` are the modules that it was lost before. */
+type Told = Findings & { readonly left: readonly string[] }
+
+/** Calls the work in a guest. */
+type InGuest = (work: (session: Session) => Promise<Told>) => Promise<Told>
+
+/** A module that ends its guest takes those after it along: they are loaded in another. */
+async function lookedAtAll(looking: Looking, inGuest: InGuest): Promise<Findings> {
+  const all: Told[] = []
+  let only = looking.only ?? []
+  do {
+    const told = await looked({ ...looking, only }, inGuest)
+    all.push(told)
+    only = told.left
+  } while (only.length > 0)
+  const [{ modules, broken } = { modules: [] }] = all
+  return {
+    registrations: all.flatMap(({ registrations }) => registrations),
+    modules,
+    faults: all.flatMap(({ faults }) => faults),
+    details: all
+      .map(({ details }) => details)
+      .filter(Boolean)
+      .join('\n\n'),
+    ...(broken && { broken }),
+  }
+}
+
+async function looked(looking: Looking, inGuest: InGuest): Promise<Told> {
   const program = bundleGuestProgram(ownModule('guest/testing/registers'))
   // Whoever waits for it gets the error.
   program.catch(() => {})
@@ -99,11 +127,10 @@ async function looked(
     const lost = look?.underWay
     if (!(error instanceof HarnessError) || error.status !== ExitStatus.failed || !look || lost === undefined)
       throw error
-    const { registrations, modules, faults, places } = await look.findings()
+    const { faults, places, ...found } = await look.findings()
     const details = [...places, error.details].filter(Boolean).join('\n\n')
     return {
-      registrations,
-      modules,
+      ...found,
       faults: [error instanceof ModuleError ? error.message : `${lost}: ${error.message}`, ...faults],
       details,
     }
@@ -134,7 +161,7 @@ class Look {
 
   /** The module that is loaded and unloaded now; undefined after the last one. */
   get underWay(): string | undefined {
-    return this.#names[this.#registrations.length]
+    return this.#names[this.#finished.length]
   }
 
   async run(session: Session): Promise<void> {
@@ -170,17 +197,15 @@ class Look {
   }
 
   /** `places`: what the kernel reports, and where, without the reports' text. */
-  async findings(): Promise<Findings & { readonly places: readonly string[] }> {
+  async findings(): Promise<Told & { readonly places: readonly string[] }> {
     const reports = await this.#reports
-    const found = this.#registrations
-    const [first, ...others] = this.#names.slice(found.length)
-    const without = (module: string, unknown: string) => ({ ...nothingRegistered(module), unknown })
+    const found = this.#finished
+    const [first, ...left] = this.#names.slice(found.length)
+    const loaded = this.#told.findLast(({ module }) => module === first)
+    const lost = first && (loaded ?? { ...nothingRegistered(first), unknown: neverReturned })
     return {
-      registrations: [
-        ...found,
-        ...(first === undefined ? [] : [without(first, 'its init or exit function did not return')]),
-        ...others.map(module => without(module, `it was not loaded after ${first}`)),
-      ],
+      registrations: [...found, ...(lost ? [lost] : [])],
+      left,
       modules: this.#all,
       faults: reports.map(({ kind, title }) => `the kernel reports ${kind}: ${title}`),
       details: reports.map(describeReport).join('\n\n'),
@@ -192,7 +217,11 @@ class Look {
     return reportsSince(this.#log, this.#since, this.#decoder)
   }
 
-  get #registrations(): Registration[] {
+  get #finished(): Registration[] {
+    return this.#told.filter(({ unknown }) => unknown === undefined)
+  }
+
+  get #told(): Registration[] {
     const lines = this.#output.split('\n').slice(0, -1)
     return lines.map(line => JSON.parse(line) as Registration)
   }

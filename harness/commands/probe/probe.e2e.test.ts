@@ -148,6 +148,31 @@ test('what is added to others is found, though the command that removes these co
   expect(status).toBe(1)
 })
 
+test('modules after one that breaks the kernel as it is loaded are probed, and that one is told, and fails', async () => {
+  const folder = path.join(project, 'others')
+  mkdirSync(folder)
+  writeFileSync(path.join(folder, 'Kbuild'), 'obj-m := breaks.o pair.o\n')
+  writeFileSync(path.join(folder, 'pair.c'), files['src/pair.c'])
+  writeFileSync(
+    path.join(folder, 'breaks.c'),
+    `#include <linux/module.h>
+static int __init breaks_init(void)
+{
+	return *(volatile int *)8;
+}
+module_init(breaks_init);
+MODULE_DESCRIPTION("Breaks the kernel as it is loaded");
+MODULE_LICENSE("GPL");
+`,
+  )
+  const asked = ['--modules', 'others', 'command-2', '--reporter=verbose']
+  const { status, stdout, stderr } = await runCli(['probe', ...asked], { cwd: project })
+  expect(stdout).toContain('✓')
+  expect(stdout).not.toContain('×')
+  expect(stderr).toContain('breaks is not probed: its init or exit function did not return')
+  expect(status).toBe(1)
+})
+
 test('a module without a family: there is nothing to probe', async () => {
   const { status, stderr } = await runCli(['probe', '--module', 'silent'], { cwd: project })
   expect(stderr).toContain('error: there is nothing to probe: silent registers no family of generic netlink')

@@ -8,7 +8,7 @@ import { nothingRegistered, type Registration } from '../../../guest/testing/reg
 import { runCli } from '../../fixtures/cli.ts'
 import type { Findings } from '../../session/registrations.ts'
 import { filesOfAll, ProbeFolder, probeFiles } from './probe-files.ts'
-import { probedFamilies } from './probed-families.ts'
+import { notProbed, probedFamilies } from './probed-families.ts'
 import { randomOptions } from './random-options.ts'
 import { readSpecifications, withSpecifications } from './specifications.ts'
 
@@ -63,6 +63,19 @@ test.each([
   [{ ...findings(quiet), faults: ['quiet: the guest was lost'] }, all, 1, 'quiet: the guest was lost'],
 ])('what cannot be probed is named: %#', (found, wanted, status, message) => {
   expect(() => probedFamilies(found, wanted)).toThrow(expect.objectContaining({ status, message }))
+})
+
+test('a module that is lost when it is loaded is told as not probed; when it is unloaded, it is', () => {
+  const lost = { ...nothingRegistered('lost'), unknown: 'its init or exit function did not return' }
+  const unloading = { ...store, unknown: 'it was loaded, and did not come back from its exit function' }
+  const found = { ...findings(lost, unloading), faults: ['the kernel reports oops: x'] }
+  expect(probedFamilies(found, all)).toHaveLength(1)
+  expect(notProbed(found, all)).toEqual([
+    'the kernel reports oops: x',
+    'lost is not probed: its init or exit function did not return',
+  ])
+  expect(notProbed(found, { module: [], family: ['store'] })).toEqual(['the kernel reports oops: x'])
+  expect(notProbed(findings(store, quiet), all)).toEqual([])
 })
 
 test('each command has a file, and so has what belongs to none', () => {

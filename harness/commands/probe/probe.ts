@@ -11,7 +11,7 @@ import { type RunOptions, run } from '../run.ts'
 import { Arena } from './arena.ts'
 import { writeFound } from './found-files.ts'
 import { filesOfAll, ProbeFolder } from './probe-files.ts'
-import { type ProbedFamily, probedFamilies } from './probed-families.ts'
+import { notProbed, type ProbedFamily, probedFamilies } from './probed-families.ts'
 import { type Found, findSequences } from './random.ts'
 import { type RandomOptions, randomOptions } from './random-options.ts'
 import { readSpecifications, withSpecifications } from './specifications.ts'
@@ -43,7 +43,8 @@ export async function probe(
   const { spec, faults = false } = options
   const random = randomOptions(options)
   const specifications = readSpecifications(spec, text => consoleProgress().note(text))
-  const families = withSpecifications(await familiesToProbe(options, settings, root), specifications)
+  const { families: all, faults: loading } = await familiesToProbe(options, settings, root)
+  const families = withSpecifications(all, specifications)
   const found = random === undefined ? [] : await findRandomly(families, random, options, settings, root)
   using folder = ProbeFolder.claim(root)
   const files = filesOfAll(families, folder.path, { faults })
@@ -53,8 +54,11 @@ export async function probe(
   const sharing = 'those that find lost memory'
   const suites = [...files.map(({ path }) => path), ...found.map(({ path }) => path)].map(literally)
   const status = await run({ ...options, sharing }, rest, { ...settings, suites, testTimeout }, root)
-  // What is found must not pass, even if it does not happen again.
-  return status === ExitStatus.passed && found.length > 0 ? ExitStatus.failed : status
+  const progress = consoleProgress()
+  for (const fault of loading) progress.note(fault)
+  // What is found must not pass, even if it does not happen again; nor what was not probed.
+  const isWrong = found.length > 0 || loading.length > 0
+  return status === ExitStatus.passed && isWrong ? ExitStatus.failed : status
 }
 
 /** A sequence that breaks something, and its test file. */
@@ -89,12 +93,12 @@ async function findRandomly(
   }
 }
 
-/** Loads the modules in a guest of the first kernel, to see which families they register. */
+/** Loads the modules in guests of the first kernel, to see which families they register, and what is wrong then. */
 async function familiesToProbe(
   options: ProbeOptions,
   settings: Settings,
   root: string,
-): Promise<ProbedFamily[]> {
+): Promise<{ readonly families: ProbedFamily[]; readonly faults: readonly string[] }> {
   const [kernel] = labelsOf(options, settings)
   const progress = consoleProgress()
   const tested = withModules(settings, options.modules)
@@ -103,7 +107,9 @@ async function familiesToProbe(
     only: module,
   })
   if (findings.broken) throw findings.broken
-  const families = probedFamilies(findings, { module, family: options.family })
-  for (const fault of findings.faults) progress.note(fault)
-  return families
+  const wanted = { module, family: options.family }
+  const families = probedFamilies(findings, wanted)
+  const faults = notProbed(findings, wanted)
+  for (const fault of faults) progress.note(fault)
+  return { families, faults }
 }

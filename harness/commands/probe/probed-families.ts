@@ -50,6 +50,17 @@ export function probedFamilies(
   )
 }
 
+/**
+ * Why modules are not probed that are wanted, a line each: they were lost before they had told what they register. And
+ * what the kernel reported meanwhile.
+ */
+export function notProbed({ registrations, faults }: Findings, { family }: Wanted): string[] {
+  const lost = registrations.filter(
+    ({ unknown, families }) => unknown !== undefined && families.length === 0 && family.length === 0,
+  )
+  return [...faults, ...lost.map(({ module, unknown }) => `${module} is not probed: ${unknown}`)]
+}
+
 /** The families that a module registers. */
 export function familiesOf({ module, families }: Registration): ProbedFamily[] {
   return families.map(({ name, operations }) => ({ name, modules: [module], commands: operations }))

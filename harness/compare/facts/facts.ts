@@ -119,18 +119,7 @@ interface Registrations {
   readonly details: string
 }
 
-/** A module that ends its guest takes those after it along: they are loaded in another. */
 async function registrationsOf(prepared: PreparedKernel, names: readonly string[]): Promise<Registrations> {
-  const found = new Map<string, Registration>()
-  const faults: string[] = []
-  const details: string[] = []
-  for (let left = names; left.length > 0; ) {
-    const findings = await registrationsIn(prepared, { only: left, closely: true })
-    faults.push(...findings.faults)
-    details.push(findings.details)
-    const [lost, ...others] = findings.registrations.filter(({ unknown }) => unknown !== undefined)
-    for (const each of findings.registrations) if (!others.includes(each)) found.set(each.module, each)
-    left = lost === undefined ? [] : others.map(({ module }) => module)
-  }
-  return { registrations: found, faults, details: details.filter(Boolean).join('\n\n') }
+  const { registrations, faults, details } = await registrationsIn(prepared, { only: names, closely: true })
+  return { registrations: new Map(registrations.map(each => [each.module, each])), faults, details }
 }
