@@ -8,7 +8,7 @@ import { isTimeShort } from './allowance.ts'
 import type { Answer } from './answer.ts'
 import { tryCreation } from './creation.ts'
 import type { Operation } from './family.ts'
-import { Faults } from './faults.ts'
+import type { Faults } from './faults.ts'
 import { tryFitting } from './fitting.ts'
 import type { Explored, Remover, Writer } from './found.ts'
 import { tryLearned } from './learning.ts'
@@ -32,7 +32,7 @@ const TIMES = 2
 export class Explorer {
   readonly #subject: Subject
   readonly #requester: Requester
-  readonly faults: Faults
+  readonly #faults: Faults
   readonly #state: State
   readonly #working = new Map<number, Shape>()
   readonly #readers = new Map<number, Shape>()
@@ -43,11 +43,11 @@ export class Explorer {
   #dumps: Operation[] = []
   #next = TRIED
 
-  constructor(subject: Subject, requester: Requester) {
+  constructor(subject: Subject, requester: Requester, faults: Faults) {
     this.#subject = subject
     this.#requester = requester
-    this.faults = new Faults('exploring', subject.told)
-    this.#state = new State(subject, requester, this.faults, () => ({
+    this.#faults = faults
+    this.#state = new State(subject, requester, faults, () => ({
       dumps: this.#dumps,
       readers: [...this.#readers.values()],
     }))
@@ -101,7 +101,7 @@ export class Explorer {
 
   async #ask(operation: Operation, attributes: Buffer, what: string): Promise<Answer> {
     const answer = await this.#requester.ask(operation, attributes)
-    this.faults.add(what, answer.faults)
+    this.#faults.add(what, answer.faults)
     return answer
   }
 

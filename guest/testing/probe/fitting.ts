@@ -3,13 +3,13 @@
  * Values that must fit to each other, as an address to the length of its prefix: nlctrl does not tell of that, so
  * one attribute after the other is tried at its limits until a request is taken.
  */
-import { NLM_F_ACK, NLM_F_CREATE } from '../../netlink/index.ts'
+import { type AttributePolicy, NLM_F_ACK, NLM_F_CREATE } from '../../netlink/index.ts'
 import { widths } from './core-rules.ts'
 import { tryCreation } from './creation.ts'
 import type { Operation } from './family.ts'
 import { Shape } from './shape.ts'
 import type { Requester, Subject } from './subject.ts'
-import { integer } from './values.ts'
+import { goodPayload, integer } from './values.ts'
 import { FIRST } from './variants.ts'
 
 /** With these a module says that it does not like values; with others, what is there or is not. */
@@ -19,6 +19,12 @@ const PAIRS = 60
 
 /** Payloads by the attributes' types. */
 type Payloads = ReadonlyMap<number, Buffer>
+
+/** Values to try, and what is noted of them if they fit. */
+interface Fit {
+  readonly own: Payloads
+  readonly notes: readonly (readonly [number, AttributePolicy | undefined, Buffer])[]
+}
 
 /** Tries a command that nobody got to succeed, and notes the values with which it does. */
 export async function tryFitting(
@@ -31,27 +37,56 @@ export async function tryFitting(
   const ask = async (shape: Shape, own: Payloads, creation: number) =>
     await requester.ask(operation, shape.attributes(FIRST, own), { flags: NLM_F_ACK, creation })
   if (!UNFIT.includes((await ask(whole, new Map(), NLM_F_CREATE)).code)) return
-  const singles = limitsOf(whole)
+  const singles = [...limitsOf(whole).map(own => fitOf(whole, own)), ...insideLimits(subject, whole)]
   const pairs = singles
-    .flatMap((one, at) => singles.slice(at + 1).map((two): Payloads => new Map([...one, ...two])))
-    .filter(({ size }) => size === 2)
+    .flatMap((one, at) => singles.slice(at + 1).map(two => joined(one, two)))
+    .filter(({ own }) => own.size === 2)
     .slice(0, PAIRS)
   const without = others.filter(({ types }) => types.length === whole.types.length - 1)
   const trials = [
-    ...singles.map(own => [whole, own] as const),
-    ...without.flatMap(shape => singles.map(own => [shape, own] as const)),
-    ...pairs.map(own => [whole, own] as const),
+    ...singles.map(fit => [whole, fit] as const),
+    ...without.flatMap(shape => singles.map(fit => [shape, fit] as const)),
+    ...pairs.map(fit => [whole, fit] as const),
   ]
-  for (const [shape, own] of trials)
+  for (const [shape, { own, notes }] of trials)
     for (const creation of [0, NLM_F_CREATE]) {
+      if ([...own.keys()].some(type => !shape.types.includes(type))) continue
       if ((await ask(shape, own, creation)).code !== undefined) continue
-      for (const [type, payload] of own)
-        if (shape.types.includes(type)) subject.noteFitting(type, whole.policyOf(type), payload)
+      for (const note of notes) subject.noteFitting(...note)
       // What was made is there, and would be refused again.
       await subject.reload()
       if (creation !== 0) await tryCreation(subject, requester, operation)
       return
     }
+}
+
+function fitOf(shape: Shape, own: Payloads): Fit {
+  return { own, notes: [...own].map(([type, payload]) => [type, shape.policyOf(type), payload] as const) }
+}
+
+function joined(one: Fit, two: Fit): Fit {
+  return { own: new Map([...one.own, ...two.own]), notes: [...one.notes, ...two.notes] }
+}
+
+/** Nests, and lists of them, with one attribute inside at the greatest or least value that its policy has. */
+function insideLimits(subject: Subject, whole: Shape): Fit[] {
+  return whole.types.flatMap(type => {
+    const policy = whole.policyOf(type)
+    const inner =
+      policy?.policyIndex === undefined ? undefined : subject.family.policies.get(policy.policyIndex)
+    if (inner === undefined) return []
+    const making = subject.making(FIRST)
+    return limitsOf({ types: [...inner.keys()], policyOf: each => inner.get(each) }).flatMap(limits =>
+      [...limits].map(([inside, limit]): Fit => {
+        const fitting = (each: number, own: AttributePolicy | undefined) =>
+          own === inner.get(inside) ? limit : subject.fitting(each, own)
+        return {
+          own: new Map([[type, goodPayload(policy, { ...making, fitting })]]),
+          notes: [[inside, inner.get(inside), limit]],
+        }
+      }),
+    )
+  })
 }
 
 /**

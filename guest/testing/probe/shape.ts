@@ -88,14 +88,14 @@ export class Shape {
 
   /** The attribute's payload in a variant. */
   payload(type: number, variant: number): Buffer {
-    const { meaning, family } = this.#subject
+    const { meaning } = this.#subject
     const { command, policy } = this.operation
     return (
       this.#subject.given(type, variant) ??
       this.#subject.learned(this.operation, type) ??
       this.#subject.fitting(type, this.policyOf(type)) ??
       meaning?.payload(command, type, variant, policy?.has(type) ?? false) ??
-      goodPayload(this.policyOf(type), { policies: family.policies, variant })
+      goodPayload(this.policyOf(type), this.#subject.making(variant))
     )
   }
 

@@ -28,6 +28,7 @@ import type { Meaning } from './meaning.ts'
 import { goOn } from './request-limit.ts'
 import { ToldValues } from './told-values.ts'
 import { twins, widthsOf } from './twins.ts'
+import type { Making } from './values.ts'
 
 /** Deviations of a request from a usual one. */
 export interface RequestOptions {
@@ -178,6 +179,16 @@ export class Subject {
 
   noteCreation({ command }: Operation, flags: number): void {
     this.#creation.set(command, flags)
+  }
+
+  /** Whether integers are counted down from the greatest ones: {@link Making}. */
+  isDown = false
+
+  /** How attributes are made that their policies accept. */
+  making(variant: number, counts?: readonly number[]): Making {
+    const { policies } = this.family
+    const fitting = this.fitting.bind(this)
+    return { policies, variant, isDown: this.isDown, fitting, ...(counts && { counts }) }
   }
 
   /** A value that fits to others, of attributes of that type and policy: found by trying. */

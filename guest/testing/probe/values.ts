@@ -25,6 +25,10 @@ export interface Making {
   readonly variant: number
   /** How many elements arrays have that are tried; few of them if not given. */
   readonly counts?: readonly number[]
+  /** Whether integers of a limited range are counted down from the greatest one: limits and times may be too small else. */
+  readonly isDown?: boolean
+  /** A value that attributes of that type and policy must have, found by trying. */
+  readonly fitting?: (type: number, policy: AttributePolicy | undefined) => Buffer | undefined
 }
 
 /** An attribute that its policy accepts. */
@@ -35,7 +39,8 @@ export function goodAttribute(
   depth = 0,
 ): Buffer {
   const isNest = policy?.type === 'NESTED' || policy?.type === 'NESTED_ARRAY'
-  return attr.binary(isNest ? type | NLA_F_NESTED : type, goodPayload(policy, making, depth))
+  const payload = making.fitting?.(type, policy) ?? goodPayload(policy, making, depth)
+  return attr.binary(isNest ? type | NLA_F_NESTED : type, payload)
 }
 
 /** Attributes of all types of a policy that it accepts. */
@@ -49,7 +54,7 @@ export function goodPayload(policy: AttributePolicy | undefined, making: Making,
   const { variant, policies } = making
   const { type = '', minimumLength = 0, maximumLength } = policy ?? {}
   const width = widths[type]
-  if (width !== undefined) return integer(goodInteger(policy ?? {}, variant), width)
+  if (width !== undefined) return integer(goodInteger(policy ?? {}, variant, making.isDown), width)
   const networkWidth = networkWidths[type]
   if (networkWidth !== undefined) return Buffer.from(integer(BigInt(1 + variant), networkWidth)).reverse()
   switch (type) {
@@ -57,7 +62,7 @@ export function goodPayload(policy: AttributePolicy | undefined, making: Making,
       return Buffer.alloc(0)
     case 'UINT':
     case 'SINT':
-      return integer(goodInteger(policy ?? {}, variant), 4)
+      return integer(goodInteger(policy ?? {}, variant, making.isDown), 4)
     case 'STRING':
     case 'NUL_STRING':
       return Buffer.from(`${text(variant, maximumLength ?? 15)}\0`)
@@ -89,8 +94,19 @@ function text(variant: number, longest: number): string {
   return digits.slice(-Math.max(1, longest))
 }
 
-function goodInteger({ minimum = 0n, maximum, mask }: AttributePolicy, variant: number): bigint {
+/** The greatest value to count down from: more may be more than there is room for. */
+const GREAT = 60_000n
+
+function goodInteger(
+  { minimum = 0n, maximum, mask }: AttributePolicy,
+  variant: number,
+  isDown = false,
+): bigint {
   if (mask !== undefined) return mask & -mask
+  if (isDown && maximum !== undefined) {
+    const top = maximum > GREAT && minimum < GREAT ? GREAT : maximum
+    return top - (BigInt(variant) % (top - minimum + 1n))
+  }
   const wanted = BigInt(1 + variant)
   if (maximum === undefined) return wanted > minimum ? wanted : minimum
   const span = maximum - minimum + 1n

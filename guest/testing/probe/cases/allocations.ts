@@ -6,8 +6,9 @@ import { type FailedAllocation, failAllocations } from '../../allocations.ts'
 import { kernel } from '../../kernel.ts'
 import { loadModule, ModuleError, moduleReferences, unloadModule } from '../../modules.ts'
 import { wordsOf } from '../answer.ts'
-import { Explorer } from '../explore.ts'
+import { exploreFamily } from '../explore-family.ts'
 import type { Operation } from '../family.ts'
+import { Faults } from '../faults.ts'
 import type { Shape } from '../shape.ts'
 import type { Requester, Subject } from '../subject.ts'
 
@@ -69,7 +70,7 @@ export function failingAllocations(subject: Subject): void {
 /** A request that succeeds, by command. */
 async function workingRequests(subject: Subject): Promise<ReadonlyMap<number, Shape>> {
   using requester = subject.open()
-  const { working } = await new Explorer(subject, requester).explore()
+  const { working } = await exploreFamily(subject, requester, new Faults('exploring', subject.told))
   return working
 }
 

@@ -4,7 +4,7 @@ import { it } from 'vitest'
 import { drain } from '../../exchange.ts'
 import { isTimeShort } from '../allowance.ts'
 import { creations } from '../creation.ts'
-import { Explorer } from '../explore.ts'
+import { exploreFamily } from '../explore-family.ts'
 import { Faults } from '../faults.ts'
 import type { Explored } from '../found.ts'
 import type { Life } from '../life.ts'
@@ -58,9 +58,9 @@ export function behaviour(subject: Subject): void {
     for (const operation of subject.family.all)
       subject.noteUntold(operation, await askUntold(subject, operation))
     using requester = subject.open().withRoom()
-    const explorer = new Explorer(subject, requester)
-    found = await explorer.explore()
-    explorer.faults.end()
+    const faults = new Faults('exploring', subject.told)
+    found = await exploreFamily(subject, requester, faults)
+    faults.end()
   })
 
   it('each request where there is something to get, to change and to remove', {

@@ -32,7 +32,7 @@ export async function handOn(life: Life): Promise<void> {
       if (taker === undefined) continue
       const policy = putter.policyOf(type)
       const surplus = new Surplus()
-      const making = { policies: subject.family.policies, variant: FIRST }
+      const making = subject.making(FIRST)
       for (const { what, payload } of variations(type, policy, making)) {
         if (isTimeShort()) break
         if (payload.length === 0 || payload.length > LONGEST) continue

@@ -255,9 +255,9 @@ async function leaveEntries(subject: Subject, makers: readonly Maker[], most: nu
 }
 
 /** Complete requests with one attribute at its greatest value, and with none. */
-function extremes({ family }: Subject, shape: Shape | undefined): Buffer[] {
+function extremes(subject: Subject, shape: Shape | undefined): Buffer[] {
   if (shape === undefined) return []
-  const making = { policies: family.policies, variant: 0 }
+  const making = subject.making(0)
   return [
     shape.attributes(0),
     ...shape.types.flatMap(type => {
@@ -287,7 +287,7 @@ function leakTrials(subject: Subject, operation: Operation): LeakTrial[] {
   const encode = (attributes: Buffer, count: number, creation = subject.creation(operation)) =>
     subject.encode(operation, attributes, { sequence: 1 + count, flags: NLM_F_ACK, creation })
   const { policies } = subject.family
-  const making = { policies, variant: 0 }
+  const making = subject.making(0)
   const maximum = subject.family.maximumAttribute || undefined
   const reachesModule = (attributes: Buffer) =>
     operation.policy === undefined ||

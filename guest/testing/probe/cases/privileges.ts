@@ -19,7 +19,10 @@ export async function changeUnprivileged(life: Life): Promise<void> {
     ({ operation }) => operation,
   )
   const open = operations.map(({ command }) => subject.commandWords(command)).join(', ')
-  if (operations.length > 0 && operations.every(({ privilege }) => privilege === 'none'))
+  const closed = subject.commands.filter(({ privilege }) => privilege !== 'none').length
+  const isOpenFamily = operations.every(({ privilege }) => privilege === 'none')
+  // One of several was forgotten; where many are open, that is meant.
+  if (operations.length > 0 && isOpenFamily && operations.length * 2 > closed)
     life.skip(`anybody may change what the family tells, by ${open}: is that meant?`)
   // What belongs to a socket may be open to that one alone: nobody has another one.
   using other = subject.open().withRoom()
@@ -55,8 +58,6 @@ export async function changeUnprivileged(life: Life): Promise<void> {
   const others = [...explored.working.values()].filter(
     each => isOpen(each) && !isKnown(each) && !isReader(each),
   )
-  // One of several was forgotten; where many are open, that is meant.
-  const closed = subject.commands.filter(({ privilege }) => privilege !== 'none').length
   if (others.length * 2 > closed) return
   for (const shape of others) {
     let changes = true

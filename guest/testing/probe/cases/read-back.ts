@@ -85,9 +85,8 @@ const SHORT = 64
 /** Longer ones are tried elsewhere. */
 const LONGEST_READ = 1025
 
-function limitsOf(shape: Shape, type: number, { family }: Subject): NestTrial[] {
-  const making = { policies: family.policies, variant: ANY, counts: EACH_LIMIT }
-  return variations(type, shape.policyOf(type), making).filter(
+function limitsOf(shape: Shape, type: number, subject: Subject): NestTrial[] {
+  return variations(type, shape.policyOf(type), subject.making(ANY, EACH_LIMIT)).filter(
     ({ payload }) => payload.length > 0 && payload.length < LONGEST_READ,
   )
 }

@@ -89,7 +89,7 @@ async function refuse(life: Life, shape: Shape): Promise<void> {
 
 /** A payload of each kind for each attribute, and integers within their limits. */
 export function trialsOf(subject: Subject, shape: Shape, variant: number): Trial[] {
-  const making = { policies: subject.family.policies, variant }
+  const making = subject.making(variant)
   return shape.types.flatMap(type => {
     const policy = shape.policyOf(type)
     const { minimum, maximum } = policy ?? {}
