@@ -50,6 +50,16 @@ test.each([
   expect(faults(request, ...datagrams)).toEqual([])
 })
 
+test('ENOTSUPP is told of modules under test; some families of the kernel let it out', () => {
+  const bytes = error(-524)
+  const came = [new Datagram(bytes, 0, 0, bytes.length)]
+  const of = { request: asked, family, headerSize: 0, portId, earlier: new Set<number>() }
+  expect(readAnswer(came, of).faults).toEqual([])
+  expect(readAnswer(came, { ...of, isUnderTest: true }).faults).toEqual([
+    'the error 524, ENOTSUPP, which no program knows: EOPNOTSUPP is the one for them',
+  ])
+})
+
 test.each([
   ['sequence number', asked, [reply({ sequence: 0 }), error(0)], 'a reply has the sequence number 0, not 5'],
   ['port id', asked, [reply({ portId: 0 }), error(0)], 'a reply has the port id 0, not 77'],

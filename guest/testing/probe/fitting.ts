@@ -13,7 +13,12 @@ import { goodPayload, integer } from './values.ts'
 import { FIRST } from './variants.ts'
 
 /** With these a module says that it does not like values; with others, what is there or is not. */
-const UNFIT: readonly (string | undefined)[] = ['EINVAL', 'ERANGE', 'EDOM', 'EOVERFLOW']
+const UNFIT: readonly string[] = ['EINVAL', 'ERANGE', 'EDOM', 'EOVERFLOW']
+/** Whether a refusal is about values. */
+export function isUnfit(code: string | undefined): boolean {
+  return code !== undefined && UNFIT.includes(code)
+}
+
 /** Pairs of values that are tried for a command. */
 const PAIRS = 60
 
@@ -36,7 +41,7 @@ export async function tryFitting(
   if (whole === undefined || whole.types.length < 2) return
   const ask = async (shape: Shape, own: Payloads, creation: number) =>
     await requester.ask(operation, shape.attributes(FIRST, own), { flags: NLM_F_ACK, creation })
-  if (!UNFIT.includes((await ask(whole, new Map(), NLM_F_CREATE)).code)) return
+  if (!isUnfit((await ask(whole, new Map(), NLM_F_CREATE)).code)) return
   const singles = [...limitsOf(whole).map(own => fitOf(whole, own)), ...insideLimits(subject, whole)]
   const pairs = singles
     .flatMap((one, at) => singles.slice(at + 1).map(two => joined(one, two)))

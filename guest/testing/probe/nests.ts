@@ -2,7 +2,15 @@
 /** Payloads of nests: each attribute inside left out, at its limits, many elements, and very deep ones. */
 import { type AttributePolicy, attr, NLA_F_NESTED, parseAttributes } from '../../netlink/index.ts'
 import type { Policy } from './family.ts'
-import { goodAttribute, lengthTrials, type Making, rangeTrials, type Trial, textTrials } from './values.ts'
+import {
+  addressTrials,
+  goodAttribute,
+  lengthTrials,
+  type Making,
+  rangeTrials,
+  type Trial,
+  textTrials,
+} from './values.ts'
 
 /** Attributes of a nest, and nests in nests, that are varied. */
 const INSIDE = 8
@@ -35,6 +43,7 @@ export function variations(
   if (policy?.type !== 'NESTED' && policy?.type !== 'NESTED_ARRAY')
     return [
       ...lengthTrials(policy, making),
+      ...addressTrials(policy, making),
       ...(policy ? [...rangeTrials(policy), ...textTrials(policy)] : []),
     ]
   const inner = policy.policyIndex === undefined ? undefined : making.policies.get(policy.policyIndex)

@@ -142,10 +142,24 @@ export class Shape {
     return isText && payload.at(-1) === 0 ? payload.subarray(0, -1) : payload
   }
 
+  /** Of some types those that differ between two variants; of few values only if there are no others. */
+  telling(types: readonly number[], a: number, b: number): number[] {
+    const differing = this.distinct(a, b).filter(type => types.includes(type))
+    const ofMany = differing.filter(type => isOfMany(this.policyOf(type)))
+    return ofMany.length > 0 ? ofMany : differing
+  }
+
   /** The types whose payload differs between two variants: by them an answer shows which it is about. */
   distinct(a: number, b: number): number[] {
     return this.types.filter(type => !this.payload(type, a).equals(this.payload(type, b)))
   }
+}
+
+/** Values of a limited range, of which several entries have the same. */
+const FEW = 256n
+
+function isOfMany({ minimum, maximum }: AttributePolicy = {}): boolean {
+  return minimum === undefined || maximum === undefined || maximum - minimum >= FEW
 }
 
 /** Whether it is a list of nests (NLA_NESTED_ARRAY, include/net/netlink.h). */

@@ -399,7 +399,8 @@ export class Requester implements Disposable {
     const { id: family, headerSize } = this.#subject.family
     const { unasked } = this.#subject
     const { portId } = this.socket
-    const asked = { request, family, headerSize, portId, earlier: this.#sequences, unasked }
+    const isUnderTest = this.#subject.modules.length > 0
+    const asked = { request, family, headerSize, portId, earlier: this.#sequences, unasked, isUnderTest }
     const isDump = (request.readUInt16LE(6) & NLM_F_DUMP) === NLM_F_DUMP
     await goOn()
     requireTime(() => `${this.#subject.commandWords(request[NLMSG_HDRLEN] ?? 0)}${isDump ? ' (dump)' : ''}`)

@@ -5,6 +5,7 @@
  */
 import { isTimeShort } from './allowance.ts'
 import type { Operation } from './family.ts'
+import { isUnfit } from './fitting.ts'
 import { Shape, type Told } from './shape.ts'
 import type { Requester, Subject } from './subject.ts'
 import { FIRST } from './variants.ts'
@@ -40,13 +41,17 @@ export async function tryTogether(
       if (base.size < 2 || isTimeShort()) continue
       const succeeds = async (own: Payloads, variant: number) =>
         (await requester.ask(operation, shape.attributes(variant, own))).code === undefined
+      // What is not there is no matter of values.
+      if (!isUnfit((await requester.ask(operation, shape.attributes(FIRST))).code)) continue
       if (!(await succeeds(base, FIRST))) continue
       const isTaken = async (own: Payloads) => {
         for (const variant of VARIANTS) if (isTimeShort() || !(await succeeds(own, variant))) return false
         return true
       }
-      for (const [type, payload] of await release(base, isTaken))
-        subject.noteFitting(type, shape.policyOf(type), payload)
+      const needed = await release(base, isTaken)
+      // It may succeed only once with each.
+      if (needed.size === base.size) continue
+      for (const [type, payload] of needed) subject.noteFitting(type, shape.policyOf(type), payload)
       return true
     }
   return false

@@ -165,6 +165,16 @@ export function lengthTrials(policy: AttributePolicy | undefined, making: Making
     .map(length => ({ what: `${length} bytes`, payload: stretched(good, length, terminator === 1) }))
 }
 
+/** MAC addresses that are none of a single station, where it may be one. */
+export function addressTrials(policy: AttributePolicy | undefined, making: Making): Trial[] {
+  if (policy?.type !== 'BINARY' || goodPayload(policy, making).length !== MAC) return []
+  return [
+    { what: 'a multicast address', payload: Buffer.from('01005e000001', 'hex') },
+    { what: 'the address of all', payload: Buffer.alloc(MAC, 0xff) },
+    { what: 'the address of none', payload: Buffer.alloc(MAC) },
+  ]
+}
+
 /** The same payload in another length: more of it, or less. */
 function stretched(good: Buffer, length: number, isText: boolean): Buffer {
   const bytes = Buffer.alloc(length, isText ? 'x' : 0xa5)

@@ -39,7 +39,11 @@ async function change(
     shape.attributes(type => (type === key ? FIRST : variant)),
   )
   const heard = told(subject, listener, faults)
-  const types = stored.filter(type => type !== key)
+  const types = shape.telling(
+    stored.filter(type => type !== key),
+    FIRST,
+    variant,
+  )
   const tells = (entries: readonly Told[]) =>
     types.some(type => shape.isTold(entries, type, shape.payload(type, variant)))
   const ofFirst = (entries: readonly Told[]) =>

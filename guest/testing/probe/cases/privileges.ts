@@ -36,9 +36,9 @@ export async function changeUnprivileged(life: Life): Promise<void> {
       shape.attributes(type => (type === key ? FIRST : variant)),
     )
     const entries = await state.entries([FIRST, variant])
-    const written = stored.filter(
-      type => type !== key && shape.isTold(entries, type, shape.payload(type, variant)),
-    )
+    const written = shape
+      .telling(stored, FIRST, variant)
+      .filter(type => type !== key && shape.isTold(entries, type, shape.payload(type, variant)))
     if (written.length > 0) faults.add(shape.words, [forgotten])
   }
   for (const remover of removers) {

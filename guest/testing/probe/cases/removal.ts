@@ -6,7 +6,7 @@ import { drain } from '../../exchange.ts'
 import { isTimeShort } from '../allowance.ts'
 import { isMinusOne, isPassing, minusOne, wordsOf } from '../answer.ts'
 import type { Remover, Writer } from '../found.ts'
-import type { Life } from '../life.ts'
+import { type Life, startAfresh } from '../life.ts'
 import { entryOf, namesOf, payloadsOf } from '../names.ts'
 import { Shape, toldBy } from '../shape.ts'
 import { TICKS } from '../state.ts'
@@ -58,6 +58,11 @@ export async function removeTwice(life: Life, remover: Remover): Promise<void> {
   }
   const second = await requester.ask(shape.operation, shape.attributes(ONE, own))
   if (isMinusOne(second)) faults.add(shape.words, [minusOne])
+  const { message } = second.extendedAck ?? {}
+  if (second.code === undefined && message !== undefined && message !== first.extendedAck?.message)
+    faults.add(shape.words, [
+      `success the second time too, though it says "${message}": does it return 0 in place of an error?`,
+    ])
   if (second.code !== undefined) {
     for (const lookup of isPassing(second.code) ? [] : silent)
       faults.add(lookup.words, [
@@ -257,8 +262,13 @@ export async function removeOften(life: Life, remover: Remover): Promise<void> {
     const own = await namesOf(state, remover, ONE)
     return await requester.ask(shape.operation, shape.attributes(ONE, own))
   }
-  await remove()
-  if ((await add()).code !== undefined || (await remove()).code !== undefined) return
+  // What others set may leave more room than there is at first.
+  await subject.reload()
+  if ((await add()).code !== undefined) {
+    await startAfresh(life)
+    if ((await add()).code !== undefined) return
+  }
+  if ((await remove()).code !== undefined) return
   const usual = await state.count()
   const variants = Array.from({ length: AT_ONCE }, (_, at) => (learned.length > 0 ? SEVERAL + at : ONE))
   const additions = variants.map(variant =>

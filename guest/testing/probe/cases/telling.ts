@@ -2,11 +2,14 @@
 /** Groups hear of each change once, of what is then, and of whoever changes what they are told of. */
 import type { AttributePolicy, Message } from '../../../netlink/index.ts'
 import { isTimeShort } from '../allowance.ts'
-import type { Life } from '../life.ts'
+import type { Remover } from '../found.ts'
+import { hearSoon } from '../hearing.ts'
+import { type Life, startAfresh } from '../life.ts'
 import { isBeyond } from '../misread.ts'
-import { toldBy } from '../shape.ts'
+import { namesOf } from '../names.ts'
+import { type Shape, toldBy } from '../shape.ts'
 import { findSettings, type Reaction, react, type Setting } from '../telling.ts'
-import { FIRST } from '../variants.ts'
+import { FIRST, nextVariant } from '../variants.ts'
 
 /** Values with which a request must be told twice, each time: another number of events may be what it asks for. */
 const VARIANTS = [FIRST + 1, FIRST + 2, FIRST + 3]
@@ -42,6 +45,49 @@ export async function tellChanges(life: Life): Promise<void> {
         faults.add(setting.shape.words, [`it changes attribute ${still.join(', ')}, and ${judgement}`])
     }
   }
+}
+
+/** Times that what is added, changed and removed is told, or is not. */
+const LIVES = 2
+
+/** Where groups are told what is changed, they are told what is added and removed as well. */
+export async function tellLives(life: Life): Promise<void> {
+  if (life.subject.family.groups.size === 0) return
+  for (const remover of life.explored.removers) {
+    const lives: Map<Shape, boolean>[] = []
+    for (let time = 0; time < LIVES && !isTimeShort(); time++) lives.push(await live(life, remover))
+    if (lives.length < LIVES) return
+    const shapes = [...(lives[0]?.keys() ?? [])]
+    const told = shapes.filter(shape => lives.every(each => each.get(shape) === true))
+    for (const shape of [remover.adder.shape, remover.shape])
+      if (told.length > 1 && lives.every(each => each.get(shape) === false))
+        life.faults.add(shape.words, [
+          `no group is told, though they are told of ${told.map(({ words }) => words).join(', and of ')}`,
+        ])
+  }
+}
+
+/** An entry is added, others are changed, and it is removed. @returns of which steps that succeeded groups hear */
+async function live(life: Life, remover: Remover): Promise<Map<Shape, boolean>> {
+  const { subject, explored, requester, state, faults } = life
+  await startAfresh(life)
+  using listener = subject.open({ memberships: [...subject.family.groups.values()] }).withRoom()
+  const heard = new Map<Shape, boolean>()
+  const step = async (shape: Shape, attributes: Buffer) => {
+    await hearSoon(subject, listener, faults)
+    const { code } = await requester.ask(shape.operation, attributes)
+    if (code === undefined) heard.set(shape, (await hearSoon(subject, listener, faults)).length > 0)
+  }
+  const variant = nextVariant()
+  await step(remover.adder.shape, remover.adder.shape.attributes(variant))
+  for (const { shape, key } of explored.writers.filter(({ adds }) => !adds))
+    await step(
+      shape,
+      shape.attributes(type => (type === key ? FIRST : variant)),
+    )
+  const own = await namesOf(state, remover, variant)
+  await step(remover.shape, remover.shape.attributes(variant, own))
+  return heard
 }
 
 /** Texts that have all that they can have are told as that. */

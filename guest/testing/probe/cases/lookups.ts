@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+/** Who looks something up by an attribute that it needs answers with what has that value, and with nothing else. */
+import { isTimeShort } from '../allowance.ts'
+import { isUnfit } from '../fitting.ts'
+import type { Life } from '../life.ts'
+import { Shape, toldBy } from '../shape.ts'
+import { FIRST, nextVariant } from '../variants.ts'
+
+/** Values of which nothing is there: an answer to one of them may be chance. */
+const TIMES = 2
+/** Variants among which is another value, where there are few. */
+const VARIANTS = 3
+
+export async function lookUp(life: Life): Promise<void> {
+  for (const reader of life.explored.readers)
+    for (const type of reader.types)
+      if (!isTimeShort() && (await isNeeded(life, reader, type)) && (await isPassedOver(life, reader, type)))
+        life.faults.add(reader.words, [
+          `it needs attribute ${type}, and answers with what has another value of it than was asked for`,
+        ])
+}
+
+/** Whether a request is taken, and is refused for its values without the attribute. */
+async function isNeeded({ subject, requester }: Life, reader: Shape, type: number): Promise<boolean> {
+  const without = Shape.all(subject, reader.operation).find(
+    ({ types }) => types.length === reader.types.length - 1 && !types.includes(type),
+  )
+  if (without === undefined || reader.types.length < 2) return false
+  const whole = await requester.ask(reader.operation, reader.attributes(FIRST))
+  const { code } = await requester.ask(without.operation, without.attributes(FIRST))
+  return whole.code === undefined && isUnfit(code)
+}
+
+/** Whether the same is answered, whichever value it is asked for. */
+async function isPassedOver({ subject, requester }: Life, reader: Shape, type: number): Promise<boolean> {
+  const there = reader.payload(type, FIRST)
+  for (let time = 0; time < TIMES; time++) {
+    const variants = Array.from({ length: VARIANTS }, nextVariant)
+    const asked = variants.map(variant => reader.payload(type, variant)).find(each => !each.equals(there))
+    if (asked === undefined) return false
+    const attributes = reader.attributes(FIRST, new Map([[type, asked]]))
+    const { code, replies } = await requester.ask(reader.operation, attributes)
+    const [reply, ...more] = replies
+    if (code !== undefined || reply === undefined || more.length > 0) return false
+    const told = toldBy(reply, subject.family.headerSize)
+    if (!reader.isTold([told], type, there) || reader.isTold([told], type, asked)) return false
+  }
+  return true
+}
