@@ -22,8 +22,10 @@ export async function exploreFamily(
   }
   const small = await explore(false)
   if (!isSomeUnknown(subject, small) || isTimeShort()) return small
+  const restore = subject.forgetTried()
   const great = await explore(true)
   if (knowledge(great) > knowledge(small)) return great
+  restore()
   subject.isDown = false
   return small
 }

@@ -9,7 +9,7 @@ import type { Answer } from './answer.ts'
 import { tryCreation } from './creation.ts'
 import type { Operation } from './family.ts'
 import type { Faults } from './faults.ts'
-import { tryFitting } from './fitting.ts'
+import { isUnfit, tryFitting } from './fitting.ts'
 import type { Explored, Remover, Writer } from './found.ts'
 import { tryLearned } from './learning.ts'
 import { entryOf, payloadsOf } from './names.ts'
@@ -282,6 +282,14 @@ export class Explorer {
       if (isFull(code) && again === undefined) {
         await this.#fresh()
         return await this.#writes(shape, key, 'refilled')
+      }
+      if (isUnfit(code) && key === undefined && again === undefined && !isTimeShort()) {
+        // The first values may have fitted by chance.
+        const isFitted = await tryFitting(this.#subject, this.#requester, shape.operation, variant)
+        if (isFitted) {
+          await this.#fresh()
+          return await this.#writes(shape, key, 'refilled')
+        }
       }
       if (code !== undefined) {
         if (again !== undefined || key !== undefined || isTimeShort() || !isDone(code)) return undefined

@@ -3,7 +3,7 @@
  * Values that must fit to each other, as an address to the length of its prefix: nlctrl does not tell of that, so
  * one attribute after the other is tried at its limits until a request is taken.
  */
-import { type AttributePolicy, NLM_F_ACK, NLM_F_CREATE } from '../../netlink/index.ts'
+import { NLM_F_ACK, NLM_F_CREATE } from '../../netlink/index.ts'
 import { widths } from './core-rules.ts'
 import { tryCreation } from './creation.ts'
 import type { Operation } from './family.ts'
@@ -28,21 +28,28 @@ type Payloads = ReadonlyMap<number, Buffer>
 /** Values to try, and what is noted of them if they fit. */
 interface Fit {
   readonly own: Payloads
-  readonly notes: readonly (readonly [number, AttributePolicy | undefined, Buffer])[]
+  readonly note: () => void
 }
 
-/** Tries a command that nobody got to succeed, and notes the values with which it does. */
+/**
+ * Tries a command that nobody got to succeed with values of a variant, and notes those with which it does.
+ * @returns whether it does
+ */
 export async function tryFitting(
   subject: Subject,
   requester: Requester,
   operation: Operation,
-): Promise<void> {
+  variant = FIRST,
+): Promise<boolean> {
   const [whole, ...others] = Shape.all(subject, operation)
-  if (whole === undefined || whole.types.length < 2) return
+  if (whole === undefined || whole.types.length < 2) return false
   const ask = async (shape: Shape, own: Payloads, creation: number) =>
-    await requester.ask(operation, shape.attributes(FIRST, own), { flags: NLM_F_ACK, creation })
-  if (!isUnfit((await ask(whole, new Map(), NLM_F_CREATE)).code)) return
-  const singles = [...limitsOf(whole).map(own => fitOf(whole, own)), ...insideLimits(subject, whole)]
+    await requester.ask(operation, shape.attributes(variant, own), { flags: NLM_F_ACK, creation })
+  if (!isUnfit((await ask(whole, new Map(), NLM_F_CREATE)).code)) return false
+  const singles = [
+    ...limitsOf(whole).map(own => fitOf(subject, whole, own)),
+    ...insideLimits(subject, whole, variant),
+  ]
   const pairs = singles
     .flatMap((one, at) => singles.slice(at + 1).map(two => joined(one, two)))
     .filter(({ own }) => own.size === 2)
@@ -53,43 +60,51 @@ export async function tryFitting(
     ...without.flatMap(shape => singles.map(fit => [shape, fit] as const)),
     ...pairs.map(fit => [whole, fit] as const),
   ]
-  for (const [shape, { own, notes }] of trials)
+  for (const [shape, { own, note }] of trials)
     for (const creation of [0, NLM_F_CREATE]) {
       if ([...own.keys()].some(type => !shape.types.includes(type))) continue
       if ((await ask(shape, own, creation)).code !== undefined) continue
-      for (const note of notes) subject.noteFitting(...note)
+      note()
       // What was made is there, and would be refused again.
       await subject.reload()
       if (creation !== 0) await tryCreation(subject, requester, operation)
-      return
+      return true
     }
+  return false
 }
 
-function fitOf(shape: Shape, own: Payloads): Fit {
-  return { own, notes: [...own].map(([type, payload]) => [type, shape.policyOf(type), payload] as const) }
+function fitOf(subject: Subject, shape: Shape, own: Payloads): Fit {
+  const note = () => {
+    for (const [type, payload] of own) subject.noteFitting(type, shape.policyOf(type), payload)
+  }
+  return { own, note }
 }
 
 function joined(one: Fit, two: Fit): Fit {
-  return { own: new Map([...one.own, ...two.own]), notes: [...one.notes, ...two.notes] }
+  const note = () => {
+    one.note()
+    two.note()
+  }
+  return { own: new Map([...one.own, ...two.own]), note }
 }
 
 /** Nests, and lists of them, with one attribute inside at the greatest or least value that its policy has. */
-function insideLimits(subject: Subject, whole: Shape): Fit[] {
+function insideLimits(subject: Subject, whole: Shape, variant: number): Fit[] {
+  const { policies } = subject.family
   return whole.types.flatMap(type => {
     const policy = whole.policyOf(type)
-    const inner =
-      policy?.policyIndex === undefined ? undefined : subject.family.policies.get(policy.policyIndex)
-    if (inner === undefined) return []
-    const making = subject.making(FIRST)
-    return limitsOf({ types: [...inner.keys()], policyOf: each => inner.get(each) }).flatMap(limits =>
-      [...limits].map(([inside, limit]): Fit => {
-        const fitting = (each: number, own: AttributePolicy | undefined) =>
-          own === inner.get(inside) ? limit : subject.fitting(each, own)
-        return {
-          own: new Map([[type, goodPayload(policy, { ...making, fitting })]]),
-          notes: [[inside, inner.get(inside), limit]],
-        }
-      }),
+    const inner = policy?.policyIndex === undefined ? undefined : policies.get(policy.policyIndex)
+    const making = subject.making(variant)
+    return [...(inner ?? [])].flatMap(([each, own]) =>
+      limitsOf({ types: [each], policyOf: () => own }).flatMap(limits =>
+        [...limits.values()].map((limit): Fit => {
+          const inside = new Map([...(making.inside ?? []), [own, limit] as const])
+          return {
+            own: new Map([[type, goodPayload(policy, { ...making, inside })]]),
+            note: () => subject.noteInside(own, limit),
+          }
+        }),
+      ),
     )
   })
 }

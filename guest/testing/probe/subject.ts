@@ -68,6 +68,18 @@ export interface SubjectOptions {
   readonly after?: (() => void | Promise<void>) | undefined
 }
 
+/** What was found by trying values. */
+class Tried {
+  /** Flags by command. */
+  readonly creation = new Map<number, number>()
+  /** Payloads by the attributes' types and limits. */
+  readonly fitting = new Map<string, Buffer>()
+  /** Payloads of attributes inside of nests. */
+  readonly inside = new Map<AttributePolicy, Buffer>()
+  /** Payloads by command and type. */
+  readonly learned = new Map<string, Buffer>()
+}
+
 /** A family, and the modules that it comes with. */
 export class Subject {
   readonly name: string
@@ -83,9 +95,8 @@ export class Subject {
   readonly #expected: ReadonlyMap<number, readonly string[]>
   #family: Family | undefined
   readonly #strict = new Map<string, boolean>()
-  readonly #creation = new Map<number, number>()
-  readonly #fitting = new Map<string, Buffer>()
-  readonly #learned = new Map<string, Buffer>()
+  /** What was found by trying; {@link forgetTried} begins anew. */
+  #tried = new Tried()
   readonly #toldValues = new ToldValues()
   #widths: { family?: Family; bytes: ReadonlyMap<number, number> } = { bytes: new Map() }
   /** Those that are open. */
@@ -174,11 +185,11 @@ export class Subject {
 
   /** NLM_F_CREATE and the like, without which a command makes nothing, as far as it was tried. */
   creation({ command, kind }: Pick<Operation, 'command' | 'kind'>): number {
-    return kind === 'dump' ? 0 : (this.#creation.get(command) ?? 0)
+    return kind === 'dump' ? 0 : (this.#tried.creation.get(command) ?? 0)
   }
 
   noteCreation({ command }: Operation, flags: number): void {
-    this.#creation.set(command, flags)
+    this.#tried.creation.set(command, flags)
   }
 
   /** Whether integers are counted down from the greatest ones: {@link Making}. */
@@ -187,26 +198,40 @@ export class Subject {
   /** How attributes are made that their policies accept. */
   making(variant: number, counts?: readonly number[]): Making {
     const { policies } = this.family
-    const fitting = this.fitting.bind(this)
-    return { policies, variant, isDown: this.isDown, fitting, ...(counts && { counts }) }
+    const { inside } = this.#tried
+    return { policies, variant, isDown: this.isDown, inside, ...(counts && { counts }) }
   }
 
   /** A value that fits to others, of attributes of that type and policy: found by trying. */
   fitting(type: number, policy: AttributePolicy | undefined): Buffer | undefined {
-    return this.#fitting.get(limitsKey(type, policy))
+    return this.#tried.fitting.get(limitsKey(type, policy))
   }
 
   noteFitting(type: number, policy: AttributePolicy | undefined, payload: Buffer): void {
-    this.#fitting.set(limitsKey(type, policy), payload)
+    this.#tried.fitting.set(limitsKey(type, policy), payload)
+  }
+
+  /** The same of an attribute inside of nests, which may have the number of another one. */
+  noteInside(policy: AttributePolicy, payload: Buffer): void {
+    this.#tried.inside.set(policy, payload)
   }
 
   /** A value that was told, with which alone a command has succeeded. */
   learned({ command }: Pick<Operation, 'command'>, type: number): Buffer | undefined {
-    return this.#learned.get(`${command} ${type}`)
+    return this.#tried.learned.get(`${command} ${type}`)
   }
 
   noteLearned({ command }: Pick<Operation, 'command'>, type: number, payload: Buffer): void {
-    this.#learned.set(`${command} ${type}`, payload)
+    this.#tried.learned.set(`${command} ${type}`, payload)
+  }
+
+  /** Forgets which values were found by trying. @returns restores them */
+  forgetTried(): () => void {
+    const tried = this.#tried
+    this.#tried = new Tried()
+    return () => {
+      this.#tried = tried
+    }
   }
 
   /** Values of an attribute that were told since the family is there. */

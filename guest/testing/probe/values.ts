@@ -27,8 +27,8 @@ export interface Making {
   readonly counts?: readonly number[]
   /** Whether integers of a limited range are counted down from the greatest one: limits and times may be too small else. */
   readonly isDown?: boolean
-  /** A value that attributes of that type and policy must have, found by trying. */
-  readonly fitting?: (type: number, policy: AttributePolicy | undefined) => Buffer | undefined
+  /** Values that attributes inside of nests must have, found by trying. */
+  readonly inside?: ReadonlyMap<AttributePolicy, Buffer>
 }
 
 /** An attribute that its policy accepts. */
@@ -39,7 +39,7 @@ export function goodAttribute(
   depth = 0,
 ): Buffer {
   const isNest = policy?.type === 'NESTED' || policy?.type === 'NESTED_ARRAY'
-  const payload = making.fitting?.(type, policy) ?? goodPayload(policy, making, depth)
+  const payload = (policy && making.inside?.get(policy)) ?? goodPayload(policy, making, depth)
   return attr.binary(isNest ? type | NLA_F_NESTED : type, payload)
 }
 
