@@ -41,7 +41,7 @@ test('the answer in words', () => {
   const imports: Finding = { ...size, kind: 'symbol', where: 'box: imported symbols' }
   expect(answerOf(report({ findings: [imports, size] }))).toMatch(/^no change, from /)
   expect(answerOf(report({ findings: [] }))).toBe('no change, from main (0123456789ab) to the work tree')
-  const lost = ['BASE (main) did not get through a.test.ts on debian-6.1: QEMU was killed by SIGKILL']
+  const lost = ['BASE, main, did not get through a.test.ts on debian-6.1: QEMU was killed by SIGKILL']
   expect(answerOf(report({ findings: [], lost }))).toMatch(/^no change in what both have run, from main /)
   expect(textReport(report({ findings: [], lost }))).toContain(`${lost[0]}\n9 files on `)
   expect(markdownReport(report({ findings: [], lost }))).toMatch(/^❌ /)

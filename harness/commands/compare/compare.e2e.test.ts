@@ -110,12 +110,12 @@ test('a side that does not compile, and what there is nothing of', async () => {
   change('return -ENODATA;', 'return -ENODATA')
   const broken = await run('main')
   expect(broken.stderr).toMatch(/^module\/nlexample\.c:\d+:\d+: error: expected ';'/m)
-  expect(broken.stderr).toMatch(/^error: HEAD \(the work tree\): .*does not build for /m)
+  expect(broken.stderr).toMatch(/^error: HEAD, the work tree: .*does not build for /m)
   expect(broken.status).toBe(3)
   const { stdout: revision } = await git('stash', 'create')
   const base = await run(revision, 'main')
   expect(base.stderr).toMatch(/^module\/nlexample\.c:\d+:\d+: error: expected ';'/m)
-  expect(base.stderr).toMatch(/^error: BASE \([\da-f]+ \([\da-f]{12}\)\): .*does not build for /m)
+  expect(base.stderr).toMatch(/^error: BASE, [\da-f]+ \([\da-f]{12}\): .*does not build for /m)
   const none = await run('main', 'main', 'nosuchfile', '--no-probe')
   expect(none.stderr).toMatch(
     /error: no test file matches nosuchfile, and nosuchfile is neither a revision nor a folder of modules$/,

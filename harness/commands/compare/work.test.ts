@@ -64,7 +64,7 @@ test.each(['base', 'head'] as const)('a file that %s cannot run is named, and no
   const { findings, lost } = await work(each => each.side === side && each.unit === b).compare(known)
   expect(findings.map(({ where }) => where)).toEqual(['a.test.ts > x'])
   const name = side.toUpperCase()
-  expect(lost).toEqual([`${name} (the ${side}) did not get through b.test.ts on debian-6.1: ${reason}`])
+  expect(lost).toEqual([`${name}, the ${side}, did not get through b.test.ts on debian-6.1: ${reason}`])
 })
 
 test('a file that neither side can load is named: nothing of it is compared', async () => {
@@ -121,6 +121,6 @@ test('kernels that a baseline lacks, or whose files it lacks, are not compared, 
 
 test('a baseline has all files, or is none', async () => {
   await expect(work(({ unit }) => unit === b).forBaseline()).rejects.toThrow(
-    'there is no baseline: BASE (the base) did not get through b.test.ts on debian-6.1: QEMU was killed',
+    'there is no baseline: BASE, the base, did not get through b.test.ts on debian-6.1: QEMU was killed',
   )
 })

@@ -8,7 +8,7 @@ import type { Baseline } from '../../compare/baseline.ts'
 import { Comparison, mostRecordings, type Side, type Unit } from '../../compare/comparison.ts'
 import type { Finding } from '../../compare/finding.ts'
 import type { RecordedFile } from '../../compare/recorded.ts'
-import { haveSameSuites } from '../../compare/sides.ts'
+import { haveSameSuites, titleOf } from '../../compare/sides.ts'
 import { isPrepared, type KernelOfRun } from '../../prepare/matrix.ts'
 import type { PreparedKernel } from '../../prepare/prepare.ts'
 import type { KnownRecordings } from './known-recordings.ts'
@@ -206,8 +206,8 @@ export class Work {
   }
 
   #lineOf({ side, unit, reason }: Lost): string {
-    const shown = this.#sides.find(each => each.side === side)?.opened.shown ?? ''
-    return `${side === 'base' ? 'BASE' : 'HEAD'} (${shown}) did not get through ${unit.file} on ${unit.kernel}: ${reason}`
+    const opened = this.#sides.find(each => each.side === side)?.opened ?? { shown: '' }
+    return `${titleOf(side, opened)}, did not get through ${unit.file} on ${unit.kernel}: ${reason}`
   }
 
   /** Repeats what differs, until it is known whether it always does. */
