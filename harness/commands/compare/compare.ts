@@ -22,6 +22,7 @@ import { quoted } from '../../verdict/evidence-folder.ts'
 import { readSpecifications } from '../probe/specifications.ts'
 import { attempt } from '../reports.ts'
 import { parseVitestArguments } from '../vitest-command.ts'
+import { onCommonKernels } from './common-kernels.ts'
 import { type Facts, FactsOfSides } from './facts-of-sides.ts'
 import { KnownRecordings } from './known-recordings.ts'
 import { type PreparedSide, prepareSide } from './prepared-side.ts'
@@ -99,9 +100,10 @@ export async function compare(
       opened.map(each => each.opened),
       { root, probes: options.probe !== false },
     )
-  const sides: PreparedSide[] = []
+  const prepared: PreparedSide[] = []
   for (const each of opened)
-    sides.push(await prepareSide(each.side, each.opened, { labels, progress, worker }))
+    prepared.push(await prepareSide(each.side, each.opened, { labels, progress, worker }))
+  const { sides, lost } = onCommonKernels(prepared)
   const facts = await FactsOfSides.open(sides, progress, baseline && factsIn(baseline))
   using probed = new ProbedSides(options.probe === false ? [] : sides, facts, specifications)
   const ready = sides.map(side => probed.withFiles(side))
@@ -109,7 +111,7 @@ export async function compare(
   const files = sides.reduce((sum, { side }) => sum + runs.files(side).length, 0)
   if (files === 0) throw new UsageError(nothingRuns(words, filters))
   const work = new Work(runs, sides, progress)
-  if (saveBaseline !== undefined) return await save(saveBaseline, work, sides, facts)
+  if (saveBaseline !== undefined) return await save(saveBaseline, work, { sides, facts, lost })
   using known = await KnownRecordings.open(baseline ? undefined : ready[0], {
     filters,
     given,
@@ -136,7 +138,7 @@ export async function compare(
       .filter(isPrepared)
       .map(({ label, kernel }) => ({ label, release: kernel.release })),
     ...{ findings, accepted, missing, varying: outcome.varying, runs: work.counts },
-    lost: [...outcome.lost, ...sides.flatMap(({ notes }) => notes)],
+    lost: [...outcome.lost, ...lost],
     notes: [...outcome.notes, ...facts.notes],
     total: performance.now() - started,
   }

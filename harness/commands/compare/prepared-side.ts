@@ -5,15 +5,13 @@ import type { Progress } from '../../base/progress.ts'
 import type { Side } from '../../compare/comparison.ts'
 import { FileRecorder } from '../../compare/recorder.ts'
 import { inProject, type OpenedSide, titleOf } from '../../compare/sides.ts'
-import { isPrepared, prepareKernels } from '../../prepare/matrix.ts'
+import { prepareKernels } from '../../prepare/matrix.ts'
 import type { PrepareOptions } from '../../prepare/prepare.ts'
 import type { ReadySide } from './recorded-run.ts'
 
 /** A side whose modules are built. */
 export interface PreparedSide extends ReadySide {
   readonly opened: OpenedSide
-  /** What of it is not there. */
-  readonly notes: readonly string[]
 }
 
 /** What sides have in common. */
@@ -40,11 +38,6 @@ export async function prepareSide(
     const own = progressOf(side, opened, progress)
     const kernels = await prepareKernels(labels, { settings, root, progress: own, worker, recorder })
     const named = new Map(kernels.map(({ label }, at) => [label, recorder(labels[at] ?? label)]))
-    const notes = kernels.flatMap(kernel =>
-      isPrepared(kernel)
-        ? []
-        : [`${title}, cannot run on ${kernel.label}: ${inProject(kernel.error.message, opened)}`],
-    )
     return {
       side,
       opened,
@@ -52,7 +45,6 @@ export async function prepareSide(
       settings,
       kernels,
       recorders: named,
-      notes,
     }
   } catch (error) {
     if (!(error instanceof HarnessError)) throw error

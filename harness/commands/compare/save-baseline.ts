@@ -11,12 +11,19 @@ import type { PreparedSide } from './prepared-side.ts'
 import { suiteHashes } from './suite-hashes.ts'
 import type { Work } from './work.ts'
 
+/** What a baseline is made of. */
+export interface Baselined {
+  readonly sides: readonly PreparedSide[]
+  readonly facts: FactsOfSides
+  /** Why kernels are not in it, a line each. */
+  readonly lost: readonly string[]
+}
+
 /** Runs all files of BASE, and writes what they do. */
 export async function save(
   place: string,
   work: Work,
-  sides: readonly PreparedSide[],
-  facts: FactsOfSides,
+  { sides, facts, lost }: Baselined,
 ): Promise<ExitStatus> {
   const recorded = [...(await work.forBaseline()).values()]
   const [side] = sides
@@ -37,7 +44,7 @@ export async function save(
   writeBaseline(path.resolve(place), { harness: ownVersion(), made: side.opened.shown, suites, kernels })
   const varying = kernels.flatMap(({ files }) => files.flatMap(each => each.varying)).length
   process.stdout.write(
-    `${place}: the baseline of ${side.opened.shown}: ${recorded.length} ${recorded.length === 1 ? 'file' : 'files'}; ${varying} places vary by themselves\n`,
+    `${lost.map(line => `${line}\n`).join('')}${place}: the baseline of ${side.opened.shown}: ${recorded.length} ${recorded.length === 1 ? 'file' : 'files'}; ${varying} places vary by themselves\n`,
   )
-  return side.kernels.every(isPrepared) ? ExitStatus.passed : ExitStatus.machinery
+  return lost.length === 0 ? ExitStatus.passed : ExitStatus.machinery
 }

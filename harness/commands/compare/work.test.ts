@@ -41,7 +41,7 @@ function work(
     run: (wanted: readonly Wanted[]) => inAttempts(wanted, runOnce),
   } as unknown as RecordedRuns
   const sides = ['base', 'head'].map(side => ({
-    ...{ side, kernels: [], root: '/project', recorders: new Map(), notes: [] },
+    ...{ side, kernels: [], root: '/project', recorders: new Map() },
     opened: { shown: `the ${side}`, root: '/project' },
   }))
   return new Work(runs, sides as unknown as PreparedSide[], silentProgress)
@@ -91,7 +91,6 @@ test('kernels that a baseline lacks, or whose files it lacks, are not compared, 
       side: 'head',
       root,
       recorders: new Map(),
-      notes: [],
       kernels: [{ label: 'debian-6.1', ...prepared }],
     },
     opened: { shown: 'the head', root },
