@@ -3,7 +3,7 @@ import path from 'node:path'
 import { ExitStatus } from '../../base/errors.ts'
 import { ownVersion } from '../../base/version.ts'
 import { writeBaseline } from '../../compare/baseline.ts'
-import { varyingPoints } from '../../compare/comparison.ts'
+import { variationOf } from '../../compare/comparison.ts'
 import { isPrepared } from '../../prepare/matrix.ts'
 import type { FactsOfSides } from './facts-of-sides.ts'
 import { identitiesOf } from './module-identities.ts'
@@ -34,7 +34,7 @@ export async function save(
     facts: facts.of('base').get(label),
     files: recorded.flatMap(({ unit, recordings }) => {
       const [first] = recordings
-      return unit.kernel === label && first ? [{ recorded: first, varying: varyingPoints(recordings) }] : []
+      return unit.kernel === label && first ? [{ recorded: first, ...variationOf(recordings) }] : []
     }),
   }))
   const suites = await suiteHashes(

@@ -107,7 +107,7 @@ test('kernels that a baseline lacks, or whose files it lacks, are not compared, 
   expect((await outcomeOf([{ label: 'debian-6.1', ...kernel, files: [] }])).lost).toEqual([
     'the baseline of debian-6.1 has none of these files: they are not compared',
   ])
-  const files = [{ recorded: recording(a, 'passed'), varying: [] }]
+  const files = [{ recorded: recording(a, 'passed'), varying: [], alternating: [] }]
   const some = await outcomeOf([{ label: 'debian-6.1', ...kernel, files }])
   expect([some.lost, some.notes]).toEqual([
     [],
@@ -122,4 +122,16 @@ test('a baseline has all files, or is none', async () => {
   await expect(work(({ unit }) => unit === b).forBaseline()).rejects.toThrow(
     'there is no baseline: BASE, the base, did not get through b.test.ts on debian-6.1: QEMU was killed',
   )
+})
+
+test('a file in which something varies runs as often for a baseline as for a comparison', async () => {
+  let runs = 0
+  const all = await work(
+    () => false,
+    ({ unit }) => (unit === a ? recording(a, runs++ === 1 ? 'failed' : 'passed') : undefined),
+  ).forBaseline()
+  expect([...all.values()].map(({ unit, recordings }) => [unit.file, recordings.length])).toEqual([
+    ['a.test.ts', 6],
+    ['b.test.ts', 3],
+  ])
 })
