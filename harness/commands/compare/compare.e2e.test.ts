@@ -108,7 +108,15 @@ test('a file stands in for BASE, and what is wanted is accepted', async () => {
 
 test('a side that does not compile, and what there is nothing of', async () => {
   change('return -ENODATA;', 'return -ENODATA')
-  const broken = await run('main')
+  writeFileSync(inProject('old.md'), 'no change')
+  const broken = await run('main', '--json', 'c.json', '--markdown', 'old.md')
+  expect(JSON.parse(readFileSync(inProject('c.json'), 'utf8'))).toMatchObject({
+    status: 3,
+    lost: [expect.stringMatching(/^HEAD, the work tree: .*does not build for /)],
+  })
+  expect(readFileSync(inProject('old.md'), 'utf8')).toMatch(
+    /^❌ \*\*nothing is compared, from main \(\w{12}\) to the work tree\*\*/,
+  )
   expect(broken.stderr).toMatch(/^module\/nlexample\.c:\d+:\d+: error: expected ';'/m)
   expect(broken.stderr).toMatch(/^error: HEAD, the work tree: .*does not build for /m)
   expect(broken.status).toBe(3)
@@ -116,7 +124,8 @@ test('a side that does not compile, and what there is nothing of', async () => {
   const base = await run(revision, 'main')
   expect(base.stderr).toMatch(/^module\/nlexample\.c:\d+:\d+: error: expected ';'/m)
   expect(base.stderr).toMatch(/^error: BASE, [\da-f]+ \([\da-f]{12}\): .*does not build for /m)
-  const none = await run('main', 'main', 'nosuchfile', '--no-probe')
+  const none = await run('main', 'main', 'nosuchfile', '--no-probe', '--markdown', 'old.md')
+  expect(existsSync(inProject('old.md'))).toBe(false)
   expect(none.stderr).toMatch(
     /error: no test file matches nosuchfile, and nosuchfile is neither a revision nor a folder of modules$/,
   )
