@@ -76,6 +76,7 @@ export async function compare(
   const [other] = coverage ? [...refused, 'coverage'] : refused
   if (other !== undefined)
     throw new UsageError(`compare takes no --${other}: of Vitest's options only those of tests`)
+  if (words.includes('')) throw new UsageError('an empty word names neither a side nor a test file')
   if (options.baseline !== undefined && options.saveBaseline !== undefined)
     throw new UsageError('--baseline and --save-baseline: one reads a baseline, the other one writes it')
   await checkWorkerArguments(execArgv)
@@ -277,10 +278,14 @@ async function sidesOf(
   if (baseline !== undefined || saveBaseline !== undefined) {
     const side = baseline === undefined ? 'base' : 'head'
     const only = first === undefined ? undefined : await findName(first, root)
+    if (only && second !== undefined && (await findName(second, root)))
+      throw new UsageError(
+        `${side === 'base' ? '--save-baseline' : '--baseline'} takes one side alone: ${first} and ${second} are two`,
+      )
     return {
       named: [{ side, name: only ?? 'work tree' }],
       rest: words.slice(only ? 1 : 0),
-      unknown: only ? undefined : first,
+      unknown: only ? second : first,
     }
   }
   if (first === undefined)
