@@ -2,7 +2,6 @@
 /** `compare`: the same work on two versions of modules, and what differs. */
 import path from 'node:path'
 import { ExitStatus, MachineryError, UsageError } from '../../base/errors.ts'
-import { frontDoorFromHere } from '../../base/own-folder.ts'
 import { consoleProgress, type Progress } from '../../base/progress.ts'
 import { type Acceptance, judge, readAcceptances } from '../../compare/accept.ts'
 import { type Baseline, readBaseline } from '../../compare/baseline.ts'
@@ -25,10 +24,10 @@ import type { Settings } from '../../prepare/settings.ts'
 import { checkWorkerArguments } from '../../prepare/worker-arguments.ts'
 import { onStdout, requireWritable, writeReport } from '../../report/files.ts'
 import { writeComparisonPage } from '../../report/page/write-page.ts'
-import { quoted } from '../../verdict/evidence-folder.ts'
 import { type GivenSpecification, readSpecifications } from '../probe/specifications.ts'
 import { attempt } from '../reports.ts'
 import { parseVitestArguments, type VitestOptions } from '../vitest-command.ts'
+import { commandAgain } from './again.ts'
 import { onCommonKernels } from './common-kernels.ts'
 import { type Facts, FactsOfSides } from './facts-of-sides.ts'
 import { KnownRecordings } from './known-recordings.ts'
@@ -91,10 +90,7 @@ export async function compare(
   const { named, rest: wanted, unknown } = await sidesOf(words, options, root)
   // Of a revision the files have other folders.
   const filters = wanted.map(each => (path.isAbsolute(each) ? path.relative(root, each) : each))
-  const again = commandOf([
-    ...words.slice(0, words.length - filters.length),
-    ...(options.baseline === undefined ? [] : ['--baseline', options.baseline]),
-  ])
+  const again = commandAgain({ options, rest, words, filters: filters.length })
   const labels = labelsOf(options, settings)
   const { globals, disableConsoleIntercept, maxConcurrency } = project
   const worker = { execArgv, settings: { globals, disableConsoleIntercept, maxConcurrency } }
@@ -143,7 +139,7 @@ interface Plan {
   readonly baseline: Baseline | undefined
   readonly specifications: readonly GivenSpecification[]
   readonly acceptances: readonly Acceptance[]
-  /** This command, as far as it names what is compared. */
+  /** This command, without kernels and files. */
   readonly again: string
   readonly stream: NodeJS.WriteStream
   /** The words of the command line, and those of them that choose files. */
@@ -247,11 +243,6 @@ function withoutOneSided(findings: readonly Finding[], probed: ProbedSides): Fin
     const isOneSided = is === undefined || (was === undefined && is !== 'failed')
     return kind !== 'test' || !isOneSided || !probed.has(file)
   })
-}
-
-/** This command, as far as it names what is compared. */
-function commandOf(sides: readonly string[]): string {
-  return [frontDoorFromHere(), 'compare', ...sides].map(quoted).join(' ')
 }
 
 function withCommand(finding: Finding, command: string): Finding {
