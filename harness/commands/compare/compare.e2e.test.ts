@@ -142,10 +142,14 @@ test('a module without suites is compared by what probing it shows', async () =>
   const [before = '', after = ''] = folders
   const file = path.join(after, 'genlexample.c')
   const text = readFileSync(file, 'utf8')
-  writeFileSync(file, text.replace('return -EINVAL;', 'return -ENOENT;'))
-  expect(readFileSync(file, 'utf8')).not.toBe(text)
+  // The module has another name, too.
+  rmSync(file)
+  writeFileSync(path.join(after, 'other.c'), text.replace('return -EINVAL;', 'return -ENOENT;'))
+  expect(readFileSync(path.join(after, 'other.c'), 'utf8')).not.toBe(text)
+  writeFileSync(path.join(after, 'Kbuild'), 'obj-m := other.o\n')
   const { status, stdout } = await run(before, after, 'command-0')
   expect(stdout).toMatch(/^✗ behaviour: nlex command 0: EINVAL became ENOENT \(/m)
+  expect(stdout).toMatch(/^✗ family: nlex: its module: genlexample became other$/m)
   expect(status).toBe(1)
   expect(existsSync(inProject('.netlink-vmtest/probe'))).toBe(false)
 })
