@@ -2,15 +2,18 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
 import { silentProgress } from '../../base/progress.ts'
 import { ownVersion } from '../../base/version.ts'
 import type { Baseline } from '../../compare/baseline.ts'
 import type { Unit } from '../../compare/comparison.ts'
 import type { RecordedFile } from '../../compare/recorded.ts'
+import { checkSettings } from '../../prepare/settings.ts'
 import type { KnownRecordings } from './known-recordings.ts'
 import type { PreparedSide } from './prepared-side.ts'
 import { inAttempts, type Lost, type Ran, type RecordedRuns, type Wanted } from './recorded-run.ts'
+import { suiteHashes } from './suite-hashes.ts'
 import { Work } from './work.ts'
 
 const units: Unit[] = ['a', 'b'].map(name => ({ kernel: 'debian-6.1', file: `${name}.test.ts` }))
@@ -116,6 +119,27 @@ test('kernels that a baseline lacks, or whose files it lacks, are not compared, 
       'a.test.ts: changed since the baseline, compared in what both ask',
     ],
   ])
+})
+
+test('beside a baseline of the same modules and suites nothing runs, and that is told', async () => {
+  const root = mkdtempSync(path.join(tmpdir(), 'netlink-vmtest-'))
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }))
+  for (const { file } of units) writeFileSync(path.join(root, file), '')
+  await execa('git', ['init', '--quiet'], { cwd: root })
+  const prepared = { kernel: { id: 'id', release: '6.1' }, delivery: { modules: [] } }
+  const opened = { shown: 'the head', root, settings: checkSettings({ modules: 'm' }), checkedOut: undefined }
+  const kernels = [{ label: 'debian-6.1', ...prepared }]
+  const head = { side: 'head', root, kernels, opened } as unknown as PreparedSide
+  const runs = { files: () => units, run: async () => ({ ran: [], lost: [] }) } as unknown as RecordedRuns
+  const files = units.map(unit => ({
+    ...{ recorded: { ...recording(unit, 'passed'), modules: [] }, varying: [], alternating: [] },
+  }))
+  const { findings, notes } = await new Work(runs, [head], silentProgress).withBaseline({
+    ...{ harness: ownVersion(), made: 'main', suites: await suiteHashes(head, units) },
+    kernels: [{ label: 'debian-6.1', release: '6.1', id: 'id', modules: {}, files }],
+  })
+  expect(findings).toEqual([])
+  expect(notes).toEqual(['what files can load is the same as for the baseline: nothing had to run'])
 })
 
 test('a baseline has all files, or is none', async () => {

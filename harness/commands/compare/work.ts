@@ -111,6 +111,7 @@ export class Work {
     const changed: Unit[] = []
     const unknown: string[] = []
     const differing = new Set<string>()
+    let same = 0
     for (const { label, kernel, delivery } of this.#prepared('head')) {
       const known = baseline.kernels.find(each => each.label === label)
       if (!known) {
@@ -145,10 +146,14 @@ export class Work {
         for (let times = 0; times < mostRecordings; times++) comparison.add(unit, 'base', timeless)
         comparison.addVarying(unit, file)
         if (hashes[unit.file] !== baseline.suites[unit.file]) differing.add(unit.file)
-        if (isSame(file.recorded)) comparison.add(unit, 'head', file.recorded)
-        else changed.push(unit)
+        if (isSame(file.recorded)) {
+          comparison.add(unit, 'head', file.recorded)
+          same++
+        } else changed.push(unit)
       }
     }
+    if (same > 0 && changed.length === 0)
+      notes.push('what files can load is the same as for the baseline: nothing had to run')
     if (differing.size > 0)
       notes.push(`${[...differing].join(', ')}: changed since the baseline, compared in what both ask`)
     const ran = await this.run(
