@@ -186,7 +186,7 @@ program
   .action(
     async (_base: string, _head: string, _filters: string[], options: CompareOptions, command: Command) => {
       const { compare } = await import('./commands/compare/compare.ts')
-      process.exitCode = await compare(options, command.args, await projectSettings(), root)
+      process.exitCode = await compare(options, command.args, await settingsForReports(options), root)
     },
   )
 

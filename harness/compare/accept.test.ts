@@ -35,6 +35,9 @@ test('YAML or JSON, of lines with wildcards', () => {
     accepted: all.slice(0, 2),
     missing: [{ finding: 'behaviour: never: [a-z]' }],
   })
+  // As the text has them.
+  const printed = read("- '✗ behaviour: get: ENOENT became EINVAL'\n- '· behaviour: set (new)'\n")
+  expect(judge(all, printed).findings).toEqual(all.slice(3))
   expect(read('["behaviour: x"]')).toEqual([{ finding: 'behaviour: x' }])
   expect(read('')).toEqual([])
 })
@@ -43,5 +46,6 @@ test('what is none is told with its place', () => {
   expect(() => read('a: b')).toThrow(/: the file: a list of findings is wanted, each a text or/)
   expect(() => read('- { reason: why }')).toThrow(/: entry 1.*: a list of findings is wanted/)
   expect(() => read('- "x')).toThrow(/^--accept: cannot read .*accepted\.yaml: /)
+  expect(() => read('- test: a: b')).toThrow(/accepted\.yaml: .* at line 1, column \d+$/)
   expect(() => readAcceptances('/nowhere.yaml')).toThrow(/^--accept: cannot read \/nowhere\.yaml: ENOENT/)
 })

@@ -33,9 +33,9 @@ export function readAcceptances(file: string): Acceptance[] {
   try {
     content = parse(readFileSync(file, 'utf8'))
   } catch (error) {
-    throw new UsageError(`--accept: cannot read ${file}: ${messageOf(error).split('\n', 1)[0]}`, {
-      cause: error,
-    })
+    // Below its first line YAML's has the place once more.
+    const [first = ''] = messageOf(error).split('\n', 1)
+    throw new UsageError(`--accept: cannot read ${file}: ${first.replace(/:$/, '')}`, { cause: error })
   }
   const result = v.safeParse(schema, content ?? [])
   if (result.success) return result.output
@@ -66,6 +66,10 @@ export function judge(all: readonly Finding[], acceptances: readonly Acceptance[
 }
 
 function globOf(text: string): RegExp {
-  const escaped = text.trim().replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+  // Also as the text has it, with what stands before it.
+  const escaped = text
+    .trim()
+    .replace(/^[✗·] /, '')
+    .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
   return new RegExp(`^${escaped.replaceAll('*', '.*')}$`, 's')
 }

@@ -15,6 +15,7 @@ const baseline: Baseline = {
       files: [
         {
           varying: ['x'],
+          alternating: ['y'],
           recorded: {
             ...{ file: 'a.test.ts', modules: ['nlex'] },
             tests: [
@@ -56,6 +57,16 @@ test('what is written is read', () => {
   expect(() => writeBaseline('/nowhere/x', baseline)).toThrow(
     /^cannot write the baseline \/nowhere\/x: ENOENT/,
   )
+})
+
+test('one of an older version does not know which changes come and go', () => {
+  const older = baseline.kernels.map(kernel => ({
+    ...kernel,
+    files: kernel.files.map(({ alternating: _, ...each }) => each),
+  }))
+  const file = place()
+  writeBaseline(file, { ...baseline, kernels: older } as unknown as Baseline)
+  expect(readBaseline(file).kernels[0]?.files[0]?.alternating).toEqual([])
 })
 
 test('recordings for the cache, with all that they may have', () => {

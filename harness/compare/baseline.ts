@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import * as v from 'valibot'
 import { MachineryError, messageOf, UsageError } from '../base/errors.ts'
+import type { Variation } from './comparison.ts'
 import type { KernelFacts } from './facts/facts.ts'
 import type { RecordedFile } from './recorded.ts'
 
@@ -48,7 +49,14 @@ const kernel = v.object({
   id: v.string(),
   /** Identities of the modules' contents, by name. */
   modules: v.record(v.string(), v.string()),
-  files: v.array(v.object({ recorded: file, varying: v.array(v.string()) })),
+  files: v.array(
+    v.object({
+      recorded: file,
+      varying: v.array(v.string()),
+      // Older ones lack it.
+      alternating: v.optional(v.array(v.string()), []),
+    }),
+  ),
   /** What the modules are. */
   facts: v.optional(v.record(v.string(), v.unknown())),
 })
@@ -65,7 +73,7 @@ const schema = v.object({
 
 export type BaselineKernel = Omit<v.InferOutput<typeof kernel>, 'files' | 'facts'> & {
   readonly facts?: KernelFacts | undefined
-  readonly files: readonly { readonly recorded: RecordedFile; readonly varying: readonly string[] }[]
+  readonly files: readonly ({ readonly recorded: RecordedFile } & Variation)[]
 }
 /** What a baseline has. */
 export interface Baseline {

@@ -14,9 +14,10 @@ const MOST_MESSAGES = 40
 
 /** @param now milliseconds since 1970 */
 export function comparisonPageData(report: ComparisonReport, now: number): ComparisonPageData {
-  const { base, head, kernels, findings, lost, total } = report
+  const { base, head, kernels, findings, lost, runs, total } = report
   const { length } = findings
-  const title = length === 0 ? 'no change' : `${length} ${length === 1 ? 'change' : 'changes'}`
+  const none = runs.files === 0 && lost.length > 0 ? 'nothing is compared' : 'no change'
+  const title = length === 0 ? none : `${length} ${length === 1 ? 'change' : 'changes'}`
   const seen = new Map<string, number>()
   return {
     ...{ version: ownVersion(), time: now, total, base, head, kernels, title },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
-import { Comparison, inOrder, varyingPoints } from './comparison.ts'
+import { Comparison, inOrder, variationOf } from './comparison.ts'
 import { type Finding, foldKernels, lineOf } from './finding.ts'
 import type { RecordedFailure, RecordedFile, RecordedTest } from './recorded.ts'
 
@@ -54,7 +54,8 @@ test('what varies on BASE is counted and not told; what HEAD does not always do 
   const three = file(answers('x', 'EPERM'))
   const varying = compared([one, three, one], thrice(two))
   expect(varying.result()).toEqual({ findings: [], varying: ['a.test.ts > x'] })
-  expect(varyingPoints([one, three])).toHaveLength(1)
+  expect(variationOf([one, three]).varying).toHaveLength(1)
+  expect(variationOf([one, one])).toEqual({ varying: [], alternating: [] })
   expect(compared(thrice(one), [two, one, two]).result()).toEqual({ findings: [], varying: [] })
   // A second pair that agrees decides it.
   expect(compared([one, one], [two, one]).undecided()).toEqual([])
@@ -92,6 +93,33 @@ test('a test that is not steady needs six, and its values say nothing', () => {
   )
   expect(shown.undecided()).toEqual([])
   expect(lines(shown)).toEqual(['behaviour: get: ENOENT became EINVAL'])
+})
+
+test('a change that BASE makes by itself elsewhere in a test says nothing there', () => {
+  const threads = (first: string, second: string, steady = 'ok') => {
+    const [one, other] = [answers('x', first), answers('x', second)]
+    const socket2 = other.said[0]?.exchanges.map(each => ({ ...each, socket: 'socket 2' })) ?? []
+    const exchanges = [...(one.said[0]?.exchanges ?? []), ...socket2]
+    return file({ ...one, said: [{ missed: 0, exchanges }] }, answers('steady', steady))
+  }
+  const sixTimes = <T>(each: T): T[] => [...thrice(each), ...thrice(each)]
+  const base = [threads('ok', 'ok'), threads('ok', 'ENOENT'), threads('ok', 'ok')]
+  const head = sixTimes(threads('ENOENT', 'ok'))
+  const nothing = { findings: [], varying: ['a.test.ts > x'] }
+  expect(compared([...base, ...base], head).result()).toEqual(nothing)
+  // In either direction.
+  const turned = [threads('ENOENT', 'ENOENT'), threads('ENOENT', 'ok'), threads('ENOENT', 'ENOENT')]
+  expect(compared([...turned, ...turned], sixTimes(threads('ok', 'ok'))).result()).toEqual(nothing)
+  // As a baseline tells it.
+  const known = compared(sixTimes(threads('ok', 'ok')), head)
+  expect(lines(known)).toEqual(['behaviour: get: ok became ENOENT'])
+  known.addVarying(a, variationOf(base))
+  expect(known.result()).toEqual(nothing)
+  // Something else, and what a steady test shows, are told.
+  const refused = sixTimes(threads('EPERM', 'ok'))
+  expect(lines(compared([...base, ...base], refused))).toEqual(['behaviour: get: ok became EPERM'])
+  const shown = sixTimes(threads('ENOENT', 'ok', 'ENOENT'))
+  expect(lines(compared([...base, ...base], shown))).toEqual(['behaviour: get: ok became ENOENT'])
 })
 
 test('the lines of a report of the kernel are under the finding that is about it alone', () => {

@@ -24,12 +24,21 @@ export interface Unit {
   readonly file: string
 }
 
+/** What varies on BASE by itself. */
+export interface Variation {
+  /** Places. */
+  readonly varying: readonly string[]
+  /** Changes, with the tests in which they come and go: threads may make them in another place each time. */
+  readonly alternating: readonly string[]
+}
+
 /** The recordings of a unit. */
 interface Recorded extends Unit {
   readonly base: RecordedFile[]
   readonly head: RecordedFile[]
-  /** Places that vary on BASE by themselves, as a baseline tells. */
+  /** What a baseline tells of that. */
   readonly varying: Set<string>
+  readonly alternating: Set<string>
   /** How long requests took in the runs of this comparison. */
   readonly times: { readonly base: Times[]; readonly head: Times[] }
 }
@@ -91,7 +100,7 @@ export class Comparison {
     if (this.#forgotten.has(key)) return
     const unit = this.#units.get(key) ?? {
       ...{ kernel, file, base: [], head: [] },
-      ...{ varying: new Set<string>(), times: { base: [], head: [] } },
+      ...{ varying: new Set<string>(), alternating: new Set<string>(), times: { base: [], head: [] } },
     }
     this.#units.set(key, unit)
     unit[side].push(recording)
@@ -106,10 +115,12 @@ export class Comparison {
     this.#units.delete(key)
   }
 
-  /** Places of a unit that are known to vary on BASE. */
-  addVarying(unit: Unit, points: Iterable<string>): void {
+  /** What of a unit is known to vary on BASE. */
+  addVarying(unit: Unit, { varying, alternating }: Variation): void {
     const known = this.#units.get(keyOf(unit))
-    for (const point of points) known?.varying.add(point)
+    for (const point of varying) known?.varying.add(point)
+    for (const change of alternating) known?.alternating.add(change)
+    this.#told.delete(keyOf(unit))
   }
 
   /**
@@ -263,22 +274,23 @@ function isSettled(
 
 function tell(unit: Recorded): Told {
   const { base, head } = unit
-  const [first, ...others] = base
+  const [first] = base
   if (first === undefined)
     return { unit, differences: head.flatMap(fileCome), varying: new Set(), enough: 1, isDecided: true }
   const [other] = head
   if (other === undefined)
     return { unit, differences: fileGone(first), varying: new Set(), enough: 1, isDecided: true }
-  const ofBase = others.flatMap(each => fileDifferences(first, each))
+  const ofBase = variationOf(base)
   const ofHead = head.slice(1).flatMap(each => fileDifferences(other, each))
-  const varying = new Set([...unit.varying, ...ofBase.map(({ point }) => point)])
+  const varying = new Set([...unit.varying, ...ofBase.varying])
+  const alternating = new Set([...unit.alternating, ...ofBase.alternating])
   const unsteady = new Set([...[...varying].map(testOf), ...ofHead.map(({ test }) => test)])
   const [differences = [], ...more] = head.map(each => fileDifferences(first, each))
   const idOf = ({ point, fold }: Difference) => `${point} ${fold}`
   const later = more.map(each => new Set(each.map(idOf)))
   const always = differences.filter(each => later.every(ids => ids.has(idOf(each))))
-  const isByChance = ({ point, test, isValue }: Difference) =>
-    varying.has(point) || (isValue && unsteady.has(test))
+  const isByChance = (each: Difference) =>
+    varying.has(each.point) || alternating.has(changeIn(each)) || (each.isValue && unsteady.has(each.test))
   const left = always.filter(each => !isByChance(each))
   // What a steady test shows as well is as certain as that.
   const steady = new Set(left.filter(({ test }) => !unsteady.has(test)).map(({ fold }) => fold))
@@ -345,8 +357,20 @@ function testOf(point: string): string {
   return test
 }
 
-/** The places of a file that differ between recordings of one side. */
-export function varyingPoints([first, ...others]: readonly RecordedFile[]): string[] {
-  if (first === undefined) return []
-  return [...new Set(others.flatMap(each => fileDifferences(first, each)).map(({ point }) => point))]
+/** What differs between recordings of one side. */
+export function variationOf([first, ...others]: readonly RecordedFile[]): Variation {
+  const [varying, alternating] = [new Set<string>(), new Set<string>()]
+  if (first === undefined) return { varying: [], alternating: [] }
+  for (const other of others) {
+    const there = fileDifferences(first, other)
+    const back = there.length === 0 ? [] : fileDifferences(other, first)
+    for (const { point } of there) varying.add(point)
+    for (const each of [...there, ...back]) alternating.add(changeIn(each))
+  }
+  return { varying: [...varying], alternating: [...alternating] }
+}
+
+/** A change in a test, wherever in it. */
+function changeIn({ test, fold }: Difference): string {
+  return JSON.stringify([test, fold])
 }

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
+import { comparisonPageData } from './comparison-page.ts'
 import type { Finding } from './finding.ts'
-import { answerOf, type ComparisonReport, jsonReport, markdownReport, textReport } from './report.ts'
+import {
+  answerOf,
+  type ComparisonReport,
+  failedReport,
+  jsonReport,
+  markdownReport,
+  textReport,
+} from './report.ts'
 
 const behaviour: Finding = {
   ...{ kind: 'behaviour', kernel: 'debian-6.1', where: 'get', was: 'ENOENT', is: 'EINVAL', matters: true },
@@ -41,7 +49,7 @@ test('the answer in words', () => {
   const imports: Finding = { ...size, kind: 'symbol', where: 'box: imported symbols' }
   expect(answerOf(report({ findings: [imports, size] }))).toMatch(/^no change, from /)
   expect(answerOf(report({ findings: [] }))).toBe('no change, from main (0123456789ab) to the work tree')
-  const lost = ['BASE (main) did not get through a.test.ts on debian-6.1: QEMU was killed by SIGKILL']
+  const lost = ['BASE, main, did not get through a.test.ts on debian-6.1: QEMU was killed by SIGKILL']
   expect(answerOf(report({ findings: [], lost }))).toMatch(/^no change in what both have run, from main /)
   expect(textReport(report({ findings: [], lost }))).toContain(`${lost[0]}\n9 files on `)
   expect(markdownReport(report({ findings: [], lost }))).toMatch(/^❌ /)
@@ -111,4 +119,24 @@ test('JSON with a version', () => {
     status: 1,
     findings: [behaviour, { kind: 'size', is: '5 KiB' }],
   })
+})
+
+test('where nothing could be compared, all reports say so', () => {
+  const details = 'm.c: In function f:\nm.c:7:2: error: no g\n'
+  const sides = { base: 'main (0123456789ab)', head: 'the work tree', total: 1 }
+  const failed = failedReport({ message: 'HEAD, the work tree: m does not build for 6.1', details }, sides)
+  expect(JSON.parse(jsonReport(failed, 3))).toMatchObject({
+    status: 3,
+    answer: 'nothing is compared, from main (0123456789ab) to the work tree',
+    lost: ['HEAD, the work tree: m does not build for 6.1'],
+    notes: ['m.c: In function f:', 'm.c:7:2: error: no g'],
+    findings: [],
+  })
+  expect(comparisonPageData(failed, 0)).toMatchObject({ ok: false, title: 'nothing is compared' })
+  expect(markdownReport(failed)).toBe(`❌ **nothing is compared, from main (0123456789ab) to the work tree**
+
+- HEAD, the work tree: m does not build for 6.1
+- m.c: In function f:
+- m.c:7:2: error: no g
+`)
 })

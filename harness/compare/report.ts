@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What a comparison has found: as text, as Markdown, as JSON. */
+import type { HarnessError } from '../base/errors.ts'
 import { beginningOf, oneLine, plain } from '../report/text.ts'
 import type { Acceptance } from './accept.ts'
 import { type Finding, lineOf } from './finding.ts'
@@ -27,11 +28,24 @@ export interface ComparisonReport {
   readonly total: number
 }
 
+/** Of a comparison that has not come to be: a side cannot be built, or no kernel runs. */
+export function failedReport(
+  { message, details = '' }: Pick<HarnessError, 'message' | 'details'>,
+  { base, head, total }: Pick<ComparisonReport, 'base' | 'head' | 'total'>,
+): ComparisonReport {
+  return {
+    ...{ base, head, total, kernels: [], findings: [], accepted: [], missing: [], varying: [] },
+    ...{ runs: { files: 0, both: 0, again: 0 }, lost: [message] },
+    notes: details.split('\n').filter(line => line !== ''),
+  }
+}
+
 /** The version of the JSON report; a new one for each change that a reader notices. */
 const jsonVersion = 1
 
 /** "2 changes that matter, and 1 that does not, from main (3e942a1) to the work tree" */
-export function answerOf({ findings: all, lost, base, head }: ComparisonReport): string {
+export function answerOf({ findings: all, lost, runs, base, head }: ComparisonReport): string {
+  if (runs.files === 0 && lost.length > 0) return `nothing is compared, from ${base} to ${head}`
   const findings = folded(all).map(({ first }) => first)
   const matter = findings.filter(({ matters }) => matters).length
   const isOther = (each: Finding) => !each.matters && (matter > 0 || !isOfCode(each))
@@ -68,7 +82,11 @@ export function remarksOf(report: ComparisonReport): string[] {
       : []),
     ...(varying.length > 0 ? [varyingLine(varying)] : []),
     ...notes,
-    `${files} ${files === 1 ? 'file' : 'files'} on ${kernels.map(({ label, release }) => `${label} (${release})`).join(', ')}; ${both} on both sides, ${again} run again`,
+    ...(files === 0
+      ? []
+      : [
+          `${files} ${files === 1 ? 'file' : 'files'} on ${kernels.map(({ label, release }) => `${label} (${release})`).join(', ')}; ${both} on both sides, ${again} run again`,
+        ]),
   ]
 }
 

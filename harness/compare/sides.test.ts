@@ -20,7 +20,7 @@ import path from 'node:path'
 import { execa } from 'execa'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { checkSettings } from '../prepare/settings.ts'
-import { findName, haveSameSuites, nameOf, openSide, suitesKey } from './sides.ts'
+import { findName, haveSameSuites, inProject, nameOf, openSide, suitesKey, titleOf } from './sides.ts'
 
 let top: string
 const settings = checkSettings({ modules: 'module', suites: ['*.test.ts'] })
@@ -251,4 +251,16 @@ test('all files are written out, also where the work tree is sparse', async () =
   rmSync(path.join(top, 'a.test.ts'), { force: true })
   const side = await opened('HEAD')
   expect(existsSync(path.join(side.root, 'a.test.ts'))).toBe(true)
+})
+
+test('messages name a side, and the paths of the project in place of those of the cache', () => {
+  expect(titleOf('head', { shown: 'main (3e942a1b2c3d)' })).toBe('HEAD, main (3e942a1b2c3d)')
+  const folder = path.resolve('cache/sides/x/home/u')
+  const checkedOut = { folder, contents: new Map() }
+  const opened = { root: path.join(folder, 'drivers'), checkedOut }
+  const told = (text: string) => inProject(text, opened)
+  expect(told(`${folder}/drivers does not build`)).toBe('. does not build')
+  expect(told(`${folder}/drivers/m/m.c:7: ${folder}/include/x.h`)).toBe('m/m.c:7: include/x.h')
+  expect(told('cache/sides/x/home/u/drivers/m does not build')).toBe('m does not build')
+  expect(inProject(`${folder}/m`, { ...opened, checkedOut: undefined })).toBe(`${folder}/m`)
 })

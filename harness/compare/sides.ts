@@ -8,6 +8,7 @@ import { UsageError } from '../base/errors.ts'
 import { modulesUnderTest, withModules } from '../prepare/delivery.ts'
 import { loadSettings } from '../prepare/load-settings.ts'
 import type { Settings } from '../prepare/settings.ts'
+import type { Side } from './comparison.ts'
 import {
   type CheckedOut,
   type Contents,
@@ -28,6 +29,22 @@ export interface OpenedSide {
   readonly settings: Settings
   /** Undefined for the work tree. */
   readonly checkedOut: CheckedOut | undefined
+}
+
+/** A side in messages: 'BASE, main (3e942a1b2c3d)' */
+export function titleOf(side: Side, { shown }: Pick<OpenedSide, 'shown'>): string {
+  return `${side === 'base' ? 'BASE' : 'HEAD'}, ${shown}`
+}
+
+/** A text about a side with the project's paths: the folder of a revision is gone when its reader looks for it. */
+export function inProject(
+  text: string,
+  { root, checkedOut }: Pick<OpenedSide, 'root' | 'checkedOut'>,
+): string {
+  if (checkedOut === undefined) return text
+  const folders = [root, checkedOut.folder].flatMap(folder => [folder, path.relative('', folder)])
+  const named = folders.filter(folder => folder !== '')
+  return named.reduce((told, folder) => told.replaceAll(`${folder}/`, '').replaceAll(folder, '.'), text)
 }
 
 /** The project that the command was given in. */

@@ -108,15 +108,24 @@ test('a file stands in for BASE, and what is wanted is accepted', async () => {
 
 test('a side that does not compile, and what there is nothing of', async () => {
   change('return -ENODATA;', 'return -ENODATA')
-  const broken = await run('main')
+  writeFileSync(inProject('old.md'), 'no change')
+  const broken = await run('main', '--json', 'c.json', '--markdown', 'old.md')
+  expect(JSON.parse(readFileSync(inProject('c.json'), 'utf8'))).toMatchObject({
+    status: 3,
+    lost: [expect.stringMatching(/^HEAD, the work tree: .*does not build for /)],
+  })
+  expect(readFileSync(inProject('old.md'), 'utf8')).toMatch(
+    /^❌ \*\*nothing is compared, from main \(\w{12}\) to the work tree\*\*/,
+  )
   expect(broken.stderr).toMatch(/^module\/nlexample\.c:\d+:\d+: error: expected ';'/m)
-  expect(broken.stderr).toMatch(/^error: HEAD \(the work tree\): .*does not build for /m)
+  expect(broken.stderr).toMatch(/^error: HEAD, the work tree: .*does not build for /m)
   expect(broken.status).toBe(3)
   const { stdout: revision } = await git('stash', 'create')
   const base = await run(revision, 'main')
   expect(base.stderr).toMatch(/^module\/nlexample\.c:\d+:\d+: error: expected ';'/m)
-  expect(base.stderr).toMatch(/^error: BASE \([\da-f]+ \([\da-f]{12}\)\): .*does not build for /m)
-  const none = await run('main', 'main', 'nosuchfile', '--no-probe')
+  expect(base.stderr).toMatch(/^error: BASE, [\da-f]+ \([\da-f]{12}\): .*does not build for /m)
+  const none = await run('main', 'main', 'nosuchfile', '--no-probe', '--markdown', 'old.md')
+  expect(existsSync(inProject('old.md'))).toBe(false)
   expect(none.stderr).toMatch(
     /error: no test file matches nosuchfile, and nosuchfile is neither a revision nor a folder of modules$/,
   )
@@ -133,10 +142,14 @@ test('a module without suites is compared by what probing it shows', async () =>
   const [before = '', after = ''] = folders
   const file = path.join(after, 'genlexample.c')
   const text = readFileSync(file, 'utf8')
-  writeFileSync(file, text.replace('return -EINVAL;', 'return -ENOENT;'))
-  expect(readFileSync(file, 'utf8')).not.toBe(text)
+  // The module has another name, too.
+  rmSync(file)
+  writeFileSync(path.join(after, 'other.c'), text.replace('return -EINVAL;', 'return -ENOENT;'))
+  expect(readFileSync(path.join(after, 'other.c'), 'utf8')).not.toBe(text)
+  writeFileSync(path.join(after, 'Kbuild'), 'obj-m := other.o\n')
   const { status, stdout } = await run(before, after, 'command-0')
   expect(stdout).toMatch(/^✗ behaviour: nlex command 0: EINVAL became ENOENT \(/m)
+  expect(stdout).toMatch(/^✗ family: nlex: its module: genlexample became other$/m)
   expect(status).toBe(1)
   expect(existsSync(inProject('.netlink-vmtest/probe'))).toBe(false)
 })

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
+import { writeBaseline } from '../../compare/baseline.ts'
 import { checkSettings } from '../../prepare/settings.ts'
 import { type CompareOptions, compare } from './compare.ts'
 
@@ -17,6 +18,8 @@ const refused = (rest: readonly string[], options: CompareOptions, text: string 
 
 test('what cannot be compared is refused before anything is built', async () => {
   await refused([], {}, 'compare needs BASE: a revision, or a folder of modules; or --baseline FILE')
+  await refused(['main', ''], {}, 'an empty word names neither a side nor a test file')
+  await refused([''], {}, 'an empty word names')
   await refused(['main', '--watch'], {}, "compare takes no --watch: of Vitest's options only those of tests")
   await refused(
     ['main', '--coverage'],
@@ -55,6 +58,22 @@ test('a revision that does not exist is refused before anything is built, beside
   await expect(compared('HEAD', path.join(project, 'other.test.ts'))).rejects.toThrow(refusal)
   const words = ['echo', './Echo.test.ts', path.join(project, 'Echo.test.ts'), 'my_family', 'command-0']
   for (const word of words) await expect(compared('HEAD', word)).rejects.toThrow(/nosuch/)
+  // A baseline is of one side.
+  const ofBaseline = (option: 'saveBaseline' | 'baseline', ...words: string[]) =>
+    compare({ kernel: 'nosuch', [option]: file }, words, settings, project)
+  const file = path.join(project, 'main.baseline')
+  writeBaseline(file, { harness: '0.1.0', made: 'main', suites: {}, kernels: [] })
+  for (const option of ['saveBaseline', 'baseline'] as const) {
+    const name = option === 'baseline' ? '--baseline' : '--save-baseline'
+    await expect(ofBaseline(option, 'HEAD', 'HEAD~0')).rejects.toThrow(
+      `${name} takes one side alone: HEAD and HEAD~0 are two`,
+    )
+    const folder = path.join(project, 'm')
+    await expect(ofBaseline(option, 'HEAD', folder)).rejects.toThrow(`: HEAD and ${folder} are two`)
+    await expect(ofBaseline(option, 'HEAD', 'v9.9')).rejects.toThrow(refusal)
+    for (const words of [['HEAD', 'echo'], ['echo', 'command-0'], ['HEAD'], []])
+      await expect(ofBaseline(option, ...words)).rejects.toThrow(/nosuch/)
+  }
 })
 
 test('one report alone can be on stdout', async () => {

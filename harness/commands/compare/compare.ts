@@ -1,30 +1,37 @@
 // SPDX-License-Identifier: MIT
 /** `compare`: the same work on two versions of modules, and what differs. */
 import path from 'node:path'
-import { ExitStatus, UsageError } from '../../base/errors.ts'
-import { frontDoorFromHere } from '../../base/own-folder.ts'
-import { consoleProgress } from '../../base/progress.ts'
-import { judge, readAcceptances } from '../../compare/accept.ts'
+import { ExitStatus, MachineryError, UsageError } from '../../base/errors.ts'
+import { consoleProgress, type Progress } from '../../base/progress.ts'
+import { type Acceptance, judge, readAcceptances } from '../../compare/accept.ts'
 import { type Baseline, readBaseline } from '../../compare/baseline.ts'
 import { inOrder, type Side } from '../../compare/comparison.ts'
 import { comparisonPageData } from '../../compare/comparison-page.ts'
 import type { Finding } from '../../compare/finding.ts'
-import { type ComparisonReport, jsonReport, markdownReport, textReport } from '../../compare/report.ts'
+import {
+  type ComparisonReport,
+  failedReport,
+  jsonReport,
+  markdownReport,
+  textReport,
+} from '../../compare/report.ts'
 import { findName, type Named, nameOf, type OpenedSide, openSide } from '../../compare/sides.ts'
 import { SpecifiedNames } from '../../compare/specified-names.ts'
 import { toldOnce } from '../../compare/told-once.ts'
 import { isPrepared, labelsOf } from '../../prepare/matrix.ts'
+import type { ProjectOptions } from '../../prepare/project.ts'
 import type { Settings } from '../../prepare/settings.ts'
 import { checkWorkerArguments } from '../../prepare/worker-arguments.ts'
 import { onStdout, requireWritable, writeReport } from '../../report/files.ts'
 import { writeComparisonPage } from '../../report/page/write-page.ts'
-import { quoted } from '../../verdict/evidence-folder.ts'
-import { readSpecifications } from '../probe/specifications.ts'
+import { type GivenSpecification, readSpecifications } from '../probe/specifications.ts'
 import { attempt } from '../reports.ts'
-import { parseVitestArguments } from '../vitest-command.ts'
+import { parseVitestArguments, type VitestOptions } from '../vitest-command.ts'
+import { commandAgain } from './again.ts'
+import { onCommonKernels } from './common-kernels.ts'
 import { type Facts, FactsOfSides } from './facts-of-sides.ts'
 import { KnownRecordings } from './known-recordings.ts'
-import { type PreparedSide, prepareSide } from './prepared-side.ts'
+import { type PreparedSide, prepareSide, type SidePlan } from './prepared-side.ts'
 import { ProbedSides } from './probed-sides.ts'
 import { RecordedRuns } from './recorded-run.ts'
 import { save } from './save-baseline.ts'
@@ -68,6 +75,7 @@ export async function compare(
   const [other] = coverage ? [...refused, 'coverage'] : refused
   if (other !== undefined)
     throw new UsageError(`compare takes no --${other}: of Vitest's options only those of tests`)
+  if (words.includes('')) throw new UsageError('an empty word names neither a side nor a test file')
   if (options.baseline !== undefined && options.saveBaseline !== undefined)
     throw new UsageError('--baseline and --save-baseline: one reads a baseline, the other one writes it')
   await checkWorkerArguments(execArgv)
@@ -82,15 +90,12 @@ export async function compare(
   const { named, rest: wanted, unknown } = await sidesOf(words, options, root)
   // Of a revision the files have other folders.
   const filters = wanted.map(each => (path.isAbsolute(each) ? path.relative(root, each) : each))
-  const again = commandOf([
-    ...words.slice(0, words.length - filters.length),
-    ...(options.baseline === undefined ? [] : ['--baseline', options.baseline]),
-  ])
+  const again = commandAgain({ options, rest, words, filters: filters.length })
   const labels = labelsOf(options, settings)
   const { globals, disableConsoleIntercept, maxConcurrency } = project
   const worker = { execArgv, settings: { globals, disableConsoleIntercept, maxConcurrency } }
 
-  const opened: { side: Side; opened: OpenedSide }[] = []
+  const opened: Opened[] = []
   for (const { side, name } of named)
     opened.push({ side, opened: await openSide(name, { root, settings }, progress.note) })
   if (unknown !== undefined)
@@ -99,17 +104,67 @@ export async function compare(
       opened.map(each => each.opened),
       { root, probes: options.probe !== false },
     )
-  const sides: PreparedSide[] = []
+  const [first, head = first] = opened
+  const shown = {
+    base: baseline ? `the baseline of ${baseline.made}` : (first?.opened.shown ?? ''),
+    head: head?.opened.shown ?? '',
+  }
+  const plan = { started, shown, labels, worker, progress, baseline, specifications, acceptances, again }
+  try {
+    return await compareOpened(opened, { ...plan, options, stream, words, filters, project, given })
+  } catch (error) {
+    if (error instanceof MachineryError) {
+      const report = failedReport(error, { ...shown, total: performance.now() - started })
+      writeReports(report, ExitStatus.machinery, options)
+    }
+    throw error
+  }
+}
+
+/** A side whose files are there. */
+interface Opened {
+  readonly side: Side
+  readonly opened: OpenedSide
+}
+
+/** What is to be compared, and how. */
+interface Plan {
+  readonly options: CompareOptions
+  /** As performance.now() has it. */
+  readonly started: number
+  readonly shown: Pick<ComparisonReport, 'base' | 'head'>
+  readonly labels: readonly string[]
+  readonly worker: SidePlan['worker']
+  readonly progress: Progress
+  readonly baseline: Baseline | undefined
+  readonly specifications: readonly GivenSpecification[]
+  readonly acceptances: readonly Acceptance[]
+  /** This command, without kernels and files. */
+  readonly again: string
+  readonly stream: NodeJS.WriteStream
+  /** The words of the command line, and those of them that choose files. */
+  readonly words: readonly string[]
+  readonly filters: string[]
+  readonly project: ProjectOptions
+  /** Vitest's own options. */
+  readonly given: VitestOptions
+}
+
+async function compareOpened(opened: readonly Opened[], plan: Plan): Promise<ExitStatus> {
+  const { options, labels, progress, worker, baseline, specifications, filters, project, given } = plan
+  const prepared: PreparedSide[] = []
   for (const each of opened)
-    sides.push(await prepareSide(each.side, each.opened, { labels, progress, worker }))
+    prepared.push(await prepareSide(each.side, each.opened, { labels, progress, worker }))
+  const { sides, lost } = onCommonKernels(prepared)
   const facts = await FactsOfSides.open(sides, progress, baseline && factsIn(baseline))
   using probed = new ProbedSides(options.probe === false ? [] : sides, facts, specifications)
   const ready = sides.map(side => probed.withFiles(side))
   await using runs = await RecordedRuns.open(ready, { filters, project, vitest: given })
   const files = sides.reduce((sum, { side }) => sum + runs.files(side).length, 0)
-  if (files === 0) throw new UsageError(nothingRuns(words, filters))
+  if (files === 0) throw new UsageError(nothingRuns(plan.words, filters))
   const work = new Work(runs, sides, progress)
-  if (saveBaseline !== undefined) return await save(saveBaseline, work, sides, facts)
+  if (options.saveBaseline !== undefined)
+    return await save(options.saveBaseline, work, { sides, facts, lost })
   using known = await KnownRecordings.open(baseline ? undefined : ready[0], {
     filters,
     given,
@@ -125,23 +180,32 @@ export async function compare(
     ...ofModules,
   ]
   const { findings, accepted, missing } = judge(
-    inOrder(all).map(finding => withCommand(probed.anywhere(finding), again)),
-    acceptances,
+    inOrder(all).map(finding => withCommand(probed.anywhere(finding), plan.again)),
+    plan.acceptances,
   )
   const [head] = sides.slice(-1)
   const report: ComparisonReport = {
-    base: baseline ? `the baseline of ${baseline.made}` : (sides[0]?.opened.shown ?? ''),
-    head: head?.opened.shown ?? '',
+    ...plan.shown,
     kernels: (head?.kernels ?? [])
       .filter(isPrepared)
       .map(({ label, kernel }) => ({ label, release: kernel.release })),
     ...{ findings, accepted, missing, varying: outcome.varying, runs: work.counts },
-    lost: [...outcome.lost, ...sides.flatMap(({ notes }) => notes)],
+    lost: [...outcome.lost, ...lost],
     notes: [...outcome.notes, ...facts.notes],
-    total: performance.now() - started,
+    total: performance.now() - plan.started,
   }
-  stream.write(`${textReport(report)}\n`)
+  plan.stream.write(`${textReport(report)}\n`)
   const status = statusOf(report)
+  writeReports(report, status, options)
+  return status
+}
+
+/** Writes those in files that are wanted. */
+function writeReports(
+  report: ComparisonReport,
+  status: ExitStatus,
+  { json, markdown, html }: CompareOptions,
+): void {
   const write = (file: string | undefined, text: () => string) => {
     if (file !== undefined) attempt(`the report ${file}`, () => writeReport(placeOf(file), text()))
   }
@@ -151,7 +215,6 @@ export async function compare(
       writeComparisonPage(placeOf(html), comparisonPageData(report, Date.now())),
     )
   write(json, () => jsonReport(report, status))
-  return status
 }
 
 function placeOf(file: string): string {
@@ -182,11 +245,6 @@ function withoutOneSided(findings: readonly Finding[], probed: ProbedSides): Fin
   })
 }
 
-/** This command, as far as it names what is compared. */
-function commandOf(sides: readonly string[]): string {
-  return [frontDoorFromHere(), 'compare', ...sides].map(quoted).join(' ')
-}
-
 function withCommand(finding: Finding, command: string): Finding {
   return finding.again === undefined ? finding : { ...finding, again: `${command} ${finding.again}` }
 }
@@ -211,10 +269,14 @@ async function sidesOf(
   if (baseline !== undefined || saveBaseline !== undefined) {
     const side = baseline === undefined ? 'base' : 'head'
     const only = first === undefined ? undefined : await findName(first, root)
+    if (only && second !== undefined && (await findName(second, root)))
+      throw new UsageError(
+        `${side === 'base' ? '--save-baseline' : '--baseline'} takes one side alone: ${first} and ${second} are two`,
+      )
     return {
       named: [{ side, name: only ?? 'work tree' }],
       rest: words.slice(only ? 1 : 0),
-      unknown: only ? undefined : first,
+      unknown: only ? second : first,
     }
   }
   if (first === undefined)

@@ -4,16 +4,14 @@ import { ExitStatus, HarnessError, MachineryError, UsageError } from '../../base
 import type { Progress } from '../../base/progress.ts'
 import type { Side } from '../../compare/comparison.ts'
 import { FileRecorder } from '../../compare/recorder.ts'
-import type { OpenedSide } from '../../compare/sides.ts'
-import { isPrepared, prepareKernels } from '../../prepare/matrix.ts'
+import { inProject, type OpenedSide, titleOf } from '../../compare/sides.ts'
+import { prepareKernels } from '../../prepare/matrix.ts'
 import type { PrepareOptions } from '../../prepare/prepare.ts'
 import type { ReadySide } from './recorded-run.ts'
 
 /** A side whose modules are built. */
 export interface PreparedSide extends ReadySide {
   readonly opened: OpenedSide
-  /** What of it is not there. */
-  readonly notes: readonly string[]
 }
 
 /** What sides have in common. */
@@ -32,17 +30,14 @@ export async function prepareSide(
   opened: OpenedSide,
   { labels, progress, worker }: SidePlan,
 ): Promise<PreparedSide> {
-  const { root, settings, shown } = opened
+  const { root, settings } = opened
+  const title = titleOf(side, opened)
   const recorders = new Map(labels.map(label => [label, new FileRecorder()]))
   const recorder = (label: string) => recorders.get(label) ?? new FileRecorder()
   try {
-    const kernels = await prepareKernels(labels, { settings, root, progress, worker, recorder })
+    const own = progressOf(side, opened, progress)
+    const kernels = await prepareKernels(labels, { settings, root, progress: own, worker, recorder })
     const named = new Map(kernels.map(({ label }, at) => [label, recorder(labels[at] ?? label)]))
-    const notes = kernels.flatMap(kernel =>
-      isPrepared(kernel)
-        ? []
-        : [`${nameOf(side)} (${shown}) cannot run on ${kernel.label}: ${kernel.error.message}`],
-    )
     return {
       side,
       opened,
@@ -50,22 +45,24 @@ export async function prepareSide(
       settings,
       kernels,
       recorders: named,
-      notes,
     }
   } catch (error) {
     if (!(error instanceof HarnessError)) throw error
     const { message, details, status } = error
-    // The folder of a revision is gone when its reader looks for it.
-    const inProject = (text: string) =>
-      opened.checkedOut === undefined
-        ? text
-        : text.replaceAll(`${root}/`, '').replaceAll(`${opened.checkedOut.folder}/`, '')
-    const told = `${nameOf(side)} (${shown}): ${inProject(message)}`
-    const options = { cause: error, ...(details === undefined ? {} : { details: inProject(details) }) }
+    const told = `${title}: ${inProject(message, opened)}`
+    const options = {
+      cause: error,
+      ...(details === undefined ? {} : { details: inProject(details, opened) }),
+    }
     throw status === ExitStatus.usage ? new UsageError(told, options) : new MachineryError(told, options)
   }
 }
 
-function nameOf(side: Side): string {
-  return side === 'base' ? 'BASE' : 'HEAD'
+/** Steps and notes that say which side they are of, in the project's paths. */
+function progressOf(side: Side, opened: OpenedSide, progress: Progress): Progress {
+  const told = (text: string) => `${side === 'base' ? 'BASE' : 'HEAD'}: ${inProject(text, opened)}`
+  return {
+    step: (title, work) => progress.step(told(title), work),
+    note: line => progress.note(told(line)),
+  }
 }

@@ -8,6 +8,7 @@ import { filesOfAll, type ProbeFile, ProbeFolder } from '../probe/probe-files.ts
 import { familiesOf, type ProbedFamily } from '../probe/probed-families.ts'
 import { type GivenSpecification, withSpecifications } from '../probe/specifications.ts'
 import type { Facts, FactsOfSides } from './facts-of-sides.ts'
+import { filesOfSides } from './files-of-sides.ts'
 import type { PreparedSide } from './prepared-side.ts'
 
 export class ProbedSides implements Disposable {
@@ -37,7 +38,10 @@ export class ProbedSides implements Disposable {
       )
     }
     this.#files = new Map([...families].map(([side, own]) => [side, filesOfAll(specified(own), folder.path)]))
-    for (const { root, side } of sides) folder.write(root, this.#files.get(side) ?? [])
+    for (const root of roots) {
+      const there = sides.filter(each => each.root === root).map(({ side }) => side)
+      folder.write(root, filesOfSides(new Map(there.map(side => [side, this.#files.get(side) ?? []]))))
+    }
   }
 
   /** A side that runs these files, too. */

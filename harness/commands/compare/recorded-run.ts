@@ -11,6 +11,7 @@ import { guestsAtOnce } from '../../prepare/prepare.ts'
 import { kernelProject, type ProjectOptions } from '../../prepare/project.ts'
 import type { Settings } from '../../prepare/settings.ts'
 import type { VitestOptions } from '../vitest-command.ts'
+import { sideVariable } from './files-of-sides.ts'
 
 /** A side with its kernels. */
 export interface ReadySide {
@@ -78,7 +79,10 @@ export class RecordedRuns implements AsyncDisposable {
       kernels.map(kernel =>
         kernelProject(
           { ...kernel, label: projectName(side, kernel.label) },
-          { settings, root, options: project, atOnce, lanes: undefined },
+          {
+            ...{ settings, root, atOnce, lanes: undefined },
+            options: { ...project, env: { ...project.env, [sideVariable]: side } },
+          },
         ),
       ),
     )

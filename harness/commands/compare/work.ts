@@ -5,10 +5,10 @@ import { MachineryError } from '../../base/errors.ts'
 import type { Progress } from '../../base/progress.ts'
 import { ownVersion } from '../../base/version.ts'
 import type { Baseline } from '../../compare/baseline.ts'
-import { Comparison, mostRecordings, type Side, type Unit } from '../../compare/comparison.ts'
+import { Comparison, mostRecordings, type Side, type Unit, variationOf } from '../../compare/comparison.ts'
 import type { Finding } from '../../compare/finding.ts'
 import type { RecordedFile } from '../../compare/recorded.ts'
-import { haveSameSuites } from '../../compare/sides.ts'
+import { haveSameSuites, titleOf } from '../../compare/sides.ts'
 import { isPrepared, type KernelOfRun } from '../../prepare/matrix.ts'
 import type { PreparedKernel } from '../../prepare/prepare.ts'
 import type { KnownRecordings } from './known-recordings.ts'
@@ -17,7 +17,7 @@ import type { PreparedSide } from './prepared-side.ts'
 import type { Lost, Ran, RecordedRuns, Wanted } from './recorded-run.ts'
 import { suiteHashes } from './suite-hashes.ts'
 
-/** Runs of each file for a baseline: what varies among them is not compared. */
+/** Runs of each file for a baseline: what varies among them is not compared. Where something does, it runs more often. */
 const RUNS_OF_BASELINE = 3
 
 /** What was found, with what is not certain. */
@@ -111,6 +111,7 @@ export class Work {
     const changed: Unit[] = []
     const unknown: string[] = []
     const differing = new Set<string>()
+    let same = 0
     for (const { label, kernel, delivery } of this.#prepared('head')) {
       const known = baseline.kernels.find(each => each.label === label)
       if (!known) {
@@ -143,12 +144,16 @@ export class Work {
         // Times say nothing on another machine, and BASE does not run.
         const timeless = { ...file.recorded, times: undefined }
         for (let times = 0; times < mostRecordings; times++) comparison.add(unit, 'base', timeless)
-        comparison.addVarying(unit, file.varying)
+        comparison.addVarying(unit, file)
         if (hashes[unit.file] !== baseline.suites[unit.file]) differing.add(unit.file)
-        if (isSame(file.recorded)) comparison.add(unit, 'head', file.recorded)
-        else changed.push(unit)
+        if (isSame(file.recorded)) {
+          comparison.add(unit, 'head', file.recorded)
+          same++
+        } else changed.push(unit)
       }
     }
+    if (same > 0 && changed.length === 0)
+      notes.push('what files can load is the same as for the baseline: nothing had to run')
     if (differing.size > 0)
       notes.push(`${[...differing].join(', ')}: changed since the baseline, compared in what both ask`)
     const ran = await this.run(
@@ -166,15 +171,18 @@ export class Work {
   async forBaseline(): Promise<Map<string, { unit: Unit; recordings: RecordedFile[] }>> {
     const all = new Map<string, { unit: Unit; recordings: RecordedFile[] }>()
     const units = this.#runs.files('base')
-    for (let times = 0; times < RUNS_OF_BASELINE; times++)
+    const varies = (unit: Unit) => variationOf(all.get(keyOf(unit))?.recordings ?? []).varying.length > 0
+    for (let times = 0; times < mostRecordings; times++) {
+      const wanted = times < RUNS_OF_BASELINE ? units : units.filter(varies)
       for (const { unit, recorded } of await this.run(
         'BASE',
-        units.map(unit => ({ side: 'base', unit })),
+        wanted.map(unit => ({ side: 'base', unit })),
       )) {
         const known = all.get(keyOf(unit)) ?? { unit, recordings: [] }
         known.recordings.push(recorded)
         all.set(keyOf(unit), known)
       }
+    }
     const [lost] = this.#lost.map(each => this.#lineOf(each))
     if (lost !== undefined) throw new MachineryError(`there is no baseline: ${lost}`)
     return all
@@ -206,8 +214,8 @@ export class Work {
   }
 
   #lineOf({ side, unit, reason }: Lost): string {
-    const shown = this.#sides.find(each => each.side === side)?.opened.shown ?? ''
-    return `${side === 'base' ? 'BASE' : 'HEAD'} (${shown}) did not get through ${unit.file} on ${unit.kernel}: ${reason}`
+    const opened = this.#sides.find(each => each.side === side)?.opened ?? { shown: '' }
+    return `${titleOf(side, opened)}, did not get through ${unit.file} on ${unit.kernel}: ${reason}`
   }
 
   /** Repeats what differs, until it is known whether it always does. */
