@@ -4,6 +4,7 @@
  * tell, and by which attributes. Only what is seen with several values counts: state may change by itself.
  */
 import { setTimeout } from 'node:timers/promises'
+import type { AttributePolicy } from '../../netlink/index.ts'
 import { isTimeShort } from './allowance.ts'
 import type { Answer } from './answer.ts'
 import { tryCreation } from './creation.ts'
@@ -242,13 +243,33 @@ export class Explorer {
     // A request that answers may make a new entry; that it changes one would be seen in every lookup.
     const isReader = this.#readers.has(operation.command)
     if (isReader && this.#dumps.length === 0) return
-    for (const key of isReader ? [undefined] : [undefined, ...shape.types]) {
-      if (isTimeShort()) return
+    if (await this.#findKey(shape, isReader ? [undefined] : [undefined, ...shape.types])) return
+    // What is named by two values has few of one of them mostly: that is left as it is.
+    for (const type of isReader ? [] : shape.types) {
+      const policy = shape.policyOf(type)
+      if (!isOfFew(policy) || this.#subject.fitting(type, policy)) continue
+      this.#subject.noteFitting(type, policy, shape.payload(type, FIRST))
+      if (
+        await this.#findKey(
+          shape,
+          shape.types.filter(each => each !== type),
+        )
+      )
+        return
+      this.#subject.forgetFitting(type, policy)
+    }
+  }
+
+  /** Tries a request as a writer, with each of the attributes that may say what is changed. */
+  async #findKey(shape: Shape, keys: readonly (number | undefined)[]): Promise<boolean> {
+    for (const key of keys) {
+      if (isTimeShort()) return false
       const writer = await this.#writes(shape, key)
       if (writer === undefined) continue
-      this.#writers.set(operation.command, writer)
-      return
+      this.#writers.set(shape.operation.command, writer)
+      return true
     }
+    return false
   }
 
   /** The next values that differ from those that are there at first, not only in the key. */
@@ -358,6 +379,13 @@ export class Explorer {
     const isThere = (variant: number) => entryOf(adder, left, variant) !== undefined
     return isThere(before) && !isThere(gone) && isThere(after) ? [...own.keys()] : undefined
   }
+}
+
+/** Values of a limited range, of which all that there are may be named. */
+const FEW = 16n
+
+function isOfFew({ minimum, maximum }: AttributePolicy = {}): boolean {
+  return minimum !== undefined && maximum !== undefined && maximum > minimum && maximum - minimum < FEW
 }
 
 /** Errnos of what has been done already. */

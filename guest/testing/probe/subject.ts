@@ -211,6 +211,10 @@ export class Subject {
     this.#tried.fitting.set(limitsKey(type, policy), payload)
   }
 
+  forgetFitting(type: number, policy: AttributePolicy | undefined): void {
+    this.#tried.fitting.delete(limitsKey(type, policy))
+  }
+
   /** The same of an attribute inside of nests, which may have the number of another one. */
   noteInside(policy: AttributePolicy, payload: Buffer): void {
     this.#tried.inside.set(policy, payload)

@@ -4,12 +4,11 @@ import { isTimeShort } from '../allowance.ts'
 import { isUnfit } from '../fitting.ts'
 import type { Life } from '../life.ts'
 import { Shape, toldBy } from '../shape.ts'
+import { rangeTrials } from '../values.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 
 /** Values of which nothing is there: an answer to one of them may be chance. */
 const TIMES = 2
-/** Variants among which is another value, where there are few. */
-const VARIANTS = 3
 
 export async function lookUp(life: Life): Promise<void> {
   for (const reader of life.explored.readers)
@@ -35,8 +34,8 @@ async function isNeeded({ subject, requester }: Life, reader: Shape, type: numbe
 async function isPassedOver({ subject, requester }: Life, reader: Shape, type: number): Promise<boolean> {
   const there = reader.payload(type, FIRST)
   for (let time = 0; time < TIMES; time++) {
-    const variants = Array.from({ length: VARIANTS }, nextVariant)
-    const asked = variants.map(variant => reader.payload(type, variant)).find(each => !each.equals(there))
+    const trials = rangeTrials(reader.policyOf(type) ?? {}).map(({ payload }) => payload)
+    const asked = [reader.payload(type, nextVariant()), ...trials].find(each => !each.equals(there))
     if (asked === undefined) return false
     const attributes = reader.attributes(FIRST, new Map([[type, asked]]))
     const { code, replies } = await requester.ask(reader.operation, attributes)
