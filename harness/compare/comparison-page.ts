@@ -7,7 +7,7 @@ import { beginningOf } from '../report/text.ts'
 import { align } from './align.ts'
 import { type Finding, lineOf, type Sides } from './finding.ts'
 import type { Exchange, NormalMessage } from './recorded.ts'
-import { answerOf, type ComparisonReport, remarksOf, seenOf } from './report.ts'
+import { answerOf, type ComparisonReport, countsOf, isConsequence, remarksOf, seenOf } from './report.ts'
 
 /** Most messages of an exchange that are shown. */
 const MOST_MESSAGES = 40
@@ -15,8 +15,9 @@ const MOST_MESSAGES = 40
 /** @param now milliseconds since 1970 */
 export function comparisonPageData(report: ComparisonReport, now: number): ComparisonPageData {
   const { base, head, kernels, findings, lost, total } = report
-  const { length } = findings
-  const title = length === 0 ? 'no change' : `${length} ${length === 1 ? 'change' : 'changes'}`
+  const { matter, others } = countsOf(findings)
+  const count = matter + others
+  const title = count === 0 ? 'no change' : `${count} ${count === 1 ? 'change' : 'changes'}`
   const seen = new Map<string, number>()
   return {
     ...{ version: ownVersion(), time: now, total, base, head, kernels, title },
@@ -26,7 +27,10 @@ export function comparisonPageData(report: ComparisonReport, now: number): Compa
       const line = lineOf(finding)
       const nth = seen.get(line) ?? 0
       seen.set(line, nth + 1)
-      return findingOf(finding, idOf(`${nth}${line}`))
+      return findingOf(
+        { ...finding, matters: finding.matters && !isConsequence(finding, findings) },
+        idOf(`${nth}${line}`),
+      )
     }),
     remarks: remarksOf(report),
   }

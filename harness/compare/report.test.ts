@@ -47,6 +47,20 @@ test('the answer in words', () => {
   expect(markdownReport(report({ findings: [], lost }))).toMatch(/^❌ /)
 })
 
+test('what may follow from another change that matters is told, and not counted', () => {
+  const follows: Finding = { ...behaviour, where: 'set', text: 'set: ENOENT became EPERM', follows: true }
+  const both = report({ findings: [behaviour, follows, words] })
+  expect(answerOf(both)).toMatch(/^1 change that matters, 1 change that does not, from /)
+  expect(textReport(both)).toMatch(
+    /^· behaviour: set: ENOENT became EPERM \(where the sides ask differently, /m,
+  )
+  expect(markdownReport(both)).toContain('<summary>behaviour: set: ENOENT became EPERM (')
+  // Where that was accepted it is all that there is.
+  const alone = report({ findings: [follows], accepted: [behaviour] })
+  expect(answerOf(alone)).toMatch(/^1 change that matters, from /)
+  expect(textReport(alone)).toMatch(/^✗ behaviour: set: /m)
+})
+
 test('text for a terminal', () => {
   expect(
     textReport(

@@ -30,12 +30,22 @@ export interface ComparisonReport {
 /** The version of the JSON report; a new one for each change that a reader notices. */
 const jsonVersion = 1
 
-/** "2 changes that matter, and 1 that does not, from main (3e942a1) to the work tree" */
-export function answerOf({ findings: all, lost, base, head }: ComparisonReport): string {
-  const findings = folded(all).map(({ first }) => first)
+/** How many changes there are: what shows the same one, or may follow from another one, is none of its own. */
+export function countsOf(all: readonly Finding[]): { readonly matter: number; readonly others: number } {
+  const findings = folded(all.filter(each => !isConsequence(each, all))).map(({ first }) => first)
   const matter = findings.filter(({ matters }) => matters).length
   const isOther = (each: Finding) => !each.matters && (matter > 0 || !isOfCode(each))
-  const others = findings.filter(isOther).length
+  return { matter, others: findings.filter(isOther).length }
+}
+
+/** Whether it may follow from another change that matters. */
+export function isConsequence({ follows }: Finding, all: readonly Finding[]): boolean {
+  return follows === true && all.some(each => each.matters && !each.follows)
+}
+
+/** "2 changes that matter, and 1 that does not, from main (3e942a1) to the work tree" */
+export function answerOf({ findings, lost, base, head }: ComparisonReport): string {
+  const { matter, others } = countsOf(findings)
   const counted = (count: number, what: string) =>
     `${count} ${count === 1 ? 'change' : 'changes'} that ${what}`
   const what =
@@ -91,12 +101,13 @@ export function textReport(report: ComparisonReport): string {
   const all = folded(report.findings)
   const blocks = all.map((each, at) => {
     const finding = each.first
-    const { request, show, again, matters } = finding
+    const { request, show, again } = finding
+    const counts = finding.matters && !isConsequence(finding, report.findings)
     // One command often shows several findings again.
     const isLast = again !== undefined && again !== all[at + 1]?.first.again
     const others = othersOf(each)
     const seen = seenOf(finding)
-    const head = `${matters ? '✗' : '·'} ${oneLine(lineOf(finding))}${seen === '' ? '' : ` (${seen})`}`
+    const head = `${counts ? '✗' : '·'} ${oneLine(lineOf(finding))}${seen === '' ? '' : ` (${seen})`}`
     return [
       head,
       ...(request === undefined ? [] : ['    request:', indented(beginningOf(request, 12, 2000), 6)]),
@@ -116,10 +127,11 @@ export function markdownReport(report: ComparisonReport): string {
   const sign = isClean ? '✅' : '❌'
   const blocks = folded(findings).map(each => {
     const finding = each.first
-    const { request, show, again, matters } = finding
+    const { request, show, again } = finding
+    const counts = finding.matters && !isConsequence(finding, findings)
     const seen = seenOf(finding)
     const others = each.others.map(lineOf).map(oneLine).join('\n')
-    const line = `${matters ? '**' : ''}${code(oneLine(lineOf(finding)))}${matters ? '**' : ''}`
+    const line = `${counts ? '**' : ''}${code(oneLine(lineOf(finding)))}${counts ? '**' : ''}`
     const details = [request, show, others || undefined, again]
       .filter(part => part !== undefined)
       .join('\n\n')
