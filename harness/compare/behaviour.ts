@@ -2,7 +2,7 @@
 /** How two conversations differ, told as behaviour: what is answered, and who is told of what. */
 import { align, type Pair } from './align.ts'
 import type { Difference } from './difference.ts'
-import type { Sides } from './finding.ts'
+import { reordered, type Sides } from './finding.ts'
 import { pairedSockets } from './paired-sockets.ts'
 import type { Exchange, NormalConversation, NormalMessage } from './recorded.ts'
 
@@ -237,7 +237,7 @@ function listChanges(base: readonly NormalMessage[], head: readonly NormalMessag
   const [was, is] = [summary(base), summary(head)]
   const [before, after] = [entriesOf(base), entriesOf(head)]
   if (was === is && before && after && isReordered(before, after)) {
-    const text = words.entries('the same entries in another order')
+    const text = words.entries(reordered)
     return [{ aspect: `${aspect}: order`, was, is, text, byValue: false, isState: true }]
   }
   if (was === is) return base.flatMap((message, at) => partChanges(message, head[at] ?? message, words))

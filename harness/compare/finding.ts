@@ -72,6 +72,9 @@ export function isOfMany({ where }: Pick<Finding, 'where'>): boolean {
   return /^\d+ (requests: |bytes that are no messages)/.test(where)
 }
 
+/** What a dump tells, of its entries as a whole. */
+export const reordered = 'the same entries in another order'
+
 /** The part of a message that has another value, by a change without the operation. */
 export function changedPart(change: string): { readonly whole: string; readonly name: string } | undefined {
   const [, whole = '', name] = /^((.+?) of [^:]+): .* became /s.exec(change) ?? []

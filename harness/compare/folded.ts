@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: MIT
 /** Findings that show one change: tests that break alike, requests that are answered alike, a report of the kernel. */
-import { changedPart, type Finding, isOfMany, messageOf, ofHeader } from './finding.ts'
+import {
+  changedPart,
+  type Finding,
+  isOfDump,
+  isOfMany,
+  isOfValue,
+  messageOf,
+  ofHeader,
+  reordered,
+} from './finding.ts'
 
 /** A change, with what else shows it. */
 export interface Folded {
@@ -16,17 +25,44 @@ export function folded(findings: readonly Finding[]): Folded[] {
       return part === undefined ? [] : [[part, finding] as const]
     }),
   )
+  const causes = new Map(
+    findings.flatMap(finding => {
+      const cause = causeOf(finding, findings)
+      return cause ? [[finding, cause] as const] : []
+    }),
+  )
   const groups = Map.groupBy(findings, (finding, at) => {
+    const cause = causes.get(finding)
     const same = isOfMany(finding) ? single.get(changedValue(finding) ?? '') : undefined
-    return keyOf(same ?? finding) ?? at
+    return keyOf(cause ?? same ?? finding) ?? (cause ? findings.indexOf(cause) : at)
   })
   return [...groups.values()].flatMap(all => {
-    // What was seen often shows it best, in single requests.
+    // A cause shows it best, and then what was seen often, in single requests.
     const [first] = all.toSorted(
-      (a, b) => Number(isOfMany(a)) - Number(isOfMany(b)) || (b.count ?? 1) - (a.count ?? 1),
+      (a, b) =>
+        Number(causes.has(a)) - Number(causes.has(b)) ||
+        Number(isOfMany(a)) - Number(isOfMany(b)) ||
+        (b.count ?? 1) - (a.count ?? 1),
     )
     return first ? [{ first, others: all.filter(each => each !== first) }] : []
   })
+}
+
+/** The finding that this one cannot but follow from. */
+function causeOf(finding: Finding, all: readonly Finding[]): Finding | undefined {
+  const { kind, where, kernel, is, text } = finding
+  const find = (isCause: (each: Finding) => boolean) =>
+    all.find(each => each.kernel === kernel && isCause(each))
+  // What the kernel reports, or what is left, fails the test.
+  if (kind === 'test' && text === undefined)
+    return find(each => ofKernel.has(each.kind) && `failed: ${each.is}` === is)
+  // Entries are compared one by one.
+  if (isOfDump(finding) && isOfValue(finding)) return find(each => each.where === where && isReordering(each))
+  return undefined
+}
+
+function isReordering({ where, text }: Finding): boolean {
+  return text === `${where}: ${reordered}`
 }
 
 /** What the others are, on one line; '' for none. */
@@ -36,6 +72,7 @@ export function othersOf({ first, others }: Folded): string {
     const lines = others.flatMap(each => levelledLine(each) ?? [])
     return lines.length === 0 ? '' : `the same of: ${listOf(lines)}`
   }
+  if (isReordering(first)) return orderedOf(others)
   const isInFile = isOfTest(first)
   const places = new Set(others.map(each => heardMessage(each)?.what ?? each.where))
   places.delete(heardMessage(first)?.what ?? first.where)
@@ -51,6 +88,16 @@ function followingOf(others: readonly Finding[]): string {
   const more =
     others.length > 0 ? `, and with it ${listOf(others.map(({ text, where }) => text ?? where))}` : ''
   return `only where the sides have asked differently since an earlier change${more}`
+}
+
+/** Other dumps that are in another order, too, and what follows from that. */
+function orderedOf(others: readonly Finding[]): string {
+  const [alike, values] = [others.filter(isReordering), others.filter(each => !isReordering(each))]
+  const changes = new Set(values.map(({ text = '', where }) => text.slice(where.length + 2)))
+  return [
+    ...(alike.length > 0 ? [`the same of: ${listOf(alike.map(({ where }) => where))}`] : []),
+    ...(changes.size > 0 ? [`and with it: ${listOf([...changes])}`] : []),
+  ].join('; ')
 }
 
 function listOf(names: readonly string[]): string {
@@ -139,7 +186,7 @@ function valueless(change: string): string {
 }
 
 /** What any test may show. */
-const ofKernel: ReadonlySet<Finding['kind']> = new Set(['loss', 'splat', 'taint', 'leak'])
+const ofKernel: ReadonlySet<Finding['kind']> = new Set(['loss', 'splat', 'taint', 'leak', 'memory'])
 
 function isOfTest({ kind, where }: Finding): boolean {
   return kind === 'test' && where.includes(' > ')
