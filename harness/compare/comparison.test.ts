@@ -144,6 +144,23 @@ test('a test that fails each time is broken, though it says something else each 
   expect(lines(compared(thrice(passed), [...head, passed]))).toEqual([])
 })
 
+test('a test that breaks where behaviour has changed in it follows from that, and is told after all else', () => {
+  const failed = { state: 'failed', failures: [failure('expected')] } as const
+  const [before, after] = [answers('x', 'ENOENT'), answers('x', 'EINVAL', failed)]
+  const other = answers('y', 'EPERM')
+  const broken = { ...other, ...failed, log: ['b'] }
+  const { findings } = compared(
+    thrice(file(before, { ...other, log: ['a'] })),
+    thrice(file(after, broken)),
+  ).result()
+  expect(findings.map(({ kind, where, follows }) => [kind, where, follows])).toEqual([
+    ['behaviour', 'get', undefined],
+    ['test', 'a.test.ts > y', undefined],
+    ['log', 'while tests run', undefined],
+    ['test', 'a.test.ts > x', true],
+  ])
+})
+
 test('few files confirm what many show, and the rest is counted', () => {
   const comparison = new Comparison(['debian-6.1'])
   const [one, two] = [file(answers('x', 'ENOENT')), file(answers('x', 'EINVAL'))]
@@ -209,8 +226,8 @@ test('what a failed test has not read is no change where the log tells what is, 
   const said = silent.said.map(each => ({ ...each, endsInVain: true }))
   expect(lines(compared(thrice(before), thrice(file({ ...silent, said }))))).toEqual([
     'behaviour: get: no answer, was ENOENT',
-    'test: a.test.ts > x: passed became failed: another line',
     ...told,
+    'test: a.test.ts > x: passed became failed: another line',
   ])
 })
 

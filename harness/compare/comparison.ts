@@ -4,7 +4,7 @@
  * anything differs at all; where it does, more of both tell what varies by itself.
  */
 import type { Difference } from './difference.ts'
-import { type Finding, findingKinds, isOfDump, isOfMany, isOfValue } from './finding.ts'
+import { type Finding, findingKinds, isOfDump, isOfMany, isOfNlctrl, isOfValue } from './finding.ts'
 import type { RecordedFile } from './recorded.ts'
 import { fileCome, fileDifferences, fileGone } from './tests.ts'
 import { TIMED_RUNS, type TimeChange, type Times, timeChanges } from './times.ts'
@@ -169,7 +169,8 @@ export class Comparison {
     const folded = new Map<string, FoldedDifference>()
     for (const each of told) {
       const settled = each.differences.filter(difference => isSettled(difference, each, confirmed))
-      const hasCause = settled.some(({ finding, isLater }) => finding.kind === 'behaviour' && !isLater)
+      const causes = settled.filter(({ finding, isLater }) => finding.kind === 'behaviour' && !isLater)
+      const changed = new Set(causes.flatMap(({ finding, test }) => (isOfNlctrl(finding) ? [] : [test])))
       for (const difference of [...settled, ...certainTimes(each.unit)]) {
         const known = folded.get(difference.fold) ?? {
           ...{ first: difference, unit: each.unit, follows: true, kernels: new Set(), count: 0 },
@@ -177,7 +178,10 @@ export class Comparison {
         folded.set(difference.fold, known)
         known.count++
         known.kernels.add(each.unit.kernel)
-        known.follows &&= hasCause && difference.isLater === true
+        known.follows &&=
+          difference.finding.kind === 'test'
+            ? changed.has(difference.test) && difference.finding.matters
+            : causes.length > 0 && difference.isLater === true
       }
     }
     const findings = [...folded.values()].map(({ first, unit, kernels, count, follows }): Finding => {

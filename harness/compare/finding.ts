@@ -45,7 +45,10 @@ export interface Finding {
   readonly text?: string
   /** Whether it makes the exit status 1. */
   readonly matters: boolean
-  /** It was seen only after the sides had asked differently, in files in which something else differs before. */
+  /**
+   * It may follow from other findings: behaviour that was seen only after the sides had asked differently, in files in
+   * which something else differs before; a test that breaks where behaviour has changed.
+   */
   readonly follows?: true
   /** How often it was seen, if more than once. */
   readonly count?: number

@@ -67,7 +67,7 @@ function isReordering({ where, text }: Finding): boolean {
 
 /** What the others are, on one line; '' for none. */
 export function othersOf({ first, others }: Folded): string {
-  if (first.follows) return followingOf(others)
+  if (first.follows && first.kind !== 'test') return followingOf(others)
   if (first.kind === 'log') {
     const lines = others.flatMap(each => levelledLine(each) ?? [])
     return lines.length === 0 ? '' : `the same of: ${listOf(lines)}`
@@ -112,8 +112,8 @@ const SHOWN = 4
 /** The same for findings that are one change; undefined for one that stands by itself. */
 function keyOf(finding: Finding): string | undefined {
   const { kind, where, was, is, text, kernel, matters, follows } = finding
-  const common = [kind, kernel, matters]
-  if (follows) return JSON.stringify([...common, 'follows'])
+  const common = [kind, kernel, matters, follows]
+  if (follows && kind !== 'test') return JSON.stringify([...common, 'follows'])
   if (isOfTest(finding) && text === undefined)
     return JSON.stringify([...common, fileOf(where), was, is?.split(':', 1)[0]])
   // Files as a whole, and what the kernel reports in any of them.

@@ -55,6 +55,10 @@ test('what may follow from another change that matters is told, and not counted'
     /^· behaviour: set: ENOENT became EPERM \(where the sides ask differently, /m,
   )
   expect(markdownReport(both)).toContain('<summary>behaviour: set: ENOENT became EPERM (')
+  const broken: Finding = { ...behaviour, kind: 'test', where: 'a.test.ts > x', text: 'x', follows: true }
+  expect(textReport(report({ findings: [behaviour, broken] }))).toMatch(
+    /^· test: x \(where behaviour has changed, only on debian-6\.1, 3 times\)$/m,
+  )
   // Where that was accepted it is all that there is.
   const alone = report({ findings: [follows], accepted: [behaviour] })
   expect(answerOf(alone)).toMatch(/^1 change that matters, from /)

@@ -89,9 +89,9 @@ function varyingLine(tests: readonly string[]): string {
 }
 
 /** Where, and how often: "only on debian-6.1, 3 times"; '' for once, on all kernels. */
-export function seenOf({ kernel, count, follows }: Finding): string {
+export function seenOf({ kind, kernel, count, follows }: Finding): string {
   return [
-    ...(follows ? ['where the sides ask differently'] : []),
+    ...(follows ? [kind === 'test' ? 'where behaviour has changed' : 'where the sides ask differently'] : []),
     ...(kernel === undefined ? [] : [`only on ${kernel}`]),
     ...(count ? [`${count} times`] : []),
   ].join(', ')
