@@ -105,8 +105,15 @@ function unaskedDifferences(
     const nothing = { ...some, answers: [], datagrams: 0, told: [] }
     const pair = { base: was ?? nothing, head: is ?? nothing, index: -1, isAfterSame: isAlike }
     const sides = { test: place, base: [pair.base], head: [pair.head] }
-    return pairDifferences(pair, place, { sides, isLater: !isAlike })
+    const others = [...after].flatMap(([name, each]) => (name === pair.head.socket ? [] : [each]))
+    const heard = new Set(others.flatMap(eventsOf))
+    return pairDifferences(pair, place, { sides, isLater: !isAlike, isHeard: event => heard.has(event) })
   })
+}
+
+/** What members of groups are told: "group nlex/example: nlex set". */
+function eventsOf({ told }: Exchange): string[] {
+  return told.flatMap(({ whom, messages }) => messages.map(({ what }) => `group ${groupOf(whom)}: ${what}`))
 }
 
 /** What was said before, and this. */
@@ -118,9 +125,13 @@ function upTo(all: readonly Said[], last: Said): Said[] {
 function pairDifferences(
   { base, head, index, isAfterSame }: Pair<Said>,
   place: string,
-  { sides, isLater }: { readonly sides: Sides; readonly isLater: boolean },
+  {
+    sides,
+    isLater,
+    isHeard = () => false,
+  }: { readonly sides: Sides; readonly isLater: boolean; readonly isHeard?: (event: string) => boolean },
 ): SaidDifference[] {
-  const changes = changesOf(base, head).filter(({ isState }) => isAfterSame || !isState)
+  const changes = changesOf(base, head, isHeard).filter(({ isState }) => isAfterSame || !isState)
   if (changes.length === 0) return []
   const show = `in ${place}\n${bothSides(base, head)}`
   const foldOf = ({ aspect, was, is, byValue }: Change) =>
@@ -143,7 +154,13 @@ function pairDifferences(
   })
 }
 
-function changesOf(base: Exchange, head: Exchange): Change[] {
+/** The group that a listener is in. */
+function groupOf(whom: string): string | undefined {
+  return /in group (.*)$/.exec(whom)?.[1]
+}
+
+/** @param isHeard whether other sockets hear something that names no request: "group nlex/example: nlex set" */
+function changesOf(base: Exchange, head: Exchange, isHeard: (event: string) => boolean): Change[] {
   const isAsked = base.key !== ''
   const whole = isAsked ? `${base.operation}: ` : `${base.operation}, unasked: `
   const answers = listChanges(base.answers, head.answers, {
@@ -174,20 +191,24 @@ function changesOf(base: Exchange, head: Exchange): Change[] {
   const whoms = [...new Set([...base.told, ...head.told].map(({ whom }) => whom))]
   const told = whoms.flatMap(whom => {
     const of = ({ told }: Exchange) => told.find(each => each.whom === whom)?.messages ?? []
-    const group = /in group (.*)$/.exec(whom)?.[1]
+    const group = groupOf(whom)
     const isRequester = whom.startsWith('the requester')
     const to = isRequester
       ? `the requester${group === undefined ? '' : `, as in group ${group}`}`
       : group === undefined
         ? 'another socket'
         : `group ${group}`
-    if (!isAsked) return listChanges(of(base), of(head), notifications(to))
+    if (!isAsked) {
+      const own = ownEvents(of(base), of(head), { to, isHeard: what => isHeard(`${to}: ${what}`) })
+      return own.length > 0 ? own : listChanges(of(base), of(head), notifications(to))
+    }
     return listChanges(of(base), of(head), {
       aspect: `told to ${to}`,
       gone: was => `${whole}is no longer told to ${to} (${was})`,
       come: is => `${whole}is now told to ${to} (${is})`,
       became: (was, is) => `${whole}told to ${to}: ${was} became ${is}`,
       entries: counts => `${whole}told to ${to}: ${counts}`,
+      often: (what, was, is) => `${whole}told to ${to} of ${what} ${is}, was ${was}`,
       part: (what, name) => `${whole}${name} of ${what}, as told to ${to}`,
     })
   })
@@ -214,6 +235,7 @@ function notifications(to: string): Words {
     come: is => `${to} is now told ${is}`,
     became: (was, is) => `${to} is told ${is}, was ${was}`,
     entries: counts => `${to} is told ${counts}`,
+    often: (what, was, is) => `${what}: ${to} is told of it ${is}, was told ${was}`,
     part: (what, name) => `${name} of ${what}, as told to ${to}`,
   }
 }
@@ -228,6 +250,8 @@ interface Words {
   became(was: string, is: string): string
   /** Of a dump, whose entries are of one kind. */
   entries(counts: string): string
+  /** How often each message of a kind comes; undefined: that is said as any other change. */
+  often?(what: string, was: string, is: string): string
   /** A part of a message, as the beginning of a sentence. */
   part(what: string, name: string): string
 }
@@ -260,6 +284,12 @@ function listChanges(base: readonly NormalMessage[], head: readonly NormalMessag
       },
     ]
   }
+  const repeated = words.often ? repeatedIn(base, head) : []
+  if (words.often && repeated.length > 0)
+    return repeated.map(({ what, ...often }) => ({
+      ...{ aspect, was: `${what} ${often.was}`, is: `${what} ${often.is}`, byValue: true, isState, less },
+      text: words.often?.(what, often.was, often.is) ?? '',
+    }))
   const text = listText(base, head, words)
   return [{ aspect, was: was || undefined, is: is || undefined, text, byValue: true, isState, less }]
 }
@@ -275,6 +305,49 @@ function listText(base: readonly NormalMessage[], head: readonly NormalMessage[]
   if (summary(before) === summary(after))
     return words.became(summary(base), `${summary(head)} (another order)`)
   return was === is ? words.became(summary(base), summary(head)) : words.became(was, is)
+}
+
+/** Kinds of which each message comes so often in its place, if nothing else has changed. */
+function repeatedIn(
+  base: readonly NormalMessage[],
+  head: readonly NormalMessage[],
+): { readonly what: string; readonly was: string; readonly is: string }[] {
+  const isMore = head.length > base.length
+  const [few, many] = isMore ? [base, head] : [head, base]
+  const [single, several] = [few, many].map(all => Map.groupBy(all, ({ what }) => what))
+  const factors = new Map(
+    [...(single ?? [])].map(([what, { length }]) => [what, (several?.get(what)?.length ?? 0) / length]),
+  )
+  if (![...factors.values()].every(factor => factor >= 1 && Number.isInteger(factor))) return []
+  const whole = few.flatMap(({ what }) => Array<string>(factors.get(what) ?? 1).fill(what))
+  if (whole.length !== many.length || whole.some((what, at) => what !== many[at]?.what)) return []
+  return [...factors].flatMap(([what, factor]) => {
+    const often = factor === 2 ? 'twice' : `${factor} times`
+    if (factor === 1) return []
+    return [isMore ? { what, was: 'once', is: often } : { what, was: often, is: 'once' }]
+  })
+}
+
+/** Events of what the listener itself has asked, if they alone have come or gone, and others of the group hear them. */
+function ownEvents(
+  base: readonly NormalMessage[],
+  head: readonly NormalMessage[],
+  { to, isHeard }: { readonly to: string; readonly isHeard: (what: string) => boolean },
+): Change[] {
+  const isOwn = ({ parts }: NormalMessage) => parts.some(([name]) => name === 'order')
+  const [was, is] = [base.filter(isOwn), head.filter(isOwn)]
+  const kinds = [...new Set([...was, ...is].map(({ what }) => what))]
+  const [before, after] = [base, head].map(all => summary(all.filter(each => !isOwn(each))))
+  if ((was.length === 0) === (is.length === 0) || before !== after || !kinds.every(isHeard)) return []
+  const how = is.length === 0 ? ['no longer', 'though'] : ['now', 'as']
+  return kinds.map(what => ({
+    aspect: `told to ${to}`,
+    ...(is.length === 0
+      ? { was: `its own ${what}`, is: undefined }
+      : { was: undefined, is: `its own ${what}` }),
+    text: `${to}: the requester is ${how[0]} told of its own ${what}, ${how[1]} others are`,
+    ...{ byValue: true, isState: isCounted(base, head), less: lessOf(base, head) },
+  }))
 }
 
 function inAnyOrder(messages: readonly NormalMessage[]): NormalMessage[] {

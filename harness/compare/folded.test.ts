@@ -240,7 +240,7 @@ test('a test that fails by what the kernel reports, or by what is left, is one c
   ])
 })
 
-test('values in entries of a dump follow from its order', () => {
+test('values in entries of a dump, and how many come while others go, follow from its order', () => {
   const order = behaviour('get dump', 'the same entries in another order')
   const value = (where: string, more: Partial<Finding> = {}) =>
     behaviour(where, 'attribute 1 of get: 01 became a3', { count: 5, ...more })
@@ -248,14 +248,34 @@ test('values in entries of a dump follow from its order', () => {
     shown([
       value('get dump'),
       order,
+      behaviour('get dump', '481 entries, was 486'),
       value('get dump', { kernel: 'debian-6.1' }),
       value('set dump'),
       behaviour('get dump', 'flags of get: 0 became MULTI'),
     ]),
   ).toEqual([
-    ['get dump', 'and with it: attribute 1 of get: 01 became a3'],
+    ['get dump', 'and with it: attribute 1 of get: 01 became a3; 481 entries, was 486'],
     ['get dump', ''],
     ['set dump', ''],
     ['get dump', ''],
+  ])
+})
+
+test('what a requester no longer hears of its own is one change, also where it alone listens', () => {
+  const event = (text: string) => behaviour('protocol 16', '', { text })
+  const own = (what: string, end = '') =>
+    event(`group x: the requester is no longer told of its own ${what}${end}`)
+  const all = [
+    event('group x is no longer told 2 x set'),
+    own('set', ', though others are'),
+    own('del', ', though others are'),
+    event('group x is no longer told add'),
+    event('set: group x is told of it twice, was told once'),
+    event('del: group x is told of it twice, was told once'),
+  ]
+  expect(folded(all).map(each => [each.first.text, othersOf(each)])).toEqual([
+    [all[1]?.text, 'the same of: del'],
+    [all[3]?.text, ''],
+    [all[4]?.text, 'the same of: del'],
   ])
 })

@@ -57,7 +57,16 @@ function causeOf(finding: Finding, all: readonly Finding[]): Finding | undefined
   if (kind === 'test' && text === undefined)
     return find(each => ofKernel.has(each.kind) && `failed: ${each.is}` === is)
   // Entries are compared one by one.
-  if (isOfDump(finding) && isOfValue(finding)) return find(each => each.where === where && isReordering(each))
+  const isOfEntries = isOfValue(finding) || /: (\d+|no) entr(y|ies), was /.test(text ?? '')
+  if (isOfDump(finding) && isOfEntries) return find(each => each.where === where && isReordering(each))
+  // Where the requester alone listens.
+  const [, group, change, what = ''] =
+    (kind === 'behaviour' && /^(group .*) (is (?:no longer|now) told )(.*)$/s.exec(text ?? '')) || []
+  if (group !== undefined)
+    return find(({ text: own = '' }) => {
+      const [, begin, its] = ownEvent.exec(own) ?? []
+      return begin === `${group}: the requester ${change}of its own ` && its === countless(what)
+    })
   return undefined
 }
 
@@ -75,7 +84,7 @@ export function othersOf({ first, others }: Folded): string {
   if (isReordering(first)) return orderedOf(others)
   const isInFile = isOfTest(first)
   const places = new Set(others.map(each => heardMessage(each)?.what ?? each.where))
-  places.delete(heardMessage(first)?.what ?? first.where)
+  for (const own of [heardMessage(first)?.what ?? '', first.where]) places.delete(own)
   const names = [...places].map(where => (isInFile ? where.slice(fileOf(where).length + 3) : where))
   if (names.length === 0) return ''
   const list = listOf(names)
@@ -156,9 +165,17 @@ function changedValue({ kind, kernel, where, text = '', follows }: Finding): str
   return part && JSON.stringify([kernel, ofHeader.test(part.name) ? change : part.whole])
 }
 
+/** What a requester hears of its own, where others hear it, too. */
+const ownEvent =
+  /^(group .*: the requester is (?:no longer|now) told of its own )(.+), (?:though|as) others are$/s
+
 /** Of an event that names no request: the message, and the change of a part of it without its name. */
 function heardMessage({ kind, where, text = '' }: Finding): { what: string; change: string } | undefined {
   if (kind !== 'behaviour' || text.startsWith(where)) return undefined
+  const [, own, ofOwn] = ownEvent.exec(text) ?? []
+  if (own !== undefined && ofOwn !== undefined) return { what: ofOwn, change: own }
+  const [, often, change] = /^(.+): (.* is told of it .*)$/s.exec(text) ?? []
+  if (often !== undefined && change !== undefined) return { what: often, change }
   const [, part, what, rest] = /^(.+?) of ([^:]+), as told to (.*)$/s.exec(text) ?? []
   return what === undefined ? undefined : { what, change: `${part}, as told to ${valueless(rest ?? '')}` }
 }
