@@ -7,7 +7,15 @@ import { beginningOf } from '../report/text.ts'
 import { align } from './align.ts'
 import { type Finding, lineOf, type Sides } from './finding.ts'
 import type { Exchange, NormalMessage } from './recorded.ts'
-import { answerOf, type ComparisonReport, countsOf, isConsequence, remarksOf, seenOf } from './report.ts'
+import {
+  answerOf,
+  type ComparisonReport,
+  countsOf,
+  isConsequence,
+  remarksOf,
+  seenOf,
+  withEndOfTalk,
+} from './report.ts'
 
 /** Most messages of an exchange that are shown. */
 const MOST_MESSAGES = 40
@@ -48,7 +56,7 @@ function findingOf(finding: Finding, id: string): PageFinding {
     seen: seenOf(finding),
     request: beginningOf(request, 60, 8000),
     conversation: sides && { test: sides.test, rows: rowsOf(sides) },
-    show: sides ? '' : beginningOf(show, 200, 32_000),
+    show: sides ? '' : beginningOf(withEndOfTalk(show, 120), 200, 32_000),
   }
 }
 

@@ -161,6 +161,56 @@ test('a test that breaks where behaviour has changed in it follows from that, an
   ])
 })
 
+test('tests that are not run after a loss follow from it', () => {
+  const lost = answers('x', '', { state: 'failed', failures: [failure('killed', 'loss')] })
+  const [before, after] = [
+    file(answers('x', ''), answers('y', '')),
+    file(lost, answers('y', '', { state: 'not run' })),
+  ]
+  const { findings } = compared(thrice(before), thrice(after)).result()
+  expect(findings.map(({ kind, follows }) => [kind, follows])).toEqual([
+    ['loss', undefined],
+    ['test', undefined],
+    ['test', true],
+  ])
+})
+
+test('what is no behaviour has the request that shows it, where one is known', () => {
+  const failed = { state: 'failed', failures: [failure('expected')] } as const
+  const asking = (test: RecordedTest, ...operations: readonly string[]) => ({
+    ...test,
+    said: test.said.map(said => ({
+      ...said,
+      exchanges: said.exchanges.flatMap(each =>
+        operations.map((operation, at) => ({
+          ...each,
+          key: `${at}`,
+          operation,
+          request: `${operation} ${at}`,
+        })),
+      ),
+    })),
+  })
+  const requests = (before: RecordedTest, after: RecordedTest) =>
+    compared(thrice(file(before)), thrice(file(after)))
+      .result()
+      .findings.map(({ kind, request }) => [kind, request])
+  expect(requests(answers('x', 'ENOENT'), answers('x', 'EINVAL', failed))).toEqual([
+    ['behaviour', 'get'],
+    ['test', 'get'],
+  ])
+  const [ok, bad] = [answers('x', 'ok', { log: ['a'] }), answers('x', 'ok', { ...failed, log: ['b'] })]
+  const asked = ['CTRL_CMD_GETFAMILY', 'set', 'set']
+  expect(requests(asking(ok, ...asked), asking(bad, ...asked))).toEqual([
+    ['test', 'set 1'],
+    ['log', 'set 1'],
+  ])
+  expect(requests(asking(ok, 'set', 'get'), asking(bad, 'set', 'get'))).toEqual([
+    ['test', undefined],
+    ['log', undefined],
+  ])
+})
+
 test('few files confirm what many show, and the rest is counted', () => {
   const comparison = new Comparison(['debian-6.1'])
   const [one, two] = [file(answers('x', 'ENOENT')), file(answers('x', 'EINVAL'))]

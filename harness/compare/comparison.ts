@@ -49,6 +49,8 @@ interface Told {
 interface FoldedDifference {
   readonly first: Difference
   readonly unit: Unit
+  /** The first request that shows it, if one is known. */
+  readonly request: string | undefined
   readonly kernels: Set<string>
   /** As a finding's. */
   follows: boolean
@@ -171,29 +173,34 @@ export class Comparison {
       const settled = each.differences.filter(difference => isSettled(difference, each, confirmed))
       const causes = settled.filter(({ finding, isLater }) => finding.kind === 'behaviour' && !isLater)
       const changed = new Set(causes.flatMap(({ finding, test }) => (isOfNlctrl(finding) ? [] : [test])))
+      const isLost = settled.some(({ finding }) => finding.kind === 'loss' && finding.matters)
       for (const difference of [...settled, ...certainTimes(each.unit)]) {
         const known = folded.get(difference.fold) ?? {
           ...{ first: difference, unit: each.unit, follows: true, kernels: new Set(), count: 0 },
+          request: difference.finding.request ?? requestOf(difference, { settled, unit: each.unit }),
         }
         folded.set(difference.fold, known)
         known.count++
         known.kernels.add(each.unit.kernel)
         known.follows &&=
           difference.finding.kind === 'test'
-            ? changed.has(difference.test) && difference.finding.matters
+            ? difference.finding.matters && (changed.has(difference.test) || (isLost && isNotRun(difference)))
             : causes.length > 0 && difference.isLater === true
       }
     }
-    const findings = [...folded.values()].map(({ first, unit, kernels, count, follows }): Finding => {
-      const isAll = this.#kernels.every(label => kernels.has(label))
-      return {
-        ...first.finding,
-        kernel: isAll ? undefined : [...kernels].join(', '),
-        ...(follows ? { follows } : {}),
-        ...(count > 1 ? { count } : {}),
-        again: `--kernel ${unit.kernel} ${unit.file}`,
-      }
-    })
+    const findings = [...folded.values()].map(
+      ({ first, unit, request, kernels, count, follows }): Finding => {
+        const isAll = this.#kernels.every(label => kernels.has(label))
+        return {
+          ...first.finding,
+          ...(request === undefined ? {} : { request }),
+          kernel: isAll ? undefined : [...kernels].join(', '),
+          ...(follows ? { follows } : {}),
+          ...(count > 1 ? { count } : {}),
+          again: `--kernel ${unit.kernel} ${unit.file}`,
+        }
+      },
+    )
     return { findings: inOrder(findings), varying: [...new Set(told.flatMap(({ varying }) => [...varying]))] }
   }
 
@@ -218,6 +225,26 @@ export class Comparison {
         .flatMap(({ differences }) => differences.map(({ fold }) => fold)),
     )
   }
+}
+
+function isNotRun({ finding }: Pick<Difference, 'finding'>): boolean {
+  return finding.is === 'not run'
+}
+
+/** The request of a test in which something differs: that of other behaviour, or of the only operation. */
+function requestOf(
+  { test, finding }: Difference,
+  { settled, unit }: { readonly settled: readonly Difference[]; readonly unit: Recorded },
+): string | undefined {
+  if (finding.kind === 'time' || finding.kind === 'loss' || isNotRun({ finding })) return undefined
+  const shown = settled.find(
+    each => each.test === test && each.finding.request !== undefined && !isOfNlctrl(each.finding),
+  )
+  if (shown) return shown.finding.request
+  const own = unit.head[0]?.tests.find(({ name }) => `${unit.file} > ${name}` === test)
+  const asked = own?.said.flatMap(({ exchanges }) => exchanges.filter(({ key }) => key !== '')) ?? []
+  const [first, ...others] = asked.filter(({ operation }) => !operation.startsWith('CTRL_CMD_'))
+  return others.every(({ operation }) => operation === first?.operation) ? first?.request : undefined
 }
 
 /** In the order of reports: what matters first. */
