@@ -256,6 +256,27 @@ test('an answer with a wrong sequence number is one all the same, and says so', 
   expect(exchanges[1]?.told[0]?.messages[0]?.parts[0]).toEqual(['sequence number', 'another'])
 })
 
+test('an answer with the number of a later request is that of the one that is not acknowledged yet', () => {
+  const asking = socket(1, 101, GENERIC)
+  const { exchanges } = normal(recording => {
+    recording.opened(asking, undefined)
+    const content = Buffer.from([1, 1, 0, 0])
+    const requests = [7, 8, 9].map(sequence =>
+      encodeMessage({ type: 28, flags: 5, sequence, portId: 101 }, content),
+    )
+    for (const request of requests) recording.sent(asking, request, undefined, undefined)
+    for (const [at, request] of requests.entries()) {
+      const reply = encodeMessage({ type: 28, sequence: 8 + at, portId: 101 }, content)
+      recording.received(asking, fromKernel(reply))
+      recording.received(asking, fromKernel(acknowledgementBytes(request, { portId: 101 })))
+    }
+  })
+  expect(exchanges.map(({ answers }) => answers.map(({ what }) => what))).toEqual(
+    Array(3).fill(['unknown family command 1', 'acknowledgement']),
+  )
+  expect(exchanges[0]?.answers[0]?.parts[0]).toEqual(['sequence number', 'another'])
+})
+
 test('an echo is told apart from what others hear', () => {
   const [asking, hearing] = [socket(1, 101), socket(2, 102)]
   const { exchanges } = normal(recording => {

@@ -50,6 +50,8 @@ interface OpenExchange {
   answered?: number
   /** Whether it is a request that is answered in any case: NLM_F_ACK, or a dump. */
   readonly isAnswered: boolean
+  /** Whether it is answered before the next one is looked at: with NLM_F_ACK, and no dump. */
+  readonly isAtOnce: boolean
   /** Messages of the request that have no final answer yet: an acknowledgement, an error, the end of a dump. */
   open: number
   /** By whom. */
@@ -170,6 +172,7 @@ class Normaliser {
     const messages = messagesOf(beginningOf(event.bytes ?? new Uint8Array()))
     const opened = {
       isAnswered: messages?.every(({ flags }) => (flags & (NLM_F_ACK | NLM_F_DUMP)) !== 0) ?? false,
+      isAtOnce: messages?.every(({ flags }) => (flags & (NLM_F_ACK | NLM_F_DUMP)) === NLM_F_ACK) ?? false,
       ...{ socket, event, sequences: new Set(messages?.map(({ sequence }) => sequence)) },
       ...{ answers: [], datagrams: 0, open: messages?.length ?? 0, told: new Map() },
     }
@@ -181,7 +184,7 @@ class Normaliser {
     const known = this.#unasked.get(socket)
     if (known) return known
     const opened = {
-      isAnswered: false,
+      ...{ isAnswered: false, isAtOnce: false },
       ...{ socket, event: undefined, sequences: new Set<number>() },
       ...{ answers: [], datagrams: 0, open: 0, told: new Map() },
     }
@@ -226,10 +229,15 @@ class Normaliser {
 
   /**
    * The request of a socket with this sequence number, or else its last one: an answer may have a wrong one. Of
-   * several the first that must be answered, for the kernel takes one after the other; or else the last one.
+   * several the first that must be answered, for the kernel takes one after the other; or else the last one. So of
+   * generic netlink what comes before an acknowledgement is no answer to a later request, whatever its number.
    */
   #askedBy(socket: RecordedSocket, sequence: number): OpenExchange | undefined {
-    const own = this.#exchanges.filter(each => each.socket === socket)
+    const all = this.#exchanges.filter(each => each.socket === socket)
+    const isWhole = this.#record.missed === 0 && !this.#overflowed.has(socket)
+    const isInOrder = isWhole && socket.protocol === NETLINK_GENERIC
+    const now = isInOrder ? all.findIndex(({ isAtOnce, open }) => isAtOnce && open > 0) : -1
+    const own = now === -1 ? all : all.slice(0, now + 1)
     const asking = own.filter(({ sequences }) => sequences.has(sequence))
     const last = own.at(-1)
     const first = asking.find(({ open, isAnswered }) => open > 0 && isAnswered)
