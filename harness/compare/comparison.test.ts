@@ -161,6 +161,30 @@ test('a test that breaks where behaviour has changed in it follows from that, an
   ])
 })
 
+test('so does one in which the sides ask differently, where another test shows why', () => {
+  const conversation = (...all: readonly (readonly [key: string, what: string])[]) => [
+    {
+      missed: 0,
+      exchanges: all.map(([key, what]) => ({
+        ...{ socket: 'socket 1', key, operation: key, request: key, datagrams: 1, told: [] },
+        answers: [{ what, parts: [] }],
+      })),
+    },
+  ]
+  const other = answers('y', '', { said: conversation(['add', 'ok'], ['list', 'one']) })
+  const failed = answers('y', '', {
+    ...{ state: 'failed', failures: [failure('expected')] },
+    said: conversation(['list', 'none']),
+  })
+  const broken = (before: string, after: string) =>
+    compared(thrice(file(answers('x', before), other)), thrice(file(answers('x', after), failed)))
+      .result()
+      .findings.filter(({ kind }) => kind === 'test')
+      .map(({ follows }) => follows)
+  expect(broken('ENOENT', 'EINVAL')).toEqual([true])
+  expect(broken('ENOENT', 'ENOENT')).toEqual([undefined])
+})
+
 test('tests that are not run after a loss follow from it', () => {
   const lost = answers('x', '', { state: 'failed', failures: [failure('killed', 'loss')] })
   const [before, after] = [

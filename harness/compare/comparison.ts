@@ -172,7 +172,9 @@ export class Comparison {
     for (const each of told) {
       const settled = each.differences.filter(difference => isSettled(difference, each, confirmed))
       const causes = settled.filter(({ finding, isLater }) => finding.kind === 'behaviour' && !isLater)
-      const changed = new Set(causes.flatMap(({ finding, test }) => (isOfNlctrl(finding) ? [] : [test])))
+      // Also where the sides ask differently after that.
+      const shown = causes.length > 0 ? settled.filter(({ finding }) => finding.kind === 'behaviour') : []
+      const changed = new Set(shown.flatMap(({ finding, test }) => (isOfNlctrl(finding) ? [] : [test])))
       const isLost = settled.some(({ finding }) => finding.kind === 'loss' && finding.matters)
       for (const difference of [...settled, ...certainTimes(each.unit)]) {
         const known = folded.get(difference.fold) ?? {
