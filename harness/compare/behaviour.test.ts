@@ -373,6 +373,29 @@ test('a requester that no longer hears its own events is told as that, where oth
   )
 })
 
+test('an event that names no request has the last one before it', () => {
+  const asking = ['set 1', 'set 2', 'del 1'].map(request => ({ ...answered('ok'), key: request, request }))
+  const heard = (whats: readonly string[], after: readonly number[], parts = {}) =>
+    exchange([], {
+      ...{ key: '', operation: 'protocol 16', request: '', socket: 'socket 2' },
+      told: [{ whom: 'socket 2 in group events', messages: whats.map(what => message(what, parts)), after }],
+    })
+  const requests = (base: Said, head: Said) =>
+    differences([...asking, base], [...asking, head]).map(({ finding }) => finding.request)
+  const all = heard(['set', 'set', 'del'], [0, 1, 2])
+  expect(requests(all, heard(['set', 'set', 'set', 'set', 'del', 'del'], [0, 0, 1, 1, 2, 2]))).toEqual([
+    'set 1',
+    'del 1',
+  ])
+  expect(requests(all, heard(['set', 'set'], [0, 1]))).toEqual(['del 1'])
+  expect(requests(all, heard(['set', 'add', 'del'], [0, 1, 2]))).toEqual(['set 2'])
+  expect(requests(all, heard(['set', 'set', 'del'], [0, 1, 2], { flags: 'MULTI' }))).toEqual([
+    'set 1',
+    'del 1',
+  ])
+  expect(requests(heard(['set'], [-1]), heard(['set', 'set'], [-1, -1]))).toEqual([undefined])
+})
+
 test('what all messages of a dump show is one difference', () => {
   const dump = (flags: string) => exchange(Array.from({ length: 2000 }, () => message('nlex get', { flags })))
   const [first, ...others] = differences([dump('MULTI')], [dump('0')])

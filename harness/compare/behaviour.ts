@@ -22,6 +22,8 @@ interface Change {
   readonly byValue: boolean
   /** Whether it may depend on what was asked before. */
   readonly isState: boolean
+  /** The first message that shows it, if it is one of a list. */
+  readonly example?: NormalMessage | undefined
   /** The side on which only less came: all that did is on the other one, too. */
   readonly less?: 'base' | 'head' | undefined
 }
@@ -107,8 +109,30 @@ function unaskedDifferences(
     const sides = { test: place, base: [pair.base], head: [pair.head] }
     const others = [...after].flatMap(([name, each]) => (name === pair.head.socket ? [] : [each]))
     const heard = new Set(others.flatMap(eventsOf))
-    return pairDifferences(pair, place, { sides, isLater: !isAlike, isHeard: event => heard.has(event) })
+    return pairDifferences(pair, place, {
+      sides,
+      isLater: !isAlike,
+      isHeard: event => heard.has(event),
+      requestOf: message =>
+        requestBefore(message, [
+          [pair.base, base],
+          [pair.head, head],
+        ]),
+    })
   })
+}
+
+/** The request after which a message came, on the side on which it did. */
+function requestBefore(
+  message: NormalMessage,
+  sides: readonly (readonly [Exchange, NormalConversation])[],
+): string | undefined {
+  for (const [{ told }, { exchanges }] of sides)
+    for (const { messages, after = [] } of told) {
+      const at = messages.indexOf(message)
+      if (at !== -1) return exchanges[after[at] ?? -1]?.request
+    }
+  return undefined
 }
 
 /** What members of groups are told: "group nlex/example: nlex set". */
@@ -129,7 +153,14 @@ function pairDifferences(
     sides,
     isLater,
     isHeard = () => false,
-  }: { readonly sides: Sides; readonly isLater: boolean; readonly isHeard?: (event: string) => boolean },
+    requestOf = () => undefined,
+  }: {
+    readonly sides: Sides
+    readonly isLater: boolean
+    readonly isHeard?: (event: string) => boolean
+    /** The request after which a message came that names none. */
+    readonly requestOf?: (message: NormalMessage) => string | undefined
+  },
 ): SaidDifference[] {
   const changes = changesOf(base, head, isHeard).filter(({ isState }) => isAfterSame || !isState)
   if (changes.length === 0) return []
@@ -139,14 +170,15 @@ function pairDifferences(
   // A thousand messages of a dump may show one change.
   return [...Map.groupBy(changes, foldOf)].flatMap(([fold, [first]]) => {
     if (!first) return []
-    const { aspect, was, is, text, isState, less } = first
+    const { aspect, was, is, text, isState, less, example } = first
+    const request = base.request || (example && requestOf(example))
     return {
       ...{ test: place, isValue: isState, isLater, less },
       point: JSON.stringify([place, base.socket, index, aspect]),
       fold,
       finding: {
         ...{ kind: 'behaviour', where: base.operation, was, is, text, matters: true },
-        ...(base.request === '' ? {} : { request: base.request }),
+        ...(request ? { request } : {}),
         sides,
         show,
       },
@@ -264,7 +296,10 @@ function listChanges(base: readonly NormalMessage[], head: readonly NormalMessag
     const text = words.entries(reordered)
     return [{ aspect: `${aspect}: order`, was, is, text, byValue: false, isState: true }]
   }
-  if (was === is) return base.flatMap((message, at) => partChanges(message, head[at] ?? message, words))
+  if (was === is)
+    return base.flatMap((example, at) =>
+      partChanges(example, head[at] ?? example, words).map(each => ({ ...each, example })),
+    )
   const isState = isCounted(base, head)
   const less = lessOf(base, head)
   if (before && after && isOfOneKind([...before, ...after])) {
@@ -289,9 +324,14 @@ function listChanges(base: readonly NormalMessage[], head: readonly NormalMessag
     return repeated.map(({ what, ...often }) => ({
       ...{ aspect, was: `${what} ${often.was}`, is: `${what} ${often.is}`, byValue: true, isState, less },
       text: words.often?.(what, often.was, often.is) ?? '',
+      example: base.find(each => each.what === what),
     }))
   const text = listText(base, head, words)
-  return [{ aspect, was: was || undefined, is: is || undefined, text, byValue: true, isState, less }]
+  const first = Array.from({ length: Math.max(base.length, head.length) }).findIndex(
+    (_, at) => base[at]?.what !== head[at]?.what,
+  )
+  const example = less === 'head' ? base[first] : (head[first] ?? base[first])
+  return [{ aspect, was: was || undefined, is: is || undefined, text, byValue: true, isState, less, example }]
 }
 
 function listText(base: readonly NormalMessage[], head: readonly NormalMessage[], words: Words): string {
@@ -347,6 +387,7 @@ function ownEvents(
       : { was: undefined, is: `its own ${what}` }),
     text: `${to}: the requester is ${how[0]} told of its own ${what}, ${how[1]} others are`,
     ...{ byValue: true, isState: isCounted(base, head), less: lessOf(base, head) },
+    example: [...was, ...is].find(each => each.what === what),
   }))
 }
 

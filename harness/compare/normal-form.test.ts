@@ -277,6 +277,23 @@ test('an answer with the number of a later request is that of the one that is no
   expect(exchanges[0]?.answers[0]?.parts[0]).toEqual(['sequence number', 'another'])
 })
 
+test('of what names no request the last one before it is known, but what is asked of nlctrl', () => {
+  const conversation = normal(recording => {
+    generic(recording, numbers)
+    const [asking, listening] = [socket(1, 101, GENERIC), socket(2, 102, GENERIC)]
+    const event = encodeMessage({ type: 28, sequence: 0, portId: 0 }, Buffer.from([2, 1, 0, 0]))
+    recording.received(listening, fromKernel(event, 5))
+    const resolve = encodeMessage({ type: 16, flags: 1, sequence: 9 }, Buffer.from([3, 1, 0, 0]))
+    recording.sent(asking, resolve, undefined, undefined)
+    recording.received(listening, fromKernel(event, 5))
+  })
+  const [heard] = conversation.exchanges.flatMap(({ key, told }) => (key === '' ? told : []))
+  expect(heard?.after?.map(at => conversation.exchanges[at]?.operation)).toEqual([
+    'nlex command 1',
+    'nlex command 1',
+  ])
+})
+
 test('an echo is told apart from what others hear', () => {
   const [asking, hearing] = [socket(1, 101), socket(2, 102)]
   const { exchanges } = normal(recording => {

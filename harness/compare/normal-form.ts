@@ -65,6 +65,8 @@ interface Heard {
   readonly before: OpenExchange | undefined
   /** Whether an answer to that has come before. */
   readonly isAnswered: boolean
+  /** The last request before it. */
+  readonly after: OpenExchange | undefined
 }
 
 /** The normal form of what was said in a test. */
@@ -114,7 +116,7 @@ class Normaliser {
     const kept = this.#exchanges.filter(each => this.#isWhole(each) && !this.#isMixed(each))
     const all = [...kept, ...this.#unasked.values()]
     return {
-      exchanges: all.map(each => this.#closed(each)),
+      exchanges: all.map(each => this.#closed(each, all)),
       missed: this.#record.missed,
       ...(this.#endsInVain ? { endsInVain: true } : {}),
     }
@@ -222,7 +224,8 @@ class Normaliser {
       const listener = cause?.socket === socket ? 'the requester' : this.#names.get(socket)
       const whom = `${listener}${where}`
       const before = this.#before(cause, socket)
-      const told = { message: normal, before, isAnswered: (before?.answers.length ?? 0) > 0 }
+      const after = this.#exchanges.findLast(each => this.#isCause(each, socket))
+      const told = { message: normal, before, isAnswered: (before?.answers.length ?? 0) > 0, after }
       exchange.told.set(whom, [...(exchange.told.get(whom) ?? []), told])
     }
   }
@@ -262,6 +265,12 @@ class Normaliser {
     if (cause || this.#record.missed > 0) return cause?.socket === socket ? cause : undefined
     const last = this.#exchanges.findLast(each => each.socket.protocol === socket.protocol)
     return last?.socket === socket ? last : undefined
+  }
+
+  /** Whether a notification may follow from it: nlctrl is asked for names. */
+  #isCause({ event, socket }: OpenExchange, { protocol }: RecordedSocket): boolean {
+    if (socket.protocol !== protocol || event === undefined) return false
+    return !this.#asked(event, socket).operation.startsWith('CTRL_CMD_')
   }
 
   /** A notification, and whether it comes before the answer; where that was awaited in vain, nobody knows. */
@@ -366,12 +375,16 @@ class Normaliser {
     return { name: `${family}${command}` }
   }
 
-  #closed(exchange: OpenExchange): Exchange & { socket: string } {
+  #closed(exchange: OpenExchange, all: readonly OpenExchange[]): Exchange & { socket: string } {
     const { socket, event, answers, datagrams, told } = exchange
     const name = this.#names.get(socket) ?? ''
-    const told_: Told[] = [...told].map(([whom, all]) => ({
+    const told_: Told[] = [...told].map(([whom, heard]) => ({
       whom,
-      messages: all.map(each => this.#heard(each)),
+      messages: heard.map(each => this.#heard(each)),
+      // Where not all is kept, it may be another one.
+      ...(event === undefined && this.#record.missed === 0
+        ? { after: heard.map(({ after }) => (after ? all.indexOf(after) : -1)) }
+        : {}),
     }))
     const rest = { socket: name, answers, datagrams, told: told_ }
     if (event === undefined) return { key: '', operation: protocolName(socket), request: '', ...rest }
