@@ -33,8 +33,8 @@ export async function prepareSide(
   { labels, progress, worker }: SidePlan,
 ): Promise<PreparedSide> {
   const { root, settings, shown } = opened
-  const recorders = new Map(labels.map(label => [label, new FileRecorder()]))
-  const recorder = (label: string) => recorders.get(label) ?? new FileRecorder()
+  const recorders = new Map(labels.map(label => [label, new FileRecorder(nameOf(side))]))
+  const recorder = (label: string) => recorders.get(label) ?? new FileRecorder(nameOf(side))
   try {
     const kernels = await prepareKernels(labels, { settings, root, progress, worker, recorder })
     const named = new Map(kernels.map(({ label }, at) => [label, recorder(labels[at] ?? label)]))
