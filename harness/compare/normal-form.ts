@@ -153,6 +153,11 @@ class Normaliser {
     } else if (event.kind === 'received' && !isMarker(event.datagram.bytes)) this.#received(event)
   }
 
+  /** Whether what is missing comes after all that is kept: then each request of an answer is. */
+  get #isUnbroken(): boolean {
+    return this.#record.missed === 0 || this.#record.last.length === 0
+  }
+
   /** Where not all is kept, each socket's last answers may be missing, and any that must come and has not. */
   #isWhole(exchange: OpenExchange): boolean {
     if (this.#record.missed === 0) return true
@@ -207,7 +212,7 @@ class Normaliser {
     for (const message of messages) {
       const asked = group === 0 && portId === 0 ? this.#askedBy(socket, message.sequence) : undefined
       // Its request was not kept.
-      if (asked && this.#record.missed > 0 && !asked.sequences.has(message.sequence)) continue
+      if (asked && !this.#isUnbroken && !asked.sequences.has(message.sequence)) continue
       const cause = asked ?? this.#causeOf(message, socket)
       const normal = this.#normal(message, socket, cause, sender)
       if (asked) {
@@ -237,8 +242,7 @@ class Normaliser {
    */
   #askedBy(socket: RecordedSocket, sequence: number): OpenExchange | undefined {
     const all = this.#exchanges.filter(each => each.socket === socket)
-    const isWhole = this.#record.missed === 0 && !this.#overflowed.has(socket)
-    const isInOrder = isWhole && socket.protocol === NETLINK_GENERIC
+    const isInOrder = this.#isUnbroken && !this.#overflowed.has(socket) && socket.protocol === NETLINK_GENERIC
     const now = isInOrder ? all.findIndex(({ isAtOnce, open }) => isAtOnce && open > 0) : -1
     const own = now === -1 ? all : all.slice(0, now + 1)
     const asking = own.filter(({ sequences }) => sequences.has(sequence))
