@@ -174,15 +174,16 @@ test('so does one in which the sides ask differently, where another test shows w
   const other = answers('y', '', { said: conversation(['add', 'ok'], ['list', 'one']) })
   const failed = answers('y', '', {
     ...{ state: 'failed', failures: [failure('expected')] },
-    said: conversation(['list', 'none']),
+    said: conversation(['list', 'none'], ['get', 'none']),
   })
   const broken = (before: string, after: string) =>
     compared(thrice(file(answers('x', before), other)), thrice(file(answers('x', after), failed)))
       .result()
       .findings.filter(({ kind }) => kind === 'test')
-      .map(({ follows }) => follows)
-  expect(broken('ENOENT', 'EINVAL')).toEqual([true])
-  expect(broken('ENOENT', 'ENOENT')).toEqual([undefined])
+      .map(({ follows, request }) => [follows, request])
+  // What is asked otherwise is no reason.
+  expect(broken('ENOENT', 'EINVAL')).toEqual([[true, undefined]])
+  expect(broken('ENOENT', 'ENOENT')).toEqual([[undefined, undefined]])
 })
 
 test('tests that are not run after a loss follow from it', () => {

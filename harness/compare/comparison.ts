@@ -240,7 +240,8 @@ function requestOf(
 ): string | undefined {
   if (finding.kind === 'time' || finding.kind === 'loss' || isNotRun({ finding })) return undefined
   const shown = settled.find(
-    each => each.test === test && each.finding.request !== undefined && !isOfNlctrl(each.finding),
+    each =>
+      each.test === test && !each.isLater && each.finding.request !== undefined && !isOfNlctrl(each.finding),
   )
   if (shown) return shown.finding.request
   const own = unit.head[0]?.tests.find(({ name }) => `${unit.file} > ${name}` === test)
