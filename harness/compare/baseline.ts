@@ -17,7 +17,9 @@ const message = v.object({ what: v.string(), parts })
 const exchange = v.object({
   ...{ socket: v.string(), key: v.string(), operation: v.string(), request: v.string() },
   ...{ answers: v.array(message), datagrams: v.number() },
-  told: v.array(v.object({ whom: v.string(), messages: v.array(message) })),
+  told: v.array(
+    v.object({ whom: v.string(), messages: v.array(message), after: v.optional(v.array(v.number())) }),
+  ),
 })
 const file = v.object({
   file: v.string(),

@@ -77,7 +77,7 @@ test.each([
     'one that comes twice',
     group('socket 2 in group events', 'nlex set'),
     group('socket 2 in group events', 'nlex set', 'nlex set'),
-    'nlex get: told to group events: nlex set became 2 x nlex set',
+    'nlex get: told to group events of nlex set twice, was once',
   ],
   [
     'an extended ack',
@@ -227,7 +227,7 @@ test('notifications that name no request come and go', () => {
   expect(told(all, [asking])).toEqual(['group shop/stock is no longer told shop set'])
   expect(told([asking], all)).toEqual(['group shop/stock is now told shop set'])
   expect(told(all, [asking, telling('shop set', 'shop set')])).toEqual([
-    'group shop/stock is told 2 x shop set, was shop set',
+    'shop set: group shop/stock is told of it twice, was told once',
   ])
   // Where less is asked, less may be told.
   expect(told([...all, exchange([], { key: 'SET 8' })], [asking])).toEqual([])
@@ -315,6 +315,85 @@ test('many messages that take turns are counted, where that says what has change
   expect(texts(heard(...turns(2)), heard(...turns(3)))).toEqual([
     'group events is told nlex add, nlex del, nlex add, nlex del, nlex add, nlex del, was nlex add, nlex del, nlex add, nlex del',
   ])
+})
+
+test('who is told of everything twice is told that once for each event, however many there are', () => {
+  const heard = (...whats: string[]) =>
+    exchange([], {
+      ...{ key: '', operation: 'protocol 16', request: '' },
+      told: [{ whom: 'socket 2 in group events', messages: whats.map(what => message(what)) }],
+    })
+  const some = differences([heard('set', 'del', 'set')], [heard('set', 'set', 'del', 'set', 'set')])
+  expect(some.map(({ finding }) => finding.text)).toEqual([
+    'set: group events is told of it twice, was told once',
+  ])
+  const [more] = differences([heard('set', 'set', 'set')], [heard(...Array(6).fill('set'))])
+  expect(more?.fold).toBe(some[0]?.fold)
+  // Where BASE varies otherwise, it varies in the same place.
+  expect(more?.point).toBe(differences([heard('set')], [heard('del', 'set', 'add')])[0]?.point)
+  expect(texts(heard('set', 'set', 'del', 'del', 'del'), heard('set', 'del'))).toEqual([
+    'set: group events is told of it once, was told twice',
+    'del: group events is told of it once, was told 3 times',
+  ])
+  // Not each of them.
+  expect(texts(heard('set', 'set'), heard('set', 'set', 'set'))).toEqual([
+    'group events is told 3 x set, was 2 x set',
+  ])
+})
+
+test('a requester that no longer hears its own events is told as that, where others of the group do', () => {
+  const heard = (socket: number, ...whats: string[]) =>
+    exchange([], {
+      ...{ socket: `socket ${socket}`, key: '', operation: 'protocol 16', request: '' },
+      told: [
+        {
+          whom: `socket ${socket} in group events`,
+          messages: whats.map(what =>
+            what.startsWith('own ') ? message(what.slice(4), { order: 'before any answer' }) : message(what),
+          ),
+        },
+      ],
+    })
+  const told = (base: readonly Said[], head: readonly Said[]) =>
+    differences(base, head).map(({ finding }) => finding.text)
+  const other = heard(3, 'set', 'del', 'set')
+  const [all, left] = [heard(2, 'set', 'own set', 'set', 'own del'), heard(2, 'set', 'set')]
+  const lost = (what: string) =>
+    `group events: the requester is no longer told of its own ${what}, though others are`
+  expect(told([all, other], [left, other])).toEqual([lost('set'), lost('del')])
+  expect(told([left, other], [all, other])).toEqual([
+    'group events: the requester is now told of its own set, as others are',
+    'group events: the requester is now told of its own del, as others are',
+  ])
+  expect(told([heard(2, 'own set'), other], [other])).toEqual([lost('set')])
+  // Nobody else is there, or is told.
+  expect(told([all], [left])[0]).toMatch(/^group events is told 2 x set, was /)
+  expect(told([heard(2, 'own del'), other], [heard(3, 'set')])).toContain(
+    'group events is no longer told del',
+  )
+})
+
+test('an event that names no request has the last one before it', () => {
+  const asking = ['set 1', 'set 2', 'del 1'].map(request => ({ ...answered('ok'), key: request, request }))
+  const heard = (whats: readonly string[], after: readonly number[], parts = {}) =>
+    exchange([], {
+      ...{ key: '', operation: 'protocol 16', request: '', socket: 'socket 2' },
+      told: [{ whom: 'socket 2 in group events', messages: whats.map(what => message(what, parts)), after }],
+    })
+  const requests = (base: Said, head: Said) =>
+    differences([...asking, base], [...asking, head]).map(({ finding }) => finding.request)
+  const all = heard(['set', 'set', 'del'], [0, 1, 2])
+  expect(requests(all, heard(['set', 'set', 'set', 'set', 'del', 'del'], [0, 0, 1, 1, 2, 2]))).toEqual([
+    'set 1',
+    'del 1',
+  ])
+  expect(requests(all, heard(['set', 'set'], [0, 1]))).toEqual(['del 1'])
+  expect(requests(all, heard(['set', 'add', 'del'], [0, 1, 2]))).toEqual(['set 2'])
+  expect(requests(all, heard(['set', 'set', 'del'], [0, 1, 2], { flags: 'MULTI' }))).toEqual([
+    'set 1',
+    'del 1',
+  ])
+  expect(requests(heard(['set'], [-1]), heard(['set', 'set'], [-1, -1]))).toEqual([undefined])
 })
 
 test('what all messages of a dump show is one difference', () => {

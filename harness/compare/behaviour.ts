@@ -2,7 +2,7 @@
 /** How two conversations differ, told as behaviour: what is answered, and who is told of what. */
 import { align, type Pair } from './align.ts'
 import type { Difference } from './difference.ts'
-import type { Sides } from './finding.ts'
+import { reordered, type Sides } from './finding.ts'
 import { pairedSockets } from './paired-sockets.ts'
 import type { Exchange, NormalConversation, NormalMessage } from './recorded.ts'
 
@@ -22,6 +22,8 @@ interface Change {
   readonly byValue: boolean
   /** Whether it may depend on what was asked before. */
   readonly isState: boolean
+  /** The first message that shows it, if it is one of a list. */
+  readonly example?: NormalMessage | undefined
   /** The side on which only less came: all that did is on the other one, too. */
   readonly less?: 'base' | 'head' | undefined
 }
@@ -105,8 +107,37 @@ function unaskedDifferences(
     const nothing = { ...some, answers: [], datagrams: 0, told: [] }
     const pair = { base: was ?? nothing, head: is ?? nothing, index: -1, isAfterSame: isAlike }
     const sides = { test: place, base: [pair.base], head: [pair.head] }
-    return pairDifferences(pair, place, { sides, isLater: !isAlike })
+    const others = [...after].flatMap(([name, each]) => (name === pair.head.socket ? [] : [each]))
+    const heard = new Set(others.flatMap(eventsOf))
+    return pairDifferences(pair, place, {
+      sides,
+      isLater: !isAlike,
+      isHeard: event => heard.has(event),
+      requestOf: message =>
+        requestBefore(message, [
+          [pair.base, base],
+          [pair.head, head],
+        ]),
+    })
   })
+}
+
+/** The request after which a message came, on the side on which it did. */
+function requestBefore(
+  message: NormalMessage,
+  sides: readonly (readonly [Exchange, NormalConversation])[],
+): string | undefined {
+  for (const [{ told }, { exchanges }] of sides)
+    for (const { messages, after = [] } of told) {
+      const at = messages.indexOf(message)
+      if (at !== -1) return exchanges[after[at] ?? -1]?.request
+    }
+  return undefined
+}
+
+/** What members of groups are told: "group nlex/example: nlex set". */
+function eventsOf({ told }: Exchange): string[] {
+  return told.flatMap(({ whom, messages }) => messages.map(({ what }) => `group ${groupOf(whom)}: ${what}`))
 }
 
 /** What was said before, and this. */
@@ -118,9 +149,20 @@ function upTo(all: readonly Said[], last: Said): Said[] {
 function pairDifferences(
   { base, head, index, isAfterSame }: Pair<Said>,
   place: string,
-  { sides, isLater }: { readonly sides: Sides; readonly isLater: boolean },
+  {
+    sides,
+    isLater,
+    isHeard = () => false,
+    requestOf = () => undefined,
+  }: {
+    readonly sides: Sides
+    readonly isLater: boolean
+    readonly isHeard?: (event: string) => boolean
+    /** The request after which a message came that names none. */
+    readonly requestOf?: (message: NormalMessage) => string | undefined
+  },
 ): SaidDifference[] {
-  const changes = changesOf(base, head).filter(({ isState }) => isAfterSame || !isState)
+  const changes = changesOf(base, head, isHeard).filter(({ isState }) => isAfterSame || !isState)
   if (changes.length === 0) return []
   const show = `in ${place}\n${bothSides(base, head)}`
   const foldOf = ({ aspect, was, is, byValue }: Change) =>
@@ -128,14 +170,15 @@ function pairDifferences(
   // A thousand messages of a dump may show one change.
   return [...Map.groupBy(changes, foldOf)].flatMap(([fold, [first]]) => {
     if (!first) return []
-    const { aspect, was, is, text, isState, less } = first
+    const { aspect, was, is, text, isState, less, example } = first
+    const request = base.request || (example && requestOf(example))
     return {
       ...{ test: place, isValue: isState, isLater, less },
       point: JSON.stringify([place, base.socket, index, aspect]),
       fold,
       finding: {
         ...{ kind: 'behaviour', where: base.operation, was, is, text, matters: true },
-        ...(base.request === '' ? {} : { request: base.request }),
+        ...(request ? { request } : {}),
         sides,
         show,
       },
@@ -143,7 +186,13 @@ function pairDifferences(
   })
 }
 
-function changesOf(base: Exchange, head: Exchange): Change[] {
+/** The group that a listener is in. */
+function groupOf(whom: string): string | undefined {
+  return /in group (.*)$/.exec(whom)?.[1]
+}
+
+/** @param isHeard whether other sockets hear something that names no request: "group nlex/example: nlex set" */
+function changesOf(base: Exchange, head: Exchange, isHeard: (event: string) => boolean): Change[] {
   const isAsked = base.key !== ''
   const whole = isAsked ? `${base.operation}: ` : `${base.operation}, unasked: `
   const answers = listChanges(base.answers, head.answers, {
@@ -174,20 +223,24 @@ function changesOf(base: Exchange, head: Exchange): Change[] {
   const whoms = [...new Set([...base.told, ...head.told].map(({ whom }) => whom))]
   const told = whoms.flatMap(whom => {
     const of = ({ told }: Exchange) => told.find(each => each.whom === whom)?.messages ?? []
-    const group = /in group (.*)$/.exec(whom)?.[1]
+    const group = groupOf(whom)
     const isRequester = whom.startsWith('the requester')
     const to = isRequester
       ? `the requester${group === undefined ? '' : `, as in group ${group}`}`
       : group === undefined
         ? 'another socket'
         : `group ${group}`
-    if (!isAsked) return listChanges(of(base), of(head), notifications(to))
+    if (!isAsked) {
+      const own = ownEvents(of(base), of(head), { to, isHeard: what => isHeard(`${to}: ${what}`) })
+      return own.length > 0 ? own : listChanges(of(base), of(head), notifications(to))
+    }
     return listChanges(of(base), of(head), {
       aspect: `told to ${to}`,
       gone: was => `${whole}is no longer told to ${to} (${was})`,
       come: is => `${whole}is now told to ${to} (${is})`,
       became: (was, is) => `${whole}told to ${to}: ${was} became ${is}`,
       entries: counts => `${whole}told to ${to}: ${counts}`,
+      often: (what, was, is) => `${whole}told to ${to} of ${what} ${is}, was ${was}`,
       part: (what, name) => `${whole}${name} of ${what}, as told to ${to}`,
     })
   })
@@ -214,6 +267,7 @@ function notifications(to: string): Words {
     come: is => `${to} is now told ${is}`,
     became: (was, is) => `${to} is told ${is}, was ${was}`,
     entries: counts => `${to} is told ${counts}`,
+    often: (what, was, is) => `${what}: ${to} is told of it ${is}, was told ${was}`,
     part: (what, name) => `${name} of ${what}, as told to ${to}`,
   }
 }
@@ -228,6 +282,8 @@ interface Words {
   became(was: string, is: string): string
   /** Of a dump, whose entries are of one kind. */
   entries(counts: string): string
+  /** How often each message of a kind comes; undefined: that is said as any other change. */
+  often?(what: string, was: string, is: string): string
   /** A part of a message, as the beginning of a sentence. */
   part(what: string, name: string): string
 }
@@ -237,10 +293,13 @@ function listChanges(base: readonly NormalMessage[], head: readonly NormalMessag
   const [was, is] = [summary(base), summary(head)]
   const [before, after] = [entriesOf(base), entriesOf(head)]
   if (was === is && before && after && isReordered(before, after)) {
-    const text = words.entries('the same entries in another order')
+    const text = words.entries(reordered)
     return [{ aspect: `${aspect}: order`, was, is, text, byValue: false, isState: true }]
   }
-  if (was === is) return base.flatMap((message, at) => partChanges(message, head[at] ?? message, words))
+  if (was === is)
+    return base.flatMap((example, at) =>
+      partChanges(example, head[at] ?? example, words).map(each => ({ ...each, example })),
+    )
   const isState = isCounted(base, head)
   const less = lessOf(base, head)
   if (before && after && isOfOneKind([...before, ...after])) {
@@ -260,8 +319,19 @@ function listChanges(base: readonly NormalMessage[], head: readonly NormalMessag
       },
     ]
   }
+  const repeated = words.often ? repeatedIn(base, head) : []
+  if (words.often && repeated.length > 0)
+    return repeated.map(({ what, ...often }) => ({
+      ...{ aspect, was: `${what} ${often.was}`, is: `${what} ${often.is}`, byValue: true, isState, less },
+      text: words.often?.(what, often.was, often.is) ?? '',
+      example: base.find(each => each.what === what),
+    }))
   const text = listText(base, head, words)
-  return [{ aspect, was: was || undefined, is: is || undefined, text, byValue: true, isState, less }]
+  const first = Array.from({ length: Math.max(base.length, head.length) }).findIndex(
+    (_, at) => base[at]?.what !== head[at]?.what,
+  )
+  const example = less === 'head' ? base[first] : (head[first] ?? base[first])
+  return [{ aspect, was: was || undefined, is: is || undefined, text, byValue: true, isState, less, example }]
 }
 
 function listText(base: readonly NormalMessage[], head: readonly NormalMessage[], words: Words): string {
@@ -275,6 +345,50 @@ function listText(base: readonly NormalMessage[], head: readonly NormalMessage[]
   if (summary(before) === summary(after))
     return words.became(summary(base), `${summary(head)} (another order)`)
   return was === is ? words.became(summary(base), summary(head)) : words.became(was, is)
+}
+
+/** Kinds of which each message comes so often in its place, if nothing else has changed. */
+function repeatedIn(
+  base: readonly NormalMessage[],
+  head: readonly NormalMessage[],
+): { readonly what: string; readonly was: string; readonly is: string }[] {
+  const isMore = head.length > base.length
+  const [few, many] = isMore ? [base, head] : [head, base]
+  const [single, several] = [few, many].map(all => Map.groupBy(all, ({ what }) => what))
+  const factors = new Map(
+    [...(single ?? [])].map(([what, { length }]) => [what, (several?.get(what)?.length ?? 0) / length]),
+  )
+  if (![...factors.values()].every(factor => factor >= 1 && Number.isInteger(factor))) return []
+  const whole = few.flatMap(({ what }) => Array<string>(factors.get(what) ?? 1).fill(what))
+  if (whole.length !== many.length || whole.some((what, at) => what !== many[at]?.what)) return []
+  return [...factors].flatMap(([what, factor]) => {
+    const often = factor === 2 ? 'twice' : `${factor} times`
+    if (factor === 1) return []
+    return [isMore ? { what, was: 'once', is: often } : { what, was: often, is: 'once' }]
+  })
+}
+
+/** Events of what the listener itself has asked, if they alone have come or gone, and others of the group hear them. */
+function ownEvents(
+  base: readonly NormalMessage[],
+  head: readonly NormalMessage[],
+  { to, isHeard }: { readonly to: string; readonly isHeard: (what: string) => boolean },
+): Change[] {
+  const isOwn = ({ parts }: NormalMessage) => parts.some(([name]) => name === 'order')
+  const [was, is] = [base.filter(isOwn), head.filter(isOwn)]
+  const kinds = [...new Set([...was, ...is].map(({ what }) => what))]
+  const [before, after] = [base, head].map(all => summary(all.filter(each => !isOwn(each))))
+  if ((was.length === 0) === (is.length === 0) || before !== after || !kinds.every(isHeard)) return []
+  const how = is.length === 0 ? ['no longer', 'though'] : ['now', 'as']
+  return kinds.map(what => ({
+    aspect: `told to ${to}`,
+    ...(is.length === 0
+      ? { was: `its own ${what}`, is: undefined }
+      : { was: undefined, is: `its own ${what}` }),
+    text: `${to}: the requester is ${how[0]} told of its own ${what}, ${how[1]} others are`,
+    ...{ byValue: true, isState: isCounted(base, head), less: lessOf(base, head) },
+    example: [...was, ...is].find(each => each.what === what),
+  }))
 }
 
 function inAnyOrder(messages: readonly NormalMessage[]): NormalMessage[] {

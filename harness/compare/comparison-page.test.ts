@@ -102,6 +102,11 @@ test('a finding of behaviour has its conversation on the page, and not in JSON',
     ...{ kind: 'behaviour', text: 'get: ENOENT became EINVAL', seen: 'only on debian-6.1, 3 times' },
     ...{ request: 'get', show: '', conversation: { test: 'a.test.ts > x' } },
   })
+  // As many as the answer says.
+  const same = findings.map(each => ({ ...each, where: 'del', text: 'del: ENOENT became EINVAL' }))
+  const folded = comparisonPageData({ ...report, findings: [...findings, ...same] }, 0)
+  expect([folded.title, folded.findings.length]).toEqual(['1 change', 2])
+  expect(folded.answer).toMatch(/^1 change that matters, /)
   // Five exchanges before it, with an answer each.
   expect(shown[0]?.conversation?.rows).toHaveLength(12)
   expect(new Set(shown.map(({ id }) => id)).size).toBe(3)

@@ -7,7 +7,15 @@ import { beginningOf } from '../report/text.ts'
 import { align } from './align.ts'
 import { type Finding, lineOf, type Sides } from './finding.ts'
 import type { Exchange, NormalMessage } from './recorded.ts'
-import { answerOf, type ComparisonReport, remarksOf, seenOf } from './report.ts'
+import {
+  answerOf,
+  type ComparisonReport,
+  countsOf,
+  isConsequence,
+  remarksOf,
+  seenOf,
+  withEndOfTalk,
+} from './report.ts'
 
 /** Most messages of an exchange that are shown. */
 const MOST_MESSAGES = 40
@@ -15,9 +23,10 @@ const MOST_MESSAGES = 40
 /** @param now milliseconds since 1970 */
 export function comparisonPageData(report: ComparisonReport, now: number): ComparisonPageData {
   const { base, head, kernels, findings, lost, runs, total } = report
-  const { length } = findings
+  const { matter, others } = countsOf(findings)
+  const count = matter + others
   const none = runs.files === 0 && lost.length > 0 ? 'nothing is compared' : 'no change'
-  const title = length === 0 ? none : `${length} ${length === 1 ? 'change' : 'changes'}`
+  const title = count === 0 ? none : `${count} ${count === 1 ? 'change' : 'changes'}`
   const seen = new Map<string, number>()
   return {
     ...{ version: ownVersion(), time: now, total, base, head, kernels, title },
@@ -27,7 +36,10 @@ export function comparisonPageData(report: ComparisonReport, now: number): Compa
       const line = lineOf(finding)
       const nth = seen.get(line) ?? 0
       seen.set(line, nth + 1)
-      return findingOf(finding, idOf(`${nth}${line}`))
+      return findingOf(
+        { ...finding, matters: finding.matters && !isConsequence(finding, findings) },
+        idOf(`${nth}${line}`),
+      )
     }),
     remarks: remarksOf(report),
   }
@@ -45,7 +57,7 @@ function findingOf(finding: Finding, id: string): PageFinding {
     seen: seenOf(finding),
     request: beginningOf(request, 60, 8000),
     conversation: sides && { test: sides.test, rows: rowsOf(sides) },
-    show: sides ? '' : beginningOf(show, 200, 32_000),
+    show: sides ? '' : beginningOf(withEndOfTalk(show, 120), 200, 32_000),
   }
 }
 

@@ -172,6 +172,98 @@ test('a test that fails each time is broken, though it says something else each 
   expect(lines(compared(thrice(passed), [...head, passed]))).toEqual([])
 })
 
+test('a test that breaks where behaviour has changed in it follows from that, and is told after all else', () => {
+  const failed = { state: 'failed', failures: [failure('expected')] } as const
+  const [before, after] = [answers('x', 'ENOENT'), answers('x', 'EINVAL', failed)]
+  const other = answers('y', 'EPERM')
+  const broken = { ...other, ...failed, log: ['b'] }
+  const { findings } = compared(
+    thrice(file(before, { ...other, log: ['a'] })),
+    thrice(file(after, broken)),
+  ).result()
+  expect(findings.map(({ kind, where, follows }) => [kind, where, follows])).toEqual([
+    ['behaviour', 'get', undefined],
+    ['test', 'a.test.ts > y', undefined],
+    ['log', 'while tests run', undefined],
+    ['test', 'a.test.ts > x', true],
+  ])
+})
+
+test('so does one in which the sides ask differently, where another test shows why', () => {
+  const conversation = (...all: readonly (readonly [key: string, what: string])[]) => [
+    {
+      missed: 0,
+      exchanges: all.map(([key, what]) => ({
+        ...{ socket: 'socket 1', key, operation: key, request: key, datagrams: 1, told: [] },
+        answers: [{ what, parts: [] }],
+      })),
+    },
+  ]
+  const other = answers('y', '', { said: conversation(['add', 'ok'], ['list', 'one']) })
+  const failed = answers('y', '', {
+    ...{ state: 'failed', failures: [failure('expected')] },
+    said: conversation(['list', 'none'], ['get', 'none']),
+  })
+  const broken = (before: string, after: string) =>
+    compared(thrice(file(answers('x', before), other)), thrice(file(answers('x', after), failed)))
+      .result()
+      .findings.filter(({ kind }) => kind === 'test')
+      .map(({ follows, request }) => [follows, request])
+  // What is asked otherwise is no reason.
+  expect(broken('ENOENT', 'EINVAL')).toEqual([[true, undefined]])
+  expect(broken('ENOENT', 'ENOENT')).toEqual([[undefined, undefined]])
+})
+
+test('tests that are not run after a loss follow from it', () => {
+  const lost = answers('x', '', { state: 'failed', failures: [failure('killed', 'loss')] })
+  const [before, after] = [
+    file(answers('x', ''), answers('y', '')),
+    file(lost, answers('y', '', { state: 'not run' })),
+  ]
+  const { findings } = compared(thrice(before), thrice(after)).result()
+  expect(findings.map(({ kind, follows }) => [kind, follows])).toEqual([
+    ['loss', undefined],
+    ['test', undefined],
+    ['test', true],
+  ])
+})
+
+test('what is no behaviour has the request that shows it, where one is known', () => {
+  const failed = { state: 'failed', failures: [failure('expected')] } as const
+  const asking = (test: RecordedTest, ...operations: readonly string[]) => ({
+    ...test,
+    said: test.said.map(said => ({
+      ...said,
+      exchanges: said.exchanges.flatMap(each =>
+        operations.map((operation, at) => ({
+          ...each,
+          key: `${at}`,
+          operation,
+          request: `${operation} ${at}`,
+        })),
+      ),
+    })),
+  })
+  const requests = (before: RecordedTest, after: RecordedTest) =>
+    compared(thrice(file(before)), thrice(file(after)))
+      .result()
+      .findings.map(({ kind, request }) => [kind, request])
+  expect(requests(answers('x', 'ENOENT'), answers('x', 'EINVAL', failed))).toEqual([
+    ['behaviour', 'get'],
+    ['test', 'get'],
+  ])
+  const [ok, bad] = [answers('x', 'ok', { log: ['a'] }), answers('x', 'ok', { ...failed, log: ['b'] })]
+  const asked = ['CTRL_CMD_GETFAMILY', 'set', 'set']
+  expect(requests(asking(ok, ...asked), asking(bad, ...asked))).toEqual([
+    ['test', 'set 1'],
+    ['log', 'set 1'],
+  ])
+  expect(requests(asking(ok, 'set', 'get'), asking(bad, 'set', 'get'))).toEqual([
+    ['test', undefined],
+    ['log', undefined],
+  ])
+})
+
 test('few files confirm what many show, and the rest is counted', () => {
   const comparison = new Comparison(['debian-6.1'])
   const [one, two] = [file(answers('x', 'ENOENT')), file(answers('x', 'EINVAL'))]
@@ -237,8 +329,8 @@ test('what a failed test has not read is no change where the log tells what is, 
   const said = silent.said.map(each => ({ ...each, endsInVain: true }))
   expect(lines(compared(thrice(before), thrice(file({ ...silent, said }))))).toEqual([
     'behaviour: get: no answer, was ENOENT',
-    'test: a.test.ts > x: passed became failed: another line',
     ...told,
+    'test: a.test.ts > x: passed became failed: another line',
   ])
 })
 

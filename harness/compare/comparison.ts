@@ -4,7 +4,7 @@
  * anything differs at all; where it does, more of both tell what varies by itself.
  */
 import type { Difference } from './difference.ts'
-import { type Finding, findingKinds, isOfDump, isOfMany, isOfValue } from './finding.ts'
+import { type Finding, findingKinds, isOfDump, isOfMany, isOfNlctrl, isOfValue } from './finding.ts'
 import type { RecordedFile } from './recorded.ts'
 import { fileCome, fileDifferences, fileGone } from './tests.ts'
 import { TIMED_RUNS, type TimeChange, type Times, timeChanges } from './times.ts'
@@ -58,6 +58,8 @@ interface Told {
 interface FoldedDifference {
   readonly first: Difference
   readonly unit: Unit
+  /** The first request that shows it, if one is known. */
+  readonly request: string | undefined
   readonly kernels: Set<string>
   /** As a finding's. */
   follows: boolean
@@ -180,27 +182,38 @@ export class Comparison {
     const folded = new Map<string, FoldedDifference>()
     for (const each of told) {
       const settled = each.differences.filter(difference => isSettled(difference, each, confirmed))
-      const hasCause = settled.some(({ finding, isLater }) => finding.kind === 'behaviour' && !isLater)
+      const causes = settled.filter(({ finding, isLater }) => finding.kind === 'behaviour' && !isLater)
+      // Also where the sides ask differently after that.
+      const shown = causes.length > 0 ? settled.filter(({ finding }) => finding.kind === 'behaviour') : []
+      const changed = new Set(shown.flatMap(({ finding, test }) => (isOfNlctrl(finding) ? [] : [test])))
+      const isLost = settled.some(({ finding }) => finding.kind === 'loss' && finding.matters)
       for (const difference of [...settled, ...certainTimes(each.unit)]) {
         const known = folded.get(difference.fold) ?? {
           ...{ first: difference, unit: each.unit, follows: true, kernels: new Set(), count: 0 },
+          request: difference.finding.request ?? requestOf(difference, { settled, unit: each.unit }),
         }
         folded.set(difference.fold, known)
         known.count++
         known.kernels.add(each.unit.kernel)
-        known.follows &&= hasCause && difference.isLater === true
+        known.follows &&=
+          difference.finding.kind === 'test'
+            ? difference.finding.matters && (changed.has(difference.test) || (isLost && isNotRun(difference)))
+            : causes.length > 0 && difference.isLater === true
       }
     }
-    const findings = [...folded.values()].map(({ first, unit, kernels, count, follows }): Finding => {
-      const isAll = this.#kernels.every(label => kernels.has(label))
-      return {
-        ...first.finding,
-        kernel: isAll ? undefined : [...kernels].join(', '),
-        ...(follows ? { follows } : {}),
-        ...(count > 1 ? { count } : {}),
-        again: `--kernel ${unit.kernel} ${unit.file}`,
-      }
-    })
+    const findings = [...folded.values()].map(
+      ({ first, unit, request, kernels, count, follows }): Finding => {
+        const isAll = this.#kernels.every(label => kernels.has(label))
+        return {
+          ...first.finding,
+          ...(request === undefined ? {} : { request }),
+          kernel: isAll ? undefined : [...kernels].join(', '),
+          ...(follows ? { follows } : {}),
+          ...(count > 1 ? { count } : {}),
+          again: `--kernel ${unit.kernel} ${unit.file}`,
+        }
+      },
+    )
     return { findings: inOrder(findings), varying: [...new Set(told.flatMap(({ varying }) => [...varying]))] }
   }
 
@@ -225,6 +238,27 @@ export class Comparison {
         .flatMap(({ differences }) => differences.map(({ fold }) => fold)),
     )
   }
+}
+
+function isNotRun({ finding }: Pick<Difference, 'finding'>): boolean {
+  return finding.is === 'not run'
+}
+
+/** The request of a test in which something differs: that of other behaviour, or of the only operation. */
+function requestOf(
+  { test, finding }: Difference,
+  { settled, unit }: { readonly settled: readonly Difference[]; readonly unit: Recorded },
+): string | undefined {
+  if (finding.kind === 'time' || finding.kind === 'loss' || isNotRun({ finding })) return undefined
+  const shown = settled.find(
+    each =>
+      each.test === test && !each.isLater && each.finding.request !== undefined && !isOfNlctrl(each.finding),
+  )
+  if (shown) return shown.finding.request
+  const own = unit.head[0]?.tests.find(({ name }) => `${unit.file} > ${name}` === test)
+  const asked = own?.said.flatMap(({ exchanges }) => exchanges.filter(({ key }) => key !== '')) ?? []
+  const [first, ...others] = asked.filter(({ operation }) => !operation.startsWith('CTRL_CMD_'))
+  return others.every(({ operation }) => operation === first?.operation) ? first?.request : undefined
 }
 
 /** In the order of reports: what matters first. */

@@ -45,7 +45,10 @@ export interface Finding {
   readonly text?: string
   /** Whether it makes the exit status 1. */
   readonly matters: boolean
-  /** It was seen only after the sides had asked differently, in files in which something else differs before. */
+  /**
+   * It may follow from other findings: behaviour that was seen only after the sides had asked differently, in files in
+   * which something else differs before; a test that breaks where behaviour has changed.
+   */
   readonly follows?: true
   /** How often it was seen, if more than once. */
   readonly count?: number
@@ -71,6 +74,9 @@ export function lineOf({ kind, where, was, is, text }: Finding): string {
 export function isOfMany({ where }: Pick<Finding, 'where'>): boolean {
   return /^\d+ (requests: |bytes that are no messages)/.test(where)
 }
+
+/** What a dump tells, of its entries as a whole. */
+export const reordered = 'the same entries in another order'
 
 /** The part of a message that has another value, by a change without the operation. */
 export function changedPart(change: string): { readonly whole: string; readonly name: string } | undefined {

@@ -176,9 +176,8 @@ test('a report of the kernel that several files show is one', () => {
       failed('b.test.ts'),
     ]),
   ).toEqual([
-    ['a.test.ts', 'and in: b.test.ts > x'],
+    ['a.test.ts', 'and in: b.test.ts > x; b.test.ts'],
     ['c.test.ts', ''],
-    ['a.test.ts', 'and in: b.test.ts'],
   ])
 })
 
@@ -220,5 +219,63 @@ test('answers of many messages that end otherwise are one change, however many t
     ['get', ''],
     ['get', ''],
     ['get', ''],
+  ])
+})
+
+test('a test that fails by what the kernel reports, or by what is left, is one change with that', () => {
+  const splat = finding('splat', 'b.test.ts > x', { is: 'WARN: a' })
+  const memory = (where: string) => finding('memory', where, { is: 'objects of skbuff are left' })
+  const failed = (where: string, is: string) => broken(where, `failed: ${is}`)
+  const all = [
+    ...[splat, failed('b.test.ts > x', 'WARN: a'), failed('b.test.ts > y', 'WARN: a')],
+    ...[
+      failed('c.test.ts > x', 'objects of skbuff are left'),
+      memory('c.test.ts > x'),
+      memory('d.test.ts > x'),
+    ],
+  ]
+  expect(folded(all).map(each => [each.first.kind, each.first.where, othersOf(each)])).toEqual([
+    ['splat', 'b.test.ts > x', 'and in: b.test.ts > y'],
+    ['memory', 'c.test.ts > x', 'and in: d.test.ts > x'],
+  ])
+})
+
+test('values in entries of a dump, and how many come while others go, follow from its order', () => {
+  const order = behaviour('get dump', 'the same entries in another order')
+  const value = (where: string, more: Partial<Finding> = {}) =>
+    behaviour(where, 'attribute 1 of get: 01 became a3', { count: 5, ...more })
+  expect(
+    shown([
+      value('get dump'),
+      order,
+      behaviour('get dump', '481 entries, was 486'),
+      value('get dump', { kernel: 'debian-6.1' }),
+      value('set dump'),
+      behaviour('get dump', 'flags of get: 0 became MULTI'),
+    ]),
+  ).toEqual([
+    ['get dump', 'and with it: attribute 1 of get: 01 became a3; 481 entries, was 486'],
+    ['get dump', ''],
+    ['set dump', ''],
+    ['get dump', ''],
+  ])
+})
+
+test('what a requester no longer hears of its own is one change, also where it alone listens', () => {
+  const event = (text: string) => behaviour('protocol 16', '', { text })
+  const own = (what: string, end = '') =>
+    event(`group x: the requester is no longer told of its own ${what}${end}`)
+  const all = [
+    event('group x is no longer told 2 x set'),
+    own('set', ', though others are'),
+    own('del', ', though others are'),
+    event('group x is no longer told add'),
+    event('set: group x is told of it twice, was told once'),
+    event('del: group x is told of it twice, was told once'),
+  ]
+  expect(folded(all).map(each => [each.first.text, othersOf(each)])).toEqual([
+    [all[1]?.text, 'the same of: del'],
+    [all[3]?.text, ''],
+    [all[4]?.text, 'the same of: del'],
   ])
 })

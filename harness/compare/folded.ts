@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: MIT
 /** Findings that show one change: tests that break alike, requests that are answered alike, a report of the kernel. */
-import { changedPart, type Finding, isOfMany, messageOf, ofHeader } from './finding.ts'
+import {
+  changedPart,
+  type Finding,
+  isOfDump,
+  isOfMany,
+  isOfValue,
+  messageOf,
+  ofHeader,
+  reordered,
+} from './finding.ts'
 
 /** A change, with what else shows it. */
 export interface Folded {
@@ -16,29 +25,66 @@ export function folded(findings: readonly Finding[]): Folded[] {
       return part === undefined ? [] : [[part, finding] as const]
     }),
   )
+  const causes = new Map(
+    findings.flatMap(finding => {
+      const cause = causeOf(finding, findings)
+      return cause ? [[finding, cause] as const] : []
+    }),
+  )
   const groups = Map.groupBy(findings, (finding, at) => {
+    const cause = causes.get(finding)
     const same = isOfMany(finding) ? single.get(changedValue(finding) ?? '') : undefined
-    return keyOf(same ?? finding) ?? at
+    return keyOf(cause ?? same ?? finding) ?? (cause ? findings.indexOf(cause) : at)
   })
   return [...groups.values()].flatMap(all => {
-    // What was seen often shows it best, in single requests.
+    // A cause shows it best, and then what was seen often, in single requests.
     const [first] = all.toSorted(
-      (a, b) => Number(isOfMany(a)) - Number(isOfMany(b)) || (b.count ?? 1) - (a.count ?? 1),
+      (a, b) =>
+        Number(causes.has(a)) - Number(causes.has(b)) ||
+        Number(isOfMany(a)) - Number(isOfMany(b)) ||
+        (b.count ?? 1) - (a.count ?? 1),
     )
     return first ? [{ first, others: all.filter(each => each !== first) }] : []
   })
 }
 
+/** The finding that this one cannot but follow from. */
+function causeOf(finding: Finding, all: readonly Finding[]): Finding | undefined {
+  const { kind, where, kernel, is, text } = finding
+  const find = (isCause: (each: Finding) => boolean) =>
+    all.find(each => each.kernel === kernel && isCause(each))
+  // What the kernel reports, or what is left, fails the test.
+  if (kind === 'test' && text === undefined)
+    return find(each => ofKernel.has(each.kind) && `failed: ${each.is}` === is)
+  // Entries are compared one by one.
+  const isOfEntries = isOfValue(finding) || /: (\d+|no) entr(y|ies), was /.test(text ?? '')
+  if (isOfDump(finding) && isOfEntries) return find(each => each.where === where && isReordering(each))
+  // Where the requester alone listens.
+  const [, group, change, what = ''] =
+    (kind === 'behaviour' && /^(group .*) (is (?:no longer|now) told )(.*)$/s.exec(text ?? '')) || []
+  if (group !== undefined)
+    return find(({ text: own = '' }) => {
+      const [, begin, its] = ownEvent.exec(own) ?? []
+      return begin === `${group}: the requester ${change}of its own ` && its === countless(what)
+    })
+  return undefined
+}
+
+function isReordering({ where, text }: Finding): boolean {
+  return text === `${where}: ${reordered}`
+}
+
 /** What the others are, on one line; '' for none. */
 export function othersOf({ first, others }: Folded): string {
-  if (first.follows) return followingOf(others)
+  if (first.follows && first.kind !== 'test') return followingOf(others)
   if (first.kind === 'log') {
     const lines = others.flatMap(each => levelledLine(each) ?? [])
     return lines.length === 0 ? '' : `the same of: ${listOf(lines)}`
   }
+  if (isReordering(first)) return orderedOf(others)
   const isInFile = isOfTest(first)
   const places = new Set(others.map(each => heardMessage(each)?.what ?? each.where))
-  places.delete(heardMessage(first)?.what ?? first.where)
+  for (const own of [heardMessage(first)?.what ?? '', first.where]) places.delete(own)
   const names = [...places].map(where => (isInFile ? where.slice(fileOf(where).length + 3) : where))
   if (names.length === 0) return ''
   const list = listOf(names)
@@ -53,6 +99,16 @@ function followingOf(others: readonly Finding[]): string {
   return `only where the sides have asked differently since an earlier change${more}`
 }
 
+/** Other dumps that are in another order, too, and what follows from that. */
+function orderedOf(others: readonly Finding[]): string {
+  const [alike, values] = [others.filter(isReordering), others.filter(each => !isReordering(each))]
+  const changes = new Set(values.map(({ text = '', where }) => text.slice(where.length + 2)))
+  return [
+    ...(alike.length > 0 ? [`the same of: ${listOf(alike.map(({ where }) => where))}`] : []),
+    ...(changes.size > 0 ? [`and with it: ${listOf([...changes])}`] : []),
+  ].join('; ')
+}
+
 function listOf(names: readonly string[]): string {
   // One more takes no more room than its number.
   const isMany = names.length > SHOWN + 1
@@ -65,8 +121,8 @@ const SHOWN = 4
 /** The same for findings that are one change; undefined for one that stands by itself. */
 function keyOf(finding: Finding): string | undefined {
   const { kind, where, was, is, text, kernel, matters, follows } = finding
-  const common = [kind, kernel, matters]
-  if (follows) return JSON.stringify([...common, 'follows'])
+  const common = [kind, kernel, matters, follows]
+  if (follows && kind !== 'test') return JSON.stringify([...common, 'follows'])
   if (isOfTest(finding) && text === undefined)
     return JSON.stringify([...common, fileOf(where), was, is?.split(':', 1)[0]])
   // Files as a whole, and what the kernel reports in any of them.
@@ -109,9 +165,17 @@ function changedValue({ kind, kernel, where, text = '', follows }: Finding): str
   return part && JSON.stringify([kernel, ofHeader.test(part.name) ? change : part.whole])
 }
 
+/** What a requester hears of its own, where others hear it, too. */
+const ownEvent =
+  /^(group .*: the requester is (?:no longer|now) told of its own )(.+), (?:though|as) others are$/s
+
 /** Of an event that names no request: the message, and the change of a part of it without its name. */
 function heardMessage({ kind, where, text = '' }: Finding): { what: string; change: string } | undefined {
   if (kind !== 'behaviour' || text.startsWith(where)) return undefined
+  const [, own, ofOwn] = ownEvent.exec(text) ?? []
+  if (own !== undefined && ofOwn !== undefined) return { what: ofOwn, change: own }
+  const [, often, change] = /^(.+): (.* is told of it .*)$/s.exec(text) ?? []
+  if (often !== undefined && change !== undefined) return { what: often, change }
   const [, part, what, rest] = /^(.+?) of ([^:]+), as told to (.*)$/s.exec(text) ?? []
   return what === undefined ? undefined : { what, change: `${part}, as told to ${valueless(rest ?? '')}` }
 }
@@ -139,7 +203,7 @@ function valueless(change: string): string {
 }
 
 /** What any test may show. */
-const ofKernel: ReadonlySet<Finding['kind']> = new Set(['loss', 'splat', 'taint', 'leak'])
+const ofKernel: ReadonlySet<Finding['kind']> = new Set(['loss', 'splat', 'taint', 'leak', 'memory'])
 
 function isOfTest({ kind, where }: Finding): boolean {
   return kind === 'test' && where.includes(' > ')

@@ -256,6 +256,49 @@ test('an answer with a wrong sequence number is one all the same, and says so', 
   expect(exchanges[1]?.told[0]?.messages[0]?.parts[0]).toEqual(['sequence number', 'another'])
 })
 
+test.each([0, 9])(
+  'an answer with the number of a later request is that of the one that is not acknowledged yet',
+  missed => {
+    const asking = socket(1, 101, GENERIC)
+    const recording = new Recording()
+    recording.begin()
+    recording.opened(asking, undefined)
+    const content = Buffer.from([1, 1, 0, 0])
+    const requests = [7, 8, 9].map(sequence =>
+      encodeMessage({ type: 28, flags: 5, sequence, portId: 101 }, content),
+    )
+    for (const request of requests) recording.sent(asking, request, undefined, undefined)
+    for (const [at, request] of requests.entries()) {
+      const reply = encodeMessage({ type: 28, sequence: 8 + at, portId: 101 }, content)
+      recording.received(asking, fromKernel(reply))
+      recording.received(asking, fromKernel(acknowledgementBytes(request, { portId: 101 })))
+    }
+    // What is missing comes after that, and the last request may have more answers there.
+    const { exchanges } = normalForm({ tests: ['x'], ...recorded(recording), missed })
+    expect(exchanges.map(({ answers }) => answers.map(({ what }) => what))).toEqual(
+      Array(missed > 0 ? 2 : 3).fill(['unknown family command 1', 'acknowledgement']),
+    )
+    expect(exchanges[0]?.answers[0]?.parts[0]).toEqual(['sequence number', 'another'])
+  },
+)
+
+test('of what names no request the last one before it is known, but what is asked of nlctrl', () => {
+  const conversation = normal(recording => {
+    generic(recording, numbers)
+    const [asking, listening] = [socket(1, 101, GENERIC), socket(2, 102, GENERIC)]
+    const event = encodeMessage({ type: 28, sequence: 0, portId: 0 }, Buffer.from([2, 1, 0, 0]))
+    recording.received(listening, fromKernel(event, 5))
+    const resolve = encodeMessage({ type: 16, flags: 1, sequence: 9 }, Buffer.from([3, 1, 0, 0]))
+    recording.sent(asking, resolve, undefined, undefined)
+    recording.received(listening, fromKernel(event, 5))
+  })
+  const [heard] = conversation.exchanges.flatMap(({ key, told }) => (key === '' ? told : []))
+  expect(heard?.after?.map(at => conversation.exchanges[at]?.operation)).toEqual([
+    'nlex command 1',
+    'nlex command 1',
+  ])
+})
+
 test('an echo is told apart from what others hear', () => {
   const [asking, hearing] = [socket(1, 101), socket(2, 102)]
   const { exchanges } = normal(recording => {

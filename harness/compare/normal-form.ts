@@ -50,6 +50,8 @@ interface OpenExchange {
   answered?: number
   /** Whether it is a request that is answered in any case: NLM_F_ACK, or a dump. */
   readonly isAnswered: boolean
+  /** Whether it is answered before the next one is looked at: with NLM_F_ACK, and no dump. */
+  readonly isAtOnce: boolean
   /** Messages of the request that have no final answer yet: an acknowledgement, an error, the end of a dump. */
   open: number
   /** By whom. */
@@ -63,6 +65,8 @@ interface Heard {
   readonly before: OpenExchange | undefined
   /** Whether an answer to that has come before. */
   readonly isAnswered: boolean
+  /** The last request before it. */
+  readonly after: OpenExchange | undefined
 }
 
 /** The normal form of what was said in a test. */
@@ -112,7 +116,7 @@ class Normaliser {
     const kept = this.#exchanges.filter(each => this.#isWhole(each) && !this.#isMixed(each))
     const all = [...kept, ...this.#unasked.values()]
     return {
-      exchanges: all.map(each => this.#closed(each)),
+      exchanges: all.map(each => this.#closed(each, all)),
       missed: this.#record.missed,
       ...(this.#endsInVain ? { endsInVain: true } : {}),
     }
@@ -149,6 +153,11 @@ class Normaliser {
     } else if (event.kind === 'received' && !isMarker(event.datagram.bytes)) this.#received(event)
   }
 
+  /** Whether what is missing comes after all that is kept: then each request of an answer is. */
+  get #isUnbroken(): boolean {
+    return this.#record.missed === 0 || this.#record.last.length === 0
+  }
+
   /** Where not all is kept, each socket's last answers may be missing, and any that must come and has not. */
   #isWhole(exchange: OpenExchange): boolean {
     if (this.#record.missed === 0) return true
@@ -170,6 +179,7 @@ class Normaliser {
     const messages = messagesOf(beginningOf(event.bytes ?? new Uint8Array()))
     const opened = {
       isAnswered: messages?.every(({ flags }) => (flags & (NLM_F_ACK | NLM_F_DUMP)) !== 0) ?? false,
+      isAtOnce: messages?.every(({ flags }) => (flags & (NLM_F_ACK | NLM_F_DUMP)) === NLM_F_ACK) ?? false,
       ...{ socket, event, sequences: new Set(messages?.map(({ sequence }) => sequence)) },
       ...{ answers: [], datagrams: 0, open: messages?.length ?? 0, told: new Map() },
     }
@@ -181,7 +191,7 @@ class Normaliser {
     const known = this.#unasked.get(socket)
     if (known) return known
     const opened = {
-      isAnswered: false,
+      ...{ isAnswered: false, isAtOnce: false },
       ...{ socket, event: undefined, sequences: new Set<number>() },
       ...{ answers: [], datagrams: 0, open: 0, told: new Map() },
     }
@@ -202,7 +212,7 @@ class Normaliser {
     for (const message of messages) {
       const asked = group === 0 && portId === 0 ? this.#askedBy(socket, message.sequence) : undefined
       // Its request was not kept.
-      if (asked && this.#record.missed > 0 && !asked.sequences.has(message.sequence)) continue
+      if (asked && !this.#isUnbroken && !asked.sequences.has(message.sequence)) continue
       const cause = asked ?? this.#causeOf(message, socket)
       const normal = this.#normal(message, socket, cause, sender)
       if (asked) {
@@ -219,17 +229,22 @@ class Normaliser {
       const listener = cause?.socket === socket ? 'the requester' : this.#names.get(socket)
       const whom = `${listener}${where}`
       const before = this.#before(cause, socket)
-      const told = { message: normal, before, isAnswered: (before?.answers.length ?? 0) > 0 }
+      const after = this.#exchanges.findLast(each => this.#isCause(each, socket))
+      const told = { message: normal, before, isAnswered: (before?.answers.length ?? 0) > 0, after }
       exchange.told.set(whom, [...(exchange.told.get(whom) ?? []), told])
     }
   }
 
   /**
    * The request of a socket with this sequence number, or else its last one: an answer may have a wrong one. Of
-   * several the first that must be answered, for the kernel takes one after the other; or else the last one.
+   * several the first that must be answered, for the kernel takes one after the other; or else the last one. So of
+   * generic netlink what comes before an acknowledgement is no answer to a later request, whatever its number.
    */
   #askedBy(socket: RecordedSocket, sequence: number): OpenExchange | undefined {
-    const own = this.#exchanges.filter(each => each.socket === socket)
+    const all = this.#exchanges.filter(each => each.socket === socket)
+    const isInOrder = this.#isUnbroken && !this.#overflowed.has(socket) && socket.protocol === NETLINK_GENERIC
+    const now = isInOrder ? all.findIndex(({ isAtOnce, open }) => isAtOnce && open > 0) : -1
+    const own = now === -1 ? all : all.slice(0, now + 1)
     const asking = own.filter(({ sequences }) => sequences.has(sequence))
     const last = own.at(-1)
     const first = asking.find(({ open, isAnswered }) => open > 0 && isAnswered)
@@ -254,6 +269,12 @@ class Normaliser {
     if (cause || this.#record.missed > 0) return cause?.socket === socket ? cause : undefined
     const last = this.#exchanges.findLast(each => each.socket.protocol === socket.protocol)
     return last?.socket === socket ? last : undefined
+  }
+
+  /** Whether a notification may follow from it: nlctrl is asked for names. */
+  #isCause({ event, socket }: OpenExchange, { protocol }: RecordedSocket): boolean {
+    if (socket.protocol !== protocol || event === undefined) return false
+    return !this.#asked(event, socket).operation.startsWith('CTRL_CMD_')
   }
 
   /** A notification, and whether it comes before the answer; where that was awaited in vain, nobody knows. */
@@ -358,12 +379,16 @@ class Normaliser {
     return { name: `${family}${command}` }
   }
 
-  #closed(exchange: OpenExchange): Exchange & { socket: string } {
+  #closed(exchange: OpenExchange, all: readonly OpenExchange[]): Exchange & { socket: string } {
     const { socket, event, answers, datagrams, told } = exchange
     const name = this.#names.get(socket) ?? ''
-    const told_: Told[] = [...told].map(([whom, all]) => ({
+    const told_: Told[] = [...told].map(([whom, heard]) => ({
       whom,
-      messages: all.map(each => this.#heard(each)),
+      messages: heard.map(each => this.#heard(each)),
+      // Where not all is kept, it may be another one.
+      ...(event === undefined && this.#record.missed === 0
+        ? { after: heard.map(({ after }) => (after ? all.indexOf(after) : -1)) }
+        : {}),
     }))
     const rest = { socket: name, answers, datagrams, told: told_ }
     if (event === undefined) return { key: '', operation: protocolName(socket), request: '', ...rest }

@@ -19,6 +19,8 @@ export interface Told {
   /** 'socket 2 in group nlex/example', 'the requester in group 1' */
   readonly whom: string
   readonly messages: readonly NormalMessage[]
+  /** Of what names no request, for each message the index of the last exchange before it; -1: there is none. */
+  readonly after?: readonly number[] | undefined
 }
 
 /** A datagram that was sent, and what came of it. */

@@ -33,6 +33,19 @@ test('an error that nobody has caught is one of its file, once', () => {
   expect(recorder.take(module)).toEqual(before)
 })
 
+test('what differs from what a test expects is below its message, without colours', () => {
+  const message = 'expected { command: 1, … } to match object { version: 1, …(2) }'
+  const diff = '\u001b[32m- Expected\u001b[39m\n\u001b[32m-   "version": 1,\u001b[39m'
+  const failing = {
+    ...module,
+    errors: () => [{ name: 'AssertionError', message, diff }],
+  } as unknown as TestModule
+  const [before, after] = [module, failing].map(each => new FileRecorder().take(each) as RecordedFile)
+  expect(before && after && fileDifferences(before, after)).toMatchObject([
+    { finding: { is: `failed: ${message}`, show: `${message}\n\n- Expected\n-   "version": 1,` } },
+  ])
+})
+
 test('of a file whose guest the machinery has lost only that is known, and then forgotten', () => {
   const recorder = new FileRecorder()
   recorder.ended('suites/a.test.ts', ['nlexample'])

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What test files do, as the pool and Vitest tell it, in the form that is compared. */
+import { stripVTControlCharacters } from 'node:util'
 import type { TestCase, TestModule } from 'vitest/node'
 import type { TestRecord } from '../../guest/agent/protocol.ts'
 import { type ThrownError, thrownError } from '../../guest/agent/thrown-error.ts'
@@ -27,6 +28,12 @@ export class FileRecorder implements Recorder {
   readonly #modules = new Map<string, readonly string[]>()
   readonly #uncaught = new Map<string, ThrownError[]>()
   readonly #lost = new Map<string, string>()
+  readonly side: string | undefined
+
+  /** @param side BASE or HEAD, for people */
+  constructor(side?: string) {
+    this.side = side
+  }
 
   said(file: string, record: TestRecord): void {
     this.#said.set(file, [...(this.#said.get(file) ?? []), record])
@@ -139,10 +146,12 @@ function failures(errors: readonly ThrownError[]): RecordedFailure[] {
   return errors.map(error => {
     const { name, message } = error
     const growth = growthIn(error)
-    if (growth !== undefined) return { kind: 'memory', text: growth, message }
+    // An assertion's message abbreviates what differs.
+    const whole = error.diff ? `${message}\n\n${stripVTControlCharacters(error.diff)}` : message
+    if (growth !== undefined) return { kind: 'memory', text: growth, message: whole }
     const kind = kinds[name] ?? 'test'
     const text = kind === 'leak' ? leakOf(message) : kind === 'loss' ? lossOf(message) : stableLine(message)
-    return { kind, text, message }
+    return { kind, text, message: whole }
   })
 }
 

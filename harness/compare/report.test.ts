@@ -55,6 +55,24 @@ test('the answer in words', () => {
   expect(markdownReport(report({ findings: [], lost }))).toMatch(/^❌ /)
 })
 
+test('what may follow from another change that matters is told, and not counted', () => {
+  const follows: Finding = { ...behaviour, where: 'set', text: 'set: ENOENT became EPERM', follows: true }
+  const both = report({ findings: [behaviour, follows, words] })
+  expect(answerOf(both)).toMatch(/^1 change that matters, 1 change that does not, from /)
+  expect(textReport(both)).toMatch(
+    /^· behaviour: set: ENOENT became EPERM \(where the sides ask differently, /m,
+  )
+  expect(markdownReport(both)).toContain('<summary>behaviour: set: ENOENT became EPERM (')
+  const broken: Finding = { ...behaviour, kind: 'test', where: 'a.test.ts > x', text: 'x', follows: true }
+  expect(textReport(report({ findings: [behaviour, broken] }))).toMatch(
+    /^· test: x \(where something else has changed, only on debian-6\.1, 3 times\)$/m,
+  )
+  // Where that was accepted it is all that there is.
+  const alone = report({ findings: [follows], accepted: [behaviour] })
+  expect(answerOf(alone)).toMatch(/^1 change that matters, from /)
+  expect(textReport(alone)).toMatch(/^✗ behaviour: set: /m)
+})
+
 test('text for a terminal', () => {
   expect(
     textReport(
@@ -86,9 +104,30 @@ a note
     /^✗ behaviour: get: ENOENT became EINVAL \(where the sides ask differently, only on debian-6\.1, 3 times\)$/m,
   )
   const twice = textReport(report({ findings: [behaviour, { ...behaviour, where: 'set' }] }))
-  expect(twice.match(/again:/g)).toHaveLength(1)
+  expect(twice.match(/again[:,]/g)).toHaveLength(1)
   const hostile = textReport(report({ findings: [{ ...size, where: '\u001b[31mred\u0007' }] }))
   expect(['\u001b', '\u0007'].filter(each => hostile.includes(each))).toEqual([])
+})
+
+test('a command that shows several findings says how many; of a lost guest the end of the conversation is shown', () => {
+  const three = [
+    behaviour,
+    { ...behaviour, where: 'set', text: 'set: a became b' },
+    { ...behaviour, text: 'x' },
+  ]
+  expect(textReport(report({ findings: [...three, { ...size, again: 'run-vm.sh compare main' }] }))).toMatch(
+    /^ {4}again, each of these 3: run-vm\.sh compare main a\.test\.ts\n· size: [^\n]*\n {4}again: run-vm\.sh compare main$/m,
+  )
+  const chart = ['  ms  kernel', ...Array.from({ length: 90 }, (_, at) => `  ${at}  request ${at}`)].join(
+    '\n',
+  )
+  const show = `the worker was killed\n\nthe conversation:\n\n${chart}\n\nkernel log:\n[1] Oops`
+  const text = textReport(report({ findings: [{ ...behaviour, kind: 'loss', show }] }))
+  expect(text).toContain('      ms  kernel\n    ... 80 lines before\n      80  request 80\n')
+  expect(text).toContain('request 89\n    \n    kernel log:\n')
+  expect(markdownReport(report({ findings: [{ ...behaviour, kind: 'loss', show }] }))).toContain(
+    'request 89\n',
+  )
 })
 
 test('Markdown with the answer in the first line, and details folded', () => {

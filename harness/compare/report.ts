@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What a comparison has found: as text, as Markdown, as JSON. */
+import { conversationHeading } from '../../guest/agent/protocol.ts'
 import type { HarnessError } from '../base/errors.ts'
 import { beginningOf, oneLine, plain } from '../report/text.ts'
 import type { Acceptance } from './accept.ts'
@@ -43,13 +44,23 @@ export function failedReport(
 /** The version of the JSON report; a new one for each change that a reader notices. */
 const jsonVersion = 1
 
-/** "2 changes that matter, and 1 that does not, from main (3e942a1) to the work tree" */
-export function answerOf({ findings: all, lost, runs, base, head }: ComparisonReport): string {
-  if (runs.files === 0 && lost.length > 0) return `nothing is compared, from ${base} to ${head}`
-  const findings = folded(all).map(({ first }) => first)
+/** How many changes there are: what shows the same one, or may follow from another one, is none of its own. */
+export function countsOf(all: readonly Finding[]): { readonly matter: number; readonly others: number } {
+  const findings = folded(all.filter(each => !isConsequence(each, all))).map(({ first }) => first)
   const matter = findings.filter(({ matters }) => matters).length
   const isOther = (each: Finding) => !each.matters && (matter > 0 || !isOfCode(each))
-  const others = findings.filter(isOther).length
+  return { matter, others: findings.filter(isOther).length }
+}
+
+/** Whether it may follow from another change that matters. */
+export function isConsequence({ follows }: Finding, all: readonly Finding[]): boolean {
+  return follows === true && all.some(each => each.matters && !each.follows)
+}
+
+/** "2 changes that matter, and 1 that does not, from main (3e942a1) to the work tree" */
+export function answerOf({ findings, lost, runs, base, head }: ComparisonReport): string {
+  if (runs.files === 0 && lost.length > 0) return `nothing is compared, from ${base} to ${head}`
+  const { matter, others } = countsOf(findings)
   const counted = (count: number, what: string) =>
     `${count} ${count === 1 ? 'change' : 'changes'} that ${what}`
   const what =
@@ -97,9 +108,11 @@ function varyingLine(tests: readonly string[]): string {
 }
 
 /** Where, and how often: "only on debian-6.1, 3 times"; '' for once, on all kernels. */
-export function seenOf({ kernel, count, follows }: Finding): string {
+export function seenOf({ kind, kernel, count, follows }: Finding): string {
   return [
-    ...(follows ? ['where the sides ask differently'] : []),
+    ...(follows
+      ? [kind === 'test' ? 'where something else has changed' : 'where the sides ask differently']
+      : []),
     ...(kernel === undefined ? [] : [`only on ${kernel}`]),
     ...(count ? [`${count} times`] : []),
   ].join(', ')
@@ -107,24 +120,39 @@ export function seenOf({ kernel, count, follows }: Finding): string {
 
 export function textReport(report: ComparisonReport): string {
   const all = folded(report.findings)
+  let alike = 0
   const blocks = all.map((each, at) => {
     const finding = each.first
-    const { request, show, again, matters } = finding
+    const { request, show, again } = finding
+    const counts = finding.matters && !isConsequence(finding, report.findings)
     // One command often shows several findings again.
     const isLast = again !== undefined && again !== all[at + 1]?.first.again
+    alike = again === all[at - 1]?.first.again ? alike + 1 : 1
     const others = othersOf(each)
     const seen = seenOf(finding)
-    const head = `${matters ? '✗' : '·'} ${oneLine(lineOf(finding))}${seen === '' ? '' : ` (${seen})`}`
+    const head = `${counts ? '✗' : '·'} ${oneLine(lineOf(finding))}${seen === '' ? '' : ` (${seen})`}`
     return [
       head,
       ...(request === undefined ? [] : ['    request:', indented(beginningOf(request, 12, 2000), 6)]),
-      ...(show === undefined ? [] : [indented(beginningOf(show, 24, 3000), 4)]),
+      ...(show === undefined ? [] : [indented(beginningOf(withEndOfTalk(show, 10), 24, 3000), 4)]),
       ...(others === '' ? [] : [`    ${oneLine(others)}`]),
-      ...(isLast ? [`    again: ${again}`] : []),
+      ...(isLast ? [`    again${alike > 1 ? `, each of these ${alike}` : ''}: ${again}`] : []),
     ].join('\n')
   })
   const seconds = (report.total / 1000).toFixed(1)
   return plain([...blocks, ...remarksOf(report), `${answerOf(report)} (${seconds} s)`].join('\n'))
+}
+
+/** Of a conversation the last lines: what was asked last may have been the end of a kernel. */
+export function withEndOfTalk(show: string, lines: number): string {
+  const at = show.indexOf(conversationHeading)
+  if (at === -1) return show
+  const begin = at + conversationHeading.length
+  const [chart = ''] = show.slice(begin).split('\n\n', 1)
+  const [columns = '', ...all] = chart.split('\n')
+  if (all.length <= lines) return show
+  const end = [columns, `... ${all.length - lines} lines before`, ...all.slice(-lines)].join('\n')
+  return `${show.slice(0, begin)}${end}${show.slice(begin + chart.length)}`
 }
 
 /** For a pull request: the answer in the first line, and details folded. */
@@ -134,11 +162,12 @@ export function markdownReport(report: ComparisonReport): string {
   const sign = isClean ? '✅' : '❌'
   const blocks = folded(findings).map(each => {
     const finding = each.first
-    const { request, show, again, matters } = finding
+    const { request, show, again } = finding
+    const counts = finding.matters && !isConsequence(finding, findings)
     const seen = seenOf(finding)
     const others = each.others.map(lineOf).map(oneLine).join('\n')
-    const line = `${matters ? '**' : ''}${code(oneLine(lineOf(finding)))}${matters ? '**' : ''}`
-    const details = [request, show, others || undefined, again]
+    const line = `${counts ? '**' : ''}${code(oneLine(lineOf(finding)))}${counts ? '**' : ''}`
+    const details = [request, show && withEndOfTalk(show, 30), others || undefined, again]
       .filter(part => part !== undefined)
       .join('\n\n')
     const more = seen === '' ? '' : ` (${seen})`

@@ -33,7 +33,12 @@ export interface OpenedSide {
 
 /** A side in messages: 'BASE, main (3e942a1b2c3d)' */
 export function titleOf(side: Side, { shown }: Pick<OpenedSide, 'shown'>): string {
-  return `${side === 'base' ? 'BASE' : 'HEAD'}, ${shown}`
+  return `${wordOf(side)}, ${shown}`
+}
+
+/** BASE or HEAD. */
+export function wordOf(side: Side): string {
+  return side === 'base' ? 'BASE' : 'HEAD'
 }
 
 /** A text about a side with the project's paths: the folder of a revision is gone when its reader looks for it. */

@@ -71,3 +71,42 @@ test('what no specification has keeps its numbers', () => {
   ])
     expect(names.finding(each)).toEqual(each)
 })
+
+test('both sides have the names, too, events and requests of tests; titles of tests stay', () => {
+  const exchange = (operation: string, what: string) => ({
+    ...{ key: 'k', operation, request: '', datagrams: 1 },
+    answers: [{ what, parts: [['attribute 2.attribute 1', '7'] as const] }],
+    told: [{ whom: 'socket 2 in group shop/all', messages: [{ what: 'shop command 1', parts: [] }] }],
+  })
+  const title = 'in a.test.ts > attribute 1 (key, U32): lengths'
+  const sides = {
+    test: title,
+    base: [exchange('shop command 1', 'shop command 1')],
+    head: [exchange('crate command 1', 'EPERM')],
+  }
+  const named = names.finding(
+    finding({ show: `${title}\nBASE: attribute 1: 7\nHEAD: attribute 1: 8`, sides }),
+  )
+  expect(named.show).toBe(`${title}\nBASE: id: 7\nHEAD: id: 8`)
+  expect(named.sides).toMatchObject({
+    test: title,
+    base: [
+      {
+        key: 'k',
+        operation: 'shop get',
+        answers: [{ what: 'shop get', parts: [['place.row', '7']] }],
+        told: [{ whom: 'socket 2 in group shop/all', messages: [{ what: 'shop get' }] }],
+      },
+    ],
+    head: [{ operation: 'crate command 1', answers: [{ parts: [['attribute 2.attribute 1', '7']] }] }],
+  })
+  const text = 'attribute 1 of shop command 1, as told to group shop/all is new: 7'
+  expect(names.finding(finding({ where: 'protocol 16', text })).text).toBe(
+    'id of shop get, as told to group shop/all is new: 7',
+  )
+  const request = 'shop command 1: 28 bytes\n  1: 00000007'
+  const where = 'a.test.ts > attribute 1 of shop command 1'
+  expect(names.finding(finding({ kind: 'test', where, request }))).toMatchObject({
+    ...{ where, request: 'shop get: 28 bytes\n  id: 00000007' },
+  })
+})

@@ -3,7 +3,8 @@
 import { withNames } from '../../guest/ynl/agreement.ts'
 import type { FamilyFacts } from '../../guest/ynl/facts.ts'
 import type { AttributeSetSpecification, Operation, Specification } from '../../guest/ynl/specification.ts'
-import type { Finding } from './finding.ts'
+import type { Finding, Sides } from './finding.ts'
+import type { Exchange, NormalMessage } from './recorded.ts'
 
 type Set = AttributeSetSpecification | undefined
 
@@ -20,23 +21,55 @@ export class SpecifiedNames {
     return own ? withNames(facts, own) : facts
   }
 
-  /** A finding with names in all that people read of it. */
+  /** A finding with names in all that people read of it; titles of tests are what they are. */
   finding(finding: Finding): Finding {
-    const { where, text, request, show } = finding
-    const own = this.#specifications.find(({ name }) => where.includes(`${name} command `))
-    if (!['behaviour', 'time'].includes(finding.kind) || !own) return finding
-    const set = setOf(own, where)
+    const { kind, where, text, request, show, sides } = finding
+    const isOfMessages = kind === 'behaviour' || kind === 'time'
+    const told = [...(isOfMessages ? [where, text] : []), request].join('\n')
+    const own = this.#specifications.find(each => isOf(each, told))
+    if (!own) return finding
+    const set = setOf(own, told.slice(told.indexOf(`${own.name} command `)))
     const named = (line: string) => commandsNamed(own, attributesNamed(own, set, line))
-    const optional = (key: 'text' | 'show', value: string | undefined) =>
-      value === undefined ? {} : { [key]: named(value) }
+    const [, place = '', shown = ''] = /^(in [^\n]*\n)?(.*)$/s.exec(show ?? '') ?? []
     return {
       ...finding,
-      where: named(where),
-      ...optional('text', text),
-      ...optional('show', show),
       ...(request === undefined ? {} : { request: commandsNamed(own, requestNamed(own, set, request)) }),
+      ...(isOfMessages
+        ? {
+            where: named(where),
+            ...(text === undefined ? {} : { text: named(text) }),
+            ...(show === undefined ? {} : { show: `${place}${named(shown)}` }),
+            ...(sides === undefined ? {} : { sides: sidesNamed(own, sides) }),
+          }
+        : {}),
     }
   }
+}
+
+function isOf({ name }: Specification, text: string): boolean {
+  return text.includes(`${name} command `)
+}
+
+function sidesNamed(own: Specification, { test, base, head }: Sides): Sides {
+  const named = (exchange: Exchange): Exchange => {
+    const { operation, answers, told } = exchange
+    const messages = (all: readonly NormalMessage[]) =>
+      all.map(each => messageNamed(own, isOf(own, operation) ? operation : each.what, each))
+    return {
+      ...exchange,
+      operation: commandsNamed(own, operation),
+      answers: messages(answers),
+      told: told.map(each => ({ ...each, messages: messages(each.messages) })),
+    }
+  }
+  return { test, base: base.map(named), head: head.map(named) }
+}
+
+/** @param operation whose attributes it has */
+function messageNamed(own: Specification, operation: string, { what, parts }: NormalMessage): NormalMessage {
+  const set = isOf(own, operation) ? setOf(own, operation) : undefined
+  const name = (part: string) => (isOf(own, operation) ? attributesNamed(own, set, part) : part)
+  return { what: commandsNamed(own, what), parts: parts.map(([part, value]) => [name(part), value] as const) }
 }
 
 /** By the number of its request, or else of its reply or notification. */

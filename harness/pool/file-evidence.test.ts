@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Guest } from '../guest/guest.ts'
 import { KernelLog } from '../guest/kernel-log.ts'
-import { FileEvidence } from './file-evidence.ts'
+import { evidenceLine, FileEvidence } from './file-evidence.ts'
 import { FileRecord } from './file-record.ts'
 import type { GuestSource } from './guest-source.ts'
 import type { WorkerRequest } from './messages.ts'
@@ -27,6 +27,14 @@ function court() {
   })
   return { said, record, evidence }
 }
+
+test('the line of evidence says whose file it is, where a comparison runs two', () => {
+  const line = (side?: string) => evidenceLine('a.test.ts', { label: 'debian-6.1', side, folder: 'x' })
+  expect([line(), line('BASE')]).toEqual([
+    '  evidence of a.test.ts (debian-6.1): x\n',
+    '  evidence of a.test.ts (debian-6.1, BASE): x\n',
+  ])
+})
 
 test('the loss of a guest is of the test that ran, with its kernel log, and of no other', () => {
   const { said, record, evidence } = court()

@@ -52,6 +52,18 @@ export function newDumpFile(root: string, guest: string): string {
   return file
 }
 
+/** Where the evidence of a file is, for people. @param side of a comparison */
+export function evidenceLine(
+  file: string,
+  {
+    label,
+    side,
+    folder,
+  }: { readonly label: string; readonly side: string | undefined; readonly folder: string },
+): string {
+  return `  evidence of ${file} (${side === undefined ? label : `${label}, ${side}`}): ${folder}\n`
+}
+
 /** What is kept of a file in its guest: the evidence of a failure, and what its sockets have said. */
 export class FileEvidence {
   /** What the sockets of its tests have said. */
@@ -158,7 +170,8 @@ export class FileEvidence {
         capture: this.capture?.failed,
         failed: [...this.#record.failedTests.values()],
       })
-      process.stderr.write(`  evidence of ${name} (${this.#guest.label}): ${folder}\n`)
+      const { label } = this.#guest
+      process.stderr.write(evidenceLine(name, { label, side: this.#source.recorder?.side, folder }))
     } catch (error) {
       process.stderr.write(
         `  no evidence could be kept: ${understood(error, true)?.message ?? messageOf(error)}\n`,

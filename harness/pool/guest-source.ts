@@ -17,6 +17,8 @@ export interface Deadline {
 
 /** Takes what files do, to compare it with what they do elsewhere. */
 export interface Recorder {
+  /** The side of a comparison whose files they are: BASE or HEAD. */
+  readonly side?: string | undefined
   /** What the tests of a file have said. @param file relative to the project's folder */
   said(file: string, record: TestRecord): void
   /** Nobody has caught an error in the time of a file: it belongs to no test. */

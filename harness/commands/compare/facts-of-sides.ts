@@ -81,7 +81,10 @@ export class FactsOfSides {
       const [was, is] = [base.get(label), head.get(label)]
       return was && is ? factFindings(was, is, family => names.family(family)) : []
     })
-    return foldKernels(all, both)
+    return foldKernels(
+      all.map(each => ({ ...each, again: `--kernel ${each.kernel}` })),
+      both,
+    )
   }
 
   /** What is not known of the modules, a line each. */

@@ -4,7 +4,7 @@ import { ExitStatus, HarnessError, MachineryError, UsageError } from '../../base
 import type { Progress } from '../../base/progress.ts'
 import type { Side } from '../../compare/comparison.ts'
 import { FileRecorder } from '../../compare/recorder.ts'
-import { inProject, type OpenedSide, titleOf } from '../../compare/sides.ts'
+import { inProject, type OpenedSide, titleOf, wordOf } from '../../compare/sides.ts'
 import { prepareKernels } from '../../prepare/matrix.ts'
 import type { PrepareOptions } from '../../prepare/prepare.ts'
 import type { ReadySide } from './recorded-run.ts'
@@ -32,8 +32,8 @@ export async function prepareSide(
 ): Promise<PreparedSide> {
   const { root, settings } = opened
   const title = titleOf(side, opened)
-  const recorders = new Map(labels.map(label => [label, new FileRecorder()]))
-  const recorder = (label: string) => recorders.get(label) ?? new FileRecorder()
+  const recorders = new Map(labels.map(label => [label, new FileRecorder(wordOf(side))]))
+  const recorder = (label: string) => recorders.get(label) ?? new FileRecorder(wordOf(side))
   try {
     const own = progressOf(side, opened, progress)
     const kernels = await prepareKernels(labels, { settings, root, progress: own, worker, recorder })

@@ -36,7 +36,7 @@ function header(): TemplateResult {
     <header class=${data.ok ? 'passed' : 'failed'}>
       <h1>${visible(data.answer)}</h1>
       <p>
-        ${counted(data.findings.length, 'change')} · ${duration(data.total)} ·
+        ${visible(data.title)} · ${counted(data.findings.length, 'finding')} · ${duration(data.total)} ·
         <time datetime=${made.toISOString()}>${made.toLocaleString('en-GB', { dateStyle: 'long', timeStyle: 'short' })}</time>
       </p>
       <ul class="kernels" aria-label="Kernels">
