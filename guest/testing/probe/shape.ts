@@ -158,7 +158,8 @@ export class Shape {
 /** Values of a limited range, of which several entries have the same. */
 const FEW = 256n
 
-function isOfMany({ minimum, maximum }: AttributePolicy = {}): boolean {
+/** Whether entries are likely to have different ones. */
+export function isOfMany({ minimum, maximum }: AttributePolicy = {}): boolean {
   return minimum === undefined || maximum === undefined || maximum - minimum >= FEW
 }
 

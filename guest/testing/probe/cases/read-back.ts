@@ -18,7 +18,7 @@ import { misread, Surplus } from '../misread.ts'
 import { elementsOf } from '../nest-told.ts'
 import { EACH_LIMIT, type NestTrial, variations } from '../nests.ts'
 import type { Shape, Told } from '../shape.ts'
-import { isList as isListOfNests, toldBy } from '../shape.ts'
+import { isList as isListOfNests, isOfMany, toldBy } from '../shape.ts'
 import type { Subject } from '../subject.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 
@@ -166,7 +166,9 @@ async function unwritten(
 ): Promise<string[]> {
   const write = async (payloads?: ReadonlyMap<number, Uint8Array>) => {
     const variant = nextVariant()
-    const variantOf = (each: number) => (each === key ? FIRST : variant)
+    // What has few values may be the place, of which the first one is looked at.
+    const isPlace = (each: number) => each === key || !isOfMany(shape.policyOf(each))
+    const variantOf = (each: number) => (isPlace(each) ? FIRST : variant)
     const { code } = await life.requester.ask(shape.operation, shape.attributes(variantOf, payloads))
     return code === undefined ? await linesOf(life) : undefined
   }
