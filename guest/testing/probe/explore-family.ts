@@ -15,18 +15,17 @@ export async function exploreFamily(
   requester: Requester,
   faults: Faults,
 ): Promise<Explored> {
-  const explore = async (isDown: boolean) => {
-    subject.isDown = isDown
+  const explore = async () => {
     await subject.reload()
     return await new Explorer(subject, requester, faults).explore()
   }
-  const small = await explore(false)
+  subject.tryAnew()
+  const small = await explore()
   if (!isSomeUnknown(subject, small) || isTimeShort()) return small
-  const restore = subject.forgetTried()
-  const great = await explore(true)
+  const goBack = subject.tryAnew({ isDown: true })
+  const great = await explore()
   if (knowledge(great) > knowledge(small)) return great
-  restore()
-  subject.isDown = false
+  goBack()
   return small
 }
 

@@ -50,19 +50,10 @@ export function elementsOf(list: Buffer): Buffer[] {
 }
 
 /** Whether each nest of a list is told again in one. */
-export function isListTold(
-  inner: Policy,
-  policies: Making['policies'],
-  wanted: Buffer,
-  told: Buffer,
-): boolean {
-  if (told.equals(wanted)) return true
-  const there = elementsOf(told)
-  const elements = elementsOf(wanted)
-  return (
-    elements.length > 0 &&
-    elements.every(each => there.some(other => isNestTold(inner, policies, each, other)))
-  )
+export const isListTold: typeof isNestTold = (inner, policies, wanted, told) => {
+  const [elements, there] = [elementsOf(wanted), elementsOf(told)]
+  if (elements.length === 0) return told.equals(wanted)
+  return elements.every(each => there.some(other => isNestTold(inner, policies, each, other)))
 }
 
 function varies(policy: AttributePolicy, policies: Making['policies']): boolean {

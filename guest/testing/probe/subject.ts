@@ -70,6 +70,8 @@ export interface SubjectOptions {
 
 /** What was found by trying values. */
 class Tried {
+  /** As in {@link Making}. */
+  readonly isDown: boolean
   /** Flags by command. */
   readonly creation = new Map<number, number>()
   /** Payloads by the attributes' types and limits. */
@@ -78,6 +80,10 @@ class Tried {
   readonly inside = new Map<AttributePolicy, Buffer>()
   /** Payloads by command and type. */
   readonly learned = new Map<string, Buffer>()
+
+  constructor(isDown: boolean) {
+    this.isDown = isDown
+  }
 }
 
 /** A family, and the modules that it comes with. */
@@ -95,8 +101,7 @@ export class Subject {
   readonly #expected: ReadonlyMap<number, readonly string[]>
   #family: Family | undefined
   readonly #strict = new Map<string, boolean>()
-  /** What was found by trying; {@link forgetTried} begins anew. */
-  #tried = new Tried()
+  #tried = new Tried(false)
   readonly #toldValues = new ToldValues()
   #widths: { family?: Family; bytes: ReadonlyMap<number, number> } = { bytes: new Map() }
   /** Those that are open. */
@@ -192,14 +197,11 @@ export class Subject {
     this.#tried.creation.set(command, flags)
   }
 
-  /** Whether integers are counted down from the greatest ones: {@link Making}. */
-  isDown = false
-
   /** How attributes are made that their policies accept. */
   making(variant: number, counts?: readonly number[]): Making {
     const { policies } = this.family
-    const { inside } = this.#tried
-    return { policies, variant, isDown: this.isDown, inside, ...(counts && { counts }) }
+    const { inside, isDown } = this.#tried
+    return { policies, variant, isDown, inside, ...(counts && { counts }) }
   }
 
   /** A value that fits to others, of attributes of that type and policy: found by trying. */
@@ -229,10 +231,14 @@ export class Subject {
     this.#tried.learned.set(`${command} ${type}`, payload)
   }
 
-  /** Forgets which values were found by trying. @returns restores them */
-  forgetTried(): () => void {
+  /**
+   * Forgets which values were found by trying.
+   * @param isDown whether integers are counted down from the greatest ones from now on
+   * @returns goes back to what there was
+   */
+  tryAnew({ isDown = false } = {}): () => void {
     const tried = this.#tried
-    this.#tried = new Tried()
+    this.#tried = new Tried(isDown)
     return () => {
       this.#tried = tried
     }

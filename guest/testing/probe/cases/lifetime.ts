@@ -173,6 +173,7 @@ export function lifetime(subject: Subject): void {
 /** Finds out with which values commands succeed, as far as there is time for it. */
 async function learnValues(subject: Subject): Promise<void> {
   const { commands, family } = subject
+  subject.tryAnew()
   for (const operation of family.all) subject.noteUntold(operation, await askUntold(subject, operation))
   using requester = subject.open().withRoom()
   const end = performance.now() + LEARNING
