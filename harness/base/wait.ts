@@ -17,3 +17,14 @@ export async function withLimit<T>(promise: Promise<T>, limit: number, message: 
     clearTimeout(timer)
   }
 }
+
+/**
+ * Resolves to all results when all have ended: none goes on after another has failed.
+ * @throws the error of the first one, in this order, that failed
+ */
+export async function allDone<T extends readonly Promise<unknown>[]>(
+  work: readonly [...T],
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work)
+  return await Promise.all(work)
+}

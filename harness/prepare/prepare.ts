@@ -15,6 +15,7 @@ import { HarnessError, MachineryError } from '../base/errors.ts'
 import type { Progress } from '../base/progress.ts'
 import { slowed } from '../base/timers.ts'
 import { requireTool } from '../base/tools.ts'
+import { allDone } from '../base/wait.ts'
 import type { GuestSpec, WorkerSettings } from '../guest/guest.ts'
 import type { Debugging } from '../pool/debugger.ts'
 import type { Attend, Recorder } from '../pool/guest-source.ts'
@@ -193,17 +194,6 @@ async function imageOf(kernel: Kernel, { image, vm }: Settings, progress: Progre
     progress.note(`${kernel.label} (${kernel.release}) has no module ${name}: its guests go without it`)
   const there = names.filter(name => !lacking.includes(name))
   return await guestImage(kernel, there, progress)
-}
-
-/**
- * Resolves to all results when all have ended: none goes on after another has failed.
- * @throws the error of the first one, in this order, that failed
- */
-async function allDone<T extends readonly Promise<unknown>[]>(
-  work: readonly [...T],
-): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
-  await Promise.allSettled(work)
-  return await Promise.all(work)
 }
 
 async function accelerate(

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 /** What the modules of both sides are, on each kernel; modules that are the same on both are looked at once. */
 
+import { Semaphore } from 'async-mutex'
 import type { Progress } from '../../base/progress.ts'
+import { allDone } from '../../base/wait.ts'
 import type { Side } from '../../compare/comparison.ts'
 import { type KernelFacts, moduleFacts } from '../../compare/facts/facts.ts'
 import { differInFaults, factFindings, notLoaded, withFewerFaults } from '../../compare/facts/findings.ts'
 import { type Finding, foldKernels } from '../../compare/finding.ts'
 import type { SpecifiedNames } from '../../compare/specified-names.ts'
 import { isPrepared } from '../../prepare/matrix.ts'
-import type { PreparedKernel } from '../../prepare/prepare.ts'
+import { guestsAtOnce, type PreparedKernel } from '../../prepare/prepare.ts'
 import { aliasesOf, identitiesOf } from './module-identities.ts'
 import type { PreparedSide } from './prepared-side.ts'
 
@@ -37,10 +39,12 @@ export class FactsOfSides {
     const facts = new Map(sides.map(({ side }) => [side, new Map<string, KernelFacts>()]))
     const [first, second] = sides
     const labels = [...new Set(sides.flatMap(side => preparedOf(side).map(({ label }) => label)))]
+    const memory = sides.flatMap(preparedOf).map(({ spec }) => spec.machine.memory)
+    const guests = new Semaphore(guestsAtOnce(Math.max(...memory)))
     const look = async (side: PreparedSide | undefined, label: string, like?: KernelFacts) => {
       const prepared = side && preparedOf(side).find(each => each.label === label)
       if (!prepared || prepared.delivery.moduleNames.length === 0) return undefined
-      const found = await moduleFacts(prepared, like)
+      const found = await guests.runExclusive(() => moduleFacts(prepared, like))
       facts.get(side.side)?.set(label, found)
       return found
     }
@@ -58,15 +62,16 @@ export class FactsOfSides {
         await Promise.all(looks)
       }
     }
-    for (const label of labels)
-      await progress.step(`look at the modules on ${label}`, async () => {
+    const lookOn = (label: string) =>
+      progress.step(`look at the modules on ${label}`, async () => {
         const looking = look(first, label, known.get(label))
         if (first && second && haveSameModules(first, second, label))
           return void (await look(second, label, await looking))
         await Promise.all([looking, look(second, label)])
         await lookAgain(label)
       })
-    return new FactsOfSides(facts)
+    await allDone(labels.map(lookOn))
+    return new FactsOfSides(new Map([...facts].map(([side, found]) => [side, inOrderOf(labels, found)])))
   }
 
   of(side: Side): Facts {
@@ -96,6 +101,15 @@ export class FactsOfSides {
     })
     return [...new Set([...idle, ...all.flatMap(({ notes }) => notes)])]
   }
+}
+
+function inOrderOf(labels: readonly string[], facts: Facts): Facts {
+  return new Map(
+    labels.flatMap(label => {
+      const found = facts.get(label)
+      return found ? [[label, found] as const] : []
+    }),
+  )
 }
 
 function preparedOf({ kernels }: PreparedSide): PreparedKernel[] {
