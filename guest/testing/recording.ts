@@ -36,7 +36,7 @@ const TOLD_LAST = 70
 const MOST_EVENTS = 2000
 /** Bytes that are kept from the beginning, and from the end. */
 const MOST_BYTES = 1024 * 1024
-/** Messages of nlctrl that are kept. */
+/** Messages of nlctrl that are kept unread. */
 const MOST_CONTROL = 31
 
 /** The short name of a namespace that a socket was opened in. */
@@ -83,8 +83,11 @@ export class Recording implements SocketObserver {
   #lastBytes = 0
   #oldest = 0
   #dropped = 0
-  /** Messages of nlctrl, which tell the names of families: of earlier tests, too. */
+  /** Messages of nlctrl that nobody has read: few tests ask for what they tell. */
   #control: Uint8Array[] = []
+  /** Of earlier tests, too: a family that is registered again has another number. */
+  readonly #families = new Map<number, string>()
+  readonly #groups = new Map<number, string>()
   readonly #teller: Teller | undefined
   /** Whether the message that is being sent was told of. */
   #isTold = false
@@ -124,12 +127,14 @@ export class Recording implements SocketObserver {
 
   /** The names of generic netlink families, by number, as far as anybody has asked. */
   get families(): ReadonlyMap<number, string> {
-    return familiesIn(this.#control)
+    this.#readControl()
+    return this.#families
   }
 
   /** The names of groups of generic netlink families, as FAMILY/GROUP, by number. */
   get groups(): ReadonlyMap<number, string> {
-    return groupsIn(this.#control)
+    this.#readControl()
+    return this.#groups
   }
 
   get conversation(): Conversation {
@@ -263,8 +268,10 @@ export class Recording implements SocketObserver {
       socket.protocol === NETLINK_GENERIC &&
       bytes.length > NLMSG_HDRLEN &&
       bytes.readUInt16LE(4) === GENL_ID_CTRL
-    )
-      this.#control = [...this.#control.slice(-MOST_CONTROL), bytes]
+    ) {
+      this.#control[this.#control.length] = bytes
+      if (this.#control.length > MOST_CONTROL) this.#readControl()
+    }
     this.#add({ kind: 'received', socket: this.#known(socket), time: now(), datagram }, datagram.bytes.length)
   }
 
@@ -283,6 +290,12 @@ export class Recording implements SocketObserver {
     const known = this.#known(socket)
     this.#open.delete(socket.identity)
     this.#add({ kind: 'closed', socket: known, time: now() }, 0)
+  }
+
+  #readControl(): void {
+    for (const [number, name] of familiesIn(this.#control)) this.#families.set(number, name)
+    for (const [number, name] of groupsIn(this.#control)) this.#groups.set(number, name)
+    this.#control = []
   }
 
   #known(socket: ObservedSocket): Socket {
