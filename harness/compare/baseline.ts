@@ -36,7 +36,7 @@ const file = v.object({
         }),
       ),
       said: v.array(
-        v.object({ exchanges: v.array(exchange), missed: v.number(), endsInVain: v.optional(v.boolean()) }),
+        v.object({ exchanges: v.array(exchange), missed: v.number(), awaited: v.optional(v.string()) }),
       ),
       log: v.optional(v.array(v.string())),
       logLevels: v.optional(v.array(v.number())),

@@ -292,6 +292,22 @@ test('what comes after another socket has asked something else may follow from t
     ])
 })
 
+test('of many messages that take turns, one kind that does not come each time is told without numbers', () => {
+  const heard = (...whats: string[]) =>
+    exchange([], {
+      ...{ key: '', operation: 'protocol 16', request: '' },
+      told: [{ whom: 'socket 2 in group events', messages: whats.map(what => message(what)) }],
+    })
+  const turns = Array.from({ length: 9 }, () => ['set', 'del']).flat()
+  const fewer = turns.toSpliced(3, 1).toSpliced(8, 1)
+  expect(texts(heard(...turns), heard(...fewer))).toEqual(['group events is no longer told del each time'])
+  expect(texts(heard(...fewer), heard(...turns))).toEqual(['group events is now told del more often'])
+  // Another order, too.
+  expect(texts(heard(...turns), heard('del', ...turns.toSpliced(3, 1), 'set'))).toEqual([
+    'group events is told 9 x del, 10 x set in turns, was 9 x set, 9 x del in turns',
+  ])
+})
+
 test('many messages that take turns are counted, where that says what has changed', () => {
   const turns = (count: number) => Array.from({ length: count }, () => ['nlex add', 'nlex del']).flat()
   const heard = (...whats: string[]) =>

@@ -31,6 +31,8 @@ interface Change {
 /** As a {@link Change.less}: a test that has failed may not have read all. */
 export interface SaidDifference extends Difference {
   readonly less: 'base' | 'head' | undefined
+  /** The socket that it was seen at, by its name on each side. */
+  readonly sockets: { readonly base: string; readonly head: string }
 }
 
 /** How conversations differ in what both ask. @param place the test */
@@ -174,6 +176,7 @@ function pairDifferences(
     const request = base.request || (example && requestOf(example))
     return {
       ...{ test: place, isValue: isState, isLater, less },
+      sockets: { base: base.socket, head: head.socket },
       point: JSON.stringify([place, base.socket, index, aspect]),
       fold,
       finding: {
@@ -344,7 +347,13 @@ function listText(base: readonly NormalMessage[], head: readonly NormalMessage[]
   const [before, after] = [inAnyOrder(base), inAnyOrder(head)]
   if (summary(before) === summary(after))
     return words.became(summary(base), `${summary(head)} (another order)`)
-  return was === is ? words.became(summary(base), summary(head)) : words.became(was, is)
+  if (was === is) return words.became(summary(base), summary(head))
+  if (words.isOfEvents && !(isFew(base) && isFew(head))) {
+    const [fewer, more] = [fewerIn(base, head), fewerIn(head, base)]
+    if (fewer !== undefined) return words.gone(`${fewer} each time`)
+    if (more !== undefined) return words.come(`${more} more often`)
+  }
+  return words.became(was, is)
 }
 
 /** Kinds of which each message comes so often in its place, if nothing else has changed. */
@@ -446,15 +455,30 @@ function onlyLost(base: readonly NormalMessage[], head: readonly NormalMessage[]
   return summary(kept) === summary(head) ? inAnyOrder(lost) : []
 }
 
+/** The only kind of which some have gone, if nothing else has changed. */
+function fewerIn(base: readonly NormalMessage[], head: readonly NormalMessage[]): string | undefined {
+  const fewer = new Set<string>()
+  let kept = 0
+  for (const { what } of base) {
+    if (what === head[kept]?.what) kept++
+    else fewer.add(what)
+  }
+  const [only, ...others] = fewer
+  return kept === head.length && others.length === 0 ? only : undefined
+}
+
 /** Alternations that are told one by one. */
 const MOST_RUNS = 6
 
 /** As {@link summary}; of many that take turns only how many there are of each. */
 function brief(messages: readonly NormalMessage[]): string {
-  const isTold = messages.filter(({ what }, at) => what !== messages[at - 1]?.what).length <= MOST_RUNS
-  if (isTold) return summary(messages)
+  if (isFew(messages)) return summary(messages)
   const kinds = Map.groupBy(messages, ({ what }) => what)
   return `${[...kinds].map(([what, { length }]) => `${length} x ${what}`).join(', ')} in turns`
+}
+
+function isFew(messages: readonly NormalMessage[]): boolean {
+  return messages.filter(({ what }, at) => what !== messages[at - 1]?.what).length <= MOST_RUNS
 }
 
 function partChanges(base: NormalMessage, head: NormalMessage, words: Words): Change[] {

@@ -326,12 +326,36 @@ test('what a failed test has not read is no change where the log tells what is, 
     'test: a.test.ts > x: passed became failed: another line',
     ...told,
   ])
-  const said = silent.said.map(each => ({ ...each, endsInVain: true }))
+  const said = silent.said.map(each => ({ ...each, awaited: 'socket 1' }))
   expect(lines(compared(thrice(before), thrice(file({ ...silent, said }))))).toEqual([
     'behaviour: get: no answer, was ENOENT',
     ...told,
     'test: a.test.ts > x: passed became failed: another line',
   ])
+})
+
+test('of what a failed test has not read, that which it waited for in vain is told', () => {
+  const heard = (socket: string, messages: readonly string[]) => ({
+    ...{ socket, key: '', operation: 'protocol 16', request: '', answers: [], datagrams: 0 },
+    told: [{ whom: `${socket} in group ${socket}`, messages: messages.map(what => ({ what, parts: [] })) }],
+  })
+  const [all, left] = [
+    [heard('socket 1', ['add', 'del']), heard('socket 2', ['set'])],
+    [heard('socket 1', ['add']), heard('socket 2', [])],
+  ]
+  const failed = { state: 'failed', failures: [failure('no event came')] } as const
+  const listens = (exchanges: typeof all, more: Partial<RecordedTest> & { awaited?: string } = {}) => {
+    const { awaited, ...rest } = more
+    const said = [{ missed: 0, exchanges, ...(awaited === undefined ? {} : { awaited }) }]
+    return file(answers('x', '', { ...rest, said }))
+  }
+  const told = (more: Parameters<typeof listens>[1]) =>
+    lines(compared(thrice(listens(all)), thrice(listens(left, { ...failed, ...more })))).filter(line =>
+      line.startsWith('behaviour'),
+    )
+  expect(told({ awaited: 'socket 1' })).toEqual(['behaviour: group socket 1 is no longer told del'])
+  expect(told({ awaited: 'socket 2' })).toEqual(['behaviour: group socket 2 is no longer told set'])
+  expect(told({})).toHaveLength(2)
 })
 
 test('splats, leaks and losses are new or gone, tests come and go', () => {

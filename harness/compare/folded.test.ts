@@ -110,6 +110,16 @@ test('a value in the answers to many requests is that in single ones, whatever i
   ])
 })
 
+test('an event that is not told, and one that is not told each time, are one change', () => {
+  const told = (text: string) => finding('behaviour', 'protocol 16', { text: `group events is ${text}` })
+  const all = [
+    told('no longer told 2 x del'),
+    told('no longer told del each time'),
+    told('no longer told set each time'),
+  ]
+  expect(folded(all).map(({ first }) => first.text)).toEqual([all[0]?.text, all[2]?.text])
+})
+
 test('lines that are logged at another level are one change, where it is the same level', () => {
   const level = (line: string, was: string, is: string) =>
     finding('log', 'while tests run', {

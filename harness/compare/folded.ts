@@ -142,7 +142,7 @@ function keyOf(finding: Finding): string | undefined {
   if (heard) return JSON.stringify([...common, where, heard.change])
   // How often depends on what a test does.
   if (kind === 'behaviour' && / is (now|no longer) told /.test(text ?? ''))
-    return JSON.stringify([...common, where, text?.replace(/\b\d+ x /g, '')])
+    return JSON.stringify([...common, where, text?.replace(/\b\d+ x | (each time|more often)$/g, '')])
   return undefined
 }
 

@@ -559,6 +559,20 @@ test('whether a notification comes before the answer, to the socket that has ask
   expect(orders(true, answer, 0, another)).toEqual(['after an answer'])
 })
 
+test('which socket is awaited in vain at the end', () => {
+  const awaited = (...whats: ('receive' | 'wait')[]) =>
+    normal(recording => {
+      const [asking, listening] = [socket(1, 101), socket(2, 102)]
+      for (const each of [asking, listening]) recording.opened(each, undefined)
+      for (const what of whats)
+        if (what === 'wait') recording.waited(listening, 100)
+        else recording.received(asking, fromKernel(encodeMessage({ type: 16 })))
+      recording.closed(asking)
+    }).awaited
+  expect(awaited('receive', 'wait')).toBe('socket 2')
+  expect(awaited('wait', 'receive')).toBeUndefined()
+})
+
 test('data that are no attributes are told, also those of NLMSG_DONE, where they are no end of a dump', () => {
   const toldOf = (type: number, data: string | Uint8Array) =>
     normal(recording => {

@@ -115,10 +115,11 @@ class Normaliser {
     for (const event of this.#events) this.#add(event)
     const kept = this.#exchanges.filter(each => this.#isWhole(each) && !this.#isMixed(each))
     const all = [...kept, ...this.#unasked.values()]
+    const awaited = this.#awaited && this.#names.get(this.#awaited)
     return {
       exchanges: all.map(each => this.#closed(each, all)),
       missed: this.#record.missed,
-      ...(this.#endsInVain ? { endsInVain: true } : {}),
+      ...(awaited === undefined ? {} : { awaited }),
     }
   }
 
@@ -279,15 +280,17 @@ class Normaliser {
 
   /** A notification, and whether it comes before the answer; where that was awaited in vain, nobody knows. */
   #heard({ message, before, isAnswered }: Heard): NormalMessage {
-    if (before === undefined || (before.answers.length === 0 && this.#endsInVain)) return message
+    if (before === undefined || (before.answers.length === 0 && this.#awaited)) return message
     return {
       ...message,
       parts: [...message.parts, ['order', isAnswered ? 'after an answer' : 'before any answer']],
     }
   }
 
-  get #endsInVain(): boolean {
-    return this.#events.findLast(({ kind }) => happenings.has(kind))?.kind === 'waited'
+  /** The socket that was waited for in vain, if that is the last thing that happened. */
+  get #awaited(): RecordedSocket | undefined {
+    const last = this.#events.findLast(({ kind }) => happenings.has(kind))
+    return last?.kind === 'waited' ? last.socket : undefined
   }
 
   #normal(

@@ -44,8 +44,8 @@ export interface NormalConversation {
   readonly exchanges: readonly (Exchange & { readonly socket: string })[]
   /** Events that were not kept. */
   readonly missed: number
-  /** Whether the last thing that happened is that nothing came for a call within its limit. */
-  readonly endsInVain?: boolean
+  /** The socket for which nothing came within a call's limit, if that is the last thing that happened. */
+  readonly awaited?: string
 }
 
 /** A failure of a test or file. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** How two runs of a test file differ. */
-import { conversationDifferences } from './behaviour.ts'
+import { conversationDifferences, type SaidDifference } from './behaviour.ts'
 import type { Difference } from './difference.ts'
 import { type FindingKind, isOfNlctrl } from './finding.ts'
 import { logDifferences } from './log-differences.ts'
@@ -66,12 +66,17 @@ function saidDifferences(base: RecordedTest, head: RecordedTest, place: string):
   const all = base.said.flatMap((said, at) => conversationDifferences(said, head.said[at] ?? silence, place))
   if (base.state === head.state) return all
   // Which of two sides has read less, because it failed, is no behaviour of the module, unless it is all there is.
-  const isHead = head.state !== 'passed'
-  const [failed, other] = isHead ? [head, base] : [base, head]
-  const more = all.filter(({ less }) => less !== (isHead ? 'head' : 'base'))
-  const isUnread = logsOtherwise(failed, other) && !failed.said.some(({ endsInVain }) => endsInVain)
+  const side = head.state === 'passed' ? 'base' : 'head'
+  const [failed, other] = side === 'head' ? [head, base] : [base, head]
+  const awaited = failed.said.flatMap(each => each.awaited ?? [])
+  const isMore = ({ less }: SaidDifference) => less !== side
+  const more = all.filter(isMore)
+  const isUnread = awaited.length === 0 && logsOtherwise(failed, other)
   const isExplained = more.some(({ finding }) => !isOfNlctrl(finding))
-  return isExplained || isUnread ? more : all
+  if (isExplained || isUnread) return more
+  // What it waited for in vain is what has failed it.
+  const isAwaited = ({ sockets }: SaidDifference) => awaited.includes(sockets[side])
+  return all.some(isAwaited) ? all.filter(each => isMore(each) || isAwaited(each)) : all
 }
 
 /** Whether the log has another line, and does not only end earlier. */
