@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * An attribute that a command has a policy of its own for is not told as if it had never been written. Where all
- * commands have the same policy, those that a command has no use for may be ignored.
+ * An attribute that a command has a policy of its own for is not told as if it had never been written. Where
+ * commands have the same policy, those that are for another one may be ignored.
  */
 import { isTimeShort } from '../allowance.ts'
 import { widths } from '../core-rules.ts'
@@ -20,8 +20,9 @@ export async function writeIgnored(life: Life): Promise<void> {
   for (const writer of explored.writers) {
     const { shape, key, stored } = writer
     if (!hasOwnPolicy(subject.family, shape.operation)) continue
+    const ofOthers = storedByOthers(explored.writers, writer)
     for (const type of shape.types.filter(each => each !== key && !stored.includes(each)))
-      if (isInteger(shape, type) && (await isIgnored(life, writer, type)))
+      if (!ofOthers.has(type) && isInteger(shape, type) && (await isIgnored(life, writer, type)))
         faults.add(shape.words, [
           `attribute ${type} is accepted, and told as the same, whatever was written, while others are told as they were written`,
         ])
@@ -31,8 +32,21 @@ export async function writeIgnored(life: Life): Promise<void> {
 /** Whether attributes are refused that are for others. */
 function hasOwnPolicy({ all }: Pick<Family, 'all'>, { policy }: Operation): boolean {
   if (policy === undefined) return false
-  const typesOf = (own: Policy) => [...own.keys()].join(' ')
   return all.some(each => each.policy !== undefined && typesOf(each.policy) !== typesOf(policy))
+}
+
+/** The attributes that other commands of the same policy store. */
+function storedByOthers(writers: readonly Writer[], { shape: { operation } }: Writer): ReadonlySet<number> {
+  const alike = writers.filter(
+    ({ shape }) =>
+      shape.operation.command !== operation.command &&
+      typesOf(shape.operation.policy) === typesOf(operation.policy),
+  )
+  return new Set(alike.flatMap(({ stored }) => stored))
+}
+
+function typesOf(policy: Policy | undefined): string {
+  return policy === undefined ? '' : [...policy.keys()].join(' ')
 }
 
 function isInteger(shape: Shape, type: number): boolean {
