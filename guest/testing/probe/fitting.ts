@@ -48,6 +48,7 @@ export async function tryFitting(
   if (!isUnfit((await ask(whole, new Map(), NLM_F_CREATE)).code)) return false
   const singles = [
     ...limitsOf(whole).map(own => fitOf(subject, whole, own)),
+    ...leftInside(subject, whole, variant),
     ...insideLimits(subject, whole, variant),
   ]
   const pairs = singles
@@ -86,6 +87,25 @@ function joined(one: Fit, two: Fit): Fit {
     two.note()
   }
   return { own: new Map([...one.own, ...two.own]), note }
+}
+
+/** Nests, and lists of them, all without one of the attributes inside: two may exclude each other. */
+function leftInside(subject: Subject, whole: Shape, variant: number): Fit[] {
+  const { policies } = subject.family
+  const inner = whole.types.map(type => whole.policyOf(type)?.policyIndex)
+  return [...new Set(inner)].flatMap(index => {
+    const policy = index === undefined ? undefined : policies.get(index)
+    if (policy === undefined || policy.size < 2) return []
+    const types = whole.types.filter(type => whole.policyOf(type)?.policyIndex === index)
+    return [...policy.values()].map((left): Fit => {
+      const making = subject.making(variant)
+      const without = { ...making, left: new Set([...(making.left ?? []), left]) }
+      return {
+        own: new Map(types.map(type => [type, goodPayload(whole.policyOf(type), without)])),
+        note: () => subject.noteLeft(left),
+      }
+    })
+  })
 }
 
 /** Nests, and lists of them, with one attribute inside at the greatest or least value that its policy has. */

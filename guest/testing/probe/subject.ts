@@ -78,6 +78,8 @@ class Tried {
   readonly fitting = new Map<string, Buffer>()
   /** Payloads of attributes inside of nests. */
   readonly inside = new Map<AttributePolicy, Buffer>()
+  /** Attributes that nests have to be without. */
+  readonly left = new Set<AttributePolicy>()
   /** Payloads by command and type. */
   readonly learned = new Map<string, Buffer>()
 
@@ -200,8 +202,8 @@ export class Subject {
   /** How attributes are made that their policies accept. */
   making(variant: number, counts?: readonly number[]): Making {
     const { policies } = this.family
-    const { inside, isDown } = this.#tried
-    return { policies, variant, isDown, inside, ...(counts && { counts }) }
+    const { inside, left, isDown } = this.#tried
+    return { policies, variant, isDown, inside, left, ...(counts && { counts }) }
   }
 
   /** A value that fits to others, of attributes of that type and policy: found by trying. */
@@ -220,6 +222,11 @@ export class Subject {
   /** The same of an attribute inside of nests, which may have the number of another one. */
   noteInside(policy: AttributePolicy, payload: Buffer): void {
     this.#tried.inside.set(policy, payload)
+  }
+
+  /** An attribute of nests that has to be left out, as one address where there is another. */
+  noteLeft(policy: AttributePolicy): void {
+    this.#tried.left.add(policy)
   }
 
   /** A value that was told, with which alone a command has succeeded. */

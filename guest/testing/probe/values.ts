@@ -29,6 +29,8 @@ export interface Making {
   readonly isDown?: boolean
   /** Values that attributes inside of nests must have, found by trying. */
   readonly inside?: ReadonlyMap<AttributePolicy, Buffer>
+  /** Attributes that nests have to be without, found by trying. */
+  readonly left?: ReadonlySet<AttributePolicy>
 }
 
 /** An attribute that its policy accepts. */
@@ -45,7 +47,10 @@ export function goodAttribute(
 
 /** Attributes of all types of a policy that it accepts. */
 export function goodAttributes(policy: Policy, making: Making, depth = 0): Buffer {
-  const chosen = [...policy].sort(([a], [b]) => a - b).slice(0, INSIDE)
+  const chosen = [...policy]
+    .filter(([, own]) => making.left?.has(own) !== true)
+    .sort(([a], [b]) => a - b)
+    .slice(0, INSIDE)
   return Buffer.concat(chosen.map(([type, own]) => goodAttribute(type, own, making, depth)))
 }
 
