@@ -122,11 +122,26 @@ export class Explorer {
     // Those with more attributes show more; one that only fails again is of no use.
     for (const shape of known ? [known] : Shape.all(this.#subject, operation)) {
       const { code, replies } = await this.#try(shape, FIRST)
+      if (code === 'EEXIST' && known === undefined && (await this.#addsToOther(shape))) {
+        this.#working.set(command, shape)
+        return
+      }
       if (code !== undefined) continue
       this.#working.set(command, shape)
       if (replies.length > 0 && replies.length <= SMALL) this.#readers.set(command, shape)
       return
     }
+  }
+
+  /** Whether it succeeds where one of its attributes names what is there, and the others are new. */
+  async #addsToOther(shape: Shape): Promise<boolean> {
+    for (const key of shape.types.length > 1 ? shape.types : []) {
+      if (isTimeShort()) return false
+      const variant = this.#next++
+      const attributes = shape.attributes(type => (type === key ? FIRST : variant))
+      if ((await this.#ask(shape.operation, attributes, shape.words)).code === undefined) return true
+    }
+    return false
   }
 
   /** Where only a part of the attributes is taken, all may be where their values fit to each other. */
@@ -289,8 +304,9 @@ export class Explorer {
   ): Promise<Writer | undefined> {
     const isOther = (type: number) => type !== key
     let stored: readonly number[] | undefined
-    let adds = true
-    let addsSeveral = true
+    // Those that have one more entry each time, or more than one more.
+    let growing = this.#dumps
+    let growingMore = this.#dumps
     for (let time = 0; time < TIMES; time++) {
       const variant = this.#variant(shape, key)
       if (variant === undefined) return undefined
@@ -298,7 +314,7 @@ export class Explorer {
       if (again === 'alone') await this.#subject.reload()
       await this.#supply()
       const before = await this.#state.entries([FIRST, variant])
-      const countBefore = await this.#state.count()
+      const countsBefore = await this.#state.counts()
       const { code } = await this.#ask(shape.operation, shape.attributes(variantOf), shape.words)
       if (isFull(code) && again === undefined) {
         await this.#fresh()
@@ -319,9 +335,10 @@ export class Explorer {
         await this.#fresh()
         return writer
       }
-      const added = (await this.#state.count()) - countBefore
-      adds &&= added === 1
-      addsSeveral &&= added > 1
+      const counts = await this.#state.counts()
+      const addedTo = (dump: Operation) => (counts.get(dump) ?? 0) - (countsBefore.get(dump) ?? 0)
+      growing = growing.filter(dump => addedTo(dump) === 1)
+      growingMore = growingMore.filter(dump => addedTo(dump) > 1)
       const after = await this.#state.entries([FIRST, variant])
       const written = shape
         .distinct(FIRST, variant)
@@ -331,7 +348,14 @@ export class Explorer {
       stored = stored?.filter(type => written.includes(type)) ?? written
       if (stored.length === 0) return undefined
     }
-    return { shape, stored: stored ?? [], adds, addsSeveral, ...(key !== undefined && { key }) }
+    const [dump] = growing
+    const adds = dump !== undefined
+    const addsSeveral = !adds && growingMore.length > 0
+    return {
+      ...{ shape, stored: stored ?? [], adds, addsSeveral },
+      ...(dump && { dump }),
+      ...(key !== undefined && { key }),
+    }
   }
 
   /** Of three entries, the one that it names is gone, and those before and after it are not. */
@@ -371,10 +395,10 @@ export class Explorer {
         await this.#fresh()
         return await this.#removes(shape, adder, isLearned, true)
       }
-    const there = await this.#state.dumped()
+    const there = await this.#state.dumped(adder.dump)
     const own = payloadsOf(entryOf(adder, there, gone), isLearned ? shape.types : [])
     const { code } = await this.#ask(shape.operation, shape.attributes(gone, own), shape.words)
-    const left = await this.#state.dumped()
+    const left = await this.#state.dumped(adder.dump)
     if (code !== undefined || left.length !== there.length - 1) return undefined
     const isThere = (variant: number) => entryOf(adder, left, variant) !== undefined
     return isThere(before) && !isThere(gone) && isThere(after) ? [...own.keys()] : undefined

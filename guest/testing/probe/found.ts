@@ -12,6 +12,8 @@ export interface Writer {
   readonly key?: number
   /** Whether each call makes an entry of a dump. */
   readonly adds: boolean
+  /** That dump, if it is known: others may tell what the entry has, an entry each. */
+  readonly dump?: Operation
   /** Whether each call makes more than one: how many is one of its values. */
   readonly addsSeveral: boolean
 }

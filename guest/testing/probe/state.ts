@@ -58,15 +58,15 @@ export class State {
     return (await this.#looked(variants)).map(message => toldBy(message, headerSize))
   }
 
-  /** What dumps tell. */
-  async dumped(): Promise<Told[]> {
+  /** What dumps tell, or one of them. */
+  async dumped(of?: Operation): Promise<Told[]> {
     const { headerSize } = this.#subject.family
-    return (await this.#dumped()).map(message => toldBy(message, headerSize))
+    return (await this.#dumped(of)).map(message => toldBy(message, headerSize))
   }
 
-  async #dumped(): Promise<Message[]> {
+  async #dumped(of?: Operation): Promise<Message[]> {
     const messages: Message[] = []
-    for (const operation of this.#views().dumps)
+    for (const operation of of === undefined ? this.#views().dumps : [of])
       messages.push(...(await this.#replies(operation, Buffer.alloc(0), 'a dump')))
     return messages
   }
@@ -84,12 +84,16 @@ export class State {
     return messages
   }
 
-  /** How many entries the dumps have. */
-  async count(): Promise<number> {
-    let count = 0
-    for (const operation of this.#views().dumps)
-      count += (await this.#replies(operation, Buffer.alloc(0), 'a dump')).length
-    return count
+  /** How many entries the dumps have, or one of them. */
+  async count(of?: Operation): Promise<number> {
+    return (await this.#dumped(of)).length
+  }
+
+  /** How many entries each dump has. */
+  async counts(): Promise<Map<Operation, number>> {
+    const counts = new Map<Operation, number>()
+    for (const operation of this.#views().dumps) counts.set(operation, await this.count(operation))
+    return counts
   }
 
   async #replies(operation: Operation, attributes: Buffer, what: string) {

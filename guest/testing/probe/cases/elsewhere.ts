@@ -49,10 +49,12 @@ async function change(
   const ofFirst = (entries: readonly Told[]) =>
     types.some(type => shape.isTold(entries, type, shape.payload(type, FIRST)))
   const isMade = key === undefined && answer.code === undefined
-  if (isMade && ofFirst(await state.dumped()) && !tells(await there.dumped()))
-    faults.add(shape.words, [
-      'what it makes is dumped in the first network namespace, and not in another one, where it was made',
-    ])
+  // One dump may tell there what another one does not.
+  for (const dump of isMade ? explored.dumps : [])
+    if (ofFirst(await state.dumped(dump)) && !tells(await there.dumped(dump)))
+      faults.add(shape.words, [
+        'what it makes is dumped in the first network namespace, and not in another one, where it was made',
+      ])
   if (!tells(await there.entry([FIRST, variant])) || tells(before)) return
   const isShared = tells(await state.entry([FIRST, variant]))
   if (isShared && shape.operation.privilege === 'namespace admin')
@@ -74,7 +76,7 @@ async function change(
 /** Where dumps tell each network namespace its own, so do lookups. */
 async function getElsewhere(
   { subject, requester, explored, state, faults }: Life,
-  { shape, stored, key }: Writer,
+  { shape, stored, key, dump }: Writer,
   elsewhere: NetworkNamespace,
 ): Promise<void> {
   using other = subject.open({ namespace: elsewhere.fd }).withRoom()
@@ -91,7 +93,7 @@ async function getElsewhere(
   const tellsOf = (each: number) => (entries: readonly Told[]) =>
     stored.every(type => shape.isTold(entries, type, shape.payload(type, each)))
   const [ofHere, ofThere] = [tellsOf(here), tellsOf(variant)]
-  const [dumpedHere, dumpedThere] = [await state.dumped(), await there.dumped()]
+  const [dumpedHere, dumpedThere] = [await state.dumped(dump), await there.dumped(dump)]
   if (!ofHere(dumpedHere) || ofThere(dumpedHere) || !ofThere(dumpedThere) || ofHere(dumpedThere)) return
   if (ofHere(await there.looked([here])))
     faults.add(wordsOfReaders(explored), [

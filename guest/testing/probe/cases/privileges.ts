@@ -47,9 +47,9 @@ export async function changeUnprivileged(life: Life): Promise<void> {
     const variant = nextVariant()
     await requester.ask(adder.shape.operation, adder.shape.attributes(variant))
     const own = await namesOf(state, remover, variant)
-    const count = await state.count()
+    const count = await state.count(adder.dump)
     await sendAsNobody(shape.operation, shape.attributes(variant, own))
-    if ((await state.count()) === count - 1) faults.add(shape.words, [forgotten])
+    if ((await state.count(adder.dump)) === count - 1) faults.add(shape.words, [forgotten])
   }
   const isKnown = ({ operation }: Shape) => operations.some(({ command }) => command === operation.command)
   const isReader = ({ operation }: Shape) =>

@@ -178,15 +178,15 @@ export async function removeOther(life: Life, { shape, adder }: Remover): Promis
     const [first, second] = [nextVariant(), nextVariant()]
     const of = (variant: number) => (each: number) => (each === type ? variant : others)
     if (shape.payload(type, first).equals(shape.payload(type, second))) continue
-    const count = await state.count()
+    const count = await state.count(adder.dump)
     await requester.ask(adder.shape.operation, adder.shape.attributes(of(first)))
     await requester.ask(adder.shape.operation, adder.shape.attributes(of(second)))
-    if ((await state.count()) !== count + 2) continue
+    if ((await state.count(adder.dump)) !== count + 2) continue
     // Where it does without it, it may well remove the first of several.
     if ((await requester.ask(rest.operation, rest.attributes(others))).code === undefined) continue
-    if ((await state.count()) !== count + 2) continue
+    if ((await state.count(adder.dump)) !== count + 2) continue
     const { code } = await requester.ask(shape.operation, shape.attributes(of(second)))
-    const left = await state.dumped()
+    const left = await state.dumped(adder.dump)
     const isThere = (variant: number) =>
       left.some(entry =>
         adder.stored.every(each =>
@@ -269,7 +269,7 @@ export async function removeOften(life: Life, remover: Remover): Promise<void> {
     if ((await add()).code !== undefined) return
   }
   if ((await remove()).code !== undefined) return
-  const usual = await state.count()
+  const usual = await state.count(adder.dump)
   const variants = Array.from({ length: AT_ONCE }, (_, at) => (learned.length > 0 ? SEVERAL + at : ONE))
   const additions = variants.map(variant =>
     subject.encode(adder.shape.operation, adder.shape.attributes(variant), { flags: 0 }),
@@ -292,7 +292,7 @@ export async function removeOften(life: Life, remover: Remover): Promise<void> {
   }
   const last = await add()
   // What is still there has not gone.
-  if (last.code === undefined || (await state.count()) > usual) return
+  if (last.code === undefined || (await state.count(adder.dump)) > usual) return
   faults.add(adder.shape.words, [
     `${wordsOf(last)} when the same entry has come and gone ${OFTEN} times: ${shape.words} gives something not back`,
   ])
