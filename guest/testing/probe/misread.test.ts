@@ -20,6 +20,7 @@ test.each([
   ['the padding of a short one', undefined, '0102', '0102a5a5'],
   ['what follows in the request', binary, '01020304', '0102030408000200'],
   ['a text that ends early', text, '61626300', '616200'],
+  ['the low half of an integer of any width', { type: 'UINT' }, 'fefffffffeffffff', 'feffffff'],
   ['a text that goes on', { ...text, type: 'STRING' }, '61626364', '6162636408000200'],
 ])('%s is misread', (_what, policy, sent, read) => {
   expect(said(policy, sent, read)).toBe(`attribute 1 was accepted as ${sent}, and is read as ${read}`)
@@ -28,6 +29,8 @@ test.each([
 test.each([
   ['the same', u32, 'ffffffff', 'ffffffff'],
   ['an integer of another length, which a lenient family takes', u32, 'ffffffffff', 'ffffffff'],
+  ['an integer of any width, in four bytes', { type: 'UINT' }, 'fefffff000000000', 'fefffff0'],
+  ['milliseconds that are rounded', { type: 'UINT' }, 'feffffffffffffff', 'f8ffffff'],
   ['zeros that fill a buffer', binary, '0102', '0102000000000000'],
   ['an older value behind it', binary, '01020304', '0102030405060708'],
   ['a text with its NUL', { ...text, type: 'STRING' }, '6162', '616200'],

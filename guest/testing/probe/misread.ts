@@ -29,7 +29,17 @@ function isRight(sent: Sent, read: Buffer): boolean {
   if (read.equals(payload)) return true
   const width = widths[policy?.type ?? '']
   if (width !== undefined) return payload.length !== width
-  return !isOverread(sent, read) && !isCut(sent, read)
+  return !isOverread(sent, read) && !isCut(sent, read) && !isLow(sent, read)
+}
+
+/**
+ * Whether only the low 32 bits of an integer came back. NLA_MSECS, whose values are rounded, is told as UINT, too.
+ */
+function isLow({ payload, policy }: Sent, read: Buffer): boolean {
+  if (policy?.type !== 'UINT') return false
+  if (payload.length !== 8 || read.length < 4 || payload.readUInt32LE(4) === 0) return false
+  const high = read.length === 8 ? read.readUInt32LE(4) : 0
+  return high === 0 && read.readUInt32LE() === payload.readUInt32LE()
 }
 
 function isOverread({ type, payload, request }: Sent, read: Buffer): boolean {
