@@ -81,9 +81,11 @@ export class Explorer {
       await this.#findWorking(operation)
       await this.#refill()
       if (this.#working.has(operation.command)) continue
-      await tryLearned(this.#subject, this.#requester, operation)
+      const learned = await tryLearned(this.#subject, this.#requester, operation)
       await this.#refill()
       await this.#findWorking(operation)
+      if (learned !== undefined && !this.#working.has(operation.command))
+        this.#noteWorking(learned.shape, learned.answer)
     }
     await this.#findActors(commands)
     // Some can be seen only when others make what they change.
@@ -127,10 +129,15 @@ export class Explorer {
         return
       }
       if (code !== undefined) continue
-      this.#working.set(command, shape)
-      if (replies.length > 0 && replies.length <= SMALL) this.#readers.set(command, shape)
+      this.#noteWorking(shape, { replies })
       return
     }
+  }
+
+  #noteWorking(shape: Shape, { replies }: Pick<Answer, 'replies'>): void {
+    const { command } = shape.operation
+    this.#working.set(command, shape)
+    if (replies.length > 0 && replies.length <= SMALL) this.#readers.set(command, shape)
   }
 
   /** Whether it succeeds where one of its attributes names what is there, and the others are new. */

@@ -52,7 +52,9 @@ export function variations(
   if (policy.type === 'NESTED') return inside.filter(({ payload }) => payload.length < 60_000)
   const element = attr.nested(
     1,
-    ...[...inner].map(([type, own]) => goodAttribute(type, own, making, depth + 1)),
+    ...[...inner]
+      .filter(([, own]) => making.left?.has(own) !== true)
+      .map(([type, own]) => goodAttribute(type, own, making, depth + 1)),
   )
   const many = (making.counts ?? MANY).map(count => ({
     what: `${count} elements`,
@@ -64,8 +66,13 @@ export function variations(
 function insideVariations(inner: Policy, making: Making, depth: number): NestTrial[] {
   const chosen = [...inner].sort(([a], [b]) => a - b).slice(0, INSIDE)
   const good = new Map(chosen.map(([type, policy]) => [type, goodAttribute(type, policy, making, depth + 1)]))
+  const isLeft = (policy: AttributePolicy) => making.left?.has(policy) === true
   const all = (replaced: number, by: Buffer) =>
-    Buffer.concat(chosen.map(([type]) => (type === replaced ? by : (good.get(type) ?? by))))
+    Buffer.concat(
+      chosen.flatMap(([type, policy]) =>
+        type === replaced ? [by] : isLeft(policy) ? [] : [good.get(type) ?? by],
+      ),
+    )
   const none = Buffer.alloc(0)
   return [
     { what: 'empty', payload: none },
@@ -74,7 +81,10 @@ function insideVariations(inner: Policy, making: Making, depth: number): NestTri
       { what: `inside only ${type}`, payload: good.get(type) ?? none },
       ...(depth === 0 ? (making.counts ?? MANY) : []).map(count => ({
         what: `inside ${count} times ${type}`,
-        payload: Buffer.concat([...good.values(), ...Array<Buffer>(count - 1).fill(good.get(type) ?? none)]),
+        payload: Buffer.concat([
+          all(0, none),
+          ...Array<Buffer>(count - (isLeft(policy) ? 0 : 1)).fill(good.get(type) ?? none),
+        ]),
         inside: { type, payload: parseAttributes(good.get(type) ?? none)[0]?.payload ?? none, policy, count },
       })),
       ...(depth < DEPTH ? variations(type, policy, making, depth + 1) : [])
