@@ -11,7 +11,7 @@ import { tryCreation } from './creation.ts'
 import type { Operation } from './family.ts'
 import type { Faults } from './faults.ts'
 import { isUnfit, tryFitting } from './fitting.ts'
-import type { Explored, Remover, Writer } from './found.ts'
+import type { Explored, Grower, Remover, Writer } from './found.ts'
 import { tryLearned } from './learning.ts'
 import { entryOf, payloadsOf } from './names.ts'
 import { Shape } from './shape.ts'
@@ -93,7 +93,13 @@ export class Explorer {
     await this.#findLate(commands)
     for (const operation of commands) await this.#findLateReader(operation)
     for (const operation of commands) await this.#findRemover(operation)
+    const growers: Grower[] = []
+    for (const operation of commands) {
+      const grower = await this.#growerOf(operation)
+      if (grower !== undefined) growers.push(grower)
+    }
     return {
+      growers,
       working: this.#working,
       dumps: this.#dumps,
       readers: [...this.#readers.values()],
@@ -363,6 +369,27 @@ export class Explorer {
       ...(dump && { dump }),
       ...(key !== undefined && { key }),
     }
+  }
+
+  /** A command of which nothing is known, if dumps have more entries after it each time. */
+  async #growerOf({ command }: Operation): Promise<Grower | undefined> {
+    const shape = this.#working.get(command)
+    const isKnown = [this.#readers, this.#writers, this.#removers].some(known => known.has(command))
+    if (shape === undefined || isKnown) return undefined
+    for (const key of [undefined, ...shape.types]) {
+      let grows = this.#dumps.length > 0
+      for (let time = 0; grows && time < TIMES; time++) {
+        if (isTimeShort()) return undefined
+        await this.#supply()
+        const before = await this.#state.count()
+        const variant = this.#next++
+        const attributes = shape.attributes(type => (type === key ? FIRST : variant))
+        const { code } = await this.#ask(shape.operation, attributes, shape.words)
+        grows = code === undefined && (await this.#state.count()) > before
+      }
+      if (grows) return { shape, ...(key !== undefined && { key }) }
+    }
+    return undefined
   }
 
   /** Of three entries, the one that it names is gone, and those before and after it are not. */

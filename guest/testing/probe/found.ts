@@ -18,6 +18,9 @@ export interface Writer {
   readonly addsSeveral: boolean
 }
 
+/** A request of which each call adds to a dump, which tells what was written by other attributes. */
+export type Grower = Pick<Writer, 'shape' | 'key'>
+
 /** A request that removes the entry that it names from a dump. */
 export interface Remover {
   readonly shape: Shape
@@ -37,4 +40,5 @@ export interface Explored {
   readonly readers: readonly Shape[]
   readonly writers: readonly Writer[]
   readonly removers: readonly Remover[]
+  readonly growers: readonly Grower[]
 }

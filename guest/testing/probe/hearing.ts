@@ -80,7 +80,9 @@ function heardIn(subject: Subject, datagram: Datagram, faults: Faults): Message[
     const wrong = faultsOfMessage(message, headerSize)
     faults.add(
       'a notification',
-      wrong.length > 0 ? wrong : (subject.meaning?.faultsOf(message, undefined) ?? []),
+      wrong.length > 0
+        ? wrong
+        : [...subject.twinsOf(message), ...(subject.meaning?.faultsOf(message, undefined) ?? [])],
     )
     return wrong.length === 0
   })

@@ -3,7 +3,7 @@
 import { isAnswer, MalformedError, type Message, NLMSG_HDRLEN } from '../../netlink/index.ts'
 import { drain } from '../exchange.ts'
 import { isTimeShort } from './allowance.ts'
-import type { Writer } from './found.ts'
+import type { Grower } from './found.ts'
 import type { Requester, Subject } from './subject.ts'
 import { FIRST } from './variants.ts'
 
@@ -29,7 +29,7 @@ export function severalDatagrams(replies: readonly Message[]): number {
 export async function addMany(
   subject: Subject,
   requester: Requester,
-  { shape, key }: Writer,
+  { shape, key }: Grower,
   count: number,
   parent = FIRST,
 ): Promise<number[]> {

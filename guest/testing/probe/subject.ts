@@ -27,7 +27,7 @@ import type { Told } from './faults.ts'
 import type { Meaning } from './meaning.ts'
 import { goOn } from './request-limit.ts'
 import { ToldValues } from './told-values.ts'
-import { twins, widthsOf } from './twins.ts'
+import { type Form, formsOf, twins } from './twins.ts'
 import type { Making } from './values.ts'
 
 /** Deviations of a request from a usual one. */
@@ -105,7 +105,7 @@ export class Subject {
   readonly #strict = new Map<string, boolean>()
   #tried = new Tried(false)
   readonly #toldValues = new ToldValues()
-  #widths: { family?: Family; bytes: ReadonlyMap<number, number> } = { bytes: new Map() }
+  #forms: { family?: Family; known: ReadonlyMap<number, Form> } = { known: new Map() }
   /** Those that are open. */
   readonly #requesters = new Set<Requester>()
   #isLoaded = false
@@ -256,12 +256,12 @@ export class Subject {
     return this.#toldValues.of(type)
   }
 
-  /** Attributes of a reply that have the number of another one. */
-  twinsOf(reply: Message): string[] {
+  /** Attributes of a message that have the number of another one. */
+  twinsOf(message: Message): string[] {
     const { family } = this
-    if (this.#widths.family !== family) this.#widths = { family, bytes: widthsOf(family.all) }
+    if (this.#forms.family !== family) this.#forms = { family, known: formsOf(family.all) }
     try {
-      return twins(reply.attributes(GENL_HDRLEN + family.headerSize), this.#widths.bytes)
+      return twins(message.attributes(GENL_HDRLEN + family.headerSize), this.#forms.known)
     } catch (error) {
       if (error instanceof MalformedError) return []
       throw error

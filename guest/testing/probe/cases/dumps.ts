@@ -73,6 +73,7 @@ async function fill({ subject, requester, explored }: Life, there: readonly Mess
   }
   for (const adder of explored.writers.filter(({ addsSeveral }) => addsSeveral))
     await addMany(subject, requester, adder, FEW)
+  for (const grower of explored.growers) await addMany(subject, requester, grower, count)
   return fillings
 }
 
