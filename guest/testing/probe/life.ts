@@ -21,7 +21,12 @@ export interface Life {
 export const ENTRIES = 20
 
 /** A fresh family, with an entry of the first values. */
-export async function startAfresh({ subject, explored, requester }: Life): Promise<void> {
-  await subject.reload()
+export async function startAfresh(life: Life): Promise<void> {
+  await life.subject.reload()
+  await supply(life)
+}
+
+/** An entry of the first values, which may be gone. */
+export async function supply({ explored, requester }: Pick<Life, 'explored' | 'requester'>): Promise<void> {
   for (const { shape } of explored.writers) await requester.ask(shape.operation, shape.attributes(FIRST))
 }

@@ -73,6 +73,17 @@ export class Shape {
     return [...distinct.values()].map(set => new Shape(subject, operation, set, known))
   }
 
+  /** The same without one of the attributes. */
+  without(type: number): Shape {
+    const types = this.types.filter(each => each !== type)
+    return new Shape(this.#subject, this.operation, types, this.#policies)
+  }
+
+  /** The same with one of the attributes alone. */
+  only(type: number): Shape {
+    return new Shape(this.#subject, this.operation, [type], this.#policies)
+  }
+
   /** What is particular about it, in words. */
   get words(): string {
     const { command, kind } = this.operation

@@ -7,7 +7,7 @@ import { creations } from '../creation.ts'
 import { exploreFamily } from '../explore-family.ts'
 import { Faults } from '../faults.ts'
 import type { Explored } from '../found.ts'
-import { type Life, startAfresh } from '../life.ts'
+import { type Life, startAfresh, supply } from '../life.ts'
 import { Shape } from '../shape.ts'
 import { State } from '../state.ts'
 import type { Subject } from '../subject.ts'
@@ -17,10 +17,12 @@ import { askInThreads, interleave, removeWhileDumped } from './concurrency.ts'
 import { compareDumps } from './dumps.ts'
 import { changeElsewhere } from './elsewhere.ts'
 import { tellEvents } from './events.ts'
+import { filterDumps } from './filters.ts'
 import { askWithFlags } from './flags.ts'
 import { handOn } from './handed-on.ts'
 import { hearWhileAsking } from './heard-while-asking.ts'
 import { writeIgnored } from './ignored.ts'
+import { leaveOut } from './left-out.ts'
 import { lookUp } from './lookups.ts'
 import { compareNotifications } from './notifications.ts'
 import { changeUnprivileged } from './privileges.ts'
@@ -65,7 +67,7 @@ export function behaviour(subject: Subject): void {
       using requester = subject.open().withRoom()
       const faults = new Faults(title, subject.told)
       const state = new State(subject, requester, faults, () => explored)
-      for (const { shape } of explored.writers) await requester.ask(shape.operation, shape.attributes(FIRST))
+      await supply({ explored, requester })
       await work({ subject, explored, requester, state, faults, skip })
       faults.end()
     })
@@ -154,6 +156,10 @@ export function behaviour(subject: Subject): void {
   test('what is got by its number is dumped', compareSlots)
 
   test('what is looked up is what was asked for', lookUp)
+
+  test('dumps tell what was asked for', filterDumps)
+
+  test('what a new entry was not given is not that of another one', leaveOut)
 
   test('dumps that take turns', interleave)
 

@@ -2,9 +2,10 @@
 /** What is made in another network namespace is told, dumped and got there, and only there, or everywhere. */
 import { NetworkNamespace } from '../../namespaces.ts'
 import { askFamily } from '../family.ts'
-import type { Explored, Writer } from '../found.ts'
+import type { Explored, Remover, Writer } from '../found.ts'
 import { isToldSoon, told } from '../hearing.ts'
 import type { Life } from '../life.ts'
+import { entryOf, namesOf } from '../names.ts'
 import type { Told } from '../shape.ts'
 import { State } from '../state.ts'
 import { FIRST, nextVariant } from '../variants.ts'
@@ -19,6 +20,7 @@ export async function changeElsewhere(life: Life): Promise<void> {
   for (const writer of life.explored.writers) await change(life, writer, elsewhere)
   for (const writer of life.explored.writers.filter(({ adds }) => adds))
     await getElsewhere(life, writer, elsewhere)
+  for (const remover of life.explored.removers) await removeElsewhere(life, remover, elsewhere)
 }
 
 /** What one namespace changes, others see or do not; who may change it, and who is told, must fit to that. */
@@ -102,6 +104,31 @@ async function getElsewhere(
   if (ofHere(await state.looked([here])) && !ofThere(await there.looked([variant])))
     faults.add(wordsOfReaders(explored), [
       'it does not get what was made in another network namespace than the first one, and is dumped there',
+    ])
+}
+
+/** Where dumps tell each network namespace its own, what is removed in one goes there. */
+async function removeElsewhere(
+  { subject, requester, explored, state, faults }: Life,
+  remover: Remover,
+  elsewhere: NetworkNamespace,
+): Promise<void> {
+  const { shape, adder } = remover
+  using other = subject.open({ namespace: elsewhere.fd }).withRoom()
+  const there = new State(subject, other, faults, () => explored)
+  // The same one in both: it may be named by what has few values.
+  const variant = nextVariant()
+  const add = adder.shape.attributes(variant)
+  await requester.ask(adder.shape.operation, add)
+  const isIn = async (where: State) => entryOf(adder, await where.dumped(adder.dump), variant) !== undefined
+  if (!(await isIn(state)) || (await isIn(there))) return
+  await other.ask(adder.shape.operation, add)
+  if (!(await isIn(there))) return
+  const own = await namesOf(there, remover, variant)
+  const { code } = await other.ask(shape.operation, shape.attributes(variant, own))
+  if (code === undefined && (await isIn(there)) && !(await isIn(state)))
+    faults.add(shape.words, [
+      'what is removed in another network namespace is gone in the first one, and not there',
     ])
 }
 

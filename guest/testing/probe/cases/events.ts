@@ -4,10 +4,10 @@ import { NetworkNamespace } from '../../namespaces.ts'
 import { isTimeShort } from '../allowance.ts'
 import { askFamily } from '../family.ts'
 import { isToldSoon, told } from '../hearing.ts'
-import type { Life } from '../life.ts'
+import { type Life, supply } from '../life.ts'
 import type { Shape, Told } from '../shape.ts'
 import type { Requester } from '../subject.ts'
-import { FIRST } from '../variants.ts'
+import { FIRST, nextVariant } from '../variants.ts'
 
 /** What changes by itself is not judged. */
 const TIMES = 2
@@ -20,6 +20,13 @@ export async function tellEvents(life: Life): Promise<void> {
   const telling: Shape[] = []
   for (const shape of explored.working.values())
     if (!isTimeShort() && (await isHeard(life, life.requester, shape, listener))) telling.push(shape)
+  for (const { shape, key } of explored.growers) {
+    await supply(life)
+    const variant = nextVariant()
+    const attributes = shape.attributes(type => (type === key ? FIRST : variant))
+    await life.requester.ask(shape.operation, attributes)
+    told(subject, listener, life.faults)
+  }
   await tellElsewhere(life, telling, listener)
 }
 

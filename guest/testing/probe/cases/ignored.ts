@@ -5,9 +5,9 @@
  */
 import { isTimeShort } from '../allowance.ts'
 import { widths } from '../core-rules.ts'
-import type { Family, Operation, Policy } from '../family.ts'
 import type { Writer } from '../found.ts'
 import type { Life } from '../life.ts'
+import { hasOwnPolicy, isAlike } from '../own-policy.ts'
 import type { Shape } from '../shape.ts'
 import { rangeTrials } from '../values.ts'
 import { FIRST, nextVariant } from '../variants.ts'
@@ -29,24 +29,12 @@ export async function writeIgnored(life: Life): Promise<void> {
   }
 }
 
-/** Whether attributes are refused that are for others. */
-function hasOwnPolicy({ all }: Pick<Family, 'all'>, { policy }: Operation): boolean {
-  if (policy === undefined) return false
-  return all.some(each => each.policy !== undefined && typesOf(each.policy) !== typesOf(policy))
-}
-
 /** The attributes that other commands of the same policy store. */
 function storedByOthers(writers: readonly Writer[], { shape: { operation } }: Writer): ReadonlySet<number> {
   const alike = writers.filter(
-    ({ shape }) =>
-      shape.operation.command !== operation.command &&
-      typesOf(shape.operation.policy) === typesOf(operation.policy),
+    ({ shape }) => shape.operation.command !== operation.command && isAlike(shape.operation, operation),
   )
   return new Set(alike.flatMap(({ stored }) => stored))
-}
-
-function typesOf(policy: Policy | undefined): string {
-  return policy === undefined ? '' : [...policy.keys()].join(' ')
 }
 
 function isInteger(shape: Shape, type: number): boolean {

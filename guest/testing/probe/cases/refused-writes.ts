@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** What is refused writes nothing: nothing that is told afterwards depends on the values that it had. */
 import { setTimeout } from 'node:timers/promises'
+import type { AttributePolicy } from '../../../netlink/index.ts'
 import { isTimeShort } from '../allowance.ts'
 import { type Answer, isTransient, wordsOf } from '../answer.ts'
 import { inTurn } from '../in-turn.ts'
-import { ENTRIES, type Life, startAfresh } from '../life.ts'
+import { ENTRIES, type Life, startAfresh, supply } from '../life.ts'
 import { variations } from '../nests.ts'
 import type { Shape } from '../shape.ts'
 import { type State, TICKS } from '../state.ts'
@@ -41,10 +42,13 @@ interface Refused extends Trial {
 }
 
 export async function writeRefused(life: Life): Promise<void> {
-  await addAnother(life)
   for (const { command } of life.subject.commands) {
     const shape = life.explored.working.get(command)
-    if (shape !== undefined && shape.types.length > 0) await refuse(life, shape)
+    if (shape === undefined || shape.types.length === 0 || isTimeShort()) continue
+    // Others may have removed what there was.
+    await startAfresh(life)
+    await addAnother(life)
+    await refuse(life, shape)
   }
 }
 
@@ -66,7 +70,10 @@ async function refuse(life: Life, shape: Shape): Promise<void> {
     if (isTimeShort() || performance.now() > end) break
     before ??= await told(state)
     const answer = await requester.ask(shape.operation, withValue(shape, trial))
-    if (answer.code === undefined) before = undefined
+    if (answer.code === undefined) {
+      before = undefined
+      await supply(life)
+    }
     if (answer.code === undefined && isAdder && ++made % ENTRIES === 0) {
       await startAfresh(life)
       await addAnother(life)
@@ -76,7 +83,14 @@ async function refuse(life: Life, shape: Shape): Promise<void> {
     refused.push({ ...trial, words: reasonOf(answer), isSuspect: after !== before })
     before = after
   }
-  for (const suspect of refused.filter(({ isSuspect }) => isSuspect).slice(0, SUSPECTS))
+  for (const suspect of refused.filter(({ isSuspect }) => isSuspect).slice(0, SUSPECTS)) {
+    const words = await losesSomething(life, shape, withValue(shape, suspect))
+    if (words !== undefined) {
+      faults.add(`${shape.words}, attribute ${suspect.type}: ${suspect.what}`, [
+        `refused with ${words}, and yet something is gone that was told before`,
+      ])
+      return
+    }
     for (const requests of alike(subject, shape, suspect, refused)) {
       const words = await statesDiffer(life, shape, requests)
       if (words === undefined) continue
@@ -85,6 +99,36 @@ async function refuse(life: Life, shape: Shape): Promise<void> {
       ])
       return
     }
+  }
+}
+
+/** The refusal, if each time fewer attributes or entries are told after it, which do not go by themselves. */
+async function losesSomething(life: Life, shape: Shape, request: Buffer): Promise<string | undefined> {
+  const { requester, state } = life
+  let words: string | undefined
+  for (let time = 0; time < TIMES; time++) {
+    if (isTimeShort()) return undefined
+    await startAfresh(life)
+    await addAnother(life)
+    const before = await attributesOf(state)
+    await setTimeout(TICKS)
+    const later = await attributesOf(state)
+    const answer = await requester.ask(shape.operation, request)
+    const after = await attributesOf(state)
+    if (answer.code === undefined || isTransient(answer.code)) return undefined
+    if (before !== later || after >= later) return undefined
+    words = reasonOf(answer)
+  }
+  return words
+}
+
+/** How many attributes are told that have a payload. */
+async function attributesOf(state: State): Promise<number> {
+  const entries = await state.entries([FIRST])
+  return entries.reduce(
+    (sum, entry) => sum + [...entry.values()].filter(({ length }) => length > 0).length,
+    0,
+  )
 }
 
 /** A payload of each kind for each attribute, and integers within their limits. */
@@ -102,10 +146,30 @@ export function trialsOf(subject: Subject, shape: Shape, variant: number): Trial
             return { what: `the value ${value}`, payload: integer(value, width) }
           })
     const taken = { what: 'that of another entry', payload: shape.payload(type, ANOTHER) }
-    return [taken, ...within, ...variations(type, policy, making)]
+    return [taken, ...within, ...pairsOf(subject, shape, type, variant), ...variations(type, policy, making)]
       .filter(({ payload }) => payload.length < LONGEST)
       .map(({ what, payload }) => ({ type, what, payload }))
   })
+}
+
+/** Lists of two in both orders: what is there before one that is refused may be written. */
+function pairsOf(subject: Subject, shape: Shape, type: number, variant: number): Omit<Trial, 'type'>[] {
+  const policy = shape.policyOf(type)
+  const inner =
+    policy?.policyIndex === undefined ? undefined : subject.family.policies.get(policy.policyIndex)
+  const isList = policy?.type === 'NESTED_ARRAY' || [...(inner ?? [])].some(([, own]) => isNest(own))
+  if (!isList) return []
+  const [one, another] = [FIRST, variant === FIRST ? nextVariant() : variant].map(each =>
+    shape.payload(type, each),
+  ) as [Buffer, Buffer]
+  return [
+    { what: 'two elements', payload: Buffer.concat([one, another]) },
+    { what: 'two elements in the other order', payload: Buffer.concat([another, one]) },
+  ]
+}
+
+function isNest(policy: AttributePolicy | undefined): boolean {
+  return policy?.type === 'NESTED' || policy?.type === 'NESTED_ARRAY'
 }
 
 function withValue(shape: Shape, { type, payload }: Trial): Buffer {
