@@ -289,3 +289,53 @@ test('what a requester no longer hears of its own is one change, also where it a
     [all[4]?.text, 'the same of: del'],
   ])
 })
+
+const logged = (text: string, was?: string, is?: string, more: Partial<Finding> = {}) =>
+  finding('log', 'while tests run', { text: `the kernel ${text}`, was, is, ...more })
+
+test('lines that differ in the name of their module alone are one change', () => {
+  const renamed = (line: string) =>
+    logged(`logs 'nctable: ${line}', was 'nctab: ${line}'`, `nctab: ${line}`, `nctable: ${line}`)
+  expect(
+    shown([
+      renamed('loaded'),
+      renamed('full (32)'),
+      logged("logs 'nctable: x', was 'nctab: y'", 'nctab: y', 'nctable: x'),
+    ]),
+  ).toEqual([
+    ['while tests run', "the same of: 'nctable: full (32)'"],
+    ['while tests run', ''],
+  ])
+})
+
+test('other numbers in a line, and how often it comes with which, are one change', () => {
+  const changed = logged("logs 'removing 32', was 'flushing 32'", 'flushing 32', 'removing 32')
+  const often = (is: string, was: string, line = 'flushing 1') =>
+    logged(`logs '${line}' ${is}, was ${was}`, was, is)
+  expect(
+    shown([
+      often('6 times', '43 times'),
+      changed,
+      logged("now logs 'removing 2'", undefined, 'removing 2', { count: 11 }),
+      often('once', '59 times'),
+      logged("no longer logs 'flushing 3'", 'flushing 3'),
+      logged("no longer logs 'full 3'", 'full 3'),
+    ]),
+  ).toEqual([
+    [
+      'while tests run',
+      "and with it: logs 'flushing 1' 6 times, was 43 times; now logs 'removing 2'; logs 'flushing 1' once, was 59 times; no longer logs 'flushing 3'",
+    ],
+    ['while tests run', ''],
+  ])
+  expect(
+    shown([
+      often('6 times', '43 times'),
+      often('2 times', '3 times', 'flushing 2'),
+      often('9 times', 'once'),
+    ]),
+  ).toEqual([
+    ['while tests run', "and with it: logs 'flushing 2' 2 times, was 3 times"],
+    ['while tests run', ''],
+  ])
+})
