@@ -2,7 +2,7 @@
 /** How two conversations differ, told as behaviour: what is answered, and who is told of what. */
 import { align, type Pair } from './align.ts'
 import type { Difference } from './difference.ts'
-import { reordered, type Sides } from './finding.ts'
+import { isOfDump, isOfMany, reordered, type Sides } from './finding.ts'
 import { pairedSockets } from './paired-sockets.ts'
 import type { Exchange, NormalConversation, NormalMessage } from './recorded.ts'
 
@@ -53,12 +53,33 @@ export function conversationDifferences(
     askedAlike(head, new Set(same.map(pair => pair.head))),
   ]
   const differences = pairs.flatMap(({ pair, all, its }) =>
-    pairDifferences(pair, place, {
+    pairDifferences(asFarAsRead(pair, [base, head]), place, {
       sides: { test: place, base: upTo(all, pair.base), head: upTo(its, pair.head) },
       isLater: !before.has(pair.base) || !after.has(pair.head),
     }),
   )
   return [...differences, ...unaskedDifferences(base, head, place, new Map(sockets))]
+}
+
+/**
+ * Of a dump that one side has not read to its end, and has not waited for, what both have read: the kernel goes on
+ * with it when more is taken.
+ */
+function asFarAsRead(
+  pair: Pair<Said>,
+  [one, other]: readonly [NormalConversation, NormalConversation],
+): Pair<Said> {
+  const { base, head } = pair
+  const less = lessOf(base.answers, head.answers)
+  if (less === undefined || isOfMany({ where: base.operation }) || !isDump(base)) return pair
+  const [{ answers, socket, datagrams }, { awaited }] = less === 'head' ? [head, other] : [base, one]
+  if (answers.length === 0 || socket === awaited) return pair
+  const cut = (said: Said) => ({ ...said, datagrams, answers: said.answers.slice(0, answers.length) })
+  return { ...pair, base: cut(base), head: cut(head) }
+}
+
+function isDump({ operation }: Said): boolean {
+  return isOfDump({ kind: 'behaviour', where: operation })
 }
 
 /** What was asked before any socket has asked for something that the other side does not: all may share a state. */
