@@ -382,6 +382,14 @@ test('a requester that no longer hears its own events is told as that, where oth
     'group events: the requester is now told of its own del, as others are',
   ])
   expect(told([heard(2, 'own set'), other], [other])).toEqual([lost('set')])
+  // Others hear of more, too: the group does.
+  expect(told([left, other], [all, heard(3, 'set', 'set', 'set', 'set', 'del', 'del')])).toEqual([
+    'group events is told 3 x set, del, was 2 x set',
+    'group events is told 4 x set, 2 x del, was set, del, set',
+  ])
+  expect(told([heard(2), other], [heard(2, 'own set'), heard(3, 'set', 'del', 'set', 'set')])).toContain(
+    'group events is now told set',
+  )
   // Nobody else is there, or is told.
   expect(told([all], [left])[0]).toMatch(/^group events is told 2 x set, was /)
   expect(told([heard(2, 'own del'), other], [heard(3, 'set')])).toContain(

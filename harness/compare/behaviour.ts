@@ -130,12 +130,17 @@ function unaskedDifferences(
     const nothing = { ...some, answers: [], datagrams: 0, told: [] }
     const pair = { base: was ?? nothing, head: is ?? nothing, index: -1, isAfterSame: isAlike }
     const sides = { test: place, base: [pair.base], head: [pair.head] }
-    const others = [...after].flatMap(([name, each]) => (name === pair.head.socket ? [] : [each]))
-    const heard = new Set(others.flatMap(eventsOf))
+    const othersOf = (all: ReadonlyMap<string, Said>, { socket }: Said) =>
+      [...all].flatMap(([name, each]) => (name === socket ? [] : [each]))
+    const [ofBase, ofHead] = [othersOf(before, pair.base), othersOf(after, pair.head)]
+    const heard = new Set(ofHead.flatMap(each => eventsOf(each)))
+    const [once, now] = [ofBase, ofHead].map(all => all.flatMap(each => eventsOf(each, isForeign)))
+    const oftenIn = (all: readonly string[] = [], event: string) => all.filter(each => each === event).length
     return pairDifferences(pair, place, {
       sides,
       isLater: !isAlike,
-      isHeard: event => heard.has(event),
+      // Where others hear of more or less, that is what has changed.
+      isHeard: event => heard.has(event) && oftenIn(once, event) === oftenIn(now, event),
       requestOf: message =>
         requestBefore(message, [
           [pair.base, base],
@@ -159,8 +164,15 @@ function requestBefore(
 }
 
 /** What members of groups are told: "group nlex/example: nlex set". */
-function eventsOf({ told }: Exchange): string[] {
-  return told.flatMap(({ whom, messages }) => messages.map(({ what }) => `group ${groupOf(whom)}: ${what}`))
+function eventsOf({ told }: Exchange, isMeant: (message: NormalMessage) => boolean = () => true): string[] {
+  return told.flatMap(({ whom, messages }) =>
+    messages.filter(isMeant).map(({ what }) => `group ${groupOf(whom)}: ${what}`),
+  )
+}
+
+/** Whether a listener hears of what it has not asked for itself, as far as is known. */
+function isForeign({ parts }: NormalMessage): boolean {
+  return parts.every(([name]) => name !== 'order')
 }
 
 /** What was said before, and this. */
@@ -404,7 +416,7 @@ function ownEvents(
   head: readonly NormalMessage[],
   { to, isHeard }: { readonly to: string; readonly isHeard: (what: string) => boolean },
 ): Change[] {
-  const isOwn = ({ parts }: NormalMessage) => parts.some(([name]) => name === 'order')
+  const isOwn = (message: NormalMessage) => !isForeign(message)
   const [was, is] = [base.filter(isOwn), head.filter(isOwn)]
   const kinds = [...new Set([...was, ...is].map(({ what }) => what))]
   const [before, after] = [base, head].map(all => summary(all.filter(each => !isOwn(each))))
