@@ -339,3 +339,72 @@ test('other numbers in a line, and how often it comes with which, are one change
     ['while tests run', ''],
   ])
 })
+
+const outcome = (
+  where: string,
+  was: string | undefined,
+  is: string | undefined,
+  more: Partial<Finding> = {},
+) => {
+  const change =
+    is === undefined
+      ? `no answer, was ${was}`
+      : was === undefined
+        ? `is answered by ${is}, was not answered`
+        : `${was} became ${is}`
+  return behaviour(where, change, { was, is, ...more })
+}
+
+test('an answer of their own that becomes an error is one change, with or without an acknowledgement', () => {
+  expect(
+    shown([
+      outcome('x command 6', 'x command 6', 'EALREADY', { count: 2 }),
+      outcome('x command 6', 'x command 6, acknowledgement', 'EALREADY', { count: 822 }),
+      outcome('y command 6', 'y command 6, acknowledgement', 'EALREADY', { count: 8 }),
+      outcome('x command 7', 'x command 7, acknowledgement', 'x command 7'),
+      outcome('x command 8', 'acknowledgement', 'EALREADY'),
+      outcome('x command 9 dump', '3 x x command 9, end of dump', 'EALREADY'),
+      outcome('x command 5 dump', '2 x x command 5, end of dump', 'EALREADY'),
+    ]),
+  ).toEqual([
+    ['x command 6', 'the same of: y command 6'],
+    ['x command 7', ''],
+    ['x command 8', ''],
+    ['x command 9 dump', 'the same of: x command 5 dump'],
+  ])
+})
+
+test('what a datagram of many requests is answered follows from what single ones are', () => {
+  const many = '6 requests: x command 1, x command 2, 4 others'
+  const fifty = '50 requests: x command 2'
+  expect(
+    shown([
+      outcome(
+        many,
+        '4 x EINVAL, acknowledgement, x command 6, acknowledgement',
+        '4 x EINVAL, acknowledgement, EALREADY',
+      ),
+      outcome('x command 6', 'x command 6, acknowledgement', 'EALREADY'),
+      outcome('x command 2', 'ENOSPC', 'acknowledgement'),
+      outcome(fifty, '19 x ENOSPC', undefined),
+      outcome(fifty, '50 x ENOSPC', '37 x ENOSPC'),
+      outcome('50 requests: x command 3', '50 x ENOSPC', '37 x ENOSPC'),
+      outcome(fifty, '50 x ENOSPC', '37 x ENOSPC, EPERM'),
+    ]),
+  ).toEqual([
+    ['x command 6', `the same of: ${many}`],
+    ['x command 2', `the same of: ${fifty}`],
+    ['50 requests: x command 3', ''],
+    [fifty, ''],
+  ])
+  expect(
+    shown([
+      outcome('x command 2', 'acknowledgement', 'EINVAL'),
+      outcome(fifty, undefined, '13 x EINVAL'),
+      outcome(fifty, '2 x acknowledgement', 'acknowledgement, EINVAL', { follows: true }),
+    ]),
+  ).toEqual([
+    ['x command 2', `the same of: ${fifty}`],
+    [fifty, 'only where the sides have asked differently since an earlier change'],
+  ])
+})

@@ -11,6 +11,7 @@ import {
   reordered,
 } from './finding.ts'
 import { causeOfLog, logKeyOf, otherLogsOf } from './folded-logs.ts'
+import { anyOutcome, causeOfMany } from './outcomes.ts'
 
 /** A change, with what else shows it. */
 export interface Folded {
@@ -68,7 +69,7 @@ function causeOf(finding: Finding, all: readonly Finding[]): Finding | undefined
       const [, begin, its] = ownEvent.exec(own) ?? []
       return begin === `${group}: the requester ${change}of its own ` && its === countless(what)
     })
-  return causeOfLog(finding, all)
+  return causeOfMany(finding, all) ?? causeOfLog(finding, all)
 }
 
 function isReordering({ where, text }: Finding): boolean {
@@ -137,7 +138,8 @@ function keyOf(finding: Finding): string | undefined {
     // Who asks and listens hears what the group hears.
     const heard = text.slice(where.length).replace(/ the requester, as in (?=group )/, ' ')
     const change = ofAnyMessage(heard, where)
-    return JSON.stringify([...common, isOfMany(finding) ? countless(change) : otherwiseCounted(change)])
+    if (isOfMany(finding)) return JSON.stringify([...common, countless(change)])
+    return JSON.stringify([...common, otherwiseCounted(anyOutcome(change, where))])
   }
   const heard = heardMessage(finding)
   if (heard) return JSON.stringify([...common, where, heard.change])
