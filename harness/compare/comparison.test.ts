@@ -262,6 +262,14 @@ test('what is no behaviour has the request that shows it, where one is known', (
     ['test', undefined],
     ['log', undefined],
   ])
+  // What is logged may come from any of several operations, whichever of them is answered otherwise.
+  const other = answers('x', 'bad', { ...failed, log: ['b'] })
+  expect(requests(asking(ok, 'set', 'get'), asking(other, 'set', 'get'))).toEqual([
+    ['behaviour', 'get 1'],
+    ['behaviour', 'set 0'],
+    ['log', undefined],
+    ['test', 'set 0'],
+  ])
 })
 
 test('few files confirm what many show, and the rest is counted', () => {

@@ -252,7 +252,12 @@ function requestOf(
   if (finding.kind === 'time' || finding.kind === 'loss' || isNotRun({ finding })) return undefined
   const shown = settled.find(
     each =>
-      each.test === test && !each.isLater && each.finding.request !== undefined && !isOfNlctrl(each.finding),
+      // What is logged may come from any request of the test.
+      finding.kind !== 'log' &&
+      each.test === test &&
+      !each.isLater &&
+      each.finding.request !== undefined &&
+      !isOfNlctrl(each.finding),
   )
   if (shown) return shown.finding.request
   const own = unit.head[0]?.tests.find(({ name }) => `${unit.file} > ${name}` === test)

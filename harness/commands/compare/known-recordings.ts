@@ -19,6 +19,8 @@ import type { PreparedSide } from './prepared-side.ts'
 /** Sources that recordings are made by: of a checkout they may change. */
 const makers = [
   ownModule('harness/compare/normal-form'),
+  ownModule('harness/compare/generic-header'),
+  ownModule('harness/compare/read-windows'),
   ownModule('harness/compare/recorder'),
   ownModule('harness/compare/stable-text'),
 ]
