@@ -252,8 +252,9 @@ function requestOf(
   if (finding.kind === 'time' || finding.kind === 'loss' || isNotRun({ finding })) return undefined
   const shown = settled.find(
     each =>
-      // What is logged may come from any request of the test.
+      // What is logged may come from any request of the test, and so may an event whose own one is not known.
       finding.kind !== 'log' &&
+      finding.kind !== 'behaviour' &&
       each.test === test &&
       !each.isLater &&
       each.finding.request !== undefined &&
