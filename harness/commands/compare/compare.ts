@@ -97,7 +97,7 @@ export async function compare(
 
   const opened: Opened[] = []
   for (const { side, name } of named)
-    opened.push({ side, opened: await openSide(name, { root, settings }, progress.note) })
+    opened.push({ side, opened: await openSide(name, { root, settings, side }, progress.note) })
   if (unknown !== undefined)
     refuseUnknownWord(
       unknown,
