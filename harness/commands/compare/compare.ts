@@ -167,7 +167,7 @@ async function compareOpened(opened: readonly Opened[], plan: Plan): Promise<Exi
     return await save(options.saveBaseline, work, { sides, facts, lost })
   using known = await KnownRecordings.open(baseline ? undefined : ready[0], {
     filters,
-    given,
+    vitest: given,
     project,
     specifications: specifications.map(({ text }) => text),
   })
