@@ -408,3 +408,13 @@ test('what a datagram of many requests is answered follows from what single ones
     [fifty, 'only where the sides have asked differently since an earlier change'],
   ])
 })
+
+test('of those that were seen as often, one with a request stands for all', () => {
+  const told = (what: string, request?: string) =>
+    finding('behaviour', 'protocol 16', {
+      text: `group x is now told ${what}`,
+      ...(request === undefined ? {} : { request }),
+    })
+  const [first] = folded([told('5 x set'), told('set', 'set 1')])
+  expect(first?.first.request).toBe('set 1')
+})

@@ -44,7 +44,8 @@ export function folded(findings: readonly Finding[]): Folded[] {
       (a, b) =>
         Number(causes.has(a)) - Number(causes.has(b)) ||
         Number(isOfMany(a)) - Number(isOfMany(b)) ||
-        (b.count ?? 1) - (a.count ?? 1),
+        (b.count ?? 1) - (a.count ?? 1) ||
+        Number(a.request === undefined) - Number(b.request === undefined),
     )
     return first ? [{ first, others: all.filter(each => each !== first) }] : []
   })
