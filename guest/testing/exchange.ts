@@ -3,7 +3,10 @@ import {
   type Datagram,
   encodeMessage,
   NLM_F_ACK,
+  NLM_F_MULTI,
   NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_HDRLEN,
   NLMSG_NOOP,
   OverflowError,
   Socket,
@@ -23,7 +26,7 @@ let marker = firstMarker
  * All that earlier requests have brought to a socket: sends a control message that the kernel only
  * acknowledges (NLMSG_NOOP), and takes everything up to that acknowledgement. The kernel handles requests
  * within send, so what they caused is in the receive buffer before it. So *silence* is proved without
- * sleeping: `expect(await heard(socket)).toEqual([])`.
+ * sleeping: `expect(await heard(socket)).toEqual([])`. A dump that has begun is taken to its end.
  *
  * For protocols whose kernel side uses netlink_rcv_skb(), as nearly all do.
  */
@@ -33,7 +36,35 @@ export async function heard(socket: Socket): Promise<WireDatagram[]> {
 }
 
 async function heardUntilAcknowledged(socket: Socket): Promise<WireDatagram[]> {
-  return readBy(socket, (await cameFor(socket)).map(received))
+  const all: WireDatagram[] = []
+  const begun = new Set<number>()
+  for (let rounds = 0; rounds < MOST_ROUNDS; rounds++) {
+    const more = await cameFor(socket)
+    all.push(...more.map(received))
+    noteDumps(more, begun)
+    // Each datagram that is taken, a marker's acknowledgement among them, brings the next one of a dump.
+    if (begun.size === 0 || (more.length === 0 && rounds > 0)) return readBy(socket, all)
+  }
+  throw new Error(`a dump does not end: ${all.length} datagrams have come`)
+}
+
+/** Markers that a dump is read by; one that has not ended by then does not end. */
+const MOST_ROUNDS = 1000
+
+/** @param begun sequence numbers of messages of several parts that the kernel has begun, and not ended */
+function noteDumps(datagrams: readonly Datagram[], begun: Set<number>): void {
+  for (const { bytes, portId, groups } of datagrams) {
+    if (portId !== 0 || groups !== 0) continue
+    for (let at = 0; at + NLMSG_HDRLEN <= bytes.length; ) {
+      const length = bytes.readUInt32LE(at)
+      const [type, flags] = [bytes.readUInt16LE(at + 4), bytes.readUInt16LE(at + 6)]
+      const sequence = bytes.readUInt32LE(at + 8)
+      if (type === NLMSG_DONE) begun.delete(sequence)
+      else if ((flags & NLM_F_MULTI) !== 0) begun.add(sequence)
+      if (length < NLMSG_HDRLEN) break
+      at += Math.ceil(length / 4) * 4 // NLMSG_ALIGNTO
+    }
+  }
 }
 
 async function cameFor(socket: Socket): Promise<Datagram[]> {
@@ -85,8 +116,8 @@ async function cameUpTo(
 }
 
 /**
- * Sends each of `datagrams` to the kernel and returns all that came to the socket for them, in order:
- * `expect(await exchange(socket, request)).toEqual([acknowledgement(request, socket)])` asserts that this
+ * Sends each of `datagrams` to the kernel and returns all that came to the socket for them, in order; of dumps, all
+ * up to their end. `expect(await exchange(socket, request)).toEqual([acknowledgement(request, socket)])` asserts that this
  * came and nothing else.
  */
 export async function exchange(socket: Socket, ...datagrams: readonly Uint8Array[]): Promise<WireDatagram[]> {

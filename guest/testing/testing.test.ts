@@ -20,7 +20,10 @@ import {
   NETLINK_ROUTE,
   NETLINK_USERSOCK,
   NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_MULTI,
   NLM_F_REQUEST,
+  NLMSG_DONE,
   observeSockets,
   rtnetlink,
   Socket,
@@ -41,6 +44,7 @@ import {
   nobody,
   refusal,
   sendFromUserNamespace,
+  type WireDatagram,
   wire,
   withoutCapability,
 } from './index.ts'
@@ -86,6 +90,43 @@ describe('heard and exchange', () => {
   it('say what came when there is no end to it', async () => {
     using a = Socket.open(NETLINK_USERSOCK, { timeout: 5 })
     await expect(heard(a)).rejects.toThrow(/ECONNREFUSED|was not acknowledged/)
+  })
+})
+
+describe('a dump', () => {
+  /** RTM_GETLINK: of a dump the kernel sends the first datagram, and each further one when one is taken. */
+  const links = encodeMessage({ type: 18, flags: NLM_F_REQUEST | NLM_F_DUMP, sequence: 10 }, Buffer.alloc(16))
+  const types = (datagrams: readonly WireDatagram[]) =>
+    datagrams.flatMap(({ messages }) => messages.map(({ type }) => type))
+
+  it('is read to its end, and no answer is left for the next request', async () => {
+    using socket = openRoute()
+    for (let times = 0; times < 3; times++) {
+      const all = types(await exchange(socket, links, noop))
+      expect(all.filter(type => type === NLMSG_DONE)).toHaveLength(1)
+      expect(await exchange(socket, noop)).toEqual([acknowledgement(noop, socket)])
+    }
+    socket.send(links)
+    expect(types(await heard(socket)).at(-1)).toBe(NLMSG_DONE)
+    expect(await heard(socket)).toEqual([])
+  })
+
+  it('that does not end fails; a part that nothing follows is no dump', async () => {
+    const part = new Datagram(encodeMessage({ type: 18, flags: NLM_F_MULTI, sequence: 3 }), 0, 0, 16)
+    /** A socket to which so many parts come, one before each acknowledgement. */
+    const opened = (parts: number) => {
+      const socket = openRoute()
+      const receive = socket.receive.bind(socket)
+      let calls = 0
+      vi.spyOn(socket, 'receive').mockImplementation(async () =>
+        calls++ % 2 === 0 && calls < 2 * parts ? part : await receive(),
+      )
+      return socket
+    }
+    using one = opened(1)
+    expect(await exchange(one, noop)).toHaveLength(2)
+    using many = opened(Number.POSITIVE_INFINITY)
+    await expect(heard(many)).rejects.toThrow('a dump does not end: 1000 datagrams have come')
   })
 })
 

@@ -9,7 +9,6 @@ import { requireFolder } from '../base/folders.ts'
 import { literally } from '../base/globs.ts'
 import { nearest } from '../base/nearest.ts'
 import { consoleProgress } from '../base/progress.ts'
-import { pruneWhenDue } from '../base/stock.ts'
 import { findTool, ToolMissing } from '../base/tools.ts'
 import type { GuestSource } from '../pool/guest-source.ts'
 import { Lanes } from '../pool/lanes.ts'
@@ -25,6 +24,7 @@ import { factsOf, type KernelFacts, ofPart } from '../report/kernel-facts.ts'
 import { sourceFinder } from '../report/source-files.ts'
 import { allSkipped, exitStatusOf, summarize } from '../report/summary.ts'
 import { coverageOptions, endCoverage, prepareReports, reachedBy } from './coverage.ts'
+import { pruneStock } from './prune-stock.ts'
 import { reportNone } from './report-none.ts'
 import {
   annotate,
@@ -330,13 +330,6 @@ function isPart(filters: readonly string[], given: VitestOptions, { dir, exclude
     filters.length > 0 ||
     [testNamePattern, changed, lastFailed, dir, exclude].some(each => each !== undefined)
   )
-}
-
-/**
- * Keeps the cache within its limits, without what this run used. A failure to prune does not fail the run.
- */
-async function pruneStock({ cache }: Settings, since: number): Promise<void> {
-  await pruneWhenDue({ age: cache.days * 86_400_000, size: cache.gigabytes * 1e9 }, since).catch(() => {})
 }
 
 /** What all test files depend on without importing it: if it changes, --changed runs them all. */

@@ -382,6 +382,14 @@ test('a requester that no longer hears its own events is told as that, where oth
     'group events: the requester is now told of its own del, as others are',
   ])
   expect(told([heard(2, 'own set'), other], [other])).toEqual([lost('set')])
+  // Others hear of more, too: the group does.
+  expect(told([left, other], [all, heard(3, 'set', 'set', 'set', 'set', 'del', 'del')])).toEqual([
+    'group events is told 3 x set, del, was 2 x set',
+    'group events is told 4 x set, 2 x del, was set, del, set',
+  ])
+  expect(told([heard(2), other], [heard(2, 'own set'), heard(3, 'set', 'del', 'set', 'set')])).toContain(
+    'group events is now told set',
+  )
   // Nobody else is there, or is told.
   expect(told([all], [left])[0]).toMatch(/^group events is told 2 x set, was /)
   expect(told([heard(2, 'own del'), other], [heard(3, 'set')])).toContain(
@@ -498,4 +506,35 @@ test('of many messages those are shown that differ', () => {
       '... 4 more',
     ].join('\n      ')
   expect(first?.finding.show).toBe(`in a.test.ts > x\nBASE: ${side('old')}\nHEAD: ${side('new')}`)
+})
+
+test('a dump that a test has not read to its end is compared as far as that, unless it waited in vain', () => {
+  const dump = (whats: string[], more: Partial<Said> = {}) =>
+    exchange(
+      whats.map((what, id) => message(what, { id: `${id}` })),
+      { operation: 'nlex get dump', datagrams: 2, ...more },
+    )
+  const entries = (count: number) => Array<string>(count).fill('nlex get')
+  const whole = dump([...entries(32), 'end of dump'])
+  const some = dump(entries(12), { datagrams: 3 })
+  expect(texts(whole, some)).toEqual([])
+  expect(texts(some, whole)).toEqual([])
+  expect(texts(some, dump(entries(8)))).toEqual([])
+  const said = (each: Said, awaited?: string) => ({
+    ...{ exchanges: [each], missed: 0 },
+    ...(awaited === undefined ? {} : { awaited }),
+  })
+  const heard = (base: Said, head: Said, awaited: string) =>
+    conversationDifferences(said(base), said(head, awaited), 'x').map(({ finding }) => finding.text)
+  const cut = 'nlex get dump: 32 x nlex get, end of dump became 12 x nlex get'
+  expect(heard(whole, some, 'socket 1')).toEqual([cut])
+  expect(heard(whole, some, 'socket 2')).toEqual([])
+  // What has come of it is another thing, and so is one that ends earlier, or says nothing.
+  const other = dump(entries(12))
+  const [first] = other.answers
+  const changed = { ...other, answers: other.answers.with(0, message(first?.what ?? '', { id: 'x' })) }
+  expect(texts(whole, changed)).toEqual(['nlex get dump: id of nlex get: 0 became x'])
+  expect(texts(some, dump([...entries(3), 'end of dump']))).toHaveLength(1)
+  expect(texts(whole, dump([]))).toHaveLength(1)
+  expect(texts(whole, dump([...entries(12), 'end of dump: EINVAL']))).toHaveLength(1)
 })

@@ -2,7 +2,7 @@
 /** How two conversations differ, told as behaviour: what is answered, and who is told of what. */
 import { align, type Pair } from './align.ts'
 import type { Difference } from './difference.ts'
-import { reordered, type Sides } from './finding.ts'
+import { isOfDump, isOfMany, reordered, type Sides } from './finding.ts'
 import { pairedSockets } from './paired-sockets.ts'
 import type { Exchange, NormalConversation, NormalMessage } from './recorded.ts'
 
@@ -53,12 +53,33 @@ export function conversationDifferences(
     askedAlike(head, new Set(same.map(pair => pair.head))),
   ]
   const differences = pairs.flatMap(({ pair, all, its }) =>
-    pairDifferences(pair, place, {
+    pairDifferences(asFarAsRead(pair, [base, head]), place, {
       sides: { test: place, base: upTo(all, pair.base), head: upTo(its, pair.head) },
       isLater: !before.has(pair.base) || !after.has(pair.head),
     }),
   )
   return [...differences, ...unaskedDifferences(base, head, place, new Map(sockets))]
+}
+
+/**
+ * Of a dump that one side has not read to its end, and has not waited for, what both have read: the kernel goes on
+ * with it when more is taken.
+ */
+function asFarAsRead(
+  pair: Pair<Said>,
+  [one, other]: readonly [NormalConversation, NormalConversation],
+): Pair<Said> {
+  const { base, head } = pair
+  const less = lessOf(base.answers, head.answers)
+  if (less === undefined || isOfMany({ where: base.operation }) || !isDump(base)) return pair
+  const [{ answers, socket, datagrams }, { awaited }] = less === 'head' ? [head, other] : [base, one]
+  if (answers.length === 0 || socket === awaited) return pair
+  const cut = (said: Said) => ({ ...said, datagrams, answers: said.answers.slice(0, answers.length) })
+  return { ...pair, base: cut(base), head: cut(head) }
+}
+
+function isDump({ operation }: Said): boolean {
+  return isOfDump({ kind: 'behaviour', where: operation })
 }
 
 /** What was asked before any socket has asked for something that the other side does not: all may share a state. */
@@ -109,12 +130,17 @@ function unaskedDifferences(
     const nothing = { ...some, answers: [], datagrams: 0, told: [] }
     const pair = { base: was ?? nothing, head: is ?? nothing, index: -1, isAfterSame: isAlike }
     const sides = { test: place, base: [pair.base], head: [pair.head] }
-    const others = [...after].flatMap(([name, each]) => (name === pair.head.socket ? [] : [each]))
-    const heard = new Set(others.flatMap(eventsOf))
+    const othersOf = (all: ReadonlyMap<string, Said>, { socket }: Said) =>
+      [...all].flatMap(([name, each]) => (name === socket ? [] : [each]))
+    const [ofBase, ofHead] = [othersOf(before, pair.base), othersOf(after, pair.head)]
+    const heard = new Set(ofHead.flatMap(each => eventsOf(each)))
+    const [once, now] = [ofBase, ofHead].map(all => all.flatMap(each => eventsOf(each, isForeign)))
+    const oftenIn = (all: readonly string[] = [], event: string) => all.filter(each => each === event).length
     return pairDifferences(pair, place, {
       sides,
       isLater: !isAlike,
-      isHeard: event => heard.has(event),
+      // Where others hear of more or less, that is what has changed.
+      isHeard: event => heard.has(event) && oftenIn(once, event) === oftenIn(now, event),
       requestOf: message =>
         requestBefore(message, [
           [pair.base, base],
@@ -138,8 +164,15 @@ function requestBefore(
 }
 
 /** What members of groups are told: "group nlex/example: nlex set". */
-function eventsOf({ told }: Exchange): string[] {
-  return told.flatMap(({ whom, messages }) => messages.map(({ what }) => `group ${groupOf(whom)}: ${what}`))
+function eventsOf({ told }: Exchange, isMeant: (message: NormalMessage) => boolean = () => true): string[] {
+  return told.flatMap(({ whom, messages }) =>
+    messages.filter(isMeant).map(({ what }) => `group ${groupOf(whom)}: ${what}`),
+  )
+}
+
+/** Whether a listener hears of what it has not asked for itself, as far as is known. */
+function isForeign({ parts }: NormalMessage): boolean {
+  return parts.every(([name]) => name !== 'order')
 }
 
 /** What was said before, and this. */
@@ -383,7 +416,7 @@ function ownEvents(
   head: readonly NormalMessage[],
   { to, isHeard }: { readonly to: string; readonly isHeard: (what: string) => boolean },
 ): Change[] {
-  const isOwn = ({ parts }: NormalMessage) => parts.some(([name]) => name === 'order')
+  const isOwn = (message: NormalMessage) => !isForeign(message)
   const [was, is] = [base.filter(isOwn), head.filter(isOwn)]
   const kinds = [...new Set([...was, ...is].map(({ what }) => what))]
   const [before, after] = [base, head].map(all => summary(all.filter(each => !isOwn(each))))

@@ -262,6 +262,33 @@ test('what is no behaviour has the request that shows it, where one is known', (
     ['test', undefined],
     ['log', undefined],
   ])
+  // What is logged may come from any of several operations, whichever of them is answered otherwise.
+  const other = answers('x', 'bad', { ...failed, log: ['b'] })
+  expect(requests(asking(ok, 'set', 'get'), asking(other, 'set', 'get'))).toEqual([
+    ['behaviour', 'get 1'],
+    ['behaviour', 'set 0'],
+    ['log', undefined],
+    ['test', 'set 0'],
+  ])
+})
+
+test('an event whose request is not known has none of another change', () => {
+  const heard = (...whats: string[]) => ({
+    ...{ socket: 'socket 2', key: '', operation: 'protocol 16', request: '', answers: [], datagrams: 0 },
+    told: [{ whom: 'socket 2 in group x', messages: whats.map(what => ({ what, parts: [] })), after: [-1] }],
+  })
+  const saying = (what: string, ...whats: string[]) => {
+    const test = answers('x', what)
+    const [{ exchanges: [asked] = [] } = { exchanges: [] }] = test.said
+    if (!asked) throw new Error('unreachable')
+    const also = { ...asked, key: 'l', operation: 'set', answers: [] }
+    return file({ ...test, said: [{ missed: 0, exchanges: [asked, also, heard(...whats)] }] })
+  }
+  const { findings } = compared(thrice(saying('ENOENT', 'set')), thrice(saying('EINVAL'))).result()
+  expect(findings.map(({ text, request }) => [text, request])).toEqual([
+    ['get: ENOENT became EINVAL', 'get'],
+    ['group x is no longer told set', undefined],
+  ])
 })
 
 test('few files confirm what many show, and the rest is counted', () => {

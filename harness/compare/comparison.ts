@@ -252,7 +252,13 @@ function requestOf(
   if (finding.kind === 'time' || finding.kind === 'loss' || isNotRun({ finding })) return undefined
   const shown = settled.find(
     each =>
-      each.test === test && !each.isLater && each.finding.request !== undefined && !isOfNlctrl(each.finding),
+      // What is logged may come from any request of the test, and so may an event whose own one is not known.
+      finding.kind !== 'log' &&
+      finding.kind !== 'behaviour' &&
+      each.test === test &&
+      !each.isLater &&
+      each.finding.request !== undefined &&
+      !isOfNlctrl(each.finding),
   )
   if (shown) return shown.finding.request
   const own = unit.head[0]?.tests.find(({ name }) => `${unit.file} > ${name}` === test)
@@ -362,7 +368,7 @@ function suspicions({ base, times }: Recorded): TimeChange[] {
   return timeChanges(times.base.length > 0 ? times.base : [kept?.times ?? {}], times.head)
 }
 
-function certainTimes({ file, times: { base, head } }: Recorded): Difference[] {
+function certainTimes({ file, times: { base, head }, head: [recorded] }: Recorded): Difference[] {
   if (base.length < TIMED_RUNS || head.length < TIMED_RUNS) return []
   return timeChanges(base, head).map(({ operation, isSlower, base: was, head: is }) => ({
     ...{ test: file, point: JSON.stringify([file, 'time', operation]), isValue: false },
@@ -372,9 +378,19 @@ function certainTimes({ file, times: { base, head } }: Recorded): Difference[] {
       // Without numbers: the same in each run.
       text: `${operation}: a request takes ${isSlower ? 'longer' : 'less time'}`,
       matters: isSlower,
+      ...requestIn(recorded, operation),
       show: `the shortest of each run, ${base.length} of each side: ${range(was)}, now ${range(is)}`,
     },
   }))
+}
+
+/** The first request that is answered so. */
+function requestIn(recorded: RecordedFile | undefined, operation: string): { readonly request?: string } {
+  const all = recorded?.tests.flatMap(({ said }) => said.flatMap(({ exchanges }) => exchanges)) ?? []
+  const found = all.find(
+    each => each.key !== '' && `${each.operation}: ${each.answers[0]?.what}` === operation,
+  )
+  return found ? { request: found.request } : {}
 }
 
 function range([shortest, longest]: readonly [number, number]): string {

@@ -289,3 +289,132 @@ test('what a requester no longer hears of its own is one change, also where it a
     [all[4]?.text, 'the same of: del'],
   ])
 })
+
+const logged = (text: string, was?: string, is?: string, more: Partial<Finding> = {}) =>
+  finding('log', 'while tests run', { text: `the kernel ${text}`, was, is, ...more })
+
+test('lines that differ in the name of their module alone are one change', () => {
+  const renamed = (line: string) =>
+    logged(`logs 'nctable: ${line}', was 'nctab: ${line}'`, `nctab: ${line}`, `nctable: ${line}`)
+  expect(
+    shown([
+      renamed('loaded'),
+      renamed('full (32)'),
+      logged("logs 'nctable: x', was 'nctab: y'", 'nctab: y', 'nctable: x'),
+    ]),
+  ).toEqual([
+    ['while tests run', "the same of: 'nctable: full (32)'"],
+    ['while tests run', ''],
+  ])
+})
+
+test('other numbers in a line, and how often it comes with which, are one change', () => {
+  const changed = logged("logs 'removing 32', was 'flushing 32'", 'flushing 32', 'removing 32')
+  const often = (is: string, was: string, line = 'flushing 1') =>
+    logged(`logs '${line}' ${is}, was ${was}`, was, is)
+  expect(
+    shown([
+      often('6 times', '43 times'),
+      changed,
+      logged("now logs 'removing 2'", undefined, 'removing 2', { count: 11 }),
+      often('once', '59 times'),
+      logged("no longer logs 'flushing 3'", 'flushing 3'),
+      logged("no longer logs 'full 3'", 'full 3'),
+    ]),
+  ).toEqual([
+    [
+      'while tests run',
+      "and with it: logs 'flushing 1' 6 times, was 43 times; now logs 'removing 2'; logs 'flushing 1' once, was 59 times; no longer logs 'flushing 3'",
+    ],
+    ['while tests run', ''],
+  ])
+  expect(
+    shown([
+      often('6 times', '43 times'),
+      often('2 times', '3 times', 'flushing 2'),
+      often('9 times', 'once'),
+    ]),
+  ).toEqual([
+    ['while tests run', "and with it: logs 'flushing 2' 2 times, was 3 times"],
+    ['while tests run', ''],
+  ])
+})
+
+const outcome = (
+  where: string,
+  was: string | undefined,
+  is: string | undefined,
+  more: Partial<Finding> = {},
+) => {
+  const change =
+    is === undefined
+      ? `no answer, was ${was}`
+      : was === undefined
+        ? `is answered by ${is}, was not answered`
+        : `${was} became ${is}`
+  return behaviour(where, change, { was, is, ...more })
+}
+
+test('an answer of their own that becomes an error is one change, with or without an acknowledgement', () => {
+  expect(
+    shown([
+      outcome('x command 6', 'x command 6', 'EALREADY', { count: 2 }),
+      outcome('x command 6', 'x command 6, acknowledgement', 'EALREADY', { count: 822 }),
+      outcome('y command 6', 'y command 6, acknowledgement', 'EALREADY', { count: 8 }),
+      outcome('x command 7', 'x command 7, acknowledgement', 'x command 7'),
+      outcome('x command 8', 'acknowledgement', 'EALREADY'),
+      outcome('x command 9 dump', '3 x x command 9, end of dump', 'EALREADY'),
+      outcome('x command 5 dump', '2 x x command 5, end of dump', 'EALREADY'),
+    ]),
+  ).toEqual([
+    ['x command 6', 'the same of: y command 6'],
+    ['x command 7', ''],
+    ['x command 8', ''],
+    ['x command 9 dump', 'the same of: x command 5 dump'],
+  ])
+})
+
+test('what a datagram of many requests is answered follows from what single ones are', () => {
+  const many = '6 requests: x command 1, x command 2, 4 others'
+  const fifty = '50 requests: x command 2'
+  expect(
+    shown([
+      outcome(
+        many,
+        '4 x EINVAL, acknowledgement, x command 6, acknowledgement',
+        '4 x EINVAL, acknowledgement, EALREADY',
+      ),
+      outcome('x command 6', 'x command 6, acknowledgement', 'EALREADY'),
+      outcome('x command 2', 'ENOSPC', 'acknowledgement'),
+      outcome(fifty, '19 x ENOSPC', undefined),
+      outcome(fifty, '50 x ENOSPC', '37 x ENOSPC'),
+      outcome('50 requests: x command 3', '50 x ENOSPC', '37 x ENOSPC'),
+      outcome(fifty, '50 x ENOSPC', '37 x ENOSPC, EPERM'),
+    ]),
+  ).toEqual([
+    ['x command 6', `the same of: ${many}`],
+    ['x command 2', `the same of: ${fifty}`],
+    ['50 requests: x command 3', ''],
+    [fifty, ''],
+  ])
+  expect(
+    shown([
+      outcome('x command 2', 'acknowledgement', 'EINVAL'),
+      outcome(fifty, undefined, '13 x EINVAL'),
+      outcome(fifty, '2 x acknowledgement', 'acknowledgement, EINVAL', { follows: true }),
+    ]),
+  ).toEqual([
+    ['x command 2', `the same of: ${fifty}`],
+    [fifty, 'only where the sides have asked differently since an earlier change'],
+  ])
+})
+
+test('of those that were seen as often, one with a request stands for all', () => {
+  const told = (what: string, request?: string) =>
+    finding('behaviour', 'protocol 16', {
+      text: `group x is now told ${what}`,
+      ...(request === undefined ? {} : { request }),
+    })
+  const [first] = folded([told('5 x set'), told('set', 'set 1')])
+  expect(first?.first.request).toBe('set 1')
+})

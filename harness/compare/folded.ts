@@ -10,6 +10,8 @@ import {
   ofHeader,
   reordered,
 } from './finding.ts'
+import { causeOfLog, logKeyOf, otherLogsOf } from './folded-logs.ts'
+import { anyOutcome, causeOfMany } from './outcomes.ts'
 
 /** A change, with what else shows it. */
 export interface Folded {
@@ -42,7 +44,8 @@ export function folded(findings: readonly Finding[]): Folded[] {
       (a, b) =>
         Number(causes.has(a)) - Number(causes.has(b)) ||
         Number(isOfMany(a)) - Number(isOfMany(b)) ||
-        (b.count ?? 1) - (a.count ?? 1),
+        (b.count ?? 1) - (a.count ?? 1) ||
+        Number(a.request === undefined) - Number(b.request === undefined),
     )
     return first ? [{ first, others: all.filter(each => each !== first) }] : []
   })
@@ -67,7 +70,7 @@ function causeOf(finding: Finding, all: readonly Finding[]): Finding | undefined
       const [, begin, its] = ownEvent.exec(own) ?? []
       return begin === `${group}: the requester ${change}of its own ` && its === countless(what)
     })
-  return undefined
+  return causeOfMany(finding, all) ?? causeOfLog(finding, all)
 }
 
 function isReordering({ where, text }: Finding): boolean {
@@ -77,10 +80,7 @@ function isReordering({ where, text }: Finding): boolean {
 /** What the others are, on one line; '' for none. */
 export function othersOf({ first, others }: Folded): string {
   if (first.follows && first.kind !== 'test') return followingOf(others)
-  if (first.kind === 'log') {
-    const lines = others.flatMap(each => levelledLine(each) ?? [])
-    return lines.length === 0 ? '' : `the same of: ${listOf(lines)}`
-  }
+  if (first.kind === 'log') return otherLogsOf(first, others, listOf)
   if (isReordering(first)) return orderedOf(others)
   const isInFile = isOfTest(first)
   const places = new Set(others.map(each => heardMessage(each)?.what ?? each.where))
@@ -131,12 +131,16 @@ function keyOf(finding: Finding): string | undefined {
   // An operation, and what it is answered by.
   if (kind === 'time')
     return JSON.stringify([...common, where.slice(0, where.lastIndexOf(': ')), text?.slice(where.length)])
-  if (levelledLine(finding) !== undefined) return JSON.stringify([...common, 'level', was, is])
+  if (kind === 'log') {
+    const key = logKeyOf(finding)
+    return key && JSON.stringify([...common, ...key])
+  }
   if (kind === 'behaviour' && text?.startsWith(`${where}: `)) {
     // Who asks and listens hears what the group hears.
     const heard = text.slice(where.length).replace(/ the requester, as in (?=group )/, ' ')
     const change = ofAnyMessage(heard, where)
-    return JSON.stringify([...common, isOfMany(finding) ? countless(change) : otherwiseCounted(change)])
+    if (isOfMany(finding)) return JSON.stringify([...common, countless(change)])
+    return JSON.stringify([...common, otherwiseCounted(anyOutcome(change, where))])
   }
   const heard = heardMessage(finding)
   if (heard) return JSON.stringify([...common, where, heard.change])
@@ -178,11 +182,6 @@ function heardMessage({ kind, where, text = '' }: Finding): { what: string; chan
   if (often !== undefined && change !== undefined) return { what: often, change }
   const [, part, what, rest] = /^(.+?) of ([^:]+), as told to (.*)$/s.exec(text) ?? []
   return what === undefined ? undefined : { what, change: `${part}, as told to ${valueless(rest ?? '')}` }
-}
-
-/** The line in quotes whose level has changed. */
-function levelledLine({ kind, text = '' }: Finding): string | undefined {
-  return kind === 'log' ? /^the kernel logs ('.*') at level .*, was [^']*$/s.exec(text)?.[1] : undefined
 }
 
 /**

@@ -174,3 +174,27 @@ test('lines that come by chance are not told', () => {
   expect(lines([quiet, quiet, quiet], [loud, quiet, loud])).toEqual([])
   expect(lines([file(logging('x', []), logging('y', [])), later, later], [both, both, both])).toEqual([])
 })
+
+test('a line under the name of another module is the same line', () => {
+  const base = file(logging('x', ['nctab: loaded', 'nctab: gone', 'nctab: full (32)', 'other: x']))
+  const head = file(logging('x', ['nctable: loaded', 'nctable: gone', 'nctable: full (32)', 'other: x']))
+  expect(told(base, head)).toEqual([
+    "log: the kernel logs 'nctable: loaded', was 'nctab: loaded'; in a.test.ts > x",
+    "log: the kernel logs 'nctable: gone', was 'nctab: gone'; in a.test.ts > x",
+    "log: the kernel logs 'nctable: full (32)', was 'nctab: full (32)'; in a.test.ts > x",
+  ])
+})
+
+test('other words for a line with numbers are one change, with however many numbers', () => {
+  const [was, is] = ['flushing', 'removing'].map(word => (count: number) => `nctab: ${word} ${count} entries`)
+  if (!was || !is) throw new Error('unreachable')
+  const unit = { kernel: 'debian-6.1', file: 'a.test.ts' }
+  const comparison = new Comparison(['debian-6.1'])
+  for (let times = 0; times < 3; times++) {
+    comparison.add(unit, 'base', file(logging('x', ['a', was(2), was(32)])))
+    comparison.add(unit, 'head', file(logging('x', ['a', is(1), is(32), is(2)])))
+  }
+  expect(comparison.result().findings.map(each => [lineOf(each), each.count])).toEqual([
+    ["log: the kernel logs 'nctab: removing 2 entries', was 'nctab: flushing 2 entries'", 3],
+  ])
+})

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What the kernel logs while tests run, on one side only, or more often. */
 import type { Difference } from './difference.ts'
+import { firstLoadChanges, withoutFirstLoad } from './first-load.ts'
 import { levelName } from './log-levels.ts'
 import type { RecordedFile, RecordedTest } from './recorded.ts'
 
@@ -10,12 +11,18 @@ type Counted = ReadonlyMap<string, number>
 /** Of tests that ask the same on both sides, or less of that before they fail. */
 export function logDifferences(base: RecordedFile, head: RecordedFile): Difference[] {
   const others = new Map(head.tests.map(test => [test.name, test]))
-  return base.tests.flatMap(test => {
-    const other = others.get(test.name)
-    if (!other) return []
-    const place = `${base.file} > ${test.name}`
-    return testChanges(test, other).map(change => difference(base.file, place, change))
-  })
+  const placeOf = (test: string) => `${base.file} > ${test}`
+  const { gone, come } = firstLoadChanges(base, head)
+  return [
+    ...gone.map(({ line, test }) => difference(base.file, placeOf(test), noLonger(line))),
+    ...come.map(({ line, test }) => difference(base.file, placeOf(test), now(line))),
+    ...base.tests.flatMap(test => {
+      const other = others.get(test.name)
+      if (!other) return []
+      const changes = testChanges(withoutFirstLoad(test), withoutFirstLoad(other))
+      return changes.map(change => difference(base.file, placeOf(test.name), change))
+    }),
+  ]
 }
 
 function testChanges(base: RecordedTest, head: RecordedTest): LogChange[] {
@@ -86,22 +93,19 @@ interface LogChange {
 
 function changesOf(base: Counted, head: Counted): LogChange[] {
   const gone = [...base.keys()].filter(line => !head.has(line))
-  const left = new Set([...head.keys()].filter(line => !base.has(line)))
+  const fresh = [...head.keys()].filter(line => !base.has(line))
+  const { pairs, kept } = pairedLines(gone, fresh)
   const changes = gone.map((was): LogChange => {
-    // The same words with other numbers are one line that has changed, and so is the only one.
-    const isOnly = gone.length === 1 && left.size === 1
-    const is = [...left].find(line => isOnly || wordsOf(line) === wordsOf(was))
-    // What it is now may be another line in each run.
-    const fold = [wordsOf(was), undefined]
-    if (is === undefined)
-      return { line: was, was, is, fold, text: `the kernel no longer logs '${shown(was)}'` }
-    left.delete(is)
-    return { line: was, was, is, fold, text: `the kernel logs '${shown(is)}', was '${shown(was)}'` }
+    const is = pairs.get(was)
+    return is === undefined
+      ? noLonger(was)
+      : { ...noLonger(was), is, text: `the kernel logs '${shown(is)}', was '${shown(was)}'` }
   })
-  const fresh = [...left].map((is): LogChange => {
-    const fold = [undefined, wordsOf(is)]
-    return { line: is, was: undefined, is, fold, text: `the kernel now logs '${shown(is)}'` }
-  })
+  const paired = new Set(pairs.values())
+  const left = fresh.filter(line => !paired.has(line))
+  // What is said in the place of other words, with more numbers than those were.
+  const [its] = kept
+  const begun = left.map((is): LogChange => (its === undefined ? now(is) : { ...now(is), fold: its }))
   const repeated = [...base].flatMap(([line, before]): LogChange[] => {
     const after = head.get(line) ?? before
     if (after === before) return []
@@ -110,7 +114,46 @@ function changesOf(base: Counted, head: Counted): LogChange[] {
     const text = `the kernel logs '${shown(line)}' ${is}, was ${was}`
     return [{ line, was, is, fold, text, isMore: true }]
   })
-  return [...changes, ...fresh, ...repeated]
+  return [...changes, ...begun, ...repeated]
+}
+
+/** What it is now may be another line in each run. */
+function noLonger(was: string): LogChange {
+  const fold = [wordsOf(was), undefined]
+  return { line: was, was, is: undefined, fold, text: `the kernel no longer logs '${shown(was)}'` }
+}
+
+function now(is: string): LogChange {
+  const fold = [undefined, wordsOf(is)]
+  return { line: is, was: undefined, is, fold, text: `the kernel now logs '${shown(is)}'` }
+}
+
+/**
+ * Lines that have changed: the same words with other numbers, or under the name of another module, and those that
+ * are the only ones.
+ */
+function pairedLines(
+  gone: readonly string[],
+  fresh: readonly string[],
+): { readonly pairs: ReadonlyMap<string, string>; readonly kept: readonly LogChange['fold'][] } {
+  const pairs = new Map<string, string>()
+  const left = new Set(fresh)
+  const pair = (isAlike: (was: string, is: string) => boolean) => {
+    for (const was of gone) {
+      const is = pairs.has(was) ? undefined : [...left].find(line => isAlike(was, line))
+      if (is === undefined) continue
+      pairs.set(was, is)
+      left.delete(is)
+    }
+  }
+  pair((was, is) => wordsOf(was) === wordsOf(is))
+  pair((was, is) => prefixOf(was) !== '' && prefixOf(is) !== '' && unprefixed(was) === unprefixed(is))
+  const open = gone.filter(line => !pairs.has(line))
+  const [before, after] = [open, [...left]].map(all => new Set(all.map(wordsOf)))
+  if (before?.size !== 1 || after?.size !== 1) return { pairs, kept: [] }
+  pair((was, is) => numbersOf(was) === numbersOf(is))
+  pair(() => true)
+  return { pairs, kept: open.slice(0, 1).map(line => noLonger(line).fold) }
 }
 
 /** By line; none where a side does not know them. */
@@ -137,8 +180,21 @@ function levelChanges(base: ReadonlyMap<string, string>, head: ReadonlyMap<strin
   })
 }
 
+/** The name of a module before what it logs. */
+export function prefixOf(line: string): string {
+  return /^[\w-]+: /.exec(line)?.[0] ?? ''
+}
+
+function unprefixed(line: string): string {
+  return line.slice(prefixOf(line).length)
+}
+
+function numbersOf(line: string): string {
+  return (line.match(/\d+/g) ?? []).join()
+}
+
 /** Numbers may say which of many things it is about. */
-function wordsOf(line: string): string {
+export function wordsOf(line: string): string {
   return line.replace(/\d+/g, '…')
 }
 

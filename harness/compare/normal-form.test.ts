@@ -299,6 +299,41 @@ test('of what names no request the last one before it is known, but what is aske
   ])
 })
 
+test('of several requests since a listener has read it is the one of that name; none where it may be any', () => {
+  const conversation = normal(recording => {
+    generic(recording, numbers)
+    const [asking, listening] = [socket(1, 101, GENERIC), socket(2, 102, GENERIC)]
+    const command = (number: number, value: number) =>
+      Buffer.concat([Buffer.from([number, 1, 0, 0]), attr.u32(1, value)])
+    const ask = (number: number, value: number) =>
+      recording.sent(
+        asking,
+        encodeMessage({ type: 28, flags: 1 }, command(number, value)),
+        undefined,
+        undefined,
+      )
+    const hear = (number: number) =>
+      recording.received(
+        listening,
+        fromKernel(encodeMessage({ type: 28, sequence: 0 }, command(number, 1)), 5),
+      )
+    for (const [number, value] of [
+      [2, 1],
+      [3, 1],
+      [3, 2],
+      [4, 1],
+    ] as const)
+      ask(number, value)
+    for (const number of [2, 2, 3, 4, 7]) hear(number)
+    ask(4, 2)
+    hear(7)
+  })
+  const [heard] = conversation.exchanges.flatMap(({ key, told }) => (key === '' ? told : []))
+  expect(heard?.after?.map(at => conversation.exchanges[at]?.operation)).toEqual([
+    ...['nlex command 2', 'nlex command 2', undefined, 'nlex command 4', undefined, 'nlex command 4'],
+  ])
+})
+
 test('an echo is told apart from what others hear', () => {
   const [asking, hearing] = [socket(1, 101), socket(2, 102)]
   const { exchanges } = normal(recording => {

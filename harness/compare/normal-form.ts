@@ -26,6 +26,7 @@ import { MOST_BYTES } from '../../guest/testing/record.ts'
 import type { RecordedEvent, RecordedSocket } from '../../guest/testing/recorded.ts'
 import { Listener } from '../../guest/testing/told.ts'
 import { versionPart, withoutGenericHeader } from './generic-header.ts'
+import { onlyCause, ReadWindows } from './read-windows.ts'
 import {
   type Exchange,
   elsewhere,
@@ -65,7 +66,7 @@ interface Heard {
   readonly before: OpenExchange | undefined
   /** Whether an answer to that has come before. */
   readonly isAnswered: boolean
-  /** The last request before it. */
+  /** The request that it follows from, as far as is known. */
   readonly after: OpenExchange | undefined
 }
 
@@ -94,6 +95,7 @@ class Normaliser {
   readonly #overflowed = new Set<RecordedSocket>()
   /** What came without a request, by socket. */
   readonly #unasked = new Map<RecordedSocket, OpenExchange>()
+  readonly #windows = new ReadWindows<RecordedSocket>()
 
   constructor(record: TestRecord) {
     this.#record = record
@@ -141,6 +143,8 @@ class Normaliser {
   }
 
   #add(event: RecordedEvent): void {
+    if (event.kind === 'received' || event.kind === 'joined')
+      this.#windows.read(event.socket, this.#exchanges.length)
     if (event.kind === 'sent') {
       if (!isMarker(event.bytes)) this.#open(event.socket, event)
     } else if (event.kind === 'failed') {
@@ -230,7 +234,7 @@ class Normaliser {
       const listener = cause?.socket === socket ? 'the requester' : this.#names.get(socket)
       const whom = `${listener}${where}`
       const before = this.#before(cause, socket)
-      const after = this.#exchanges.findLast(each => this.#isCause(each, socket))
+      const after = this.#after(normal.what, socket)
       const told = { message: normal, before, isAnswered: (before?.answers.length ?? 0) > 0, after }
       exchange.told.set(whom, [...(exchange.told.get(whom) ?? []), told])
     }
@@ -270,6 +274,19 @@ class Normaliser {
     if (cause || this.#record.missed > 0) return cause?.socket === socket ? cause : undefined
     const last = this.#exchanges.findLast(each => each.socket.protocol === socket.protocol)
     return last?.socket === socket ? last : undefined
+  }
+
+  /**
+   * What an event that names no request follows from, if it can be known; if nothing was asked since its listener has
+   * read, the last request.
+   */
+  #after(what: string, listener: RecordedSocket): OpenExchange | undefined {
+    const { from, to } = this.#windows.read(listener, this.#exchanges.length)
+    const all = this.#exchanges.slice(from, to).filter(each => this.#isCause(each, listener))
+    if (all.length === 0) return this.#exchanges.findLast(each => this.#isCause(each, listener))
+    return onlyCause(all, what, ({ event, socket }) =>
+      event ? this.#asked(event, socket) : { operation: '', request: '' },
+    )
   }
 
   /** Whether a notification may follow from it: nlctrl is asked for names. */

@@ -19,7 +19,7 @@ export interface Told {
   /** 'socket 2 in group nlex/example', 'the requester in group 1' */
   readonly whom: string
   readonly messages: readonly NormalMessage[]
-  /** Of what names no request, for each message the index of the last exchange before it; -1: there is none. */
+  /** Of what names no request, for each message the index of the exchange that it may follow from; -1: none is known. */
   readonly after?: readonly number[] | undefined
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest'
 import { comparisonPageData } from './comparison-page.ts'
-import type { Finding } from './finding.ts'
+import { type Finding, lineOf } from './finding.ts'
 import {
   answerOf,
   type ComparisonReport,
   failedReport,
   jsonReport,
   markdownReport,
+  seenOf,
   textReport,
 } from './report.ts'
 
@@ -175,7 +176,46 @@ test('where nothing could be compared, all reports say so', () => {
   expect(markdownReport(failed)).toBe(`❌ **nothing is compared, from main (0123456789ab) to the work tree**
 
 - HEAD, the work tree: m does not build for 6.1
-- m.c: In function f:
-- m.c:7:2: error: no g
+
+\`\`\`
+m.c: In function f:
+m.c:7:2: error: no g
+\`\`\`
 `)
+})
+
+test('how long a request takes stands in brackets, so that the line is the same each time', () => {
+  const slower = (kernel: string | undefined): Finding => ({
+    ...{ kind: 'time', where: 'get: ENOENT', was: '0.3 ms', is: '20.0 ms', kernel, matters: true },
+    text: 'get: ENOENT: a request takes longer',
+  })
+  expect(seenOf(slower(undefined))).toBe('0.3 ms, now 20.0 ms')
+  expect(seenOf({ ...slower('debian-6.1'), count: 2 })).toBe(
+    '0.3 ms, now 20.0 ms, only on debian-6.1, 2 times',
+  )
+  expect(lineOf(slower(undefined))).toBe('time: get: ENOENT: a request takes longer')
+})
+
+test('where all is accepted, the answer says so', () => {
+  const all = report({ findings: [], accepted: [behaviour] })
+  expect(answerOf(all)).toBe('nothing but what is accepted, from main (0123456789ab) to the work tree')
+  expect(answerOf(report({ findings: [words], accepted: [behaviour] }))).toMatch(
+    /^no change that matters, 1 /,
+  )
+  expect(answerOf(report({ findings: [size], accepted: [behaviour] }))).toMatch(
+    /^nothing but what is accepted, /,
+  )
+})
+
+test('in Markdown what a compiler says keeps its lines and indentation', () => {
+  const details = "nctab.c:3:5: error: expected ';'\n   3 |   int x\n     |        ^"
+  const failed = failedReport(
+    { message: 'HEAD does not compile', details },
+    { base: 'a', head: 'b', total: 1 },
+  )
+  expect(markdownReport(failed)).toBe(
+    `❌ **nothing is compared, from a to b**\n\n- HEAD does not compile\n\n\`\`\`\n${details}\n\`\`\`\n`,
+  )
+  const alone = failedReport({ message: 'no kernel', details: undefined }, { base: 'a', head: 'b', total: 1 })
+  expect(markdownReport(alone)).toBe('❌ **nothing is compared, from a to b**\n\n- no kernel\n')
 })

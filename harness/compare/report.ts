@@ -58,14 +58,16 @@ export function isConsequence({ follows }: Finding, all: readonly Finding[]): bo
 }
 
 /** "2 changes that matter, and 1 that does not, from main (3e942a1) to the work tree" */
-export function answerOf({ findings, lost, runs, base, head }: ComparisonReport): string {
+export function answerOf({ findings, accepted, lost, runs, base, head }: ComparisonReport): string {
   if (runs.files === 0 && lost.length > 0) return `nothing is compared, from ${base} to ${head}`
   const { matter, others } = countsOf(findings)
   const counted = (count: number, what: string) =>
     `${count} ${count === 1 ? 'change' : 'changes'} that ${what}`
   const what =
     matter + others === 0
-      ? 'no change'
+      ? accepted.length > 0
+        ? 'nothing but what is accepted'
+        : 'no change'
       : [
           ...(matter > 0
             ? [counted(matter, matter === 1 ? 'matters' : 'matter')]
@@ -107,9 +109,11 @@ function varyingLine(tests: readonly string[]): string {
   return `what ${who} varies by itself: not told (${shown.join('; ')})`
 }
 
-/** Where, and how often: "only on debian-6.1, 3 times"; '' for once, on all kernels. */
-export function seenOf({ kind, kernel, count, follows }: Finding): string {
+/** How long, where, and how often: "only on debian-6.1, 3 times"; '' for once, on all kernels. */
+export function seenOf({ kind, kernel, count, follows, was, is }: Finding): string {
   return [
+    // Others in each run, so that the line does not have them.
+    ...(kind === 'time' && was !== undefined && is !== undefined ? [`${was}, now ${is}`] : []),
     ...(follows
       ? [kind === 'test' ? 'where something else has changed' : 'where the sides ask differently']
       : []),
@@ -174,7 +178,11 @@ export function markdownReport(report: ComparisonReport): string {
     if (details === '') return `- ${line}${more}`
     return `<details><summary>${html(oneLine(lineOf(finding)))}${more}</summary>\n\n${fenced(beginningOf(details, 60, 8000))}\n</details>`
   })
-  return `${sign} **${inText(answerOf(report))}**\n\n${[...blocks, ...remarksOf(report).map(line => `- ${inText(line)}`)].join('\n')}\n`
+  // Those of a compiler, which have places by indentation.
+  const lines = report.runs.files === 0 && report.notes.length > 0 ? report.notes : []
+  const remarks = remarksOf(lines.length > 0 ? { ...report, notes: [] } : report)
+  const below = lines.length > 0 ? `\n${fenced(lines.join('\n'))}\n` : ''
+  return `${sign} **${inText(answerOf(report))}**\n\n${[...blocks, ...remarks.map(line => `- ${inText(line)}`)].join('\n')}\n${below}`
 }
 
 export function jsonReport(report: ComparisonReport, status: number): string {

@@ -264,3 +264,14 @@ test('messages name a side, and the paths of the project in place of those of th
   expect(told('cache/sides/x/home/u/drivers/m does not build')).toBe('m does not build')
   expect(inProject(`${folder}/m`, { ...opened, checkedOut: undefined })).toBe(`${folder}/m`)
 })
+
+test('what is wrong with the configuration of a revision names the side, and a path of the project', async () => {
+  write({ 'netlink-vmtest.config.ts': 'export default { modulez: 1 }' })
+  const hash = commit('wrong').slice(0, 12)
+  const named = await nameOf('HEAD', top)
+  await expect(openSide(named, { root: top, settings, side: 'head' }, note)).rejects.toThrow(
+    new RegExp(
+      `^HEAD, HEAD \\(${hash}\\): netlink-vmtest\\.config\\.ts:1:18: modulez: there is no such setting`,
+    ),
+  )
+})

@@ -56,6 +56,8 @@ export function inProject(
 export interface Project {
   readonly root: string
   readonly settings: Settings
+  /** Which side is opened, for messages. */
+  readonly side?: Side
 }
 
 /** What a name on the command line stands for. */
@@ -107,7 +109,7 @@ function noModules(name: string): UsageError {
  */
 export async function openSide(
   named: Named,
-  { root, settings }: Project,
+  { root, settings, side }: Project,
   note: (text: string) => void,
 ): Promise<OpenedSide> {
   if (named === 'work tree') return { shown: 'the work tree', root, settings, checkedOut: undefined }
@@ -126,7 +128,26 @@ export async function openSide(
   if (!existsSync(place)) throw new UsageError(`${shown} has no folder ${below}: the project began later`)
   const lockFile = path.join(root, lockFileName)
   if (existsSync(lockFile)) copyFileSync(lockFile, path.join(place, lockFileName))
-  return { shown, root: place, settings: await loadSettings(place), checkedOut }
+  const own = { shown, root: place, checkedOut }
+  return { ...own, settings: await settingsOf(own, side) }
+}
+
+/** @throws UsageError that says whose configuration is wrong */
+async function settingsOf(
+  opened: Pick<OpenedSide, 'shown' | 'root' | 'checkedOut'>,
+  side: Side | undefined,
+): Promise<Settings> {
+  try {
+    return await loadSettings(opened.root)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    const { message, details } = error
+    const title = side === undefined ? opened.shown : titleOf(side, opened)
+    throw new UsageError(`${title}: ${inProject(message, opened)}`, {
+      cause: error,
+      ...(details === undefined ? {} : { details: inProject(details, opened) }),
+    })
+  }
 }
 
 /** Whether both sides have the same suites, and all that these may read; modules' sources do not count. */

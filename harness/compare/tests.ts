@@ -3,6 +3,7 @@
 import { conversationDifferences, type SaidDifference } from './behaviour.ts'
 import type { Difference } from './difference.ts'
 import { type FindingKind, isOfNlctrl } from './finding.ts'
+import { withoutFirstLoad } from './first-load.ts'
 import { logDifferences } from './log-differences.ts'
 import type { NormalConversation, RecordedFailure, RecordedFile, RecordedTest } from './recorded.ts'
 
@@ -80,8 +81,9 @@ function saidDifferences(base: RecordedTest, head: RecordedTest, place: string):
 }
 
 /** Whether the log has another line, and does not only end earlier. */
-function logsOtherwise({ log = [] }: RecordedTest, other: RecordedTest): boolean {
-  return other.log !== undefined && log.some((line, at) => line !== other.log?.[at])
+function logsOtherwise(failed: RecordedTest, other: RecordedTest): boolean {
+  const [{ log: own = [] }, { log }] = [failed, other].map(withoutFirstLoad) as [RecordedTest, RecordedTest]
+  return log !== undefined && own.some((line, at) => line !== log[at])
 }
 
 /** What a failure says beside the line that tells it. */

@@ -101,3 +101,28 @@ test('a suspicion that the next run does not share is gone; faster is told, and 
   }
   expect(faster.result().findings).toMatchObject([{ text: 'get: a request takes less time', matters: false }])
 })
+
+test('a time has a request that took it, where that is known', () => {
+  const exchange = (operation: string, request: string, ...answers: string[]) => ({
+    ...{ key: request, socket: 'socket 1', operation, request, datagrams: 1, told: [] },
+    answers: answers.map(what => ({ what, parts: [] })),
+  })
+  const exchanges = [
+    exchange('set', 'set 1', 'EINVAL'),
+    exchange('get', 'get 1', 'x'),
+    exchange('get', 'get 2', 'EINVAL'),
+  ]
+  const timed = (took: number): RecordedFile => ({
+    ...{ file: 'a.test.ts', modules: [], times: { 'get: EINVAL': took, 'del: EINVAL': took } },
+    tests: [{ name: 'x', state: 'passed', failures: [], said: [{ missed: 0, exchanges }] }],
+  })
+  const comparison = new Comparison(['debian-6.1'])
+  for (let run = 0; run < TIMED_RUNS; run++) {
+    comparison.add(unit, 'base', timed(1))
+    comparison.add(unit, 'head', timed(20))
+  }
+  expect(comparison.result().findings.map(({ where, request }) => [where, request])).toEqual([
+    ['del: EINVAL', undefined],
+    ['get: EINVAL', 'get 2'],
+  ])
+})

@@ -36,6 +36,17 @@ test('what nlctrl answers is told as what families are', () => {
   expect(toldOnce([nlctrl], [])).toEqual([nlctrl])
 })
 
+test('how many families there are follows from modules that are loaded with others, or not', () => {
+  const where = 'CTRL_CMD_GETFAMILY dump'
+  const counted = finding('behaviour', where, { was: '16', is: '15', text: `${where}: 15 entries, was 16` })
+  const other = finding('behaviour', 'get dump', { text: 'get dump: 15 entries, was 16' })
+  const value = finding('behaviour', where, { text: `${where}: version of CTRL_CMD_NEWFAMILY: 1 became 2` })
+  const needs = finding('module', 'box: needs the modules', { was: 'a', is: 'b' })
+  expect(toldOnce([counted, other, value], [needs])).toEqual([other, value])
+  expect(toldOnce([counted], [finding('module', 'core', { is: 'built' })])).toEqual([])
+  expect(toldOnce([counted], [finding('module', 'core: alias', { is: 'x' })])).toEqual([counted])
+})
+
 test('whether nlctrl finds a family is told, unless that has come, gone or another name', () => {
   const [where, was, is] = ['CTRL_CMD_GETFAMILY in another network namespace', 'ENOENT', 'CTRL_CMD_NEWFAMILY']
   const found = finding('behaviour', where, { was, is, text: `${where}: ${was} became ${is}` })

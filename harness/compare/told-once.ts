@@ -27,10 +27,23 @@ function withoutFamilies(findings: readonly Finding[], ofModules: readonly Findi
 /** What nlctrl answers is told as what families are, where that has changed. */
 function withoutNlctrl(findings: readonly Finding[], ofModules: readonly Finding[]): Finding[] {
   const told = ofModules.filter(({ kind }) => kind === 'family')
-  if (told.length === 0) return [...findings]
+  if (told.length === 0) {
+    const isCounted = ofModules.some(isOfLoading)
+    return findings.filter(finding => !(isCounted && isOfNlctrl(finding) && isCount(finding)))
+  }
   // Whether it finds a family at all follows only from that one's coming, going, or other name.
   const hasMoved = told.some(({ where }) => !where.includes(': ') || where.endsWith(': the name of a family'))
   return findings.filter(finding => !isOfNlctrl(finding) || (!hasMoved && isOutcome(finding)))
+}
+
+/** Which modules are loaded with others, and families are there for that. */
+function isOfLoading({ kind, where }: Finding): boolean {
+  return kind === 'module' && (!where.includes(': ') || where.endsWith(': needs the modules'))
+}
+
+/** How many entries a dump has. */
+function isCount({ where, text = '' }: Finding): boolean {
+  return text.startsWith(`${where}: `) && /: (?:\d+|no) entr(?:y|ies), was /.test(text)
 }
 
 /** Whether a request is answered by something else, and not by the same with other content. */

@@ -102,7 +102,9 @@ test('a file stands in for BASE, and what is wanted is accepted', async () => {
   )
   expect(stdout).toContain(`accepted, and did not come: test: another\n1 accepted: ${line}\n`)
   expect(stdout).toContain('other.test.ts is not in the baseline of debian-6.1\n')
-  expect(stdout).toMatch(/^no change, from the baseline of HEAD \(\w{12}\) to the work tree \(/m)
+  expect(stdout).toMatch(
+    /^nothing but what is accepted, from the baseline of HEAD \(\w{12}\) to the work tree \(/m,
+  )
   expect(status).toBe(0)
 })
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
-import { expect, onTestFinished, test } from 'vitest'
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { cacheRoot } from '../../base/cache-root.ts'
 import { writeBaseline } from '../../compare/baseline.ts'
 import { checkSettings } from '../../prepare/settings.ts'
 import { type CompareOptions, compare } from './compare.ts'
@@ -13,6 +14,11 @@ function root(): string {
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
+// The cache of who runs these tests is none of theirs.
+beforeEach(() => {
+  vi.stubEnv('XDG_CACHE_HOME', path.join(root(), 'cache'))
+  onTestFinished(() => void vi.unstubAllEnvs())
+})
 const refused = (rest: readonly string[], options: CompareOptions, text: string | RegExp) =>
   expect(compare(options, rest, checkSettings({}), root())).rejects.toThrow(text)
 
@@ -74,6 +80,17 @@ test('a revision that does not exist is refused before anything is built, beside
     for (const words of [['HEAD', 'echo'], ['echo', 'command-0'], ['HEAD'], []])
       await expect(ofBaseline(option, ...words)).rejects.toThrow(/nosuch/)
   }
+})
+
+test('what a killed build has left in the cache is removed at the end of a comparison', async () => {
+  const project = root()
+  const draft = path.join(cacheRoot(), 'drafts/modules-0123456789abcdef0123')
+  for (const folder of [draft, path.join(project, 'm')]) mkdirSync(folder, { recursive: true })
+  writeFileSync(path.join(project, 'm/Kbuild'), '')
+  const settings = checkSettings({ modules: 'm' })
+  const compared = compare({ kernel: 'nosuch' }, [path.join(project, 'm')], settings, project)
+  await expect(compared).rejects.toThrow(/nosuch/)
+  expect(existsSync(draft)).toBe(false)
 })
 
 test('one report alone can be on stdout', async () => {

@@ -25,6 +25,7 @@ import { checkWorkerArguments } from '../../prepare/worker-arguments.ts'
 import { onStdout, requireWritable, writeReport } from '../../report/files.ts'
 import { writeComparisonPage } from '../../report/page/write-page.ts'
 import { type GivenSpecification, readSpecifications } from '../probe/specifications.ts'
+import { pruneStock } from '../prune-stock.ts'
 import { attempt } from '../reports.ts'
 import { parseVitestArguments, type VitestOptions } from '../vitest-command.ts'
 import { commandAgain } from './again.ts'
@@ -69,7 +70,7 @@ export async function compare(
   settings: Settings,
   root: string,
 ): Promise<ExitStatus> {
-  const started = performance.now()
+  const [started, since] = [performance.now(), Date.now()]
   const { filters: words, run: given, project, execArgv, coverage } = parseVitestArguments(rest)
   const refused = Object.keys(given).filter(name => name !== 'testNamePattern')
   const [other] = coverage ? [...refused, 'coverage'] : refused
@@ -97,7 +98,7 @@ export async function compare(
 
   const opened: Opened[] = []
   for (const { side, name } of named)
-    opened.push({ side, opened: await openSide(name, { root, settings }, progress.note) })
+    opened.push({ side, opened: await openSide(name, { root, settings, side }, progress.note) })
   if (unknown !== undefined)
     refuseUnknownWord(
       unknown,
@@ -118,6 +119,8 @@ export async function compare(
       writeReports(report, ExitStatus.machinery, options)
     }
     throw error
+  } finally {
+    await pruneStock(settings, since)
   }
 }
 
@@ -167,7 +170,7 @@ async function compareOpened(opened: readonly Opened[], plan: Plan): Promise<Exi
     return await save(options.saveBaseline, work, { sides, facts, lost })
   using known = await KnownRecordings.open(baseline ? undefined : ready[0], {
     filters,
-    given,
+    vitest: given,
     project,
     specifications: specifications.map(({ text }) => text),
   })

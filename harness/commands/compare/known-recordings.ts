@@ -15,13 +15,22 @@ import { suitesKey } from '../../compare/sides.ts'
 import { isPrepared } from '../../prepare/matrix.ts'
 import { aliasesOf, identitiesOf } from './module-identities.ts'
 import type { PreparedSide } from './prepared-side.ts'
+import type { RunPlan } from './recorded-run.ts'
 
 /** Sources that recordings are made by: of a checkout they may change. */
 const makers = [
   ownModule('harness/compare/normal-form'),
+  ownModule('harness/compare/generic-header'),
+  ownModule('harness/compare/read-windows'),
   ownModule('harness/compare/recorder'),
   ownModule('harness/compare/stable-text'),
 ]
+
+/** What is run: files, and how. */
+export interface AskedRuns extends RunPlan {
+  /** Texts of YNL specifications. */
+  readonly specifications: readonly string[]
+}
 
 export class KnownRecordings implements Disposable {
   /** The cache entry; undefined if nothing is kept. */
@@ -43,17 +52,13 @@ export class KnownRecordings implements Disposable {
    * What is known of a side whose kernels, modules, suites and configuration are the same.
    * @param asked what of it is run
    */
-  static async open(side: PreparedSide | undefined, asked: unknown): Promise<KnownRecordings> {
+  static async open(side: PreparedSide | undefined, asked: AskedRuns): Promise<KnownRecordings> {
     const key = side && (await keyOfSide(side, asked))
     if (key === undefined) return new KnownRecordings(undefined, [])
     // It is not pruned meanwhile.
     lease(cacheRoot(), `recordings-${key}`)
     const entry = path.join(cacheRoot(), 'recordings', key)
-    try {
-      return new KnownRecordings(entry, unpackRecordings(readFileSync(path.join(entry, name))))
-    } catch {
-      return new KnownRecordings(entry, []) // none, or damaged
-    }
+    return new KnownRecordings(entry, keptIn(entry))
   }
 
   of(unit: Unit): readonly RecordedFile[] {
@@ -73,6 +78,12 @@ export class KnownRecordings implements Disposable {
   /** Keeps what was added; a cache that cannot be written keeps nothing. */
   [Symbol.dispose](): void {
     if (this.#entry === undefined || !this.#isNew) return
+    // A comparison of other files may have added them meanwhile.
+    for (const { kernel, file, recordings } of keptIn(this.#entry)) {
+      const key = keyOf({ kernel, file })
+      if (!this.#recordings.has(key))
+        this.#recordings.set(key, { unit: { kernel, file }, all: [...recordings] })
+    }
     const kept = [...this.#recordings.values()].map(({ unit, all }) => ({ ...unit, recordings: all }))
     const file = path.join(this.#entry, name)
     try {
@@ -87,16 +98,26 @@ export class KnownRecordings implements Disposable {
 
 const name = 'recordings.gz'
 
+function keptIn(entry: string): ReturnType<typeof unpackRecordings> {
+  try {
+    return unpackRecordings(readFileSync(path.join(entry, name)))
+  } catch {
+    return [] // none, or damaged
+  }
+}
+
 /** Undefined where nobody knows what the suites may read: without git, or with programs and files of the machine. */
-async function keyOfSide(side: PreparedSide, asked: unknown): Promise<string | undefined> {
+async function keyOfSide(side: PreparedSide, asked: AskedRuns): Promise<string | undefined> {
   const { opened, settings } = side
+  // A file does the same whichever others run.
+  const { filters: _, ...how } = asked
   const kernels = side.kernels.filter(isPrepared)
   if (kernels.length < side.kernels.length || settings.image.programs.length > 0 || settings.files.length > 0)
     return undefined
   const suites = await suitesKey(opened).catch(() => undefined)
   if (suites === undefined) return undefined
   return contentKey([
-    ...[suites, ownVersion(), JSON.stringify([asked, settings.suites, opened.settings], asText)],
+    ...[suites, ownVersion(), JSON.stringify([how, settings.suites, opened.settings], asText)],
     ...makers.map(file => readFileSync(file)),
     ...kernels.map(({ label, delivery, guests, spec }) => {
       const { modules: _, ...identity } = guests.identity
