@@ -73,7 +73,12 @@ test('recordings for the cache, with all that they may have', () => {
   const recordings = baseline.kernels.flatMap(({ files }) => files.map(({ recorded }) => recorded))
   const kept = [{ kernel: 'debian-6.1', file: 'a.test.ts', recordings }]
   expect(unpackRecordings(packRecordings(kept))).toEqual(kept)
-  const said: Required<NormalConversation> = { exchanges: [], missed: 0, awaited: 'socket 1' }
+  const said: Required<NormalConversation> = {
+    exchanges: [],
+    missed: 0,
+    awaited: 'socket 1',
+    turns: ['socket 1'],
+  }
   const whole: Required<RecordedTest> = {
     ...{ name: 'x', state: 'passed', failures: [], said: [said], log: ['a'], logLevels: [6] },
   }

@@ -36,7 +36,12 @@ const file = v.object({
         }),
       ),
       said: v.array(
-        v.object({ exchanges: v.array(exchange), missed: v.number(), awaited: v.optional(v.string()) }),
+        v.object({
+          exchanges: v.array(exchange),
+          missed: v.number(),
+          awaited: v.optional(v.string()),
+          turns: v.optional(v.array(v.string())),
+        }),
       ),
       log: v.optional(v.array(v.string())),
       logLevels: v.optional(v.array(v.number())),

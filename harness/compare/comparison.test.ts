@@ -385,6 +385,36 @@ test('of what a failed test has not read, that which it waited for in vain is to
   expect(told({})).toHaveLength(2)
 })
 
+test('what a failed test has not come to read is not told, where the other one did', () => {
+  const heard = (socket: string, ...messages: string[]) => ({
+    ...{ socket, key: '', operation: 'protocol 16', request: '', answers: [], datagrams: 0 },
+    told: [{ whom: `${socket} in group ${socket}`, messages: messages.map(what => ({ what, parts: [] })) }],
+  })
+  const listens = (
+    exchanges: ReturnType<typeof heard>[],
+    turns: string[],
+    more: Partial<RecordedTest> = {},
+  ) => file(answers('x', '', { ...more, said: [{ missed: 0, exchanges, turns }] }))
+  const failed = { state: 'failed', failures: [failure('expected 4, was 3')] } as const
+  const whole = listens([heard('a', 'set', 'del'), heard('b', 'set')], ['asks', 'a', 'b'])
+  const behaviour = (head: RecordedFile) =>
+    lines(compared(thrice(whole), thrice(head))).filter(line => line.startsWith('behaviour'))
+  expect(behaviour(listens([heard('a', 'set'), heard('b')], ['asks', 'a'], failed))).toEqual([
+    'behaviour: group a is no longer told del',
+  ])
+  // It did read both.
+  expect(behaviour(listens([heard('a', 'set', 'del'), heard('b')], ['asks', 'a', 'b'], failed))).toEqual([
+    'behaviour: group b is no longer told set',
+  ])
+  // An assertion alone has changed.
+  const other = compared(
+    thrice(whole),
+    thrice(listens([heard('a', 'set', 'del'), heard('b')], ['asks', 'a'], failed)),
+  )
+  expect(lines(other)).toEqual(['test: a.test.ts > x: passed became failed: expected 4, was 3'])
+  expect(other.result().findings).toMatchObject([{ matters: true }])
+})
+
 test('splats, leaks and losses are new or gone, tests come and go', () => {
   const clean = answers('x', 'ENOENT')
   const bad = answers('x', 'ENOENT', { state: 'failed', failures: [failure('KASAN: x', 'splat')] })

@@ -608,6 +608,26 @@ test('which socket is awaited in vain at the end', () => {
   expect(awaited('wait', 'receive')).toBeUndefined()
 })
 
+test('sockets take turns, also where they are found to have nothing', () => {
+  const { turns } = normal(recording => {
+    const [asking, listening] = [socket(1, 101), socket(2, 102)]
+    for (const each of [asking, listening]) recording.opened(each, undefined)
+    recording.sent(asking, encodeMessage({ type: 17, sequence: 7 }), undefined, undefined)
+    recording.received(asking, fromKernel(encodeMessage({ type: 16, sequence: 7 })))
+    recording.waited(listening, 0)
+    recording.sent(asking, encodeMessage({ type: 17, sequence: 8 }), undefined, undefined)
+    recording.closed(listening)
+  })
+  expect(turns).toEqual(['socket 1', 'socket 2', 'socket 1'])
+  const many = normal(recording => {
+    const sockets = [socket(1, 101), socket(2, 102)]
+    for (let count = 0; count < 300; count++)
+      for (const each of sockets)
+        recording.sent(each, encodeMessage({ type: 17, sequence: count }), undefined, undefined)
+  })
+  expect(many.turns).toBeUndefined()
+})
+
 test('data that are no attributes are told, also those of NLMSG_DONE, where they are no end of a dump', () => {
   const toldOf = (type: number, data: string | Uint8Array) =>
     normal(recording => {

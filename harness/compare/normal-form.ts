@@ -37,6 +37,9 @@ import {
 
 type Sent = Extract<RecordedEvent, { kind: 'sent' | 'failed' }>
 
+/** Turns of sockets that are kept: of more nobody tells what a failed test has not read. */
+const MOST_TURNS = 200
+
 /** What a test has done, or waited for; sockets are left after it has failed, too. */
 const happenings: ReadonlySet<RecordedEvent['kind']> = new Set(['sent', 'received', 'failed', 'waited'])
 
@@ -118,10 +121,12 @@ class Normaliser {
     const kept = this.#exchanges.filter(each => this.#isWhole(each) && !this.#isMixed(each))
     const all = [...kept, ...this.#unasked.values()]
     const awaited = this.#awaited && this.#names.get(this.#awaited)
+    const turns = this.#turns
     return {
       exchanges: all.map(each => this.#closed(each, all)),
       missed: this.#record.missed,
       ...(awaited === undefined ? {} : { awaited }),
+      ...(turns.length > MOST_TURNS ? {} : { turns }),
     }
   }
 
@@ -302,6 +307,12 @@ class Normaliser {
       ...message,
       parts: [...message.parts, ['order', isAnswered ? 'after an answer' : 'before any answer']],
     }
+  }
+
+  /** The names of the sockets that were used, one after the other: also those that were found to have nothing. */
+  get #turns(): string[] {
+    const used = this.#events.filter(({ kind }) => happenings.has(kind)).map(({ socket }) => socket)
+    return used.filter((socket, at) => socket !== used[at - 1]).map(socket => this.#names.get(socket) ?? '')
   }
 
   /** The socket that was waited for in vain, if that is the last thing that happened. */

@@ -46,6 +46,8 @@ export interface NormalConversation {
   readonly missed: number
   /** The socket for which nothing came within a call's limit, if that is the last thing that happened. */
   readonly awaited?: string
+  /** The sockets that were used, in turn: each as often as another one came between. Not kept where these are many. */
+  readonly turns?: readonly string[]
 }
 
 /** A failure of a test or file. */

@@ -77,7 +77,21 @@ function saidDifferences(base: RecordedTest, head: RecordedTest, place: string):
   if (isExplained || isUnread) return more
   // What it waited for in vain is what has failed it.
   const isAwaited = ({ sockets }: SaidDifference) => awaited.includes(sockets[side])
-  return all.some(isAwaited) ? all.filter(each => isMore(each) || isAwaited(each)) : all
+  if (all.some(isAwaited)) return all.filter(each => isMore(each) || isAwaited(each))
+  const unread = unreadBy(failed, other)
+  const otherSide = side === 'head' ? 'base' : 'head'
+  return all.filter(each => isMore(each) || !unread.has(each.sockets[otherSide]))
+}
+
+/** The sockets that the other test, which has not failed, used again, or for the first time, after what both did. */
+function unreadBy(failed: RecordedTest, other: RecordedTest): ReadonlySet<string> {
+  const later = other.said.flatMap(({ turns = [] }, at) => {
+    const own = failed.said[at]?.turns
+    // The last one may have been found to have less.
+    const last = own?.at(-1)
+    return own === undefined ? [] : turns.slice(own.length).filter(socket => socket !== last)
+  })
+  return new Set(later)
 }
 
 /** Whether the log has another line, and does not only end earlier. */
