@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** A dump that takes an attribute of its own for a filter does not tell all, whatever value is asked for. */
 import { isTimeShort } from '../allowance.ts'
-import type { Operation } from '../family.ts'
 import type { Life } from '../life.ts'
-import { hasOwnPolicy } from '../own-policy.ts'
+import { hasOwnPolicy, isAlike } from '../own-policy.ts'
 import { isOfMany, Shape } from '../shape.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 
@@ -18,29 +17,44 @@ export async function filterDumps(life: Life): Promise<void> {
         shape.operation,
         shape.attributes(type => (type === key ? FIRST : variant)),
       )
-  for (const dump of explored.dumps) {
-    if (!hasOwnPolicy(subject.family, dump)) continue
+  const tried: Filter[] = []
+  for (const dump of explored.dumps)
     for (const shape of Shape.all(subject, dump).filter(({ types }) => types.length === 1))
       for (const type of shape.types)
-        if (
-          isWritten(life, shape, type) &&
-          !(await isForLookups(life, dump, type)) &&
-          (await isIgnored(life, shape))
-        )
-          faults.add(shape.words, [
-            `attribute ${type} is accepted, and all is told, whatever value is asked for`,
-          ])
-  }
+        if (isWritten(life, shape, type)) tried.push({ shape, type, isIgnored: await isIgnored(life, shape) })
+  for (const filter of tried.filter(({ isIgnored }) => isIgnored === true))
+    if (isMeant(life, filter, tried) && !(await isForLookups(life, filter)))
+      faults.add(filter.shape.words, [
+        `attribute ${filter.type} is accepted, and all is told, whatever value is asked for`,
+      ])
+}
+
+/** A dump that accepts an attribute. */
+interface Filter {
+  readonly shape: Shape
+  readonly type: number
+  /** Whether all is told, whatever is asked for; undefined if that is not known. */
+  readonly isIgnored: boolean | undefined
+}
+
+/** Whether the attribute is for the dump: no other command takes the same ones, or another dump of these does as it says. */
+function isMeant({ subject }: Life, { shape, type }: Filter, tried: readonly Filter[]): boolean {
+  const { operation } = shape
+  const alike = subject.family.all.filter(
+    each => each.command !== operation.command && isAlike(each, operation),
+  )
+  const isObeyed = ({ shape: other, type: own, isIgnored }: Filter) =>
+    own === type && isIgnored === false && isAlike(other.operation, operation)
+  return (alike.length === 0 && hasOwnPolicy(subject.family, operation)) || tried.some(isObeyed)
 }
 
 /** Whether the attribute may be for the command that gets one entry, and not for its dump: it needs it, or takes it alone. */
 async function isForLookups(
   { subject, explored, requester }: Life,
-  dump: Operation,
-  type: number,
+  { shape: { operation }, type }: Filter,
 ): Promise<boolean> {
-  const lookup = explored.working.get(dump.command)
-  if (lookup === undefined) return subject.commands.some(({ command }) => command === dump.command)
+  const lookup = explored.working.get(operation.command)
+  if (lookup === undefined) return subject.commands.some(({ command }) => command === operation.command)
   if (!lookup.types.includes(type)) return false
   const [without, only] = [lookup.without(type), lookup.only(type)]
   const isTaken = async (shape: Shape) =>
@@ -54,17 +68,19 @@ function isWritten({ explored }: Life, shape: Shape, type: number): boolean {
   return isKept && isOfMany(shape.policyOf(type))
 }
 
-async function isIgnored({ requester }: Life, shape: Shape): Promise<boolean> {
+async function isIgnored({ requester }: Life, shape: Shape): Promise<boolean | undefined> {
   const linesOf = async (attributes: Buffer) => {
     const { code, replies } = await requester.ask(shape.operation, attributes)
     return code === undefined ? replies.map(({ payload }) => payload.toString('hex')) : undefined
   }
   const all = await linesOf(Buffer.alloc(0))
-  if (all === undefined || all.length < 2) return false
+  if (all === undefined || all.length < 2) return undefined
+  let none = 0
   for (let count = 0; count < VALUES; count++) {
-    if (isTimeShort()) return false
-    const some = await linesOf(shape.attributes(nextVariant()))
-    if (some?.join() !== all.join()) return false
+    const some = isTimeShort() ? undefined : await linesOf(shape.attributes(nextVariant()))
+    if (some === undefined) return undefined
+    if (some.length === 0) none++
+    else if (some.join() !== all.join()) return undefined
   }
-  return true
+  return none === 0 ? true : none === VALUES ? false : undefined
 }
