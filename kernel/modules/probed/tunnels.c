@@ -497,7 +497,13 @@ out:
 static const struct genl_ops tunnels_ops[] = {
 	{ .cmd = TUNNELS_CMD_ADD, .flags = GENL_UNS_ADMIN_PERM, .doit = tunnels_add, TAKES(add_policy) },
 	{ .cmd = TUNNELS_CMD_DEL, .flags = GENL_UNS_ADMIN_PERM, .doit = tunnels_del, TAKES(id_policy) },
-	{ .cmd = TUNNELS_CMD_GET, .doit = tunnels_get, .start = tunnels_start, .dumpit = tunnels_dump, TAKES(get_policy) },
+	{
+		.cmd = TUNNELS_CMD_GET,
+		.doit = tunnels_get,
+		.start = tunnels_start,
+		.dumpit = tunnels_dump,
+		TAKES(get_policy),
+	},
 	{ .cmd = TUNNELS_CMD_FLUSH, .flags = GENL_UNS_ADMIN_PERM, .doit = tunnels_flush, TAKES(flush_policy) },
 	{
 		.cmd = TUNNELS_CMD_RANGES_ADD,
