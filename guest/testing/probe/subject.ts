@@ -231,7 +231,8 @@ export class Subject {
 
   /** A value that was told, with which alone a command has succeeded. */
   learned({ command }: Pick<Operation, 'command'>, type: number): Buffer | undefined {
-    return this.#tried.learned.get(`${command} ${type}`)
+    const noted = this.#tried.learned.get(`${command} ${type}`)
+    return noted && (this.#toldValues.latest(type) ?? noted)
   }
 
   noteLearned({ command }: Pick<Operation, 'command'>, type: number, payload: Buffer): void {
