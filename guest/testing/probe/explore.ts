@@ -79,7 +79,7 @@ export class Explorer {
       // What was asked so far may be why it is refused.
       await this.#subject.reload()
       await this.#findWorking(operation)
-      await this.#fillUp()
+      await this.#refill()
       if (this.#working.has(operation.command)) continue
       const learned = await tryLearned(this.#subject, this.#requester, operation)
       await this.#refill()
@@ -117,15 +117,6 @@ export class Explorer {
   /** Repeats what has worked, so that there is something to get, to change and to delete. */
   async #refill(): Promise<void> {
     for (const shape of this.#working.values()) await this.#try(shape, FIRST)
-  }
-
-  /** The same, and more if the last ones have removed it all. */
-  async #fillUp(): Promise<void> {
-    await this.#refill()
-    for (const shape of this.#working.values()) {
-      if ((await this.#state.count()) > 0) return
-      await this.#try(shape, FIRST)
-    }
   }
 
   async #try(shape: Shape, variant: number): Promise<Answer> {

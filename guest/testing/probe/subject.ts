@@ -231,8 +231,7 @@ export class Subject {
 
   /** A value that was told, with which alone a command has succeeded. */
   learned({ command }: Pick<Operation, 'command'>, type: number): Buffer | undefined {
-    const noted = this.#tried.learned.get(`${command} ${type}`)
-    return noted && (this.#toldValues.latest(type) ?? noted)
+    return this.#tried.learned.get(`${command} ${type}`)
   }
 
   noteLearned({ command }: Pick<Operation, 'command'>, type: number, payload: Buffer): void {

@@ -13,8 +13,6 @@ test('of the values that were told, the first and the last are known', () => {
   told.note(2, Buffer.alloc(257))
   expect(told.of(1)).toEqual([0, 1, 2, 17, 18, 19].map(number))
   expect(told.of(2)).toEqual([])
-  expect(told.latest(1)).toEqual(number(0))
   told.clear()
   expect(told.of(1)).toEqual([])
-  expect(told.latest(1)).toBeUndefined()
 })

@@ -4,7 +4,6 @@ import { MalformedError, type Message } from '../../netlink/index.ts'
 /** Values of an attribute that were told: some of the first and of the last, each once. */
 export class ToldValues {
   readonly #values = new Map<number, Buffer[]>()
-  readonly #latest = new Map<number, Buffer>()
 
   /** @param start where attributes begin in a reply's payload */
   noteReplies(replies: readonly Message[], start: number): void {
@@ -19,7 +18,6 @@ export class ToldValues {
 
   note(type: number, payload: Buffer): void {
     if (payload.length === 0 || payload.length > LONGEST) return
-    this.#latest.set(type, Buffer.from(payload))
     const known = this.#values.get(type) ?? []
     this.#values.set(type, known)
     if (known.some(each => each.equals(payload))) return
@@ -31,14 +29,8 @@ export class ToldValues {
     return this.#values.get(type) ?? []
   }
 
-  /** The one that was told last: what has an earlier one may be gone. */
-  latest(type: number): Buffer | undefined {
-    return this.#latest.get(type)
-  }
-
   clear(): void {
     this.#values.clear()
-    this.#latest.clear()
   }
 }
 

@@ -22,8 +22,6 @@ export async function tellEvents(life: Life): Promise<void> {
     if (!isTimeShort() && (await isHeard(life, life.requester, shape, listener))) telling.push(shape)
   for (const { shape, key } of explored.growers) {
     await supply(life)
-    // Dumps tell by which numbers it is named.
-    await life.state.dumped()
     const variant = nextVariant()
     const attributes = shape.attributes(type => (type === key ? FIRST : variant))
     await life.requester.ask(shape.operation, attributes)

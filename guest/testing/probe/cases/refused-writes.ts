@@ -52,15 +52,10 @@ export async function writeRefused(life: Life): Promise<void> {
   }
 }
 
-/** Another entry beside those of the first values, and what is added to these: others may not have the same. */
-async function addAnother({ explored, requester, state }: Life): Promise<void> {
+/** Another entry beside those of the first values: what it has, they may not have as well. */
+async function addAnother({ explored, requester }: Life): Promise<void> {
   for (const { shape } of explored.writers.filter(({ adds }) => adds))
     await requester.ask(shape.operation, shape.attributes(ANOTHER))
-  for (const { shape } of explored.growers) {
-    // Dumps tell by which numbers it is named.
-    await state.dumped()
-    await requester.ask(shape.operation, shape.attributes(FIRST))
-  }
 }
 
 /** Looks what is told before and after each refusal. */
