@@ -19,10 +19,24 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { modulesUnderTest } from '../prepare/delivery.ts'
 import { checkSettings } from '../prepare/settings.ts'
 import { findName, haveSameSuites, inProject, nameOf, openSide, suitesKey, titleOf } from './sides.ts'
 
 let top: string
+
+/** As if the project were this checkout itself. */
+const checkout = vi.hoisted(() => ({ folder: undefined as string | undefined }))
+vi.mock('../base/own-folder.ts', async original => {
+  const actual = await original<typeof import('../base/own-folder.ts')>()
+  return {
+    ...actual,
+    get ownFolder() {
+      return checkout.folder ?? actual.ownFolder
+    },
+  }
+})
+
 const settings = checkSettings({ modules: 'module', suites: ['*.test.ts'] })
 const notes: string[] = []
 const note = (text: string) => void notes.push(text)
@@ -180,6 +194,19 @@ test('folders of modules are compared by the work tree’s suites', async () => 
   const side = await openSide(named, { root: top, settings }, note)
   expect(side).toMatchObject({ root: top, settings: { modules: { dir: path.join(top, 'fixed') } } })
   expect(await haveSameSuites(side, await openSide('work tree', { root: top, settings }, note))).toBe(true)
+})
+
+test('the example modules of a revision are its own', async () => {
+  checkout.folder = top
+  onTestFinished(() => {
+    checkout.folder = undefined
+  })
+  rmSync(path.join(top, 'netlink-vmtest.config.ts'))
+  commit('without a configuration')
+  const side = await openSide(await nameOf('HEAD', top), { root: top, settings: checkSettings({}) }, note)
+  expect(modulesUnderTest(side.settings, side.root)).toEqual([
+    { dir: path.join(side.root, 'kernel/modules'), sources: undefined },
+  ])
 })
 
 test('submodules come from where the work tree has them', async () => {

@@ -5,7 +5,8 @@ import path from 'node:path'
 import { lockFileName } from '../../kernel/lock-file.ts'
 import { contentKey } from '../base/cache.ts'
 import { UsageError } from '../base/errors.ts'
-import { modulesUnderTest, withModules } from '../prepare/delivery.ts'
+import { ownFolder } from '../base/own-folder.ts'
+import { exampleModules, modulesUnderTest, withModules } from '../prepare/delivery.ts'
 import { loadSettings } from '../prepare/load-settings.ts'
 import type { Settings } from '../prepare/settings.ts'
 import type { Side } from './comparison.ts'
@@ -109,15 +110,15 @@ function noModules(name: string): UsageError {
  */
 export async function openSide(
   named: Named,
-  { root, settings, side }: Project,
+  { root, settings: ofTree, side }: Project,
   note: (text: string) => void,
 ): Promise<OpenedSide> {
-  if (named === 'work tree') return { shown: 'the work tree', root, settings, checkedOut: undefined }
+  if (named === 'work tree') return { shown: 'the work tree', root, settings: ofTree, checkedOut: undefined }
   if ('folder' in named)
     return {
       shown: `the folder ${named.folder}`,
       root,
-      settings: withModules(settings, named.folder),
+      settings: withModules(ofTree, named.folder),
       checkedOut: undefined,
     }
   const { revision } = named
@@ -129,7 +130,10 @@ export async function openSide(
   const lockFile = path.join(root, lockFileName)
   if (existsSync(lockFile)) copyFileSync(lockFile, path.join(place, lockFileName))
   const own = { shown, root: place, checkedOut }
-  return { ...own, settings: await settingsOf(own, side) }
+  const settings = await settingsOf(own, side)
+  // The example modules of this checkout: those of the revision, not of the work tree.
+  const isExample = settings.modules === undefined && root === ownFolder
+  return { ...own, settings: isExample ? { ...settings, modules: exampleModules } : settings }
 }
 
 /** @throws UsageError that says whose configuration is wrong */

@@ -20,9 +20,12 @@ import { type HostItem, itemsOf } from '../guest/host-files.ts'
 import type { SymbolFiles } from '../verdict/decode.ts'
 import { type Settings, settingsFile } from './settings.ts'
 
+/** The folder of the example modules in a checkout. */
+export const exampleModules = 'kernel/modules'
+
 /** The folders of the modules under test; the example modules if there are none, which only a checkout has. */
 export function modulesUnderTest({ modules }: Settings, root: string): ModuleFolder[] {
-  if (modules === undefined) return isPackage ? [] : [{ dir: path.join(ownFolder, 'kernel/modules') }]
+  if (modules === undefined) return isPackage ? [] : [{ dir: path.join(ownFolder, exampleModules) }]
   return listed(modules).map(each => {
     const folder = typeof each === 'string' ? { dir: each } : each
     const { parameters: _, ...build } = folder
