@@ -163,9 +163,9 @@ function lossOf(message: string): string {
   return `${reason}: ${stableLine(report)}${place === undefined ? '' : `, at ${place}`}`
 }
 
-/** A failed `expect(await slabGrowth(...)).toEqual({})`; probe's tests of memory say when they are left. */
+/** A failed `expect(await slabGrowth(...)).toEqual({})`; probe's tests of memory say when they are left, and by whom. */
 const growth =
-  /^(?:objects of slab caches that are (left [^:]+): )?expected \{(.*)\} to (?:deeply|strictly) equal \{\}/s
+  /^(?:objects of slab caches that are (left [^:;]+)(?:; [^:]+)?: )?expected \{(.*)\} to (?:deeply|strictly) equal \{\}/s
 
 /** The slab caches that grow; without numbers, and pages beside them, which may be others in each run. */
 function growthIn({ message, ...error }: ThrownError): string | undefined {

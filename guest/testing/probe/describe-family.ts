@@ -115,7 +115,8 @@ function group(subject: Subject, title: string, tests: () => void): void {
     })
     tests()
     if (subject.modules.length > 0)
-      it('leaves no references to the module', () => {
+      it('leaves no references to the module', async () => {
+        await subject.endWork()
         expect(subject.references()).toEqual([])
       })
   })

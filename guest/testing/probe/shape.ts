@@ -87,10 +87,14 @@ export class Shape {
   /** What is particular about it, in words. */
   get words(): string {
     const { command, kind } = this.operation
+    return `${this.#subject.commandWords(command)}${kind === 'dump' ? ' (dump)' : ''} with ${this.attributeWords}`
+  }
+
+  /** Its attributes: `attributes key, value`. */
+  get attributeWords(): string {
     const { meaning } = this.#subject
-    const names = this.types.map(type => meaning?.attributeName(command, type) ?? type)
-    const attributes = names.length === 0 ? 'no attributes' : `attributes ${names.join(', ')}`
-    return `${this.#subject.commandWords(command)}${kind === 'dump' ? ' (dump)' : ''} with ${attributes}`
+    const names = this.types.map(type => meaning?.attributeName(this.operation.command, type) ?? type)
+    return names.length === 0 ? 'no attributes' : `attributes ${names.join(', ')}`
   }
 
   policyOf(type: number): AttributePolicy | undefined {

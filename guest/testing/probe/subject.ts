@@ -22,6 +22,7 @@ import {
 import { loadModule, ModuleError, moduleReferences, unloadModule } from '../modules.ts'
 import { requireTime } from './allowance.ts'
 import { type Answer, readAnswer, Unasked } from './answer.ts'
+import { endWork } from './ending-work.ts'
 import { askFamily, type Family, type Operation, type Policy } from './family.ts'
 import type { Told } from './faults.ts'
 import type { Meaning } from './meaning.ts'
@@ -296,20 +297,36 @@ export class Subject {
   async unload(): Promise<void> {
     if (!this.#isLoaded) return
     await this.#options.after?.()
-    for (const module of this.modules.toReversed()) this.#unload(module)
+    for (const module of this.modules.toReversed()) await this.#unload(module)
     this.#toldValues.clear()
     this.#isLoaded = false
   }
 
-  /** What sockets have may keep a module until they close: it is theirs, and no reference that was forgotten. */
-  #unload(module: string): void {
-    try {
-      unloadModule(module)
-    } catch (error) {
-      if (!this.isInUse(error)) throw error
-      for (const requester of this.#requesters) requester.renew()
-      unloadModule(module)
-    }
+  /** What sockets have, and work, may keep a module until they end: these are no references that were forgotten. */
+  async #unload(module: string): Promise<void> {
+    const remedies = [
+      () => {
+        for (const requester of this.#requesters) requester.renew()
+      },
+      async () => await this.endWork(),
+    ]
+    for (const remedy of remedies)
+      try {
+        return unloadModule(module)
+      } catch (error) {
+        if (!this.isInUse(error)) throw error
+        await remedy()
+      }
+    unloadModule(module)
+  }
+
+  /** Ends work that holds its modules, as far as commands do. */
+  async endWork(): Promise<void> {
+    using requester = this.open().withRoom()
+    const { modules, commands, dumps, family } = this
+    const ask = async (operation: Operation, attributes?: Buffer) =>
+      await requester.ask(operation, attributes)
+    await endWork({ modules, commands, dumps, headerSize: family.headerSize, ask })
   }
 
   /** A fresh one, if it comes with a module. */

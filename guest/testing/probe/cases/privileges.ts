@@ -69,7 +69,8 @@ export async function changeUnprivileged(life: Life): Promise<void> {
 
 /**
  * Whether what is told of that which the others have made is something else afterwards, and was the same before. Who
- * gets an answer may have used or counted what is there: that is a change only if it makes or removes an entry.
+ * gets an answer, or takes from what is there with each request, may use or count it: that is a change only if it makes
+ * or removes an entry.
  */
 async function isChangedBy(
   { subject, explored, requester, state }: Life,
@@ -90,8 +91,15 @@ async function isChangedBy(
   const count = await state.count()
   const { replies } = await send()
   if (replies.length > 0) return count !== (await state.count())
-  return before !== (await tell())
+  const after = await tell()
+  if (before === after) return false
+  const { code } = await send()
+  const isUsed = code === undefined ? after !== (await tell()) : usedUp.has(code)
+  return !isUsed || count !== (await state.count())
 }
+
+/** By which a request is refused that takes more than is left. */
+const usedUp: ReadonlySet<string> = new Set(['EAGAIN', 'ENOSPC', 'EDQUOT', 'ENOBUFS', 'ENODATA'])
 
 /** What changes by itself is not judged. */
 const TIMES = 2
