@@ -198,7 +198,13 @@ export class Explorer {
     for (let round = 0; round < ROUNDS; round++) {
       await this.#supply()
       const unknown = commands.filter(({ command }) => !this.#working.has(command))
-      for (const operation of unknown) await this.#findWorking(operation)
+      for (const operation of unknown) {
+        await this.#findWorking(operation)
+        if (this.#working.has(operation.command)) continue
+        await this.#supply()
+        const learned = await tryLearned(this.#subject, this.#requester, operation)
+        if (learned !== undefined) this.#noteWorking(learned.shape, learned.answer)
+      }
       const late = unknown.filter(({ command }) => this.#working.has(command))
       if (late.length === 0) return
       await this.#findActors(late)
@@ -397,8 +403,9 @@ export class Explorer {
     const working = this.#working.get(operation.command)
     if (working === undefined || this.#writers.has(operation.command)) return
     if (this.#readers.has(operation.command)) return
-    for (const adder of this.#writers.values()) {
-      if (!adder.adds) continue
+    for (const each of this.#writers.values()) {
+      if (!each.adds) continue
+      const adder = each.key === undefined ? each : { ...each, shape: each.shape.pinned(each.key) }
       const isStored = ({ types }: Shape) => types.every(type => adder.stored.includes(type))
       const shapes = [working, ...Shape.all(this.#subject, operation)].filter(({ types }) => types.length > 0)
       const few = shapes.filter(({ types }, at) => at < 2 || types.length === 1)
@@ -423,6 +430,8 @@ export class Explorer {
     isAgain = false,
   ): Promise<number[] | undefined> {
     const [before, gone, after] = [this.#next++, this.#next++, this.#next++]
+    // What they belong to may be gone.
+    if (adder.key !== undefined) await this.#supply()
     for (const variant of [before, gone, after])
       if (isFull((await this.#try(adder.shape, variant)).code)) {
         if (isAgain) return undefined

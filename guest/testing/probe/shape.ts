@@ -6,6 +6,7 @@ import { isListTold, isNestTold } from './nest-told.ts'
 import { dirty, flagOf } from './nests.ts'
 import type { Subject } from './subject.ts'
 import { goodPayload } from './values.ts'
+import { FIRST } from './variants.ts'
 
 /** Attributes of an operation that shapes are made of. */
 const MOST = 24
@@ -46,13 +47,16 @@ export class Shape {
   readonly types: readonly number[]
   readonly #policies: ReadonlyMap<number, AttributePolicy | undefined>
   readonly #subject: Subject
+  readonly #pinned: number | undefined
 
   private constructor(
     subject: Subject,
     operation: Operation,
     types: readonly number[],
     policies: ReadonlyMap<number, AttributePolicy | undefined>,
+    pinned?: number,
   ) {
+    this.#pinned = pinned
     this.#subject = subject
     this.operation = operation
     this.types = types
@@ -76,12 +80,17 @@ export class Shape {
   /** The same without one of the attributes. */
   without(type: number): Shape {
     const types = this.types.filter(each => each !== type)
-    return new Shape(this.#subject, this.operation, types, this.#policies)
+    return new Shape(this.#subject, this.operation, types, this.#policies, this.#pinned)
+  }
+
+  /** The same with the first value of one of the attributes in all variants, as of what all belong to. */
+  pinned(type: number): Shape {
+    return new Shape(this.#subject, this.operation, this.types, this.#policies, type)
   }
 
   /** The same with one of the attributes alone. */
   only(type: number): Shape {
-    return new Shape(this.#subject, this.operation, [type], this.#policies)
+    return new Shape(this.#subject, this.operation, [type], this.#policies, this.#pinned)
   }
 
   /** What is particular about it, in words. */
@@ -102,7 +111,8 @@ export class Shape {
   }
 
   /** The attribute's payload in a variant. */
-  payload(type: number, variant: number): Buffer {
+  payload(type: number, wanted: number): Buffer {
+    const variant = type === this.#pinned ? FIRST : wanted
     const { meaning } = this.#subject
     const { command, policy } = this.operation
     return (

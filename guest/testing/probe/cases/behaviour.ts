@@ -23,8 +23,9 @@ import { handOn } from './handed-on.ts'
 import { hearWhileAsking } from './heard-while-asking.ts'
 import { writeIgnored } from './ignored.ts'
 import { leaveOut } from './left-out.ts'
-import { lookUp } from './lookups.ts'
+import { answerAsDumped, lookUp } from './lookups.ts'
 import { compareNotifications } from './notifications.ts'
+import { removeParents } from './parents.ts'
 import { changeUnprivileged } from './privileges.ts'
 import { readBack } from './read-back.ts'
 import { makeAfterRefusal, refuseInTurn } from './refused-in-turn.ts'
@@ -143,6 +144,8 @@ export function behaviour(subject: Subject): void {
       await removeOther(life, remover)
     }
     for (const adder of life.explored.writers.filter(({ adds }) => adds)) await vanish(life, adder)
+    await startAfresh(life)
+    await removeParents(life)
   })
 
   test('what is refused, and what only asks, leaves nothing behind', leaveNothing)
@@ -155,7 +158,10 @@ export function behaviour(subject: Subject): void {
 
   test('what is got by its number is dumped', compareSlots)
 
-  test('what is looked up is what was asked for', lookUp)
+  test('what is looked up is what was asked for', async life => {
+    await lookUp(life)
+    await answerAsDumped(life)
+  })
 
   test('dumps tell what was asked for', filterDumps)
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Who looks something up by an attribute that it needs answers with what has that value, and with nothing else. */
+import { GENL_HDRLEN } from '../../../netlink/index.ts'
 import { isTimeShort } from '../allowance.ts'
 import { isUnfit } from '../fitting.ts'
 import type { Life } from '../life.ts'
@@ -17,6 +18,24 @@ export async function lookUp(life: Life): Promise<void> {
         life.faults.add(reader.words, [
           `it needs attribute ${type}, and answers with what has another value of it than was asked for`,
         ])
+}
+
+/** A command that answers for one thing and dumps all tells the same by the same number. */
+export async function answerAsDumped({ subject, explored, requester, faults }: Life): Promise<void> {
+  for (const reader of explored.readers) {
+    const dump = explored.dumps.find(({ command }) => command === reader.operation.command)
+    if (dump === undefined || reader.operation.kind === 'dump') continue
+    const [reply, ...more] = (await requester.ask(reader.operation, reader.attributes(FIRST))).replies
+    const dumped = (await requester.ask(dump)).replies
+    const numbers = new Set(dumped.map(({ payload }) => payload[0]))
+    const [number] = numbers
+    if (reply === undefined || more.length > 0 || numbers.size !== 1 || number === reply.payload[0]) continue
+    const content = reply.payload.subarray(GENL_HDRLEN)
+    if (dumped.some(({ payload }) => payload.subarray(GENL_HDRLEN).equals(content)))
+      faults.add(reader.words, [
+        `answers by the number of ${subject.commandWords(reply.payload[0] ?? 0)}; its dump tells the same by that of ${subject.commandWords(number ?? 0)}`,
+      ])
+  }
 }
 
 /** Whether a request is taken, and is refused for its values without the attribute. */
