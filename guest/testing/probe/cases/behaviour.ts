@@ -14,7 +14,7 @@ import type { Subject } from '../subject.ts'
 import { askUntold } from '../untold.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 import { askInThreads, interleave, removeWhileDumped } from './concurrency.ts'
-import { compareDumps } from './dumps.ts'
+import { compareDumps, tellRemains } from './dumps.ts'
 import { changeElsewhere } from './elsewhere.ts'
 import { tellEvents } from './events.ts'
 import { filterDumps } from './filters.ts'
@@ -116,6 +116,7 @@ export function behaviour(subject: Subject): void {
   test('NLM_F_EXCL, NLM_F_REPLACE, NLM_F_CREATE, NLM_F_APPEND and NLM_F_ECHO are answered', askWithFlags)
 
   test('a dump tells each entry once, however it is cut into datagrams', async life => {
+    await tellRemains(life)
     for (const operation of subject.family.all.filter(({ kind }) => kind === 'dump'))
       await compareDumps(life, operation)
   })

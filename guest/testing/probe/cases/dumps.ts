@@ -5,6 +5,7 @@ import type { Operation } from '../family.ts'
 import type { Writer } from '../found.ts'
 import type { Life } from '../life.ts'
 import { addMany, severalDatagrams } from '../many.ts'
+import { remainsOf } from '../remains.ts'
 import { type Told, toldBy } from '../shape.ts'
 import type { Requester } from '../subject.ts'
 
@@ -50,6 +51,23 @@ export async function compareDumps(life: Life, operation: Operation): Promise<vo
   // What several kinds have in common may be told of another one.
   const most = fillings.length > 1 ? OWN : 1
   for (const filling of fillings) faults.add(what, missing(filling, entries, most))
+}
+
+/** What is told by a dump once more, when all of it was told: a buffer that is used again may have remains. */
+export async function tellRemains({ subject, explored, requester, faults }: Life): Promise<void> {
+  const { headerSize } = subject.family
+  for (const operation of explored.dumps) {
+    await requester.ask(operation)
+    const entries = (await requester.ask(operation)).replies.map(reply => toldBy(reply, headerSize))
+    for (const type of entries[0]?.keys() ?? []) {
+      const found = remainsOf(entries.flatMap(entry => entry.get(type) ?? []))
+      if (found === undefined) continue
+      const [text, other] = [found.text, found.other].map(each => each.toString('latin1').split('\0', 1)[0])
+      faults.add(`command ${operation.command} (dump)`, [
+        `attribute ${type}: behind "${text}" is the end of "${other}", which another entry has`,
+      ])
+    }
+  }
 }
 
 /** Entries that were added. */

@@ -85,19 +85,26 @@ async function isChangedBy(
   if (isTimeShort()) return false
   await subject.reload()
   for (const each of earlier) await requester.ask(each.operation, each.attributes(FIRST))
-  const tell = async () =>
-    (await state.messages([FIRST])).map(({ payload }) => payload.toString('hex')).join(' ')
+  const tell = async () => (await state.messages([FIRST])).map(({ payload }) => payload.toString('hex'))
   const before = await tell()
   await setTimeout(TICKS)
-  if (before !== (await tell())) return false
+  if (changed(before, await tell()).length > 0) return false
   const count = await state.count()
   const { replies } = await send()
   if (replies.length > 0) return count !== (await state.count())
   const after = await tell()
-  if (before === after) return false
+  const once = changed(before, after)
+  if (once.length === 0 && before.length === after.length) return false
   const { code } = await send()
-  const isUsed = code === undefined ? after !== (await tell()) : usedUp.has(code)
+  const again = changed(after, await tell())
+  // What is used changes each time; beside that, something may count who changes what stays as it is then.
+  const isUsed = code === undefined ? once.every(at => again.includes(at)) : usedUp.has(code)
   return !isUsed || count !== (await state.count())
+}
+
+/** The places of what is told otherwise. */
+function changed(before: readonly string[], after: readonly string[]): number[] {
+  return before.flatMap((line, at) => (line === after[at] ? [] : [at]))
 }
 
 /** By which a request is refused that takes more than is left. */

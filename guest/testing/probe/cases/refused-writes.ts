@@ -7,7 +7,7 @@ import { type Answer, isTransient, wordsOf } from '../answer.ts'
 import { inTurn } from '../in-turn.ts'
 import { ENTRIES, type Life, startAfresh, supply } from '../life.ts'
 import { variations } from '../nests.ts'
-import type { Shape } from '../shape.ts'
+import type { Shape, Told } from '../shape.ts'
 import { type State, TICKS } from '../state.ts'
 import type { Subject } from '../subject.ts'
 import { integer } from '../values.ts'
@@ -91,6 +91,13 @@ async function refuse(life: Life, shape: Shape): Promise<void> {
       ])
       return
     }
+    const counted = await countsDown(life, shape, withValue(shape, suspect))
+    if (counted !== undefined) {
+      faults.add(`${shape.words}, attribute ${suspect.type}: ${suspect.what}`, [
+        `refused with ${counted}, and yet a number that is told goes down each time`,
+      ])
+      return
+    }
     for (const requests of alike(subject, shape, suspect, refused)) {
       const words = await statesDiffer(life, shape, requests)
       if (words === undefined) continue
@@ -120,6 +127,45 @@ async function losesSomething(life: Life, shape: Shape, request: Buffer): Promis
     words = reasonOf(answer)
   }
   return words
+}
+
+/** The refusal, if each time an integer goes down by it: who counts refusals counts up. */
+async function countsDown(life: Life, shape: Shape, request: Buffer): Promise<string | undefined> {
+  const { requester, state } = life
+  let words: string | undefined
+  for (let time = 0; time < TIMES; time++) {
+    if (isTimeShort()) return undefined
+    await startAfresh(life)
+    await addAnother(life)
+    const before = await state.entries([FIRST])
+    await setTimeout(TICKS)
+    const later = await state.entries([FIRST])
+    const answer = await requester.ask(shape.operation, request)
+    const after = await state.entries([FIRST])
+    if (answer.code === undefined || isTransient(answer.code)) return undefined
+    if (differences(before, later).length > 0) return undefined
+    const steps = differences(later, after)
+    if (steps.length === 0 || !steps.every(step => step === -1n)) return undefined
+    words = reasonOf(answer)
+  }
+  return words
+}
+
+/** By how much integers differ; 0 for what differs otherwise. */
+function differences(before: readonly Told[], after: readonly Told[]): bigint[] {
+  if (before.length !== after.length) return [0n]
+  return before.flatMap((entry, at) =>
+    [...entry].flatMap(([type, payload]) => {
+      const now = after[at]?.get(type)
+      if (now?.equals(payload)) return []
+      const isInteger = now?.length === payload.length && [1, 2, 4, 8].includes(payload.length)
+      return [isInteger ? integerOf(now) - integerOf(payload) : 0n]
+    }),
+  )
+}
+
+function integerOf(payload: Buffer): bigint {
+  return BigInt(`0x${Buffer.from(payload).reverse().toString('hex')}`)
 }
 
 /** How many attributes are told that have a payload. */
