@@ -12,7 +12,7 @@ const LIMIT = 20_000
 const TIMES = 160
 /** Rounds in which a cache must grow. */
 const ROUNDS = 3
-/** Requests of a round of many: those that {@link repeat} has more of follow. */
+/** Repetitions of each request where many are asked. */
 const MOST = 40
 
 /** A command with the requests that are repeated. */
@@ -63,8 +63,9 @@ async function amountOf(
   isOver: () => boolean,
 ): Promise<string> {
   const words = ({ operation }: Asked) => subject.commandWords(operation.command)
+  const ways = needed.length === all.length ? [needed] : [needed, all]
   for (const each of needed)
-    for (const others of [needed, all].map(some => some.filter(other => other !== each))) {
+    for (const others of ways.map(some => some.filter(other => other !== each))) {
       const earlier = others.flatMap(({ trials }) => trials.slice(0, 1).map(({ make }) => make(0)))
       for (const trial of each.trials) {
         if (isOver()) break

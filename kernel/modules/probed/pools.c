@@ -120,6 +120,26 @@ static int pool_put(struct sk_buff *skb, const struct pool *pool, u32 portid, u3
 	return 0;
 }
 
+static void pool_release(struct pool *pool)
+{
+	pool->is_reserved = false;
+	if (!HAS_BUG(kept_by_release))
+		module_put(THIS_MODULE);
+}
+
+/* The queue is flushed before the module goes, so its code stays until this returns. */
+static void pool_over(struct work_struct *work)
+{
+	struct pool *pool = container_of(to_delayed_work(work), struct pool, over);
+
+	mutex_lock(&pools_mutex);
+	if (pool->is_reserved) {
+		pool->is_reserved = false;
+		module_put(THIS_MODULE);
+	}
+	mutex_unlock(&pools_mutex);
+}
+
 static int pools_add(struct sk_buff *skb, struct genl_info *info)
 {
 	struct pool *pool;
@@ -143,6 +163,7 @@ static int pools_add(struct sk_buff *skb, struct genl_info *info)
 	}
 	pool->id = nla_get_u32(info->attrs[POOLS_A_POOL]);
 	pool->units = nla_get_u32(info->attrs[POOLS_A_UNITS]);
+	INIT_DELAYED_WORK(&pool->over, pool_over);
 	list_add_tail(&pool->node, &pools);
 	pool_count++;
 unlock:
@@ -319,26 +340,6 @@ static int pools_draw(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-static void pool_release(struct pool *pool)
-{
-	pool->is_reserved = false;
-	if (!HAS_BUG(kept_by_release))
-		module_put(THIS_MODULE);
-}
-
-/* The queue is flushed before the module goes, so its code stays until this returns. */
-static void pool_over(struct work_struct *work)
-{
-	struct pool *pool = container_of(to_delayed_work(work), struct pool, over);
-
-	mutex_lock(&pools_mutex);
-	if (pool->is_reserved) {
-		pool->is_reserved = false;
-		module_put(THIS_MODULE);
-	}
-	mutex_unlock(&pools_mutex);
-}
-
 static int pools_reserve(struct sk_buff *skb, struct genl_info *info)
 {
 	struct pool *pool;
@@ -356,7 +357,6 @@ static int pools_reserve(struct sk_buff *skb, struct genl_info *info)
 		err = -EALREADY;
 	} else {
 		__module_get(THIS_MODULE);
-		INIT_DELAYED_WORK(&pool->over, pool_over);
 		pool->is_reserved = true;
 		queue_delayed_work(pools_queue, &pool->over,
 				   msecs_to_jiffies(nla_get_u32(info->attrs[POOLS_A_MILLISECONDS])));

@@ -17,8 +17,8 @@ import type { Subject } from '../subject.ts'
 
 /** Milliseconds for thousands of requests. */
 const LONG = 60_000
-/** Milliseconds more to find out who it is. */
-const LOOKING_FOR_LEAKERS = 30_000
+/** Milliseconds more to find out who it is: its limit, and what it has begun then. */
+const LOOKING_FOR_LEAKERS = 60_000
 /** Kinds of good requests of a command in a namespace. */
 const WHOLE = 6
 /** Namespaces of a round: more than slabGrowth() takes for noise. kmemleak sees each object. */

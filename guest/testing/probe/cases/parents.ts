@@ -16,14 +16,15 @@ export async function removeParents(life: Life): Promise<void> {
     for (const parent of removers) {
       const { key } = child.adder
       if (key === undefined || parent === child || !parent.adder.stored.includes(key)) continue
-      let faults: readonly string[] = ['']
-      for (let time = 0; faults.length > 0 && time < TIMES; time++)
-        faults = isTimeShort() ? [] : await faultsOf(life, key, child, parent)
-      life.faults.add(parent.shape.words, faults)
+      const seen: string[] = []
+      for (let time = 0; seen.length === time && time < TIMES && !isTimeShort(); time++)
+        seen.push(...(await faultOf(life, key, child, parent)))
+      if (seen.length === TIMES) life.faults.add(parent.shape.words, seen.slice(-1))
     }
 }
 
-async function faultsOf(life: Life, key: number, child: Remover, parent: Remover): Promise<string[]> {
+/** At most one. */
+async function faultOf(life: Life, key: number, child: Remover, parent: Remover): Promise<string[]> {
   const { requester, state, explored } = life
   // That of the child's remover has one parent in all variants.
   const adder = explored.writers.find(({ shape }) => shape.operation === child.adder.shape.operation)

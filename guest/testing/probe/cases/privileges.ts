@@ -59,52 +59,43 @@ export async function changeUnprivileged(life: Life): Promise<void> {
     each => isOpen(each) && !isKnown(each) && !isReader(each),
   )
   if (others.length * 2 > closed) return
-  const known = [...explored.working.values()]
-  const isRemover = ({ operation }: Shape) => removers.some(each => each.shape.operation === operation)
   for (const shape of others) {
-    // Some succeed only where others have made something, and some where others have locked nothing.
-    for (const earlier of [known.filter(each => each !== shape && !isRemover(each)), []]) {
-      const send = () => sendAsNobody(shape.operation, shape.attributes(FIRST))
-      let changes = true
-      for (let time = 0; changes && time < TIMES; time++) changes = await isChangedBy(life, earlier, send)
-      if (changes) faults.add(shape.words, [forgotten])
-    }
+    let changes = true
+    for (let time = 0; changes && time < TIMES; time++)
+      changes = await isChangedBy(life, shape, () => sendAsNobody(shape.operation, shape.attributes(FIRST)))
+    if (changes) faults.add(shape.words, [forgotten])
   }
 }
 
 /**
- * Whether what is told after earlier requests is something else afterwards, and was the same before. Who
+ * Whether what is told of that which the others have made is something else afterwards, and was the same before. Who
  * gets an answer, or takes from what is there with each request, may use or count it: that is a change only if it makes
  * or removes an entry.
  */
 async function isChangedBy(
-  { subject, requester, state }: Life,
-  earlier: readonly Shape[],
+  { subject, explored, requester, state }: Life,
+  shape: Shape,
   send: () => Promise<Answer>,
 ): Promise<boolean> {
   if (isTimeShort()) return false
   await subject.reload()
-  for (const each of earlier) await requester.ask(each.operation, each.attributes(FIRST))
-  const tell = async () => (await state.messages([FIRST])).map(({ payload }) => payload.toString('hex'))
+  const isRemover = ({ operation }: Shape) =>
+    explored.removers.some(each => each.shape.operation.command === operation.command)
+  for (const each of explored.working.values())
+    if (each !== shape && !isRemover(each)) await requester.ask(each.operation, each.attributes(FIRST))
+  const tell = async () =>
+    (await state.messages([FIRST])).map(({ payload }) => payload.toString('hex')).join(' ')
   const before = await tell()
   await setTimeout(TICKS)
-  if (changed(before, await tell()).length > 0) return false
+  if (before !== (await tell())) return false
   const count = await state.count()
   const { replies } = await send()
   if (replies.length > 0) return count !== (await state.count())
   const after = await tell()
-  const once = changed(before, after)
-  if (once.length === 0 && before.length === after.length) return false
+  if (before === after) return false
   const { code } = await send()
-  const again = changed(after, await tell())
-  // What is used changes each time; beside that, something may count who changes what stays as it is then.
-  const isUsed = code === undefined ? once.every(at => again.includes(at)) : usedUp.has(code)
+  const isUsed = code === undefined ? after !== (await tell()) : usedUp.has(code)
   return !isUsed || count !== (await state.count())
-}
-
-/** The places of what is told otherwise. */
-function changed(before: readonly string[], after: readonly string[]): number[] {
-  return before.flatMap((line, at) => (line === after[at] ? [] : [at]))
 }
 
 /** By which a request is refused that takes more than is left. */

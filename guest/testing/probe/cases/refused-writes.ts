@@ -84,17 +84,15 @@ async function refuse(life: Life, shape: Shape): Promise<void> {
     before = after
   }
   for (const suspect of refused.filter(({ isSuspect }) => isSuspect).slice(0, SUSPECTS)) {
-    const words = await losesSomething(life, shape, withValue(shape, suspect))
-    if (words !== undefined) {
+    const request = { life, shape, request: withValue(shape, suspect) }
+    for (const [step, how] of [
+      [lost, 'something is gone that was told before'],
+      [countedDown, 'a number that is told goes down each time'],
+    ] as const) {
+      const words = await lessensTold(request, step)
+      if (words === undefined) continue
       faults.add(`${shape.words}, attribute ${suspect.type}: ${suspect.what}`, [
-        `refused with ${words}, and yet something is gone that was told before`,
-      ])
-      return
-    }
-    const counted = await countsDown(life, shape, withValue(shape, suspect))
-    if (counted !== undefined) {
-      faults.add(`${shape.words}, attribute ${suspect.type}: ${suspect.what}`, [
-        `refused with ${counted}, and yet a number that is told goes down each time`,
+        `refused with ${words}, and yet ${how}`,
       ])
       return
     }
@@ -109,28 +107,14 @@ async function refuse(life: Life, shape: Shape): Promise<void> {
   }
 }
 
-/** The refusal, if each time fewer attributes or entries are told after it, which do not go by themselves. */
-async function losesSomething(life: Life, shape: Shape, request: Buffer): Promise<string | undefined> {
-  const { requester, state } = life
-  let words: string | undefined
-  for (let time = 0; time < TIMES; time++) {
-    if (isTimeShort()) return undefined
-    await startAfresh(life)
-    await addAnother(life)
-    const before = await attributesOf(state)
-    await setTimeout(TICKS)
-    const later = await attributesOf(state)
-    const answer = await requester.ask(shape.operation, request)
-    const after = await attributesOf(state)
-    if (answer.code === undefined || isTransient(answer.code)) return undefined
-    if (before !== later || after >= later) return undefined
-    words = reasonOf(answer)
-  }
-  return words
-}
-
-/** The refusal, if each time an integer goes down by it: who counts refusals counts up. */
-async function countsDown(life: Life, shape: Shape, request: Buffer): Promise<string | undefined> {
+/**
+ * The refusal, if each time what is told was the same for a while, and then is less.
+ * @param step 0 for the same, less than 0 where it has become less
+ */
+async function lessensTold(
+  { life, shape, request }: { life: Life; shape: Shape; request: Buffer },
+  step: (before: readonly Told[], after: readonly Told[]) => number,
+): Promise<string | undefined> {
   const { requester, state } = life
   let words: string | undefined
   for (let time = 0; time < TIMES; time++) {
@@ -143,12 +127,22 @@ async function countsDown(life: Life, shape: Shape, request: Buffer): Promise<st
     const answer = await requester.ask(shape.operation, request)
     const after = await state.entries([FIRST])
     if (answer.code === undefined || isTransient(answer.code)) return undefined
-    if (differences(before, later).length > 0) return undefined
-    const steps = differences(later, after)
-    if (steps.length === 0 || !steps.every(step => step === -1n)) return undefined
+    if (step(before, later) !== 0 || step(later, after) >= 0) return undefined
     words = reasonOf(answer)
   }
   return words
+}
+
+/** How many attributes and entries fewer are told. */
+function lost(before: readonly Told[], after: readonly Told[]): number {
+  return attributesOf(after) - attributesOf(before)
+}
+
+/** Whether integers have gone down by one, and nothing else has changed: who counts refusals counts up. */
+function countedDown(before: readonly Told[], after: readonly Told[]): number {
+  const steps = differences(before, after)
+  if (steps.length === 0) return 0
+  return steps.every(step => step === -1n) ? -1 : 1
 }
 
 /** By how much integers differ; 0 for what differs otherwise. */
@@ -169,8 +163,7 @@ function integerOf(payload: Buffer): bigint {
 }
 
 /** How many attributes are told that have a payload. */
-async function attributesOf(state: State): Promise<number> {
-  const entries = await state.entries([FIRST])
+function attributesOf(entries: readonly Told[]): number {
   return entries.reduce(
     (sum, entry) => sum + [...entry.values()].filter(({ length }) => length > 0).length,
     0,
