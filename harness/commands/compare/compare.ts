@@ -168,7 +168,7 @@ async function compareOpened(opened: readonly Opened[], plan: Plan): Promise<Exi
   const work = new Work(runs, sides, progress)
   if (options.saveBaseline !== undefined)
     return await save(options.saveBaseline, work, { sides, facts, lost })
-  using known = await KnownRecordings.open(baseline ? undefined : ready[0], {
+  const known = await KnownRecordings.open(baseline ? undefined : ready[0], {
     filters,
     vitest: given,
     project,

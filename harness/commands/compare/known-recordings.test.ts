@@ -34,28 +34,32 @@ const open = (filters: string[], testNamePattern?: string) => {
 
 test('a file is known whichever others ran with it, and not where other tests of it did', async () => {
   {
-    using known = await open([])
+    const known = await open([])
     known.add(unit('a'), recorded('a'))
     known.add(unit('b'), recorded('b'))
+    known.keep()
   }
   {
-    using some = await open(['a'])
+    const some = await open(['a'])
     expect(some.of(unit('a'))).toEqual([recorded('a')])
     some.add(unit('a'), recorded('a'))
+    some.keep()
   }
-  using all = await open([])
+  const all = await open([])
   expect([all.of(unit('a')), all.of(unit('b'))].map(({ length }) => length)).toEqual([2, 1])
-  using other = await open([], 'x')
+  const other = await open([], 'x')
   expect(other.of(unit('a'))).toEqual([])
 })
 
 test('what comparisons of other files have found meanwhile is kept', async () => {
   {
-    using one = await open(['a'])
-    using other = await open(['b'])
+    const one = await open(['a'])
+    const other = await open(['b'])
     one.add(unit('a'), recorded('a'))
     other.add(unit('b'), recorded('b'))
+    one.keep()
+    other.keep()
   }
-  using known = await open([])
+  const known = await open([])
   expect([known.of(unit('a')), known.of(unit('b'))].map(({ length }) => length)).toEqual([1, 1])
 })

@@ -32,7 +32,7 @@ export interface AskedRuns extends RunPlan {
   readonly specifications: readonly string[]
 }
 
-export class KnownRecordings implements Disposable {
+export class KnownRecordings {
   /** The cache entry; undefined if nothing is kept. */
   readonly #entry: string | undefined
   readonly #recordings: Map<string, { readonly unit: Unit; readonly all: RecordedFile[] }>
@@ -75,9 +75,10 @@ export class KnownRecordings implements Disposable {
     this.#isNew = true
   }
 
-  /** Keeps what was added; a cache that cannot be written keeps nothing. */
-  [Symbol.dispose](): void {
+  /** Keeps what was added, also if the comparison does not get to its end; a cache that cannot be written keeps nothing. */
+  keep(): void {
     if (this.#entry === undefined || !this.#isNew) return
+    this.#isNew = false
     // A comparison of other files may have added them meanwhile.
     for (const { kernel, file, recordings } of keptIn(this.#entry)) {
       const key = keyOf({ kernel, file })

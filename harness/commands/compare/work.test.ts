@@ -49,7 +49,17 @@ function work(
   }))
   return new Work(runs, sides as unknown as PreparedSide[], silentProgress)
 }
-const known = { of: () => [], add: () => {} } as unknown as KnownRecordings
+const known = { of: () => [], add: () => {}, keep: () => {} } as unknown as KnownRecordings
+
+test('what BASE does is kept before HEAD runs: HEAD may be interrupted', async () => {
+  const done: string[] = []
+  const run = work(({ side }) => {
+    done.push(side)
+    return false
+  })
+  await run.compare({ ...known, keep: () => done.push('kept') } as unknown as KnownRecordings)
+  expect(done.slice(0, 5)).toEqual(['base', 'base', 'kept', 'head', 'head'])
+})
 
 test('a guest that the machinery loses is no finding: another one is tried', async () => {
   const attempts = new Map<string, number>()

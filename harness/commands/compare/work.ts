@@ -68,6 +68,7 @@ export class Work {
       recordings.set(keyOf(unit), recorded)
       known.add(unit, recorded)
     }
+    known.keep()
     const [base, head] = this.#sides
     const isSame = base && head ? await haveSameSuites(base.opened, head.opened) : false
     const unchanged = (unit: Unit) => {
@@ -233,6 +234,7 @@ export class Work {
         comparison.add(unit, side, recorded)
         if (side === 'base') known?.add(unit, recorded)
       }
+      known?.keep()
       for (const { unit } of units)
         if (!ran.some(each => keyOf(each.unit) === keyOf(unit))) silent.add(keyOf(unit))
     }
