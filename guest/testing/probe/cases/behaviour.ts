@@ -24,6 +24,7 @@ import { hearWhileAsking } from './heard-while-asking.ts'
 import { writeIgnored } from './ignored.ts'
 import { leaveOut } from './left-out.ts'
 import { answerAsDumped, lookUp } from './lookups.ts'
+import { startEmpty } from './new-entries.ts'
 import { compareNotifications } from './notifications.ts'
 import { removeParents } from './parents.ts'
 import { changeUnprivileged } from './privileges.ts'
@@ -34,6 +35,7 @@ import { answerAsRemoval, removeOften, removeOther, removeTwice, vanish } from '
 import { leaveNothing } from './side-effects.ts'
 import { compareSlots } from './slots.ts'
 import { tellChanges, tellLives } from './telling.ts'
+import { readWindows } from './windows.ts'
 
 /** Ways to ask for a part of a dump that are tried. */
 const FILTERS = 8
@@ -159,6 +161,8 @@ export function behaviour(subject: Subject): void {
 
   test('what is got by its number is dumped', compareSlots)
 
+  test('bytes are read and written up to the end, and not beyond', readWindows)
+
   test('what is looked up is what was asked for', async life => {
     await lookUp(life)
     await answerAsDumped(life)
@@ -166,7 +170,10 @@ export function behaviour(subject: Subject): void {
 
   test('dumps tell what was asked for', filterDumps)
 
-  test('what a new entry was not given is not that of another one', leaveOut)
+  test('what a new entry was not given is not that of another one', async life => {
+    await leaveOut(life)
+    await startEmpty(life)
+  })
 
   test('dumps that take turns', interleave)
 
