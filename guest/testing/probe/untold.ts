@@ -23,21 +23,36 @@ export function untoldTypes({ family }: Subject, { policy }: Operation): number[
 
 /**
  * Asks for them. Where checks are strict, the module hears of none: what is not refused for its length is
- * refused as it is. Where they are not, all are taken, and nothing is known of them.
+ * refused as it is. Where they are not, all are taken but those that the policy rejects (NLA_REJECT, which is not told
+ * either), and nothing is known of them.
  */
 export async function askUntold(subject: Subject, operation: Operation): Promise<Policy> {
   const types = untoldTypes(subject, operation)
   if (types.length === 0) return new Map()
-  if (!(await subject.isStrict(operation)))
-    return new Map(types.filter(type => type <= subject.family.maximumAttribute).map(type => [type, {}]))
   using requester = subject.open()
   const found: [number, AttributePolicy][] = []
+  if (!(await subject.isStrict(operation))) {
+    for (const type of types.filter(each => each <= subject.family.maximumAttribute))
+      if (!(await isRejected(subject, requester, operation, type))) found.push([type, {}])
+    return new Map(found)
+  }
   for (const type of types)
     if (await isLengthRefused(subject, requester, operation, attr.binary(type, Buffer.alloc(1)))) {
       const isWide = await isLengthRefused(subject, requester, operation, attr.binary(type, Buffer.alloc(2)))
       found.push([type, { type: isWide ? 'BE32' : 'BE16' }])
     }
   return new Map(found)
+}
+
+async function isRejected(
+  subject: Subject,
+  requester: Requester,
+  operation: Operation,
+  type: number,
+): Promise<boolean> {
+  const { code, extendedAck } = await requester.ask(operation, attr.binary(type, Buffer.alloc(4)))
+  const { message, offset } = extendedAck ?? {}
+  return code === 'EINVAL' && message === 'Attribute failed policy validation' && offset === subject.start
 }
 
 async function isLengthRefused(

@@ -22,8 +22,9 @@ import { askWithFlags } from './flags.ts'
 import { handOn } from './handed-on.ts'
 import { hearWhileAsking } from './heard-while-asking.ts'
 import { writeIgnored } from './ignored.ts'
+import { tellWork } from './late-events.ts'
 import { leaveOut } from './left-out.ts'
-import { answerAsDumped, lookUp } from './lookups.ts'
+import { answerAsDumped, findNothing, lookUp } from './lookups.ts'
 import { startEmpty } from './new-entries.ts'
 import { compareNotifications } from './notifications.ts'
 import { removeParents } from './parents.ts'
@@ -136,6 +137,7 @@ export function behaviour(subject: Subject): void {
   test('groups are told of each change once, of what is then, and by all who make it', async life => {
     await tellChanges(life)
     await tellLives(life)
+    await tellWork(life)
   })
 
   test('what is gone cannot be removed again, nor got', async life => {
@@ -165,6 +167,7 @@ export function behaviour(subject: Subject): void {
 
   test('what is looked up is what was asked for', async life => {
     await lookUp(life)
+    await findNothing(life)
     await answerAsDumped(life)
   })
 

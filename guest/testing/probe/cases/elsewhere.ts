@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /** What is made in another network namespace is told, dumped and got there, and only there, or everywhere. */
 import { NetworkNamespace } from '../../namespaces.ts'
+import { isTimeShort } from '../allowance.ts'
 import { askFamily } from '../family.ts'
 import type { Explored, Remover, Writer } from '../found.ts'
 import { isToldSoon, told } from '../hearing.ts'
 import type { Life } from '../life.ts'
 import { entryOf, namesOf } from '../names.ts'
-import type { Told } from '../shape.ts'
+import type { Shape, Told } from '../shape.ts'
 import { State } from '../state.ts'
+import type { Requester } from '../subject.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 
 export async function changeElsewhere(life: Life): Promise<void> {
@@ -21,6 +23,51 @@ export async function changeElsewhere(life: Life): Promise<void> {
   for (const writer of life.explored.writers.filter(({ adds }) => adds))
     await getElsewhere(life, writer, elsewhere)
   for (const remover of life.explored.removers) await removeElsewhere(life, remover, elsewhere)
+  await changeThere(life, elsewhere)
+}
+
+/** Times that it must be so: what changes by itself, now and then, is not judged. */
+const TIMES = 3
+
+/** Where a command changes what the own network namespace tells and nothing in others, so do the others. */
+async function changeThere(life: Life, elsewhere: NetworkNamespace): Promise<void> {
+  const { subject, requester, explored, state, faults } = life
+  using other = subject.open({ namespace: elsewhere.fd }).withRoom()
+  const there = new State(subject, other, faults, () => explored)
+  const asking = [...explored.working.values()].filter(shape => !explored.readers.includes(shape))
+  const ask = async (who: Requester, shape: Shape) =>
+    (await who.ask(shape.operation, shape.attributes(FIRST))).code
+  const linesOf = async (where: State) =>
+    (await where.entries([FIRST]))
+      .map(entry => [...entry].map(([type, payload]) => `${type} ${payload.toString('hex')}`).join())
+      .join(' ')
+  /** Where it has changed something; undefined if that may have come by itself. */
+  const changed = async (shape: Shape): Promise<'here' | 'there' | undefined> => {
+    for (const each of asking)
+      for (const who of each === shape ? [] : [requester, other]) await ask(who, each)
+    const before = [await linesOf(state), await linesOf(there)]
+    const still = [await linesOf(state), await linesOf(there)]
+    if (before.join() !== still.join() || (await ask(other, shape)) !== undefined) return undefined
+    const [isHere, isThere] = [(await linesOf(state)) !== before[0], (await linesOf(there)) !== before[1]]
+    if (isHere === isThere) return undefined
+    return isHere ? 'here' : 'there'
+  }
+  let isApart = false
+  const suspects: Shape[] = []
+  for (const shape of asking) {
+    const where = new Set<'here' | 'there' | undefined>()
+    for (let time = 0; time < TIMES && !where.has(undefined) && where.size < 2; time++) {
+      if (isTimeShort()) return
+      where.add(await changed(shape))
+    }
+    if (where.size > 1 || where.has(undefined)) continue
+    if (where.has('here')) suspects.push(shape)
+    else isApart = true
+  }
+  for (const { words } of isApart ? suspects : [])
+    faults.add(words, [
+      'asked in another network namespace it changes what is told in the first one, and nothing there, unlike others',
+    ])
 }
 
 /** What one namespace changes, others see or do not; who may change it, and who is told, must fit to that. */

@@ -20,6 +20,28 @@ export async function lookUp(life: Life): Promise<void> {
         ])
 }
 
+/** Who answers for what is there refuses what is not. */
+export async function findNothing({ subject, explored, requester, faults }: Life): Promise<void> {
+  for (const { operation } of explored.readers)
+    for (const reader of Shape.all(subject, operation).filter(({ types }) => types.length === 1)) {
+      const [type = 0] = reader.types
+      const { code, replies } = await requester.ask(operation, reader.attributes(FIRST))
+      const [reply, ...more] = replies
+      if (code !== undefined || reply === undefined || more.length > 0) continue
+      const told = toldBy(reply, subject.family.headerSize)
+      if (!reader.isTold([told], type, reader.payload(type, FIRST))) continue
+      let isSilent = true
+      for (let time = 0; isSilent && time < TIMES; time++) {
+        const nothing = await requester.ask(operation, reader.attributes(nextVariant()))
+        isSilent = nothing.code === undefined && nothing.replies.length === 0
+      }
+      if (isSilent)
+        faults.add(reader.words, [
+          'success without an answer for what is not there, where others are answered',
+        ])
+    }
+}
+
 /** A command that answers for one thing and dumps all tells the same by the same number. */
 export async function answerAsDumped({ subject, explored, requester, faults }: Life): Promise<void> {
   for (const reader of explored.readers) {

@@ -64,6 +64,7 @@ export async function removeTwice(life: Life, remover: Remover): Promise<void> {
       `success the second time too, though it says "${message}": does it return 0 in place of an error?`,
     ])
   if (second.code !== undefined) {
+    if (second.code === 'EINVAL') await compareRefusals(life, shape, found)
     for (const lookup of isPassing(second.code) ? [] : silent)
       faults.add(lookup.words, [
         `acknowledged without an answer for what is not there, where ${shape.words} says ${second.code}`,
@@ -80,6 +81,24 @@ export async function removeTwice(life: Life, remover: Remover): Promise<void> {
     return
   }
   await useGone(life, remover)
+}
+
+/** Errnos of what is not there. */
+const ABSENT: readonly string[] = ['ENOENT', 'ESRCH', 'ENODEV', 'ENXIO']
+
+/** The values are good: who names the same by them says that it is not there. */
+async function compareRefusals(
+  { requester, faults }: Life,
+  remover: Shape,
+  lookups: readonly Shape[],
+): Promise<void> {
+  for (const lookup of lookups) {
+    if (lookup.types.join() !== remover.types.join()) continue
+    const { code } = await requester.ask(lookup.operation, lookup.attributes(ONE))
+    if (code === undefined || !ABSENT.includes(code)) continue
+    faults.add(remover.words, [`EINVAL for what is not there, where ${lookup.words} says ${code}`])
+    return
+  }
 }
 
 /** Nor is it one unless those are refused that do something with what is there, and tell nothing. */
