@@ -14,7 +14,7 @@ import { isUnfit, tryFitting } from './fitting.ts'
 import type { Explored, Grower, Remover, Writer } from './found.ts'
 import { tryLearned } from './learning.ts'
 import { entryOf, payloadsOf } from './names.ts'
-import { Shape } from './shape.ts'
+import { lineOf, Shape } from './shape.ts'
 import { State, TICKS } from './state.ts'
 import type { Requester, Subject } from './subject.ts'
 import { tryTogether } from './together.ts'
@@ -257,7 +257,7 @@ export class Explorer {
 
   async #lines(): Promise<string> {
     const entries = await this.#state.dumped()
-    return entries.map(entry => [...entry].map(([type, own]) => `${type} ${own.toString('hex')}`)).join()
+    return entries.map(lineOf).join()
   }
 
   /** As it is at first: what was tried may have filled it up. */

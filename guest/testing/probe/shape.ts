@@ -196,6 +196,11 @@ export function isList(policy: AttributePolicy | undefined): boolean {
 /** What a message tells: payloads by type, the last of each. */
 export type Told = ReadonlyMap<number, Buffer>
 
+/** What was told in one line, by which it is compared. */
+export function lineOf(told: Told): string {
+  return [...told].map(([type, payload]) => `${type} ${payload.toString('hex')}`).join()
+}
+
 export function toldBy(message: Message, headerSize: number): Told {
   return new Map(message.attributes(GENL_HDRLEN + headerSize).map(({ type, payload }) => [type, payload]))
 }

@@ -7,7 +7,7 @@ import type { Explored, Remover, Writer } from '../found.ts'
 import { isToldSoon, told } from '../hearing.ts'
 import type { Life } from '../life.ts'
 import { entryOf, namesOf } from '../names.ts'
-import type { Shape, Told } from '../shape.ts'
+import { lineOf, type Shape, type Told } from '../shape.ts'
 import { State } from '../state.ts'
 import type { Requester } from '../subject.ts'
 import { FIRST, nextVariant } from '../variants.ts'
@@ -37,10 +37,7 @@ async function changeThere(life: Life, elsewhere: NetworkNamespace): Promise<voi
   const asking = [...explored.working.values()].filter(shape => !explored.readers.includes(shape))
   const ask = async (who: Requester, shape: Shape) =>
     (await who.ask(shape.operation, shape.attributes(FIRST))).code
-  const linesOf = async (where: State) =>
-    (await where.entries([FIRST]))
-      .map(entry => [...entry].map(([type, payload]) => `${type} ${payload.toString('hex')}`).join())
-      .join(' ')
+  const linesOf = async (where: State) => (await where.entries([FIRST])).map(lineOf).join(' ')
   /** Where it has changed something; undefined if that may have come by itself. */
   const changed = async (shape: Shape): Promise<'here' | 'there' | undefined> => {
     for (const each of asking)

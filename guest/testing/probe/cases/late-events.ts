@@ -5,7 +5,7 @@ import { isTimeShort } from '../allowance.ts'
 import { widths } from '../core-rules.ts'
 import { told } from '../hearing.ts'
 import { type Life, startAfresh } from '../life.ts'
-import { Shape, type Told } from '../shape.ts'
+import { lineOf, Shape, type Told } from '../shape.ts'
 import { TICKS } from '../state.ts'
 import { integer } from '../values.ts'
 import { nextVariant } from '../variants.ts'
@@ -63,7 +63,7 @@ async function staleOf(life: Life, shape: Shape, own: ReadonlyMap<number, Buffer
   const after = await state.dumped()
   await setTimeout(TICKS)
   const later = await state.dumped()
-  if (before.length !== after.length || linesOf(after) !== linesOf(later)) return []
+  if (before.length !== after.length || after.map(lineOf).join() !== later.map(lineOf).join()) return []
   return after.flatMap((now, at) => changedBehind(event, before[at] ?? new Map(), now))
 }
 
@@ -73,8 +73,4 @@ function changedBehind(event: Told, before: Told, now: Told): number[] {
   const isAsBefore = types.every(type => event.get(type)?.equals(before.get(type) as Buffer))
   const changed = types.filter(type => !now.get(type)?.equals(event.get(type) as Buffer))
   return isAsBefore && changed.length > 0 && changed.length < types.length ? changed : []
-}
-
-function linesOf(entries: readonly Told[]): string {
-  return entries.map(entry => [...entry].map(([type, own]) => `${type} ${own.toString('hex')}`)).join(' ')
 }

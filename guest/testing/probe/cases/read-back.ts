@@ -18,7 +18,7 @@ import { misread, Surplus } from '../misread.ts'
 import { elementsOf } from '../nest-told.ts'
 import { EACH_LIMIT, type NestTrial, variations } from '../nests.ts'
 import type { Shape, Told } from '../shape.ts'
-import { isList as isListOfNests, isOfMany, toldBy } from '../shape.ts'
+import { isList as isListOfNests, isOfMany, lineOf, toldBy } from '../shape.ts'
 import type { Subject } from '../subject.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 
@@ -312,10 +312,8 @@ function isAbout(entry: Told, shape: Shape, others: readonly number[], variant: 
 
 /** The entries that were not there before. */
 function newOf(before: readonly Told[], after: readonly Told[]): Told[] {
-  const line = (entry: Told) =>
-    [...entry].map(([type, payload]) => `${type} ${payload.toString('hex')}`).join()
-  const known = new Set(before.map(line))
-  return after.filter(entry => !known.has(line(entry)))
+  const known = new Set(before.map(lineOf))
+  return after.filter(entry => !known.has(lineOf(entry)))
 }
 
 async function readNumbers(

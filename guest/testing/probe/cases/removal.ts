@@ -8,7 +8,7 @@ import { isMinusOne, isPassing, minusOne, wordsOf } from '../answer.ts'
 import type { Remover, Writer } from '../found.ts'
 import { type Life, startAfresh } from '../life.ts'
 import { entryOf, namesOf, payloadsOf } from '../names.ts'
-import { Shape, toldBy } from '../shape.ts'
+import { lineOf, Shape, toldBy } from '../shape.ts'
 import { TICKS } from '../state.ts'
 import { FIRST, nextVariant } from '../variants.ts'
 
@@ -150,9 +150,7 @@ export async function answerAsRemoval({ subject, explored, requester, faults }: 
 async function isTwiceThere({ requester, state }: Life, adder: Writer): Promise<boolean> {
   const again = await requester.ask(adder.shape.operation, adder.shape.attributes(ONE))
   if (again.code !== undefined) return false
-  const lines = (await state.dumped())
-    .filter(each => entryOf(adder, [each], ONE) !== undefined)
-    .map(each => [...each].map(([type, payload]) => `${type} ${payload.toString('hex')}`).join())
+  const lines = (await state.dumped()).filter(each => entryOf(adder, [each], ONE) !== undefined).map(lineOf)
   return new Set(lines).size < lines.length
 }
 
